@@ -1,0 +1,70 @@
+"""The record of a call: what became of it, its timings and who said what as heard."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Disposition = Literal[
+    "handled_by_agent",
+    "handed_off",
+    "abandoned",
+    "failed",
+]
+"""How a call ended.
+
+handled_by_agent: the agent and the caller finished between them.
+handed_off: the caller spoke with a human.
+abandoned: the caller hung up while waiting for a human, or before the agent was heard.
+failed: we could offer neither an agent nor a human.
+"""
+
+
+class Utterance(msgspec.Struct, frozen=True, kw_only=True):
+    """One turn as heard. Times are seconds since the call arrived.
+
+    `text` is what was heard; `cut` is what the agent had prepared but the caller never heard.
+    """
+
+    speaker: Literal["caller", "agent"]
+    text: str
+    started_at: float
+    ended_at: float
+    cut: str = ""
+
+
+class HandoffAttempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt to reach humans, in the order in which they were made."""
+
+    destination: str
+    reason: str
+    source: str
+    started_at: float
+    outcome: str
+    seconds_to_human: float | None = None
+
+
+class ToolUse(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    arguments: str
+    output: str
+    failed: bool
+    started_at: float
+    seconds: float
+
+
+class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of a call. `arrived_at` is seconds since 1970 as told by the shell."""
+
+    call_sid: str
+    agent: str
+    caller: str
+    called: str
+    disposition: Disposition
+    arrived_at: float
+    seconds: float
+    barge_ins: int = 0
+    utterances: tuple[Utterance, ...] = ()
+    handoffs: tuple[HandoffAttempt, ...] = ()
+    tools: tuple[ToolUse, ...] = ()

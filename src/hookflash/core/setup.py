@@ -1,0 +1,54 @@
+"""What a model's session and a call are set up with: plain data, the same for every model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from hookflash.core.commands import Message
+from hookflash.core.handoff_plan import Destination
+
+
+class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A tool as the model sees it. `parameters` is a JSON schema of type object."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+
+
+class ModelSetup(msgspec.Struct, frozen=True, kw_only=True):
+    """A model session before it is opened. `history` is the conversation so far, as heard."""
+
+    instructions: str
+    voice: str | None = None
+    language: str | None = None
+    tools: tuple[ToolSpec, ...] = ()
+    history: tuple[Message, ...] = ()
+    safety_identifier: str | None = None
+
+
+class CallSetup(msgspec.Struct, frozen=True, kw_only=True):
+    """What a call knows from its first moment: all that its owner decided beforehand.
+
+    Times are seconds, `lead_ms` is how far sent audio may run ahead of what was heard.
+    `fallback` is the key of the destination that is rung when no model can be had.
+    """
+
+    agent: str = "agent"
+    greeting: str | None = None
+    greeting_interruptible: bool = True
+    destinations: tuple[Destination, ...] = ()
+    fallback: str | None = None
+    lead_ms: int = 5000
+    chunk_ms: int = 1000
+    farewell_seconds: float = 8.0
+    move_seconds: float = 2.0
+    stream_seconds: float = 15.0
+    model_seconds: float = 10.0
+    model_attempts: int = 3
+    apology: str = (
+        "I am sorry, we cannot take your call right now because of a technical problem."
+        " Please call again later."
+    )

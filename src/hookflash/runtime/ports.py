@@ -1,0 +1,80 @@
+"""What the runtime needs from the outside, stated from its own side.
+
+Adapters satisfy these by shape and never import them. All methods are called in the event
+loop's thread. `send`-like methods never block and never raise for a peer that is gone: a peer's
+end is an event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from hookflash.core.commands import AnyCommand, Instruction
+from hookflash.core.events import AnyEvent
+from hookflash.core.record import CallRecord
+from hookflash.core.setup import ModelSetup
+
+EventSink = Callable[[AnyEvent], object]
+"""Where an adapter delivers what happened: the driver's `post`."""
+
+
+class Clock(Protocol):
+    """Seconds that only go forward, and the wall clock in seconds since 1970."""
+
+    def now(self) -> float: ...
+
+    def delay(self, seconds: float) -> float:
+        """Return how long the event loop must wait for `seconds` of this clock to pass."""
+        ...
+
+    def wall(self) -> float: ...
+
+
+class CarrierStream(Protocol):
+    """One media stream, open. Queues what it sends."""
+
+    stream_sid: str
+
+    def play(self, payload: str) -> None: ...
+
+    def mark(self, name: str) -> None: ...
+
+    def clear(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class CarrierControl(Protocol):
+    """The carrier's REST side. Raises `CarrierError`; takes no longer than `seconds`."""
+
+    async def move(
+        self, call_sid: str, instructions: Sequence[Instruction], *, seconds: float
+    ) -> None: ...
+
+    async def end(self, call_sid: str) -> None: ...
+
+
+class ModelLink(Protocol):
+    """One session with a model. Queues what it sends.
+
+    `carry_out` takes the commands addressed to a model (SendCallerAudio, RequestResponse,
+    CancelResponse, TruncateItem, DeleteItem, AddMessage, SendToolOutput). Before the session is
+    ready it keeps them in order; of the caller's audio it keeps a bounded amount, the newest.
+    """
+
+    def carry_out(self, command: AnyCommand) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class ModelConnector(Protocol):
+    """Opens sessions. Returns at once; success and failure are events (ModelReady, ModelLost)."""
+
+    def open(self, setup: ModelSetup, on_event: EventSink) -> ModelLink: ...
+
+
+class RecordStore(Protocol):
+    """Where call records are kept."""
+
+    async def put(self, record: CallRecord) -> None: ...
