@@ -20,7 +20,7 @@ _QUEUE = re.compile(r"[A-Za-z0-9_. -]{1,64}")
 
 
 class Target(msgspec.Struct, frozen=True):
-    """One place where a human can be reached. Made by `Target.phone`, `.sip`, `.client`, `.queue`."""
+    """One place where a human can be reached: `Target.phone`, `.sip`, `.client`, `.queue`."""
 
     kind: Literal["phone", "sip", "client", "queue"]
     address: str
