@@ -95,12 +95,6 @@ class CloseStream(Command, frozen=True, tag=True):
     """Close the media socket; the carrier then asks for what is next."""
 
 
-class EndCall(Command, frozen=True, tag=True):
-    """End the live call over REST. Ends in nothing, or in `CarrierRefused`."""
-
-    step: int
-
-
 class PlayAudio(Command, frozen=True, tag=True):
     """Send sound to the caller: `size` bytes of mu-law, as base64 text."""
 
@@ -195,7 +189,6 @@ AnyCommand = (
     AnswerCarrier
     | MoveCall
     | CloseStream
-    | EndCall
     | PlayAudio
     | SendMark
     | ClearAudio

@@ -23,7 +23,8 @@ class CallArrived(Event, frozen=True, tag=True):
     """The carrier asks what to do with a new call (Twilio's voice webhook).
 
     `caller` and `called` are numbers in E.164 form, `client:` or `sip:` addresses, or texts such
-    as `anonymous`. Answered by `AnswerCarrier`.
+    as `anonymous`. Asked again for a call that is known, it means that the carrier has lost its
+    way (a retry, or the fallback URL). Answered by `AnswerCarrier`.
     """
 
     call_sid: str
@@ -107,7 +108,6 @@ class CarrierRefused(Event, frozen=True, tag=True):
     `gone` means that the call was already over: a race, not an error.
     """
 
-    request: Literal["move", "end"]
     step: int
     status: int | None = None
     code: int | None = None
@@ -235,6 +235,10 @@ class HangUpRequested(Event, frozen=True, tag=True):
     reason: str = ""
 
 
+class CallRecovered(Event, frozen=True, tag=True):
+    """The call was rebuilt from its journal: its stream, model and tools of before are gone."""
+
+
 class ShutdownRequested(Event, frozen=True, tag=True):
     """The process is to stop and has waited long enough: bring the caller somewhere safe."""
 
@@ -266,5 +270,6 @@ AnyEvent = (
     | ToolFinished
     | HandoffRequested
     | HangUpRequested
+    | CallRecovered
     | ShutdownRequested
 )

@@ -52,8 +52,6 @@ class CarrierControl(Protocol):
         self, call_sid: str, instructions: Sequence[Instruction], *, seconds: float
     ) -> None: ...
 
-    async def end(self, call_sid: str) -> None: ...
-
 
 class ModelLink(Protocol):
     """One session with a model. Queues what it sends.

@@ -1,0 +1,69 @@
+"""What is simply known of a call, and the record made of it when it is over."""
+
+from __future__ import annotations
+
+import msgspec
+
+from hookflash.core.record import CallRecord, Disposition, HandoffAttempt, ToolUse
+from hookflash.core.transcript import Transcript
+
+
+class Facts(msgspec.Struct):
+    """Plain facts. Times are seconds since 1970, by the shell's clock."""
+
+    call_sid: str = ""
+    caller: str = ""
+    called: str = ""
+    arrived_at: float = 0.0
+    stream_sid: str | None = None
+    streams: int = 0
+    """How many streams were opened, and how many times one was wanted since the last opened."""
+    stream_tries: int = 0
+    barge_ins: int = 0
+    tools: list[ToolUse] = []
+    failed: bool = False
+    completed: bool = False
+    """The carrier has said that the caller's leg is over."""
+
+    def record(
+        self,
+        *,
+        agent: str,
+        transcript: Transcript,
+        attempts: list[HandoffAttempt],
+        waiting: bool,
+        now: float,
+    ) -> CallRecord:
+        """Return the record of a call that is over. `waiting`: it ended waiting for a human."""
+        return CallRecord(
+            call_sid=self.call_sid,
+            agent=agent,
+            caller=self.caller,
+            called=self.called,
+            disposition=self._disposition(transcript, attempts, waiting),
+            arrived_at=self.arrived_at,
+            seconds=round(now - self.arrived_at, 3),
+            barge_ins=self.barge_ins,
+            utterances=transcript.utterances(self.arrived_at),
+            handoffs=tuple(self._since_arrival(attempt) for attempt in attempts),
+            tools=tuple(
+                msgspec.structs.replace(use, started_at=round(use.started_at - self.arrived_at, 3))
+                for use in self.tools
+            ),
+        )
+
+    def _since_arrival(self, attempt: HandoffAttempt) -> HandoffAttempt:
+        return msgspec.structs.replace(
+            attempt, started_at=round(attempt.started_at - self.arrived_at, 3)
+        )
+
+    def _disposition(
+        self, transcript: Transcript, attempts: list[HandoffAttempt], waiting: bool
+    ) -> Disposition:
+        if any(attempt.outcome == "bridged" for attempt in attempts):
+            return "handed_off"
+        if self.failed:
+            return "failed"
+        if waiting or not transcript.agent_was_heard:
+            return "abandoned"
+        return "handled_by_agent"

@@ -1,0 +1,58 @@
+"""Last words: the agent's goodbye is heard to its end before the caller is moved or hung up.
+
+    NONE --begin--> SPEAKING --heard--> (over)
+                       +---- cancelled by the caller -> NONE
+
+`response.done` does not mean heard, so only the ledger ends it. A model that falls silent must
+not hold the caller: without any sound it is over after `seconds`; with sound, shortly after the
+moment at which that sound must have ended.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Purpose = Literal["hand-off", "hang-up"]
+
+_GRACE_SECONDS = 1.5
+_MOST_SECONDS = 60.0
+
+
+class Farewell:
+    """The last words of one call: what they lead to, and until when they are waited for."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self.purpose: Purpose | None = None
+        self.interruptible = True
+        self.spoke = False
+        self.asked_for_line = False
+        self._begun_at = 0.0
+        self._until = 0.0
+
+    def begin(self, purpose: Purpose, *, interruptible: bool, spoke: bool, now: float) -> None:
+        """Last words are due. `spoke`: the response of now has them in it."""
+        self.purpose = purpose
+        self.interruptible = interruptible
+        self.spoke = spoke
+        self.asked_for_line = False
+        self._begun_at = now
+        self._until = now + self._seconds
+
+    def wait_for_line(self, now: float) -> None:
+        """A line was asked for: it gets its own time."""
+        self.asked_for_line = True
+        self._until = now + self._seconds
+
+    def sounding(self, quiet_at: float) -> None:
+        """Sound is on its way: wait until it must have been heard."""
+        self.spoke = True
+        wanted = max(self._until, quiet_at + _GRACE_SECONDS)
+        self._until = min(wanted, self._begun_at + _MOST_SECONDS)
+
+    def end(self) -> None:
+        self.purpose = None
+
+    @property
+    def deadline(self) -> float | None:
+        return self._until if self.purpose is not None else None

@@ -1,0 +1,163 @@
+"""Losses, and the end: the model, the stream or the process goes; at last the caller does.
+
+Functions of (call, event, now) that couple the machines. Each loss has a next step for the
+caller: another session that knows the conversation, a human, or at least a sentence.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hookflash.core import events as e
+from hookflash.core import handoff, leaving, lines
+from hookflash.core.commands import (
+    AnyCommand,
+    CloseModel,
+    HangUp,
+    OpenModel,
+    RequestResponse,
+    Speak,
+    StoreRecord,
+)
+from hookflash.core.model_line import State as ModelState
+from hookflash.core.phases import Phase
+
+if TYPE_CHECKING:
+    from hookflash.core.call import Call
+
+_STOPPED_SECONDS = 5.0
+"""How long the carrier may take to ask what is next after a `stop` that we did not cause."""
+
+
+# --- losses -----------------------------------------------------------------------------------
+
+
+def stream_stopped(call: Call, event: e.StreamStopped, now: float) -> list[AnyCommand]:
+    """Expected when the call was moved; otherwise the caller hung up or the road broke, and the
+    carrier says which by asking what is next, or by not asking."""
+    if event.stream_sid != call.facts.stream_sid:
+        return []
+    call.facts.stream_sid = None
+    if call.phase is not Phase.TALKING:
+        return []
+    leaving.close_lines(call, now)
+    call.floor.forget()
+    call.keypad.take()
+    call.model.close()
+    seconds = _STOPPED_SECONDS if event.reason == "stop" else leaving.BROKEN_SECONDS
+    call.enter(Phase.TALKING, now + seconds)
+    return [CloseModel()]
+
+
+def model_lost(call: Call, event: e.ModelLost, now: float) -> list[AnyCommand]:
+    """Another session with the conversation so far; without one, a human; without one, words."""
+    if call.model.state in (ModelState.CLOSED, ModelState.DEAD):
+        return []
+    owed = call.floor.forget()
+    call.tools.orphan_all()
+    call.playout.end_all()
+    if owed and call.opening is None and call.farewell.purpose is None:
+        call.opening = RequestResponse(lines.CUT_OFF)
+    if call.model.lost(hopeless=event.remedy == "none", now=now):
+        return [CloseModel(), *_reopen(call, now)]
+    return [CloseModel(), *_without_model(call, now)]
+
+
+def _reopen(call: Call, now: float) -> list[AnyCommand]:
+    if call.model.state is not ModelState.WAITING or not call.model.due(now):
+        return []
+    call.model.open(now)
+    return [OpenModel(call.transcript.history())]
+
+
+def _without_model(call: Call, now: float) -> list[AnyCommand]:
+    if call.phase not in (Phase.RINGING, Phase.TALKING):
+        return []
+    if call.farewell.purpose is not None:
+        return leaving.farewell_over(call, now)
+    if request_fallback(call, "the agent is not available", now):
+        return leaving.move_to_human(call, now)
+    call.facts.failed = True
+    return leaving.move_and_end(call, (Speak(call.setup.apology), HangUp()), now)
+
+
+def request_fallback(call: Call, reason: str, now: float) -> bool:
+    """Ask for the human of last resort. There is no goodbye, for there is nobody to say it."""
+    to = leaving.destination(call, call.setup.fallback)
+    if to is None:
+        return False
+    call.handoff.returned()
+    return call.handoff.ask(
+        handoff.Request(destination=to, reason=reason, summary="", source="failure", asked_at=now)
+    )
+
+
+def call_recovered(call: Call, event: e.CallRecovered, now: float) -> list[AnyCommand]:
+    call.facts.stream_sid = None
+    leaving.close_lines(call, now)
+    call.floor.forget()
+    call.model.close()
+    call.tools.cancel_all()
+    if call.phase is Phase.ENDED:
+        call.enter(Phase.RINGING, now + call.setup.stream_seconds)
+    elif call.phase is Phase.TALKING:
+        call.enter(Phase.TALKING, now + leaving.BROKEN_SECONDS)
+    return []
+
+
+def shutdown_requested(call: Call, event: e.ShutdownRequested, now: float) -> list[AnyCommand]:
+    """Nobody is dropped because we stop: a human, or a sentence."""
+    if call.phase not in (Phase.RINGING, Phase.TALKING):
+        return []
+    call.model.lost(hopeless=True, now=now)
+    return _without_model(call, now)
+
+
+# --- the end ----------------------------------------------------------------------------------
+
+
+def call_completed(call: Call, event: e.CallCompleted, now: float) -> list[AnyCommand]:
+    call.facts.completed = True
+    return over(call, now)
+
+
+def expire(call: Call, now: float) -> list[AnyCommand]:
+    commands: list[AnyCommand] = []
+    if call.farewell.deadline is not None and now >= call.farewell.deadline:
+        if call.facts.stream_sid is not None:
+            commands += leaving.farewell_over(call, now)
+    moves = call.route.expire(now)
+    if moves is None:
+        call.facts.failed = True
+        commands += over(call, now)
+    else:
+        commands += moves
+    if call.model.due(now):
+        if call.model.state is ModelState.OPENING:
+            commands += model_lost(call, e.ModelLost("no answer in time"), now)
+        else:
+            commands += _reopen(call, now)
+    if call.until is not None and now >= call.until:
+        commands += over(call, now)
+    return commands
+
+
+def over(call: Call, now: float) -> list[AnyCommand]:
+    """The caller's leg is gone: let go of everything, and keep the record."""
+    if call.phase is Phase.ENDED:
+        return []
+    waiting = call.phase is Phase.HANDING_OFF
+    call.farewell.end()
+    call.handoff.abandon(now)
+    call.route.asked()
+    commands: list[AnyCommand] = [*call.tools.cancel_all(), *leaving.leave(call, Phase.ENDED, now)]
+    call.until = None
+    call.transcript.close()
+    record = call.facts.record(
+        agent=call.setup.agent,
+        transcript=call.transcript,
+        attempts=call.handoff.attempts,
+        waiting=waiting,
+        now=now,
+    )
+    return [*commands, StoreRecord(record)]

@@ -1,0 +1,369 @@
+"""The playout ledger: what the caller has heard of each item the agent speaks.
+
+The model generates several times faster than a caller listens, so sound waits twice: here, as
+long as what was sent runs further ahead than the lead allows, and in the carrier's buffer.
+
+    generated --(lead)--> sent --(carrier's buffer)--> heard
+                            |                            |
+                            +--- clear ------------------+--> cut
+
+A mark follows every chunk sent. It returns when the carrier has played everything before it, or
+when a `clear` threw it away, so each name carries a generation that `clear` starts anew, and
+marks of an older generation say nothing. What a `clear` has settled is never waited for: some
+carriers return its marks, some do not.
+
+Times of playing are kept on the *sender's clock*: a chunk sent at t into an empty buffer plays
+from t on that clock, whatever the road's delay, and a `clear` sent at t takes effect at t. So
+the estimate at a barge-in needs no delay at all. Only a returning mark has made the whole round
+trip, which probes measure: marks sent when nothing is buffered come back at once. Of the
+measured round trips the shortest counts, since jitter only ever adds.
+
+Between marks, sound plays at 8 bytes a millisecond from the moment playing (re)starts and stops
+when the buffer is empty. Rules: heard never goes back, never exceeds what was sent, and the
+right item is charged when several are queued.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import msgspec
+
+from hookflash.core.audio import ms, split_payload
+from hookflash.core.commands import ClearAudio, PlayAudio, SendMark
+
+FRAME_MS = 20.0
+"""Less than this left of an item counts as heard: no telephone cuts finer than a frame."""
+
+_DRY_MS = 60.0
+"""Sound sent with less than this left to play may find the carrier's buffer already empty."""
+
+_REFILL_MS = 250.0
+"""How far the lead may run down before held-back sound is sent again: fewer, larger wake-ups."""
+
+_LATE_MARKS = 3
+"""A mark later than expected is jitter; this many in a row are a fact."""
+
+_LOST_MARK_MS = 1000.0
+"""A mark this much later than its sound must have ended will not come."""
+
+_ROAD_SAMPLES = 8
+
+
+class Item(msgspec.Struct):
+    """One item of the agent's speech, while any of it is unheard."""
+
+    item_id: str
+    response_id: str
+    generated: int = 0
+    sent: int = 0
+    ended: bool = False
+    heard_ms: float = 0.0
+    began_at: float | None = None
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """An item's last word: `heard_ms` of `generated_ms`. `cut` if a part will never be heard."""
+
+    item_id: str
+    heard_ms: int
+    generated_ms: int
+    began_at: float | None
+    cut: bool
+    ended: bool
+
+
+class _Chunk(msgspec.Struct, frozen=True):
+    sequence: int
+    item_id: str
+    end: int
+    """Bytes of the item up to the end of this chunk."""
+    size: int
+    sent_at: float
+    dry: bool
+    """The carrier's buffer may have been empty when this chunk arrived."""
+
+
+class Playout:
+    """The ledger of one call. Times in `now` are seconds; all else says its unit.
+
+    `sent_ahead_ms(now)` is bounded by `lead_ms` as long as no single chunk is longer.
+    """
+
+    def __init__(self, *, lead_ms: int = 5000, chunk_ms: int = 1000) -> None:
+        self._lead_ms = float(lead_ms)
+        self._chunk_bytes = chunk_ms * 8
+        self._generation = 0
+        self._sequence = 0
+        self._items: dict[str, Item] = {}
+        self._held: deque[tuple[str, str, int]] = deque()
+        self._chunks: deque[_Chunk] = deque()
+        self._line = _Line()
+        self._deaf: set[str] = set()
+        self._open = False
+
+    # --- the stream ---------------------------------------------------------------------------
+
+    def start(self, now: float) -> list[PlayAudio | SendMark]:
+        """A stream is open: measure its road, then send what has been waiting for it."""
+        self._generation += 1
+        self._open = True
+        self._chunks.clear()
+        self._line = _Line(ends_at=now * 1000)
+        return [self._probe(now), *self._send(now)]
+
+    def stop(self, now: float) -> list[Settled]:
+        """The stream is over: nothing that is unheard now will be heard on it."""
+        settled = self._settle_all(now)
+        self._open = False
+        return settled
+
+    # --- the model's side ---------------------------------------------------------------------
+
+    def add(
+        self, response_id: str, item_id: str, payload: str, size: int, now: float
+    ) -> list[PlayAudio | SendMark]:
+        """Take a piece of speech; return what may be sent at once.
+
+        Pieces of an item or a response that was cut are dropped.
+        """
+        if item_id in self._deaf or response_id in self._deaf or size <= 0:
+            return []
+        item = self._items.get(item_id)
+        if item is None:
+            item = self._items[item_id] = Item(item_id, response_id)
+        item.generated += size
+        for piece, piece_size in split_payload(payload, size, self._chunk_bytes):
+            self._held.append((item_id, piece, piece_size))
+        return self._send(now)
+
+    def end_item(self, item_id: str) -> None:
+        """No more will be generated of this item."""
+        item = self._items.get(item_id)
+        if item is not None:
+            item.ended = True
+
+    def end_response(self, response_id: str) -> None:
+        """No more will be generated of any item of this response."""
+        for item in self._items.values():
+            if item.response_id == response_id:
+                item.ended = True
+
+    def end_all(self) -> None:
+        """The model is gone: what it was generating will not go on."""
+        for item in self._items.values():
+            item.ended = True
+            self._deaf.add(item.item_id)
+
+    # --- the carrier's side -------------------------------------------------------------------
+
+    def mark(self, name: str, now: float) -> list[PlayAudio | SendMark]:
+        """A mark came back. Unknown names and those of an older generation change nothing."""
+        generation, _, rest = name.partition(":")
+        number, _, what = rest.partition(":")
+        if generation != str(self._generation) or not number.isdecimal():
+            return []
+        sequence = int(number)
+        if what == "probe":
+            self._line.measure(sequence, now * 1000)
+            return []
+        # Marks come back in order, so one that was lost is settled by the next.
+        while self._chunks and self._chunks[0].sequence <= sequence:
+            chunk = self._chunks.popleft()
+            item = self._items[chunk.item_id]
+            if item.began_at is None:
+                item.began_at = max(self._line.edge, chunk.sent_at) / 1000
+            item.heard_ms = max(item.heard_ms, ms(chunk.end))
+            self._line.played(chunk, now * 1000, exact=chunk.sequence == sequence)
+        self._line.expect(self._chunks)
+        return self._send(now)
+
+    def cut(self, now: float) -> tuple[list[ClearAudio], list[Settled]]:
+        """The caller has won the floor: stop the sound; say what was heard of every item.
+
+        What is not yet generated of the items and responses concerned is dropped from now on.
+        """
+        commands = [ClearAudio()] if self._chunks and self._open else []
+        return commands, self._settle_all(now)
+
+    # --- questions ----------------------------------------------------------------------------
+
+    def heard(self, now: float) -> list[Settled]:
+        """Return the items that were heard to their end since the last question; forget them."""
+        if not self._items:
+            return []
+        self._listen(now)
+        unconfirmed = {chunk.item_id for chunk in self._chunks}
+        done = [
+            item
+            for item in self._items.values()
+            if item.ended and item.item_id not in unconfirmed and not self._held_of(item.item_id)
+        ]
+        for item in done:
+            del self._items[item.item_id]
+        return [_settled(item, cut=False) for item in done]
+
+    def heard_ms(self, item_id: str, now: float) -> float:
+        """Return how much of an item the caller has heard, or 0 if it is not queued."""
+        self._listen(now)
+        item = self._items.get(item_id)
+        return item.heard_ms if item is not None else 0.0
+
+    def playing(self) -> bool:
+        """Whether any sound is unheard: waiting here, or in the carrier's buffer."""
+        return bool(self._chunks or self._held)
+
+    def idle(self) -> bool:
+        """Whether everything was heard and no item can still grow."""
+        return not self.playing() and all(item.ended for item in self._items.values())
+
+    def sent_ahead_ms(self, now: float) -> float:
+        """Return how much sent sound the caller has yet to hear."""
+        return max(0.0, self._line.ends_at - now * 1000) if self._chunks else 0.0
+
+    def quiet_at(self) -> float:
+        """Return when all sound of now must have been heard and confirmed, in seconds."""
+        held = sum(ms(size) for _, _, size in self._held)
+        return (self._line.ends_at + held + self._line.road_ms) / 1000
+
+    @property
+    def deadline(self) -> float | None:
+        """When `expire` has something to do: the lead allows more, or a mark was lost."""
+        if not self._open:
+            return None
+        if self._held and self._chunks:
+            reserve = max(self._lead_ms - _REFILL_MS, self._lead_ms / 2)
+            room_at = self._line.ends_at + ms(self._held[0][2]) - reserve
+            return min(room_at, self._lost_at()) / 1000
+        return self._lost_at() / 1000 if self._chunks else None
+
+    def expire(self, now: float) -> list[PlayAudio | SendMark]:
+        """The deadline has come: give up marks that must be lost, send what the lead allows."""
+        while self._chunks and now * 1000 >= self._lost_at():
+            chunk = self._chunks.popleft()
+            self._items[chunk.item_id].heard_ms = ms(chunk.end)
+            self._line.edge = max(self._line.edge, chunk.sent_at) + ms(chunk.size)
+        return self._send(now)
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _send(self, now: float) -> list[PlayAudio | SendMark]:
+        commands: list[PlayAudio | SendMark] = []
+        if not self._open:
+            return commands
+        now_ms = now * 1000
+        while self._held:
+            item_id, payload, size = self._held[0]
+            ahead = self._line.ends_at - now_ms if self._chunks else 0.0
+            if ahead > 0 and ahead + ms(size) > self._lead_ms:
+                break
+            self._held.popleft()
+            if not self._chunks:
+                self._line.edge = min(self._line.edge, now_ms)
+                commands.append(self._probe(now))
+            item = self._items[item_id]
+            item.sent += size
+            self._sequence += 1
+            dry = self._line.ends_at - now_ms < _DRY_MS
+            chunk = _Chunk(self._sequence, item_id, item.sent, size, now_ms, dry)
+            self._chunks.append(chunk)
+            self._line.ends_at = max(self._line.ends_at, now_ms) + ms(size)
+            commands.append(PlayAudio(payload, size))
+            name = f"{self._generation}:{self._sequence}:{item_id}:{int(ms(item.sent))}"
+            commands.append(SendMark(name))
+        return commands
+
+    def _probe(self, now: float) -> SendMark:
+        self._sequence += 1
+        self._line.probes[self._sequence] = now * 1000
+        return SendMark(f"{self._generation}:{self._sequence}:probe")
+
+    def _listen(self, now: float) -> None:
+        """Bring each item's `heard_ms` up to `now` by interpolation."""
+        cursor = self._line.edge
+        for chunk in self._chunks:
+            start = max(cursor, chunk.sent_at)
+            played = min(ms(chunk.size), now * 1000 - start)
+            if played <= 0:
+                break
+            item = self._items[chunk.item_id]
+            if item.began_at is None:
+                item.began_at = start / 1000
+            item.heard_ms = max(item.heard_ms, ms(chunk.end - chunk.size) + played)
+            cursor = start + ms(chunk.size)
+
+    def _settle_all(self, now: float) -> list[Settled]:
+        self._listen(now)
+        settled = []
+        for item in self._items.values():
+            left = ms(item.generated) - item.heard_ms
+            cut = not item.ended or left >= FRAME_MS
+            settled.append(_settled(item, cut=cut))
+            if cut:
+                self._deaf.update((item.item_id, item.response_id))
+        self._items.clear()
+        self._held.clear()
+        self._chunks.clear()
+        self._generation += 1
+        self._line.ends_at = self._line.edge = now * 1000
+        self._line.late.clear()
+        return settled
+
+    def _held_of(self, item_id: str) -> bool:
+        return any(held == item_id for held, _, _ in self._held)
+
+    def _lost_at(self) -> float:
+        chunk = self._chunks[0]
+        end = max(self._line.edge, chunk.sent_at) + ms(chunk.size)
+        return end + self._line.road_ms + _LOST_MARK_MS
+
+
+class _Line:
+    """What is known of the carrier's road and of the moment up to which sound was played.
+
+    All in milliseconds on the sender's clock: `edge` is when the last confirmed chunk ended,
+    `ends_at` when everything sent will have ended, `road_ms` the shortest round trip measured.
+    """
+
+    def __init__(self, *, ends_at: float = 0.0) -> None:
+        self.edge = ends_at
+        self.ends_at = ends_at
+        self.road_ms = 0.0
+        self.probes: dict[int, float] = {}
+        self.trips: deque[float] = deque(maxlen=_ROAD_SAMPLES)
+        self.late: list[float] = []
+
+    def measure(self, sequence: int, now_ms: float) -> None:
+        sent_at = self.probes.pop(sequence, None)
+        if sent_at is not None:
+            self.trips.append(now_ms - sent_at)
+            self.road_ms = min(self.trips)
+
+    def played(self, chunk: _Chunk, now_ms: float, *, exact: bool) -> None:
+        """Move the edge to the end of `chunk`, whose mark came back at `now_ms` if `exact`."""
+        earliest = chunk.sent_at + ms(chunk.size)
+        expected = max(self.edge + ms(chunk.size), earliest)
+        measured = max(now_ms - self.road_ms, earliest)
+        if not exact:
+            self.edge = expected
+        elif chunk.dry or measured <= expected:
+            self.edge = measured
+            self.late.clear()
+        else:
+            self.edge = expected
+            self.late.append(measured - expected)
+            if len(self.late) >= _LATE_MARKS:
+                self.edge += min(self.late)
+                self.late.clear()
+
+    def expect(self, chunks: deque[_Chunk]) -> None:
+        end = self.edge
+        for chunk in chunks:
+            end = max(end, chunk.sent_at) + ms(chunk.size)
+        self.ends_at = end
+
+
+def _settled(item: Item, *, cut: bool) -> Settled:
+    generated_ms = ms(item.generated)
+    heard_ms = min(item.heard_ms, generated_ms) if cut else generated_ms
+    return Settled(item.item_id, int(heard_ms), int(generated_ms), item.began_at, cut, item.ended)

@@ -1,0 +1,115 @@
+"""The caller's leg: which instruction the carrier follows, and the two roads to the next one.
+
+    FOLLOWING --move--> REST --accepted--> FOLLOWING
+                         |
+                         +-- refused, or no answer in time --> CLOSING --asked--> FOLLOWING
+                                                                  |
+                                                                  +-- not asked in time --> REST
+
+A media stream cannot dial: the call leaves it by a REST update, or because we close the stream
+and the carrier asks what is next. Both roads carry the same instructions, with the same step
+number. Every question names the step that it follows, so a webhook that comes twice is answered
+with the same words, and one that comes late with what is in force.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from hookflash.core.commands import CloseStream, Instruction, MoveCall
+
+
+class State(Enum):
+    FOLLOWING = "following"
+    REST = "moving by REST"
+    CLOSING = "closing the stream"
+
+
+_CLOSING_SECONDS = 5.0
+_ROUNDS = 3
+
+
+class Route:
+    """Steps count from 1. `step` is the newest step that was handed out."""
+
+    def __init__(self, move_seconds: float) -> None:
+        self._move_seconds = move_seconds
+        self.state = State.FOLLOWING
+        self.step = 0
+        self.in_force: tuple[Instruction, ...] = ()
+        self.deadline: float | None = None
+        self._answers: dict[tuple[int, str], tuple[Instruction, ...]] = {}
+        self._rounds = 0
+
+    def next_step(self) -> int:
+        self.step += 1
+        return self.step
+
+    # --- questions of the carrier -------------------------------------------------------------
+
+    def known_answer(self, step: int, leg_sid: str) -> tuple[Instruction, ...] | None:
+        """Return what this question was, or must be, answered with; None if it is a new one."""
+        known = self._answers.get((step, leg_sid))
+        if known is not None:
+            return known
+        return self.in_force if step < self.step else None
+
+    def asked(self) -> None:
+        """The carrier fetches what is in force: either road has come to its end."""
+        self._settle()
+
+    def answer(self, step: int, leg_sid: str, instructions: tuple[Instruction, ...]) -> None:
+        self._answers[step, leg_sid] = instructions
+        self.in_force = instructions
+
+    # --- the two roads ------------------------------------------------------------------------
+
+    def move(
+        self, instructions: tuple[Instruction, ...], now: float, *, streaming: bool
+    ) -> list[MoveCall]:
+        """Take the call off what it follows. REST first; but a call that has no stream yet may
+        not be answered yet, and the carrier refuses to move it: wait until it asks."""
+        self.in_force = instructions
+        self._rounds = 0
+        if streaming:
+            return self._by_rest(now)
+        self.state = State.CLOSING
+        self.deadline = now + _CLOSING_SECONDS
+        return []
+
+    def accepted(self, step: int) -> None:
+        if step == self.step:
+            self._settle()
+
+    def refused(self, step: int, now: float) -> list[CloseStream]:
+        """REST did not do it. Return the second road, unless that is being taken already."""
+        if step != self.step or self.state is not State.REST:
+            return []
+        return self._by_closing(now)
+
+    def expire(self, now: float) -> list[MoveCall | CloseStream] | None:
+        """The deadline has come: try the other road. None when every road was tried thrice."""
+        if self.deadline is None or now < self.deadline:
+            return []
+        if self.state is State.REST:
+            return [*self._by_closing(now)]
+        if self._rounds >= _ROUNDS:
+            self._settle()
+            return None
+        return [*self._by_rest(now)]
+
+    def _by_rest(self, now: float) -> list[MoveCall]:
+        self.state = State.REST
+        self._rounds += 1
+        # The shell keeps to these seconds by itself; the margin is for its answer to arrive.
+        self.deadline = now + self._move_seconds + 0.25
+        return [MoveCall(self.step, self.in_force, self._move_seconds)]
+
+    def _by_closing(self, now: float) -> list[CloseStream]:
+        self.state = State.CLOSING
+        self.deadline = now + _CLOSING_SECONDS
+        return [CloseStream()]
+
+    def _settle(self) -> None:
+        self.state = State.FOLLOWING
+        self.deadline = None

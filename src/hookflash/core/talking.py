@@ -1,0 +1,306 @@
+"""What happens on the stream: speech both ways, barge-in, tools, and the last words.
+
+Functions of (call, event, now) that couple the machines. While the call is not in its talking
+phase, late events of stream and model only complete the transcript.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from hookflash.core import events as e
+from hookflash.core import leaving, lines, losing
+from hookflash.core.commands import (
+    AddMessage,
+    AnyCommand,
+    CloseStream,
+    DeleteItem,
+    Message,
+    RequestResponse,
+    SendCallerAudio,
+    SendToolOutput,
+    TruncateItem,
+)
+from hookflash.core.model_line import State as ModelState
+from hookflash.core.phases import Phase
+from hookflash.core.turns import State as FloorState
+
+if TYPE_CHECKING:
+    from hookflash.core.call import Call
+
+
+# --- the stream -------------------------------------------------------------------------------
+
+
+def caller_audio(call: Call, event: e.CallerAudio, now: float) -> list[AnyCommand]:
+    if _talking(call):
+        return [SendCallerAudio(event.payload, event.size)]
+    return []
+
+
+def stream_started(call: Call, event: e.StreamStarted, now: float) -> list[AnyCommand]:
+    call.facts.stream_sid = event.stream_sid
+    if call.phase not in (Phase.RINGING, Phase.TALKING):
+        # The call is to go elsewhere: closing makes the carrier ask where.
+        return [CloseStream()]
+    call.facts.streams += 1
+    call.facts.stream_tries = 0
+    call.enter(Phase.TALKING, None)
+    call.handoff.returned()
+    return [*call.playout.start(now), *_open(call)]
+
+
+def mark_returned(call: Call, event: e.MarkReturned, now: float) -> list[AnyCommand]:
+    if not _talking(call):
+        return []
+    return [*call.playout.mark(event.name, now), *after_heard(call, now)]
+
+
+def digit_pressed(call: Call, event: e.DigitPressed, now: float) -> list[AnyCommand]:
+    return _typed(call, call.keypad.press(event.digit, now)) if _talking(call) else []
+
+
+# --- the model's speech -----------------------------------------------------------------------
+
+
+def model_ready(call: Call, event: e.ModelReady, now: float) -> list[AnyCommand]:
+    if call.model.state is not ModelState.OPENING:
+        return []
+    call.model.ready()
+    return _open(call)
+
+
+def model_audio(call: Call, event: e.ModelAudio, now: float) -> list[AnyCommand]:
+    if not _talking(call):
+        return []
+    call.model.worked()
+    call.floor.spoke = True
+    commands = call.playout.add(event.response_id, event.item_id, event.payload, event.size, now)
+    if call.farewell.purpose is not None:
+        call.farewell.sounding(call.playout.quiet_at())
+    return [*commands]
+
+
+def model_audio_ended(call: Call, event: e.ModelAudioEnded, now: float) -> list[AnyCommand]:
+    call.playout.end_item(event.item_id)
+    return after_heard(call, now)
+
+
+def agent_transcribed(call: Call, event: e.AgentTranscribed, now: float) -> list[AnyCommand]:
+    call.transcript.agent_says(event.item_id, event.text, now)
+    return []
+
+
+def response_started(call: Call, event: e.ResponseStarted, now: float) -> list[AnyCommand]:
+    return [*call.floor.response_started(event.response_id)] if _talking(call) else []
+
+
+def response_ended(call: Call, event: e.ResponseEnded, now: float) -> list[AnyCommand]:
+    call.playout.end_response(event.response_id)
+    if not _talking(call):
+        return []
+    if event.status == "failed":
+        if not call.floor.response_failed(event.response_id, now):
+            return losing.model_lost(call, e.ModelLost(event.reason, "none"), now)
+        return []
+    return [*call.floor.response_ended(event.response_id), *after_heard(call, now)]
+
+
+def model_refused(call: Call, event: e.ModelRefused, now: float) -> list[AnyCommand]:
+    call.floor.refused(event.code)
+    return []
+
+
+# --- the caller's speech ----------------------------------------------------------------------
+
+
+def caller_speech_started(call: Call, event: e.CallerSpeechStarted, now: float) -> list[AnyCommand]:
+    """Barge-in, if anything is to be heard; a goodbye that is interrupted is taken back."""
+    call.transcript.caller_started(event.item_id, now)
+    if not _talking(call) or not call.floor.caller_started():
+        return []
+    commands: list[AnyCommand] = []
+    if call.playout.playing():
+        commands += _barge_in(call, now)
+    else:
+        commands += call.floor.cancel()
+    if call.farewell.purpose is not None:
+        commands += _take_back(call, now)
+    return commands
+
+
+def caller_speech_stopped(call: Call, event: e.CallerSpeechStopped, now: float) -> list[AnyCommand]:
+    call.transcript.caller_stopped(event.item_id, now)
+    call.floor.caller_stopped(now)
+    return []
+
+
+def caller_transcribed(call: Call, event: e.CallerTranscribed, now: float) -> list[AnyCommand]:
+    call.transcript.caller_said(event.item_id, event.text, now)
+    return []
+
+
+def _barge_in(call: Call, now: float) -> list[AnyCommand]:
+    """Silence first, then the model learns what was heard: the right item, to the millisecond."""
+    clear, fates = call.playout.cut(now)
+    commands: list[AnyCommand] = [*clear, *call.floor.cancel()]
+    for fate in fates:
+        call.transcript.agent_heard(fate, now)
+        if fate.cut and fate.heard_ms == 0 and fate.ended:
+            commands.append(DeleteItem(fate.item_id))
+        elif fate.cut:
+            commands.append(TruncateItem(fate.item_id, fate.heard_ms))
+    call.facts.barge_ins += 1
+    return commands
+
+
+def _take_back(call: Call, now: float) -> list[AnyCommand]:
+    note = lines.STAYED_ON
+    if call.farewell.purpose == "hand-off":
+        call.handoff.cancel(now)
+        note = lines.STAYED
+    call.farewell.end()
+    call.floor.drop_wish()
+    return _tell(call, note)
+
+
+# --- tools ------------------------------------------------------------------------------------
+
+
+def tool_call_requested(call: Call, event: e.ToolCallRequested, now: float) -> list[AnyCommand]:
+    if not _talking(call):
+        return []
+    if event.name not in (lines.TRANSFER_TOOL, lines.END_TOOL):
+        return [*call.tools.ask(event.call_id, event.name, event.arguments, event.response_id, now)]
+    if not call.tools.note(event.call_id):
+        return []
+    arguments = _arguments(event.arguments)
+    if event.name == lines.END_TOOL:
+        output = _end_call(call, str(arguments.get("reason", "")), now)
+    else:
+        output = _transfer(call, arguments, now)
+    commands: list[AnyCommand] = [SendToolOutput(event.call_id, output)]
+    if call.farewell.purpose is None:
+        return [*commands, *call.floor.ask(RequestResponse())]
+    return [*commands, *after_heard(call, now)]
+
+
+def tool_finished(call: Call, event: e.ToolFinished, now: float) -> list[AnyCommand]:
+    answered = call.tools.finish(event.call_id, event.output, event.failed, now)
+    if answered is None:
+        return []
+    call.facts.tools.append(answered.use)
+    if not _talking(call):
+        return []
+    commands: list[AnyCommand] = []
+    if answered.orphan:
+        commands += _tell(call, lines.late_result(answered.use.name, event.output))
+    else:
+        commands.append(SendToolOutput(event.call_id, event.output))
+    if answered.complete and call.farewell.purpose is None:
+        commands += _ask(call, RequestResponse())
+    return commands
+
+
+def _transfer(call: Call, arguments: dict[str, Any], now: float) -> str:
+    """Start a hand-off for the model; return what it is told."""
+    key = arguments.get("destination")
+    destination = leaving.destination(call, key)
+    if destination is None:
+        keys = ", ".join(each.key for each in call.setup.destinations) or "none"
+        return lines.tool_status(
+            "refused", f"destination must be one of: {keys}; got {key!r}. Choose one of these."
+        )
+    if call.handoff.running or call.farewell.purpose is not None:
+        return lines.tool_status("already under way", call.handoff.state.value)
+    reason, summary = (str(arguments.get(name, "")) for name in ("reason", "summary"))
+    spoke = call.floor.state is FloorState.ANSWERING and call.floor.spoke
+    leaving.begin_handoff(call, destination, reason, summary, "tool", spoke=spoke, now=now)
+    return lines.tool_status(
+        "accepted", "The caller is moved to the human as soon as they have heard your last words."
+    )
+
+
+def _end_call(call: Call, reason: str, now: float) -> str:
+    if call.farewell.purpose is None:
+        spoke = call.floor.state is FloorState.ANSWERING and call.floor.spoke
+        call.farewell.begin("hang-up", interruptible=True, spoke=spoke, now=now)
+    return lines.tool_status("accepted", "The call ends as soon as your goodbye was heard.")
+
+
+def _arguments(text: str) -> dict[str, Any]:
+    """Read what the model wrote; what is no JSON object counts as empty, and is then refused."""
+    try:
+        value = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+# --- what waits for silence -------------------------------------------------------------------
+
+
+def after_heard(call: Call, now: float) -> list[AnyCommand]:
+    """Something may have been heard to its end: close its lines, and let go what waited for it."""
+    for fate in call.playout.heard(now):
+        call.transcript.agent_heard(fate, now)
+    if not call.playout.idle() or call.floor.busy:
+        return []
+    if call.farewell.purpose is None:
+        call.floor.protected = False
+        return []
+    if not call.farewell.spoke and not call.farewell.asked_for_line:
+        return _ask_for_last_words(call, now)
+    return leaving.farewell_over(call, now)
+
+
+def expire(call: Call, now: float) -> list[AnyCommand]:
+    commands: list[AnyCommand] = [*call.playout.expire(now), *call.floor.expire(now)]
+    commands += _typed(call, call.keypad.expire(now))
+    return [*commands, *after_heard(call, now)]
+
+
+def _ask_for_last_words(call: Call, now: float) -> list[AnyCommand]:
+    call.farewell.wait_for_line(now)
+    text = lines.GOODBYE
+    if call.farewell.purpose == "hand-off" and call.handoff.request is not None:
+        text = lines.farewell(call.handoff.request.destination)
+    return [*call.floor.ask(RequestResponse(text, "none"))]
+
+
+def _open(call: Call) -> list[AnyCommand]:
+    """Stream and model are both there: the agent speaks first."""
+    ready = call.facts.stream_sid is not None and call.model.state is ModelState.READY
+    if not ready or call.opening is None or not _talking(call):
+        return []
+    opening, call.opening = call.opening, None
+    first = call.facts.streams == 1 and not call.transcript.agent_was_heard
+    call.floor.protected = first and not call.setup.greeting_interruptible
+    return [*call.floor.ask(opening)]
+
+
+def _typed(call: Call, digits: str) -> list[AnyCommand]:
+    if not digits:
+        return []
+    return [*_tell(call, lines.typed(digits)), *_ask(call, RequestResponse())]
+
+
+def _tell(call: Call, text: str) -> list[AnyCommand]:
+    """Let this model know something, and any that comes after it."""
+    message = Message("system", text)
+    call.transcript.note(message)
+    return [AddMessage(message)] if call.model.listening else []
+
+
+def _ask(call: Call, wish: RequestResponse) -> list[AnyCommand]:
+    """Have the model speak; while there is none, it is the first thing that the next one does."""
+    if call.model.listening:
+        return [*call.floor.ask(wish)]
+    call.opening = call.opening or wish
+    return []
+
+
+def _talking(call: Call) -> bool:
+    return call.phase is Phase.TALKING

@@ -1,0 +1,138 @@
+"""Who said what, as heard: the caller's words by transcription, the agent's by the ledger.
+
+An agent's line is open while any of it is unheard. The ledger's last word on the item closes it:
+heard to the end, or cut at so many milliseconds, and then only the words before the cut were
+said. Text has no times of its own, so the cut falls in proportion, back to a whole word.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from hookflash.core.commands import Message
+from hookflash.core.playout import Settled
+from hookflash.core.record import Utterance
+
+_MS_PER_CHARACTER = 60.0
+"""Fast speech. While an item is still generated its text may run ahead of its sound."""
+
+
+class _Line(msgspec.Struct):
+    speaker: Literal["caller", "agent", "note"]
+    item_id: str
+    started_at: float
+    ended_at: float
+    text: str = ""
+    cut: str = ""
+
+
+class Transcript:
+    """The lines of one call, in the order in which they began."""
+
+    def __init__(self) -> None:
+        self._lines: list[_Line] = []
+        self._by_item: dict[str, _Line] = {}
+        self._fates: dict[str, Settled] = {}
+
+    # --- the caller ---------------------------------------------------------------------------
+
+    def caller_started(self, item_id: str, now: float) -> None:
+        if item_id not in self._by_item:
+            self._add(_Line("caller", item_id, now, now))
+
+    def caller_stopped(self, item_id: str, now: float) -> None:
+        line = self._by_item.get(item_id)
+        if line is not None:
+            line.ended_at = now
+
+    def caller_said(self, item_id: str, text: str, now: float) -> None:
+        self.caller_started(item_id, now)
+        self._by_item[item_id].text = text.strip()
+
+    # --- the agent ----------------------------------------------------------------------------
+
+    def agent_says(self, item_id: str, text: str, now: float) -> None:
+        """The next words of an item, which may be long before they are heard, or after."""
+        line = self._by_item.get(item_id)
+        if line is None:
+            line = _Line("agent", item_id, now, now)
+            self._add(line)
+        fate = self._fates.get(item_id)
+        if fate is None:
+            line.text += text
+        else:
+            whole = line.text + line.cut + text
+            line.text, line.cut = _cut(whole, fate)
+
+    def agent_heard(self, fate: Settled, now: float) -> None:
+        """The ledger has closed an item."""
+        self.agent_says(fate.item_id, "", now)
+        self._fates[fate.item_id] = fate
+        line = self._by_item[fate.item_id]
+        if fate.began_at is not None:
+            line.started_at = fate.began_at
+            line.ended_at = fate.began_at + fate.heard_ms / 1000
+        line.text, line.cut = _cut(line.text, fate)
+
+    def note(self, message: Message) -> None:
+        """Keep something that every model of this call should know, though nobody said it."""
+        self._lines.append(_Line("note", "", 0.0, 0.0, message.text))
+
+    # --- reading it ---------------------------------------------------------------------------
+
+    def history(self) -> tuple[Message, ...]:
+        """The conversation as heard, for a model that starts afresh."""
+        roles: dict[str, Literal["system", "user", "assistant"]] = {
+            "caller": "user",
+            "agent": "assistant",
+            "note": "system",
+        }
+        return tuple(Message(roles[line.speaker], line.text) for line in self._lines if line.text)
+
+    def close(self) -> None:
+        """The call is over: what the ledger never spoke of was never heard."""
+        for line in self._lines:
+            if line.speaker == "agent" and line.item_id not in self._fates:
+                line.text, line.cut = "", line.text
+
+    def utterances(self, since: float) -> tuple[Utterance, ...]:
+        """All that was said or prepared; times are seconds after `since`."""
+        lines = sorted(self._lines, key=lambda line: line.started_at)
+        return tuple(
+            Utterance(
+                speaker="caller" if line.speaker == "caller" else "agent",
+                text=line.text,
+                started_at=round(line.started_at - since, 3),
+                ended_at=round(max(line.ended_at, line.started_at) - since, 3),
+                cut=line.cut,
+            )
+            for line in lines
+            if line.speaker != "note" and (line.text or line.cut)
+        )
+
+    @property
+    def agent_was_heard(self) -> bool:
+        return any(fate.heard_ms > 0 for fate in self._fates.values())
+
+    @property
+    def caller_spoke(self) -> bool:
+        return any(line.speaker == "caller" for line in self._lines)
+
+    def _add(self, line: _Line) -> None:
+        self._lines.append(line)
+        self._by_item[line.item_id] = line
+
+
+def _cut(text: str, fate: Settled) -> tuple[str, str]:
+    """Split `text` into what was heard and what was not."""
+    if not fate.cut:
+        return text, ""
+    whole_ms = float(fate.generated_ms)
+    if not fate.ended:
+        whole_ms = max(whole_ms, len(text) * _MS_PER_CHARACTER)
+    place = int(len(text) * fate.heard_ms / whole_ms) if whole_ms > 0 else 0
+    if place < len(text):
+        place = text.rfind(" ", 0, place + 1) + 1 if " " in text[: place + 1] else 0
+    return text[:place].rstrip(), text[place:]
