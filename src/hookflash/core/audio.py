@@ -19,20 +19,20 @@ def payload_size(payload: str) -> int:
 
 
 def split_payload(payload: str, size: int, chunk_bytes: int) -> list[tuple[str, int]]:
-    """Cut `payload` (`size` bytes) into (payload, bytes) pieces of at most `chunk_bytes` each.
+    """Cut `payload` (`size` bytes) into (payload, bytes) pieces of about `chunk_bytes` at most.
 
-    Four base64 characters carry three bytes, so the cut falls on a multiple of three. A payload
-    left out (a journal stores only sizes) is cut alike, into empty texts of the same sizes.
+    Four base64 characters carry three bytes, so the cuts fall on multiples of three; the pieces
+    are of like size, for a crumb at the end would cost as much as a piece. A payload left out (a
+    journal stores only sizes) is cut alike, into empty texts of the same sizes.
     """
-    step = max(3, chunk_bytes - chunk_bytes % 3)
-    if size <= step:
+    if size <= chunk_bytes:
         return [(payload, size)]
-    characters = step // 3 * 4
-    pieces = []
-    for number, start in enumerate(range(0, size, step)):
-        text = payload[number * characters : (number + 1) * characters]
-        pieces.append((text, min(step, size - start)))
-    return pieces
+    triplets = -(-size // 3)
+    step = -(-triplets // -(-size // chunk_bytes))
+    return [
+        (payload[start * 4 : (start + step) * 4], min(step * 3, size - start * 3))
+        for start in range(0, triplets, step)
+    ]
 
 
 def ms(size: int) -> float:

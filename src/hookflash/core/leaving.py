@@ -79,9 +79,10 @@ def _to_agent(
     call.opening = opening
     if note is not None:
         call.transcript.note(Message("system", note))
+    close: list[AnyCommand] = [CloseModel()] if call.model.listening else []
     call.model.close()
     call.model.open(now)
-    return [CloseModel(), OpenModel(call.transcript.history()), AnswerCarrier(instructions)]
+    return [*close, OpenModel(call.transcript.history()), AnswerCarrier(instructions)]
 
 
 # --- the carrier asks what is next ------------------------------------------------------------
@@ -101,6 +102,11 @@ def instructions_asked(call: Call, event: e.InstructionsAsked, now: float) -> li
 
 def _resume(call: Call, step: int, leg_sid: str, now: float) -> list[AnyCommand]:
     """The stream ended without our doing and the caller is still there."""
+    if call.facts.stream_sid is not None:
+        # The carrier knows it first: our end of the socket has not noticed yet.
+        call.facts.stream_sid = None
+        close_lines(call, now)
+        call.floor.forget()
     farewell = call.farewell.purpose
     if farewell == "hand-off":
         call.farewell.end()

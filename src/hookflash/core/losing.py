@@ -98,9 +98,7 @@ def call_recovered(call: Call, event: e.CallRecovered, now: float) -> list[AnyCo
     call.floor.forget()
     call.model.close()
     call.tools.cancel_all()
-    if call.phase is Phase.ENDED:
-        call.enter(Phase.RINGING, now + call.setup.stream_seconds)
-    elif call.phase is Phase.TALKING:
+    if call.phase is Phase.TALKING:
         call.enter(Phase.TALKING, now + leaving.BROKEN_SECONDS)
     return []
 

@@ -20,15 +20,13 @@ EventSink = Callable[[AnyEvent], object]
 
 
 class Clock(Protocol):
-    """Seconds that only go forward, and the wall clock in seconds since 1970."""
+    """Seconds since 1970 that only go forward."""
 
     def now(self) -> float: ...
 
     def delay(self, seconds: float) -> float:
         """Return how long the event loop must wait for `seconds` of this clock to pass."""
         ...
-
-    def wall(self) -> float: ...
 
 
 class CarrierStream(Protocol):
@@ -72,7 +70,7 @@ class ModelConnector(Protocol):
     def open(self, setup: ModelSetup, on_event: EventSink) -> ModelLink: ...
 
 
-class RecordStore(Protocol):
-    """Where call records are kept."""
+class RecordKeeper(Protocol):
+    """Where the record of a call that is over goes; returns at once."""
 
-    async def put(self, record: CallRecord) -> None: ...
+    def put(self, record: CallRecord) -> None: ...

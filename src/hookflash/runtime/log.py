@@ -1,0 +1,36 @@
+"""Events and commands as one line of a log: no sound, no whole telephone number."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+_NUMBER = re.compile(r"\+?\d[\d ().-]{5,}\d")
+_LONG = 120
+
+
+def brief(value: Any) -> str:
+    """Return a short text for an event or a command."""
+    fields = []
+    for name in value.__struct_fields__:
+        content = getattr(value, name)
+        if name in ("payload", "record") or content in (None, "", ()):
+            continue
+        fields.append(f"{name}={_shown(content)}")
+    return f"{type(value).__name__}({', '.join(fields)})"
+
+
+def masked(text: str) -> str:
+    """Return `text` with all but the last two digits of every telephone number hidden."""
+    return _NUMBER.sub(lambda match: "…" + re.sub(r"\D", "", match[0])[-2:], text)
+
+
+def _shown(content: object) -> str:
+    if isinstance(content, str):
+        text = content
+    else:
+        text = msgspec.json.encode(content).decode()
+    text = masked(text)
+    return text if len(text) <= _LONG else text[: _LONG - 1] + "…"

@@ -1,0 +1,279 @@
+"""The switchboard: the live calls of this process by call SID; finds, restores and drains them.
+
+A webhook may come for a call that this process does not know, because another process has died
+or was replaced. Then the call is rebuilt from its journal and goes on; without a journal it is
+taken as a new one. In neither case is the carrier left without an answer.
+
+    resource            acquired                        released
+    a driver            arrive(), or when restored      a while after its call has ended
+    the journals        given                           close()
+    closing tasks       when a driver is let go         close()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Protocol
+
+from hookflash.core.call import Call
+from hookflash.core.commands import AnyCommand, HangUp, Instruction, Message, Speak
+from hookflash.core.events import (
+    AnyEvent,
+    CallArrived,
+    CallCompleted,
+    CallRecovered,
+    InstructionsAsked,
+    ShutdownRequested,
+)
+from hookflash.core.phases import Phase
+from hookflash.core.setup import CallSetup, ModelSetup
+from hookflash.errors import HookflashError
+from hookflash.runtime.driver import Driver, Outside
+from hookflash.runtime.journal import Journal, Journals, read_journal, rebuild
+from hookflash.runtime.ports import (
+    CarrierControl,
+    CarrierStream,
+    Clock,
+    EventSink,
+    ModelConnector,
+    RecordKeeper,
+)
+from hookflash.runtime.tool_runner import ToolDefinition, ToolRunner
+
+log = logging.getLogger("hookflash.call")
+
+Watch = Callable[[str, AnyEvent | None, list[AnyCommand]], None]
+
+_LINGER_SECONDS = 60.0
+"""How long an ended call is kept, for webhooks that come late."""
+
+_SETTLE_SECONDS = 8.0
+"""How long the last calls have to be moved somewhere safe when the process stops."""
+
+NOBODY = "I am sorry, nobody is here to take your call. Please call again later."
+
+
+class AgentLike(Protocol):
+    """An agent, as far as calls need it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def tools(self) -> Mapping[str, ToolDefinition]: ...
+
+    def call_setup(self, *, lead_ms: int) -> CallSetup: ...
+
+    def model_setup(
+        self, history: tuple[Message, ...], *, safety_identifier: str | None
+    ) -> ModelSetup: ...
+
+
+class DirectoryLike(Protocol):
+    """Which agent answers which line, and when."""
+
+    @property
+    def agents(self) -> tuple[AgentLike, ...]: ...
+
+    def find(self, called: str, at: datetime) -> AgentLike | None: ...
+
+    def named(self, name: str) -> AgentLike | None: ...
+
+
+MakeContext = Callable[[AgentLike, Call, EventSink], object]
+"""Makes what the owner's tools are given."""
+
+
+class Switchboard:
+    """All calls of one process. Used in the event loop's thread."""
+
+    def __init__(
+        self,
+        directory: DirectoryLike,
+        *,
+        clock: Clock,
+        control: CarrierControl,
+        connector: ModelConnector,
+        records: RecordKeeper,
+        journals: Journals,
+        make_context: MakeContext,
+        lead_ms: int = 5000,
+        watch: Watch | None = None,
+    ) -> None:
+        self.draining = False
+        self._directory = directory
+        self._clock = clock
+        self._control = control
+        self._connector = connector
+        self._records = records
+        self._journals = journals
+        self._make_context = make_context
+        self._lead_ms = lead_ms
+        self._watch = watch
+        self._drivers: dict[str, Driver] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
+
+    @property
+    def live(self) -> list[Driver]:
+        """The drivers of calls that are not over."""
+        return [each for each in self._drivers.values() if each.call.phase is not Phase.ENDED]
+
+    # --- what the carrier brings --------------------------------------------------------------
+
+    def arrive(self, arrived: CallArrived) -> tuple[Instruction, ...]:
+        """A call comes in, or the carrier asks again for one that has. Return what it shall do."""
+        driver = self._find(arrived.call_sid)
+        if driver is None:
+            at = datetime.fromtimestamp(self._clock.now(), UTC)
+            agent = self._directory.find(arrived.called, at)
+            if agent is None:
+                log.warning("%s ! no agent answers this line now", arrived.call_sid)
+                return (Speak(NOBODY), HangUp())
+            setup = agent.call_setup(lead_ms=self._lead_ms)
+            journal = self._journals.begin(arrived.call_sid, setup)
+            driver = self._drive(arrived.call_sid, Call(setup), agent, journal)
+        return driver.ask(arrived)
+
+    def ask(self, call_sid: str, asked: InstructionsAsked) -> tuple[Instruction, ...]:
+        """The carrier asks what is next. Return what it shall do."""
+        driver = self._find(call_sid)
+        if driver is not None:
+            return driver.ask(asked)
+        if asked.outcome == "bridged":
+            return (HangUp(),)
+        log.warning("%s ! a call without a journal goes on as a new one", call_sid)
+        agents = self._directory.agents
+        setup = agents[0].call_setup(lead_ms=self._lead_ms)
+        journal = self._journals.begin(call_sid, setup)
+        driver = self._drive(call_sid, Call(setup), agents[0], journal)
+        return driver.ask(CallArrived(call_sid, "", ""))
+
+    def post(self, call_sid: str, event: AnyEvent) -> bool:
+        """Something happened to a call. Return False if nothing is known of it."""
+        driver = self._drivers.get(call_sid)
+        if driver is None and isinstance(event, CallCompleted):
+            # The last word on a call of a process that is gone: its record is still to be made.
+            driver = self._find(call_sid)
+        if driver is None:
+            return False
+        driver.post(event)
+        return True
+
+    def attach(self, call_sid: str, stream: CarrierStream) -> EventSink | None:
+        """A media stream with a good token. Return where its events go; None: close it."""
+        driver = self._find(call_sid)
+        return driver.attach(stream) if driver is not None else None
+
+    def find(self, call_sid: str) -> Driver | None:
+        """Return the driver of a call of this process."""
+        return self._drivers.get(call_sid)
+
+    # --- the end of the process ---------------------------------------------------------------
+
+    async def drain(self, seconds: float) -> None:
+        """Wait for the calls to end, for at most `seconds`; then bring the rest somewhere safe."""
+        self.draining = True
+        await self._wait_for_calls(seconds, self._nobody_is_live)
+        for driver in self.live:
+            driver.post(ShutdownRequested())
+        await self._wait_for_calls(_SETTLE_SECONDS, self._all_have_moved)
+
+    async def close(self) -> None:
+        """Let go of every call at once."""
+        drivers, self._drivers = list(self._drivers.values()), {}
+        await asyncio.gather(*(driver.close() for driver in drivers), *self._closing)
+
+    async def _wait_for_calls(self, seconds: float, done: Callable[[], bool]) -> None:
+        try:
+            async with asyncio.timeout(self._clock.delay(seconds)):
+                while not done():
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            return
+
+    def _observe(
+        self, call_sid: str, event: AnyEvent | None, commands: list[AnyCommand]
+    ) -> None:
+        if self.draining:
+            self._changed.set()
+        if self._watch is not None:
+            self._watch(call_sid, event, commands)
+
+    def _nobody_is_live(self) -> bool:
+        return not self.live
+
+    def _all_have_moved(self) -> bool:
+        safe = (Phase.HANDING_OFF, Phase.WITH_HUMAN, Phase.ENDING)
+        return all(
+            each.call.phase in safe and each.call.route.deadline is None for each in self.live
+        )
+
+    # --- drivers ------------------------------------------------------------------------------
+
+    def _find(self, call_sid: str) -> Driver | None:
+        driver = self._drivers.get(call_sid)
+        return driver if driver is not None else self._restore(call_sid)
+
+    def _restore(self, call_sid: str) -> Driver | None:
+        """Rebuild a call of another process from its journal, if it left one."""
+        path = self._journals.find(call_sid)
+        if path is None:
+            return None
+        try:
+            head, lines = read_journal(path)
+            call = rebuild(head, lines)
+        except HookflashError:
+            log.exception("%s ! its journal cannot be read", call_sid)
+            return None
+        agent = self._directory.named(head.setup.agent) or self._directory.agents[0]
+        log.info("%s = restored from its journal, %s", call_sid, call.phase.value)
+        driver = self._drive(call_sid, call, agent, self._journals.resume(call_sid))
+        if call.phase is Phase.ENDED:
+            self._linger(driver)
+        driver.post(CallRecovered())
+        return driver
+
+    def _drive(self, call_sid: str, call: Call, agent: AgentLike, journal: Journal) -> Driver:
+        def model_setup(history: tuple[Message, ...]) -> ModelSetup:
+            return agent.model_setup(history, safety_identifier=_pseudonym(call.facts.caller))
+
+        def make_tools(post: EventSink) -> ToolRunner:
+            context = self._make_context(agent, call, post)
+            return ToolRunner(agent.tools, context, post, call_sid=call_sid)
+
+        outside = Outside(
+            clock=self._clock,
+            control=self._control,
+            connector=self._connector,
+            model_setup=model_setup,
+            make_tools=make_tools,
+            records=self._records,
+            journal=journal,
+        )
+        driver = Driver(call_sid, call, outside, on_ended=self._linger, watch=self._observe)
+        self._drivers[call_sid] = driver
+        return driver
+
+    def _linger(self, driver: Driver) -> None:
+        """The call is over; its webhooks may not be."""
+        delay = self._clock.delay(_LINGER_SECONDS)
+        asyncio.get_running_loop().call_later(delay, self._let_go, driver)
+
+    def _let_go(self, driver: Driver) -> None:
+        if self._drivers.get(driver.call_sid) is not driver or driver.call.phase is not Phase.ENDED:
+            return
+        del self._drivers[driver.call_sid]
+        task = asyncio.get_running_loop().create_task(driver.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+
+def _pseudonym(caller: str) -> str | None:
+    """Return a stable name for a caller that does not reveal the number."""
+    return hashlib.sha256(f"hookflash:{caller}".encode()).hexdigest()[:32] if caller else None

@@ -1,0 +1,108 @@
+"""Ports that remember: a carrier, a model and a clock of numbers, for drivers without sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from hookflash.core.commands import AnyCommand, Instruction
+from hookflash.core.record import CallRecord
+from hookflash.core.setup import ModelSetup
+from hookflash.errors import CarrierError
+from hookflash.runtime.clock import SystemClock
+from hookflash.runtime.journal import Journals
+from hookflash.runtime.ports import EventSink
+
+
+class Stream:
+    def __init__(self, stream_sid: str = "MZ1") -> None:
+        self.stream_sid = stream_sid
+        self.sent: list[tuple[str, str]] = []
+        self.closed = False
+
+    def play(self, payload: str) -> None:
+        self.sent.append(("play", payload))
+
+    def mark(self, name: str) -> None:
+        self.sent.append(("mark", name))
+
+    def clear(self) -> None:
+        self.sent.append(("clear", ""))
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Control:
+    """REST that answers with what is put into `answers`: None for success, else raised."""
+
+    def __init__(self) -> None:
+        self.moves: list[tuple[str, tuple[Instruction, ...]]] = []
+        self.answers: list[Exception | None] = []
+        self.moved = asyncio.Event()
+
+    async def move(
+        self, call_sid: str, instructions: Sequence[Instruction], *, seconds: float
+    ) -> None:
+        self.moves.append((call_sid, tuple(instructions)))
+        self.moved.set()
+        answer = self.answers.pop(0) if self.answers else None
+        if answer is not None:
+            raise answer
+
+
+class Link:
+    def __init__(self, setup: ModelSetup, on_event: EventSink) -> None:
+        self.setup = setup
+        self.on_event = on_event
+        self.sent: list[AnyCommand] = []
+        self.closed = False
+
+    def carry_out(self, command: AnyCommand) -> None:
+        self.sent.append(command)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Connector:
+    def __init__(self) -> None:
+        self.links: list[Link] = []
+
+    def open(self, setup: ModelSetup, on_event: EventSink) -> Link:
+        self.links.append(Link(setup, on_event))
+        return self.links[-1]
+
+
+class Records:
+    def __init__(self) -> None:
+        self.kept: list[CallRecord] = []
+
+    def put(self, record: CallRecord) -> None:
+        self.kept.append(record)
+
+
+class World:
+    """The ports of a process, and its journals in a folder of the test's."""
+
+    def __init__(self, folder: Path, speed: float = 50.0) -> None:
+        self.clock = SystemClock(speed)
+        self.control = Control()
+        self.connector = Connector()
+        self.records = Records()
+        self.journals = Journals(folder)
+
+
+@pytest.fixture
+async def world(tmp_path: Path):
+    world = World(tmp_path)
+    yield world
+    world.journals.close()
+
+
+@pytest.fixture
+def refused() -> CarrierError:
+    return CarrierError("refused", status=500, retryable=True)

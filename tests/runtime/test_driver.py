@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from hookflash.core import events as e
+from hookflash.core.call import Call
+from hookflash.core.commands import (
+    CallRecord,
+    ConnectAgent,
+    DialHumans,
+    Message,
+    RequestResponse,
+    SendToolOutput,
+)
+from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
+from hookflash.core.phases import Phase
+from hookflash.core.setup import CallSetup, ModelSetup
+from hookflash.errors import CarrierError
+from hookflash.runtime.driver import Driver, Outside
+from hookflash.runtime.journal import read_journal
+from hookflash.runtime.tool_runner import ToolRunner
+
+from .conftest import Stream, World
+
+SETUP = CallSetup(
+    greeting="Hello.",
+    farewell_seconds=0.5,
+    destinations=(
+        Destination(
+            key="desk", when="always", plan=HandoffPlan(targets=(Target.phone("+15550100002"),))
+        ),
+    ),
+)
+
+
+class Order:
+    """A tool of the owner's, as the tool runner knows it."""
+
+    name = "order"
+    timeout_seconds = 5.0
+    blocking = False
+
+    def bind(self, arguments: str, context: object):
+        return lambda: f"order {arguments}"
+
+
+def drive(world: World, setup: CallSetup = SETUP) -> tuple[Driver, list[Driver]]:
+    ended: list[Driver] = []
+
+    def model_setup(history: tuple[Message, ...]) -> ModelSetup:
+        return ModelSetup(instructions="Be kind.", history=history)
+
+    outside = Outside(
+        clock=world.clock,
+        control=world.control,
+        connector=world.connector,
+        model_setup=model_setup,
+        make_tools=lambda post: ToolRunner({"order": Order()}, None, post),
+        records=world.records,
+        journal=world.journals.begin("CA1", setup),
+    )
+    return Driver("CA1", Call(setup), outside, on_ended=ended.append), ended
+
+
+def talking(world: World) -> tuple[Driver, Stream]:
+    driver, _ = drive(world)
+    driver.ask(e.CallArrived("CA1", "+15550100009", "+15550100001"))
+    stream = Stream()
+    sink = driver.attach(stream)
+    assert sink is not None
+    sink(e.StreamStarted("MZ1", 1))
+    world.connector.links[-1].on_event(e.ModelReady())
+    return driver, stream
+
+
+async def test_asking_returns_the_cores_answer(world: World) -> None:
+    driver, _ = drive(world)
+    answer = driver.ask(e.CallArrived("CA1", "+15550100009", "+15550100001"))
+    assert answer == (ConnectAgent(1),)
+    assert driver.ask(e.LegChanged("CA2", "ringing", 1)) == ()
+    await driver.close()
+
+
+async def test_the_model_is_opened_by_the_webhook_and_greets_when_both_are_there(
+    world: World,
+) -> None:
+    driver, stream = talking(world)
+    (greeting,) = world.connector.links[-1].sent
+    assert isinstance(greeting, RequestResponse)
+    assert "Hello." in (greeting.instructions or "")
+    assert stream.sent == [("mark", "1:1:probe")]
+    await driver.close()
+    assert stream.closed
+    assert world.connector.links[-1].closed
+
+
+async def test_a_second_socket_for_the_same_call_gets_no_voice(world: World) -> None:
+    driver, _ = talking(world)
+    assert driver.attach(Stream("MZ2")) is None
+    await driver.close()
+
+
+async def test_a_socket_that_the_carrier_gave_up_makes_room_for_the_next(world: World) -> None:
+    driver, first = talking(world)
+    assert driver.ask(e.InstructionsAsked(1, "connect")) == (ConnectAgent(2),)
+    second = Stream("MZ2")
+    sink = driver.attach(second)
+    assert sink is not None and first.closed
+    sink(e.StreamStarted("MZ2", 2))
+    driver.post(e.StreamStopped("MZ1", "late"))
+    driver.post(e.ModelReady())
+    driver.post(e.ResponseStarted("r1"))
+    driver.post(e.ModelAudio("r1", "i1", "AAAA", 3))
+    assert ("play", "AAAA") in second.sent
+    await driver.close()
+
+
+async def test_the_callers_sound_goes_to_the_model_as_it_came(world: World) -> None:
+    driver, _ = talking(world)
+    driver.post(e.CallerAudio("/v7+", 3, 20))
+    sent = world.connector.links[-1].sent[-1]
+    assert (sent.payload, sent.size) == ("/v7+", 3)
+    await driver.close()
+
+
+async def test_an_event_that_a_command_causes_is_taken_right_after_it(world: World) -> None:
+    driver, _ = drive(world)
+    opened = world.connector.open
+
+    def lost_at_once(setup, on_event):
+        link = opened(setup, on_event)
+        on_event(e.ModelLost("refused", "none"))
+        return link
+
+    world.connector.open = lost_at_once  # type: ignore[method-assign]
+    assert driver.ask(e.CallArrived("CA1", "a", "b")) == (ConnectAgent(1),)
+    assert driver.call.phase is Phase.ENDING
+    await driver.close()
+
+
+async def test_a_tool_runs_and_its_answer_reaches_the_model(world: World) -> None:
+    driver, _ = talking(world)
+    answered = asyncio.Event()
+    link = world.connector.links[-1]
+    carry_out = link.carry_out
+
+    def noticed(command):
+        carry_out(command)
+        if isinstance(command, SendToolOutput):
+            answered.set()
+
+    link.carry_out = noticed  # type: ignore[method-assign]
+    driver.post(e.ToolCallRequested("c1", "order", "7", "r1"))
+    async with asyncio.timeout(5):
+        await answered.wait()
+    assert SendToolOutput("c1", "order 7") in link.sent
+    await driver.close()
+
+
+async def test_the_timer_ends_a_silent_farewell_and_moves_the_call(world: World) -> None:
+    driver, _ = talking(world)
+    driver.post(e.ToolCallRequested("c1", "transfer_to_human", '{"destination":"desk"}', "r1"))
+    async with asyncio.timeout(5):
+        await world.control.moved.wait()
+    ((call_sid, (dial,)),) = world.control.moves
+    assert call_sid == "CA1"
+    assert isinstance(dial, DialHumans)
+    assert driver.call.phase is Phase.HANDING_OFF
+    await driver.close()
+
+
+@pytest.mark.parametrize(
+    "trouble", [CarrierError("no", status=500), RuntimeError("a bug in the adapter")]
+)
+async def test_a_move_that_fails_takes_the_second_road(world: World, trouble: Exception) -> None:
+    driver, stream = talking(world)
+    world.control.answers = [trouble]
+    closed = asyncio.Event()
+    stream.close = closed.set  # type: ignore[method-assign]
+    driver.post(e.ToolCallRequested("c1", "transfer_to_human", '{"destination":"desk"}', "r1"))
+    async with asyncio.timeout(5):
+        await closed.wait()
+    answer = driver.ask(e.InstructionsAsked(1, "connect"))
+    assert isinstance(answer[0], DialHumans)
+    await driver.close()
+
+
+async def test_the_record_is_handed_over_once(world: World) -> None:
+    driver, ended = drive(world)
+    driver.ask(e.CallArrived("CA1", "+15550100009", "+15550100001"))
+    driver.post(e.CallCompleted())
+    driver.post(e.CallCompleted())
+    (record,) = world.records.kept
+    assert isinstance(record, CallRecord)
+    assert record.disposition == "abandoned"
+    assert ended == [driver]
+    assert driver.attach(Stream()) is None
+    await driver.close()
+
+
+async def test_everything_is_in_the_journal(world: World) -> None:
+    driver, _ = talking(world)
+    await driver.close()
+    assert world.journals.flush()
+    path = world.journals.find("CA1")
+    assert path is not None
+    _, lines = read_journal(path)
+    assert [type(line.event).__name__ for line in lines if line.event is not None] == [
+        "CallArrived",
+        "StreamStarted",
+        "ModelReady",
+    ]
+    assert [line.state.phase for line in lines if line.state is not None] == ["ringing", "talking"]
+
+
+async def test_the_log_has_no_sound_and_no_whole_number(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "hookflash.call")
+    driver, _ = talking(world)
+    driver.post(e.CallerAudio("QUFB", 3, 20))
+    driver.post(e.ResponseStarted("r1"))
+    driver.post(e.ModelAudio("r1", "i1", "QUJD", 3))
+    driver.post(e.CallerTranscribed("u1", "my number is +1 555 010 0009"))
+    text = caplog.text
+    assert "< CallArrived" in text and "> OpenModel" in text
+    assert "QUFB" not in text and "QUJD" not in text
+    assert "5550100009" not in text and "555 010 0009" not in text
+    await driver.close()

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+from hookflash.agents.agent import Agent
+from hookflash.agents.directory import Directory
+from hookflash.core import events as e
+from hookflash.core.commands import ConnectAgent, HangUp, Speak
+from hookflash.core.handoff_plan import HandoffPlan, Target
+from hookflash.core.phases import Phase
+from hookflash.runtime.journal import Journals
+from hookflash.runtime.switchboard import Switchboard
+
+from .conftest import Records, Stream, World
+
+ARRIVED = e.CallArrived("CA1", "+15550100009", "+15550100001")
+
+
+def agent() -> Agent:
+    desk = Agent("desk", instructions="Be kind.", greeting="Hello.", fallback="people")
+    plan = HandoffPlan(targets=(Target.phone("+15550100002"),))
+    desk.handoff("people", when="somebody asks", plan=plan)
+    return desk
+
+
+def board(world: World, directory: Directory | None = None, **more) -> Switchboard:
+    return Switchboard(
+        directory or Directory.of(agent()),
+        clock=world.clock,
+        control=world.control,
+        connector=world.connector,
+        records=world.records,
+        journals=world.journals,
+        make_context=lambda agent, call, post: None,
+        **more,
+    )
+
+
+async def test_a_call_that_arrives_is_connected_to_its_agent(world: World) -> None:
+    switchboard = board(world)
+    assert switchboard.arrive(ARRIVED) == (ConnectAgent(1),)
+    assert switchboard.arrive(ARRIVED) == (ConnectAgent(1),)
+    assert len(switchboard.live) == 1
+    assert world.connector.links[0].setup.instructions == "Be kind."
+    await switchboard.close()
+
+
+async def test_the_callers_number_reaches_the_model_only_as_a_pseudonym(world: World) -> None:
+    switchboard = board(world)
+    switchboard.arrive(ARRIVED)
+    name = world.connector.links[0].setup.safety_identifier
+    assert name is not None and "5550100009" not in name
+    await switchboard.close()
+
+
+async def test_a_line_without_an_agent_says_so(world: World) -> None:
+    directory = Directory()
+    directory.add(agent(), lines=["+15550100077"])
+    switchboard = board(world, directory)
+    speak, hang_up = switchboard.arrive(ARRIVED)
+    assert isinstance(speak, Speak) and isinstance(hang_up, HangUp)
+    assert switchboard.live == []
+    await switchboard.close()
+
+
+async def test_events_of_unknown_calls_are_refused_and_streams_get_nothing(world: World) -> None:
+    switchboard = board(world)
+    assert not switchboard.post("CA9", e.LegChanged("CA2", "ringing", 1))
+    assert not switchboard.post("CA9", e.CallCompleted())
+    assert switchboard.attach("CA9", Stream()) is None
+    await switchboard.close()
+
+
+async def test_a_call_of_a_process_that_died_goes_on_with_its_memory(world: World) -> None:
+    first = board(world)
+    first.arrive(ARRIVED)
+    stream = Stream()
+    sink = first.attach("CA1", stream)
+    assert sink is not None
+    sink(e.StreamStarted("MZ1", 1))
+    sink(e.CallerTranscribed("u1", "my order is late"))
+    world.journals.flush()
+    # Nothing is closed: a process that dies does not say goodbye.
+    second = board(world)
+    assert second.ask("CA1", e.InstructionsAsked(1, "connect")) == (ConnectAgent(2),)
+    history = world.connector.links[-1].setup.history
+    assert [message.text for message in history] == ["my order is late"]
+    assert second.attach("CA1", Stream("MZ2")) is not None
+    await first.close()
+    await second.close()
+
+
+async def test_the_record_of_a_call_whose_process_died_is_still_made(world: World) -> None:
+    first = board(world)
+    first.arrive(ARRIVED)
+    world.journals.flush()
+    records = Records()
+    second = board(world)
+    second._records = records
+    assert second.post("CA1", e.CallCompleted())
+    assert [record.call_sid for record in records.kept] == ["CA1"]
+    await first.close()
+    await second.close()
+
+
+async def test_a_call_without_a_journal_goes_on_as_a_new_one(world: World) -> None:
+    switchboard = board(world)
+    assert switchboard.ask("CA7", e.InstructionsAsked(3, "connect")) == (ConnectAgent(1),)
+    assert switchboard.ask("CA8", e.InstructionsAsked(3, "dial", "CA9", "bridged")) == (HangUp(),)
+    await switchboard.close()
+
+
+async def test_a_journal_that_cannot_be_read_is_no_reason_to_drop_the_call(
+    world: World, tmp_path
+) -> None:
+    (tmp_path / "CA1.jsonl").write_text("nonsense\n")
+    switchboard = board(world)
+    assert switchboard.ask("CA1", e.InstructionsAsked(1, "connect")) == (ConnectAgent(1),)
+    await switchboard.close()
+
+
+async def test_draining_waits_for_calls_to_end(world: World) -> None:
+    switchboard = board(world)
+    switchboard.arrive(ARRIVED)
+    draining = asyncio.create_task(switchboard.drain(1000))
+    await asyncio.sleep(0)
+    assert switchboard.draining
+    switchboard.post("CA1", e.CallCompleted())
+    async with asyncio.timeout(5):
+        await draining
+    assert switchboard.live == []
+    await switchboard.close()
+
+
+async def test_a_call_that_outlives_the_drain_is_brought_to_a_human(world: World) -> None:
+    switchboard = board(world)
+    switchboard.arrive(ARRIVED)
+    sink = switchboard.attach("CA1", Stream())
+    assert sink is not None
+    sink(e.StreamStarted("MZ1", 1))
+    async with asyncio.timeout(5):
+        await switchboard.drain(1)
+    driver = switchboard.find("CA1")
+    assert driver is not None and driver.call.phase is Phase.HANDING_OFF
+    assert len(world.control.moves) == 1
+    await switchboard.close()
+
+
+async def test_every_event_and_command_can_be_watched(world: World) -> None:
+    seen: list[str] = []
+
+    def watch(call_sid: str, event: e.AnyEvent | None, commands: list) -> None:
+        seen.append(f"{call_sid} {type(event).__name__} {len(commands)}")
+
+    switchboard = board(world, watch=watch)
+    switchboard.arrive(ARRIVED)
+    assert seen == ["CA1 CallArrived 2"]
+    await switchboard.close()
+
+
+async def test_an_ended_call_is_forgotten_after_a_while_but_its_journal_is_not(
+    world: World,
+) -> None:
+    world.clock = type(world.clock)(6000.0)
+    switchboard = board(world)
+    switchboard.arrive(ARRIVED)
+    switchboard.post("CA1", e.CallCompleted())
+    async with asyncio.timeout(5):
+        while switchboard.find("CA1") is not None:
+            await asyncio.sleep(0)
+    world.journals.flush()
+    assert switchboard.ask("CA1", e.InstructionsAsked(1, "connect")) == (HangUp(),)
+    await switchboard.close()
+
+
+def test_the_clock_only_goes_forward_and_is_near_the_calendars() -> None:
+    from hookflash.runtime.clock import SystemClock
+
+    clock = SystemClock(10.0)
+    first, second = clock.now(), clock.now()
+    assert first <= second
+    assert abs(first - datetime.now().timestamp()) < 60
+    assert clock.delay(5.0) == 0.5
+
+
+def test_journals_of_two_processes_share_a_folder(tmp_path) -> None:
+    one, two = Journals(tmp_path), Journals(tmp_path)
+    one.close()
+    two.close()
