@@ -1,1 +1,93 @@
-"""Hookflash: an AI agent answers a phone line and brings a human onto the live call."""
+"""Hookflash: an AI agent answers a phone line and brings a human onto the live call.
+
+Everything that users need is imported from here:
+
+    from hookflash import Agent, HandoffPlan, Target
+
+Names are loaded when they are first used, so that `import hookflash` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hookflash.agents.agent import Agent
+    from hookflash.agents.context import CallContext
+    from hookflash.agents.directory import Directory
+    from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
+    from hookflash.core.record import (
+        CallRecord,
+        Disposition,
+        HandoffAttempt,
+        ToolUse,
+        Utterance,
+    )
+    from hookflash.errors import (
+        CarrierError,
+        CarrierProtocolError,
+        ConfigError,
+        HookflashError,
+        IllegalTransition,
+        ModelError,
+        ModelProtocolError,
+        ProtocolError,
+        ToolError,
+    )
+    from hookflash.settings import Settings
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Agent",
+    "CallContext",
+    "CallRecord",
+    "CarrierError",
+    "CarrierProtocolError",
+    "ConfigError",
+    "Destination",
+    "Directory",
+    "Disposition",
+    "HandoffAttempt",
+    "HandoffPlan",
+    "HookflashError",
+    "IllegalTransition",
+    "ModelError",
+    "ModelProtocolError",
+    "ProtocolError",
+    "Settings",
+    "Target",
+    "ToolError",
+    "ToolUse",
+    "Utterance",
+    "__version__",
+]
+
+_HOMES = {
+    "Agent": "agents.agent",
+    "CallContext": "agents.context",
+    "CallRecord": "core.record",
+    "Destination": "core.handoff_plan",
+    "Directory": "agents.directory",
+    "Disposition": "core.record",
+    "HandoffAttempt": "core.record",
+    "HandoffPlan": "core.handoff_plan",
+    "Settings": "settings",
+    "Target": "core.handoff_plan",
+    "ToolUse": "core.record",
+    "Utterance": "core.record",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'hookflash' has no attribute {name!r}")
+    home = importlib.import_module(f"hookflash.{_HOMES.get(name, 'errors')}")
+    value = getattr(home, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

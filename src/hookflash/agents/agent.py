@@ -1,0 +1,281 @@
+"""The agent: who answers the phone, what it knows, what it may do and whom it can bring in.
+
+An `Agent` is what users write. It holds no call: it turns itself into the values that a call
+and a model's session are set up with (`core.setup`). The model is shown destinations by key and
+by when to choose them, never by number.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, TypeVar, overload
+
+from hookflash.agents.tool import (
+    DEFAULT_TIMEOUT_SECONDS,
+    Tool,
+    make_tool,
+)
+from hookflash.core.commands import Message
+from hookflash.core.handoff_plan import Destination, HandoffPlan
+from hookflash.core.lines import END_TOOL, TRANSFER_TOOL
+from hookflash.core.setup import CallSetup, ModelSetup, ToolSpec
+from hookflash.errors import ConfigError
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+_KEY = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+_LANGUAGE = re.compile(r"[a-z]{2}")
+
+
+class Agent:
+    """An AI agent that answers a line.
+
+    `name` is for logs, records and the console. `instructions` are the model's, and hold the
+    facts it may tell. With `greeting` the agent speaks first, these words; without it, the
+    caller does. `language` is an ISO 639-1 code such as "en" and helps the transcription.
+    `voice` is one of the model's. `fallback` is the key of the hand-off that is used when no
+    model can be had; without it the caller then hears an apology. With `can_hang_up` the model
+    may end the call after saying goodbye. Raises `ConfigError` for what cannot be meant.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        instructions: str,
+        voice: str | None = None,
+        greeting: str | None = None,
+        greeting_interruptible: bool = True,
+        language: str | None = None,
+        fallback: str | None = None,
+        can_hang_up: bool = True,
+    ) -> None:
+        if not isinstance(name, str) or not name.strip():
+            raise ConfigError(f"Agent: its name must be a text, got {name!r}")
+        for what, text, needed in (
+            ("instructions", instructions, True),
+            ("voice", voice, False),
+            ("greeting", greeting, False),
+        ):
+            if (needed or text is not None) and (not isinstance(text, str) or not text.strip()):
+                raise ConfigError(f"Agent {name!r}: {what} must be a text, got {text!r}")
+        if language is not None and not _LANGUAGE.fullmatch(language):
+            raise ConfigError(
+                f"Agent {name!r}: language must be an ISO 639-1 code of two letters such as"
+                f" 'en', got {language!r}"
+            )
+        self.name = name
+        self.instructions = inspect.cleandoc(instructions)
+        self.voice = voice
+        self.greeting = inspect.cleandoc(greeting) if greeting is not None else None
+        self.greeting_interruptible = greeting_interruptible
+        self.language = language
+        self.fallback = fallback
+        self.can_hang_up = can_hang_up
+        self._tools: dict[str, Tool] = {}
+        self._destinations: dict[str, Destination] = {}
+
+    def __repr__(self) -> str:
+        tools, destinations = list(self._tools), list(self._destinations)
+        return f"Agent({self.name!r}, tools={tools}, destinations={destinations})"
+
+    @property
+    def tools(self) -> Mapping[str, Tool]:
+        """The owner's tools by name, in the order in which they were given."""
+        return MappingProxyType(self._tools)
+
+    @property
+    def destinations(self) -> tuple[Destination, ...]:
+        """Where humans can be reached, in the order in which they were given."""
+        return tuple(self._destinations.values())
+
+    @overload
+    def tool(self, function: _F, /) -> _F: ...
+
+    @overload
+    def tool(
+        self,
+        /,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+    ) -> Callable[[_F], _F]: ...
+
+    def tool(
+        self,
+        function: Callable[..., Any] | None = None,
+        /,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+    ) -> Any:
+        """Let the model call a function: `@agent.tool`, or `@agent.tool(name=..., ...)`.
+
+        Sync functions run in a thread, async ones in the event loop. The model sees the
+        function's name, its docstring and its parameters; a parameter annotated `CallContext`
+        is filled in by us. What it returns goes to the model: a text as it is, anything else as
+        JSON. Raise `ToolError` to tell the model what went wrong. The function is returned
+        unchanged, so it can be called and tested as ever.
+        """
+
+        def add(wanted: Callable[..., Any]) -> Callable[..., Any]:
+            tool = make_tool(
+                wanted,
+                agent=self.name,
+                name=name,
+                description=description,
+                timeout_seconds=timeout_seconds,
+            )
+            if tool.name in self._tools:
+                raise ConfigError(
+                    f"Agent {self.name!r}: there are two tools named {tool.name!r};"
+                    " give one of them another name="
+                )
+            self._tools[tool.name] = tool
+            return wanted
+
+        return add if function is None else add(function)
+
+    def handoff(self, key: str, *, when: str, plan: HandoffPlan) -> None:
+        """Let the agent bring in a human: `key` is what the model chooses, `when` tells it when.
+
+        Raises `ConfigError` for a key that is taken or has characters other than lower-case
+        letters, digits, _ and -, and for a key or `when` that holds one of the plan's numbers or
+        addresses, which the model must not see.
+        """
+        where = f"Agent {self.name!r}: handoff {key!r}"
+        if not isinstance(key, str) or not _KEY.fullmatch(key):
+            raise ConfigError(
+                f"{where}: a key is a lower-case letter and then at most 63 lower-case letters,"
+                " digits, _ and -, such as 'billing'"
+            )
+        if key in self._destinations:
+            raise ConfigError(f"{where}: this key is taken; each destination needs its own")
+        if not isinstance(when, str) or not when.strip():
+            raise ConfigError(f"{where}: when must say when to choose it, got {when!r}")
+        if not isinstance(plan, HandoffPlan):
+            raise ConfigError(f"{where}: plan must be a HandoffPlan, got {type(plan).__name__}")
+        if sum(character.isdigit() for character in key) >= 6:
+            raise ConfigError(f"{where}: a key must not hold a phone number; the model sees it")
+        for target in plan.targets:
+            if target.kind in ("phone", "sip") and _reveals(when, target.address):
+                raise ConfigError(
+                    f"{where}: when holds the address of a target; the model sees this text, so"
+                    " describe the occasion only"
+                )
+        self._destinations[key] = Destination(key=key, when=when.strip(), plan=plan)
+
+    def check(self) -> Agent:
+        """Return the agent if it is complete, or raise `ConfigError`."""
+        if self.fallback is not None and self.fallback not in self._destinations:
+            known = ", ".join(self._destinations) or "none"
+            raise ConfigError(
+                f"Agent {self.name!r}: fallback={self.fallback!r} is not one of its destinations"
+                f" ({known}); add agent.handoff({self.fallback!r}, ...) or change fallback"
+            )
+        return self
+
+    def call_setup(self, *, lead_ms: int = 5000) -> CallSetup:
+        """Return what a call answered by this agent is set up with.
+
+        `lead_ms` is how far sent audio may run ahead of what was heard: the owner's setting.
+        """
+        self.check()
+        return CallSetup(
+            agent=self.name,
+            greeting=self.greeting,
+            greeting_interruptible=self.greeting_interruptible,
+            destinations=self.destinations,
+            fallback=self.fallback,
+            lead_ms=lead_ms,
+        )
+
+    def model_setup(
+        self, history: Sequence[Message] = (), *, safety_identifier: str | None = None
+    ) -> ModelSetup:
+        """Return what a model's session is set up with; `history` is the call so far, as heard.
+
+        `safety_identifier` is a stable name of the caller that does not reveal the number.
+        """
+        tools = [tool.spec for tool in self._tools.values()]
+        if self._destinations:
+            tools.append(_transfer_tool(self.destinations))
+        if self.can_hang_up:
+            tools.append(_END_CALL)
+        return ModelSetup(
+            instructions=self.instructions,
+            voice=self.voice,
+            language=self.language,
+            tools=tuple(tools),
+            history=tuple(history),
+            safety_identifier=safety_identifier,
+        )
+
+
+def _reveals(text: str, address: str) -> bool:
+    """Say whether `text` holds `address`, however its digits are grouped."""
+    if address.lower() in text.lower():
+        return True
+    digits = re.sub(r"\D", "", address)
+    return (
+        bool(digits)
+        and not address.lower().startswith("sip")
+        and digits in re.sub(r"[\s().-]", "", text)
+    )
+
+
+def _transfer_tool(destinations: Sequence[Destination]) -> ToolSpec:
+    occasions = "\n".join(f"- {each.key}: {each.when}" for each in destinations)
+    return ToolSpec(
+        name=TRANSFER_TOOL,
+        description=(
+            "Bring a human onto this call. Tell the caller in one short sentence that you are"
+            " connecting them, and call this in the same turn. Destinations, and when to choose"
+            f" each:\n{occasions}"
+        ),
+        parameters={
+            "type": "object",
+            "properties": {
+                "destination": {
+                    "type": "string",
+                    "enum": [each.key for each in destinations],
+                    "description": "Who is to take the call.",
+                },
+                "reason": {
+                    "type": "string",
+                    "description": "Why the caller needs a human, in a few words.",
+                },
+                "summary": {
+                    "type": "string",
+                    "description": (
+                        "What the human must know: who is calling, what was said and what was"
+                        " already tried, in at most three sentences."
+                    ),
+                },
+            },
+            "required": ["destination", "reason", "summary"],
+            "additionalProperties": False,
+        },
+    )
+
+
+_END_CALL = ToolSpec(
+    name=END_TOOL,
+    description=(
+        "End the call. Use it only when the caller has said goodbye or wants nothing more; say"
+        " goodbye first, in the same turn."
+    ),
+    parameters={
+        "type": "object",
+        "properties": {
+            "reason": {"type": "string", "description": "Why the call ends, in a few words."}
+        },
+        "required": ["reason"],
+        "additionalProperties": False,
+    },
+)

@@ -1,0 +1,114 @@
+"""What a tool may know and do about the call it runs in.
+
+The context knows no driver: it is built over a `post` that takes events and small callables
+that answer questions. A tool that is a plain function runs in a thread, where the core must not
+be touched, so whatever it asks for is carried out in the event loop's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from hookflash.core.events import HandoffRequested, HangUpRequested
+from hookflash.core.record import Utterance
+from hookflash.errors import ConfigError
+from hookflash.runtime.ports import EventSink
+
+_T = TypeVar("_T")
+
+
+def _nowhere(event: object) -> None:
+    """Take an event that nobody waits for: a context made by hand, in a test of a tool."""
+
+
+def _nothing_heard() -> Sequence[Utterance]:
+    return ()
+
+
+class _LoopThread:
+    """The thread that the context was made in, if an event loop runs there."""
+
+    def __init__(self) -> None:
+        self._thread = threading.get_ident()
+        try:
+            self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
+        except RuntimeError:
+            self._loop = None
+
+    def call(self, function: Callable[[], _T]) -> _T:
+        """Run `function` in that thread and return what it returns."""
+        if self._loop is None or threading.get_ident() == self._thread:
+            return function()
+        answer: concurrent.futures.Future[_T] = concurrent.futures.Future()
+
+        def run() -> None:
+            try:
+                answer.set_result(function())
+            except BaseException as error:
+                answer.set_exception(error)
+
+        self._loop.call_soon_threadsafe(run)
+        return answer.result()
+
+
+class CallContext:
+    """The call that a tool runs in. Declare a parameter of this type to be given it.
+
+    `call_sid`, `caller` and `called` are as the carrier gave them; `agent` is the agent's name.
+    `state` is a dict for the owner's own data: it lives as long as the call and is shared by all
+    of its tools. All methods return at once and may be called from sync and async tools alike.
+    To test a tool, make one by hand: `CallContext(call_sid="CA1", caller="+15550100")`.
+    """
+
+    def __init__(
+        self,
+        *,
+        call_sid: str,
+        caller: str = "",
+        called: str = "",
+        agent: str = "agent",
+        post: EventSink = _nowhere,
+        transcript: Callable[[], Sequence[Utterance]] = _nothing_heard,
+        destinations: Sequence[str] | None = None,
+    ) -> None:
+        self.call_sid = call_sid
+        self.caller = caller
+        self.called = called
+        self.agent = agent
+        self.state: dict[str, Any] = {}
+        self._post = post
+        self._transcript = transcript
+        self._destinations = destinations
+        self._loop_thread = _LoopThread()
+
+    def __repr__(self) -> str:
+        return f"CallContext(call_sid={self.call_sid!r}, agent={self.agent!r})"
+
+    @property
+    def transcript(self) -> tuple[Utterance, ...]:
+        """Who said what so far, as heard: in order, times in seconds since the call arrived."""
+        return self._loop_thread.call(lambda: tuple(self._transcript()))
+
+    def handoff(self, destination: str, reason: str, summary: str = "") -> None:
+        """Bring a human onto the call, as if the model had asked for it.
+
+        `destination` is the key of one of the agent's hand-offs; `reason` and `summary` are for
+        the human. Asking again while a hand-off runs changes nothing. Raises `ConfigError` for a
+        key that the agent does not have.
+        """
+        if self._destinations is not None and destination not in self._destinations:
+            known = ", ".join(self._destinations) or "none"
+            raise ConfigError(
+                f"context.handoff: the agent has no destination {destination!r};"
+                f" its destinations: {known}"
+            )
+        event = HandoffRequested(destination, reason, summary, source="tool")
+        self._loop_thread.call(lambda: self._post(event))
+
+    def hang_up(self, reason: str = "") -> None:
+        """End the call once the caller has heard what the agent is saying."""
+        self._loop_thread.call(lambda: self._post(HangUpRequested(reason)))

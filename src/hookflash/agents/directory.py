@@ -1,0 +1,95 @@
+"""Which agent answers which number, and when."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from hookflash.agents.agent import Agent
+from hookflash.agents.hours import Hours, parse_hours
+from hookflash.errors import ConfigError
+
+_LINE = re.compile(r"\+[1-9]\d{5,14}|(?:sips?|client):\S+", re.IGNORECASE)
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One rule: `agent` answers `lines` (empty: every line) inside `hours` (None: always)."""
+
+    agent: Agent
+    lines: frozenset[str]
+    hours: Hours | None
+
+
+class Directory:
+    """The agents of one server: entries are tried in the order in which they were added.
+
+        directory = Directory()
+        directory.add(shop, lines=["+15550100"], hours="mon-fri 09:00-17:30 Europe/Berlin")
+        directory.add(night)                     # every other line, every other hour
+
+    A line is what the caller dialled: a number in E.164 form, or a `sip:` or `client:` address.
+    """
+
+    def __init__(self) -> None:
+        self._entries: list[Entry] = []
+
+    def __repr__(self) -> str:
+        return f"Directory({[entry.agent.name for entry in self._entries]})"
+
+    @classmethod
+    def of(cls, target: Agent | Directory) -> Directory:
+        """Return `target` itself, or a directory in which this one agent answers everything."""
+        if isinstance(target, Directory):
+            return target
+        directory = cls()
+        directory.add(target)
+        return directory
+
+    @property
+    def agents(self) -> tuple[Agent, ...]:
+        """Every agent once, in order."""
+        return tuple(dict.fromkeys(entry.agent for entry in self._entries))
+
+    def add(self, agent: Agent, *, lines: Iterable[str] = (), hours: str | None = None) -> None:
+        """Let `agent` answer `lines` during `hours`. See `hours.py` for how hours are written."""
+        if not isinstance(agent, Agent):
+            raise ConfigError(f"Directory.add: expected an Agent, got {type(agent).__name__}")
+        if (self.named(agent.name) or agent) is not agent:
+            raise ConfigError(
+                f"Directory.add: two agents are named {agent.name!r}; records and restored calls"
+                " know an agent by its name, so give one of them another"
+            )
+        if isinstance(lines, str):
+            raise ConfigError(f"Directory.add: lines is a list of lines; write [{lines!r}]")
+        chosen = frozenset(lines)
+        for line in sorted(chosen):
+            if not _LINE.fullmatch(line):
+                raise ConfigError(
+                    f"Directory.add: agent {agent.name!r}: a line is a number in E.164 form such"
+                    f" as +15550100, or a sip: or client: address, got {line!r}"
+                )
+        self._entries.append(Entry(agent, chosen, parse_hours(hours) if hours else None))
+
+    def check(self) -> Directory:
+        """Return the directory if every agent in it is complete, or raise `ConfigError`."""
+        if not self._entries:
+            raise ConfigError("Directory: no agent answers; add one with directory.add(agent)")
+        for agent in self.agents:
+            agent.check()
+        return self
+
+    def find(self, called: str, at: datetime) -> Agent | None:
+        """Return the agent that answers `called` at the moment `at` (with a time zone), if any."""
+        for entry in self._entries:
+            if entry.lines and called not in entry.lines:
+                continue
+            if entry.hours is None or entry.hours.open_at(at):
+                return entry.agent
+        return None
+
+    def named(self, name: str) -> Agent | None:
+        """Return the agent of this name: a call that is restored knows who answered it."""
+        return next((agent for agent in self.agents if agent.name == name), None)

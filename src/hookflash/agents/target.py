@@ -1,0 +1,127 @@
+"""From a TARGET on the command line to the agent, or the directory of agents, that it names.
+
+agent.py            the one Agent or Directory in this file
+agent.py:shop       the one called `shop` in it
+company.lines:shop  the one called `shop` in a module that can be imported
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+
+from hookflash.agents.agent import Agent
+from hookflash.agents.directory import Directory
+from hookflash.errors import ConfigError, HookflashError
+
+
+def load_target(target: str) -> Agent | Directory:
+    """Load what `target` names and check it. Raises `ConfigError` that says what is wrong."""
+    place, name = _split(target)
+    if place.endswith(".py") or "/" in place or "\\" in place:
+        module = _load_file(Path(place), target)
+    else:
+        module = _load_module(place, target)
+    return (_named(module, name, target) if name else _only(module, target)).check()
+
+
+def _split(target: str) -> tuple[str, str]:
+    place, colon, name = target.rpartition(":")
+    if not colon or (len(place) == 1 and name[:1] in ("\\", "/")):
+        # No colon, or the one after the letter of a Windows drive.
+        return target, ""
+    if not place or not name.isidentifier():
+        raise ConfigError(f"TARGET {target!r}: expected FILE.py, FILE.py:NAME or MODULE:NAME")
+    return place, name
+
+
+def _load_file(path: Path, target: str) -> ModuleType:
+    if not path.is_file():
+        raise ConfigError(f"TARGET {target!r}: there is no file {path} in {Path.cwd()}")
+    # Under a name of its own, so that a file called `calendar.py` hides nothing.
+    name = "hookflash_target_" + "".join(c if c.isalnum() else "_" for c in path.stem)
+    spec = importlib.util.spec_from_file_location(name, path.resolve())
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"TARGET {target!r}: {path} is not a Python file (.py)")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    _look_in(path.resolve().parent)
+    try:
+        spec.loader.exec_module(module)
+    except HookflashError:
+        sys.modules.pop(name, None)
+        raise
+    except Exception as error:
+        sys.modules.pop(name, None)
+        raise ConfigError(_failed(target, error)) from error
+    return module
+
+
+def _load_module(name: str, target: str) -> ModuleType:
+    _look_in(Path.cwd())
+    try:
+        return importlib.import_module(name)
+    except HookflashError:
+        raise
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
+            raise ConfigError(
+                f"TARGET {target!r}: there is no module {error.name!r}; a file is named with"
+                " .py, such as agent.py"
+            ) from error
+        raise ConfigError(_failed(target, error)) from error
+    except Exception as error:
+        raise ConfigError(_failed(target, error)) from error
+
+
+def _look_in(folder: Path) -> None:
+    """Let a target import what lies beside it, as it could when run by `python`."""
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+
+
+def _failed(target: str, error: Exception) -> str:
+    """Say where in the owner's code loading it went wrong."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "importlib" not in frame.filename]
+    place = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if len(own) > 1 else ""
+    return f"TARGET {target!r}: it cannot be loaded{place}: {type(error).__name__}: {error}"
+
+
+def _named(module: ModuleType, name: str, target: str) -> Agent | Directory:
+    found = getattr(module, name, None)
+    if isinstance(found, Agent | Directory):
+        return found
+    there = ", ".join(_candidates(module)) or "none"
+    what = "has no" if not hasattr(module, name) else f"has a {type(found).__name__}, no Agent,"
+    raise ConfigError(f"TARGET {target!r}: it {what} {name!r}; agents in it: {there}")
+
+
+def _only(module: ModuleType, target: str) -> Agent | Directory:
+    candidates = _candidates(module)
+    directories = {n: each for n, each in candidates.items() if isinstance(each, Directory)}
+    # The agents beside a directory are its entries.
+    chosen = directories or candidates
+    if not chosen:
+        raise ConfigError(
+            f"TARGET {target!r}: there is no Agent in it; write agent = Agent(...) at top level"
+        )
+    if len(chosen) > 1:
+        raise ConfigError(
+            f"TARGET {target!r}: there are several in it; say which one: "
+            + " or ".join(f"{target}:{name}" for name in chosen)
+        )
+    return next(iter(chosen.values()))
+
+
+def _candidates(module: ModuleType) -> dict[str, Agent | Directory]:
+    """Return every public Agent and Directory of `module` by name, each once."""
+    seen: dict[int, str] = {}
+    for name, value in vars(module).items():
+        if isinstance(value, Agent | Directory) and not name.startswith("_"):
+            seen.setdefault(id(value), name)
+    return {name: getattr(module, name) for name in seen.values()}

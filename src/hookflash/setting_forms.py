@@ -1,0 +1,101 @@
+"""How the text of a setting becomes its value.
+
+Each reader takes a text that is not empty and raises `ValueError` saying what was expected.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+Read = Callable[[str], Any]
+
+
+def read_text(text: str) -> str:
+    return text
+
+
+def integer_reader(low: int, high: int) -> Read:
+    def read(text: str) -> int:
+        if not re.fullmatch(r"-?\d{1,12}", text) or not low <= int(text) <= high:
+            raise ValueError(f"a whole number from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+def number_reader(low: float, high: float) -> Read:
+    def read(text: str) -> float:
+        expected = f"a number from {low:g} to {high:g}"
+        try:
+            value = float(text)
+        except ValueError:
+            raise ValueError(expected) from None
+        if not low <= value <= high:
+            raise ValueError(expected)
+        return value
+
+    return read
+
+
+def choice_reader(*allowed: str) -> Read:
+    def read(text: str) -> str:
+        if text.lower() not in allowed:
+            raise ValueError("one of " + ", ".join(allowed))
+        return text.lower()
+
+    return read
+
+
+def read_switch(text: str) -> bool:
+    if text.lower() in ("1", "true", "yes", "on"):
+        return True
+    if text.lower() in ("0", "false", "no", "off"):
+        return False
+    raise ValueError("true or false")
+
+
+def read_names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in (part.strip() for part in text.split(",")) if name)
+
+
+def read_account_sid(text: str) -> str:
+    if not re.fullmatch(r"AC[0-9a-fA-F]{32}", text):
+        raise ValueError("an account SID: AC and 32 hex digits, from the Twilio console")
+    return text
+
+
+def url_reader(secure: str, plain: str) -> Read:
+    """Read a URL that may be unencrypted only where it does not leave this machine."""
+    expected = f"a {secure}:// URL (or {plain}:// on this machine), without user or query"
+
+    def read(text: str) -> str:
+        try:
+            parts = urlsplit(text)
+            whole = bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            raise ValueError(expected) from None
+        safe = parts.scheme == secure or (parts.scheme == plain and is_loopback(text))
+        if not (whole and safe) or parts.username or parts.query or parts.fragment:
+            raise ValueError(expected)
+        return text.rstrip("/")
+
+    return read
+
+
+def read_database_url(text: str) -> str:
+    if not re.match(r"(sqlite|postgres|postgresql)(\+\w+)?://", text):
+        raise ValueError("sqlite:///path/to/file.db or postgresql://user:password@host/database")
+    return text
+
+
+def is_loopback(url: str | None) -> bool:
+    """Say whether `url` stays on this machine (localhost, 127.0.0.0/8, ::1)."""
+    try:
+        host = urlsplit(url or "").hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

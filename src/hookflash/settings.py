@@ -1,0 +1,361 @@
+"""What the owner may set, read once into one frozen value.
+
+A setting comes from the environment, else from `hookflash.toml` (in the working directory, or
+the file that `--settings` names; keys are the attributes' names), else it has its default. Each
+field below carries its variable, its default and what it is for: `SETTINGS` is read from them,
+and the docs and the errors from `SETTINGS`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import logging
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hookflash.errors import ConfigError
+from hookflash.setting_forms import (
+    Read,
+    choice_reader,
+    integer_reader,
+    is_loopback,
+    number_reader,
+    read_account_sid,
+    read_database_url,
+    read_names,
+    read_switch,
+    read_text,
+    url_reader,
+)
+
+_log = logging.getLogger("hookflash.settings")
+
+DEFAULT_FILE = "hookflash.toml"
+
+
+def _setting(
+    default: Any,
+    purpose: str,
+    read: Read = read_text,
+    *,
+    variable: str = "",
+    shown: str = "",
+    secret: bool = False,
+    hidden: bool = False,
+) -> Any:
+    about = {
+        "purpose": purpose,
+        "read": read,
+        "variable": variable,
+        "shown": shown,
+        "secret": secret,
+        "hidden": hidden,
+    }
+    return dataclasses.field(default=default, metadata=about)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
+class Settings:
+    """Everything the owner may set. `Settings.load()` reads it; `check_serving()` before `serve`.
+
+    A value made in code (`Settings(lead_ms=2000)`) is taken as it is.
+    """
+
+    openai_api_key: str | None = _setting(
+        None,
+        "Key for the model, from platform.openai.com. Not needed with a model on this machine.",
+        variable="OPENAI_API_KEY",
+        secret=True,
+    )
+    twilio_account_sid: str | None = _setting(
+        None,
+        "Twilio account: AC and 32 hex digits.",
+        read_account_sid,
+        variable="TWILIO_ACCOUNT_SID",
+    )
+    twilio_auth_token: str | None = _setting(
+        None,
+        "Primary auth token of the account: signs requests both ways.",
+        variable="TWILIO_AUTH_TOKEN",
+        secret=True,
+    )
+    twilio_auth_token_secondary: str | None = _setting(
+        None,
+        "Secondary auth token, accepted as well while tokens are rotated.",
+        variable="TWILIO_AUTH_TOKEN_SECONDARY",
+        secret=True,
+    )
+    public_url: str | None = _setting(
+        None,
+        "The https address under which Twilio reaches this server; signatures are checked"
+        " against it.",
+        url_reader("https", "http"),
+    )
+    model_url: str = _setting(
+        "wss://api.openai.com/v1/realtime",
+        "The model's WebSocket address.",
+        url_reader("wss", "ws"),
+    )
+    model: str = _setting("gpt-realtime-2.1", "Which Realtime model speaks.")
+    twilio_api_url: str = _setting(
+        "https://api.twilio.com", "The address of Twilio's REST API.", url_reader("https", "http")
+    )
+    data_dir: Path = _setting(
+        Path("hookflash-data"),
+        "Folder for call records, journals and recordings.",
+        Path,
+        shown="./hookflash-data",
+    )
+    database_url: str = _setting(
+        "",
+        "Where call records are kept: sqlite:///file or postgresql://user:password@host/database.",
+        read_database_url,
+        shown="SQLite in the data folder",
+    )
+    host: str = _setting("127.0.0.1", "The address to listen on; 0.0.0.0 for all.")
+    port: int = _setting(
+        8080, "The port to listen on; 0 takes a free one.", integer_reader(0, 65535)
+    )
+    lead_ms: int = _setting(
+        5000,
+        "How far audio that was sent may run ahead of what the caller has heard, in ms.",
+        integer_reader(200, 600_000),
+    )
+    drain_seconds: float = _setting(
+        30.0,
+        "How long live calls may go on after SIGTERM before they are brought to an end.",
+        number_reader(0, 3600),
+    )
+    log_events: tuple[str, ...] = _setting(
+        (),
+        "Event types of the model to log, separated by commas, such as error,session.updated;"
+        " * for all.",
+        read_names,
+        shown="none",
+    )
+    log_timing: bool = _setting(
+        False, "Log how long each answer took to begin.", read_switch, shown="false"
+    )
+    transcription_model: str = _setting(
+        "gpt-transcribe", "Which model writes down what the caller says."
+    )
+    vad: str = _setting(
+        "server_vad",
+        "How the end of the caller's turn is found: server_vad (silence) or semantic_vad (sense).",
+        choice_reader("server_vad", "semantic_vad"),
+    )
+    vad_threshold: float = _setting(
+        0.5,
+        "server_vad: how loud speech must be, 0 to 1; more for noisy lines.",
+        number_reader(0, 1),
+    )
+    vad_prefix_padding_ms: int = _setting(
+        300,
+        "server_vad: sound kept from before speech was noticed, in ms.",
+        integer_reader(0, 5000),
+    )
+    vad_silence_ms: int = _setting(
+        500,
+        "server_vad: silence that ends a turn, in ms; less is faster.",
+        integer_reader(100, 10_000),
+    )
+    vad_eagerness: str = _setting(
+        "auto",
+        "semantic_vad: how soon to answer: low, medium, high or auto.",
+        choice_reader("auto", "low", "medium", "high"),
+    )
+    noise_reduction: str = _setting(
+        "near_field",
+        "Noise reduction before the model hears the caller: near_field (handset), far_field"
+        " (speakerphone) or off.",
+        choice_reader("near_field", "far_field", "off"),
+    )
+    llm_url: str | None = _setting(
+        None,
+        "Local stand-in model: an OpenAI-compatible chat address that thinks in place of the"
+        " built-in receptionist, such as http://localhost:11434/v1.",
+    )
+    llm_model: str | None = _setting(None, "Local stand-in model: the chat model at that address.")
+    llm_key: str | None = _setting(
+        None, "Local stand-in model: the key for that address.", secret=True
+    )
+    whisper_model: str | None = _setting(
+        None,
+        "Local stand-in model: folder of a CTranslate2 Whisper model to hear with.",
+        shown="tiny.en from its package",
+    )
+    piper_voice: str | None = _setting(
+        None,
+        "Local stand-in model: file of a Piper voice (.onnx) to speak with.",
+        shown="joe from its package",
+    )
+    speed: float = _setting(
+        1.0, "Tests: how many seconds of a call pass in one.", number_reader(0.1, 1000), hidden=True
+    )
+
+    def __post_init__(self) -> None:
+        if not self.database_url:
+            path = (self.data_dir / "hookflash.db").as_posix()
+            object.__setattr__(self, "database_url", f"sqlite:///{path}")
+
+    def __repr__(self) -> str:
+        shown = []
+        for setting in SETTINGS:
+            value = getattr(self, setting.name)
+            if setting.secret:
+                value = "(set)" if value else None
+            elif setting.name == "database_url":
+                value = _without_user(value)
+            shown.append(f"{setting.name}={value!r}")
+        return f"Settings({', '.join(shown)})"
+
+    @classmethod
+    def load(
+        cls, environ: Mapping[str, str] | None = None, file: str | Path | None = None
+    ) -> Settings:
+        """Read the environment and the file. Raises one `ConfigError` that names all mistakes."""
+        environ = os.environ if environ is None else environ
+        written = _read_file(file)
+        _warn_of_unknown(environ, written)
+        values: dict[str, Any] = {}
+        wrong: list[str] = []
+        for setting in SETTINGS:
+            text = environ.get(setting.variable, "").strip()
+            source = f"{setting.variable}"
+            if not text and setting.name in written:
+                text, source = written[setting.name], f"{setting.name} in the settings file"
+            if not text:
+                continue
+            try:
+                values[setting.name] = setting.read(text)
+            except ValueError as error:
+                came = (
+                    f"a text of {len(text)} characters"
+                    if setting.secret
+                    else repr(_without_user(text))
+                )
+                wrong.append(
+                    f"{source}: expected {error}, got {came};"
+                    f" correct it, or leave it out for {setting.default}"
+                )
+        if wrong:
+            raise ConfigError("\n".join(wrong))
+        return cls(**values)
+
+    @property
+    def unsigned_allowed(self) -> bool:
+        """Whether requests may come unsigned: only where every peer is on this machine."""
+        return all(map(is_loopback, (self.public_url, self.twilio_api_url, self.model_url)))
+
+    def check_serving(self) -> Settings:
+        """Return the settings if `serve` can start with them; else name all that is missing."""
+        missing: list[str] = []
+        if not self.public_url:
+            missing.append(
+                "HOOKFLASH_PUBLIC_URL: the https address under which Twilio reaches this server;"
+                " for a trial, the address that your tunnel (ngrok, cloudflared) shows"
+            )
+        if not self.unsigned_allowed:
+            if not self.twilio_account_sid:
+                missing.append(
+                    "TWILIO_ACCOUNT_SID: the account's SID, from the front page of"
+                    " console.twilio.com"
+                )
+            if not self.twilio_auth_token:
+                missing.append(
+                    "TWILIO_AUTH_TOKEN: the account's auth token, from the same page; without it"
+                    " nobody can tell Twilio's requests from a stranger's, so unsigned serving"
+                    " needs every peer (HOOKFLASH_PUBLIC_URL, HOOKFLASH_TWILIO_API_URL,"
+                    " HOOKFLASH_MODEL_URL) to be a stand-in on this machine"
+                )
+        if not self.openai_api_key and not is_loopback(self.model_url):
+            missing.append(
+                "OPENAI_API_KEY: a key from platform.openai.com/api-keys; or set"
+                " HOOKFLASH_MODEL_URL to a model on this machine"
+            )
+        if missing:
+            raise ConfigError(
+                "serve cannot start; missing:\n" + "\n".join(f"  {each}" for each in missing)
+            )
+        return self
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One row of the table of settings. `default` is as the docs show it."""
+
+    name: str
+    variable: str
+    default: str
+    purpose: str
+    secret: bool
+    hidden: bool
+    read: Read
+
+
+def _rows() -> tuple[Setting, ...]:
+    rows = []
+    for field in dataclasses.fields(Settings):
+        about = dict(field.metadata)
+        shown = about.pop("shown") or ("nothing" if field.default is None else str(field.default))
+        variable = about.pop("variable") or f"HOOKFLASH_{field.name.upper()}"
+        rows.append(Setting(name=field.name, variable=variable, default=shown, **about))
+    return tuple(rows)
+
+
+SETTINGS = _rows()
+"""Every setting, in the order in which the docs list them."""
+
+
+def _without_user(url: str) -> str:
+    """Return `url` without the name and password that may be in it."""
+    return re.sub(r"//[^/]*@", "//(hidden)@", url)
+
+
+def _read_file(file: str | Path | None) -> dict[str, str]:
+    """Return what the settings file says, each value as the text an environment would hold."""
+    path = Path(DEFAULT_FILE if file is None else file)
+    if not path.is_file():
+        if file is None:
+            return {}
+        raise ConfigError(f"--settings: there is no file {path}")
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: it is not valid TOML ({error})") from error
+    return {key: _as_text(value) for key, value in document.items()}
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return str(value).strip()
+
+
+def _warn_of_unknown(environ: Mapping[str, str], written: Mapping[str, str]) -> None:
+    prefix = "HOOKFLASH_"
+    variables = [setting.variable for setting in SETTINGS]
+    ours = [name for name in environ if name.startswith(prefix) and name not in variables]
+    for name in ours:
+        known = [each.removeprefix(prefix) for each in variables if each.startswith(prefix)]
+        _warn(name, "the environment", _like(name.removeprefix(prefix), known, prefix))
+    names = [setting.name for setting in SETTINGS]
+    for name in written:
+        if name not in names:
+            _warn(name, "the settings file", _like(name, names))
+
+
+def _like(name: str, known: list[str], prefix: str = "") -> str:
+    close = difflib.get_close_matches(name, known, 1)
+    return f"; did you mean {prefix}{close[0]}?" if close else ""
+
+
+def _warn(name: str, place: str, hint: str) -> None:
+    _log.warning("! %s in %s is no setting and is ignored%s", name, place, hint)

@@ -1,0 +1,151 @@
+"""Opening a database: the engine for a URL, and its tables brought up to date.
+
+SQLite by default (write-ahead log, so that reading never waits for writing), PostgreSQL by URL.
+Tables are made and changed only by the migrations in this package, all steps in one transaction
+and under a lock, so that processes may start together. A database of a newer Hookflash, or with
+tables of somebody else's in the way, is left as it is and refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from hookflash.errors import ConfigError
+
+VERSION_TABLE = "hookflash_schema"
+"""Not Alembic's own name, so that a database may be shared with the owner's application."""
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+# Any number will do as long as it stays the same: it names the lock that migrations take.
+_LOCK = 0x486F6F6B
+_BUSY_MS = 5000
+_DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "postgres": "postgresql+asyncpg",
+    "postgresql": "postgresql+asyncpg",
+}
+
+
+async def open_database(url: str) -> AsyncEngine:
+    """Return an engine for `url`, its tables up to date.
+
+    Raises `ConfigError` when the URL cannot be used, nobody answers there, or the tables are not
+    ours to change.
+    """
+    full = _full_url(url)
+    try:
+        # In a thread with a loop of its own: reading and running migrations blocks.
+        await asyncio.to_thread(asyncio.run, _migrate(full))
+    except (SQLAlchemyError, OSError) as error:
+        raise ConfigError(_cannot_open(full, error)) from error
+    return _engine(full)
+
+
+def _full_url(url: str) -> str:
+    """Return `url` with its driver; make the folder of an SQLite file."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigError("HOOKFLASH_DATABASE_URL: it cannot be read as a URL") from error
+    scheme = parsed.drivername.partition("+")[0]
+    if scheme not in _DRIVERS:
+        raise ConfigError(
+            "HOOKFLASH_DATABASE_URL: expected sqlite:///FILE or postgresql://..., got"
+            f" {parsed.drivername}://"
+        )
+    if scheme == "sqlite":
+        if parsed.database in (None, "", ":memory:"):
+            raise ConfigError("HOOKFLASH_DATABASE_URL: name a file, such as sqlite:///calls.db")
+        try:
+            Path(str(parsed.database)).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"HOOKFLASH_DATABASE_URL: {error}; choose another folder") from error
+    elif importlib.util.find_spec("asyncpg") is None:
+        raise ConfigError(
+            "HOOKFLASH_DATABASE_URL: PostgreSQL needs asyncpg: pip install 'hookflash[postgres]'"
+        )
+    return parsed.set(drivername=_DRIVERS[scheme]).render_as_string(hide_password=False)
+
+
+def _engine(url: str, *, migrating: bool = False) -> AsyncEngine:
+    # What callers said is a parameter of statements, and errors would show it in the log.
+    options: dict[str, Any] = {"hide_parameters": True}
+    if migrating:
+        options["poolclass"] = NullPool
+    if not url.startswith("sqlite"):
+        if not migrating:
+            # A connection that the server closed while we were idle is found out before its use.
+            options.update(pool_size=5, pool_pre_ping=True)
+        return create_async_engine(url, **options)
+    engine = create_async_engine(url, **options)
+
+    def connected(connection: Any, record: object) -> None:
+        # Left to itself the driver begins transactions late and commits them early, and a
+        # migration would be half made; so we begin them ourselves.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    def began(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if migrating else "BEGIN")
+
+    event.listen(engine.sync_engine, "connect", connected)
+    event.listen(engine.sync_engine, "begin", began)
+    return engine
+
+
+async def _migrate(url: str) -> None:
+    engine = _engine(url, migrating=True)
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(_upgrade)
+    finally:
+        await engine.dispose()
+
+
+def _upgrade(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes.update(connection=connection, version_table=VERSION_TABLE)
+    known = ScriptDirectory.from_config(config)
+    newest = known.get_current_head()
+    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+    present = context.get_current_revision()
+    if present == newest:
+        return
+    if present is not None and present not in {each.revision for each in known.walk_revisions()}:
+        raise ConfigError(
+            f"HOOKFLASH_DATABASE_URL: this database has version {present} of the tables, and"
+            f" this Hookflash knows only up to {newest}; nothing was changed. Upgrade Hookflash,"
+            " or use another database"
+        )
+    command.upgrade(config, "head")
+
+
+def _cannot_open(url: str, error: Exception) -> str:
+    """Say what went wrong in one line, without the password."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    reason = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
+    return (
+        f"HOOKFLASH_DATABASE_URL: {make_url(url).render_as_string()} cannot be opened:"
+        f" {reason}; nothing was changed. Check the address and the rights there"
+    )

@@ -1,0 +1,146 @@
+"""Call records in a database. Knows tables; `database.py` knows how to open one.
+
+Writing waits for the disk, so nothing on a call's road calls `put` here: a `StoreWriter` does,
+from a queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, RowMapping, Table, delete, insert, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from hookflash.core.record import CallRecord
+from hookflash.stores import tables
+from hookflash.stores.database import open_database
+
+# Field of a CallRecord -> the table of its parts. A part's fields are its table's columns.
+_PARTS: dict[str, Table] = {
+    "utterances": tables.utterances,
+    "handoffs": tables.handoffs,
+    "tools": tables.tool_uses,
+}
+_CALL_COLUMNS = tuple(tables.calls.c.keys())
+
+
+async def open_store(url: str) -> RecordStore:
+    """Open the database at `url` (`sqlite:///FILE` or `postgresql://...`), tables up to date.
+
+    Raises `ConfigError` that says what to change.
+    """
+    return RecordStore(await open_database(url))
+
+
+class RecordStore:
+    """Call records by call SID. Made by `open_store`; close it when done."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def put(self, record: CallRecord) -> None:
+        """Keep a record. One with the same call SID is replaced, so putting twice changes
+        nothing."""
+        call = _row(record, _CALL_COLUMNS)
+        async with self._engine.begin() as connection:
+            # The call's row first: it is locked until the end, so that two writers of one call
+            # come one after another.
+            await connection.execute(self._upsert(call))
+            for field, table in _PARTS.items():
+                await connection.execute(delete(table).where(table.c.call_sid == call["call_sid"]))
+                rows = [
+                    {"call_sid": call["call_sid"], "position": position}
+                    | _row(part, part.__struct_fields__)
+                    for position, part in enumerate(getattr(record, field))
+                ]
+                if rows:
+                    await connection.execute(insert(table), rows)
+
+    async def get(self, call_sid: str) -> CallRecord | None:
+        """Return the record of a call, or None."""
+        found = await self._read([tables.calls.c.call_sid == call_sid], 1)
+        return found[0] if found else None
+
+    async def list(
+        self,
+        *,
+        limit: int = 50,
+        before: str | None = None,
+        caller: str | None = None,
+        disposition: str | None = None,
+        text: str | None = None,
+    ) -> Sequence[CallRecord]:
+        """Return records, the newest call first.
+
+        `before` is the call SID of the last record of the page before. `caller` and
+        `disposition` select; `text` selects calls in which somebody said it, in any case.
+        """
+        calls, said = tables.calls.c, tables.utterances.c
+        wanted: list[ColumnElement[bool]] = []
+        if before is not None:
+            last = select(calls.arrived_at, calls.call_sid).where(calls.call_sid == before)
+            wanted.append(tuple_(calls.arrived_at, calls.call_sid) < last.scalar_subquery())
+        if caller is not None:
+            wanted.append(calls.caller == caller)
+        if disposition is not None:
+            wanted.append(calls.disposition == disposition)
+        if text is not None:
+            matching = select(said.call_sid).where(said.text.icontains(text, autoescape=True))
+            wanted.append(calls.call_sid.in_(matching))
+        return await self._read(wanted, limit)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._engine.dispose()
+
+    def _upsert(self, call: dict[str, Any]) -> Any:
+        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
+        statement = dialect.insert(tables.calls).values(call)
+        return statement.on_conflict_do_update(index_elements=["call_sid"], set_=call)
+
+    async def _read(
+        self, wanted: Sequence[ColumnElement[bool]], limit: int
+    ) -> Sequence[CallRecord]:
+        calls = tables.calls.c
+        query = (
+            select(tables.calls)
+            .where(*wanted)
+            .order_by(calls.arrived_at.desc(), calls.call_sid.desc())
+            .limit(limit)
+        )
+        async with self._engine.connect() as connection:
+            found = [_plain(row) for row in (await connection.execute(query)).mappings()]
+            by_sid = {call["call_sid"]: call for call in found}
+            for field, table in _PARTS.items():
+                await _add_parts(connection, by_sid, field, table)
+        return [msgspec.convert(call, CallRecord) for call in found]
+
+
+async def _add_parts(
+    connection: AsyncConnection, by_sid: dict[str, dict[str, Any]], field: str, table: Table
+) -> None:
+    for call in by_sid.values():
+        call[field] = []
+    query = select(table).where(table.c.call_sid.in_(by_sid)).order_by(table.c.position)
+    for row in (await connection.execute(query)).mappings():
+        by_sid[row["call_sid"]][field].append(_plain(row))
+
+
+def _plain(row: RowMapping) -> dict[str, Any]:
+    # SQLAlchemy's names are a kind of str of their own, which msgspec does not take for one.
+    return {str(name): value for name, value in row.items()}
+
+
+def _row(value: msgspec.Struct, columns: Sequence[str]) -> dict[str, Any]:
+    return {name: _storable(getattr(value, name)) for name in columns}
+
+
+def _storable(value: Any) -> Any:
+    """Return `value` as both databases can keep it: PostgreSQL has no NUL in a text, and neither
+    has half a surrogate pair."""
+    if not isinstance(value, str):
+        return value
+    return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")

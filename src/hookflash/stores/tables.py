@@ -1,0 +1,89 @@
+"""The tables of call records, as the newest migration leaves them.
+
+    calls 1 --- n utterances      who said what, as heard
+          1 --- n handoffs        attempts to reach humans
+          1 --- n tool_uses       tools that ran
+
+`position` keeps the order in which things happened. Moments are seconds since 1970
+(`arrived_at`), times seconds since the call arrived. A test compares this page with what the
+migrations make.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("call_sid", String(128), primary_key=True),
+    Column("agent", Text, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("called", Text, nullable=False),
+    Column("disposition", String(64), nullable=False),
+    Column("arrived_at", Double, nullable=False),
+    Column("seconds", Double, nullable=False),
+    Column("barge_ins", Integer, nullable=False),
+    Index("calls_by_arrival", "arrived_at", "call_sid"),
+    Index("calls_by_caller", "caller", "arrived_at"),
+    Index("calls_by_disposition", "disposition", "arrived_at"),
+)
+
+
+def _of_call() -> tuple[Column[str], Column[int]]:
+    """Return the two columns that say which call a row belongs to, and where in it."""
+    call = ForeignKey("calls.call_sid", ondelete="CASCADE")
+    return (
+        Column("call_sid", String(128), call, primary_key=True),
+        Column("position", Integer, primary_key=True, autoincrement=False),
+    )
+
+
+utterances = Table(
+    "utterances",
+    metadata,
+    *_of_call(),
+    Column("speaker", String(16), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("ended_at", Double, nullable=False),
+    Column("cut", Text, nullable=False),
+)
+
+handoffs = Table(
+    "handoffs",
+    metadata,
+    *_of_call(),
+    Column("destination", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("source", String(64), nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("outcome", String(64), nullable=False),
+    Column("seconds_to_human", Double, nullable=True),
+    Index("handoffs_by_destination", "destination", "outcome"),
+)
+
+tool_uses = Table(
+    "tool_uses",
+    metadata,
+    *_of_call(),
+    Column("name", Text, nullable=False),
+    Column("arguments", Text, nullable=False),
+    Column("output", Text, nullable=False),
+    Column("failed", Boolean, nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("seconds", Double, nullable=False),
+)

@@ -1,0 +1,273 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from hookflash import Agent, ConfigError, HandoffPlan, Target
+from hookflash.core.commands import Message
+from hookflash.core.setup import CallSetup, ToolSpec
+
+PLAN = HandoffPlan(targets=(Target.phone("+15550101"), Target.sip("sip:desk@example.com")))
+
+
+def make_agent(**changes: Any) -> Agent:
+    return Agent("reception", **{"instructions": "Be kind.", **changes})
+
+
+def tool_of(agent: Agent, name: str) -> ToolSpec:
+    return next(tool for tool in agent.model_setup().tools if tool.name == name)
+
+
+# --- tools ------------------------------------------------------------------------------------
+
+
+def test_a_tool_stays_a_plain_function() -> None:
+    agent = make_agent()
+
+    @agent.tool
+    def opening_hours(day: str) -> str:
+        """Say when we are open."""
+        return f"{day}: 9 to 5"
+
+    assert opening_hours("monday") == "monday: 9 to 5"
+    assert agent.tools["opening_hours"].function is opening_hours
+
+
+def test_a_tool_may_be_given_a_name_a_description_and_a_timeout() -> None:
+    agent = make_agent()
+
+    @agent.tool(name="find-order", description="Look up an order.", timeout_seconds=3)
+    async def find(number: int) -> str:
+        return str(number)
+
+    tool = agent.tools["find-order"]
+    assert (tool.description, tool.timeout_seconds) == ("Look up an order.", 3)
+    assert not tool.blocking
+
+
+def test_the_model_sees_the_tools_in_order_and_then_the_agents_own() -> None:
+    agent = make_agent()
+
+    @agent.tool
+    def second() -> None:
+        """Second in the alphabet, first here."""
+
+    @agent.tool
+    def first() -> None:
+        """First in the alphabet, second here."""
+
+    agent.handoff("desk", when="always", plan=PLAN)
+    names = [tool.name for tool in agent.model_setup().tools]
+    assert names == ["second", "first", "transfer_to_human", "end_call"]
+
+
+def test_two_tools_of_one_name_are_refused() -> None:
+    agent = make_agent()
+    agent.tool(name="look", description="Look.")(lambda: None)
+    with pytest.raises(ConfigError, match="Agent 'reception': there are two tools named 'look'"):
+        agent.tool(name="look", description="Look again.")(lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"name": "transfer_to_human"}, "the agent's own; choose another name"),
+        ({"name": "end_call"}, "the agent's own; choose another name"),
+        ({"name": "find order"}, "a tool's name is"),
+        ({"name": "x" * 65}, "a tool's name is"),
+        ({"name": ""}, "a tool's name is"),
+        ({"description": " "}, "it has no description"),
+        ({"timeout_seconds": 0}, "timeout_seconds must be more than 0, got 0"),
+    ],
+)
+def test_a_tool_that_cannot_be_is_refused_with_its_place(
+    changes: dict[str, Any], complaint: str
+) -> None:
+    agent = make_agent()
+
+    def look() -> None:
+        """Look."""
+
+    with pytest.raises(ConfigError, match=complaint) as caught:
+        agent.tool(**changes)(look)
+    assert "Agent 'reception': tool " in str(caught.value)
+    assert "(test_agent.py, line " in str(caught.value)
+
+
+def test_a_lambda_needs_a_name() -> None:
+    with pytest.raises(ConfigError, match="pass name="):
+        make_agent().tool(lambda: None)
+
+
+def test_what_is_no_function_is_no_tool() -> None:
+    with pytest.raises(ConfigError, match="expected a function, got str"):
+        make_agent().tool("look")  # type: ignore[call-overload]  # the mistake is the test
+
+
+def test_a_generator_is_no_tool() -> None:
+    def count() -> Any:
+        """Count."""
+        yield 1
+
+    with pytest.raises(ConfigError, match="a generator cannot answer once"):
+        make_agent().tool(count)
+
+
+def test_a_method_may_be_a_tool() -> None:
+    class Shop:
+        def open(self, day: str) -> str:
+            """Say whether the shop is open."""
+            return day
+
+    agent = make_agent()
+    shop = Shop()
+    agent.tool(shop.open)
+    assert list(tool_of(agent, "open").parameters["properties"]) == ["day"]
+
+
+# --- hand-offs --------------------------------------------------------------------------------
+
+
+def test_the_model_chooses_a_destination_by_key_and_reads_when() -> None:
+    agent = make_agent()
+    agent.handoff("billing", when="the caller disputes an invoice", plan=PLAN)
+    agent.handoff("sales", when="the caller wants to buy", plan=PLAN)
+    transfer = tool_of(agent, "transfer_to_human")
+    assert transfer.parameters["properties"]["destination"]["enum"] == ["billing", "sales"]
+    assert transfer.parameters["required"] == ["destination", "reason", "summary"]
+    assert "- billing: the caller disputes an invoice\n" in transfer.description
+    assert transfer.description.endswith("- sales: the caller wants to buy")
+
+
+def test_the_model_never_sees_where_a_human_is_reached() -> None:
+    agent = make_agent()
+    agent.handoff("billing", when="the caller disputes an invoice", plan=PLAN)
+    seen = json.dumps(
+        [tool.parameters | {"d": tool.description} for tool in agent.model_setup().tools]
+    )
+    assert "5550101" not in seen
+    assert "example.com" not in seen
+
+
+def test_without_destinations_there_is_no_transfer() -> None:
+    assert [tool.name for tool in make_agent().model_setup().tools] == ["end_call"]
+
+
+def test_an_agent_that_may_not_hang_up_has_no_tool_for_it() -> None:
+    assert make_agent(can_hang_up=False).model_setup().tools == ()
+
+
+@pytest.mark.parametrize(
+    "key", ["", "Billing", "bil ling", "-x", "7", "+15550101", "désk", "a" * 65, "a\n"]
+)
+def test_a_key_with_other_characters_is_refused(key: str) -> None:
+    with pytest.raises(ConfigError, match="a key is a lower-case letter"):
+        make_agent().handoff(key, when="always", plan=PLAN)
+
+
+def test_a_key_must_not_hold_a_phone_number() -> None:
+    with pytest.raises(ConfigError, match="must not hold a phone number"):
+        make_agent().handoff("desk-1555-0101", when="always", plan=PLAN)
+
+
+@pytest.mark.parametrize(
+    "when", ["ask for +15550101", "ask for +1 555 (01) 01", "write to SIP:desk@example.com"]
+)
+def test_when_must_not_hold_the_address_of_a_target(when: str) -> None:
+    with pytest.raises(ConfigError, match="holds the address of a target"):
+        make_agent().handoff("desk", when=when, plan=PLAN)
+
+
+def test_when_may_speak_of_other_numbers() -> None:
+    agent = make_agent()
+    agent.handoff("desk", when="the caller mentions form 1040 or room 5550", plan=PLAN)
+    assert [each.key for each in agent.destinations] == ["desk"]
+
+
+def test_a_key_is_taken_once() -> None:
+    agent = make_agent()
+    agent.handoff("desk", when="always", plan=PLAN)
+    with pytest.raises(ConfigError, match="Agent 'reception': handoff 'desk': this key is taken"):
+        agent.handoff("desk", when="never", plan=PLAN)
+
+
+def test_a_handoff_needs_an_occasion_and_a_plan() -> None:
+    with pytest.raises(ConfigError, match="when must say when to choose it"):
+        make_agent().handoff("desk", when=" ", plan=PLAN)
+    with pytest.raises(ConfigError, match="plan must be a HandoffPlan, got str"):
+        make_agent().handoff("desk", when="always", plan="+15550101")  # type: ignore[arg-type]  # the mistake is the test
+
+
+# --- set-up -----------------------------------------------------------------------------------
+
+
+def test_a_call_is_set_up_with_what_the_owner_decided() -> None:
+    agent = make_agent(greeting="Hello.", greeting_interruptible=False, fallback="desk")
+    agent.handoff("desk", when="always", plan=PLAN)
+    assert agent.call_setup(lead_ms=2000) == CallSetup(
+        agent="reception",
+        greeting="Hello.",
+        greeting_interruptible=False,
+        destinations=agent.destinations,
+        fallback="desk",
+        lead_ms=2000,
+    )
+
+
+def test_a_models_session_is_set_up_with_instructions_voice_language_and_history() -> None:
+    agent = make_agent(voice="cedar", language="de", can_hang_up=False)
+    history = [Message("user", "Guten Tag")]
+    setup = agent.model_setup(history, safety_identifier="abc")
+    assert (setup.instructions, setup.voice, setup.language) == ("Be kind.", "cedar", "de")
+    assert setup.history == (Message("user", "Guten Tag"),)
+    assert setup.safety_identifier == "abc"
+
+
+def test_instructions_may_be_indented_as_the_code_around_them() -> None:
+    agent = make_agent(
+        instructions="""
+        Be kind.
+          - and brief
+        """
+    )
+    assert agent.instructions == "Be kind.\n  - and brief"
+
+
+def test_an_unknown_fallback_is_named_with_the_keys_that_there_are() -> None:
+    agent = make_agent(fallback="desk")
+    agent.handoff("billing", when="always", plan=PLAN)
+    with pytest.raises(ConfigError, match=r"fallback='desk' is not one of .* \(billing\)"):
+        agent.call_setup()
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"instructions": ""}, "instructions must be a text"),
+        ({"instructions": None}, "instructions must be a text"),
+        ({"greeting": ""}, "greeting must be a text"),
+        ({"voice": 7}, "voice must be a text"),
+        ({"language": "english"}, "ISO 639-1 code of two letters"),
+    ],
+)
+def test_a_wrong_agent_says_which_part_is_wrong(changes: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        make_agent(**changes)
+
+
+def test_an_agent_needs_a_name() -> None:
+    with pytest.raises(ConfigError, match="its name must be a text"):
+        Agent(" ", instructions="Be kind.")
+
+
+def test_everything_after_the_name_is_named() -> None:
+    with pytest.raises(TypeError):
+        Agent("reception", "Be kind.")  # type: ignore[misc, call-arg]  # the mistake is the test
+
+
+def test_an_agent_shows_what_it_has_but_no_number() -> None:
+    agent = make_agent()
+    agent.handoff("desk", when="always", plan=PLAN)
+    assert repr(agent) == "Agent('reception', tools=[], destinations=['desk'])"

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hookflash import Agent, ConfigError, Directory
+from hookflash.agents.target import load_target
+
+ONE = 'from hookflash import Agent\nagent = Agent("one", instructions="Help.")\n'
+TWO = ONE + 'other = Agent("two", instructions="Help.")\n'
+BOOK = TWO + (
+    "from hookflash import Directory\n"
+    "lines = Directory()\nlines.add(agent, lines=['+15550100'])\nlines.add(other)\n"
+)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A working directory of our own; what was imported from it is forgotten."""
+    monkeypatch.chdir(tmp_path)
+    path, modules = list(sys.path), set(sys.modules)
+    yield tmp_path
+    sys.path[:] = path
+    for name in set(sys.modules) - modules:
+        del sys.modules[name]
+
+
+def write(name: str, text: str) -> str:
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    Path(name).write_text(text)
+    return name
+
+
+def name_of(target: Agent | Directory) -> str:
+    assert isinstance(target, Agent)
+    return target.name
+
+
+def test_a_file_with_one_agent_is_enough() -> None:
+    assert name_of(load_target(write("my-agent.py", ONE))) == "one"
+
+
+def test_one_of_several_agents_is_named() -> None:
+    write("shop.py", TWO)
+    assert name_of(load_target("shop.py:other")) == "two"
+
+
+def test_a_module_is_found_in_the_working_directory() -> None:
+    write("company/__init__.py", "")
+    write("company/lines.py", TWO)
+    assert name_of(load_target("company.lines:agent")) == "one"
+
+
+def test_a_module_with_one_agent_needs_no_name() -> None:
+    write("shopmodule.py", ONE)
+    assert name_of(load_target("shopmodule")) == "one"
+
+
+def test_a_directory_stands_for_the_agents_in_it() -> None:
+    target = load_target(write("book.py", BOOK))
+    assert isinstance(target, Directory)
+    assert [agent.name for agent in target.agents] == ["one", "two"]
+
+
+def test_an_agent_with_two_names_is_one_agent() -> None:
+    assert name_of(load_target(write("twice.py", ONE + "app = agent\n"))) == "one"
+
+
+def test_a_file_may_import_what_lies_beside_it() -> None:
+    write("place/facts.py", 'TEXT = "We are open."\n')
+    write("place/shop.py", "import facts\n" + ONE.replace('"Help."', "facts.TEXT"))
+    target = load_target("place/shop.py")
+    assert isinstance(target, Agent)
+    assert target.instructions == "We are open."
+
+
+def test_a_file_hides_no_module_of_its_name() -> None:
+    import calendar
+
+    load_target(write("calendar.py", ONE))
+    assert sys.modules["calendar"] is calendar
+
+
+def test_tools_can_resolve_types_of_their_file() -> None:
+    write(
+        "typed.py",
+        "from __future__ import annotations\nimport enum\n"
+        + ONE
+        + "class Size(enum.Enum):\n    BIG = 'big'\n"
+        + "@agent.tool\ndef buy(size: Size) -> str:\n    'Buy it.'\n    return size.value\n",
+    )
+    target = load_target("typed.py")
+    assert isinstance(target, Agent)
+    assert target.tools["buy"].spec.parameters["properties"]["size"]["enum"] == ["big"]
+
+
+@pytest.mark.parametrize(
+    ("target", "complaint"),
+    [
+        ("nowhere.py", "there is no file nowhere.py in "),
+        ("place/nowhere", "there is no file place/nowhere in "),
+        ("nowhere", "there is no module 'nowhere'; a file is named with .py"),
+        ("nowhere.lines:shop", "there is no module 'nowhere'"),
+        ("two.py", "several in it; say which one: two.py:agent or two.py:other"),
+        ("two.py:third", "it has no 'third'; agents in it: agent, other"),
+        ("two.py:Agent", "it has a type, no Agent, 'Agent'"),
+        ("two.py:", "expected FILE.py, FILE.py:NAME or MODULE:NAME"),
+        (":agent", "expected FILE.py, FILE.py:NAME or MODULE:NAME"),
+        ("empty.py", r"there is no Agent in it; write agent = Agent\(...\)"),
+        ("empty.py:agent", "it has no 'agent'; agents in it: none"),
+        ("broken.py", r"it cannot be loaded \(broken.py, line 2\): ZeroDivisionError: "),
+        ("syntax.py", "it cannot be loaded.*SyntaxError"),
+        ("needy.py", r"\(needy.py, line 1\): ModuleNotFoundError: No module named 'unheard_of'"),
+        ("needy", r"\(needy.py, line 1\): ModuleNotFoundError: No module named 'unheard_of'"),
+        ("brokenmodule", r"\(brokenmodule.py, line 1\): ZeroDivisionError"),
+        ("notes.txt/", "there is no file"),
+        ("place/notes.txt", "is not a Python file"),
+    ],
+)
+def test_a_wrong_target_is_explained(target: str, complaint: str) -> None:
+    write("two.py", TWO)
+    write("empty.py", "")
+    write("broken.py", "x = 1\ny = 1 / 0\n")
+    write("brokenmodule.py", "1 / 0\n")
+    write("syntax.py", "def (\n")
+    write("needy.py", "import unheard_of\n")
+    write("place/notes.txt", "hello")
+    with pytest.raises(ConfigError, match=complaint) as caught:
+        load_target(target)
+    assert str(caught.value).startswith(f"TARGET {target!r}: ")
+
+
+def test_a_mistake_in_an_agent_is_told_as_it_is() -> None:
+    write("wrong.py", ONE + "agent.handoff('Desk', when='always', plan=None)\n")
+    for target in ("wrong.py", "wrong"):
+        with pytest.raises(ConfigError, match="^Agent 'one': handoff 'Desk': a key is"):
+            load_target(target)
+
+
+def test_an_incomplete_agent_is_refused() -> None:
+    write("lost.py", ONE.replace('"Help."', '"Help.", fallback="desk"'))
+    with pytest.raises(ConfigError, match="fallback='desk' is not one of its destinations"):
+        load_target("lost.py")

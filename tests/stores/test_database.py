@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from hookflash.errors import ConfigError
+from hookflash.stores.database import VERSION_TABLE, open_database
+from hookflash.stores.tables import metadata
+
+
+def differences(connection: Connection) -> list[object]:
+    options = {"version_table": VERSION_TABLE, "compare_type": True}
+    context = MigrationContext.configure(connection, opts=options)
+    return list(compare_metadata(context, metadata))
+
+
+async def test_the_migrations_make_the_tables_that_the_code_reads(database_url: str) -> None:
+    engine = await open_database(database_url)
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+    await engine.dispose()
+
+
+async def test_several_processes_may_start_on_one_empty_database(database_url: str) -> None:
+    engines = await asyncio.gather(*(open_database(database_url) for _ in range(4)))
+    async with engines[0].connect() as connection:
+        versions = (await connection.execute(text(f"SELECT * FROM {VERSION_TABLE}"))).all()
+    assert len(versions) == 1
+    for engine in engines:
+        await engine.dispose()
+
+
+async def test_a_database_of_a_newer_version_is_refused_and_left_alone(database_url: str) -> None:
+    engine = await open_database(database_url)
+    async with engine.begin() as connection:
+        await connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
+    with pytest.raises(ConfigError, match=r"version 9999 .* Upgrade Hookflash"):
+        await open_database(database_url)
+    async with engine.connect() as connection:
+        versions = (await connection.execute(text(f"SELECT * FROM {VERSION_TABLE}"))).all()
+    assert [tuple(row) for row in versions] == [("9999",)]
+    await engine.dispose()
+
+
+async def test_tables_of_somebody_else_are_not_touched_and_nothing_is_left_half_made(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "data").mkdir()
+    foreign = sqlite3.connect(tmp_path / "data" / "hookflash.db")
+    foreign.execute("CREATE TABLE handoffs (mine TEXT)")
+    foreign.execute("INSERT INTO handoffs VALUES ('precious')")
+    foreign.commit()
+    with pytest.raises(ConfigError, match=r"handoffs.*nothing was changed"):
+        await open_database(sqlite_url)
+    names = foreign.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    assert names == [("handoffs",)]
+    assert foreign.execute("SELECT mine FROM handoffs").fetchall() == [("precious",)]
+    foreign.close()
+
+
+async def test_sqlite_has_a_write_ahead_log_and_checks_foreign_keys(sqlite_url: str) -> None:
+    engine = await open_database(sqlite_url)
+    async with engine.connect() as connection:
+        for pragma, value in (("journal_mode", "wal"), ("foreign_keys", 1), ("busy_timeout", 5000)):
+            assert (await connection.exec_driver_sql(f"PRAGMA {pragma}")).scalar() == value
+    await engine.dispose()
+
+
+async def test_reading_does_not_wait_for_a_writer(sqlite_url: str) -> None:
+    engine = await open_database(sqlite_url)
+    async with engine.begin() as writer:
+        await writer.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0001'"))
+        async with engine.connect() as reader:
+            assert (await reader.execute(text("SELECT count(*) FROM calls"))).scalar() == 0
+    await engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [
+        ("mysql://localhost/calls", "expected sqlite:///FILE or postgresql"),
+        ("not a url", "cannot be read as a URL"),
+        ("sqlite://", "name a file"),
+        ("sqlite:///:memory:", "name a file"),
+        ("sqlite:////dev/null/calls/hookflash.db", "choose another folder"),
+        ("postgresql://ann:swordfish@/calls?host=/nowhere", "cannot be opened"),
+    ],
+)
+async def test_a_url_that_cannot_be_used_is_named_with_its_remedy(url: str, complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint) as caught:
+        await open_database(url)
+    assert str(caught.value).startswith("HOOKFLASH_DATABASE_URL: ")
+    assert "swordfish" not in str(caught.value)
+
+
+async def test_a_file_that_is_no_database_is_refused(sqlite_url: str, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    file = tmp_path / "data" / "hookflash.db"
+    file.write_text("a letter to my aunt, long enough to be taken for a header" * 20)
+    before = file.read_bytes()
+    with pytest.raises(ConfigError, match="not a database"):
+        await open_database(sqlite_url)
+    assert file.read_bytes() == before
+
+
+async def test_without_asyncpg_postgresql_is_refused_with_the_command_to_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"pip install 'hookflash\[postgres\]'"):
+        await open_database("postgresql://localhost/calls")
+
+
+async def test_an_error_does_not_repeat_what_was_to_be_stored(database_url: str) -> None:
+    engine = await open_database(database_url)
+    statement = text("INSERT INTO no_such_table VALUES (:said)")
+    with pytest.raises(DBAPIError) as caught:
+        async with engine.begin() as connection:
+            await connection.execute(statement, {"said": "my password is swordfish"})
+    await engine.dispose()
+    assert "swordfish" not in str(caught.value)

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from msgspec.structs import replace
+
+from hookflash.core.record import CallRecord, HandoffAttempt, ToolUse, Utterance
+from hookflash.stores.records import RecordStore, open_store
+
+FULL = CallRecord(
+    call_sid="CA1",
+    agent="reception",
+    caller="+15550101",
+    called="+15550100",
+    disposition="handed_off",
+    arrived_at=1_790_000_000.125,
+    seconds=61.5,
+    barge_ins=2,
+    utterances=(
+        Utterance(speaker="agent", text="Hello, Café Müller.", started_at=0.5, ended_at=2.0),
+        Utterance(speaker="caller", text="My invoice is wrong.", started_at=2.5, ended_at=4.0),
+        Utterance(
+            speaker="agent", text="I will", started_at=4.5, ended_at=5.0, cut=" connect you now."
+        ),
+    ),
+    handoffs=(
+        HandoffAttempt(
+            destination="billing",
+            reason="invoice",
+            source="tool",
+            started_at=6.0,
+            outcome="busy",
+        ),
+        HandoffAttempt(
+            destination="billing",
+            reason="invoice",
+            source="tool",
+            started_at=20.0,
+            outcome="bridged",
+            seconds_to_human=8.25,
+        ),
+    ),
+    tools=(
+        ToolUse(
+            name="find_invoice",
+            arguments='{"number":"7"}',
+            output='{"total":12}',
+            failed=False,
+            started_at=4.1,
+            seconds=0.02,
+        ),
+    ),
+)
+
+
+def plain(number: int, **changes: object) -> CallRecord:
+    record = CallRecord(
+        call_sid=f"CA{number:03}",
+        agent="reception",
+        caller="+15550101",
+        called="+15550100",
+        disposition="handled_by_agent",
+        arrived_at=1000.0 + number,
+        seconds=1.0,
+    )
+    return replace(record, **changes)
+
+
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[RecordStore]:
+    store = await open_store(database_url)
+    yield store
+    await store.close()
+
+
+async def test_a_record_comes_back_as_it_was_put(store: RecordStore) -> None:
+    await store.put(FULL)
+    assert await store.get("CA1") == FULL
+
+
+async def test_an_unknown_call_has_no_record(store: RecordStore) -> None:
+    assert await store.get("CA1") is None
+    assert list(await store.list()) == []
+
+
+async def test_putting_a_record_twice_changes_nothing(store: RecordStore) -> None:
+    await store.put(FULL)
+    await store.put(FULL)
+    assert list(await store.list()) == [FULL]
+
+
+async def test_a_later_record_of_a_call_replaces_all_of_the_earlier_one(
+    store: RecordStore,
+) -> None:
+    later = replace(FULL, seconds=90.0, utterances=FULL.utterances[:1], tools=())
+    await store.put(FULL)
+    await store.put(later)
+    assert await store.get("CA1") == later
+
+
+async def test_putting_one_call_many_times_at_once_keeps_one_record(store: RecordStore) -> None:
+    await asyncio.gather(*(store.put(FULL) for _ in range(8)))
+    assert list(await store.list()) == [FULL]
+
+
+async def test_records_outlive_the_store_that_wrote_them(database_url: str) -> None:
+    first = await open_store(database_url)
+    await first.put(FULL)
+    await first.close()
+    second = await open_store(database_url)
+    assert await second.get("CA1") == FULL
+    await second.close()
+
+
+async def test_texts_that_a_database_cannot_hold_are_kept_without_the_impossible_part(
+    store: RecordStore,
+) -> None:
+    odd = Utterance(speaker="caller", text="a\0b\ud800c", started_at=0, ended_at=1)
+    await store.put(plain(1, utterances=(odd,)))
+    found = await store.get("CA001")
+    assert found is not None
+    assert found.utterances[0].text == "a\ufffdb?c"
+
+
+async def test_the_newest_call_comes_first(store: RecordStore) -> None:
+    for number in (2, 3, 1):
+        await store.put(plain(number))
+    assert [record.call_sid for record in await store.list()] == ["CA003", "CA002", "CA001"]
+
+
+async def test_pages_join_without_a_gap_also_where_calls_arrived_at_the_same_moment(
+    store: RecordStore,
+) -> None:
+    for number in range(7):
+        await store.put(plain(number, arrived_at=1000.0 + number // 3))
+    seen: list[str] = []
+    before = None
+    while page := await store.list(limit=2, before=before):
+        assert len(page) <= 2
+        seen += [record.call_sid for record in page]
+        before = seen[-1]
+    assert seen == [f"CA{number:03}" for number in (6, 5, 4, 3, 2, 1, 0)]
+
+
+async def test_calls_are_selected_by_caller_disposition_and_what_was_said(
+    store: RecordStore,
+) -> None:
+    await store.put(FULL)
+    await store.put(plain(1, caller="+15550102"))
+    await store.put(plain(2, utterances=(replace(FULL.utterances[1], text="100% sure"),)))
+
+    async def sids(**selected: str) -> list[str]:
+        return [record.call_sid for record in await store.list(**selected)]
+
+    assert await sids(caller="+15550102") == ["CA001"]
+    assert await sids(disposition="handed_off") == ["CA1"]
+    assert await sids(text="INVOICE") == ["CA1"]
+    assert await sids(text="100%") == ["CA002"]
+    assert await sids(text="%") == ["CA002"], "a percent sign stands for itself"
+    assert await sids(text="invoice", disposition="failed") == []

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import importlib.metadata
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import hookflash
+from hookflash import errors
+
+PUBLIC = """
+    Agent CallContext CallRecord CarrierError CarrierProtocolError ConfigError Destination
+    Directory Disposition HandoffAttempt HandoffPlan HookflashError IllegalTransition ModelError
+    ModelProtocolError ProtocolError Settings Target ToolError ToolUse Utterance __version__
+""".split()
+
+
+def run(code: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout
+
+
+def test_the_public_names_are_these_and_no_others() -> None:
+    assert sorted(PUBLIC) == sorted(hookflash.__all__)
+    assert dir(hookflash) == sorted(hookflash.__all__)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_public_name_can_be_imported(name: str) -> None:
+    assert getattr(hookflash, name) is not None
+
+
+def test_every_error_is_public() -> None:
+    tree = {
+        name
+        for name, value in vars(errors).items()
+        if inspect.isclass(value) and issubclass(value, errors.HookflashError)
+    }
+    assert tree <= set(hookflash.__all__)
+
+
+def test_an_unknown_name_is_refused_as_usual() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Robot'"):
+        hookflash.Robot  # noqa: B018  (asking for it is the test)
+
+
+def test_the_version_is_the_installed_one() -> None:
+    assert hookflash.__version__ == importlib.metadata.version("hookflash")
+
+
+def test_importing_loads_nothing_heavy() -> None:
+    loaded = set(run("import hookflash, sys; print(*sys.modules)").split())
+    heavy = "sqlalchemy alembic twilio httpx starlette uvicorn picows rich click asyncio msgspec"
+    assert not loaded & set(heavy.split())
+
+
+def test_an_agent_file_loads_nothing_of_servers_and_databases() -> None:
+    code = "from hookflash import Agent, HandoffPlan, Settings, Target; import sys"
+    loaded = set(run(f"{code}; print(*sys.modules)").split())
+    assert not loaded & set("sqlalchemy alembic twilio httpx starlette uvicorn picows".split())
+
+
+def test_importing_takes_less_than_150_ms_of_processor_time() -> None:
+    code = "import time; t = time.process_time(); import hookflash; print(time.process_time() - t)"
+    assert min(float(run(code)) for _ in range(3)) < 0.15

@@ -1,0 +1,324 @@
+from __future__ import annotations
+
+import dataclasses
+import logging
+import re
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import pytest
+
+from hookflash import ConfigError, Settings
+from hookflash.settings import SETTINGS, is_loopback
+
+LOCAL = {
+    "HOOKFLASH_PUBLIC_URL": "http://127.0.0.1:8080",
+    "HOOKFLASH_TWILIO_API_URL": "http://localhost:9001",
+    "HOOKFLASH_MODEL_URL": "ws://[::1]:9002/v1/realtime",
+}
+ACCOUNT = {
+    "HOOKFLASH_PUBLIC_URL": "https://phone.example.com",
+    "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
+    "TWILIO_AUTH_TOKEN": "token-one",
+    "OPENAI_API_KEY": "key-one",
+}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_without_anything_set_there_are_defaults() -> None:
+    settings = Settings.load({})
+    assert settings == Settings()
+    assert settings.model_url == "wss://api.openai.com/v1/realtime"
+    assert settings.model == "gpt-realtime-2.1"
+    assert settings.twilio_api_url == "https://api.twilio.com"
+    assert settings.data_dir == Path("hookflash-data")
+    assert settings.database_url == "sqlite:///hookflash-data/hookflash.db"
+    assert (settings.host, settings.port, settings.lead_ms) == ("127.0.0.1", 8080, 5000)
+    assert settings.openai_api_key is None
+
+
+def test_the_database_lies_in_the_data_folder_wherever_that_is() -> None:
+    assert Settings(data_dir=Path("/var/x")).database_url == "sqlite:////var/x/hookflash.db"
+    assert Settings(database_url="postgresql://db/calls").database_url == "postgresql://db/calls"
+
+
+def test_the_transcription_model_is_none_of_those_that_are_being_shut_down() -> None:
+    model = Settings().transcription_model
+    assert model != "whisper-1"
+    assert not model.startswith("gpt-4o")
+
+
+def test_every_setting_is_read_from_the_environment() -> None:
+    values: dict[str, tuple[str, Any]] = {
+        "OPENAI_API_KEY": ("key", "key"),
+        "TWILIO_ACCOUNT_SID": ("AC" + "a" * 32, "AC" + "a" * 32),
+        "TWILIO_AUTH_TOKEN": ("one", "one"),
+        "TWILIO_AUTH_TOKEN_SECONDARY": ("two", "two"),
+        "HOOKFLASH_PUBLIC_URL": ("https://phone.example.com/", "https://phone.example.com"),
+        "HOOKFLASH_MODEL_URL": ("ws://localhost:1/v1", "ws://localhost:1/v1"),
+        "HOOKFLASH_MODEL": ("gpt-realtime-2.1-mini", "gpt-realtime-2.1-mini"),
+        "HOOKFLASH_TWILIO_API_URL": ("http://127.0.0.1:2", "http://127.0.0.1:2"),
+        "HOOKFLASH_DATA_DIR": ("/var/lib/phone", Path("/var/lib/phone")),
+        "HOOKFLASH_DATABASE_URL": ("postgresql://db/calls", "postgresql://db/calls"),
+        "HOOKFLASH_HOST": ("0.0.0.0", "0.0.0.0"),
+        "HOOKFLASH_PORT": ("0", 0),
+        "HOOKFLASH_LEAD_MS": ("2000", 2000),
+        "HOOKFLASH_DRAIN_SECONDS": ("12.5", 12.5),
+        "HOOKFLASH_LOG_EVENTS": ("error, session.updated,", ("error", "session.updated")),
+        "HOOKFLASH_LOG_TIMING": ("yes", True),
+        "HOOKFLASH_TRANSCRIPTION_MODEL": ("gpt-live-transcribe", "gpt-live-transcribe"),
+        "HOOKFLASH_VAD": ("Semantic_VAD", "semantic_vad"),
+        "HOOKFLASH_VAD_THRESHOLD": ("0.7", 0.7),
+        "HOOKFLASH_VAD_PREFIX_PADDING_MS": ("100", 100),
+        "HOOKFLASH_VAD_SILENCE_MS": ("700", 700),
+        "HOOKFLASH_VAD_EAGERNESS": ("high", "high"),
+        "HOOKFLASH_NOISE_REDUCTION": ("off", "off"),
+        "HOOKFLASH_LLM_URL": ("http://localhost:3/v1", "http://localhost:3/v1"),
+        "HOOKFLASH_LLM_MODEL": ("small", "small"),
+        "HOOKFLASH_LLM_KEY": ("three", "three"),
+        "HOOKFLASH_WHISPER_MODEL": ("/models/w", "/models/w"),
+        "HOOKFLASH_PIPER_VOICE": ("/models/v.onnx", "/models/v.onnx"),
+        "HOOKFLASH_SPEED": ("4", 4.0),
+    }
+    assert set(values) == {setting.variable for setting in SETTINGS}
+    settings = Settings.load({variable: text for variable, (text, _) in values.items()})
+    for setting in SETTINGS:
+        assert getattr(settings, setting.name) == values[setting.variable][1], setting.name
+
+
+def test_the_table_documents_every_setting() -> None:
+    assert [setting.name for setting in SETTINGS] == list(get_type_hints(Settings))
+    for setting in SETTINGS:
+        assert setting.purpose.endswith("."), setting.name
+        assert setting.default, setting.name
+    assert [setting.name for setting in SETTINGS if setting.hidden] == ["speed"]
+    by_name = {setting.name: setting for setting in SETTINGS}
+    assert by_name["database_url"].default == "SQLite in the data folder"
+    assert by_name["port"].default == "8080"
+
+
+def test_the_shown_default_of_a_setting_is_the_one_that_reading_it_gives() -> None:
+    for setting in SETTINGS:
+        default = getattr(Settings(), setting.name)
+        if isinstance(default, int | float | str) and setting.name != "database_url":
+            assert setting.read(setting.default) == default, setting.name
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Settings().port = 1  # type: ignore[misc]  # the mistake is the test
+
+
+def test_an_empty_variable_is_not_set() -> None:
+    assert Settings.load({"HOOKFLASH_PORT": " ", "OPENAI_API_KEY": ""}) == Settings()
+
+
+# --- the file ---------------------------------------------------------------------------------
+
+
+def test_a_file_in_the_working_directory_is_read_and_the_environment_wins(folder: Path) -> None:
+    (folder / "hookflash.toml").write_text(
+        'public_url = "https://phone.example.com"\nport = 9000\nlog_timing = true\n'
+        'log_events = ["error", "session.updated"]\nvad_threshold = 0.6\n'
+    )
+    settings = Settings.load({"HOOKFLASH_PORT": "9100"})
+    assert settings.public_url == "https://phone.example.com"
+    assert settings.port == 9100
+    assert settings.log_timing is True
+    assert settings.log_events == ("error", "session.updated")
+    assert settings.vad_threshold == 0.6
+
+
+def test_another_file_may_be_named(folder: Path) -> None:
+    (folder / "hookflash.toml").write_text("port = 9000\n")
+    (folder / "other.toml").write_text("lead_ms = 1000\n")
+    settings = Settings.load({}, file="other.toml")
+    assert (settings.port, settings.lead_ms) == (8080, 1000)
+
+
+def test_a_file_that_is_missing_or_broken_is_named(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no file other.toml"):
+        Settings.load({}, file="other.toml")
+    (folder / "hookflash.toml").write_text("port 9000")
+    with pytest.raises(ConfigError, match="hookflash.toml: it is not valid TOML"):
+        Settings.load({})
+
+
+def test_a_wrong_value_in_the_file_is_named_as_it_is_written_there(folder: Path) -> None:
+    (folder / "hookflash.toml").write_text("port = 70000\n")
+    with pytest.raises(ConfigError, match="^port in the settings file: expected a whole number"):
+        Settings.load({})
+
+
+# --- mistakes ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "expected"),
+    [
+        ("HOOKFLASH_PORT", "eighty", "a whole number from 0 to 65535"),
+        ("HOOKFLASH_PORT", "-1", "a whole number from 0 to 65535"),
+        ("HOOKFLASH_PORT", "80.5", "a whole number from 0 to 65535"),
+        ("HOOKFLASH_LEAD_MS", "600001", "a whole number from 200 to 600000"),
+        ("HOOKFLASH_DRAIN_SECONDS", "soon", "a number from 0 to 3600"),
+        ("HOOKFLASH_DRAIN_SECONDS", "nan", "a number from 0 to 3600"),
+        ("HOOKFLASH_VAD_THRESHOLD", "1.5", "a number from 0 to 1"),
+        ("HOOKFLASH_LOG_TIMING", "maybe", "true or false"),
+        ("HOOKFLASH_VAD", "client_vad", "one of server_vad, semantic_vad"),
+        ("HOOKFLASH_NOISE_REDUCTION", "loud", "one of near_field, far_field, off"),
+        ("TWILIO_ACCOUNT_SID", "SK123", "an account SID: AC and 32 hex digits"),
+        ("HOOKFLASH_DATABASE_URL", "mysql://db", "sqlite:///path"),
+        ("HOOKFLASH_PUBLIC_URL", "http://phone.example.com", "a https:// URL"),
+        ("HOOKFLASH_PUBLIC_URL", "phone.example.com", "a https:// URL"),
+        ("HOOKFLASH_PUBLIC_URL", "https://", "a https:// URL"),
+        ("HOOKFLASH_PUBLIC_URL", "https://ann@phone.example.com", "a https:// URL"),
+        ("HOOKFLASH_PUBLIC_URL", "https://phone.example.com?x=1", "a https:// URL"),
+        ("HOOKFLASH_PUBLIC_URL", "https://phone.example.com:port", "a https:// URL"),
+        ("HOOKFLASH_PUBLIC_URL", "http://127.0.0.1@phone.example.com", "a https:// URL"),
+        ("HOOKFLASH_PUBLIC_URL", "http://localhost.example.com", "a https:// URL"),
+        ("HOOKFLASH_TWILIO_API_URL", "http://api.example.com", "a https:// URL"),
+        ("HOOKFLASH_MODEL_URL", "ws://model.example.com", "a wss:// URL"),
+        ("HOOKFLASH_MODEL_URL", "https://model.example.com", "a wss:// URL"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_was_expected_what_came_and_the_remedy(
+    variable: str, text: str, expected: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Settings.load({variable: text})
+    message = str(caught.value)
+    assert message.startswith(f"{variable}: expected {expected}")
+    shown = re.sub("//.*@", "//(hidden)@", text)
+    assert f"got {shown!r}; correct it, or leave it out for " in message
+
+
+def test_all_wrong_values_are_named_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        Settings.load({"HOOKFLASH_PORT": "x", "HOOKFLASH_VAD": "y"})
+    assert [line.split(":")[0] for line in str(caught.value).splitlines()] == [
+        "HOOKFLASH_PORT",
+        "HOOKFLASH_VAD",
+    ]
+
+
+def test_an_unknown_setting_is_warned_of_with_a_guess(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "hookflash.toml").write_text("modle = 'x'\n")
+    with caplog.at_level(logging.WARNING):
+        Settings.load({"HOOKFLASH_PUBLIC_ULR": "x", "HOOKFLASH_ZZZ": "x", "TWILIO_REGION": "us1"})
+    assert caplog.messages == [
+        "! HOOKFLASH_PUBLIC_ULR in the environment is no setting and is ignored;"
+        " did you mean HOOKFLASH_PUBLIC_URL?",
+        "! HOOKFLASH_ZZZ in the environment is no setting and is ignored",
+        "! modle in the settings file is no setting and is ignored; did you mean model?",
+    ]
+
+
+# --- secrets ----------------------------------------------------------------------------------
+
+
+def test_secrets_are_never_shown() -> None:
+    settings = Settings(
+        openai_api_key="key-one",
+        twilio_auth_token="token-one",
+        twilio_auth_token_secondary="token-two",
+        llm_key="key-two",
+        database_url="postgresql://ann:sword@fish@db/calls",
+    )
+    for text in (repr(settings), str(settings), f"{settings}"):
+        for secret in ("key-one", "token-one", "token-two", "key-two", "sword", "fish"):
+            assert secret not in text
+    assert "openai_api_key='(set)'" in repr(settings)
+    assert "postgresql://(hidden)@db/calls" in repr(settings)
+    assert "twilio_account_sid=None" in repr(settings)
+
+
+def test_a_wrong_database_url_is_not_repeated() -> None:
+    with pytest.raises(ConfigError) as caught:
+        Settings.load({"HOOKFLASH_DATABASE_URL": "oracle://ann:swordfish@db"})
+    assert "swordfish" not in str(caught.value)
+
+
+# --- serving ----------------------------------------------------------------------------------
+
+
+def test_a_complete_account_can_serve() -> None:
+    settings = Settings.load(ACCOUNT)
+    assert settings.check_serving() is settings
+    assert not settings.unsigned_allowed
+
+
+def test_all_that_serving_lacks_is_named_at_once_with_remedies() -> None:
+    with pytest.raises(ConfigError) as caught:
+        Settings.load({}).check_serving()
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "serve cannot start; missing:"
+    assert [line.split(":")[0].strip() for line in lines[1:]] == [
+        "HOOKFLASH_PUBLIC_URL",
+        "TWILIO_ACCOUNT_SID",
+        "TWILIO_AUTH_TOKEN",
+        "OPENAI_API_KEY",
+    ]
+    assert "console.twilio.com" in lines[2]
+
+
+@pytest.mark.parametrize("missing", ACCOUNT)
+def test_each_part_of_an_account_is_needed(missing: str) -> None:
+    left = {name: text for name, text in ACCOUNT.items() if name != missing}
+    with pytest.raises(ConfigError, match=f"missing:\n  {missing}: [^\n]*$"):
+        Settings.load(left).check_serving()
+
+
+def test_stand_ins_on_this_machine_need_no_account() -> None:
+    settings = Settings.load(LOCAL)
+    assert settings.unsigned_allowed
+    assert settings.check_serving() is settings
+
+
+@pytest.mark.parametrize(
+    "peer",
+    [
+        {"HOOKFLASH_PUBLIC_URL": "https://phone.example.com"},
+        {"HOOKFLASH_TWILIO_API_URL": "https://api.twilio.com"},
+        {"HOOKFLASH_MODEL_URL": "wss://api.openai.com/v1/realtime"},
+    ],
+)
+def test_one_peer_elsewhere_is_enough_to_refuse_unsigned_serving(peer: dict[str, str]) -> None:
+    settings = Settings.load(LOCAL | peer)
+    assert not settings.unsigned_allowed
+    with pytest.raises(
+        ConfigError, match="TWILIO_AUTH_TOKEN: .* unsigned serving needs every peer"
+    ):
+        settings.check_serving()
+
+
+def test_without_a_public_url_nothing_is_unsigned() -> None:
+    local = {name: text for name, text in LOCAL.items() if name != "HOOKFLASH_PUBLIC_URL"}
+    assert not Settings.load(local).unsigned_allowed
+
+
+@pytest.mark.parametrize(
+    ("url", "stays_here"),
+    [
+        ("http://localhost", True),
+        ("http://LOCALHOST:80", True),
+        ("ws://127.0.0.1:1/x", True),
+        ("ws://127.9.9.9", True),
+        ("http://[::1]:80", True),
+        ("http://0.0.0.0", False),
+        ("http://10.0.0.1", False),
+        ("http://localhost.example.com", False),
+        ("http://127.0.0.1@example.com", False),
+        ("http://[::1", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_what_stays_on_this_machine(url: str | None, stays_here: bool) -> None:
+    assert is_loopback(url) is stays_here
