@@ -6,6 +6,8 @@
     model connector     open_line    when its block ends
     REST client         open_line    when its block ends
     calls               as they come when its block ends
+
+`serve_line` is the same with the port open.
 """
 
 from __future__ import annotations

@@ -1,0 +1,198 @@
+"""One media stream, whatever carries its frames: an ASGI socket, or picows.
+
+    WAITING --start, token good--> OPEN --close()--> CLOSING
+       |                            |                   |
+       |                            +-- stop, closed(), too much garbage --> OVER
+       +-- anything but connected and start, token bad --> OVER (socket closed, 1008)
+
+Rules: nothing is sent before `start`; the token is checked before anything else is done for the
+call; `StreamStopped` is said exactly once, whoever ends the stream and however often; garbage is
+counted and let pass up to a bound, then this socket is closed and no other is touched. All of it
+is synchronous and runs in the event loop's thread; sending only queues.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+from collections.abc import Callable
+
+from hookflash.carriers.twilio.messages import (
+    MULAW,
+    Connected,
+    Frames,
+    Message,
+    Start,
+    Stop,
+    Unknown,
+    decode,
+    to_event,
+)
+from hookflash.carriers.twilio.twiml import TOKEN
+from hookflash.core.events import AnyEvent, StreamStarted, StreamStopped
+from hookflash.errors import CarrierProtocolError
+
+log = logging.getLogger("hookflash.call")
+
+GARBAGE_LIMIT = 20
+"""Messages that are none, in one stream, before its socket is closed."""
+
+NORMAL, PROTOCOL_ERROR, POLICY, INTERNAL = 1000, 1002, 1008, 1011
+"""Close codes (RFC 6455, 7.4.1). Twilio logs all but 1000 as error 31921."""
+
+Sink = Callable[[AnyEvent], object]
+Redeem = Callable[[str, str], int | None]
+"""(call SID, token) -> the step the token was minted for, once; None if it is not good."""
+Attach = Callable[[str, "MediaStream"], Sink | None]
+"""(call SID, stream) -> where its events go; None if there is no such call."""
+
+
+class State(enum.Enum):
+    WAITING = enum.auto()
+    OPEN = enum.auto()
+    CLOSING = enum.auto()
+    OVER = enum.auto()
+
+
+class MediaStream:
+    """Satisfies `runtime.ports.CarrierStream`.
+
+    The socket's shell calls `receive` with each text frame and `closed` when the socket is gone.
+    `send_text(text)` queues a text frame, `close_socket(code, reason)` queues the close; neither
+    may block or raise.
+    """
+
+    def __init__(
+        self,
+        *,
+        send_text: Callable[[str], None],
+        close_socket: Callable[[int, str], None],
+        redeem: Redeem,
+        attach: Attach,
+    ) -> None:
+        self.stream_sid = ""
+        self._state = State.WAITING
+        self._send_text = send_text
+        self._close_socket = close_socket
+        self._redeem = redeem
+        self._attach = attach
+        self._sink: Sink | None = None
+        self._frames = Frames("")
+        self._garbage = 0
+
+    @property
+    def started(self) -> bool:
+        """Whether `start` has come and was good."""
+        return self._sink is not None
+
+    # --- called by the runtime ------------------------------------------------------------------
+
+    def play(self, payload: str) -> None:
+        """Queue sound: base64 of raw mu-law. Dropped when the stream is over, as all sending."""
+        if self._state is State.OPEN:
+            self._send_text(self._frames.media(payload))
+
+    def mark(self, name: str) -> None:
+        if self._state is State.OPEN:
+            self._send_text(self._frames.mark(name))
+
+    def clear(self) -> None:
+        if self._state is State.OPEN:
+            self._send_text(self._frames.clear())
+
+    def close(self) -> None:
+        """Close the socket; Twilio then asks `<Connect action>`. `StreamStopped` follows."""
+        if self._state is State.OPEN:
+            self._state = State.CLOSING
+            self._close_socket(NORMAL, "")
+
+    # --- called by the socket's shell -----------------------------------------------------------
+
+    def receive(self, text: str | bytes) -> None:
+        """Take one text frame."""
+        if self._state is State.OVER:
+            return
+        try:
+            message = decode(text)
+            if self._state is State.WAITING:
+                self._begin(message)
+            else:
+                self._deliver(message)
+        except CarrierProtocolError as error:
+            self._count(error)
+
+    def closed(self, reason: str = "") -> None:
+        """The socket is gone, for whatever reason."""
+        self._end(reason)
+        self._state = State.OVER
+
+    # --- inside ---------------------------------------------------------------------------------
+
+    def _begin(self, message: Message) -> None:
+        if isinstance(message, Connected | Unknown):
+            return
+        if not isinstance(message, Start):
+            raise CarrierProtocolError(
+                f"media socket: expected connected or start, got {type(message).__name__}"
+            )
+        call_sid = message.start.call_sid
+        step = self._redeem(call_sid, message.parameter(TOKEN))
+        if step is None:
+            log.warning("! %r media socket refused: token is wrong, used or too old", call_sid[:34])
+            self._refuse(POLICY, "token")
+            return
+        form = message.start.media_format
+        if (form.encoding, form.sample_rate, form.channels) != (MULAW, 8000, 1) or not (
+            message.sid()
+        ):
+            raise CarrierProtocolError(
+                f"media socket: expected a stream SID and {MULAW}, 8000 Hz, one channel"
+            )
+        self.stream_sid = message.sid()
+        self._frames = Frames(self.stream_sid)
+        self._state = State.OPEN
+        sink = self._attach(call_sid, self)
+        if sink is None:
+            log.warning("! %s media socket refused: no such call", call_sid)
+            self._refuse(INTERNAL, "no such call")
+            return
+        self._sink = sink
+        sink(StreamStarted(self.stream_sid, step))
+
+    def _deliver(self, message: Message) -> None:
+        if isinstance(message, Connected | Start):
+            raise CarrierProtocolError(
+                f"media socket: expected nothing like {type(message).__name__} after start"
+            )
+        if message.stream_sid not in ("", self.stream_sid):
+            raise CarrierProtocolError("media socket: expected our own stream SID, got another")
+        if isinstance(message, Unknown):
+            log.debug("< %s unknown event %s", self.stream_sid, message.event)
+        elif isinstance(message, Stop):
+            self._end("stop")
+            self._close_socket(NORMAL, "")
+        else:
+            event = to_event(message)
+            if event is not None and self._sink is not None:
+                self._sink(event)
+
+    def _count(self, error: CarrierProtocolError) -> None:
+        """Let garbage pass, up to a bound; before `start` the bound is none at all."""
+        if self._state is State.WAITING:
+            log.warning("! media socket refused: %s", error)
+            self._refuse(POLICY, "expected start")
+            return
+        self._garbage += 1
+        log.warning("! %s garbage %d: %s", self.stream_sid, self._garbage, error)
+        if self._garbage >= GARBAGE_LIMIT:
+            self._end("too much garbage")
+            self._close_socket(PROTOCOL_ERROR, "not a media stream")
+
+    def _refuse(self, code: int, reason: str) -> None:
+        self._state = State.OVER
+        self._close_socket(code, reason)
+
+    def _end(self, reason: str) -> None:
+        if self._state is not State.OVER and self._sink is not None:
+            self._state = State.OVER
+            self._sink(StreamStopped(self.stream_sid, reason))

@@ -1,0 +1,207 @@
+"""The messages of Twilio's bidirectional media socket. No I/O.
+
+Tolerant in what it reads: unknown events and fields, any payload length, numbers written as
+strings or as numbers, a missing stream SID. Strict in what it writes: exactly the documented
+fields, because Twilio reports a missing or an extra one as error 31951. Audio stays the base64
+text in which it came; it is only checked, so that garbage never reaches the model.
+
+Source: twilio.com/docs/voice/media-streams/websocket-messages.
+"""
+
+from __future__ import annotations
+
+import binascii
+from typing import Annotated, Any
+
+import msgspec
+
+from hookflash.core.audio import payload_size
+from hookflash.core.events import CallerAudio, DigitPressed, MarkReturned, StreamStopped
+from hookflash.errors import CarrierProtocolError
+
+MULAW = "audio/x-mulaw"
+_DIGITS = frozenset("0123456789ABCD*#")
+_SHOWN = 40
+"""How many characters of a foreign text an error or a log line may quote."""
+
+
+class _Message(msgspec.Struct, frozen=True, tag_field="event", rename="camel"):
+    pass
+
+
+class Connected(_Message, frozen=True, tag="connected"):
+    """The first message of a socket. It carries no stream SID."""
+
+    protocol: str = ""
+    version: str = ""
+
+
+class MediaFormat(msgspec.Struct, frozen=True, rename="camel"):
+    """Documented as always mu-law, 8,000 samples a second, one channel."""
+
+    encoding: str = MULAW
+    sample_rate: int = 8000
+    channels: int = 1
+
+
+class StartDetails(msgspec.Struct, frozen=True, rename="camel"):
+    call_sid: str
+    stream_sid: str = ""
+    account_sid: str = ""
+    media_format: MediaFormat = MediaFormat()
+    custom_parameters: dict[str, Any] = {}
+
+
+class Start(_Message, frozen=True, tag="start"):
+    """The stream is open: who it is, and the parameters of our `<Stream>`."""
+
+    start: StartDetails
+    stream_sid: str = ""
+
+    def sid(self) -> str:
+        """Return the stream's SID, which stands in two places."""
+        return self.stream_sid or self.start.stream_sid
+
+    def parameter(self, name: str) -> str:
+        """Return a `<Parameter>` of our own, or an empty text."""
+        value = self.start.custom_parameters.get(name, "")
+        return value if isinstance(value, str) else ""
+
+
+class MediaDetails(msgspec.Struct, frozen=True, rename="camel"):
+    """`payload` is base64 of raw mu-law; `timestamp` is ms since the stream began."""
+
+    payload: str
+    timestamp: Annotated[int, msgspec.Meta(ge=0, le=2**53)] = 0
+    track: str = "inbound"
+
+
+class Media(_Message, frozen=True, tag="media"):
+    """Sound from the caller, usually 20 ms of it."""
+
+    media: MediaDetails
+    stream_sid: str = ""
+
+
+class MarkDetails(msgspec.Struct, frozen=True):
+    name: str
+
+
+class Mark(_Message, frozen=True, tag="mark"):
+    """A mark of ours was reached, or cleared."""
+
+    mark: MarkDetails
+    stream_sid: str = ""
+
+
+class DtmfDetails(msgspec.Struct, frozen=True):
+    digit: str | int
+
+
+class Dtmf(_Message, frozen=True, tag="dtmf"):
+    """The caller pressed a key."""
+
+    dtmf: DtmfDetails
+    stream_sid: str = ""
+
+
+class Stop(_Message, frozen=True, tag="stop"):
+    """The last message: the call ended or was given other instructions."""
+
+    stream_sid: str = ""
+
+
+class Unknown(msgspec.Struct, frozen=True):
+    """An event that this version does not know, which is no error."""
+
+    event: str
+    stream_sid: str = ""
+
+
+Message = Connected | Start | Media | Mark | Dtmf | Stop | Unknown
+CallerEvent = CallerAudio | MarkReturned | DigitPressed | StreamStopped
+
+_KNOWN = frozenset({"connected", "start", "media", "mark", "dtmf", "stop"})
+
+
+class _Named(msgspec.Struct, frozen=True, rename="camel"):
+    event: str
+    stream_sid: str = ""
+
+
+_decoder = msgspec.json.Decoder(Connected | Start | Media | Mark | Dtmf | Stop, strict=False)
+_named_decoder = msgspec.json.Decoder(_Named)
+
+
+def decode(text: str | bytes) -> Message:
+    """Read one text frame. Raises `CarrierProtocolError` for anything that is not a message."""
+    try:
+        message: Message = _decoder.decode(text)
+        return message
+    except (ValueError, RecursionError) as error:
+        # A tagged union refuses an unknown tag: only then is the event's name looked at.
+        problem: Exception = error
+    try:
+        named = _named_decoder.decode(text)
+    except (ValueError, RecursionError):
+        named = None
+    if named is None or named.event in _KNOWN:
+        raise CarrierProtocolError(
+            "media socket: expected a JSON object with a known `event` and its documented fields,"
+            f" got {len(text)} characters that say {str(problem)[:120]!r}"
+        ) from None
+    return Unknown(named.event[:_SHOWN], named.stream_sid[:_SHOWN])
+
+
+def to_event(message: Media | Mark | Dtmf | Stop) -> CallerEvent | None:
+    """Turn a message into the core's event; None when it says nothing to the core.
+
+    Nothing: an empty payload, or sound that is not the caller's. Raises `CarrierProtocolError`
+    for a payload that is not base64 or a digit that no telephone has.
+    """
+    match message:
+        case Media(media=media):
+            if not media.payload or not media.track.startswith("inbound"):
+                return None
+            try:
+                binascii.a2b_base64(media.payload, strict_mode=True)
+            except ValueError as error:
+                raise CarrierProtocolError(
+                    f"media socket: expected a payload in base64, got {error}"
+                ) from None
+            return CallerAudio(media.payload, payload_size(media.payload), media.timestamp)
+        case Mark(mark=mark):
+            return MarkReturned(mark.name)
+        case Dtmf(dtmf=dtmf):
+            digit = str(dtmf.digit).upper()
+            if digit not in _DIGITS:
+                raise CarrierProtocolError(
+                    "media socket: expected a digit 0-9, A-D, * or #,"
+                    f" got {len(digit)} characters that are none"
+                )
+            return DigitPressed(digit)
+    return StreamStopped(message.stream_sid, "stop")
+
+
+class Frames:
+    """Writes the messages of one stream: all but the payload or name is made once.
+
+    `media` takes base64 text of raw mu-law as it came from the model and passes it through.
+    """
+
+    __slots__ = ("_clear", "_mark", "_media")
+
+    def __init__(self, stream_sid: str) -> None:
+        sid = msgspec.json.encode(stream_sid).decode()
+        self._media = f'{{"event":"media","streamSid":{sid},"media":{{"payload":"'
+        self._mark = f'{{"event":"mark","streamSid":{sid},"mark":{{"name":'
+        self._clear = f'{{"event":"clear","streamSid":{sid}}}'
+
+    def media(self, payload: str) -> str:
+        return self._media + payload + '"}}'
+
+    def mark(self, name: str) -> str:
+        return self._mark + msgspec.json.encode(name).decode() + "}}"
+
+    def clear(self) -> str:
+        return self._clear

@@ -1,0 +1,200 @@
+"""What Twilio's webhooks say, as the core's events. No I/O.
+
+Twilio adds parameters without notice, sends some webhooks twice, late or out of order, and
+withholds callers: only what is needed is read, everything else is ignored. The step comes from
+the path, the call from the form. Raises `CarrierProtocolError` when a form names no call.
+
+Sources: twilio.com/docs/voice/twiml (request parameters), /dial, /enqueue, /stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+from urllib.parse import parse_qsl
+
+from hookflash.core.events import (
+    CallArrived,
+    CallCompleted,
+    InstructionsAsked,
+    LegChanged,
+    Outcome,
+    StreamStopped,
+)
+from hookflash.errors import CarrierProtocolError
+
+MAX_FIELDS = 500
+
+_LegStatus = Literal["initiated", "ringing", "answered", "completed"]
+
+_LEG_STATUS: dict[str, tuple[_LegStatus, Outcome | None]] = {
+    "queued": ("initiated", None),
+    "initiated": ("initiated", None),
+    "ringing": ("ringing", None),
+    "answered": ("answered", None),
+    "in-progress": ("answered", None),
+    # An answered leg that is over was bridged or not: only the dial action knows.
+    "completed": ("completed", None),
+    "busy": ("completed", "busy"),
+    "no-answer": ("completed", "no-answer"),
+    "failed": ("completed", "failed"),
+    "canceled": ("completed", "canceled"),
+}
+
+_OVER = frozenset({"completed", "busy", "no-answer", "failed", "canceled"})
+
+_DIAL: dict[str, Outcome] = {
+    "busy": "busy",
+    "no-answer": "no-answer",
+    "failed": "failed",
+    "canceled": "canceled",
+}
+
+_QUEUE: dict[str, Outcome] = {
+    "bridged": "bridged",
+    "bridging-in-process": "bridged",
+    "redirected-from-bridged": "bridged",
+    "hangup": "caller-gone",
+    "leave": "no-answer",
+    "redirected": "canceled",
+    "queue-full": "busy",
+    "error": "failed",
+    "system-error": "failed",
+}
+
+
+class Form(Mapping[str, str]):
+    """Form fields by name; a name that comes twice reads as its first value.
+
+    `getlist` gives all values of a name, which is how the official validator asks for them.
+    """
+
+    def __init__(self, fields: Mapping[str, list[str]]) -> None:
+        self._fields = fields
+
+    @classmethod
+    def parse(cls, body: bytes) -> Form:
+        """Read `application/x-www-form-urlencoded`. Blank values count: they are signed too."""
+        fields: dict[str, list[str]] = {}
+        try:
+            pairs = parse_qsl(
+                body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS
+            )
+        except ValueError as error:
+            raise CarrierProtocolError(
+                f"webhook: expected a form of at most {MAX_FIELDS} fields, got {error}"
+            ) from None
+        for name, value in pairs:
+            fields.setdefault(name, []).append(value)
+        return cls(fields)
+
+    def getlist(self, name: str) -> list[str]:
+        return self._fields[name]
+
+    def __getitem__(self, name: str) -> str:
+        return self._fields[name][0]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+
+def call_sid(form: Mapping[str, str]) -> str:
+    """Return the SID of the call that a webhook is about."""
+    return _required(form, "CallSid")
+
+
+def is_over(form: Mapping[str, str]) -> bool:
+    """Return whether the form says that the leg it is about has ended."""
+    return form.get("CallStatus", "") in _OVER
+
+
+def call_arrived(form: Mapping[str, str]) -> CallArrived:
+    """Read the voice webhook. A withheld caller comes as `anonymous` or as an empty text."""
+    return CallArrived(
+        call_sid=_required(form, "CallSid"),
+        caller=form.get("From", "") or "anonymous",
+        called=form.get("To", ""),
+        direction=direction(form),
+    )
+
+
+def direction(form: Mapping[str, str]) -> str:
+    """Return `inbound`, or `outbound` for a call that we have placed."""
+    return "outbound" if form.get("Direction", "").startswith("outbound") else "inbound"
+
+
+def connect_ended(form: Mapping[str, str], step: int) -> InstructionsAsked:
+    """Read `<Connect action>`: the stream of `step` is over."""
+    return InstructionsAsked(step, "connect")
+
+
+def dial_ended(form: Mapping[str, str], step: int) -> InstructionsAsked:
+    """Read `<Dial action>`.
+
+    `DialCallStatus` says `completed` as soon as somebody answered, also when a screening was
+    declined: whether the two spoke is told by `DialBridged`. A caller who hung up while it rang
+    is seen by the state of the call itself.
+    """
+    status = form.get("DialCallStatus", "")
+    bridged = form.get("DialBridged", "").lower()
+    outcome: Outcome
+    if bridged == "true":
+        outcome = "bridged"
+    elif is_over(form) and (bridged == "false" or status not in ("completed", "answered")):
+        outcome = "caller-gone"
+    elif status in ("completed", "answered"):
+        outcome = "declined" if bridged == "false" else "bridged"
+    else:
+        outcome = _DIAL.get(status, "failed")
+    return InstructionsAsked(step, "dial", form.get("DialCallSid", ""), outcome)
+
+
+def queue_ended(form: Mapping[str, str], step: int) -> InstructionsAsked:
+    """Read `<Enqueue action>`. A full queue counts as busy, one that was left as no answer."""
+    outcome = _QUEUE.get(form.get("QueueResult", ""), "failed")
+    if outcome != "bridged" and is_over(form):
+        outcome = "caller-gone"
+    return InstructionsAsked(step, "queue", outcome=outcome)
+
+
+def leg_changed(form: Mapping[str, str], step: int) -> tuple[str, LegChanged | None]:
+    """Read the status callback of a dialled leg: the caller's call SID, and what happened.
+
+    None for a status that this version does not know.
+    """
+    parent = _required(form, "ParentCallSid")
+    found = _LEG_STATUS.get(form.get("CallStatus", ""))
+    if found is None:
+        return parent, None
+    status, outcome = found
+    if form.get("AnsweredBy", "").startswith(("machine", "fax")):
+        outcome = "machine"
+    return parent, LegChanged(_required(form, "CallSid"), status, step, outcome)
+
+
+def call_status(form: Mapping[str, str]) -> tuple[str, CallCompleted | None]:
+    """Read a call's status callback; None unless the call is over."""
+    event = CallCompleted(form["CallStatus"]) if is_over(form) else None
+    return _required(form, "CallSid"), event
+
+
+def stream_status(form: Mapping[str, str]) -> tuple[str, StreamStopped | None]:
+    """Read a stream's status callback; None unless the stream is over.
+
+    `stream-error` alone ends nothing: it also reports warnings on a stream that goes on. Where
+    it is the end (a handshake that failed), Twilio asks `<Connect action>` for what is next.
+    """
+    call = _required(form, "CallSid")
+    if form.get("StreamEvent") != "stream-stopped":
+        return call, None
+    return call, StreamStopped(_required(form, "StreamSid"), "stream-stopped")
+
+
+def _required(form: Mapping[str, str], name: str) -> str:
+    value = form.get(name, "")
+    if not value:
+        raise CarrierProtocolError(f"webhook: expected the parameter {name}, got none")
+    return value

@@ -1,0 +1,145 @@
+"""The media socket as an ASGI WebSocket: frames in, a bounded queue out.
+
+    resource        | acquired           | released
+    socket          | `serve_media`      | closed by either side, or when `serve_media` returns
+    reader, writer  | `serve_media`      | both ended before `serve_media` returns
+    token, call     | `MediaStream`      | `StreamStopped`, always before `serve_media` returns
+
+Back-pressure: the runtime never waits for a socket, so what it sends is queued. A carrier that
+takes nothing for `STALL_SECONDS`, or lets `QUEUE_CHARACTERS` pile up, is lost: the stream is over
+and the carrier asks `<Connect action>` for what is next. A carrier that does not say `start`
+within `START_SECONDS` is sent away. Reading never waits for writing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from hookflash.carriers.twilio.media import INTERNAL, POLICY, Attach, MediaStream, Redeem
+
+log = logging.getLogger("hookflash.call")
+
+STALL_SECONDS = 10.0
+START_SECONDS = 10.0
+QUEUE_CHARACTERS = 4_000_000
+"""Some six minutes of sound in base64: far beyond the lead that the core allows itself."""
+
+
+class Outbound:
+    """What is to be sent on one socket, in order, and how it ends."""
+
+    def __init__(
+        self,
+        socket: WebSocket,
+        *,
+        stall_seconds: float = STALL_SECONDS,
+        queue_characters: int = QUEUE_CHARACTERS,
+    ) -> None:
+        self._socket = socket
+        self._stall_seconds = stall_seconds
+        self._room = queue_characters
+        self._texts: deque[str] = deque()
+        self._ending: tuple[int, str] | None = None
+        self._wake = asyncio.Event()
+
+    def send(self, text: str) -> None:
+        """Queue a text frame; dropped once the socket is to be closed."""
+        if self._ending is None:
+            self._texts.append(text)
+            self._room -= len(text)
+            self._wake.set()
+
+    def close(self, code: int, reason: str) -> None:
+        """Close the socket when all that is queued was sent."""
+        if self._ending is None:
+            self._ending = (code, reason)
+            self._wake.set()
+
+    @property
+    def closing(self) -> bool:
+        """Whether we have decided to close the socket."""
+        return self._ending is not None
+
+    async def run(self) -> str:
+        """Send until the end, and return the reason of the end."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                while self._texts:
+                    if self._room < 0:
+                        return "the carrier takes less than it is sent"
+                    text = self._texts.popleft()
+                    self._room += len(text)
+                    async with asyncio.timeout(self._stall_seconds):
+                        await self._socket.send_text(text)
+                if self._ending is not None:
+                    code, reason = self._ending
+                    async with asyncio.timeout(self._stall_seconds):
+                        await self._socket.close(code, reason)
+                    return reason or "closed by us"
+            except TimeoutError:
+                return "the carrier has stopped reading"
+            except (WebSocketDisconnect, RuntimeError):
+                # uvicorn says RuntimeError for a socket that its own keepalive has closed.
+                return "the socket is gone"
+
+
+async def serve_media(
+    socket: WebSocket,
+    *,
+    redeem: Redeem,
+    attach: Attach,
+    start_seconds: float = START_SECONDS,
+    stall_seconds: float = STALL_SECONDS,
+) -> None:
+    """Serve an upgrade whose signature was good, until the stream is over."""
+    await socket.accept()
+    outbound = Outbound(socket, stall_seconds=stall_seconds)
+    stream = MediaStream(
+        send_text=outbound.send, close_socket=outbound.close, redeem=redeem, attach=attach
+    )
+    reader = asyncio.create_task(_read(socket, stream, outbound, start_seconds))
+    writer = asyncio.create_task(outbound.run())
+    reason = "the server stops"
+    try:
+        await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
+        if outbound.closing:
+            # Whatever is still to be said is said, but no longer than a stalled carrier is given.
+            reason = await writer
+        else:
+            reason = (reader if reader.done() else writer).result()
+    finally:
+        for task in (reader, writer):
+            task.cancel()
+        await asyncio.gather(reader, writer, return_exceptions=True)
+        stream.closed(reason)
+
+
+async def _read(
+    socket: WebSocket, stream: MediaStream, outbound: Outbound, start_seconds: float
+) -> str:
+    """Deliver frames until the socket is gone or has to be closed, and return why."""
+    try:
+        async with asyncio.timeout(start_seconds) as start:
+            while True:
+                message = await socket.receive()
+                if message["type"] == "websocket.disconnect":
+                    return f"closed with {message.get('code', 1005)}"
+                text = message.get("text")
+                if text is not None:  # a binary frame holds nothing that Twilio documents
+                    stream.receive(text)
+                if stream.started and start.when() is not None:
+                    start.reschedule(None)
+    except TimeoutError:
+        outbound.close(POLICY, "no start")
+        return "no start"
+    except Exception:
+        # Ours, and this stream's alone: the carrier will ask for what is next.
+        log.exception("! %s media socket failed", stream.stream_sid)
+        outbound.close(INTERNAL, "failed")
+        return "failed"

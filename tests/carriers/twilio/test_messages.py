@@ -1,0 +1,258 @@
+"""The codec of the media socket: captured messages in, values out, and back."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from hookflash.carriers.twilio.messages import (
+    Connected,
+    Dtmf,
+    Frames,
+    Mark,
+    Media,
+    Start,
+    Stop,
+    Unknown,
+    decode,
+    to_event,
+)
+from hookflash.core.events import CallerAudio, DigitPressed, MarkReturned, StreamStopped
+from hookflash.errors import CarrierProtocolError
+
+WIRE = Path(__file__).parents[2] / "wire" / "twilio"
+STREAM = (WIRE / "stream.jsonl").read_text().splitlines()
+ODD = (WIRE / "odd.jsonl").read_text().splitlines()
+SID = "MZ11111111111111111111111111111111"
+
+
+def test_a_captured_stream_is_read_to_its_end() -> None:
+    kinds = [type(decode(line)) for line in STREAM]
+    assert kinds == [Connected, Start, Media, Media, Mark, Dtmf, Stop]
+
+
+def test_text_and_bytes_read_alike() -> None:
+    assert [decode(line) for line in STREAM] == [decode(line.encode()) for line in STREAM]
+
+
+def test_start_says_who_it_is_and_carries_our_parameter() -> None:
+    start = decode(STREAM[1])
+    assert isinstance(start, Start)
+    assert start.sid() == SID
+    assert start.start.call_sid == "CA22222222222222222222222222222222"
+    assert start.parameter("token") == "good-token"
+    assert start.parameter("other") == ""
+    assert (start.start.media_format.sample_rate, start.start.media_format.channels) == (8000, 1)
+
+
+def test_the_stream_sid_may_stand_inside_start_only_and_a_parameter_must_be_text() -> None:
+    start = decode(
+        '{"event":"start","start":{"callSid":"CA1","streamSid":"MZ1","customParameters":{"token":1}}}'
+    )
+    assert isinstance(start, Start)
+    assert start.sid() == "MZ1"
+    assert start.parameter("token") == ""
+
+
+def test_captured_messages_become_the_events_of_the_core() -> None:
+    events = [to_event(m) for m in map(decode, STREAM) if not isinstance(m, Connected | Start)]
+    silence = base64.b64encode(b"\xff" * 160).decode()
+    assert events == [
+        CallerAudio(silence, 160, 0),
+        CallerAudio("/35+fn7///9+fg==", 10, 20),
+        MarkReturned("g0:item_A:4000"),
+        DigitPressed("0"),
+        StreamStopped(SID, "stop"),
+    ]
+
+
+def test_odd_but_harmless_messages_are_read_or_say_nothing() -> None:
+    messages = [decode(line) for line in ODD]
+    assert messages[-1] == Unknown("transcription", "MZ1")
+    assert [to_event(m) for m in messages if isinstance(m, Media | Dtmf | Stop)] == [
+        CallerAudio("/w==", 1, 20),
+        CallerAudio("//8=", 2, 40),
+        None,
+        None,
+        DigitPressed("5"),
+        DigitPressed("A"),
+        StreamStopped("", "stop"),
+    ]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 159, 160, 161, 4000, 80_000])
+def test_any_payload_length_is_measured_right(size: int) -> None:
+    payload = base64.b64encode(bytes(size)).decode()
+    message = decode(json.dumps({"event": "media", "media": {"payload": payload}}))
+    assert isinstance(message, Media)
+    assert to_event(message) == CallerAudio(payload, size, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "hello",
+        "null",
+        "[]",
+        "NaN",
+        "{}",
+        '{"event":5}',
+        '{"event":"media"}',
+        '{"event":"media","media":[]}',
+        '{"event":"media","media":{"payload":7}}',
+        '{"event":"media","media":{"payload":"","timestamp":"soon"}}',
+        '{"event":"media","media":{"payload":"","timestamp":-1}}',
+        '{"event":"media","media":{"payload":"","timestamp":1e400}}',
+        '{"event":"start","start":{}}',
+        '{"event":"mark"}',
+        '{"event":"dtmf","dtmf":{}}',
+        '{"event":"stop"',
+        "[" * 100_000,
+        '{"event":"media","media":{"x":' + "[" * 100_000,
+        '{"event":"x","y":' + "[" * 100_000,
+        '{"event":"' + "x" * 100_000,
+        "\ud800",
+        b"\xff\xfe",
+    ],
+    ids=lambda text: repr(text[:40]),
+)
+def test_garbage_is_a_protocol_error_with_a_short_message(text: str | bytes) -> None:
+    with pytest.raises(CarrierProtocolError, match="media socket: expected") as caught:
+        decode(text)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("payload", ["####", "/w", "/w=", "/w==/w==", "/w==\n", "\u20ac", '"}}'])
+def test_a_payload_that_is_not_base64_is_a_protocol_error(payload: str) -> None:
+    message = decode(json.dumps({"event": "media", "media": {"payload": payload}}))
+    assert isinstance(message, Media)
+    with pytest.raises(CarrierProtocolError, match="base64"):
+        to_event(message)
+
+
+@pytest.mark.parametrize("digit", ["", "E", "12", "\u0665", 10, -1])
+def test_a_digit_that_no_telephone_has_is_a_protocol_error(digit: str | int) -> None:
+    message = decode(json.dumps({"event": "dtmf", "dtmf": {"digit": digit}}))
+    assert isinstance(message, Dtmf)
+    with pytest.raises(CarrierProtocolError, match="digit"):
+        to_event(message)
+
+
+def test_what_we_send_has_exactly_the_documented_fields() -> None:
+    frames = Frames(SID)
+    assert json.loads(frames.media("/35+fg==")) == {
+        "event": "media",
+        "streamSid": SID,
+        "media": {"payload": "/35+fg=="},
+    }
+    assert json.loads(frames.mark('0:item "A":20')) == {
+        "event": "mark",
+        "streamSid": SID,
+        "mark": {"name": '0:item "A":20'},
+    }
+    assert json.loads(frames.clear()) == {"event": "clear", "streamSid": SID}
+
+
+@given(st.text(), st.text(), st.binary())
+def test_whatever_is_sent_is_one_json_object_that_reads_back(
+    sid: str, name: str, sound: bytes
+) -> None:
+    frames = Frames(sid.encode("utf-8", "ignore").decode())
+    mark = decode(frames.mark(name.encode("utf-8", "ignore").decode()))
+    assert isinstance(mark, Mark)
+    payload = base64.b64encode(sound).decode()
+    media = decode(frames.media(payload))
+    assert isinstance(media, Media)
+    assert media.media.payload == payload
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+names = st.sampled_from(["connected", "start", "media", "mark", "dtmf", "stop", "Media", ""])
+fields = st.fixed_dictionaries(
+    {"event": names | json_values},
+    optional={
+        "streamSid": json_values,
+        "start": st.fixed_dictionaries(
+            {"callSid": st.text(max_size=9) | json_values},
+            optional={
+                "streamSid": json_values,
+                "mediaFormat": json_values,
+                "customParameters": json_values,
+            },
+        )
+        | json_values,
+        "media": st.fixed_dictionaries(
+            {"payload": st.text(max_size=9) | json_values},
+            optional={"timestamp": json_values, "track": json_values},
+        )
+        | json_values,
+        "mark": st.fixed_dictionaries({"name": json_values}) | json_values,
+        "dtmf": st.fixed_dictionaries({"digit": json_values}) | json_values,
+    },
+)
+garbage = st.one_of(
+    fields.map(lambda value: json.dumps(value)),
+    json_values.map(lambda value: json.dumps(value)),
+    st.text(),
+    st.binary(),
+    st.sampled_from(STREAM).flatmap(
+        lambda line: st.integers(0, len(line)).map(lambda cut: line[:cut])
+    ),
+)
+
+
+@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@given(garbage)
+@example('{"event":"media","media":{"payload":"\\ud800"}}')
+def test_garbage_of_any_shape_is_read_or_refused_and_never_crashes(text: str | bytes) -> None:
+    read_or_refused(text)
+
+
+def test_ten_thousand_damaged_messages_are_read_or_refused_and_never_crash() -> None:
+    dice = random.Random(3)
+    outcomes = Counter(read_or_refused(damaged(dice)) for _ in range(10_000))
+    assert outcomes["refused"] > 1_000
+    assert outcomes["read"] > 500
+
+
+def damaged(dice: random.Random) -> bytes:
+    """Return a captured message with some bytes changed, lost, doubled or cut off."""
+    text = bytearray(dice.choice(STREAM + ODD).encode())
+    for _ in range(dice.randint(1, 4)):
+        at = dice.randrange(len(text) or 1)
+        match dice.randrange(5):
+            case 0:
+                text[at : at + 1] = dice.randbytes(1)
+            case 1:
+                del text[at : at + dice.randint(1, 30)]
+            case 2:
+                text[at:at] = text[at : at + dice.randint(1, 30)]
+            case 3:
+                text[at : at + 1] = dice.choice([b'"', b"{", b"}", b"[", b"null", b"-", b"1e9"])
+            case _:
+                del text[at:]
+    return bytes(text)
+
+
+def read_or_refused(text: str | bytes) -> str:
+    try:
+        message = decode(text)
+        if isinstance(message, Media | Mark | Dtmf | Stop):
+            event = to_event(message)
+            assert not isinstance(event, CallerAudio) or event.size > 0
+    except CarrierProtocolError as error:
+        assert str(error).startswith("media socket:")
+        return "refused"
+    return "read"

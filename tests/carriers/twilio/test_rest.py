@@ -1,0 +1,227 @@
+"""The REST side against a small server that misbehaves on demand."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from urllib.parse import parse_qsl
+
+import pytest
+
+from hookflash.carriers.twilio.rest import TwilioControl
+from hookflash.core.commands import HangUp, Instruction, Speak
+from hookflash.errors import CarrierError
+
+ACCOUNT = "AC00000000000000000000000000000000"
+CALL = "CA22222222222222222222222222222222"
+Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
+
+
+def replies(status: int, /, **body: object) -> Answer:
+    return raw(status, json.dumps(body).encode())
+
+
+def raw(status: int, body: bytes) -> Answer:
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(
+            b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+            % (status, len(body))
+            + body
+        )
+        await writer.drain()
+
+    return answer
+
+
+async def breaks(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+
+
+async def hangs(writer: asyncio.StreamWriter) -> None:
+    await writer.drain()
+
+
+class Twilio:
+    """Answers each request with the next of `answers`, and writes down what was asked."""
+
+    def __init__(self, answers: Sequence[Answer]) -> None:
+        self.answers = list(answers)
+        self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self.connections: list[asyncio.Task[None]] = []
+
+    def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections.append(asyncio.create_task(self.serve(reader, writer)))
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                fields = dict(
+                    line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line
+                )
+                body = await reader.readexactly(int(fields["content-length"]))
+                method, path, _ = head.split(" ", 2)
+                assert method == "POST"
+                authorization = next(
+                    line.split(": ", 1)[1]
+                    for line in head.split("\r\n")
+                    if line.lower().startswith("authorization")
+                )
+                self.requests.append((path, authorization, dict(parse_qsl(body.decode()))))
+                await self.answers.pop(0)(writer)
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+def render(call_sid: str, instructions: Sequence[Instruction]) -> str:
+    return f"<Response>{call_sid} {len(instructions)}</Response>"
+
+
+@contextlib.asynccontextmanager
+async def control(
+    *answers: Answer, render: Callable[[str, Sequence[Instruction]], str] = render
+) -> AsyncIterator[tuple[TwilioControl, Twilio]]:
+    twilio = Twilio(answers)
+    server = await asyncio.start_server(twilio.connected, "127.0.0.1", 0)
+    made = TwilioControl(
+        account_sid=ACCOUNT,
+        auth_token="secret",
+        api_url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/",
+        render=render,
+        pause_seconds=0,
+    )
+    try:
+        yield made, twilio
+    finally:
+        await made.aclose()
+        server.close()
+        await asyncio.gather(*twilio.connections)
+        await server.wait_closed()
+
+
+async def refused(made: TwilioControl, seconds: float = 5) -> CarrierError:
+    with pytest.raises(CarrierError) as caught:
+        await made.move(CALL, (HangUp(),), seconds=seconds)
+    return caught.value
+
+
+OK = replies(200, sid=CALL, status="in-progress")
+
+
+async def test_move_posts_the_rendered_document_with_basic_authentication() -> None:
+    async with control(OK) as (made, twilio):
+        await made.move(CALL, (Speak("x"), HangUp()), seconds=5)
+    assert twilio.requests == [
+        (
+            f"/2010-04-01/Accounts/{ACCOUNT}/Calls/{CALL}.json",
+            "Basic QUMwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDpzZWNyZXQ=",
+            {"Twiml": f"<Response>{CALL} 2</Response>"},
+        )
+    ]
+
+
+async def test_end_completes_the_call() -> None:
+    async with control(OK) as (made, twilio):
+        await made.end(CALL)
+    assert [fields for *_, fields in twilio.requests] == [{"Status": "completed"}]
+
+
+async def test_a_call_sid_cannot_reach_another_resource() -> None:
+    async with control(OK) as (made, twilio):
+        await made.end("CA1/../../x?y")
+    assert twilio.requests[0][0].endswith("/Calls/CA1%2F..%2F..%2Fx%3Fy.json")
+
+
+@pytest.mark.parametrize(("status", "code"), [(400, 21220), (404, 20404)])
+async def test_a_call_that_is_over_is_gone_and_not_tried_again(status: int, code: int) -> None:
+    async with control(replies(status, code=code, message="over", status=status)) as (made, twilio):
+        error = await refused(made)
+    assert (error.gone, error.retryable, error.status, error.carrier_code) == (
+        True,
+        False,
+        status,
+        code,
+    )
+    assert len(twilio.requests) == 1
+
+
+@pytest.mark.parametrize("bad", [replies(500, code=20500), replies(429, code=20429), breaks])
+async def test_a_passing_failure_is_tried_once_more(bad: Answer) -> None:
+    async with control(bad, OK) as (made, twilio):
+        await made.move(CALL, (HangUp(),), seconds=5)
+    assert len(twilio.requests) == 2
+    assert twilio.requests[0] == twilio.requests[1]
+
+
+@pytest.mark.parametrize(
+    ("bad", "status", "code"),
+    [
+        (replies(500, code=20500, message="oops"), 500, 20500),
+        (replies(429, code=20429), 429, 20429),
+        (raw(503, b"<html>"), 503, None),
+        (raw(502, b"[" * 50_000), 502, None),
+        (replies(500, code="x", message=None), 500, None),
+        (breaks, None, None),
+    ],
+)
+async def test_a_failure_that_stays_is_told_after_two_attempts(
+    bad: Answer, status: int | None, code: int | None
+) -> None:
+    async with control(bad, bad) as (made, twilio):
+        error = await refused(made)
+    assert (error.status, error.carrier_code, error.retryable, error.gone) == (
+        status,
+        code,
+        True,
+        False,
+    )
+    assert len(twilio.requests) == 2
+
+
+async def test_a_refusal_for_good_is_told_at_once() -> None:
+    async with control(replies(401, code=20003, message="Authenticate")) as (made, _):
+        error = await refused(made)
+    assert (error.status, error.retryable, error.gone) == (401, False, False)
+    assert "TWILIO_AUTH_TOKEN" in str(error)
+    async with control(raw(404, b"no such page")) as (made, _):
+        error = await refused(made)
+    assert (error.status, error.gone) == (404, False)
+
+
+@pytest.mark.parametrize("answers", [(hangs,), (replies(500), hangs)])
+async def test_the_deadline_is_kept_whatever_happens(answers: tuple[Answer, ...]) -> None:
+    loop = asyncio.get_running_loop()
+    async with control(*answers) as (made, twilio):
+        begun = loop.time()
+        error = await refused(made, seconds=0.3)
+        assert 0.25 < loop.time() - begun < 2
+    assert "within 0.3 s" in str(error)
+    assert error.retryable
+    assert error.status is None
+    assert len(twilio.requests) == len(answers)
+
+
+async def test_nobody_at_the_address_is_told_within_the_time() -> None:
+    async with control() as (made, _):
+        pass
+    made = TwilioControl(
+        account_sid=ACCOUNT,
+        auth_token="secret",
+        api_url="http://127.0.0.1:1",
+        render=render,
+        pause_seconds=0,
+    )
+    error = await refused(made)
+    assert (error.status, error.retryable) == (None, True)
+    assert "could not be reached" in str(error)
+    await made.aclose()
+
+
+async def test_a_document_too_long_for_rest_is_not_sent() -> None:
+    async with control(render=lambda call_sid, what: "x" * 4001) as (made, twilio):
+        error = await refused(made)
+    assert "4000 characters" in str(error)
+    assert twilio.requests == []

@@ -1,0 +1,163 @@
+"""A server with a fake switchboard, and a Twilio that signs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from twilio.request_validator import RequestValidator
+
+from hookflash.core.commands import ConnectAgent, HangUp, Instruction
+from hookflash.core.events import AnyEvent, CallArrived, InstructionsAsked
+from hookflash.server.app import create_app, serve
+from hookflash.server.line import TwilioLine
+
+TOKEN = "auth-token"
+PUBLIC = "https://line.example.com"
+FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass
+class FakeCalls:
+    """A switchboard that writes down what it is asked and answers what it is told to."""
+
+    draining: bool = False
+    known: set[str] = field(default_factory=set)
+    answers: list[tuple[Instruction, ...] | Exception] = field(default_factory=list)
+    asked: list[CallArrived | tuple[str, InstructionsAsked]] = field(default_factory=list)
+    posted: list[tuple[str, AnyEvent]] = field(default_factory=list)
+    streams: list[Any] = field(default_factory=list)
+    drained: list[float] = field(default_factory=list)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    fail_on: type | None = None
+    drain_forever: bool = False
+
+    def arrive(self, arrived: CallArrived) -> tuple[Instruction, ...]:
+        self.asked.append(arrived)
+        self.known.add(arrived.call_sid)
+        return self._answer()
+
+    def ask(self, call_sid: str, asked: InstructionsAsked) -> tuple[Instruction, ...]:
+        self.asked.append((call_sid, asked))
+        return self._answer()
+
+    def post(self, call_sid: str, event: AnyEvent) -> bool:
+        if type(event) is self.fail_on:
+            raise RuntimeError("the core has a bug")
+        self.posted.append((call_sid, event))
+        self.changed.set()
+        return call_sid in self.known
+
+    def attach(self, call_sid: str, stream: Any) -> Callable[[AnyEvent], object] | None:
+        if call_sid not in self.known:
+            return None
+        self.streams.append(stream)
+        return lambda event: self.post(call_sid, event)
+
+    async def drain(self, seconds: float) -> None:
+        self.draining = True
+        self.drained.append(seconds)
+        self.changed.set()
+        if self.drain_forever:
+            await asyncio.Event().wait()
+
+    def _answer(self) -> tuple[Instruction, ...]:
+        answer = self.answers.pop(0) if self.answers else (ConnectAgent(1), HangUp())
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def until(self, done: Callable[[FakeCalls], bool]) -> None:
+        """Wait for something to have happened."""
+        async with asyncio.timeout(20):
+            while not done(self):
+                await self.changed.wait()
+                self.changed.clear()
+
+
+def sign(url: str, body: bytes = b"", token: str = TOKEN) -> str:
+    return RequestValidator(token).compute_signature(
+        url.partition("#")[0], dict(parse_qsl(body.decode(), keep_blank_values=True))
+    )
+
+
+@dataclass
+class Desk:
+    """A line, its calls, its app, and a signing Twilio in front of it."""
+
+    calls: FakeCalls
+    line: TwilioLine
+    app: Starlette
+
+    async def post(
+        self, path: str, body: bytes, *, under: str = "", token: str = TOKEN, **headers: str
+    ) -> httpx.Response:
+        """Send a webhook as Twilio does; `under` is a prefix that the proxy leaves in place."""
+        url = self.line.urls.http(path)
+        async with self.client() as client:
+            return await client.post(
+                under + path,
+                content=body,
+                headers={
+                    "Content-Type": FORM,
+                    "X-Twilio-Signature": sign(url, body, token),
+                    **{name.replace("_", "-"): value for name, value in headers.items()},
+                },
+            )
+
+    def client(self, peer: str = "192.0.2.7") -> httpx.AsyncClient:
+        # The Host header is deliberately not the public one.
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.app, client=(peer, 4711)),
+            base_url="http://internal:8080",
+        )
+
+    @contextlib.asynccontextmanager
+    async def listening(self) -> AsyncIterator[int]:
+        """Serve on a free port of this machine."""
+        stop = asyncio.Event()
+        port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        serving = asyncio.create_task(
+            serve(
+                self.app,
+                self.calls,
+                port=0,
+                drain_seconds=0,
+                on_listening=port.set_result,
+                stop=stop,
+            )
+        )
+        try:
+            yield await port
+        finally:
+            stop.set()
+            await serving
+
+
+@pytest.fixture
+def make_desk() -> Callable[..., Desk]:
+    def make(
+        *,
+        public_url: str = PUBLIC,
+        auth_tokens: tuple[str, ...] = (TOKEN,),
+        allow_unsigned: bool = False,
+    ) -> Desk:
+        line = TwilioLine.open(
+            public_url=public_url, auth_tokens=auth_tokens, allow_unsigned=allow_unsigned
+        )
+        calls = FakeCalls()
+        return Desk(calls, line, create_app(calls, line))
+
+    return make
+
+
+@pytest.fixture
+def desk(make_desk: Callable[..., Desk]) -> Iterator[Desk]:
+    yield make_desk()
