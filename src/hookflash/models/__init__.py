@@ -1,0 +1,24 @@
+"""Speech models: one package an adapter, each behind the model port of `runtime.ports`.
+
+What a model can do is data, so that the call and the hand-off never ask which model it is.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["Capabilities"]
+
+
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model can do.
+
+    `truncates`: the model can be told how much of an item was heard, and unheard items can be
+    taken out of its conversation. `audio_formats` are media types that pass through unchanged.
+    `max_session_seconds` is how long one session lives before another must take over (None:
+    no limit).
+    """
+
+    truncates: bool
+    audio_formats: tuple[str, ...]
+    max_session_seconds: int | None

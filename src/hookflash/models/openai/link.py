@@ -1,0 +1,365 @@
+"""The shell of a Realtime session: sockets and tasks, and nothing that reads a message.
+
+| resource          | acquired                       | released                                 |
+|-------------------|--------------------------------|------------------------------------------|
+| task of a link    | `OpenAIConnector.open`         | ends with its socket; `aclose` waits     |
+| socket of a link  | in that task, by `ws_connect`  | in that task, closed or aborted          |
+
+Rules:
+* Everything runs in the event loop's thread. `open` returns at once and reports nothing before
+  it has returned; `carry_out` and `close` never wait and never raise for a peer that is gone.
+* `ModelLost` comes at most once and is the last; after `close` nothing comes at all.
+* picows hands out frames, not messages: fragments are joined here, up to a bound. It expects its
+  listener to answer a CLOSE and never to raise.
+* A model that stops reading is found out by what piles up unsent, and one that is gone without a
+  word by a ping that nobody answers; both are `ModelLost`, never unbounded memory.
+* Redirects are not followed: the key would go wherever they lead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections.abc import Callable, Mapping
+
+from picows import (
+    WSCloseCode,
+    WSError,
+    WSFrame,
+    WSHandshakeError,
+    WSListener,
+    WSMsgType,
+    WSTransport,
+    ws_connect,
+)
+
+from hookflash.core.commands import AnyCommand
+from hookflash.core.events import AnyEvent, ModelLost
+from hookflash.core.setup import ModelSetup
+from hookflash.errors import ConfigError
+from hookflash.models.openai.faults import on_refused_upgrade
+from hookflash.models.openai.options import (
+    CAPABILITIES,
+    DEFAULT_URL,
+    RealtimeOptions,
+    is_loopback_url,
+    realtime_url,
+)
+from hookflash.models.openai.session import RealtimeSession, State
+from hookflash.models.openai.stopwatch import Stopwatch
+
+logger = logging.getLogger("hookflash.model")
+
+_socket_logger = logging.getLogger("hookflash.model.socket")
+# picows writes the whole upgrade request, the key in it, to its most detailed level.
+_socket_logger.setLevel(logging.WARNING)
+
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+"""No message of the API comes near this; a peer that sends more has gone wrong."""
+
+EventSink = Callable[[AnyEvent], object]
+
+
+class OpenAILink:
+    """One session with the model: `runtime.ports.ModelLink`."""
+
+    def __init__(
+        self, session: RealtimeSession, on_event: EventSink, *, max_unsent_bytes: int, timed: bool
+    ) -> None:
+        self.settled = asyncio.Event()
+        """Set once it is known whether the session can be used."""
+        self.over = asyncio.Event()
+        """Set once nobody wants the socket any more."""
+        self._session = session
+        self._on_event: EventSink | None = on_event
+        self._max_unsent_bytes = max_unsent_bytes
+        self._transport: WSTransport | None = None
+        self._now = asyncio.get_running_loop().time
+        self._stopwatch = Stopwatch(self._now()) if timed else None
+
+    # --- the call's side ----------------------------------------------------------------------
+
+    def carry_out(self, command: AnyCommand) -> None:
+        """Send a command to the model, or keep it until the session is ready."""
+        if self._stopwatch is not None:
+            self._log_time(self._stopwatch.command(command, self._now()))
+        self._session.carry_out(command)
+        self._flush()
+
+    def close(self) -> None:
+        """End the session; nothing is delivered from here on."""
+        self._on_event = None
+        self._session.close()
+        self._wake()
+
+    # --- the socket's side --------------------------------------------------------------------
+
+    def opened(self, transport: WSTransport) -> None:
+        self._transport = transport
+        self._session.opened()
+        self._flush()
+
+    def message(self, data: bytes) -> None:
+        found = self._session.receive(data)
+        self._flush()
+        self._report(found)
+
+    def disconnected(self, code: int, reason: str) -> None:
+        self._transport = None
+        self._report(self._session.disconnected(code, reason))
+
+    def fail(self, fault: ModelLost) -> None:
+        """The session cannot go on, for a reason that is not the peer's own word."""
+        self._report(self._session.lost(fault))
+
+    def _flush(self) -> None:
+        frames = self._session.frames()
+        transport = self._transport
+        if transport is None or not frames:
+            return
+        for frame in frames:
+            transport.send(WSMsgType.TEXT, frame)
+        unsent = transport.underlying_transport.get_write_buffer_size()
+        if unsent > self._max_unsent_bytes:
+            self.fail(ModelLost(f"the model has stopped reading: {unsent} bytes wait unsent"))
+
+    def _report(self, found: list[AnyEvent]) -> None:
+        # What is delivered may call `close`, or `carry_out` and so come back to this method.
+        for event in found:
+            on_event = self._on_event
+            if on_event is None:
+                break
+            if isinstance(event, ModelLost):
+                self._on_event = None
+                logger.warning("! model lost (remedy %s): %s", event.remedy, event.reason)
+            if self._stopwatch is not None:
+                self._log_time(self._stopwatch.event(event, self._now()))
+            on_event(event)
+        self._wake()
+
+    def _wake(self) -> None:
+        state = self._session.state
+        if state is State.CLOSING or state is State.CLOSED:
+            self.settled.set()
+            self.over.set()
+        elif state is State.READY:
+            self.settled.set()
+
+    def _log_time(self, text: str | None) -> None:
+        if text is not None:
+            logger.info("%s %% %s", self._session.session_id or "-", text)
+
+
+class _Frames(WSListener):
+    """Joins frames into messages for a link, and answers a CLOSE."""
+
+    def __init__(self, link: OpenAILink) -> None:
+        super().__init__()
+        self._link = link
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self._link.opened(transport)
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        # The event loop's callback ends here: whatever the call makes of an event, an exception
+        # must not reach picows, which would go on delivering frames while it closes.
+        try:
+            self._take(transport, frame)
+        except Exception:
+            logger.exception("! an event of the model could not be carried out")
+            self._link.fail(ModelLost("an event of the model could not be carried out"))
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        try:
+            self._link.disconnected(1006, "")
+        except Exception:
+            logger.exception("! the loss of the model could not be carried out")
+
+    def pause_writing(self) -> None:
+        """What piles up is measured after each send; nothing here can wait."""
+
+    def resume_writing(self) -> None:
+        """See `pause_writing`."""
+
+    def _take(self, transport: WSTransport, frame: WSFrame) -> None:
+        kind = frame.msg_type
+        if kind == WSMsgType.TEXT or kind == WSMsgType.BINARY or kind == WSMsgType.CONTINUATION:
+            self._join(frame)
+        elif kind == WSMsgType.CLOSE:
+            payload = frame.get_payload_as_bytes()
+            code = int.from_bytes(payload[:2], "big") if len(payload) >= 2 else 1005
+            transport.send_close(WSCloseCode.OK)
+            transport.disconnect()
+            self._link.disconnected(code, payload[2:].decode("utf-8", "replace"))
+
+    def _join(self, frame: WSFrame) -> None:
+        data = frame.get_payload_as_bytes()
+        if frame.fin and not self._parts:
+            self._link.message(data)
+            return
+        self._parts.append(data)
+        self._size += len(data)
+        if self._size > MAX_MESSAGE_BYTES:
+            self._parts.clear()
+            self._link.fail(ModelLost(f"the model sent a message of over {MAX_MESSAGE_BYTES} B"))
+        elif frame.fin:
+            whole = b"".join(self._parts)
+            self._parts.clear()
+            self._size = 0
+            self._link.message(whole)
+
+
+class OpenAIConnector:
+    """Opens Realtime sessions: `runtime.ports.ModelConnector`. One serves a whole process.
+
+    `url` is the endpoint without the model (`DEFAULT_URL`); plain ws only for this machine.
+    `connect_seconds` is the time to a session that is ready, `close_seconds` what a peer gets
+    to answer our close. A peer that is silent for `ping_seconds` is pinged, and given up after as
+    much again. `max_unsent_bytes` is how much may wait for a peer that does not read.
+    `extra_headers` are for proxies and for Azure (`api-key`). Raises `ConfigError` at once for
+    a URL or key that cannot be right.
+    """
+
+    capabilities = CAPABILITIES
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        api_key: str | None = None,
+        options: RealtimeOptions | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+        connect_seconds: float = 8.0,
+        close_seconds: float = 2.0,
+        ping_seconds: float = 10.0,
+        max_unsent_bytes: int = 512 * 1024,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._options = options or RealtimeOptions()
+        self._url = realtime_url(url, self._options.model)
+        self._headers = _headers(self._url, api_key, extra_headers or {})
+        self._connect_seconds = connect_seconds
+        self._close_seconds = close_seconds
+        self._ping_seconds = ping_seconds
+        self._max_unsent_bytes = max_unsent_bytes
+        if ssl_context is None and self._url.startswith("wss:"):
+            ssl_context = ssl.create_default_context()
+        self._ssl_context = ssl_context
+        self._links: dict[asyncio.Task[None], OpenAILink] = {}
+
+    def open(self, setup: ModelSetup, on_event: EventSink) -> OpenAILink:
+        """Begin a session; it ends in `ModelReady` or `ModelLost`, delivered to `on_event`."""
+        link = OpenAILink(
+            RealtimeSession(setup, self._options),
+            on_event,
+            max_unsent_bytes=self._max_unsent_bytes,
+            timed=self._options.log_timing,
+        )
+        task = asyncio.get_running_loop().create_task(self._run(link, setup.safety_identifier))
+        self._links[task] = link
+        task.add_done_callback(self._links.pop)
+        return link
+
+    async def aclose(self) -> None:
+        """Close every session and wait until their sockets are gone."""
+        tasks = list(self._links)
+        for link in list(self._links.values()):
+            link.close()
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=self._close_seconds * 2)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+    async def _run(self, link: OpenAILink, safety_identifier: str | None) -> None:
+        """The life of one link: connect, wait until it is over, leave nothing open."""
+        transport: WSTransport | None = None
+        try:
+            headers = dict(self._headers)
+            if safety_identifier is not None:
+                headers["OpenAI-Safety-Identifier"] = _header_value(
+                    "safety_identifier", safety_identifier
+                )
+            async with asyncio.timeout(self._connect_seconds):
+                transport = await self._connect(link, headers)
+                await link.settled.wait()
+            await link.over.wait()
+        except (ConfigError, OSError, WSError) as fault:
+            link.fail(self._why(fault))
+        except Exception:
+            logger.exception("! the link to the model ended by a mistake of ours")
+            link.fail(ModelLost("the link to the model ended by a mistake of ours"))
+        finally:
+            if transport is not None:
+                await self._hang_up(transport)
+
+    async def _connect(self, link: OpenAILink, headers: dict[str, str]) -> WSTransport:
+        transport, _ = await ws_connect(
+            lambda: _Frames(link),
+            self._url,
+            ssl_context=self._ssl_context,
+            # Shorter than the whole, so that picows ends a handshake that hangs, and cleans up.
+            websocket_handshake_timeout=self._connect_seconds * 0.75,
+            logger_name=_socket_logger,
+            enable_auto_ping=True,
+            auto_ping_idle_timeout=self._ping_seconds,
+            auto_ping_reply_timeout=self._ping_seconds,
+            max_frame_size=MAX_MESSAGE_BYTES,
+            extra_headers=headers,
+            max_redirects=0,
+        )
+        if transport.is_disconnected and not link.settled.is_set():
+            # picows returns like this, without a listener, when the peer hangs up unanswered.
+            raise ConnectionError("it closed the connection without an answer")
+        return transport
+
+    def _why(self, fault: Exception) -> ModelLost:
+        """Return what a connection that failed with `fault` means for the call."""
+        if isinstance(fault, ConfigError):
+            return ModelLost(str(fault), remedy="none")
+        if isinstance(fault, TimeoutError):
+            return ModelLost(f"the model was not ready within {self._connect_seconds:g} s")
+        if isinstance(fault, WSHandshakeError):
+            if fault.response is not None:
+                return on_refused_upgrade(int(fault.response.status), fault.raw_body or b"")
+            return ModelLost(f"the model's endpoint speaks no WebSocket: {fault}"[:300])
+        if isinstance(fault, ssl.SSLCertVerificationError):
+            text = f"the model's certificate is not trusted ({fault.verify_message})"
+            return ModelLost(f"{text}: check HOOKFLASH_MODEL_URL", remedy="none")
+        return ModelLost(f"the model cannot be reached: {fault}"[:300])
+
+    async def _hang_up(self, transport: WSTransport) -> None:
+        # What picows raises here ended the connection, and the link has reported that already.
+        with contextlib.suppress(WSError, OSError):
+            try:
+                async with asyncio.timeout(self._close_seconds):
+                    transport.send_close(WSCloseCode.OK)
+                    await transport.wait_disconnected()
+            except (TimeoutError, asyncio.CancelledError):
+                transport.disconnect(graceful=False)
+                await transport.wait_disconnected()
+
+
+def _headers(url: str, api_key: str | None, extra: Mapping[str, str]) -> dict[str, str]:
+    headers = {name: _header_value(name, value) for name, value in extra.items()}
+    if not api_key and not extra:
+        if not is_loopback_url(url):
+            raise ConfigError(
+                "OPENAI_API_KEY is not set, and the model's URL is not of this machine"
+            )
+        # A stand-in refuses a client that forgot its key, as the API does, but takes any.
+        api_key = "stand-in"
+    if api_key:
+        headers["Authorization"] = f"Bearer {_header_value('OPENAI_API_KEY', api_key)}"
+    return headers
+
+
+def _header_value(name: str, value: str) -> str:
+    if not value.isascii() or not value.isprintable():
+        raise ConfigError(f"{name} must be printable ASCII on one line: check how it was set")
+    return value

@@ -1,0 +1,265 @@
+"""What an owner may set on a Realtime session, and the `session.update` it becomes. No I/O.
+
+Rules:
+* Telephone audio both ways: `audio/pcmu` without a `rate` key, which this API refuses.
+* What is None is left out, so the server's own default stands.
+* Wrong values are refused here, with the setting's name, and not by the server in mid-call: an
+  update with one bad field is rejected as a whole.
+* `interrupt_response` is false by default: the server would cut the agent off on every cough,
+  echo or protected line. The call decides what is a barge-in, from what the caller has heard,
+  and cancels the response itself. `create_response` is true: the server answers the caller
+  without a round trip through us.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any, Literal
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import msgspec
+
+from hookflash.core.setup import ModelSetup
+from hookflash.errors import ConfigError
+from hookflash.models import Capabilities
+
+DEFAULT_URL = "wss://api.openai.com/v1/realtime"
+DEFAULT_MODEL = "gpt-realtime-2.1"
+PCMU = "audio/pcmu"
+
+CAPABILITIES = Capabilities(truncates=True, audio_formats=(PCMU,), max_session_seconds=3600)
+
+Effort = Literal["minimal", "low", "medium", "high", "xhigh"]
+
+
+def _between(name: str, value: float | None, low: float, high: float) -> None:
+    if value is not None and not low <= value <= high:
+        raise ConfigError(f"{name} must be between {low} and {high}; got {value!r}")
+
+
+def _one_of(name: str, value: str | None, *allowed: str) -> None:
+    if value is not None and value not in allowed:
+        raise ConfigError(f"{name} must be one of {', '.join(allowed)}; got {value!r}")
+
+
+def _present(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+class ServerVad(msgspec.Struct, frozen=True, kw_only=True):
+    """Endpointing by silence.
+
+    `threshold` (0 to 1, server's default 0.5) rises for noisy lines; `silence_duration_ms`
+    (500) is the main latency knob; `prefix_padding_ms` (300) is kept from before the onset.
+    `idle_timeout_ms` (5,000 to 30,000, off) makes the model ask whether anybody is there.
+    """
+
+    threshold: float | None = None
+    prefix_padding_ms: int | None = None
+    silence_duration_ms: int | None = None
+    idle_timeout_ms: int | None = None
+    create_response: bool = True
+    interrupt_response: bool = False
+
+    def __post_init__(self) -> None:
+        _between("ServerVad: threshold", self.threshold, 0, 1)
+        _between("ServerVad: prefix_padding_ms", self.prefix_padding_ms, 0, 60000)
+        _between("ServerVad: silence_duration_ms", self.silence_duration_ms, 0, 60000)
+        _between("ServerVad: idle_timeout_ms", self.idle_timeout_ms, 5000, 30000)
+
+    def config(self) -> dict[str, Any]:
+        return _present(
+            type="server_vad",
+            threshold=self.threshold,
+            prefix_padding_ms=self.prefix_padding_ms,
+            silence_duration_ms=self.silence_duration_ms,
+            idle_timeout_ms=self.idle_timeout_ms,
+            create_response=self.create_response,
+            interrupt_response=self.interrupt_response,
+        )
+
+
+class SemanticVad(msgspec.Struct, frozen=True, kw_only=True):
+    """Endpointing by meaning: `low` waits at most 8 s for more, `medium` (auto) 4, `high` 2."""
+
+    eagerness: Literal["low", "medium", "high", "auto"] = "auto"
+    create_response: bool = True
+    interrupt_response: bool = False
+
+    def __post_init__(self) -> None:
+        _one_of("SemanticVad: eagerness", self.eagerness, "low", "medium", "high", "auto")
+
+    def config(self) -> dict[str, Any]:
+        return _present(
+            type="semantic_vad",
+            eagerness=self.eagerness,
+            create_response=self.create_response,
+            interrupt_response=self.interrupt_response,
+        )
+
+
+class RetentionRatio(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of a conversation that has grown too long is kept (0 to 1), which spares the
+    cache; `post_instructions_tokens` lowers the limit, and with it the cost of every turn."""
+
+    retention_ratio: float
+    post_instructions_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        _between("RetentionRatio: retention_ratio", self.retention_ratio, 0, 1)
+        if self.post_instructions_tokens is not None and self.post_instructions_tokens < 1:
+            raise ConfigError(
+                "RetentionRatio: post_instructions_tokens must be positive;"
+                f" got {self.post_instructions_tokens}"
+            )
+
+    def config(self) -> dict[str, Any]:
+        limit = self.post_instructions_tokens
+        return _present(
+            type="retention_ratio",
+            retention_ratio=self.retention_ratio,
+            token_limits=None if limit is None else {"post_instructions": limit},
+        )
+
+
+class RealtimeOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What an owner may set on every session.
+
+    An agent's own voice and language (`ModelSetup`) come before `voice` and
+    `transcription_language` (ISO 639-1). `transcription_model=None` turns the caller's
+    transcript off, and the record then holds only the agent's words. `reasoning_effort` and
+    `parallel_tool_calls` are for reasoning models only (gpt-realtime-2 and later). `speed` is
+    0.25 to 1.5, `max_output_tokens` 1 to 4,096 or `inf`.
+
+    `backlog_seconds` of the caller's audio, the newest, are kept while the model connects.
+    Messages whose type is in `log_event_types` are logged as they come and go, by type alone;
+    with `log_timing` the delays of each turn are, on the logger `hookflash.model`.
+    """
+
+    model: str = DEFAULT_MODEL
+    voice: str = "marin"
+    speed: float | None = None
+    turn_detection: ServerVad | SemanticVad = ServerVad()
+    noise_reduction: Literal["near_field", "far_field"] | None = None
+    transcription_model: str | None = "gpt-transcribe"
+    transcription_language: str | None = None
+    transcription_prompt: str | None = None
+    transcription_keywords: tuple[str, ...] = ()
+    max_output_tokens: int | Literal["inf"] | None = None
+    truncation: Literal["auto", "disabled"] | RetentionRatio | None = None
+    reasoning_effort: Effort | None = None
+    parallel_tool_calls: bool | None = None
+    backlog_seconds: float = 10.0
+    log_event_types: frozenset[str] = frozenset()
+    log_timing: bool = False
+
+    def __post_init__(self) -> None:
+        for name, text in (("model", self.model), ("voice", self.voice)):
+            if not text:
+                raise ConfigError(f"RealtimeOptions: {name} is empty")
+        _between("RealtimeOptions: speed", self.speed, 0.25, 1.5)
+        if self.max_output_tokens != "inf":
+            _between("RealtimeOptions: max_output_tokens", self.max_output_tokens, 1, 4096)
+        _between("RealtimeOptions: backlog_seconds", self.backlog_seconds, 0, 60)
+        _one_of("RealtimeOptions: noise_reduction", self.noise_reduction, "near_field", "far_field")
+        _one_of(
+            "RealtimeOptions: reasoning_effort",
+            self.reasoning_effort,
+            *("minimal", "low", "medium", "high", "xhigh"),
+        )
+        if isinstance(self.truncation, str):
+            _one_of("RealtimeOptions: truncation", self.truncation, "auto", "disabled")
+
+
+def session_config(setup: ModelSetup, options: RealtimeOptions) -> dict[str, Any]:
+    """Return the `session` of the `session.update` that makes a session ours."""
+    noise = options.noise_reduction
+    truncation = options.truncation
+    effort = options.reasoning_effort
+    return _present(
+        type="realtime",
+        output_modalities=["audio"],
+        instructions=setup.instructions,
+        audio={
+            "input": _present(
+                format={"type": PCMU},
+                noise_reduction=None if noise is None else {"type": noise},
+                turn_detection=options.turn_detection.config(),
+            )
+            | {"transcription": _transcription(setup, options)},
+            "output": _present(
+                format={"type": PCMU},
+                voice=_voice(setup.voice or options.voice),
+                speed=options.speed,
+            ),
+        },
+        tools=[
+            {
+                "type": "function",
+                "name": tool.name,
+                "description": tool.description,
+                "parameters": tool.parameters,
+            }
+            for tool in setup.tools
+        ],
+        tool_choice="auto",
+        parallel_tool_calls=options.parallel_tool_calls,
+        reasoning=None if effort is None else {"effort": effort},
+        max_output_tokens=options.max_output_tokens,
+        truncation=truncation.config() if isinstance(truncation, RetentionRatio) else truncation,
+    )
+
+
+def _transcription(setup: ModelSetup, options: RealtimeOptions) -> dict[str, Any] | None:
+    if options.transcription_model is None:
+        return None
+    language = setup.language or options.transcription_language
+    return _present(
+        model=options.transcription_model,
+        # The API takes ISO 639-1; an agent may be set to a locale such as en-GB.
+        language=None if language is None else language.partition("-")[0].lower(),
+        prompt=options.transcription_prompt,
+        keywords=list(options.transcription_keywords) or None,
+    )
+
+
+def _voice(voice: str) -> str | dict[str, str]:
+    return {"id": voice} if voice.startswith("voice_") else voice
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether `host` is this machine: a stand-in, to which plain ws may speak."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def is_loopback_url(url: str) -> bool:
+    """Tell whether `url` leads to this machine."""
+    return is_loopback(urlsplit(url).hostname or "")
+
+
+def realtime_url(url: str, model: str) -> str:
+    """Return the address of a session with `model` at the endpoint `url`.
+
+    Other parts of a query in `url` are kept. Raises `ConfigError` for what is not a WebSocket
+    address, and for plain ws to another machine: the key would travel in the clear.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as fault:
+        raise ConfigError(f"the model's URL cannot be read ({fault}): {url!r}") from None
+    if parts.scheme not in ("ws", "wss") or not host:
+        raise ConfigError(f"the model's URL must look like {DEFAULT_URL}; got {url!r}")
+    if parts.username is not None or parts.fragment:
+        raise ConfigError("the model's URL must not hold a user name, a password or a fragment")
+    if parts.scheme == "ws" and not is_loopback(host):
+        raise ConfigError(
+            f"the model's URL must begin with wss://, since {host} is not this machine and the"
+            " key and the call would travel unencrypted"
+        )
+    fields = [field for field in parts.query.split("&") if field and not field.startswith("model=")]
+    fields.append(f"model={quote(model, safe='')}")
+    return urlunsplit(parts._replace(query="&".join(fields)))
