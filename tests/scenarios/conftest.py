@@ -1,0 +1,157 @@
+"""Whole calls over real sockets: the line as it is served, between the two stand-ins.
+
+    async with stage() as s:
+        s.model.on("response.create", [{"say": {"item": "hello", "ms": 900, "byte": 1}}])
+        s.carrier.humans[DESK] = Human(...)
+        call = await s.call(script)
+        await call.ended()
+
+Nothing is faked in between: signatures are checked, tokens are redeemed, and what each party
+heard is asked of the carrier. At the end no call, leg or socket may be left, and the carrier must
+have had nothing to complain about. Time is compressed by `speed`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from hookflash import Agent, CallRecord, HandoffPlan, Settings, Target
+from hookflash.server.assembly import Line, open_line
+from hookflash.server.app import serve
+from hookflash.standins.carrier import Leg, NumberConfig, StandinCarrier
+from hookflash.standins.carrier.party import Script
+from hookflash.standins.model.scripted import ScriptedModel
+
+PUBLIC = "https://line.example.test"
+LINE = "+15550100001"
+DESK = "+15550100002"
+SECOND_DESK = "+15550100003"
+CALLER = "+15550100009"
+SPEED = 8.0
+
+
+def samples(sound: bytes, byte: int) -> int:
+    """Count the samples of a recognisable sound: runs of one byte, as no tone or voice has."""
+    return sum(len(run[0]) for run in re.finditer(re.escape(bytes([byte])) + b"{24,}", sound))
+
+
+def shop(**plan) -> Agent:
+    """An agent with one destination; `plan` changes its plan."""
+    agent = Agent("shop", instructions="We sell bicycles.", greeting="Hello.", fallback="desk")
+    plan = {"targets": (Target.phone(DESK),), "ring_seconds": 8} | plan
+    agent.handoff("desk", when="somebody asks for a person", plan=HandoffPlan(**plan))
+    return agent
+
+
+@dataclass
+class Stage:
+    model: ScriptedModel
+    carrier: StandinCarrier
+    line: Line
+
+    async def call(self, script: Script | None = None) -> Leg:
+        return await self.carrier.place_call(from_=CALLER, to=LINE, script=script)
+
+    async def record(self, call: Leg) -> CallRecord:
+        """Return the record of a call that has ended, as the database has it."""
+        await call.ended()
+        await self.carrier.reports_sent()
+        driver = self.line.switchboard.find(call.sid)
+        assert driver is not None
+        async with asyncio.timeout(10):
+            while True:
+                await self.line.writer.flush()
+                record = await self.line.store.get(call.sid)
+                if record is not None:
+                    return record
+                await asyncio.sleep(0)
+
+    @property
+    def webhooks(self) -> list[str]:
+        """The paths that the carrier asked, in order, status callbacks left out."""
+        paths = [sent.url.removeprefix(PUBLIC).partition("#")[0] for sent in self.carrier.requests]
+        quiet = ("/twilio/leg", "/twilio/status", "/twilio/stream")
+        return [path for path in paths if not path.startswith(quiet)]
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Callable[..., contextlib.AbstractAsyncContextManager[Stage]]:
+    return lambda agent=None, **options: open_stage(tmp_path, agent or shop(), **options)
+
+
+@contextlib.asynccontextmanager
+async def open_stage(
+    folder: Path,
+    agent: Agent,
+    *,
+    speed: float = SPEED,
+    network_ms: float = 0.0,
+    notices: bool = True,
+    settings: dict | None = None,
+) -> AsyncIterator[Stage]:
+    async with contextlib.AsyncExitStack() as stack:
+        model = await stack.enter_async_context(ScriptedModel(speed=speed, network_ms=network_ms))
+        carrier = await stack.enter_async_context(
+            StandinCarrier(speed=speed, network_ms=network_ms)
+        )
+        chosen = {
+            "public_url": PUBLIC,
+            "openai_api_key": "any",
+            "twilio_account_sid": carrier.account_sid,
+            "twilio_auth_token": carrier.auth_token,
+            "twilio_api_url": carrier.api_url,
+            "model_url": model.url,
+            "data_dir": folder,
+            "speed": speed,
+        }
+        line = await stack.enter_async_context(
+            open_line(Settings(**(chosen | (settings or {}))), agent)
+        )
+        async with serving(line) as port:
+            carrier.tunnel[PUBLIC] = f"http://127.0.0.1:{port}"
+            carrier.numbers[LINE] = NumberConfig(
+                f"{PUBLIC}/twilio/voice",
+                fallback_url=f"{PUBLIC}/twilio/voice",
+                status_callback=f"{PUBLIC}/twilio/status",
+            )
+            scene = Stage(model, carrier, line)
+            yield scene
+            for call in carrier.calls:
+                call.end("completed", by="test")
+            await asyncio.gather(*(call.ended() for call in carrier.calls))
+            await carrier.reports_sent()
+            async with asyncio.timeout(10):
+                while carrier.leftovers():
+                    await asyncio.sleep(0)
+        assert carrier.leftovers() == []
+        if notices:
+            assert carrier.notices.entries == []
+
+
+@contextlib.asynccontextmanager
+async def serving(line: Line, port: int = 0) -> AsyncIterator[int]:
+    """Serve a line on the loopback; yields the port."""
+    stop = asyncio.Event()
+    listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(
+        serve(
+            line.app,
+            line.switchboard,
+            port=port,
+            drain_seconds=0,
+            on_listening=listening.set_result,
+            stop=stop,
+        )
+    )
+    try:
+        yield await listening
+    finally:
+        stop.set()
+        await task
