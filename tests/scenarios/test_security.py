@@ -179,15 +179,16 @@ async def test_garbage_on_the_media_socket_ends_no_other_call(stage):
     chance = random.Random(20)
     async with stage() as s:
         s.model.on("response.create", [say("hi", 800, GREETING)], where=asked_to("just begun"))
-        finished = asyncio.Event()
+        talking, finished = asyncio.Event(), asyncio.Event()
 
         async def script(line: Line) -> None:
             await greeted(line)
+            talking.set()
             await finished.wait()
             await line.hang_up()
 
         call = await s.call(script)
-        await call.timeline.until("stream-started")
+        await talking.wait()
         stranger, sent, number = Stranger(s), 0, 0
         while sent < GARBAGE:
             number += 1
@@ -203,8 +204,10 @@ async def test_garbage_on_the_media_socket_ends_no_other_call(stage):
                             await asyncio.sleep(0)
                 except ConnectionClosed:
                     pass
+        assert s.line.switchboard.find(call.sid).call.phase is Phase.TALKING
         finished.set()
-        await s.record(call)
+        record = await s.record(call)
+        assert record.disposition == "handled_by_agent"
         assert samples(call.recording().heard, GREETING) == 800 * 8
 
 
@@ -212,15 +215,16 @@ async def test_garbage_from_the_model_ends_no_other_call(stage):
     chance = random.Random(21)
     async with stage() as s:
         s.model.on("response.create", [say("hi", 800, GREETING)], where=asked_to("just begun"))
-        finished = asyncio.Event()
+        talking, finished = asyncio.Event(), asyncio.Event()
 
         async def script(line: Line) -> None:
             await greeted(line)
+            talking.set()
             await finished.wait()
             await line.hang_up()
 
         call = await s.call(script)
-        await call.timeline.until("stream-started")
+        await talking.wait()
         stranger = Stranger(s)
         token = await stranger.token("CAother")
         async with stranger.media() as socket:
