@@ -1,0 +1,34 @@
+# Each target sets up what it needs; `make` alone prints this list.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench docs lock clean
+
+PY := .venv/bin/python
+
+help: ## print this list
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-7s %s\n", $$1, $$2}'
+
+setup: ## make .venv from the lock file (the other targets do this by themselves)
+	@scripts/setup
+
+demo: setup ## hear a whole call on this machine, no account needed: answer, barge-in, tool, human
+	@.venv/bin/hookflash demo
+
+test: ## run every test, in parallel, with full branch coverage of the core and the codecs
+	@scripts/system-packages venv postgres
+	@scripts/setup
+	@scripts/test
+
+check: setup ## lint, format, types, layers, file lengths, and nothing private in the tree
+	@scripts/check
+
+bench: setup ## print how exact the playout ledger is, against a caller's ear
+	@.venv/bin/hookflash ledger
+
+docs: setup ## write the generated parts of docs/reference
+	@$(PY) scripts/docs
+
+lock: ## pin every package anew, with hashes
+	@scripts/lock
+
+clean: ## remove what the other targets made
+	@rm -rf .venv .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis

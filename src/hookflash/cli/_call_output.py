@@ -1,0 +1,85 @@
+"""What `call` and `demo` print: progress, the live call, and at the end what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from hookflash.agents.agent import Agent
+from hookflash.agents.directory import Directory
+from hookflash.demo.local_call import hold_call
+from hookflash.demo.screen import Screen
+from hookflash.demo.timeline import Timeline
+from hookflash.settings import Settings
+from hookflash.standins.carrier import Human, Script
+
+
+def run_call(
+    target: Agent | Directory,
+    *,
+    caller: Script,
+    human: Human,
+    out: Path | None,
+    as_json: bool,
+) -> int:
+    """Hold the call, show it, and return the exit code: 1 if the call failed."""
+    console = Console(stderr=as_json, highlight=False)
+    loading = Progress(
+        TextColumn("[bold]{task.description}"), BarColumn(), console=console, transient=True
+    )
+    task = loading.add_task("starting", total=1.0)
+    told = ""
+
+    def progress(what: str, fraction: float) -> None:
+        nonlocal told
+        if fraction >= 1.0:
+            loading.stop()
+        elif console.is_terminal:
+            loading.update(task, description=what, completed=fraction)
+        elif what != told:
+            console.print(f"hookflash: {what} ...")
+        told = what
+
+    async def held() -> tuple[Timeline, list[Path]]:
+        with Screen(console) as screen:
+            return await hold_call(
+                target,
+                caller=caller,
+                human=human,
+                screen=screen,
+                on_progress=progress,
+                data_dir=Settings.load().data_dir,
+                out=out,
+            )
+
+    if console.is_terminal:
+        loading.start()
+    try:
+        timeline, paths = asyncio.run(held())
+    finally:
+        loading.stop()
+    if as_json:
+        click.echo(msgspec.json.encode(_summary(timeline, paths)))
+    else:
+        _print_end(console, timeline, paths)
+    return 1 if timeline.disposition == "failed" else 0
+
+
+def _summary(timeline: Timeline, paths: list[Path]) -> dict[str, object]:
+    return {
+        "record": timeline.record,
+        "latencies": [round(wait.seconds, 3) for wait in timeline.latencies()],
+        "files": [str(path) for path in paths],
+    }
+
+
+def _print_end(console: Console, timeline: Timeline, paths: list[Path]) -> None:
+    end = timeline.disposition.replace("_", " ")
+    console.print(f"\n[bold]{end}[/bold] after {timeline.seconds:.1f} s")
+    for path in paths:
+        console.print(f"  {path}", soft_wrap=True)

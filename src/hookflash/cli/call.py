@@ -1,0 +1,53 @@
+"""`hookflash call`: a recording calls an agent on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+
+@click.command
+@click.option(
+    "--wav",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="What the caller says: mu-law, A-law or 16-bit PCM, any rate.",
+)
+@click.option(
+    "--agent", "target", help="Who answers: a TARGET as for serve.  [default: the demo's]"
+)
+@click.option(
+    "--human",
+    "choice",
+    type=click.Choice(["answers", "busy", "no-answer"]),
+    default="answers",
+    show_default=True,
+    help="What a human does when the agent brings one in.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the call's files.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
+def command(
+    wav: Path,
+    target: str | None,
+    choice: Literal["answers", "busy", "no-answer"],
+    out: Path | None,
+    as_json: bool,
+) -> int:
+    """Let a recording call an agent: no account, nothing leaves this machine.
+
+    Shows the call while it runs and leaves a stereo recording, the transcript as heard, a picture
+    of the call and its journal.
+    """
+    from hookflash.agents.target import load_target
+    from hookflash.cli._call_output import run_call
+    from hookflash.demo.shop import agent as demo_agent
+    from hookflash.demo.story import human, recording_caller
+    from hookflash.standins.audio.wav import read_wav
+
+    recording = read_wav(wav)
+    agent = demo_agent if target is None else load_target(target)
+    return run_call(
+        agent, caller=recording_caller(recording), human=human(choice), out=out, as_json=as_json
+    )

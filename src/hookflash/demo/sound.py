@@ -1,0 +1,78 @@
+"""What a recording tells about a call: how loud it was when, and where speech really ended. No I/O.
+
+Sound is G.711 mu-law, 8,000 samples a second, one byte each.
+"""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from hookflash.demo.timeline import Timeline
+from hookflash.standins.audio.g711 import MULAW
+
+BINS_PER_SECOND = 50
+_BYTES_PER_SECOND = 8000
+_LOUD = 0.055
+"""Below this part of full scale it is the line's noise and not speech."""
+_ONSET_BINS = 15
+"""Voice activity detection says that speech began up to this many bins after it did."""
+
+_PEAK = bytes(min(255, round(255 * (abs(sample) / 32124) ** 0.6)) for sample in MULAW)
+
+
+class Tracks(msgspec.Struct, frozen=True):
+    """What was recorded of a call: mu-law, `said` by the caller and `heard` by them.
+
+    Both begin `starts_at` seconds after the call arrived (before it, if negative).
+    """
+
+    said: bytes
+    heard: bytes
+    starts_at: float = 0.0
+
+    @property
+    def ends_at(self) -> float:
+        return self.starts_at + max(len(self.said), len(self.heard)) / _BYTES_PER_SECOND
+
+
+def envelope(audio: bytes) -> list[float]:
+    """Return the loudness of `audio` in bins of 20 ms, 0 to 1, bent as an ear bends it."""
+    size = _BYTES_PER_SECOND // BINS_PER_SECOND
+    loud = audio.translate(_PEAK)
+    return [
+        (max(part) + sum(part) / len(part)) / 510
+        for part in (loud[start : start + size] for start in range(0, len(loud), size))
+    ]
+
+
+def fitted_to_sound(timeline: Timeline, tracks: Tracks) -> Timeline:
+    """Move the ends of the caller's spans to where their voice really began and fell silent.
+
+    The model says that the caller has stopped only after it has waited for more, so its word
+    comes late by the length of that wait.
+    """
+    loud = envelope(tracks.said)
+    spoken = []
+    for one in timeline.spoken:
+        if one.speaker == "caller":
+            first = int((one.start - tracks.starts_at) * BINS_PER_SECOND) - _ONSET_BINS
+            last = math.ceil((one.end - tracks.starts_at) * BINS_PER_SECOND)
+            bins = range(max(0, first), min(len(loud), last))
+            # A click is loud for a bin or two; a voice goes on.
+            voiced = [
+                number
+                for number in bins
+                if loud[number] > _LOUD
+                and sum(x > _LOUD for x in loud[max(0, number - 2) : number + 3]) > 2
+            ]
+            if voiced:
+                one = msgspec.structs.replace(
+                    one,
+                    start=max(0.0, tracks.starts_at + voiced[0] / BINS_PER_SECOND),
+                    end=tracks.starts_at + (voiced[-1] + 1) / BINS_PER_SECOND,
+                )
+        spoken.append(one)
+    seconds = max(timeline.seconds, tracks.ends_at)
+    return msgspec.structs.replace(timeline, spoken=spoken, seconds=seconds)

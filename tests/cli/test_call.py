@@ -1,0 +1,73 @@
+"""Whole calls with real speech, in real time, through the command line: few and telling."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import wave
+from pathlib import Path
+from typing import Any
+
+import jiwer
+import pytest
+
+from hookflash.standins.audio import load
+from hookflash.standins.audio.wav import write_mulaw
+
+pytestmark = pytest.mark.timeout(240)
+NO_ACCOUNT = ("OPENAI_API_KEY", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
+
+
+def hookflash(folder: Path, *arguments: str) -> dict[str, Any]:
+    environment = {name: value for name, value in os.environ.items() if name not in NO_ACCOUNT}
+    finished = subprocess.run(
+        [sys.executable, "-m", "hookflash", *arguments, "--json"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=220,
+    )
+    assert finished.returncode == 0, finished.stderr
+    told: dict[str, Any] = json.loads(finished.stdout)
+    return told
+
+
+def words(said: str) -> str:
+    return "".join(each for each in said.lower() if each.isalpha() or each in " '").strip()
+
+
+def test_a_real_voice_asking_for_support_ends_with_a_human(tmp_path: Path) -> None:
+    recording = load("speak-to-customer-support")
+    write_mulaw(tmp_path / "caller.wav", recording.audio)
+    told = hookflash(tmp_path, "call", "--wav", "caller.wav")
+    record = told["record"]
+    assert record["disposition"] == "handed_off"
+    assert [attempt["outcome"] for attempt in record["handoffs"]] == ["bridged"]
+    caller = " ".join(one["text"] for one in record["utterances"] if one["speaker"] == "caller")
+    wrong = jiwer.process_words(words(recording.transcript), words(caller))
+    assert wrong.substitutions + wrong.deletions + wrong.insertions <= 1
+
+    files = {Path(path).name: tmp_path / path for path in told["files"]}
+    assert files["call.wav"].parent.parent == tmp_path / "hookflash-data" / "calls"
+    with wave.open(str(files["call.wav"])) as sound:
+        assert (sound.getnchannels(), sound.getframerate()) == (2, 8000)
+        assert sound.getnframes() / 8000 == pytest.approx(record["seconds"], abs=0.5)
+    assert caller in files["transcript.txt"].read_text()
+    assert "with human" in files["timeline.svg"].read_text()
+    assert json.loads(files["record.json"].read_text()) == record
+
+    replayed = hookflash(tmp_path, "replay", str(files["journal.jsonl"]))
+    assert replayed["same"]
+
+
+def test_the_demo_is_interrupted_uses_a_tool_and_brings_a_human(tmp_path: Path) -> None:
+    record = hookflash(tmp_path, "demo")["record"]
+    assert record["disposition"] == "handed_off"
+    assert record["barge_ins"] == 1
+    assert any(one["cut"] for one in record["utterances"])
+    (tool,) = record["tools"]
+    assert tool["name"] == "order_status" and json.loads(tool["arguments"]) == {"number": "4571"}
+    assert record["handoffs"][-1]["seconds_to_human"] > 0

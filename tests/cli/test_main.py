@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import click
+import pytest
+
+from hookflash.cli import hookflash, main
+
+HEAVY = "rich numpy starlette uvicorn sqlalchemy alembic twilio httpx picows ctranslate2".split()
+
+
+def exit_code(arguments: list[str]) -> object:
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    return left.value.code
+
+
+def test_every_command_says_in_one_line_what_it_does() -> None:
+    context = click.Context(hookflash)
+    names = hookflash.list_commands(context)
+    assert {"call", "demo", "replay", "serve"} <= set(names)
+    for name in names:
+        command = hookflash.get_command(context, name)
+        assert command is not None and command.get_short_help_str()
+
+
+def test_help_imports_nothing_heavy_and_so_answers_at_once() -> None:
+    program = (
+        "import sys; from hookflash.cli import main\n"
+        "try: main(['--help'])\n"
+        f"except SystemExit: print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
+    )
+    assert "demo" in told.stdout
+    assert told.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("hookflash, version 0.")
+
+
+def test_an_unknown_command_or_option_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(["transfer"]) == 2
+    assert exit_code(["_call_output"]) == 2
+    assert exit_code(["serve", "--no-such-option"]) == 2
+    assert "No such command 'transfer'" in capsys.readouterr().err
+
+
+def test_what_must_be_changed_is_told_in_words_and_exits_with_2(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert exit_code(["serve", "no_such_agent.py"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("hookflash: TARGET 'no_such_agent.py'")
+    assert "Traceback" not in told
+
+
+def test_the_module_runs_as_the_command_does() -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "hookflash", "--help"], capture_output=True, text=True, timeout=60
+    )
+    assert told.returncode == 0 and told.stdout.startswith("Usage: hookflash")

@@ -1,0 +1,68 @@
+"""The parties of the demo on the stand-in carrier, at thirty times their speed, with no agent."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from hookflash.demo import story
+from hookflash.standins.carrier import Line, StandinCarrier
+from hookflash.standins.carrier.sounds import voice_pattern
+
+
+@pytest.fixture
+async def carrier() -> AsyncIterator[StandinCarrier]:
+    async with StandinCarrier(speed=30.0) as carrier:
+        yield carrier
+
+
+def phone(carrier: StandinCarrier) -> Line:
+    """A telephone that was picked up and hears nothing yet."""
+    leg = carrier.exchange.new_leg("+15550100009", "+15550100001", "inbound")
+    leg.answer()
+    return carrier.line(leg)
+
+
+async def test_a_turn_is_heard_to_its_end(carrier: StandinCarrier) -> None:
+    near, far = phone(carrier), phone(carrier)
+    near.leg.listen_to(far.leg.mouth)
+    began = near.now
+    spoken = voice_pattern("the quick brown fox jumps over the lazy dog")
+    far.send(spoken)
+    await story.hear_out(near)
+    assert near.now - began >= len(spoken) / 8000 + 1.0
+
+
+async def test_nobody_waits_for_ever_for_somebody_who_does_not_speak(
+    carrier: StandinCarrier,
+) -> None:
+    near = phone(carrier)
+    began = near.now
+    await story.hear_out(near)
+    assert 14.0 <= near.now - began <= 25.0
+
+
+async def test_without_a_hand_off_there_is_no_human(carrier: StandinCarrier) -> None:
+    near, far = phone(carrier), phone(carrier)
+    near.leg.listen_to(far.leg.mouth)
+    far.send(voice_pattern("we are open from nine"))
+    assert not await story.reached_human(near)
+
+
+async def test_a_human_is_reached_as_soon_as_both_are_bridged(carrier: StandinCarrier) -> None:
+    near = phone(carrier)
+    near.leg.note("bridged", with_="CAhuman")
+    began = near.now
+    assert await story.reached_human(near)
+    assert near.now - began < 5.0
+
+
+def test_humans_do_what_was_chosen() -> None:
+    outcomes = [story.human(each).outcome for each in ("answers", "busy", "no-answer")]
+    assert outcomes == ["answers", "busy", "no-answer"]
+
+
+@pytest.mark.parametrize("name", ["caller-hours", "caller-bye", "human-hello", "human-done"])
+def test_the_recordings_are_there(name: str) -> None:
+    assert len(story.sound(name)) > 8000
