@@ -160,9 +160,10 @@ def test_a_slow_disk_loses_lines_and_says_how_many(
     journal.write(2000.0, e.CallCompleted(), [], state)
     journals.close()
     _, lines = read_journal(journal.path)
-    assert sum(line.lost for line in lines) == 40 + 1 - sum(
-        line.event is not None or line.state is not None for line in lines
-    ) + 1
+    assert (
+        sum(line.lost for line in lines)
+        == 40 + 1 - sum(line.event is not None or line.state is not None for line in lines) + 1
+    )
     assert lines[-1].event == e.CallCompleted()
 
 

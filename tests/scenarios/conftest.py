@@ -23,8 +23,9 @@ from pathlib import Path
 import pytest
 
 from hookflash import Agent, CallRecord, HandoffPlan, Settings, Target
-from hookflash.server.assembly import Line, open_line
+from hookflash.core.phases import Phase
 from hookflash.server.app import serve
+from hookflash.server.assembly import Line, open_line
 from hookflash.standins.carrier import Leg, NumberConfig, StandinCarrier
 from hookflash.standins.carrier.party import Script
 from hookflash.standins.model.scripted import ScriptedModel
@@ -50,6 +51,15 @@ def shop(**plan) -> Agent:
     return agent
 
 
+async def eventually(true: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Let the event loop run until something is true."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    while not true() and loop.time() < until:
+        await asyncio.get_running_loop().run_in_executor(None, lambda: None)
+    assert true()
+
+
 @dataclass
 class Stage:
     model: ScriptedModel
@@ -65,13 +75,11 @@ class Stage:
         await self.carrier.reports_sent()
         driver = self.line.switchboard.find(call.sid)
         assert driver is not None
-        async with asyncio.timeout(10):
-            while True:
-                await self.line.writer.flush()
-                record = await self.line.store.get(call.sid)
-                if record is not None:
-                    return record
-                await asyncio.sleep(0)
+        await eventually(lambda: driver.call.phase is Phase.ENDED)
+        await self.line.writer.flush()
+        record = await self.line.store.get(call.sid)
+        assert record is not None
+        return record
 
     @property
     def webhooks(self) -> list[str]:
@@ -127,9 +135,7 @@ async def open_stage(
                 call.end("completed", by="test")
             await asyncio.gather(*(call.ended() for call in carrier.calls))
             await carrier.reports_sent()
-            async with asyncio.timeout(10):
-                while carrier.leftovers():
-                    await asyncio.sleep(0)
+            await eventually(lambda: not carrier.leftovers())
         assert carrier.leftovers() == []
         if notices:
             assert carrier.notices.entries == []

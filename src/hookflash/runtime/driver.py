@@ -299,7 +299,8 @@ class Driver:
         try:
             await self._outside.control.move(self.call_sid, command.instructions, seconds=seconds)
         except CarrierError as error:
-            log.warning("%s ! the carrier did not move the call: %s", self.call_sid, error)
+            level = logging.INFO if error.gone else logging.WARNING
+            log.log(level, "%s ! the carrier did not move the call: %s", self.call_sid, error)
             refused = CarrierRefused(command.step, error.status, error.carrier_code, error.gone)
             self.post(refused)
         except Exception:

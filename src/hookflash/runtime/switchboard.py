@@ -51,8 +51,8 @@ Watch = Callable[[str, AnyEvent | None, list[AnyCommand]], None]
 _LINGER_SECONDS = 60.0
 """How long an ended call is kept, for webhooks that come late."""
 
-_SETTLE_SECONDS = 8.0
-"""How long the last calls have to be moved somewhere safe when the process stops."""
+_SETTLE_SECONDS = 45.0
+"""How long the last calls have to reach somebody when the process stops: a telephone rings."""
 
 NOBODY = "I am sorry, nobody is here to take your call. Please call again later."
 
@@ -181,7 +181,7 @@ class Switchboard:
         await self._wait_for_calls(seconds, self._nobody_is_live)
         for driver in self.live:
             driver.post(ShutdownRequested())
-        await self._wait_for_calls(_SETTLE_SECONDS, self._all_have_moved)
+        await self._wait_for_calls(_SETTLE_SECONDS, self._all_are_safe)
 
     async def close(self) -> None:
         """Let go of every call at once."""
@@ -208,8 +208,9 @@ class Switchboard:
     def _nobody_is_live(self) -> bool:
         return not self.live
 
-    def _all_have_moved(self) -> bool:
-        safe = (Phase.HANDING_OFF, Phase.WITH_HUMAN, Phase.ENDING)
+    def _all_are_safe(self) -> bool:
+        # One that still rings may come back busy, and then we must be there to answer.
+        safe = (Phase.WITH_HUMAN, Phase.ENDING)
         return all(
             each.call.phase in safe and each.call.route.deadline is None for each in self.live
         )

@@ -1,0 +1,72 @@
+"""Every example answers a call: it greets, its first tool runs, its first hand-off rings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hookflash import Agent
+from hookflash.agents.target import load_target
+from hookflash.standins.carrier import Human, Line
+
+from .test_handoff import FAREWELL, GREETING, asked_to, desk, greeted, say
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
+
+ARGUMENTS = {
+    "order_status": {"number": 1001},
+    "report_accident": {"what_happened": "a bruise"},
+    "book_repair": {"day": "monday", "what_is_broken": "a wheel"},
+}
+
+
+def test_there_are_examples_and_each_is_short_and_says_how_to_run_it() -> None:
+    assert len(EXAMPLES) >= 3
+    for path in EXAMPLES:
+        text = path.read_text()
+        assert len(text.splitlines()) < 80, path.name
+        assert "hookflash call" in text.partition('"""')[0], path.name
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+async def test_an_example_answers_a_call(stage, path: Path) -> None:
+    agent = load_target(str(path))
+    assert isinstance(agent, Agent)
+    async with stage(agent) as s:
+        s.model.on("response.create", [say("hi", 800, GREETING)], where=asked_to("just begun"))
+        s.model.on("response.create", [say("bye", 800, FAREWELL)], where=asked_to("connected to"))
+        for destination in agent.destinations:
+            for target in destination.plan.targets:
+                prefix = "client:" if target.kind == "client" else ""
+                s.carrier.humans[prefix + target.address] = Human(answer_after=0.5, script=desk)
+        tools = [name for name in agent.tools if name in ARGUMENTS]
+        assert bool(tools) == bool(agent.tools), "say with which arguments its tools are called"
+
+        async def script(line: Line) -> None:
+            await greeted(line)
+            calls = [{"call_tool": {"name": name, "arguments": ARGUMENTS[name]}} for name in tools]
+            for step in calls[: 0 if agent.destinations else 1]:
+                hears = {"hears": {"text": "please", "ms": 500, "respond": True}}
+                await s.model.perform([hears, step])
+                await s.model.until("conversation.item.create")
+            if agent.destinations:
+                arguments = {
+                    "destination": agent.destinations[0].key,
+                    "reason": "wants it",
+                    "summary": "nothing else",
+                }
+                call = {"call_tool": {"name": "transfer_to_human", "arguments": arguments}}
+                hears = {"hears": {"text": "a person", "ms": 500, "respond": True}}
+                await s.model.perform([hears, call])
+                await line.wait_for("bridged")
+            else:
+                await line.hang_up()
+
+        call = await s.call(script)
+        record = await s.record(call)
+        expected = "handed_off" if agent.destinations else "handled_by_agent"
+        assert record.disposition == expected
+        assert [use.failed for use in record.tools] == [False] * (
+            1 if tools and not agent.destinations else 0
+        )
