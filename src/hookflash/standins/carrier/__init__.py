@@ -1,0 +1,48 @@
+"""The stand-in carrier: see `carrier.py`. It imports no adapter."""
+
+from hookflash.standins.carrier.carrier import ACCOUNT_SID, AUTH_TOKEN, StandinCarrier
+from hookflash.standins.carrier.exchange import NumberConfig
+from hookflash.standins.carrier.faults import (
+    BrokenOff,
+    Delayed,
+    Dropped,
+    Faults,
+    Late,
+    Refused,
+    Silent,
+    Twice,
+)
+from hookflash.standins.carrier.leg import Leg, Recording
+from hookflash.standins.carrier.notices import Notice, Notices, Unconfirmed
+from hookflash.standins.carrier.party import Human, Line, Script, says
+from hookflash.standins.carrier.playout import Playout
+from hookflash.standins.carrier.stream import Stream
+from hookflash.standins.carrier.timeline import Event, Timeline
+
+__all__ = [
+    "ACCOUNT_SID",
+    "AUTH_TOKEN",
+    "BrokenOff",
+    "Delayed",
+    "Dropped",
+    "Event",
+    "Faults",
+    "Human",
+    "Late",
+    "Leg",
+    "Line",
+    "Notice",
+    "Notices",
+    "NumberConfig",
+    "Playout",
+    "Recording",
+    "Refused",
+    "Script",
+    "Silent",
+    "StandinCarrier",
+    "Stream",
+    "Timeline",
+    "Twice",
+    "Unconfirmed",
+    "says",
+]

@@ -1,0 +1,143 @@
+"""What the verbs and the REST side share: settings, the machinery, and what is alive.
+
+No behaviour of its own beyond looking things up; `carrier.py` makes it, one for each carrier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hookflash.standins.carrier import ids
+from hookflash.standins.carrier.clock import Clock
+from hookflash.standins.carrier.faults import Faults
+from hookflash.standins.carrier.leg import About, Leg, Tools
+from hookflash.standins.carrier.notices import Notices, Unconfirmed
+from hookflash.standins.carrier.party import Human
+from hookflash.standins.carrier.pump import Pump
+from hookflash.standins.carrier.reports import StatusReports
+from hookflash.standins.carrier.tasks import Tasks
+from hookflash.standins.carrier.webhooks import Webhooks
+
+if TYPE_CHECKING:
+    from hookflash.standins.carrier.queue import Queue
+    from hookflash.standins.carrier.room import Room
+
+
+@dataclass(frozen=True)
+class NumberConfig:
+    """What the owner of a number has set for it."""
+
+    voice_url: str
+    fallback_url: str | None = None
+    status_callback: str | None = None
+    voice_method: str = "POST"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`speak` turns text to mu-law; `network_seconds` is the delay of the media road, each way."""
+
+    account_sid: str
+    auth_token: str
+    speak: Callable[[str], bytes]
+    network_seconds: float = 0.0
+    allow_insecure: bool = False
+    calls_per_second: float = 1.0
+
+
+@dataclass
+class Directory:
+    """Numbers of the account, who answers elsewhere, and which caller ids were verified."""
+
+    numbers: dict[str, NumberConfig] = field(default_factory=dict)
+    humans: dict[str, Human] = field(default_factory=dict)
+    verified: set[str] = field(default_factory=set)
+
+    def human(self, address: str) -> Human | None:
+        """Find who answers `address`: a number, `client:name`, or `sip:...` (without headers)."""
+        base = address.partition("?")[0]
+        for known in (address, base, base.partition(";")[0]):
+            if known in self.humans:
+                return self.humans[known]
+        return None
+
+    def owns(self, number: str) -> bool:
+        return number in self.numbers or number in self.verified
+
+
+@dataclass
+class Live:
+    """Everything that has a name and may be looked up. Legs stay listed when they are over.
+
+    `next_call` is the carrier time from which the next call made by REST may start.
+    """
+
+    legs: dict[str, Leg] = field(default_factory=dict)
+    rooms: dict[str, Room] = field(default_factory=dict)
+    queues: dict[str, Queue] = field(default_factory=dict)
+    next_call: float = 0.0
+
+
+@dataclass(frozen=True)
+class Exchange:
+    settings: Settings
+    clock: Clock
+    tasks: Tasks
+    pump: Pump
+    faults: Faults
+    notices: Notices
+    webhooks: Webhooks
+    unconfirmed: Unconfirmed
+    directory: Directory = field(default_factory=Directory)
+    live: Live = field(default_factory=Live)
+
+    def new_leg(
+        self,
+        from_: str,
+        to: str,
+        direction: str,
+        *,
+        parent: Leg | None = None,
+        reports: StatusReports | None = None,
+        extra: dict[str, str] | None = None,
+    ) -> Leg:
+        """Make a leg and list it."""
+        about = About(
+            sid=ids.new_sid("CA"),
+            account_sid=self.settings.account_sid,
+            from_=from_,
+            to=to,
+            direction=direction,
+            parent_sid=parent.sid if parent else "",
+            extra=extra or {},
+        )
+        tools = Tools(self.clock, self.pump, self.webhooks)
+        leg = Leg(tools, about, parent=parent, reports=reports)
+        self.live.legs[leg.sid] = leg
+        return leg
+
+    def notice(self, code: int, text: str, leg: Leg | None = None) -> None:
+        self.notices.add(code, text, leg.sid if leg else "", self.clock.now())
+
+    def leftovers(self) -> list[str]:
+        """Say what is still alive: legs, media sockets, rooms, callers in queues."""
+        found = [
+            f"leg {leg.sid} ({leg.about.direction}) is {leg.status}"
+            for leg in self.live.legs.values()
+            if leg.live
+        ]
+        found += [
+            f"stream {stream.sid} of {leg.sid} is open"
+            for leg in self.live.legs.values()
+            for stream in leg.streams
+            if stream.open
+        ]
+        found += [f"conference {name} has members" for name in self.live.rooms]
+        found += [f"queue {name} has members" for name in _filled(self.live.queues.values())]
+        return found
+
+
+def _filled(queues: Iterable[Queue]) -> list[str]:
+    return [queue.name for queue in queues if queue.waiting]

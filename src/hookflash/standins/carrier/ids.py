@@ -1,0 +1,25 @@
+"""Names and notations of Twilio: SIDs, dates. No I/O."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+API_VERSION = "2010-04-01"
+
+
+def new_sid(prefix: str) -> str:
+    """Return a fresh SID: two letters and 32 hexadecimal digits."""
+    return prefix + uuid.uuid4().hex
+
+
+def rfc2822(wall: float | None) -> str | None:
+    """Return a date as REST bodies and callbacks write it, or None."""
+    return None if wall is None else format_datetime(datetime.fromtimestamp(wall, UTC))
+
+
+def iso8601(wall: float) -> str:
+    """Return a date as stream callbacks write it."""
+    stamp = datetime.fromtimestamp(wall, UTC)
+    return stamp.isoformat(timespec="milliseconds").replace("+00:00", "Z")

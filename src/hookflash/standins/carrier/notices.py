@@ -1,0 +1,94 @@
+"""What Twilio's debugger would show: every mistake of the other side, by Twilio's own number.
+
+A test of a good program asserts that there are none. Code 0 is our own: something that Twilio
+can do and this stand-in does not. Source: Twilio's error dictionary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+NOT_SIMULATED = 0
+URL_RELATIVE_IN_UPDATE = 15004
+RETRIEVAL_FAILED = 11200
+CONNECTION_FAILED = 11205
+BAD_HOST = 11210
+TOO_MANY_REDIRECTS = 11215
+TOO_LARGE = 11750
+PARSE_FAILED = 12100
+SCHEMA = 12200
+CONTENT_TYPE = 12300
+DIAL_FROM_DIAL = 13201
+BAD_CALLER_ID = 13214
+BAD_NUMBER = 13223
+BAD_LABEL_IN_USE = 16025
+ROOM_FULL = 16020
+BAD_SIP_URI = 13243
+TWIML_AND_URL = 32019
+STREAM_TIMEOUT = 31901
+STREAM_REFUSED = 31902
+STREAM_BROKEN = 31903
+STREAM_HOST = 31904
+STREAM_HANDSHAKE = 31920
+STREAM_CLOSE = 31921
+STREAM_SCHEME = 31922
+STREAM_URL = 31923
+STREAM_UNREAD = 31930
+STREAM_OVERFLOW = 31931
+STREAM_TRACK = 31941
+STREAM_BINARY = 31950
+STREAM_MESSAGE = 31951
+
+
+@dataclass(frozen=True)
+class Notice:
+    """`at` is carrier seconds; `call_sid` is empty where no call is concerned."""
+
+    code: int
+    text: str
+    call_sid: str = ""
+    at: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.text}" + (f" ({self.call_sid})" if self.call_sid else "")
+
+
+@dataclass
+class Unconfirmed:
+    """Points on which Twilio's documents are silent: one reading each, to be switched in tests.
+
+    `connect_action_on_redirect`: a `<Connect>` cut by a REST update asks for its action too (the
+    answer is ignored, as is documented for `<Dial>`). `declined_is_completed`: a screening that
+    was declined reports DialCallStatus `completed` (otherwise `no-answer`). `update_limit`: the
+    4,000 characters that are documented for creating a call hold for updating one too.
+    `relative_urls_refused`: TwiML with a relative action URL is refused by REST with 15004
+    (otherwise it is only noticed, and the action fails when it is asked). `ring_grace_seconds`
+    is added to every ringing time (Twilio says about five). `refused_stream_falls_through`: an
+    upgrade that is not answered with 101 is like a close (otherwise the call ends).
+    """
+
+    connect_action_on_redirect: bool = False
+    declined_is_completed: bool = True
+    update_limit: bool = True
+    relative_urls_refused: bool = False
+    ring_grace_seconds: float = 0.0
+    refused_stream_falls_through: bool = True
+
+
+@dataclass
+class Notices:
+    """The list, in order. `codes()` is what tests look at first."""
+
+    entries: list[Notice] = field(default_factory=list)
+
+    def add(self, code: int, text: str, call_sid: str, at: float) -> None:
+        self.entries.append(Notice(code, text, call_sid, at))
+
+    def codes(self) -> list[int]:
+        return [notice.code for notice in self.entries]
+
+    def __bool__(self) -> bool:
+        return bool(self.entries)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.entries)) or "no notices"

@@ -1,0 +1,181 @@
+"""Those who speak on the line: callers and humans, driven by a script, a recording or a browser.
+
+A script is an async function of a `Line`. It starts when its party is connected and is cancelled
+when the call ends; when it returns, the party stays on the line and says nothing. An error in it
+hangs up, and fails the test: leaving the carrier raises it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from hookflash.standins.carrier import mulaw, sounds
+from hookflash.standins.carrier.leg import Leg
+from hookflash.standins.carrier.playout import FRAME_SAMPLES
+from hookflash.standins.carrier.pump import FRAME_SECONDS
+from hookflash.standins.carrier.tasks import Tasks
+from hookflash.standins.carrier.timeline import Event
+
+Sound = bytes | str | Path
+"""Mu-law bytes, or the path of a WAV file."""
+
+Speak = Callable[[str], bytes]
+"""Text to mu-law: what stands in for a voice."""
+
+Outcome = Literal["answers", "busy", "no-answer", "fails"]
+
+
+class Line:
+    """The telephone in a script's hand."""
+
+    def __init__(self, leg: Leg, speak: Speak) -> None:
+        self.leg = leg
+        self._speak = speak
+        self._clock = leg.tools.clock
+
+    async def play(self, sound: Sound) -> None:
+        """Speak: put `sound` into the line and wait until it was said."""
+        self.send(sounds.load(sound))
+        await self._clock.sleep_until(self.leg.mouth.end)
+
+    async def say(self, text: str) -> None:
+        """Speak `text` with the carrier's stand-in voice."""
+        self.leg.note("party-says", text=text)
+        await self.play(self._speak(text))
+
+    def send(self, payload: bytes) -> None:
+        """Put mu-law into the line and do not wait; a browser sends its 20 ms frames so."""
+        self.leg.mouth.play(payload, self._clock.now())
+
+    async def pause(self, seconds: float) -> None:
+        """Say nothing for so many seconds of the carrier."""
+        await self._clock.sleep(seconds)
+
+    async def press(self, digits: str) -> None:
+        """Press keys one after another, 200 ms each; `w` waits half a second."""
+        for digit in digits:
+            if digit == "w":
+                await self.pause(0.5)
+                continue
+            self.leg.press(digit)
+            await self.pause(0.2)
+
+    async def hang_up(self) -> None:
+        """End the call from this side; the script does not go on after this."""
+        self.leg.end("completed" if self.leg.about.answered else "canceled", by="party")
+        await asyncio.sleep(0)
+
+    async def frames(self) -> AsyncIterator[bytes]:
+        """Yield what is heard from now on, in frames of 20 ms, until the call ends."""
+        index = len(self.leg.ear.recording) // FRAME_SAMPLES
+        while len(frame := await self.leg.ear.frame(index)) == FRAME_SAMPLES:
+            yield frame
+            index += 1
+
+    async def wait_for_sound(self) -> None:
+        """Wait until something is heard (speech or a tone, from now on)."""
+        async for frame in self.frames():
+            if mulaw.is_sound(frame):
+                return
+
+    async def wait_for_silence(self, seconds: float = 0.8) -> None:
+        """Wait until nothing was heard for so long, counted from now."""
+        quiet = 0.0
+        async for frame in self.frames():
+            quiet = 0.0 if mulaw.is_sound(frame) else quiet + FRAME_SECONDS
+            if quiet >= seconds - 1e-9:
+                return
+
+    async def wait_for(self, kind: str, count: int = 1) -> Event:
+        """Wait for the `count`-th event of a kind on this leg, such as `bridged`."""
+        return await self.leg.timeline.until(kind, self.leg.sid, count)
+
+    @property
+    def heard(self) -> bytes:
+        """Everything heard so far, mu-law, since the answer."""
+        return bytes(self.leg.ear.recording)
+
+    @property
+    def now(self) -> float:
+        """Seconds of the carrier since the call began."""
+        return self._clock.now() - self.leg.timeline.start
+
+
+Script = Callable[[Line], Awaitable[None]]
+
+
+def says(sound: Sound, *, then_hang_up: bool = False) -> Script:
+    """Make a script that plays one recording."""
+
+    async def script(line: Line) -> None:
+        await line.play(sound)
+        if then_hang_up:
+            await line.hang_up()
+
+    return script
+
+
+def as_script(script: Script | Sound | None) -> Script | None:
+    return says(script) if isinstance(script, bytes | str | Path) else script
+
+
+async def follow(script: Script, line: Line) -> None:
+    """Run a script; an error in it ends the call, since the party cannot go on."""
+    try:
+        await script(line)
+    except Exception:
+        line.leg.end("completed", by="script-error")
+        raise
+
+
+def connect(leg: Leg, script: Script | None, speak: Speak, tasks: Tasks) -> None:
+    """Start `script` on a leg that was answered, for as long as the call lasts.
+
+    resource | acquired | released
+    script   | here     | when it ends, or with the leg
+    """
+    if script is None:
+        return
+    running = tasks.start(follow(script, Line(leg, speak)), f"script {leg.sid}")
+
+    async def stop_with_the_call() -> None:
+        await leg.ended()
+        running.cancel()
+
+    watcher = tasks.start(stop_with_the_call(), f"script end {leg.sid}")
+    running.add_done_callback(lambda _: watcher.cancel())
+
+
+@dataclass(frozen=True)
+class Human:
+    """Somebody who can be called. `answer_after` counts from the first ring, in seconds.
+
+    `busy` and `fails` come after `answer_after` too; `no-answer` rings as long as it is let.
+    """
+
+    answer_after: float = 1.0
+    script: Script | Sound | None = None
+    outcome: Outcome = "answers"
+
+    @classmethod
+    def busy(cls, after: float = 0.5) -> Human:
+        return cls(after, None, "busy")
+
+    @classmethod
+    def no_answer(cls) -> Human:
+        return cls(0.0, None, "no-answer")
+
+    @classmethod
+    def fails(cls, after: float = 0.5) -> Human:
+        return cls(after, None, "fails")
+
+    @classmethod
+    def mailbox(cls, answer_after: float = 4.0, greeting: Sound | None = None) -> Human:
+        """A machine: it greets, beeps, then listens, and never presses a key."""
+        spoken = sounds.voice_pattern("please leave a message after the tone")
+        whole = (spoken if greeting is None else sounds.load(greeting)) + sounds.beep()
+        return cls(answer_after, whole, "answers")

@@ -1,0 +1,245 @@
+"""`<Dial>`: rings humans, lets them screen the call, bridges; or joins a conference or a queue.
+
+    nouns -> ring (at once, or one after another) -> whisper -> bridge -> action
+                |  busy, no-answer, failed                |  declined: still `completed`
+                +-------------------------------------> action
+
+The action's parameters follow the documents: DialCallStatus is `completed` as soon as somebody
+answered, DialBridged says whether both really talked, DialCallSid and DialCallDuration are absent
+after a conference, the duration also if the dialled leg was moved away. If the parent is moved or
+gone, the action is asked all the same and its answer ignored. Source: Twilio, `<Dial>`, `<Number>`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+
+from hookflash.standins.carrier import notices, sounds
+from hookflash.standins.carrier.bridge import bridge
+from hookflash.standins.carrier.hearing import Loop
+from hookflash.standins.carrier.leg import Leg
+from hookflash.standins.carrier.lives import Finish, Next, Scene, run, verb
+from hookflash.standins.carrier.reports import StatusReports, wanted
+from hookflash.standins.carrier.ringing import begin_script, ring
+from hookflash.standins.carrier.twiml import Element
+from hookflash.standins.carrier.verbs.conference import join_conference
+from hookflash.standins.carrier.verbs.enqueue import take_from_queue
+from hookflash.standins.carrier.webhooks import FetchFailed
+
+MOST_NOUNS = 10
+_NUMBER = re.compile(r"\+?[0-9][0-9 ().-]{2,20}")
+_WORST_LAST = ("canceled", "failed", "busy", "no-answer", "completed")
+
+
+@dataclass
+class Dialling:
+    """What is known so far. `bridged` and `child` are of the leg that won, or was last."""
+
+    scene: Scene
+    element: Element
+    status: str = "canceled"
+    child: Leg | None = None
+    bridged: bool = False
+    in_conference: bool = False
+
+    def form(self) -> dict[str, str]:
+        """Return what the action is told."""
+        form = {"DialCallStatus": self.status, "DialBridged": "true" if self.bridged else "false"}
+        if self.in_conference or self.child is None:
+            return form
+        form["DialCallSid"] = self.child.sid
+        if self.child.seconds is not None and not self.child.course.left_dial.is_set():
+            form["DialCallDuration"] = str(int(self.child.seconds))
+        return form
+
+    def settle(self, child: Leg) -> None:
+        """Take note of how one leg ended; the best outcome of all counts."""
+        status = "completed" if child.about.answered else child.status
+        if status == "completed" and not self.scene.exchange.unconfirmed.declined_is_completed:
+            status = "completed" if self.bridged else "no-answer"
+        if self.child is None or _WORST_LAST.index(status) >= _WORST_LAST.index(self.status):
+            self.status, self.child = status, child
+
+
+@verb("Dial")
+async def dial(scene: Scene, element: Element) -> Next:
+    leg = scene.leg
+    if not element.true("answerOnBridge"):
+        leg.answer()
+    dialling = Dialling(scene, element)
+    try:
+        joined = await _carry_out(dialling)
+    except asyncio.CancelledError:
+        # The caller's leg was moved by REST or is over: asked all the same, the answer ignored.
+        _ask_in_vain(dialling)
+        raise
+    leg.note("dial-result", **dialling.form())
+    if joined and element.get("action"):
+        return scene.ask(element.get("action"), element.get("method"), dialling.form())
+    return None
+
+
+def _ask_in_vain(dialling: Dialling) -> None:
+    scene, element = dialling.scene, dialling.element
+    if element.get("action"):
+        scene.ask_in_vain(element.get("action"), element.get("method"), dialling.form())
+    elif scene.following is not None and scene.following.name == "Redirect" and scene.leg.live:
+        scene.ask_in_vain(scene.following.text, scene.following.get("method"))
+
+
+async def _carry_out(dialling: Dialling) -> bool:
+    """Do what stands in the element; False if it fell through to the next verb untried."""
+    scene, element = dialling.scene, dialling.element
+    special = element.children_named("Conference", "Queue")
+    nouns = element.children_named("Number", "Client", "Sip")
+    if element.text:
+        nouns.append(Element("Number", {}, (), element.text))
+    if special:
+        scene.leg.answer()
+        if nouns or len(special) > 1:
+            text = f"<{special[0].name}> must stand alone in <Dial>"
+            scene.exchange.notice(notices.SCHEMA, text, scene.leg)
+        if special[0].name == "Queue":
+            dialling.bridged = await take_from_queue(scene, special[0])
+            dialling.status = "completed" if dialling.bridged else "failed"
+            return True
+        dialling.in_conference, dialling.status = True, "answered"
+        dialling.bridged = True
+        return await join_conference(scene, element, special[0])
+    if not 0 < len(nouns) <= MOST_NOUNS:
+        text = f"<Dial> has {len(nouns)} targets, expected 1 to {MOST_NOUNS}"
+        scene.exchange.notice(notices.SCHEMA, text, scene.leg)
+        nouns = nouns[:MOST_NOUNS]
+    dialling.status = "failed" if not nouns else "canceled"
+    await _ring_and_bridge(dialling, nouns)
+    return True
+
+
+async def _ring_and_bridge(dialling: Dialling, nouns: list[Element]) -> None:
+    scene, element = dialling.scene, dialling.element
+    leg = scene.leg
+    rounds = [[noun] for noun in nouns] if element.true("sequential") else [nouns]
+    children: list[Leg] = []
+    winner: Leg | None = None
+    leg.listen_to(Loop(sounds.ringing_cycle(), scene.exchange.clock.now()))
+    try:
+        for group in rounds:
+            winner = await _ring_group(dialling, group, children)
+            if winner:
+                break
+        if winner:
+            leg.answer()
+            dialling.bridged, dialling.status, dialling.child = True, "completed", winner
+            limit = element.number("timeLimit", 0) or None
+            star = element.true("hangupOnStar")
+            left = winner.course.left_dial
+            if not winner.timeline.find("whisper", winner.sid):
+                begin_script(scene.exchange, winner)
+            await bridge(scene.exchange, leg, winner, until=left, limit=limit, star=star)
+    finally:
+        leg.listen_to(None)
+        for child in children:
+            if not child.course.left_dial.is_set():
+                child.end("completed" if child.about.answered else "canceled", by="dial")
+            if winner is None:
+                dialling.settle(child)
+
+
+async def _ring_group(dialling: Dialling, nouns: list[Element], children: list[Leg]) -> Leg | None:
+    """Ring all of `nouns` at once; return the first leg that may be bridged."""
+    attempts: set[asyncio.Task[Leg | None]] = set()
+    for noun in nouns:
+        child = _new_child(dialling, noun)
+        if child is None:
+            dialling.status = "failed"
+            continue
+        children.append(child)
+        attempts.add(asyncio.create_task(_attempt(dialling, noun, child), name=f"ring {child.sid}"))
+    running = set(attempts)
+    try:
+        while running:
+            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for attempt in done:
+                if (winner := attempt.result()) is not None:
+                    return winner
+        return None
+    finally:
+        for attempt in attempts:
+            attempt.cancel()
+        await asyncio.gather(*attempts, return_exceptions=True)
+
+
+async def _attempt(dialling: Dialling, noun: Element, child: Leg) -> Leg | None:
+    """Ring one leg and let it screen; return it if it is to be bridged."""
+    exchange = dialling.scene.exchange
+    if not await ring(exchange, child, dialling.element.number("timeout", 30.0)):
+        return None
+    if noun.get("url"):
+        begin_script(exchange, child)
+        if not await _whisper(dialling.scene, noun, child):
+            child.end("completed", by="twiml")
+            return None
+    return child if child.live and not child.course.left_dial.is_set() else None
+
+
+async def _whisper(scene: Scene, noun: Element, child: Leg) -> bool:
+    """Run the screening document on the dialled leg; True if it ran out without a hang-up."""
+    child.note("whisper")
+    try:
+        entry = scene.ask(noun.get("url"), noun.get("method"))
+    except FetchFailed as error:
+        scene.exchange.notice(error.code, error.text, child)
+        return False
+    work = run(scene.exchange, child, entry, segment="whisper")
+    program = scene.exchange.tasks.start(work, f"whisper {child.sid}")
+    child.course.program = program
+    try:
+        await asyncio.wait([program])
+    finally:
+        program.cancel()
+        if child.course.program is program:
+            child.course.program = None
+    if program.cancelled() or program.exception() is not None:
+        return child.course.left_dial.is_set()
+    return program.result() == Finish("ran-out")
+
+
+def _new_child(dialling: Dialling, noun: Element) -> Leg | None:
+    """Make the leg of one noun, or notice why it cannot be."""
+    scene = dialling.scene
+    address = noun.text
+    problem: tuple[int, str] | None = None
+    if noun.name == "Client":
+        identity = noun.children_named("Identity")
+        address = "client:" + (identity[0].text if identity else noun.text)
+    elif noun.name == "Sip":
+        if not re.match(r"sips?:[^@]+@.", address) or len(address) >= 255:
+            problem = notices.BAD_SIP_URI, f"not a SIP URI: {address!r}"
+    elif not _NUMBER.fullmatch(address):
+        problem = notices.BAD_NUMBER, f"not a phone number: {address!r}"
+    caller = dialling.element.get("callerId") or scene.leg.about.from_
+    if problem is None and noun.name == "Number" and not _may_show(scene, caller):
+        problem = notices.BAD_CALLER_ID, f"callerId {caller!r} is not allowed here"
+    if problem is not None:
+        scene.exchange.notice(*problem, scene.leg)
+        return None
+    reports = StatusReports()
+    if noun.get("statusCallback"):
+        url = scene.page.resolve(noun.get("statusCallback"))
+        events = wanted(noun.get("statusCallbackEvent"))
+        reports = StatusReports(url, noun.get("statusCallbackMethod") or "POST", events)
+    return scene.exchange.new_leg(
+        caller, address, "outbound-dial", parent=scene.leg, reports=reports
+    )
+
+
+def _may_show(scene: Scene, caller: str) -> bool:
+    """The call's own To or From, or a number of the account; after a SIP call only the latter."""
+    about = scene.leg.about
+    if scene.exchange.directory.owns(caller):
+        return True
+    if about.from_.startswith("sip:") or not caller.startswith("+"):
+        return False
+    return caller in (about.from_, about.to)
