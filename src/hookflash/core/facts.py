@@ -31,16 +31,15 @@ class Facts(msgspec.Struct):
         agent: str,
         transcript: Transcript,
         attempts: list[HandoffAttempt],
-        waiting: bool,
         now: float,
     ) -> CallRecord:
-        """Return the record of a call that is over. `waiting`: it ended waiting for a human."""
+        """Return the record of a call that is over."""
         return CallRecord(
             call_sid=self.call_sid,
             agent=agent,
             caller=self.caller,
             called=self.called,
-            disposition=self._disposition(transcript, attempts, waiting),
+            disposition=self._disposition(transcript, attempts),
             arrived_at=self.arrived_at,
             seconds=round(now - self.arrived_at, 3),
             barge_ins=self.barge_ins,
@@ -57,13 +56,12 @@ class Facts(msgspec.Struct):
             attempt, started_at=round(attempt.started_at - self.arrived_at, 3)
         )
 
-    def _disposition(
-        self, transcript: Transcript, attempts: list[HandoffAttempt], waiting: bool
-    ) -> Disposition:
+    def _disposition(self, transcript: Transcript, attempts: list[HandoffAttempt]) -> Disposition:
         if any(attempt.outcome == "bridged" for attempt in attempts):
             return "handed_off"
         if self.failed:
             return "failed"
+        waiting = bool(attempts) and attempts[-1].outcome == "caller-gone"
         if waiting or not transcript.agent_was_heard:
             return "abandoned"
         return "handled_by_agent"

@@ -24,16 +24,14 @@ class Farewell:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self.purpose: Purpose | None = None
-        self.interruptible = True
         self.spoke = False
         self.asked_for_line = False
         self._begun_at = 0.0
         self._until = 0.0
 
-    def begin(self, purpose: Purpose, *, interruptible: bool, spoke: bool, now: float) -> None:
+    def begin(self, purpose: Purpose, *, spoke: bool, now: float) -> None:
         """Last words are due. `spoke`: the response of now has them in it."""
         self.purpose = purpose
-        self.interruptible = interruptible
         self.spoke = spoke
         self.asked_for_line = False
         self._begun_at = now
@@ -42,6 +40,7 @@ class Farewell:
     def wait_for_line(self, now: float) -> None:
         """A line was asked for: it gets its own time."""
         self.asked_for_line = True
+        self._begun_at = now
         self._until = now + self._seconds
 
     def sounding(self, quiet_at: float) -> None:

@@ -60,9 +60,13 @@ class Handoff:
         self._human_at: float | None = None
 
     @property
-    def plan(self) -> HandoffPlan:
+    def destination(self) -> Destination:
         assert self.request is not None
-        return self.request.destination.plan
+        return self.request.destination
+
+    @property
+    def plan(self) -> HandoffPlan:
+        return self.destination.plan
 
     @property
     def running(self) -> bool:

@@ -24,7 +24,6 @@ from hookflash.core.commands import (
     Speak,
 )
 from hookflash.core.handoff_plan import Destination
-from hookflash.core.model_line import State as ModelState
 from hookflash.core.phases import Phase
 
 if TYPE_CHECKING:
@@ -75,12 +74,14 @@ def _to_agent(
     instructions = (ConnectAgent(call.route.next_step()),)
     call.route.answer(step, leg_sid, instructions)
     call.enter(Phase.RINGING, now + call.setup.stream_seconds)
+    close: list[AnyCommand] = [CloseModel()] if call.model.listening else []
+    # The carrier knows it first that a stream is over: our end may not have noticed yet.
+    call.facts.stream_sid = None
+    close_lines(call, now)
     call.facts.stream_tries += 1
     call.opening = opening
     if note is not None:
         call.transcript.note(Message("system", note))
-    close: list[AnyCommand] = [CloseModel()] if call.model.listening else []
-    call.model.close()
     call.model.open(now)
     return [*close, OpenModel(call.transcript.history()), AnswerCarrier(instructions)]
 
@@ -90,23 +91,18 @@ def _to_agent(
 
 def instructions_asked(call: Call, event: e.InstructionsAsked, now: float) -> list[AnyCommand]:
     known = call.route.known_answer(event.step, event.leg_sid)
-    call.route.asked()
     if known is not None:
         return [AnswerCarrier(known)]
-    if call.phase is Phase.ENDED and call.facts.completed:
+    call.route.asked()
+    if call.facts.completed or call.phase is Phase.ENDING:
         return [AnswerCarrier((HangUp(),))]
-    if event.point == "connect":
+    if event.point == "connect" or call.phase not in (Phase.HANDING_OFF, Phase.WITH_HUMAN):
         return _resume(call, event.step, event.leg_sid, now)
     return _human_is_done(call, event, now)
 
 
 def _resume(call: Call, step: int, leg_sid: str, now: float) -> list[AnyCommand]:
     """The stream ended without our doing and the caller is still there."""
-    if call.facts.stream_sid is not None:
-        # The carrier knows it first: our end of the socket has not noticed yet.
-        call.facts.stream_sid = None
-        close_lines(call, now)
-        call.floor.forget()
     farewell = call.farewell.purpose
     if farewell == "hand-off":
         call.farewell.end()
@@ -114,8 +110,7 @@ def _resume(call: Call, step: int, leg_sid: str, now: float) -> list[AnyCommand]
     if farewell == "hang-up":
         call.farewell.end()
         return _answer_and_end(call, step, leg_sid, (HangUp(),), now)
-    dead = call.model.state is ModelState.DEAD or call.facts.stream_tries >= _STREAM_TRIES
-    if not dead:
+    if call.facts.stream_tries < _STREAM_TRIES:
         opening = call.opening or RequestResponse(lines.CUT_OFF)
         return _to_agent(call, step, leg_sid, opening, None, now)
     if losing.request_fallback(call, "the agent could not be connected", now):
@@ -128,19 +123,15 @@ def _resume(call: Call, step: int, leg_sid: str, now: float) -> list[AnyCommand]
 def _human_is_done(call: Call, event: e.InstructionsAsked, now: float) -> list[AnyCommand]:
     """A dialled human hung up, or was never reached: the outcome has one next step."""
     outcome = event.outcome or "failed"
-    request = call.handoff.request
-    if request is None or not call.handoff.running:
-        return _to_agent(call, event.step, event.leg_sid, RequestResponse(lines.CUT_OFF), None, now)
-    plan = call.handoff.plan
+    plan, to = call.handoff.plan, call.handoff.destination
     next_step = call.handoff.ended(outcome, now)
+    if outcome == "caller-gone":
+        gone = losing.call_completed(call, e.CallCompleted(), now)
+        return [*gone, AnswerCarrier((HangUp(),))]
     if next_step == "next-target":
         return _answer_with_human(call, event.step, event.leg_sid, now)
     if next_step == "return" and not _came_from_failure(call):
-        after = (
-            lines.after_human(request.destination)
-            if outcome == "bridged"
-            else lines.came_back(request.destination, outcome)
-        )
+        after = lines.after_human(to) if outcome == "bridged" else lines.came_back(to, outcome)
         return _to_agent(call, event.step, event.leg_sid, RequestResponse(after[1]), after[0], now)
     ending: tuple[Instruction, ...] = (HangUp(),)
     if outcome != "bridged":
@@ -191,12 +182,11 @@ def begin_handoff(
     )
     if not call.handoff.ask(request):
         return False
-    interruptible = to.plan.interruptible
-    call.farewell.begin("hand-off", interruptible=interruptible, spoke=spoke, now=now)
+    call.farewell.begin("hand-off", spoke=spoke, now=now)
     if call.playout.playing():
         call.farewell.sounding(call.playout.quiet_at())
         call.farewell.spoke = spoke
-    call.floor.protected = not interruptible
+    call.floor.protected = not to.plan.interruptible
     return True
 
 
@@ -211,7 +201,7 @@ def handoff_requested(call: Call, event: e.HandoffRequested, now: float) -> list
 def hang_up_requested(call: Call, event: e.HangUpRequested, now: float) -> list[AnyCommand]:
     if call.phase is not Phase.TALKING or call.farewell.purpose is not None:
         return []
-    call.farewell.begin("hang-up", interruptible=True, spoke=False, now=now)
+    call.farewell.begin("hang-up", spoke=False, now=now)
     return talking.after_heard(call, now)
 
 
@@ -248,16 +238,24 @@ def leave(call: Call, phase: Phase, now: float) -> list[AnyCommand]:
         until = now + (_TALK_SECONDS if queued else ring_seconds + BROKEN_SECONDS * 2)
     call.enter(phase, until)
     close_lines(call, now)
-    call.floor.forget()
-    call.keypad.take()
-    call.model.close()
+    call.farewell.end()
     call.opening = None
     return [CloseModel()]
 
 
-def close_lines(call: Call, now: float) -> None:
+def settle(call: Call, now: float) -> None:
+    """The stream is over: what was heard on it was heard, and no more."""
     for fate in call.playout.stop(now):
         call.transcript.agent_heard(fate, now)
+
+
+def close_lines(call: Call, now: float) -> None:
+    """Stream and model are let go: what is unheard stays so, what was asked is asked no more."""
+    settle(call, now)
+    call.floor.forget()
+    call.keypad.take()
+    call.tools.orphan_all()
+    call.model.close()
 
 
 def leg_changed(call: Call, event: e.LegChanged, now: float) -> list[AnyCommand]:

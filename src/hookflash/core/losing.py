@@ -41,9 +41,6 @@ def stream_stopped(call: Call, event: e.StreamStopped, now: float) -> list[AnyCo
     if call.phase is not Phase.TALKING:
         return []
     leaving.close_lines(call, now)
-    call.floor.forget()
-    call.keypad.take()
-    call.model.close()
     seconds = _STOPPED_SECONDS if event.reason == "stop" else leaving.BROKEN_SECONDS
     call.enter(Phase.TALKING, now + seconds)
     return [CloseModel()]
@@ -71,8 +68,6 @@ def _reopen(call: Call, now: float) -> list[AnyCommand]:
 
 
 def _without_model(call: Call, now: float) -> list[AnyCommand]:
-    if call.phase not in (Phase.RINGING, Phase.TALKING):
-        return []
     if call.farewell.purpose is not None:
         return leaving.farewell_over(call, now)
     if request_fallback(call, "the agent is not available", now):
@@ -95,11 +90,9 @@ def request_fallback(call: Call, reason: str, now: float) -> bool:
 def call_recovered(call: Call, event: e.CallRecovered, now: float) -> list[AnyCommand]:
     call.facts.stream_sid = None
     leaving.close_lines(call, now)
-    call.floor.forget()
-    call.model.close()
     call.tools.cancel_all()
-    if call.phase is Phase.TALKING:
-        call.enter(Phase.TALKING, now + leaving.BROKEN_SECONDS)
+    if call.phase in (Phase.RINGING, Phase.TALKING):
+        call.enter(call.phase, now + leaving.BROKEN_SECONDS)
     return []
 
 
@@ -107,7 +100,6 @@ def shutdown_requested(call: Call, event: e.ShutdownRequested, now: float) -> li
     """Nobody is dropped because we stop: a human, or a sentence."""
     if call.phase not in (Phase.RINGING, Phase.TALKING):
         return []
-    call.model.lost(hopeless=True, now=now)
     return _without_model(call, now)
 
 
@@ -121,12 +113,12 @@ def call_completed(call: Call, event: e.CallCompleted, now: float) -> list[AnyCo
 
 def expire(call: Call, now: float) -> list[AnyCommand]:
     commands: list[AnyCommand] = []
-    if call.farewell.deadline is not None and now >= call.farewell.deadline:
-        if call.facts.stream_sid is not None:
-            commands += leaving.farewell_over(call, now)
+    last_words = call.farewell.deadline if call.facts.stream_sid is not None else None
+    if last_words is not None and now >= last_words:
+        commands += leaving.farewell_over(call, now)
     moves = call.route.expire(now)
     if moves is None:
-        call.facts.failed = True
+        call.facts.failed = call.facts.failed or call.phase is Phase.HANDING_OFF
         commands += over(call, now)
     else:
         commands += moves
@@ -144,8 +136,6 @@ def over(call: Call, now: float) -> list[AnyCommand]:
     """The caller's leg is gone: let go of everything, and keep the record."""
     if call.phase is Phase.ENDED:
         return []
-    waiting = call.phase is Phase.HANDING_OFF
-    call.farewell.end()
     call.handoff.abandon(now)
     call.route.asked()
     commands: list[AnyCommand] = [*call.tools.cancel_all(), *leaving.leave(call, Phase.ENDED, now)]
@@ -155,7 +145,6 @@ def over(call: Call, now: float) -> list[AnyCommand]:
         agent=call.setup.agent,
         transcript=call.transcript,
         attempts=call.handoff.attempts,
-        waiting=waiting,
         now=now,
     )
     return [*commands, StoreRecord(record)]

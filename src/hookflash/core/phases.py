@@ -20,6 +20,6 @@ NEXT: dict[Phase, frozenset[Phase]] = {
     Phase.HANDING_OFF: frozenset({Phase.RINGING, Phase.WITH_HUMAN}),
     Phase.WITH_HUMAN: frozenset({Phase.RINGING, Phase.HANDING_OFF}),
     Phase.ENDING: frozenset(),
-    Phase.ENDED: frozenset({Phase.RINGING}),
+    Phase.ENDED: frozenset({Phase.RINGING, Phase.HANDING_OFF}),
 }
 """Besides these, every phase may go to itself, to ENDING and to ENDED."""

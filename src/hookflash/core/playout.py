@@ -114,9 +114,10 @@ class Playout:
 
     def stop(self, now: float) -> list[Settled]:
         """The stream is over: nothing that is unheard now will be heard on it."""
-        settled = self._settle_all(now)
+        if not self._open:
+            return []
         self._open = False
-        return settled
+        return self._settle_all(now)
 
     # --- the model's side ---------------------------------------------------------------------
 
@@ -136,6 +137,17 @@ class Playout:
         for piece, piece_size in split_payload(payload, size, self._chunk_bytes):
             self._held.append((item_id, piece, piece_size))
         return self._send(now)
+
+    def drop(self, response_id: str) -> None:
+        """What still comes of this response is not to be heard."""
+        self._deaf.add(response_id)
+
+    def unheard(self, response_id: str, item_id: str) -> bool:
+        """Return whether this is news of an item of which nothing will ever be heard."""
+        if response_id not in self._deaf or item_id in self._deaf or item_id in self._items:
+            return False
+        self._deaf.add(item_id)
+        return True
 
     def end_item(self, item_id: str) -> None:
         """No more will be generated of this item."""
@@ -183,7 +195,7 @@ class Playout:
 
         What is not yet generated of the items and responses concerned is dropped from now on.
         """
-        commands = [ClearAudio()] if self._chunks and self._open else []
+        commands = [ClearAudio()] if self._chunks else []
         return commands, self._settle_all(now)
 
     # --- questions ----------------------------------------------------------------------------
@@ -239,7 +251,7 @@ class Playout:
 
     def expire(self, now: float) -> list[PlayAudio | SendMark]:
         """The deadline has come: give up marks that must be lost, send what the lead allows."""
-        while self._chunks and now * 1000 >= self._lost_at():
+        while self._chunks and now >= self._lost_at() / 1000:
             chunk = self._chunks.popleft()
             self._items[chunk.item_id].heard_ms = ms(chunk.end)
             self._line.edge = max(self._line.edge, chunk.sent_at) + ms(chunk.size)

@@ -49,10 +49,13 @@ class Route:
 
     def known_answer(self, step: int, leg_sid: str) -> tuple[Instruction, ...] | None:
         """Return what this question was, or must be, answered with; None if it is a new one."""
-        known = self._answers.get((step, leg_sid))
-        if known is not None:
-            return known
-        return self.in_force if step < self.step else None
+        if step < self.step:
+            known = self._answers.setdefault((step, leg_sid), self.in_force)
+        else:
+            known = self._answers.get((step, leg_sid), ())
+        if known == self.in_force:
+            self.asked()
+        return known or None
 
     def asked(self) -> None:
         """The carrier fetches what is in force: either road has come to its end."""

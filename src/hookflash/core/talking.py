@@ -15,9 +15,11 @@ from hookflash.core import leaving, lines, losing
 from hookflash.core.commands import (
     AddMessage,
     AnyCommand,
+    CancelResponse,
     CloseStream,
     DeleteItem,
     Message,
+    OpenModel,
     RequestResponse,
     SendCallerAudio,
     SendToolOutput,
@@ -25,6 +27,7 @@ from hookflash.core.commands import (
 )
 from hookflash.core.model_line import State as ModelState
 from hookflash.core.phases import Phase
+from hookflash.core.playout import Settled
 from hookflash.core.turns import State as FloorState
 
 if TYPE_CHECKING:
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def caller_audio(call: Call, event: e.CallerAudio, now: float) -> list[AnyCommand]:
-    if _talking(call):
+    if _talking(call) and call.model.listening:
         return [SendCallerAudio(event.payload, event.size)]
     return []
 
@@ -49,7 +52,14 @@ def stream_started(call: Call, event: e.StreamStarted, now: float) -> list[AnyCo
     call.facts.stream_tries = 0
     call.enter(Phase.TALKING, None)
     call.handoff.returned()
-    return [*call.playout.start(now), *_open(call)]
+    leaving.settle(call, now)
+    commands: list[AnyCommand] = []
+    if call.model.state is ModelState.CLOSED:
+        # The call was recovered after the carrier had been told to open this stream.
+        call.opening = call.opening or RequestResponse(lines.CUT_OFF)
+        call.model.open(now)
+        commands.append(OpenModel(call.transcript.history()))
+    return [*commands, *call.playout.start(now), *_open(call, now)]
 
 
 def mark_returned(call: Call, event: e.MarkReturned, now: float) -> list[AnyCommand]:
@@ -59,7 +69,7 @@ def mark_returned(call: Call, event: e.MarkReturned, now: float) -> list[AnyComm
 
 
 def digit_pressed(call: Call, event: e.DigitPressed, now: float) -> list[AnyCommand]:
-    return _typed(call, call.keypad.press(event.digit, now)) if _talking(call) else []
+    return _typed(call, call.keypad.press(event.digit, now), now) if _talking(call) else []
 
 
 # --- the model's speech -----------------------------------------------------------------------
@@ -69,13 +79,17 @@ def model_ready(call: Call, event: e.ModelReady, now: float) -> list[AnyCommand]
     if call.model.state is not ModelState.OPENING:
         return []
     call.model.ready()
-    return _open(call)
+    return _open(call, now)
 
 
 def model_audio(call: Call, event: e.ModelAudio, now: float) -> list[AnyCommand]:
-    if not _talking(call):
+    if not _answering(call):
         return []
     call.model.worked()
+    if call.playout.unheard(event.response_id, event.item_id):
+        # It began while we were cancelling it: the model must not believe that it was said.
+        call.transcript.agent_heard(Settled(event.item_id, 0, 0, None, True, False), now)
+        return [TruncateItem(event.item_id, 0)]
     call.floor.spoke = True
     commands = call.playout.add(event.response_id, event.item_id, event.payload, event.size, now)
     if call.farewell.purpose is not None:
@@ -94,7 +108,9 @@ def agent_transcribed(call: Call, event: e.AgentTranscribed, now: float) -> list
 
 
 def response_started(call: Call, event: e.ResponseStarted, now: float) -> list[AnyCommand]:
-    return [*call.floor.response_started(event.response_id)] if _talking(call) else []
+    if not _answering(call):
+        return []
+    return _cancelled(call, call.floor.response_started(event.response_id))
 
 
 def response_ended(call: Call, event: e.ResponseEnded, now: float) -> list[AnyCommand]:
@@ -105,11 +121,11 @@ def response_ended(call: Call, event: e.ResponseEnded, now: float) -> list[AnyCo
         if not call.floor.response_failed(event.response_id, now):
             return losing.model_lost(call, e.ModelLost(event.reason, "none"), now)
         return []
-    return [*call.floor.response_ended(event.response_id), *after_heard(call, now)]
+    return [*call.floor.response_ended(event.response_id, now), *after_heard(call, now)]
 
 
 def model_refused(call: Call, event: e.ModelRefused, now: float) -> list[AnyCommand]:
-    call.floor.refused(event.code)
+    call.floor.refused(event.code, now)
     return []
 
 
@@ -122,10 +138,10 @@ def caller_speech_started(call: Call, event: e.CallerSpeechStarted, now: float) 
     if not _talking(call) or not call.floor.caller_started():
         return []
     commands: list[AnyCommand] = []
-    if call.playout.playing():
-        commands += _barge_in(call, now)
+    if call.playout.idle():
+        commands += _cancelled(call, call.floor.cancel())
     else:
-        commands += call.floor.cancel()
+        commands += _barge_in(call, now)
     if call.farewell.purpose is not None:
         commands += _take_back(call, now)
     return commands
@@ -145,15 +161,24 @@ def caller_transcribed(call: Call, event: e.CallerTranscribed, now: float) -> li
 def _barge_in(call: Call, now: float) -> list[AnyCommand]:
     """Silence first, then the model learns what was heard: the right item, to the millisecond."""
     clear, fates = call.playout.cut(now)
-    commands: list[AnyCommand] = [*clear, *call.floor.cancel()]
+    commands: list[AnyCommand] = [*clear, *_cancelled(call, call.floor.cancel())]
     for fate in fates:
         call.transcript.agent_heard(fate, now)
-        if fate.cut and fate.heard_ms == 0 and fate.ended:
+        if not fate.cut or not call.model.listening:
+            continue
+        if fate.heard_ms == 0 and fate.ended:
             commands.append(DeleteItem(fate.item_id))
-        elif fate.cut:
+        else:
             commands.append(TruncateItem(fate.item_id, fate.heard_ms))
-    call.facts.barge_ins += 1
+    call.facts.barge_ins += any(fate.cut for fate in fates)
     return commands
+
+
+def _cancelled(call: Call, cancelled: list[CancelResponse]) -> list[AnyCommand]:
+    """Sound of a response that was cancelled may be on its way: it comes too late."""
+    for each in cancelled:
+        call.playout.drop(each.response_id)
+    return [*cancelled]
 
 
 def _take_back(call: Call, now: float) -> list[AnyCommand]:
@@ -170,7 +195,7 @@ def _take_back(call: Call, now: float) -> list[AnyCommand]:
 
 
 def tool_call_requested(call: Call, event: e.ToolCallRequested, now: float) -> list[AnyCommand]:
-    if not _talking(call):
+    if not _answering(call):
         return []
     if event.name not in (lines.TRANSFER_TOOL, lines.END_TOOL):
         return [*call.tools.ask(event.call_id, event.name, event.arguments, event.response_id, now)]
@@ -183,7 +208,7 @@ def tool_call_requested(call: Call, event: e.ToolCallRequested, now: float) -> l
         output = _transfer(call, arguments, now)
     commands: list[AnyCommand] = [SendToolOutput(event.call_id, output)]
     if call.farewell.purpose is None:
-        return [*commands, *call.floor.ask(RequestResponse())]
+        return [*commands, *call.floor.ask(RequestResponse(), now)]
     return [*commands, *after_heard(call, now)]
 
 
@@ -192,15 +217,13 @@ def tool_finished(call: Call, event: e.ToolFinished, now: float) -> list[AnyComm
     if answered is None:
         return []
     call.facts.tools.append(answered.use)
-    if not _talking(call):
-        return []
     commands: list[AnyCommand] = []
     if answered.orphan:
         commands += _tell(call, lines.late_result(answered.use.name, event.output))
     else:
         commands.append(SendToolOutput(event.call_id, event.output))
-    if answered.complete and call.farewell.purpose is None:
-        commands += _ask(call, RequestResponse())
+    if _talking(call) and answered.complete and call.farewell.purpose is None:
+        commands += _ask(call, RequestResponse(), now)
     return commands
 
 
@@ -226,7 +249,7 @@ def _transfer(call: Call, arguments: dict[str, Any], now: float) -> str:
 def _end_call(call: Call, reason: str, now: float) -> str:
     if call.farewell.purpose is None:
         spoke = call.floor.state is FloorState.ANSWERING and call.floor.spoke
-        call.farewell.begin("hang-up", interruptible=True, spoke=spoke, now=now)
+        call.farewell.begin("hang-up", spoke=spoke, now=now)
     return lines.tool_status("accepted", "The call ends as soon as your goodbye was heard.")
 
 
@@ -246,19 +269,22 @@ def after_heard(call: Call, now: float) -> list[AnyCommand]:
     """Something may have been heard to its end: close its lines, and let go what waited for it."""
     for fate in call.playout.heard(now):
         call.transcript.agent_heard(fate, now)
-    if not call.playout.idle() or call.floor.busy:
+    if not _talking(call) or not call.playout.idle() or call.floor.busy:
         return []
     if call.farewell.purpose is None:
         call.floor.protected = False
         return []
-    if not call.farewell.spoke and not call.farewell.asked_for_line:
+    unsaid = not call.farewell.spoke and not call.farewell.asked_for_line
+    if unsaid and call.model.listening:
         return _ask_for_last_words(call, now)
     return leaving.farewell_over(call, now)
 
 
 def expire(call: Call, now: float) -> list[AnyCommand]:
     commands: list[AnyCommand] = [*call.playout.expire(now), *call.floor.expire(now)]
-    commands += _typed(call, call.keypad.expire(now))
+    commands += _typed(call, call.keypad.expire(now), now)
+    if call.floor.overdue(now):
+        commands += losing.model_lost(call, e.ModelLost("it does not answer"), now)
     return [*commands, *after_heard(call, now)]
 
 
@@ -267,10 +293,10 @@ def _ask_for_last_words(call: Call, now: float) -> list[AnyCommand]:
     text = lines.GOODBYE
     if call.farewell.purpose == "hand-off" and call.handoff.request is not None:
         text = lines.farewell(call.handoff.request.destination)
-    return [*call.floor.ask(RequestResponse(text, "none"))]
+    return [*call.floor.ask(RequestResponse(text, "none"), now)]
 
 
-def _open(call: Call) -> list[AnyCommand]:
+def _open(call: Call, now: float) -> list[AnyCommand]:
     """Stream and model are both there: the agent speaks first."""
     ready = call.facts.stream_sid is not None and call.model.state is ModelState.READY
     if not ready or call.opening is None or not _talking(call):
@@ -278,13 +304,16 @@ def _open(call: Call) -> list[AnyCommand]:
     opening, call.opening = call.opening, None
     first = call.facts.streams == 1 and not call.transcript.agent_was_heard
     call.floor.protected = first and not call.setup.greeting_interruptible
-    return [*call.floor.ask(opening)]
+    return [*call.floor.ask(opening, now)]
 
 
-def _typed(call: Call, digits: str) -> list[AnyCommand]:
+def _typed(call: Call, digits: str, now: float) -> list[AnyCommand]:
     if not digits:
         return []
-    return [*_tell(call, lines.typed(digits)), *_ask(call, RequestResponse())]
+    commands = _tell(call, lines.typed(digits))
+    if call.farewell.purpose is None:
+        commands += _ask(call, RequestResponse(), now)
+    return commands
 
 
 def _tell(call: Call, text: str) -> list[AnyCommand]:
@@ -294,13 +323,18 @@ def _tell(call: Call, text: str) -> list[AnyCommand]:
     return [AddMessage(message)] if call.model.listening else []
 
 
-def _ask(call: Call, wish: RequestResponse) -> list[AnyCommand]:
+def _ask(call: Call, wish: RequestResponse, now: float) -> list[AnyCommand]:
     """Have the model speak; while there is none, it is the first thing that the next one does."""
-    if call.model.listening:
-        return [*call.floor.ask(wish)]
+    if call.model.state is ModelState.READY:
+        return [*call.floor.ask(wish, now)]
     call.opening = call.opening or wish
     return []
 
 
+def _answering(call: Call) -> bool:
+    """Whether there is a session to hear from; what comes of one that is gone comes too late."""
+    return _talking(call) and call.model.state is ModelState.READY
+
+
 def _talking(call: Call) -> bool:
-    return call.phase is Phase.TALKING
+    return call.phase is Phase.TALKING and call.facts.stream_sid is not None

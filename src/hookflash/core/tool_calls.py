@@ -83,7 +83,3 @@ class ToolCalls:
         cancelled = [CancelTool(call_id) for call_id in self._running]
         self._running.clear()
         return cancelled
-
-    @property
-    def running(self) -> bool:
-        return bool(self._running)

@@ -26,6 +26,8 @@ class _Line(msgspec.Struct):
     ended_at: float
     text: str = ""
     cut: str = ""
+    whole: str = ""
+    """All that the model has written of an agent's line, heard or not."""
 
 
 class Transcript:
@@ -59,22 +61,18 @@ class Transcript:
         if line is None:
             line = _Line("agent", item_id, now, now)
             self._add(line)
+        line.whole += text
         fate = self._fates.get(item_id)
-        if fate is None:
-            line.text += text
-        else:
-            whole = line.text + line.cut + text
-            line.text, line.cut = _cut(whole, fate)
+        line.text, line.cut = (line.whole, "") if fate is None else _cut(line.whole, fate)
 
     def agent_heard(self, fate: Settled, now: float) -> None:
         """The ledger has closed an item."""
-        self.agent_says(fate.item_id, "", now)
         self._fates[fate.item_id] = fate
+        self.agent_says(fate.item_id, "", now)
         line = self._by_item[fate.item_id]
         if fate.began_at is not None:
             line.started_at = fate.began_at
             line.ended_at = fate.began_at + fate.heard_ms / 1000
-        line.text, line.cut = _cut(line.text, fate)
 
     def note(self, message: Message) -> None:
         """Keep something that every model of this call should know, though nobody said it."""
@@ -115,10 +113,6 @@ class Transcript:
     @property
     def agent_was_heard(self) -> bool:
         return any(fate.heard_ms > 0 for fate in self._fates.values())
-
-    @property
-    def caller_spoke(self) -> bool:
-        return any(line.speaker == "caller" for line in self._lines)
 
     def _add(self, line: _Line) -> None:
         self._lines.append(line)

@@ -30,6 +30,9 @@ _RETRY_SECONDS = 1.0
 _OWN_ANSWER_SECONDS = 2.0
 """How long the model may take to begin its own answer to the caller."""
 
+_ANSWER_SECONDS = 10.0
+"""How long it may take to begin what it was asked for; a session that takes longer is dead."""
+
 
 class State(Enum):
     FREE = "free"
@@ -51,17 +54,20 @@ class Floor:
         self._asked: RequestResponse | None = None
         self._wish: RequestResponse | None = None
         self._retry_at: float | None = None
+        self._answer_by = 0.0
 
     # --- wishes -------------------------------------------------------------------------------
 
-    def ask(self, wish: RequestResponse) -> list[RequestResponse]:
+    def ask(self, wish: RequestResponse, now: float) -> list[RequestResponse]:
         """Have the model speak, now or as soon as it can. Words outrank no words."""
         if self._wish is None or wish.instructions is not None:
             self._wish = wish
-        return self._grant()
+        return self._grant(now)
 
     def drop_wish(self) -> None:
+        """Nothing of ours is to be said any more, not even when it was asked for already."""
         self._wish = None
+        self._asked = None
         self._retry_at = None
 
     @property
@@ -87,14 +93,14 @@ class Floor:
             return self.cancel()
         return []
 
-    def response_ended(self, response_id: str) -> list[RequestResponse]:
+    def response_ended(self, response_id: str, now: float) -> list[RequestResponse]:
         if response_id != self.response_id:
             return []
         self.state = State.FREE
         self.response_id = None
         self.failures = 0
         self._asked = None
-        return self._grant()
+        return self._grant(now)
 
     def response_failed(self, response_id: str, now: float) -> bool:
         """The model failed to answer. Return whether it is worth another try, after a moment."""
@@ -111,14 +117,16 @@ class Floor:
         self._retry_at = now + _RETRY_SECONDS
         return True
 
-    def refused(self, code: str) -> None:
+    def refused(self, code: str, now: float) -> None:
         """A request of ours crossed a response that the model had begun by itself: keep it."""
-        if code == ALREADY_ACTIVE and self._asked is not None:
-            if self._asked.instructions is not None:
-                self._wish = self._wish or self._asked
-            self._asked = None
-            if self.state is State.ASKED:
-                self.state = State.FREE
+        if code != ALREADY_ACTIVE:
+            return
+        # That response may have begun before the model knew what the request is about.
+        self._wish = self._wish or self._asked
+        self._asked = None
+        if self.state is State.ASKED:
+            self.state = State.FREE
+            self._retry_at = now + _OWN_ANSWER_SECONDS
 
     def cancel(self) -> list[CancelResponse]:
         """Stop the running response, if there is one; it ends by itself a moment later."""
@@ -131,7 +139,7 @@ class Floor:
         owed = self.busy
         self.state = State.FREE
         self.response_id = None
-        self._asked = None
+        self.failures = 0
         self.caller_speaking = False
         self.drop_wish()
         return owed
@@ -154,15 +162,21 @@ class Floor:
 
     @property
     def deadline(self) -> float | None:
-        return self._retry_at
+        if self.state is not State.ASKED:
+            return self._retry_at
+        return self._answer_by if self._retry_at is None else min(self._answer_by, self._retry_at)
+
+    def overdue(self, now: float) -> bool:
+        """Whether the model has not begun in time what it was asked for."""
+        return self.state is State.ASKED and now >= self._answer_by
 
     def expire(self, now: float) -> list[RequestResponse]:
         if self._retry_at is None or now < self._retry_at:
             return []
         self._retry_at = None
-        return self._grant()
+        return self._grant(now)
 
-    def _grant(self) -> list[RequestResponse]:
+    def _grant(self, now: float) -> list[RequestResponse]:
         quiet = self.protected or not self.caller_speaking
         ready = self.state is State.FREE and quiet and self._retry_at is None
         if self._wish is None or not ready:
@@ -170,4 +184,5 @@ class Floor:
         wish, self._wish = self._wish, None
         self._asked = wish
         self.state = State.ASKED
+        self._answer_by = now + _ANSWER_SECONDS
         return [wish]

@@ -1,0 +1,58 @@
+"""`hookflash ledger`: how exact the playout ledger is."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command
+@click.option(
+    "--delay",
+    "delay_ms",
+    type=click.FloatRange(0, 1000),
+    default=40.0,
+    show_default=True,
+    metavar="MS",
+    help="How long each message takes, in either direction.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a scenario.")
+def command(delay_ms: float, as_json: bool) -> int:
+    """Measure what the model is told was heard against what the caller's ear got.
+
+    Plays every way of interrupting the agent on a simulated clock: the call that answers your
+    line, a model and a carrier's buffer. Exits with 1 if an item is wrong or off by over 20 ms.
+    """
+    import functools
+
+    import msgspec
+    from rich.console import Console
+    from rich.table import Table
+
+    from hookflash.bench.ledger import measure
+    from hookflash.bench.simulated import simulate
+
+    rows = measure(play=functools.partial(simulate, delay_ms=delay_ms))
+    if as_json:
+        for row in rows:
+            line = msgspec.structs.asdict(row) | {"right": row.right}
+            click.echo(msgspec.json.encode(line))
+        return 0 if all(row.right for row in rows) else 1
+    table = Table(title=f"What the model is told was heard ({delay_ms:g} ms each way)")
+    table.add_column("scenario")
+    table.add_column("truncated")
+    for name in ("heard, ms", "told, ms", "error, ms"):
+        table.add_column(name, justify="right")
+    table.add_column("removed")
+    table.add_column("verdict")
+    for row in rows:
+        table.add_row(
+            row.scenario,
+            row.item or "-",
+            "-" if row.heard_ms is None else f"{row.heard_ms:.1f}",
+            "-" if row.told_ms is None else str(row.told_ms),
+            f"{row.error_ms:+.1f}",
+            ", ".join(row.removed) or "-",
+            "[green]right[/]" if row.right else f"[red]{'; '.join(row.problems)}[/]",
+        )
+    Console().print(table)
+    return 0 if all(row.right for row in rows) else 1

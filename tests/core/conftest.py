@@ -1,0 +1,168 @@
+"""A call and its clock, driven by hand: `scene(event)` returns the commands that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from hookflash.core import events as e
+from hookflash.core.call import Call
+from hookflash.core.commands import AnyCommand, SendMark, StoreRecord
+from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
+from hookflash.core.record import CallRecord
+from hookflash.core.setup import CallSetup
+
+START = 1_764_000_000.0
+ANNA = Target.phone("+15550102")
+BEN = Target.sip("sip:ben@example.com")
+
+
+class Scene:
+    """One call, its time, and all commands so far. Marks are returned when a test says so."""
+
+    def __init__(self, setup: CallSetup) -> None:
+        self.call = Call(setup)
+        self.now = START
+        self.log: list[AnyCommand] = []
+        self._marks: list[str] = []
+
+    def __call__(self, event: e.AnyEvent) -> list[AnyCommand]:
+        return self._keep(self.call.receive(event, self.now))
+
+    def after(self, seconds: float, event: e.AnyEvent) -> list[AnyCommand]:
+        self.now += seconds
+        return self(event)
+
+    def wait(self, seconds: float) -> list[AnyCommand]:
+        """Let time pass; the timer rings when it is due, and never twice at the same time."""
+        end = self.now + seconds
+        commands: list[AnyCommand] = []
+        while (deadline := self.call.deadline) is not None and deadline <= end:
+            self.now = max(self.now, deadline)
+            commands += self._keep(self.call.expire(self.now))
+            later = self.call.deadline
+            assert later is None or later > self.now, "the timer rings without end"
+        self.now = end
+        return commands
+
+    def _keep(self, commands: list[AnyCommand]) -> list[AnyCommand]:
+        self.log += commands
+        for name in [each.name for each in commands if isinstance(each, SendMark)]:
+            if name.endswith("probe"):
+                # Nothing was buffered: it comes back at once.
+                assert self.call.receive(e.MarkReturned(name), self.now) == []
+            else:
+                self._marks.append(name)
+        return commands
+
+    # --- the carrier --------------------------------------------------------------------------
+
+    def arrive(self) -> list[AnyCommand]:
+        return self(e.CallArrived("CA1", "+15550100", "+15550101"))
+
+    def stream(self, stream_sid: str = "MZ1") -> list[AnyCommand]:
+        return self(e.StreamStarted(stream_sid, self.call.route.step))
+
+    def returned(self) -> list[AnyCommand]:
+        """Every outstanding mark comes back."""
+        marks, self._marks = self._marks, []
+        commands: list[AnyCommand] = []
+        for name in marks:
+            commands += self(e.MarkReturned(name))
+        return commands
+
+    def asks(
+        self, step: int, point: str = "connect", outcome: Any = None, leg: str = ""
+    ) -> list[AnyCommand]:
+        return self(e.InstructionsAsked(step, point, leg, outcome))  # type: ignore[arg-type]
+
+    # --- the model ----------------------------------------------------------------------------
+
+    def talk(self) -> Scene:
+        """Bring the call to where the agent is asked to greet."""
+        self.arrive()
+        self(e.ModelReady("S1"))
+        self.stream()
+        return self
+
+    def greet(self) -> Scene:
+        """As `talk`, with a greeting of one second that was heard."""
+        self.talk()
+        self.say("hello", "r-hello", 1000, text="Hello.")
+        self.now += 1.0
+        self.returned()
+        return self
+
+    def say(
+        self, item: str, response: str, ms: int, *, text: str = "", ended: bool = True
+    ) -> list[AnyCommand]:
+        """The model speaks an item in a response of its own, as one piece."""
+        commands = self(e.ResponseStarted(response))
+        commands += self.sound(item, response, ms)
+        if text:
+            self(e.AgentTranscribed(item, text))
+        if ended:
+            commands += self(e.ModelAudioEnded(response, item))
+            commands += self(e.ResponseEnded(response, "completed"))
+        return commands
+
+    def sound(self, item: str, response: str, ms: int) -> list[AnyCommand]:
+        return self(e.ModelAudio(response, item, "", ms * 8))
+
+    def transfer(self, destination: str = "billing", call_id: str = "t1") -> list[AnyCommand]:
+        arguments = f'{{"destination": "{destination}", "reason": "a refund", "summary": "x"}}'
+        return self(e.ToolCallRequested(call_id, "transfer_to_human", arguments, "r-transfer"))
+
+    def leave(self) -> list[AnyCommand]:
+        """Greet, ask for a human and hear the farewell out; return the move."""
+        self.greet()
+        self(e.ResponseStarted("r-bye"))
+        self.sound("bye", "r-bye", 1000)
+        self.transfer()
+        self(e.AgentTranscribed("bye", "One moment."))
+        self(e.ResponseEnded("r-bye", "completed"))
+        self.now += 1.0
+        return self.returned()
+
+    def moved(self) -> Scene:
+        """As `leave`, and the carrier has moved the call."""
+        self.leave()
+        self(e.CallMoved(2))
+        self(e.StreamStopped("MZ1", "stop"))
+        return self
+
+    # --- the caller ---------------------------------------------------------------------------
+
+    def speaks(self, item: str = "c1") -> list[AnyCommand]:
+        return self(e.CallerSpeechStarted(item))
+
+    def pauses(self, item: str = "c1") -> list[AnyCommand]:
+        return self(e.CallerSpeechStopped(item))
+
+    # --- reading it ---------------------------------------------------------------------------
+
+    @property
+    def record(self) -> CallRecord:
+        return [each.record for each in self.log if isinstance(each, StoreRecord)][-1]
+
+    def sent(self, kind: type[Any]) -> list[Any]:
+        return [command for command in self.log if isinstance(command, kind)]
+
+
+SceneMaker = Callable[..., Scene]
+
+
+@pytest.fixture
+def scene() -> SceneMaker:
+    """Make a scene: options of `CallSetup`, and `plan`, the plan of the destination `billing`."""
+
+    def make(plan: HandoffPlan | None = None, **setup: Any) -> Scene:
+        plan = plan or HandoffPlan(targets=(ANNA,))
+        setup.setdefault(
+            "destinations", (Destination(key="billing", when="an invoice is wrong", plan=plan),)
+        )
+        return Scene(CallSetup(**setup))
+
+    return make

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import base64
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hookflash.core.audio import ms, payload_size, split_payload
+
+
+@given(st.binary(max_size=50))
+def test_the_size_of_a_payload_is_known_without_decoding_it(sound: bytes) -> None:
+    assert payload_size(base64.b64encode(sound).decode()) == len(sound)
+
+
+@given(st.binary(min_size=1, max_size=200), st.integers(3, 100))
+def test_the_pieces_of_a_payload_are_the_whole(sound: bytes, chunk_bytes: int) -> None:
+    payload = base64.b64encode(sound).decode()
+    pieces = split_payload(payload, len(sound), chunk_bytes)
+    assert b"".join(base64.b64decode(piece) for piece, _ in pieces) == sound
+    for piece, size in pieces:
+        assert payload_size(piece) == size
+        assert 0 < size <= max(3, chunk_bytes + 2)
+
+
+@given(st.integers(1, 100_000), st.integers(160, 8000))
+def test_a_payload_that_was_left_out_is_cut_into_the_same_sizes(size: int, chunk: int) -> None:
+    there = split_payload(base64.b64encode(bytes(size)).decode(), size, chunk)
+    left_out = split_payload("", size, chunk)
+    assert [size for _, size in there] == [size for _, size in left_out]
+
+
+@pytest.mark.parametrize(("size", "lasts"), [(8, 1.0), (160, 20.0), (0, 0.0)])
+def test_a_millisecond_has_eight_bytes(size: int, lasts: float) -> None:
+    assert ms(size) == lasts

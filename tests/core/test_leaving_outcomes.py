@@ -1,0 +1,248 @@
+"""Every way off the stream: what comes of a hand-off."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hookflash.core import events as e
+from hookflash.core.commands import (
+    AnswerCarrier,
+    CloseModel,
+    ConnectAgent,
+    DialHumans,
+    HangUp,
+    JoinQueue,
+    Message,
+    MoveCall,
+    OpenModel,
+    Speak,
+    StoreRecord,
+)
+from hookflash.core.handoff import Request
+from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
+from hookflash.core.phases import Phase
+
+ANNA = Target.phone("+15550102")
+BEN = Target.sip("sip:ben@example.com")
+DESK = Target.queue("support")
+BILLING = Destination(key="billing", when="", plan=HandoffPlan(targets=(ANNA,)))
+LINE = "+15550101"
+
+
+def dial(step: int, *targets: Target) -> tuple[DialHumans]:
+    return (DialHumans(step, targets or (ANNA,), 20, LINE),)
+
+
+# --- what comes of it -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("outcome", "why"),
+    [
+        ("busy", "the line was busy"),
+        ("no-answer", "nobody answered"),
+        ("declined", "they could not take the call"),
+        (None, "the call did not go through"),
+    ],
+)
+def test_a_human_who_is_not_reached_brings_the_caller_back_with_the_reason_and_memory(
+    scene: Any, outcome: str | None, why: str
+) -> None:
+    line = scene().moved()
+    opened, answer = line.asks(2, "dial", outcome, "CA2")
+    assert answer == AnswerCarrier((ConnectAgent(3),))
+    assert opened.history == (
+        Message("assistant", "Hello."),
+        Message("assistant", "One moment."),
+        Message(
+            "system",
+            f"You tried to connect the caller with billing, but {why}."
+            " The caller is back with you.",
+        ),
+    )
+    line(e.ModelReady("S2"))
+    (_, asked) = line.stream("MZ2")
+    assert why in asked.instructions
+    assert line.call.phase is Phase.TALKING
+    (attempt,) = line.call.handoff.attempts
+    assert attempt.outcome == (outcome or "failed")
+
+
+def test_the_answer_to_an_outcome_is_the_same_when_the_webhook_comes_twice(scene: Any) -> None:
+    line = scene().moved()
+    answer = line.asks(2, "dial", "busy", "CA2")[-1]
+    assert line.asks(2, "dial", "busy", "CA2") == [answer]
+    line(e.ModelReady("S2"))
+    line.stream("MZ2")
+    assert line.asks(2, "dial", "busy", "CA2") == [answer], "even when it comes late"
+    assert line.asks(1) == [answer], "and what was never asked is told what is in force"
+    assert line.call.phase is Phase.TALKING
+    assert len(line.call.handoff.attempts) == 1
+
+
+def test_a_question_asked_late_is_answered_alike_for_ever(scene: Any) -> None:
+    line = scene().moved()
+    assert line.asks(1) == [AnswerCarrier(dial(2))]
+    line.asks(2, "dial", "busy", "CA2")
+    assert line.asks(1) == [AnswerCarrier(dial(2))]
+
+
+def test_late_news_of_a_leg_does_not_take_the_caller_from_the_agent(scene: Any) -> None:
+    line = scene().moved()
+    line.asks(2, "dial", "no-answer")
+    line(e.ModelReady("S2"))
+    line.stream("MZ2")
+    assert line(e.LegChanged("CA2", "answered", 2)) == []
+    assert line(e.LegChanged("CA2", "completed", 2, "no-answer")) == []
+    assert line.call.phase is Phase.TALKING
+
+
+def test_news_of_a_leg_twice_is_news_once(scene: Any) -> None:
+    line = scene().moved()
+    line(e.LegChanged("CA2", "initiated", 2))
+    line(e.LegChanged("CA2", "answered", 2))
+    first = line.call.handoff._human_at
+    line.now += 5
+    line(e.LegChanged("CA2", "ringing", 2))
+    line(e.LegChanged("CA2", "answered", 2))
+    assert line.call.handoff._human_at == first
+
+
+def test_a_hunt_goes_on_to_the_next_target(scene: Any) -> None:
+    line = scene(HandoffPlan(targets=(ANNA, BEN))).moved()
+    assert line.asks(2, "dial", "busy") == [CloseModel(), AnswerCarrier(dial(3, BEN))]
+    line(e.LegChanged("CA3", "answered", 3))
+    assert line.asks(3, "dial", "bridged", "CA3")[-1] == AnswerCarrier((HangUp(),))
+    assert [each.outcome for each in line.call.handoff.attempts] == ["busy", "bridged"]
+
+
+def test_a_human_who_answers_and_declines_is_followed_by_the_next(scene: Any) -> None:
+    line = scene(HandoffPlan(targets=(ANNA, BEN))).moved()
+    line(e.LegChanged("CA2", "answered", 2))
+    assert line.asks(2, "dial", "declined", "CA2")[-1] == AnswerCarrier(dial(3, BEN))
+    assert line.call.phase is Phase.HANDING_OFF
+
+
+def test_a_group_is_rung_all_at_once(scene: Any) -> None:
+    line = scene(HandoffPlan(targets=(ANNA, BEN), order="ring"))
+    assert line.leave() == [CloseModel(), MoveCall(2, dial(2, ANNA, BEN), 2.0)]
+    assert type(line.asks(2, "dial", "no-answer")[0]) is OpenModel
+
+
+def test_a_queue_is_told_what_the_caller_wants(scene: Any) -> None:
+    line = scene(HandoffPlan(targets=(DESK,)))
+    (_, move) = line.leave()
+    about = {"destination": "billing", "reason": "a refund", "summary": "x"}
+    assert move.instructions == (JoinQueue(2, DESK, about),)
+    line(e.CallMoved(2))
+    assert line.wait(3600) == [], "a queue may take its time"
+    line.asks(2, "queue", "bridged")
+    assert line.call.handoff.attempts[0].seconds_to_human is not None
+
+
+def test_the_plans_caller_id_is_shown(scene: Any) -> None:
+    line = scene(HandoffPlan(targets=(ANNA,), caller_id="+15550109"))
+    (_, move) = line.leave()
+    assert move.instructions == (DialHumans(2, (ANNA,), 20, "+15550109"),)
+
+
+def test_a_call_that_came_to_no_number_shows_the_carriers_default(scene: Any) -> None:
+    line = scene()
+    line(e.CallArrived("CA1", "client:anna", "client:line"))
+    line(e.ModelReady("S1"))
+    line.stream()
+    line(e.HandoffRequested("billing", ""))
+    (_, move) = line.wait(8.1)
+    assert move.instructions == (DialHumans(2, (ANNA,), 20, None),)
+
+
+def test_when_nobody_is_reached_a_plan_may_end_the_call(scene: Any) -> None:
+    line = scene(HandoffPlan(targets=(ANNA,), otherwise="hang-up", sorry="Sorry.")).moved()
+    close, answer = line.asks(2, "dial", "busy")
+    assert (close, answer) == (CloseModel(), AnswerCarrier((Speak("Sorry."), HangUp())))
+    line(e.CallCompleted())
+    assert line.record.disposition == "failed"
+
+
+def test_a_human_who_hangs_up_first_ends_the_call(scene: Any) -> None:
+    line = scene().moved()
+    line.now += 4.0
+    line(e.LegChanged("CA2", "answered", 2))
+    line.now += 60
+    assert line.asks(2, "dial", "bridged", "CA2") == [CloseModel(), AnswerCarrier((HangUp(),))]
+    assert line.asks(2, "dial", "bridged", "CA2") == [AnswerCarrier((HangUp(),))]
+    assert line.asks(3, "dial", "bridged", "CA2") == [AnswerCarrier((HangUp(),))]
+    line(e.CallCompleted())
+    assert line.record.disposition == "handed_off"
+    assert line.record.handoffs[0].seconds_to_human == pytest.approx(5.0, abs=0.1)
+
+
+def test_a_human_who_hangs_up_first_may_leave_the_caller_to_the_agent(scene: Any) -> None:
+    line = scene(HandoffPlan(targets=(ANNA,), afterwards="return")).moved()
+    opened, answer = line.asks(2, "dial", "bridged", "CA2")
+    assert answer == AnswerCarrier((ConnectAgent(3),))
+    assert "has spoken with billing" in opened.history[-1].text
+    line(e.ModelReady("S2"))
+    (_, asked) = line.stream("MZ2")
+    assert "You are back with me" in asked.instructions
+    assert line.transfer(call_id="t2") != []
+    assert line.call.handoff.running, "and another hand-off is possible"
+
+
+def test_a_caller_who_gives_up_while_it_rings_has_abandoned(scene: Any) -> None:
+    line = scene(HandoffPlan(targets=(ANNA, BEN), otherwise="hang-up")).moved()
+    close, stored, answer = line.asks(2, "dial", "caller-gone")
+    assert (close, answer) == (CloseModel(), AnswerCarrier((HangUp(),)))
+    assert stored.record.disposition == "abandoned"
+    assert [each.outcome for each in stored.record.handoffs] == ["caller-gone"]
+    assert line(e.CallCompleted()) == []
+
+
+def test_a_caller_who_leaves_a_human_was_handed_off(scene: Any) -> None:
+    line = scene().moved()
+    line(e.LegChanged("CA2", "answered", 2))
+    line(e.CallCompleted())
+    assert line.record.disposition == "handed_off"
+    assert line.asks(2, "dial", "bridged") == [AnswerCarrier((HangUp(),))]
+
+
+def test_a_hand_off_that_the_carrier_has_forgotten_ends_the_call(scene: Any) -> None:
+    line = scene().moved()
+    assert line.wait(49.9) == []
+    assert [type(each) for each in line.wait(0.2)] == [CloseModel, StoreRecord]
+
+
+def test_and_if_it_asks_after_all_the_agent_is_there(scene: Any) -> None:
+    line = scene().moved()
+    line.wait(51)
+    opened, answer = line.asks(2, "dial", "no-answer")
+    assert (type(opened), answer) == (OpenModel, AnswerCarrier((ConnectAgent(3),)))
+
+
+def test_requests_for_humans_are_heard_only_while_talking(scene: Any) -> None:
+    line = scene()
+    line.arrive()
+    assert line(e.HandoffRequested("billing", "")) == []
+    line(e.ModelReady("S1"))
+    line.stream()
+    assert line(e.HandoffRequested("mars", "")) == []
+    assert line(e.HandoffRequested("billing", "")) == [], "the greeting is still owed"
+    assert line(e.HandoffRequested("billing", "")) == []
+    line.wait(8.1)
+    assert line(e.HandoffRequested("billing", "")) == []
+
+
+def test_a_request_without_a_stream_is_followed_when_the_carrier_asks(scene: Any) -> None:
+    line = scene().greet()
+    line(e.StreamStopped("MZ1"))
+    assert line(e.HandoffRequested("billing", "")) == []
+    assert line.asks(1) == [CloseModel(), AnswerCarrier(dial(2))]
+
+
+def test_a_hand_off_that_is_still_rung_is_not_begun_again(scene: Any) -> None:
+    line = scene().greet()
+    request = Request(destination=BILLING, reason="", summary="", source="policy", asked_at=0.0)
+    line.call.handoff.ask(request)
+    assert line(e.HandoffRequested("billing", "")) == []

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from hookflash.core import lines
+from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
+
+DESK = Destination(
+    key="front_desk-2", when="", plan=HandoffPlan(targets=(Target.phone("+15550102"),))
+)
+
+
+def test_a_greeting_of_the_owner_is_said_word_for_word() -> None:
+    assert '"Hello, Anna\'s bakery."' in lines.greeting("Hello, Anna's bakery.")
+    assert "word for word" not in lines.greeting(None)
+
+
+def test_a_destination_is_spoken_of_as_a_person_would() -> None:
+    assert lines.spoken(DESK) == "front desk 2"
+    assert '"I am connecting you with front desk 2 now' in lines.farewell(DESK)
+
+
+@pytest.mark.parametrize("outcome", ["busy", "no-answer", "declined", "failed", "machine", "odd"])
+def test_the_caller_is_told_why_nobody_was_reached(outcome: str) -> None:
+    known, said = lines.came_back(DESK, outcome)
+    assert lines.why(outcome) in known
+    assert lines.why(outcome) in said
+
+
+def test_a_tools_status_is_json() -> None:
+    status = msgspec.json.decode(lines.tool_status("refused", 'got "x"'))
+    assert status == {"status": "refused", "detail": 'got "x"'}

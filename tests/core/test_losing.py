@@ -1,0 +1,312 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hookflash.core import events as e
+from hookflash.core import lines
+from hookflash.core.commands import (
+    AnswerCarrier,
+    CancelTool,
+    CloseModel,
+    ConnectAgent,
+    DialHumans,
+    HangUp,
+    Message,
+    MoveCall,
+    OpenModel,
+    RequestResponse,
+    Speak,
+    StoreRecord,
+)
+from hookflash.core.handoff_plan import Target
+from hookflash.core.phases import Phase
+from hookflash.core.record import HandoffAttempt, ToolUse, Utterance
+
+DIAL = (DialHumans(2, (Target.phone("+15550102"),), 20, "+15550101"),)
+
+
+# --- the model --------------------------------------------------------------------------------
+
+
+def test_a_lost_model_is_replaced_by_one_that_knows_the_conversation(scene: Any) -> None:
+    line = scene().greet()
+    assert line(e.ModelLost("session expired")) == [
+        CloseModel(),
+        OpenModel((Message("assistant", "Hello."),)),
+    ]
+    assert line(e.ModelReady("S2")) == [], "nobody waits for an answer, so nothing is said"
+
+
+def test_a_model_that_owes_an_answer_is_replaced_by_one_that_apologises(scene: Any) -> None:
+    line = scene().greet()
+    line(e.ResponseStarted("r1"))
+    line(e.ModelLost("gone"))
+    assert line(e.ModelReady("S2")) == [RequestResponse(lines.CUT_OFF)]
+
+
+def test_what_the_lost_model_has_said_is_heard_to_its_end(scene: Any) -> None:
+    line = scene().greet()
+    line.say("a", "r1", 2000, ended=False)
+    line(e.ModelLost("gone"))
+    assert line.sound("a", "r1", 200) == [], "nothing more comes of it"
+    line.now += 2.0
+    line.returned()
+    assert line.call.playout.idle()
+
+
+def test_each_try_waits_longer_and_a_human_is_the_last(scene: Any) -> None:
+    line = scene(fallback="billing").talk()
+    assert [type(each) for each in line(e.ModelLost("busy"))] == [CloseModel, OpenModel]
+    assert line(e.ModelLost("busy")) == [CloseModel()]
+    assert line.wait(0.9) == []
+    assert [type(each) for each in line.wait(0.2)] == [OpenModel]
+    assert line(e.ModelLost("busy")) == [CloseModel(), CloseModel(), MoveCall(2, DIAL, 2.0)]
+    assert line.call.handoff.request is not None
+    assert line.call.handoff.request.source == "failure"
+
+
+def test_a_model_that_is_not_ready_in_time_is_tried_again(scene: Any) -> None:
+    line = scene().talk()
+    line(e.ModelLost("gone"))
+    assert line.wait(9.9) == []
+    assert line.wait(0.2) == [CloseModel()]
+    assert [type(each) for each in line.wait(1.0)] == [OpenModel]
+
+
+def test_a_model_that_can_never_be_had_leads_to_the_human(scene: Any) -> None:
+    line = scene(fallback="billing").greet()
+    assert line(e.ModelLost("wrong key", "none")) == [
+        CloseModel(),
+        CloseModel(),
+        MoveCall(2, DIAL, 2.0),
+    ]
+    assert line(e.ModelLost("wrong key", "none")) == []
+
+
+def test_without_a_human_there_is_at_least_a_sentence(scene: Any) -> None:
+    line = scene(apology="Sorry.").greet()
+    move = MoveCall(2, (Speak("Sorry."), HangUp()), 2.0)
+    assert line(e.ModelLost("wrong key", "none")) == [CloseModel(), CloseModel(), move]
+    assert line.call.phase is Phase.ENDING
+    line(e.CallMoved(2))
+    line(e.CallCompleted())
+    assert line.record.disposition == "failed"
+
+
+def test_before_the_stream_the_carrier_is_told_when_it_asks(scene: Any) -> None:
+    """An unanswered call cannot be moved over REST: the stream is let come, and closed."""
+    line = scene(fallback="billing")
+    line.arrive()
+    assert line(e.ModelLost("wrong key", "none")) == [CloseModel(), CloseModel()]
+    assert line.asks(1) == [AnswerCarrier(DIAL)]
+
+
+def test_and_if_it_does_not_ask_it_is_moved(scene: Any) -> None:
+    line = scene(fallback="billing")
+    line.arrive()
+    line(e.ModelLost("wrong key", "none"))
+    assert line.wait(5.1) == [MoveCall(2, DIAL, 2.0)]
+
+
+def test_a_model_that_dies_during_the_farewell_does_not_stop_the_hand_off(scene: Any) -> None:
+    line = scene().greet()
+    line(e.ResponseStarted("r1"))
+    line.transfer()
+    line(e.ModelLost("wrong key", "none"))
+    assert line.call.phase is Phase.HANDING_OFF
+    assert line.call.handoff.request is not None
+    assert line.call.handoff.request.source == "tool"
+
+
+def test_a_human_of_last_resort_who_is_busy_ends_the_call_with_a_sentence(scene: Any) -> None:
+    line = scene(fallback="billing").greet()
+    line(e.ModelLost("wrong key", "none"))
+    line(e.CallMoved(2))
+    answer = line.asks(2, "dial", "busy")[-1]
+    assert [type(each) for each in answer.instructions] == [Speak, HangUp]
+
+
+def test_a_lost_model_is_no_loss_where_none_is_needed(scene: Any) -> None:
+    line = scene().greet()
+    line(e.StreamStopped("MZ1", "stop"))
+    assert line(e.ModelLost("closed")) == []
+
+
+# --- the stream, the process ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("reason", "seconds"), [("stop", 5.0), ("", 15.0)])
+def test_a_caller_who_hung_up_is_one_after_whom_the_carrier_asks_nothing(
+    scene: Any, reason: str, seconds: float
+) -> None:
+    line = scene().greet()
+    line(e.StreamStopped("MZ1", reason))
+    assert line.wait(seconds - 0.1) == []
+    assert [type(each) for each in line.wait(0.2)] == [CloseModel, StoreRecord]
+
+
+def test_an_unknown_stream_that_stops_changes_nothing(scene: Any) -> None:
+    line = scene().greet()
+    assert line(e.StreamStopped("MZ9", "stop")) == []
+    assert line.call.facts.stream_sid == "MZ1"
+
+
+def test_a_process_that_stops_brings_the_caller_to_a_human(scene: Any) -> None:
+    line = scene(fallback="billing").greet()
+    assert line(e.ShutdownRequested()) == [CloseModel(), MoveCall(2, DIAL, 2.0)]
+    assert line(e.ShutdownRequested()) == [], "who is on the way is left alone"
+
+
+def test_a_process_that_stops_says_so_where_there_is_no_human(scene: Any) -> None:
+    line = scene(apology="Sorry.")
+    line.arrive()
+    assert line(e.ShutdownRequested()) == [CloseModel()]
+    assert line.asks(1) == [AnswerCarrier((Speak("Sorry."), HangUp()))]
+
+
+def test_a_call_that_was_recovered_goes_on_when_the_carrier_asks(scene: Any) -> None:
+    line = scene().greet()
+    line(e.ToolCallRequested("t1", "lookup", "{}", "r1"))
+    assert line(e.CallRecovered()) == []
+    assert line(e.ToolFinished("t1", "42")) == [], "its tools are gone"
+    opened, answer = line.asks(1)
+    assert opened == OpenModel((Message("assistant", "Hello."),))
+    assert answer == AnswerCarrier((ConnectAgent(2),))
+
+
+def test_a_call_that_was_recovered_and_is_not_asked_for_is_over(scene: Any) -> None:
+    line = scene().greet()
+    line(e.CallRecovered())
+    assert line.wait(14.9) == []
+    assert type(line.wait(0.2)[-1]) is StoreRecord
+
+
+def test_a_stream_that_opens_on_another_process_finds_a_model(scene: Any) -> None:
+    """The process died between the first webhook and the stream."""
+    line = scene(greeting="Hello.")
+    line.arrive()
+    line(e.CallRecovered())
+    assert line.stream()[0] == OpenModel(())
+    assert line(e.ModelReady("S2")) == [RequestResponse(lines.greeting("Hello."))]
+
+
+def test_a_stream_that_follows_a_broken_one_without_a_question_finds_a_model(scene: Any) -> None:
+    line = scene().greet()
+    line(e.StreamStopped("MZ1"))
+    assert line.stream("MZ2")[0] == OpenModel((Message("assistant", "Hello."),))
+    assert line(e.ModelReady("S2")) == [RequestResponse(lines.CUT_OFF)]
+
+
+def test_a_call_that_was_recovered_with_a_human_stays_there(scene: Any) -> None:
+    line = scene(fallback="billing").greet()
+    line(e.ShutdownRequested())
+    line(e.CallMoved(2))
+    line(e.LegChanged("CA2", "answered", 2))
+    assert line(e.CallRecovered()) == []
+    assert line.call.phase is Phase.WITH_HUMAN
+
+
+# --- the end ----------------------------------------------------------------------------------
+
+
+def test_a_call_that_is_over_lets_go_of_everything_once(scene: Any) -> None:
+    line = scene().greet()
+    line(e.ToolCallRequested("t1", "lookup", "{}", "r1"))
+    cancel, close, stored = line(e.CallCompleted())
+    assert (cancel, close, type(stored)) == (CancelTool("t1"), CloseModel(), StoreRecord)
+    assert line.call.deadline is None
+    assert line(e.CallCompleted()) == []
+    assert line(e.CallRecovered()) == []
+    assert line.asks(1) == [AnswerCarrier((HangUp(),))]
+    assert line.call.phase is Phase.ENDED
+
+
+def test_a_record_tells_who_said_what_as_heard(scene: Any) -> None:
+    line = scene(agent="reception").greet()
+    line.speaks()
+    line.now += 1.0
+    line.pauses()
+    line(e.CallerTranscribed("c1", "Where is my parcel?"))
+    line(e.ResponseStarted("r0"))
+    line(e.ToolCallRequested("t1", "track", '{"n": 7}', "r0"))
+    line(e.ResponseEnded("r0", "completed"))
+    line.now += 0.5
+    line(e.ToolFinished("t1", "In Berlin."))
+    line.say("a", "r1", 4000, text="It is in Berlin and comes tomorrow.")
+    line.now += 2.0
+    line.speaks("c2")
+    line(e.CallerTranscribed("c2", "Thanks!"))
+    line.now += 0.5
+    line(e.CallCompleted())
+    record = line.record
+    assert (record.call_sid, record.agent) == ("CA1", "reception")
+    assert (record.caller, record.called) == ("+15550100", "+15550101")
+    assert record.disposition == "handled_by_agent"
+    assert record.barge_ins == 1
+    assert record.seconds == 5.0
+    assert record.utterances == (
+        Utterance(speaker="agent", text="Hello.", started_at=0.0, ended_at=1.0),
+        Utterance(speaker="caller", text="Where is my parcel?", started_at=1.0, ended_at=2.0),
+        Utterance(
+            speaker="agent",
+            text="It is in Berlin",
+            started_at=2.5,
+            ended_at=4.5,
+            cut="and comes tomorrow.",
+        ),
+        Utterance(speaker="caller", text="Thanks!", started_at=4.5, ended_at=4.5),
+    )
+    assert record.tools == (
+        ToolUse(
+            name="track",
+            arguments='{"n": 7}',
+            output="In Berlin.",
+            failed=False,
+            started_at=2.0,
+            seconds=0.5,
+        ),
+    )
+
+
+def test_a_caller_who_leaves_before_the_agent_was_heard_has_abandoned(scene: Any) -> None:
+    line = scene().talk()
+    line.say("a", "r1", 2000, text="Hello.")
+    line(e.CallCompleted())
+    assert line.record.disposition == "abandoned"
+    assert line.record.utterances[0].text == ""
+    assert line.record.utterances[0].cut == "Hello."
+
+
+def test_a_caller_who_leaves_during_the_farewell_was_waiting_for_a_human(scene: Any) -> None:
+    line = scene().greet()
+    line(e.ResponseStarted("r1"))
+    line.sound("bye", "r1", 3000)
+    line.transfer()
+    line.now += 1.0
+    line(e.StreamStopped("MZ1", "stop"))
+    line(e.CallCompleted())
+    assert line.record.disposition == "abandoned"
+    assert line.record.handoffs == (
+        HandoffAttempt(
+            destination="billing",
+            reason="a refund",
+            source="tool",
+            started_at=2.0,
+            outcome="caller-gone",
+        ),
+    )
+
+
+def test_a_call_that_came_back_and_went_well_was_handled_by_the_agent(scene: Any) -> None:
+    line = scene(fallback="billing").greet()
+    line(e.HandoffRequested("billing", ""))
+    line.wait(8.1)
+    line(e.CallMoved(2))
+    line.asks(2, "dial", "busy")
+    line(e.ModelReady("S2"))
+    line.stream("MZ2")
+    line(e.CallCompleted())
+    assert line.record.disposition == "handled_by_agent"
+    assert [each.outcome for each in line.record.handoffs] == ["busy"]

@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+from hookflash.core.commands import ClearAudio, PlayAudio, SendMark
+from hookflash.core.playout import Playout, Settled
+
+T = 1_764_000_000.0
+
+
+def opened(**options: int) -> Playout:
+    """A ledger whose road takes 80 ms there and back."""
+    ledger = Playout(**options)
+    (probe,) = ledger.start(T)
+    assert probe == SendMark("1:1:probe")
+    assert ledger.mark("1:1:probe", T + 0.08) == []
+    return ledger
+
+
+def add(ledger: Playout, item: str, ms: int, now: float) -> list[PlayAudio | SendMark]:
+    return ledger.add("r", item, "", ms * 8, now)
+
+
+def marks(commands: list[PlayAudio | SendMark]) -> list[str]:
+    return [each.name for each in commands if isinstance(each, SendMark)]
+
+
+def test_each_chunk_is_followed_by_a_mark_of_its_own() -> None:
+    ledger = opened()
+    assert marks(add(ledger, "a", 100, T + 1)) == ["1:2:probe", "1:3:a:100"]
+    assert marks(add(ledger, "a", 100, T + 1)) == ["1:4:a:200"]
+
+
+def test_long_pieces_are_cut_into_chunks() -> None:
+    ledger = opened(chunk_ms=400)
+    sizes = [each.size for each in add(ledger, "a", 1000, T) if isinstance(each, PlayAudio)]
+    assert sum(sizes) == 8000
+    assert max(sizes) <= 3200
+
+
+def test_between_marks_sound_plays_in_real_time() -> None:
+    ledger = opened()
+    add(ledger, "a", 1000, T + 1)
+    assert round(ledger.heard_ms("a", T + 1.3), 3) == 300
+    assert ledger.heard_ms("a", T + 9) == 1000, "and never beyond what was sent"
+    assert ledger.heard_ms("unknown", T + 9) == 0
+
+
+def test_heard_never_goes_back_when_a_mark_shows_that_it_played_later() -> None:
+    ledger = opened()
+    commands = add(ledger, "a", 200, T + 1)
+    add(ledger, "a", 1000, T + 1)
+    before = ledger.heard_ms("a", T + 1.5)
+    ledger.mark(marks(commands)[-1], T + 1.5)
+    assert ledger.heard_ms("a", T + 1.5) == before
+
+
+def test_through_an_underrun_only_what_was_there_has_played() -> None:
+    ledger = opened()
+    for second in range(3):
+        for name in marks(add(ledger, "a", 500, T + second)):
+            ledger.mark(name, T + second + (0.08 if name.endswith("probe") else 0.58))
+    add(ledger, "a", 500, T + 3)
+    assert round(ledger.heard_ms("a", T + 3.25), 1) == 1750
+
+
+def test_sound_sent_into_a_buffer_that_is_nearly_dry_is_timed_by_its_mark() -> None:
+    ledger = opened()
+    first = add(ledger, "a", 500, T)
+    second = add(ledger, "a", 500, T + 0.48)
+    ledger.mark(marks(first)[-1], T + 0.58)
+    add(ledger, "a", 500, T + 1.0)
+    ledger.mark(marks(second)[-1], T + 1.10)
+    # The second chunk ended at 1.02 on the sender's clock: it had come too late by 20 ms.
+    assert round(ledger.heard_ms("a", T + 1.12), 1) == 1100
+
+
+def test_the_shortest_round_trip_is_that_of_the_road() -> None:
+    ledger = opened()
+    assert ledger.mark("1:1:probe", T + 9) == [], "twice is once"
+    (probe, _, mark) = add(ledger, "a", 1000, T + 1)
+    assert isinstance(probe, SendMark) and isinstance(mark, SendMark)
+    ledger.mark(probe.name, T + 1.5)
+    assert round(ledger.quiet_at() - T, 3) == 2.08
+    ledger.mark(mark.name, T + 2.08)
+    (probe, *_) = add(ledger, "a", 1000, T + 5)
+    assert isinstance(probe, SendMark)
+    ledger.mark(probe.name, T + 5.03)
+    assert round(ledger.quiet_at() - T, 3) == 6.03
+
+
+def test_three_late_marks_in_a_row_move_the_estimate() -> None:
+    ledger = opened()
+    names = [marks(add(ledger, "a", 500, T + 1))[-1] for _ in range(6)]
+    ledger.mark(names[0], T + 1.58)
+    ledger.mark(names[1], T + 2.18)
+    ledger.mark(names[2], T + 2.68)
+    assert round(ledger.sent_ahead_ms(T + 2.7)) == 1300, "two may be jitter"
+    ledger.mark(names[3], T + 3.18)
+    assert round(ledger.sent_ahead_ms(T + 3.2)) == 900, "the third is 0.1 s late as they were"
+
+
+def test_a_mark_that_was_lost_is_settled_by_the_next() -> None:
+    ledger = opened()
+    add(ledger, "a", 500, T + 1)
+    (*_, last) = marks(add(ledger, "a", 500, T + 1))
+    assert ledger.mark(last, T + 2.08) == []
+    assert not ledger.playing()
+    assert ledger.heard_ms("a", T + 2.08) == 1000
+
+
+def test_a_mark_that_never_comes_is_given_up() -> None:
+    ledger = opened()
+    add(ledger, "a", 500, T + 1)
+    ledger.end_item("a")
+    assert ledger.deadline is not None
+    assert round(ledger.deadline - T, 3) == 2.58
+    assert ledger.expire(T + 2.5) == []
+    assert ledger.heard(T + 2.5) == []
+    assert ledger.expire(ledger.deadline) == []
+    assert ledger.heard(T + 2.6) == [Settled("a", 500, 500, T + 1, False, True)]
+    assert ledger.deadline is None
+
+
+def test_marks_of_strangers_change_nothing() -> None:
+    ledger = opened()
+    add(ledger, "a", 500, T)
+    for name in ("", "x", "1", "1:x", "0:3:a:500", "2:3:a:500", "1:-3:a", "responsePart"):
+        assert ledger.mark(name, T + 0.6) == []
+    assert ledger.playing()
+
+
+def test_the_lead_bounds_what_is_sent_ahead() -> None:
+    ledger = opened(lead_ms=2000, chunk_ms=500)
+    commands = add(ledger, "a", 10_000, T)
+    assert 1500 < sum(each.size for each in commands if isinstance(each, PlayAudio)) / 8 <= 2000
+    assert 1500 < ledger.sent_ahead_ms(T) <= 2000
+    assert ledger.deadline is not None
+    more = ledger.expire(ledger.deadline)
+    assert [type(each) for each in more] == [PlayAudio, SendMark]
+    assert ledger.sent_ahead_ms(ledger.deadline) <= 2000
+
+
+def test_a_mark_that_shows_room_lets_more_be_sent() -> None:
+    ledger = opened(lead_ms=1010, chunk_ms=500)
+    names = marks(add(ledger, "a", 3000, T))
+    assert [type(each) for each in ledger.mark(names[1], T + 0.58)] == [PlayAudio, SendMark]
+
+
+def test_a_cut_takes_what_was_held_back_too() -> None:
+    ledger = opened(lead_ms=1010, chunk_ms=500)
+    add(ledger, "a", 3000, T)
+    ledger.end_response("r")
+    commands, (fate,) = ledger.cut(T + 0.7)
+    assert commands == [ClearAudio()]
+    assert fate == Settled("a", 700, 3000, T, True, True)
+    assert not ledger.playing()
+    assert ledger.deadline is None
+
+
+def test_less_than_a_frame_left_counts_as_heard() -> None:
+    ledger = opened()
+    add(ledger, "a", 1000, T)
+    ledger.end_item("a")
+    _, (fate,) = ledger.cut(T + 0.985)
+    assert fate == Settled("a", 1000, 1000, T, False, True)
+
+
+def test_an_item_that_can_still_grow_is_cut_even_when_all_of_it_was_heard() -> None:
+    ledger = opened()
+    for name in marks(add(ledger, "a", 1000, T)):
+        ledger.mark(name, T + 1.08)
+    commands, (fate,) = ledger.cut(T + 2)
+    assert commands == []
+    assert fate == Settled("a", 1000, 1000, T, True, False)
+    assert add(ledger, "a", 100, T + 2) == []
+
+
+def test_pieces_without_sound_are_nothing() -> None:
+    ledger = opened()
+    assert ledger.add("r", "a", "", 0, T) == []
+    assert ledger.idle()
+
+
+def test_the_end_of_a_response_is_that_of_its_items_only() -> None:
+    ledger = opened()
+    ledger.add("r1", "a", "", 800, T)
+    ledger.add("r2", "b", "", 800, T)
+    ledger.end_response("r1")
+    ledger.end_item("unknown")
+    _, fates = ledger.cut(T)
+    assert [(fate.item_id, fate.ended) for fate in fates] == [("a", True), ("b", False)]
+
+
+def test_after_a_cut_the_next_item_starts_afresh() -> None:
+    ledger = opened()
+    add(ledger, "a", 1000, T)
+    ledger.cut(T + 0.5)
+    commands = ledger.add("r2", "b", "", 8000, T + 2)
+    assert marks(commands) == ["2:4:probe", "2:5:b:1000"]
+    assert round(ledger.heard_ms("b", T + 2.5), 1) == 500
+
+
+def test_when_the_model_is_gone_its_items_go_no_further() -> None:
+    ledger = opened()
+    add(ledger, "a", 1000, T)
+    ledger.end_all()
+    assert add(ledger, "a", 1000, T) == []
+    for name in ("1:3:a:1000",):
+        ledger.mark(name, T + 1.08)
+    assert ledger.heard(T + 2) == [Settled("a", 1000, 1000, T, False, True)]
+
+
+def test_nothing_is_sent_without_a_stream() -> None:
+    ledger = Playout()
+    assert add(ledger, "a", 1000, T) == []
+    assert ledger.deadline is None
+    assert [type(each) for each in ledger.start(T + 1)] == [
+        SendMark,
+        SendMark,
+        PlayAudio,
+        SendMark,
+    ], "what waited goes out when there is one"
+
+
+def test_a_stream_that_stops_settles_what_was_on_it_once() -> None:
+    ledger = opened()
+    add(ledger, "a", 1000, T)
+    assert [fate.heard_ms for fate in ledger.stop(T + 0.4)] == [400]
+    assert ledger.stop(T + 0.5) == []
+
+
+def test_a_response_that_was_dropped_is_never_heard_and_each_item_is_news_once() -> None:
+    ledger = opened()
+    assert not ledger.unheard("r", "a")
+    ledger.drop("r")
+    assert ledger.unheard("r", "a")
+    assert not ledger.unheard("r", "a")
+    assert add(ledger, "a", 100, T) == []

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from hookflash.core.commands import CloseStream, ConnectAgent, HangUp, MoveCall
+from hookflash.core.route import Route, State
+
+T = 1000.0
+AGENT = (ConnectAgent(1),)
+END = (HangUp(),)
+
+
+def following() -> Route:
+    route = Route(2.0)
+    route.next_step()
+    route.answer(0, "", AGENT)
+    return route
+
+
+def leaving() -> Route:
+    route = following()
+    route.next_step()
+    assert route.move(END, T, streaming=True) == [MoveCall(2, END, 2.0)]
+    return route
+
+
+def test_a_question_is_new_once() -> None:
+    route = following()
+    assert route.known_answer(0, "") == AGENT
+    assert route.known_answer(1, "") is None
+    route.next_step()
+    route.answer(1, "", END)
+    assert route.known_answer(1, "") == END
+    assert route.known_answer(0, "") == AGENT
+
+
+def test_a_late_question_is_answered_with_what_is_in_force_and_then_always() -> None:
+    route = leaving()
+    assert route.known_answer(1, "") == END
+    route.next_step()
+    route.answer(2, "", AGENT)
+    assert route.known_answer(1, "") == END
+
+
+def test_rest_is_watched_a_little_longer_than_the_shell_does() -> None:
+    route = leaving()
+    assert route.deadline == T + 2.25
+    assert route.expire(T + 2) == []
+    assert route.expire(T + 2.25) == [CloseStream()]
+    assert route.state is State.CLOSING
+
+
+def test_a_refusal_leads_to_the_second_road_once() -> None:
+    route = leaving()
+    assert route.refused(1, T) == []
+    assert route.refused(2, T) == [CloseStream()]
+    assert route.refused(2, T) == []
+
+
+def test_the_road_ends_when_the_carrier_follows() -> None:
+    for arrive in (lambda route: route.accepted(2), lambda route: route.known_answer(1, "")):
+        route = leaving()
+        arrive(route)
+        assert route.state is State.FOLLOWING
+        assert route.deadline is None
+        assert route.refused(2, T) == []
+
+
+def test_an_older_acceptance_or_an_old_answer_is_not_its_end() -> None:
+    route = leaving()
+    route.accepted(1)
+    assert route.known_answer(0, "") == AGENT
+    assert route.state is State.REST
+
+
+def test_without_a_stream_the_carrier_is_waited_for_first() -> None:
+    route = following()
+    route.next_step()
+    assert route.move(END, T, streaming=False) == []
+    assert route.expire(T + 5) == [MoveCall(2, END, 2.0)]
+
+
+def test_three_rounds_are_all() -> None:
+    route = leaving()
+    now = T
+    commands = []
+    while (moves := route.expire(now)) is not None:
+        commands += moves
+        now += 0.5
+    assert commands.count(CloseStream()) == 3
+    assert commands.count(MoveCall(2, END, 2.0)) == 2, "besides the first"
+    assert route.deadline is None
