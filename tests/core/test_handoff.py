@@ -30,15 +30,15 @@ def asked(*targets: Target, **plan: Any) -> Handoff:
 
 def rung(*targets: Target, **plan: Any) -> Handoff:
     handoff = asked(*targets, **plan)
-    handoff.ring(2, "+15550101", T + 3)
+    handoff.ring(2, T + 3)
     return handoff
 
 
 def test_targets_are_hunted_one_after_another() -> None:
     handoff = asked(ANNA, BEN)
-    assert handoff.ring(2, "+15550101", T) == DialHumans(2, (ANNA,), 20, "+15550101")
+    assert handoff.ring(2, T) == DialHumans(2, (ANNA,), 20)
     assert handoff.ended("busy", T) == "next-target"
-    assert handoff.ring(3, "client:line", T) == DialHumans(3, (BEN,), 20, None)
+    assert handoff.ring(3, T) == DialHumans(3, (BEN,), 20)
     assert handoff.ended("busy", T) == "return"
     assert handoff.state is State.RETURNING
     handoff.returned()
@@ -47,14 +47,14 @@ def test_targets_are_hunted_one_after_another() -> None:
 
 def test_targets_are_rung_all_at_once() -> None:
     handoff = asked(ANNA, BEN, order="ring")
-    assert handoff.ring(2, "+15550101", T) == DialHumans(2, (ANNA, BEN), 20, "+15550101")
+    assert handoff.ring(2, T) == DialHumans(2, (ANNA, BEN), 20)
     assert handoff.ended("no-answer", T) == "return"
 
 
 def test_a_queue_is_joined() -> None:
     desk = Target.queue("support")
     about = {"destination": "billing", "reason": "a refund", "summary": "an invoice is wrong"}
-    assert asked(desk).ring(2, "+15550101", T) == JoinQueue(2, desk, about)
+    assert asked(desk).ring(2, T) == JoinQueue(2, desk, about)
 
 
 def test_ringing_and_answered_are_news_once() -> None:

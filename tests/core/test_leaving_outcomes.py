@@ -28,11 +28,10 @@ ANNA = Target.phone("+15550102")
 BEN = Target.sip("sip:ben@example.com")
 DESK = Target.queue("support")
 BILLING = Destination(key="billing", when="", plan=HandoffPlan(targets=(ANNA,)))
-LINE = "+15550101"
 
 
 def dial(step: int, *targets: Target) -> tuple[DialHumans]:
-    return (DialHumans(step, targets or (ANNA,), 20, LINE),)
+    return (DialHumans(step, targets or (ANNA,), 20),)
 
 
 # --- what comes of it -------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from hookflash.core.handoff_plan import Target
 from hookflash.core.phases import Phase
 from hookflash.core.record import HandoffAttempt, ToolUse, Utterance
 
-DIAL = (DialHumans(2, (Target.phone("+15550102"),), 20, "+15550101"),)
+DIAL = (DialHumans(2, (Target.phone("+15550102"),), 20),)
 
 
 # --- the model --------------------------------------------------------------------------------

@@ -71,7 +71,7 @@ class Road:
             if heard:
                 assert self.heard.get(item, 0.0) <= heard <= sent
                 self.heard[item] = heard
-        for done in self.ledger.heard(self.now):
+        for done in self.ledger.heard():
             assert not done.cut
             self.heard.pop(done.item_id, None)
 
@@ -97,7 +97,9 @@ class Road:
 
     # --- the road -----------------------------------------------------------------------------
 
-    def carry(self, commands: list[PlayAudio | SendMark] | list[ClearAudio]) -> None:
+    def carry(
+        self, commands: list[PlayAudio | SendMark] | list[SendMark] | list[ClearAudio]
+    ) -> None:
         for command in commands:
             if isinstance(command, PlayAudio):
                 item = self._item(command.payload)
@@ -172,7 +174,7 @@ def rehearse(road: Road, script: list[tuple[str, int | bool]], bound_ms: float) 
             road.wait(value / 1000)
         elif what == "item":
             if value:
-                road.ledger.end_item(f"i{number}")
+                road.carry(road.ledger.end_item(f"i{number}"))
             number += 1
         else:
             road.cleared_at = None
@@ -230,7 +232,7 @@ def test_a_whole_answer_is_heard_to_its_end(back: float) -> None:
     road = Road(0.04, back)
     for _ in range(30):
         road.say("r", "i", 8 * 330)
-    road.ledger.end_response("r")
+    road.carry(road.ledger.end_response("r"))
     road.wait(9.9)
     assert not road.ledger.idle(), "the last of it is still on its way"
     road.wait(0.2)

@@ -90,7 +90,7 @@ class Handoff:
         self.state = State.IDLE
         self.request = None
 
-    def ring(self, step: int, called: str, now: float) -> DialHumans | JoinQueue:
+    def ring(self, step: int, now: float) -> DialHumans | JoinQueue:
         """Return the instruction that reaches for the next target; the farewell is over."""
         assert self.request is not None
         targets = self._waves.pop(0)
@@ -104,8 +104,7 @@ class Handoff:
                 "summary": self.request.summary,
             }
             return JoinQueue(step, targets[0], attributes)
-        caller_id = self.plan.caller_id or (called if called.startswith("+") else None)
-        return DialHumans(step, targets, self.plan.ring_seconds, caller_id)
+        return DialHumans(step, targets, self.plan.ring_seconds, self.plan.caller_id)
 
     def ringing(self) -> None:
         if self.state is State.MOVING:

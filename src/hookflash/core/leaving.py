@@ -146,7 +146,7 @@ def _came_from_failure(call: Call) -> bool:
 
 
 def _answer_with_human(call: Call, step: int, leg_sid: str, now: float) -> list[AnyCommand]:
-    instructions = (call.handoff.ring(call.route.next_step(), call.facts.called, now),)
+    instructions = (call.handoff.ring(call.route.next_step(), now),)
     call.route.answer(step, leg_sid, instructions)
     return [*leave(call, Phase.HANDING_OFF, now), AnswerCarrier(instructions)]
 
@@ -216,7 +216,7 @@ def farewell_over(call: Call, now: float) -> list[AnyCommand]:
 
 def move_to_human(call: Call, now: float) -> list[AnyCommand]:
     streaming = call.facts.stream_sid is not None
-    instructions = (call.handoff.ring(call.route.next_step(), call.facts.called, now),)
+    instructions = (call.handoff.ring(call.route.next_step(), now),)
     # The phase comes first: the `stop` that follows must find it.
     commands = leave(call, Phase.HANDING_OFF, now)
     return [*commands, *call.route.move(instructions, now, streaming=streaming)]

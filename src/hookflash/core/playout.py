@@ -7,10 +7,10 @@ long as what was sent runs further ahead than the lead allows, and in the carrie
                             |                            |
                             +--- clear ------------------+--> cut
 
-A mark follows every chunk sent. It returns when the carrier has played everything before it, or
-when a `clear` threw it away, so each name carries a generation that `clear` starts anew, and
-marks of an older generation say nothing. What a `clear` has settled is never waited for: some
-carriers return its marks, some do not.
+A mark follows every item and every `MARK_MS` of sound sent. It returns when the carrier has
+played everything before it, or when a `clear` threw it away, so each name carries a generation
+that `clear` starts anew, and marks of an older generation say nothing. What a `clear` has settled
+is never waited for: some carriers return its marks, some do not.
 
 Times of playing are kept on the *sender's clock*: a chunk sent at t into an empty buffer plays
 from t on that clock, whatever the road's delay, and a `clear` sent at t takes effect at t. So
@@ -31,9 +31,13 @@ import msgspec
 
 from hookflash.core.audio import ms, split_payload
 from hookflash.core.commands import ClearAudio, PlayAudio, SendMark
+from hookflash.core.road import Chunk, Road, Unmarked
 
 FRAME_MS = 20.0
 """Less than this left of an item counts as heard: no telephone cuts finer than a frame."""
+
+MARK_MS = 100.0
+"""Crumbs of sound share a mark: it costs a message each way, and in between the clock is exact."""
 
 _DRY_MS = 60.0
 """Sound sent with less than this left to play may find the carrier's buffer already empty."""
@@ -41,13 +45,8 @@ _DRY_MS = 60.0
 _REFILL_MS = 250.0
 """How far the lead may run down before held-back sound is sent again: fewer, larger wake-ups."""
 
-_LATE_MARKS = 3
-"""A mark later than expected is jitter; this many in a row are a fact."""
-
 _LOST_MARK_MS = 1000.0
 """A mark this much later than its sound must have ended will not come."""
-
-_ROAD_SAMPLES = 8
 
 
 class Item(msgspec.Struct):
@@ -57,6 +56,8 @@ class Item(msgspec.Struct):
     response_id: str
     generated: int = 0
     sent: int = 0
+    confirmed: int = 0
+    """Bytes that a mark has said were played, or that must have been."""
     ended: bool = False
     heard_ms: float = 0.0
     began_at: float | None = None
@@ -73,17 +74,6 @@ class Settled(msgspec.Struct, frozen=True):
     ended: bool
 
 
-class _Chunk(msgspec.Struct, frozen=True):
-    sequence: int
-    item_id: str
-    end: int
-    """Bytes of the item up to the end of this chunk."""
-    size: int
-    sent_at: float
-    dry: bool
-    """The carrier's buffer may have been empty when this chunk arrived."""
-
-
 class Playout:
     """The ledger of one call. Times in `now` are seconds; all else says its unit.
 
@@ -92,13 +82,15 @@ class Playout:
 
     def __init__(self, *, lead_ms: int = 5000, chunk_ms: int = 1000) -> None:
         self._lead_ms = float(lead_ms)
-        self._chunk_bytes = chunk_ms * 8
+        # A chunk that fills the lead would have to wait until the buffer is empty.
+        self._chunk_bytes = min(chunk_ms, lead_ms // 2) * 8
         self._generation = 0
         self._sequence = 0
         self._items: dict[str, Item] = {}
         self._held: deque[tuple[str, str, int]] = deque()
-        self._chunks: deque[_Chunk] = deque()
-        self._line = _Line()
+        self._chunks: deque[Chunk] = deque()
+        self._unmarked = Unmarked()
+        self._road = Road()
         self._deaf: set[str] = set()
         self._open = False
 
@@ -108,8 +100,8 @@ class Playout:
         """A stream is open: measure its road, then send what has been waiting for it."""
         self._generation += 1
         self._open = True
-        self._chunks.clear()
-        self._line = _Line(ends_at=now * 1000)
+        self._forget_chunks()
+        self._road = Road(ends_at=now * 1000)
         return [self._probe(now), *self._send(now)]
 
     def stop(self, now: float) -> list[Settled]:
@@ -149,17 +141,18 @@ class Playout:
         self._deaf.add(item_id)
         return True
 
-    def end_item(self, item_id: str) -> None:
+    def end_item(self, item_id: str) -> list[SendMark]:
         """No more will be generated of this item."""
         item = self._items.get(item_id)
-        if item is not None:
-            item.ended = True
+        if item is None or item.ended:
+            return []
+        item.ended = True
+        return self._last_mark(item)
 
-    def end_response(self, response_id: str) -> None:
+    def end_response(self, response_id: str) -> list[SendMark]:
         """No more will be generated of any item of this response."""
-        for item in self._items.values():
-            if item.response_id == response_id:
-                item.ended = True
+        mine = [item for item in self._items.values() if item.response_id == response_id]
+        return [mark for item in mine for mark in self.end_item(item.item_id)]
 
     def end_all(self) -> None:
         """The model is gone: what it was generating will not go on."""
@@ -177,17 +170,13 @@ class Playout:
             return []
         sequence = int(number)
         if what == "probe":
-            self._line.measure(sequence, now * 1000)
+            self._road.measure(sequence, now * 1000)
             return []
         # Marks come back in order, so one that was lost is settled by the next.
         while self._chunks and self._chunks[0].sequence <= sequence:
-            chunk = self._chunks.popleft()
-            item = self._items[chunk.item_id]
-            if item.began_at is None:
-                item.began_at = max(self._line.edge, chunk.sent_at) / 1000
-            item.heard_ms = max(item.heard_ms, ms(chunk.end))
-            self._line.played(chunk, now * 1000, exact=chunk.sequence == sequence)
-        self._line.expect(self._chunks)
+            chunk = self._confirm()
+            self._road.played(chunk, now * 1000, exact=chunk.sequence == sequence)
+        self._road.expect(self._chunks)
         return self._send(now)
 
     def cut(self, now: float) -> tuple[list[ClearAudio], list[Settled]]:
@@ -200,16 +189,10 @@ class Playout:
 
     # --- questions ----------------------------------------------------------------------------
 
-    def heard(self, now: float) -> list[Settled]:
+    def heard(self) -> list[Settled]:
         """Return the items that were heard to their end since the last question; forget them."""
-        if not self._items:
-            return []
-        self._listen(now)
-        unconfirmed = {chunk.item_id for chunk in self._chunks}
         done = [
-            item
-            for item in self._items.values()
-            if item.ended and item.item_id not in unconfirmed and not self._held_of(item.item_id)
+            item for item in self._items.values() if item.ended and item.confirmed == item.generated
         ]
         for item in done:
             del self._items[item.item_id]
@@ -231,12 +214,12 @@ class Playout:
 
     def sent_ahead_ms(self, now: float) -> float:
         """Return how much sent sound the caller has yet to hear."""
-        return max(0.0, self._line.ends_at - now * 1000) if self._chunks else 0.0
+        return max(0.0, self._road.ends_at - now * 1000) if self._chunks else 0.0
 
     def quiet_at(self) -> float:
         """Return when all sound of now must have been heard and confirmed, in seconds."""
         held = sum(ms(size) for _, _, size in self._held)
-        return (self._line.ends_at + held + self._line.road_ms) / 1000
+        return (self._road.ends_at + held + self._road.road_ms) / 1000
 
     @property
     def deadline(self) -> float | None:
@@ -245,16 +228,14 @@ class Playout:
             return None
         if self._held and self._chunks:
             reserve = max(self._lead_ms - _REFILL_MS, self._lead_ms / 2)
-            room_at = self._line.ends_at + ms(self._held[0][2]) - reserve
+            room_at = self._road.ends_at + ms(self._held[0][2]) - reserve
             return min(room_at, self._lost_at()) / 1000
         return self._lost_at() / 1000 if self._chunks else None
 
     def expire(self, now: float) -> list[PlayAudio | SendMark]:
         """The deadline has come: give up marks that must be lost, send what the lead allows."""
         while self._chunks and now >= self._lost_at() / 1000:
-            chunk = self._chunks.popleft()
-            self._items[chunk.item_id].heard_ms = ms(chunk.end)
-            self._line.edge = max(self._line.edge, chunk.sent_at) + ms(chunk.size)
+            self._road.lost(self._confirm())
         return self._send(now)
 
     # --- inside -------------------------------------------------------------------------------
@@ -266,33 +247,61 @@ class Playout:
         now_ms = now * 1000
         while self._held:
             item_id, payload, size = self._held[0]
-            ahead = self._line.ends_at - now_ms if self._chunks else 0.0
+            ahead = self._road.ends_at - now_ms if self._chunks else 0.0
             if ahead > 0 and ahead + ms(size) > self._lead_ms:
                 break
             self._held.popleft()
             if not self._chunks:
-                self._line.edge = min(self._line.edge, now_ms)
-                commands.append(self._probe(now))
+                self._road.edge = min(self._road.edge, now_ms)
+                if self._road.probe_due(now_ms):
+                    commands.append(self._probe(now))
             item = self._items[item_id]
             item.sent += size
             self._sequence += 1
-            dry = self._line.ends_at - now_ms < _DRY_MS
-            chunk = _Chunk(self._sequence, item_id, item.sent, size, now_ms, dry)
-            self._chunks.append(chunk)
-            self._line.ends_at = max(self._line.ends_at, now_ms) + ms(size)
+            # Sound after a gap makes the whole stretch up to its mark uncertain.
+            dry = self._road.ends_at - now_ms < _DRY_MS or self._unmarked.dry
+            self._chunks.append(Chunk(self._sequence, item_id, item.sent, size, now_ms, dry))
+            self._road.sent(now_ms, ms(size), dry)
+            self._unmarked.add(ms(size), dry)
             commands.append(PlayAudio(payload, size))
-            name = f"{self._generation}:{self._sequence}:{item_id}:{int(ms(item.sent))}"
-            commands.append(SendMark(name))
+            if self._unmarked.ms >= MARK_MS or (item.ended and item.sent == item.generated):
+                commands.append(self._mark(item))
         return commands
+
+    def _mark(self, item: Item) -> SendMark:
+        """Mark everything that was sent so far; `item` is what was sent last."""
+        self._unmarked.clear()
+        name = f"{self._generation}:{self._sequence}:{item.item_id}:{int(ms(item.sent))}"
+        return SendMark(name)
+
+    def _last_mark(self, item: Item) -> list[SendMark]:
+        """An item that has just ended may have sound behind its last mark."""
+        last = self._chunks[-1] if self._chunks and self._unmarked.ms else None
+        waits = last is not None and last.item_id == item.item_id and item.sent == item.generated
+        return [self._mark(item)] if waits and self._open else []
+
+    def _confirm(self) -> Chunk:
+        """The oldest chunk was played: so says its mark, a later one, or the clock."""
+        chunk = self._chunks.popleft()
+        item = self._items[chunk.item_id]
+        if item.began_at is None:
+            item.began_at = max(self._road.edge, chunk.sent_at) / 1000
+        item.confirmed = chunk.end
+        item.heard_ms = max(item.heard_ms, ms(chunk.end))
+        return chunk
+
+    def _forget_chunks(self) -> None:
+        self._chunks.clear()
+        self._unmarked.clear()
 
     def _probe(self, now: float) -> SendMark:
         self._sequence += 1
-        self._line.probes[self._sequence] = now * 1000
+        self._road.probe(self._sequence, now * 1000)
         return SendMark(f"{self._generation}:{self._sequence}:probe")
 
     def _listen(self, now: float) -> None:
         """Bring each item's `heard_ms` up to `now` by interpolation."""
-        cursor = self._line.edge
+        cursor = self._road.edge
         for chunk in self._chunks:
             start = max(cursor, chunk.sent_at)
             played = min(ms(chunk.size), now * 1000 - start)
@@ -315,64 +324,15 @@ class Playout:
                 self._deaf.update((item.item_id, item.response_id))
         self._items.clear()
         self._held.clear()
-        self._chunks.clear()
+        self._forget_chunks()
         self._generation += 1
-        self._line.ends_at = self._line.edge = now * 1000
-        self._line.late.clear()
+        self._road.cleared(now * 1000)
         return settled
-
-    def _held_of(self, item_id: str) -> bool:
-        return any(held == item_id for held, _, _ in self._held)
 
     def _lost_at(self) -> float:
         chunk = self._chunks[0]
-        end = max(self._line.edge, chunk.sent_at) + ms(chunk.size)
-        return end + self._line.road_ms + _LOST_MARK_MS
-
-
-class _Line:
-    """What is known of the carrier's road and of the moment up to which sound was played.
-
-    All in milliseconds on the sender's clock: `edge` is when the last confirmed chunk ended,
-    `ends_at` when everything sent will have ended, `road_ms` the shortest round trip measured.
-    """
-
-    def __init__(self, *, ends_at: float = 0.0) -> None:
-        self.edge = ends_at
-        self.ends_at = ends_at
-        self.road_ms = 0.0
-        self.probes: dict[int, float] = {}
-        self.trips: deque[float] = deque(maxlen=_ROAD_SAMPLES)
-        self.late: list[float] = []
-
-    def measure(self, sequence: int, now_ms: float) -> None:
-        sent_at = self.probes.pop(sequence, None)
-        if sent_at is not None:
-            self.trips.append(now_ms - sent_at)
-            self.road_ms = min(self.trips)
-
-    def played(self, chunk: _Chunk, now_ms: float, *, exact: bool) -> None:
-        """Move the edge to the end of `chunk`, whose mark came back at `now_ms` if `exact`."""
-        earliest = chunk.sent_at + ms(chunk.size)
-        expected = max(self.edge + ms(chunk.size), earliest)
-        measured = max(now_ms - self.road_ms, earliest)
-        if not exact:
-            self.edge = expected
-        elif chunk.dry or measured <= expected:
-            self.edge = measured
-            self.late.clear()
-        else:
-            self.edge = expected
-            self.late.append(measured - expected)
-            if len(self.late) >= _LATE_MARKS:
-                self.edge += min(self.late)
-                self.late.clear()
-
-    def expect(self, chunks: deque[_Chunk]) -> None:
-        end = self.edge
-        for chunk in chunks:
-            end = max(end, chunk.sent_at) + ms(chunk.size)
-        self.ends_at = end
+        end = max(self._road.edge, chunk.sent_at) + ms(chunk.size)
+        return end + self._road.road_ms + _LOST_MARK_MS
 
 
 def _settled(item: Item, *, cut: bool) -> Settled:

@@ -98,8 +98,7 @@ def model_audio(call: Call, event: e.ModelAudio, now: float) -> list[AnyCommand]
 
 
 def model_audio_ended(call: Call, event: e.ModelAudioEnded, now: float) -> list[AnyCommand]:
-    call.playout.end_item(event.item_id)
-    return after_heard(call, now)
+    return [*call.playout.end_item(event.item_id), *after_heard(call, now)]
 
 
 def agent_transcribed(call: Call, event: e.AgentTranscribed, now: float) -> list[AnyCommand]:
@@ -114,14 +113,14 @@ def response_started(call: Call, event: e.ResponseStarted, now: float) -> list[A
 
 
 def response_ended(call: Call, event: e.ResponseEnded, now: float) -> list[AnyCommand]:
-    call.playout.end_response(event.response_id)
+    marks = call.playout.end_response(event.response_id)
     if not _talking(call):
         return []
     if event.status == "failed":
         if not call.floor.response_failed(event.response_id, now):
             return losing.model_lost(call, e.ModelLost(event.reason, "none"), now)
-        return []
-    return [*call.floor.response_ended(event.response_id, now), *after_heard(call, now)]
+        return [*marks]
+    return [*marks, *call.floor.response_ended(event.response_id, now), *after_heard(call, now)]
 
 
 def model_refused(call: Call, event: e.ModelRefused, now: float) -> list[AnyCommand]:
@@ -267,7 +266,7 @@ def _arguments(text: str) -> dict[str, Any]:
 
 def after_heard(call: Call, now: float) -> list[AnyCommand]:
     """Something may have been heard to its end: close its lines, and let go what waited for it."""
-    for fate in call.playout.heard(now):
+    for fate in call.playout.heard():
         call.transcript.agent_heard(fate, now)
     if not _talking(call) or not call.playout.idle() or call.floor.busy:
         return []
