@@ -1,0 +1,195 @@
+"""Measure the local speech: word errors and times of every recording that ships with Hookflash.
+
+    python bench/speech.py            print the tables
+    python bench/speech.py --write    and put them into docs/local-speech.md
+
+Each recording is played to the ears in frames of 20 ms, as a call would; what they cut out is
+transcribed, and what was heard in several turns is joined. Errors are counted after normalisation:
+case and punctuation do not count, and numbers are compared digit by digit ("ten" is "10").
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import jiwer
+
+from hookflash.standins import audio
+from hookflash.standins.model.parts import Mind, MindRequest, Say, SpeechEnded, Turn
+from hookflash.standins.model.speech import LocalParts, build_parts
+from hookflash.standins.model.speech.words import figures
+
+DOCUMENT = Path(__file__).parent.parent / "docs" / "local-speech.md"
+FRAME_BYTES = 160
+PAUSE = b"\xff" * 8000
+ALIKE = {"mister": "mr", "missus": "mrs", "okay": "ok"}
+QUESTION = "tts-hours-piper-joe"
+INSTRUCTIONS = "We are open Monday to Friday from nine to six, and on Saturday from ten to two."
+
+
+def normalised(text: str) -> str:
+    """Return `text` for comparison: lower case, no punctuation, each digit a word."""
+    words = re.sub(r"[^a-z0-9' ]", " ", text.lower()).split()
+    spaced = " ".join(ALIKE.get(word, word) for word in words)
+    for number in sorted(_numbers_in(spaced), key=len, reverse=True):
+        spaced = re.sub(rf"\b{re.escape(number)}\b", " ".join("".join(figures(number))), spaced)
+    return " ".join(spaced.split())
+
+
+def _numbers_in(text: str) -> list[str]:
+    """Return the longest runs of words in `text` that are said as numbers."""
+    runs: list[list[str]] = [[]]
+    for word in text.split():
+        if figures(word) or (word == "oh" and runs[-1]):
+            runs[-1].append(word)
+        elif runs[-1]:
+            runs.append([])
+    return [" ".join(run) for run in runs if run]
+
+
+def heard(parts: LocalParts, sound: bytes) -> tuple[list[str], float]:
+    """Return the turns heard in `sound`, and the seconds spent on transcribing the last."""
+    ears = parts.new_ears({})
+    stream = sound + PAUSE
+    events = [
+        event
+        for start in range(0, len(stream), FRAME_BYTES)
+        for event in ears.hear(stream[start : start + FRAME_BYTES])
+    ]
+    texts, seconds = [], 0.0
+    for event in events:
+        if isinstance(event, SpeechEnded):
+            begun = time.perf_counter()
+            texts.append(parts.transcriber.transcribe(event.audio))
+            seconds = time.perf_counter() - begun
+    return texts, seconds
+
+
+def errors(reference: str, hypothesis: str) -> tuple[int, int]:
+    """Return (wrong words, words) of one hypothesis."""
+    wanted, got = normalised(reference), normalised(hypothesis)
+    if not got:
+        return len(wanted.split()), len(wanted.split())
+    found = jiwer.process_words(wanted, got)
+    wrong = found.substitutions + found.deletions + found.insertions
+    return wrong, len(wanted.split())
+
+
+def recordings_table(parts: LocalParts) -> str:
+    rows = ["| recording | said | heard | turns | wrong | seconds |", "|---|---|---|---|---|---|"]
+    sums = {"real": [0, 0], "synthetic": [0, 0]}
+    spent: list[float] = []
+    for name in audio.names():
+        recording = audio.load(name)
+        texts, seconds = heard(parts, recording.audio)
+        hypothesis = " ".join(texts)
+        wrong, words = errors(recording.transcript, hypothesis)
+        kind = "synthetic" if "synthetic" in recording.licence else "real"
+        sums[kind][0] += wrong
+        sums[kind][1] += words
+        spent.append(seconds)
+        rows.append(
+            f"| {name} | {recording.transcript} | {hypothesis} | {len(texts)}"
+            f" | {wrong} of {words} | {seconds:.2f} |"
+        )
+    spent.sort()
+    rows.append("")
+    for kind, (wrong, words) in sums.items():
+        rows.append(f"* {kind} voices: {wrong} of {words} words wrong, WER {wrong / words:.1%}")
+    rows.append(
+        f"* transcribing a turn: {statistics.median(spent):.2f} s in the middle,"
+        f" {spent[int(len(spent) * 0.95)]:.2f} s at the 95th percentile"
+    )
+    return "\n".join(rows)
+
+
+async def _first_sentence(mind: Mind, request: MindRequest) -> str:
+    async for each in mind.answer(request):
+        if isinstance(each, Say):
+            return each.text
+    return ""
+
+
+def turn_table(parts: LocalParts, rounds: int) -> str:
+    """Measure a turn: from the ears' decision to the first sound of the answer."""
+    ears = parts.new_ears({})
+    sound = audio.load(QUESTION).audio + PAUSE
+    ended = next(event for event in ears.hear(sound) if isinstance(event, SpeechEnded))
+    columns: dict[str, list[float]] = {"speech-to-text": [], "mind": [], "first sound": []}
+    for _ in range(rounds):
+        begun = time.perf_counter()
+        text = parts.transcriber.transcribe(ended.audio)
+        transcribed = time.perf_counter()
+        request = MindRequest(INSTRUCTIONS, [Turn("user", text)])
+        answer = asyncio.run(_first_sentence(parts.mind, request))
+        thought = time.perf_counter()
+        next(iter(parts.voice.speak(answer)))
+        spoken = time.perf_counter()
+        for column, seconds in zip(
+            columns.values(),
+            (transcribed - begun, thought - transcribed, spoken - thought),
+            strict=True,
+        ):
+            column.append(seconds)
+    columns["whole, after the ears decided"] = [
+        sum(each) for each in zip(*columns.values(), strict=True)
+    ]
+    rows = ["| step | middle, ms | 95th percentile, ms |", "|---|---|---|"]
+    for name, seconds in columns.items():
+        ordered = sorted(seconds)
+        late = ordered[int(len(ordered) * 0.95)]
+        rows.append(f"| {name} | {statistics.median(ordered) * 1000:.0f} | {late * 1000:.0f} |")
+    return "\n".join(rows)
+
+
+def pauses_table(parts: LocalParts) -> str:
+    """Count the turns that each length of silence makes of all the recordings."""
+    rows = ["| silence_duration_ms | turns | more than recordings |", "|---|---|---|"]
+    names = audio.names()
+    for silence_ms in (300, 500, 700, 1000):
+        turns = 0
+        for name in names:
+            ears = parts.new_ears({"silence_duration_ms": silence_ms})
+            events: list[Any] = ears.hear(audio.load(name).audio + PAUSE + PAUSE)
+            turns += sum(isinstance(event, SpeechEnded) for event in events)
+        rows.append(f"| {silence_ms} | {turns} | {turns - len(names)} |")
+    return "\n".join(rows)
+
+
+def write(document: Path, name: str, table: str) -> None:
+    """Put `table` between its two markers in `document`."""
+    text = document.read_text(encoding="utf-8")
+    pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
+    changed, count = pattern.subn(lambda match: f"{match[1]}{table}\n{match[2]}", text)
+    if count != 1:
+        raise SystemExit(f"{document}: expected one pair of markers called {name}, found {count}")
+    document.write_text(changed, encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure the local speech.")
+    parser.add_argument("--write", action="store_true", help="write the tables into the docs")
+    parser.add_argument("--rounds", type=int, default=20, help="how many turns to time")
+    chosen = parser.parse_args()
+    begun = time.perf_counter()
+    parts = build_parts(lambda what, done: print(f"{done:4.0%} {what}", file=sys.stderr))
+    print(f"loaded in {time.perf_counter() - begun:.1f} s", file=sys.stderr)
+    for name, table in (
+        ("recordings", recordings_table(parts)),
+        ("turn", turn_table(parts, chosen.rounds)),
+        ("pauses", pauses_table(parts)),
+    ):
+        print(f"{table}\n")
+        if chosen.write:
+            write(DOCUMENT, name, table)
+
+
+if __name__ == "__main__":
+    main()

