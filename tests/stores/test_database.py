@@ -126,3 +126,12 @@ async def test_an_error_does_not_repeat_what_was_to_be_stored(database_url: str)
             await connection.execute(statement, {"said": "my password is swordfish"})
     await engine.dispose()
     assert "swordfish" not in str(caught.value)
+
+
+async def test_several_databases_may_be_opened_at_once(tmp_path: Path) -> None:
+    urls = [f"sqlite:///{tmp_path}/{number}/calls.db" for number in range(8)]
+    engines = await asyncio.gather(*(open_database(url) for url in urls))
+    for engine in engines:
+        async with engine.connect() as connection:
+            assert await connection.run_sync(differences) == []
+        await engine.dispose()

@@ -166,11 +166,14 @@ class Playout:
         """A mark came back. Unknown names and those of an older generation change nothing."""
         generation, _, rest = name.partition(":")
         number, _, what = rest.partition(":")
-        if generation != str(self._generation) or not number.isdecimal():
+        if not number.isdecimal():
             return []
         sequence = int(number)
         if what == "probe":
+            # Nothing was buffered when it was sent, so a `clear` since then changes nothing.
             self._road.measure(sequence, now * 1000)
+            return []
+        if generation != str(self._generation):
             return []
         # Marks come back in order, so one that was lost is settled by the next.
         while self._chunks and self._chunks[0].sequence <= sequence:

@@ -16,7 +16,7 @@ _LATE_MARKS = 3
 
 _ROAD_SAMPLES = 8
 
-_PROBE_MS = 2000.0
+_PROBE_MS = 500.0
 """The road is measured so often at most."""
 
 

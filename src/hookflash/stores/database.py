@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number will do as long as it stays the same: it names the lock that migrations take.
 _LOCK = 0x486F6F6B
 _BUSY_MS = 5000
+_one_at_a_time = threading.Lock()
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
     "postgres": "postgresql+asyncpg",
@@ -47,7 +49,7 @@ async def open_database(url: str) -> AsyncEngine:
     full = _full_url(url)
     try:
         # In a thread with a loop of its own: reading and running migrations blocks.
-        await asyncio.to_thread(asyncio.run, _migrate(full))
+        await asyncio.to_thread(_migrate_alone, full)
     except (SQLAlchemyError, OSError) as error:
         raise ConfigError(_cannot_open(full, error)) from error
     return _engine(full)
@@ -108,6 +110,12 @@ def _engine(url: str, *, migrating: bool = False) -> AsyncEngine:
     event.listen(engine.sync_engine, "connect", connected)
     event.listen(engine.sync_engine, "begin", began)
     return engine
+
+
+def _migrate_alone(url: str) -> None:
+    """Alembic keeps its context in globals: two databases of one process take turns."""
+    with _one_at_a_time:
+        asyncio.run(_migrate(url))
 
 
 async def _migrate(url: str) -> None:
