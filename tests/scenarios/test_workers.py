@@ -1,0 +1,236 @@
+"""Two worker processes on one port: calls spread, webhooks find them, a worker dies.
+
+the carrier's stand-in -- one port -- worker 1, worker 2 (a supervisor above) -- the model's
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from hookflash.standins.carrier import Human, Leg, Line, NumberConfig, StandinCarrier
+from hookflash.standins.carrier.party import Script
+from hookflash.standins.model.scripted import ScriptedModel
+
+from .conftest import CALLER, LINE, PUBLIC, samples
+from .test_handoff import BACK, FAREWELL, GREETING, HUMAN, asked_to, desk, greeted, say
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SPEED = 4.0
+DESK = "+15550102"
+
+
+@dataclass
+class Crew:
+    """A line with several workers, between the stand-ins."""
+
+    process: asyncio.subprocess.Process
+    model: ScriptedModel
+    carrier: StandinCarrier
+    said: list[str]
+
+    @property
+    def origin(self) -> str:
+        return self.carrier.tunnel[PUBLIC]
+
+    async def call(self, script: Script) -> Leg:
+        return await self.carrier.place_call(from_=CALLER, to=LINE, script=script)
+
+    async def metrics(self) -> dict[tuple[str, str, str], float]:
+        """Return the samples of `/metrics` by name, worker and what else labels them."""
+        async with httpx.AsyncClient() as client:
+            page = await client.get(f"{self.origin}/metrics")
+        assert page.status_code == 200
+        samples = {}
+        for family in text_string_to_metric_families(page.text):
+            for sample in family.samples:
+                labels = dict(sample.labels)
+                worker = labels.pop("worker")
+                samples[sample.name, worker, " ".join(labels.values())] = sample.value
+        return samples
+
+    async def until(self, true: Callable[[dict], bool], seconds: float = 20.0) -> dict:
+        """Look at the metrics until something is true, and return them."""
+        async with asyncio.timeout(seconds):
+            while not true(found := await self.metrics()):
+                pass
+        return found
+
+    async def read_stderr(self) -> None:
+        assert self.process.stderr is not None
+        async for line in self.process.stderr:
+            self.said.append(line.decode())
+
+    async def until_said(self, pattern: str) -> re.Match[str]:
+        async with asyncio.timeout(40):
+            while (found := re.search(pattern, "".join(self.said))) is None:
+                assert self.process.returncode is None, "".join(self.said)
+                await asyncio.get_running_loop().run_in_executor(None, lambda: None)
+        return found
+
+    def pid_of(self, slot: str) -> int:
+        """Return the process that has the seat `slot`."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        for pid in children.split():
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            if words[-2].startswith(f"{slot}:".encode()):
+                return int(pid)
+        raise AssertionError(f"no worker {slot} among {children}")
+
+
+def total(samples: dict, name: str, label: str | None = None) -> float:
+    """Sum a metric over the workers."""
+    return sum(
+        value
+        for (each, _, labels), value in samples.items()
+        if each == name and label in (None, labels)
+    )
+
+
+@contextlib.asynccontextmanager
+async def crew(folder: Path, workers: int = 2) -> AsyncIterator[Crew]:
+    async with (
+        ScriptedModel(speed=SPEED) as model,
+        StandinCarrier(speed=SPEED) as carrier,
+        contextlib.AsyncExitStack() as stack,
+    ):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "hookflash", "serve", str(EXAMPLES / "03_handoff.py")),
+            *("--port", "0", "--workers", str(workers)),
+            cwd=folder,
+            env={
+                **os.environ,
+                "HOOKFLASH_DATA_DIR": str(folder),
+                "HOOKFLASH_SPEED": str(SPEED),
+                "HOOKFLASH_PUBLIC_URL": PUBLIC,
+                "TWILIO_ACCOUNT_SID": carrier.account_sid,
+                "TWILIO_AUTH_TOKEN": carrier.auth_token,
+                "HOOKFLASH_TWILIO_API_URL": carrier.api_url,
+                "HOOKFLASH_MODEL_URL": model.url,
+                "HOOKFLASH_DRAIN_SECONDS": "1",
+            },
+            stderr=asyncio.subprocess.PIPE,
+        )
+        line = Crew(process, model, carrier, [])
+        reading = asyncio.create_task(line.read_stderr())
+        stack.push_async_callback(asyncio.wait, [reading])
+        stack.push_async_callback(process.wait)
+        stack.callback(lambda: process.returncode is None and process.terminate())
+        port = (await line.until_said(r"port (\d+)"))[1]
+        carrier.tunnel[PUBLIC] = f"http://127.0.0.1:{port}"
+        carrier.numbers[LINE] = NumberConfig(
+            f"{PUBLIC}/twilio/voice",
+            fallback_url=f"{PUBLIC}/twilio/voice",
+            status_callback=f"{PUBLIC}/twilio/status",
+        )
+        model.on("response.create", [say("hi", 800, GREETING)], where=asked_to("just begun"))
+        model.on("response.create", [say("back", 900, BACK)], where=asked_to("interrupted"))
+        await line.until(lambda found: len(live_workers(found)) == workers)
+        yield line
+    assert "Traceback" not in "".join(line.said)
+
+
+def live_workers(samples: dict) -> set[str]:
+    return {worker for name, worker, _ in samples if name == "hookflash_warm_sessions"}
+
+
+async def test_calls_spread_over_both_workers_and_every_webhook_finds_its_call(
+    tmp_path: Path,
+) -> None:
+    async with crew(tmp_path) as line:
+
+        async def script(telephone: Line) -> None:
+            await greeted(telephone)
+            await telephone.hang_up()
+
+        calls = [await line.call(script) for _ in range(8)]
+        await asyncio.gather(*(call.ended() for call in calls))
+        await line.carrier.reports_sent()
+        for call in calls:
+            assert samples(call.recording().heard, GREETING) == 800 * 8
+        ended = "hookflash_calls_ended_total"
+        found = await line.until(lambda found: total(found, ended) == 8)
+        assert {worker for name, worker, _ in found if name == ended} == {"1", "2"}
+        assert all(found[ended, worker, "handled_by_agent"] >= 2 for worker in ("1", "2"))
+        assert total(found, "hookflash_first_audio_seconds_count") == 8
+        assert total(found, "hookflash_webhooks_forwarded_total") > 0
+        assert total(found, "hookflash_streams_handed_over_total") > 0
+        assert total(found, "hookflash_calls") == 0
+        assert line.carrier.notices.entries == []
+        line.process.terminate()
+        assert await line.process.wait() == 0
+
+
+async def test_a_call_is_handed_off_whichever_worker_is_asked(tmp_path: Path) -> None:
+    async with crew(tmp_path) as line:
+        line.model.on(
+            "response.create", [say("bye", 1200, FAREWELL)], where=asked_to("connected to")
+        )
+        line.carrier.humans[DESK] = Human(answer_after=1.0, script=desk)
+        arguments = {"destination": "support", "reason": "a person", "summary": "A bicycle."}
+        for _ in range(2):
+
+            async def script(telephone: Line) -> None:
+                await greeted(telephone)
+                await line.model.perform(
+                    [
+                        {"hears": {"text": "a person please", "ms": 600, "respond": True}},
+                        {"call_tool": {"name": "transfer_to_human", "arguments": arguments}},
+                    ]
+                )
+
+            call = await line.call(script)
+            await call.ended()
+            heard = call.recording().heard
+            assert samples(heard, FAREWELL) == 1200 * 8
+            assert samples(heard, HUMAN) >= 8000 - 160
+        found = await line.until(
+            lambda found: total(found, "hookflash_handoffs_total", "bridged") == 2
+        )
+        assert total(found, "hookflash_human_seconds_count") == 2
+        assert total(found, "hookflash_calls_ended_total", "handed_off") == 2
+        assert line.carrier.notices.entries == []
+
+
+async def test_a_worker_is_killed_in_mid_call_and_the_other_goes_on_with_the_call(
+    tmp_path: Path,
+) -> None:
+    async with crew(tmp_path) as line:
+
+        async def script(telephone: Line) -> None:
+            await greeted(telephone)
+            found = await line.until(lambda found: total(found, "hookflash_calls", "talking") == 1)
+            (slot,) = [
+                worker
+                for (name, worker, phase), value in found.items()
+                if (name, phase, value) == ("hookflash_calls", "talking", 1)
+            ]
+            os.kill(line.pid_of(slot), signal.SIGKILL)
+            await greeted(telephone)
+            found = await line.until(lambda found: total(found, "hookflash_calls", "talking") == 1)
+            await telephone.hang_up()
+
+        call = await line.call(script)
+        await call.ended()
+        heard = call.recording().heard
+        assert samples(heard, GREETING) == 800 * 8
+        assert samples(heard, BACK) == 900 * 8
+        await line.until_said(r"worker \d ended with -9: another in")
+        found = await line.until(
+            lambda found: (
+                total(found, "hookflash_calls_ended_total") == 1
+                and live_workers(found) == {"1", "2"}
+            )
+        )
+        assert total(found, "hookflash_calls_ended_total", "handled_by_agent") == 1
