@@ -14,15 +14,16 @@ demo: setup ## hear a whole call on this machine, no account needed: answer, bar
 	@.venv/bin/hookflash demo
 
 test: ## run every test, in parallel, with full branch coverage of the core and the codecs
-	@scripts/system-packages venv postgres
+	@scripts/system-packages venv postgres cc
 	@scripts/setup
 	@scripts/test
 
 check: setup ## lint, format, types, layers, file lengths, and nothing private in the tree
 	@scripts/check
 
-bench: setup ## print how exact the playout ledger is, against a caller's ear
+bench: setup ## measure the ledger against an ear, the relay against a bare one in C; 20 minutes
 	@.venv/bin/hookflash ledger
+	@.venv/bin/hookflash bench $(BENCH)
 
 docs: setup ## write the generated parts of docs/reference
 	@$(PY) scripts/docs

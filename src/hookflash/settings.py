@@ -131,6 +131,19 @@ class Settings:
         "How long live calls may go on after SIGTERM before they are brought to an end.",
         number_reader(0, 3600),
     )
+    workers: int = _setting(
+        1, "How many processes share the port and the calls.", integer_reader(1, 64)
+    )
+    warm_sessions: int = _setting(
+        0,
+        "How many sessions with the model each process keeps open for calls to come.",
+        integer_reader(0, 100),
+    )
+    metrics_token: str | None = _setting(
+        None,
+        "Bearer token that /metrics asks for; without one it answers only this machine.",
+        secret=True,
+    )
     log_events: tuple[str, ...] = _setting(
         (),
         "Event types of the model to log, separated by commas, such as error,session.updated;"

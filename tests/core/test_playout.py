@@ -25,26 +25,26 @@ def marks(commands: list[PlayAudio | SendMark]) -> list[str]:
 
 def test_sound_is_followed_by_a_mark_of_its_own() -> None:
     ledger = opened()
-    assert marks(add(ledger, "a", 100, T + 0.4)) == ["1:2:a:100"]
-    assert marks(add(ledger, "a", 150, T + 0.4)) == ["1:3:a:250"]
+    assert marks(add(ledger, "a", 100, T + 0.05)) == ["1:2:a:100"]
+    assert marks(add(ledger, "a", 150, T + 0.05)) == ["1:3:a:250"]
 
 
 def test_crumbs_of_sound_share_a_mark() -> None:
     ledger = opened()
-    sent = [marks(add(ledger, "a", 20, T + 0.4 + number / 50)) for number in range(10)]
+    sent = [marks(add(ledger, "a", 20, T + 0.05 + number / 50)) for number in range(10)]
     assert sent == [[], [], [], [], ["1:6:a:100"], [], [], [], [], ["1:11:a:200"]]
-    ledger.mark("1:6:a:100", T + 0.58)
-    assert round(ledger.heard_ms("a", T + 0.59), 1) == 190
+    ledger.mark("1:6:a:100", T + 0.23)
+    assert round(ledger.heard_ms("a", T + 0.24), 1) == 190
 
 
 def test_the_last_crumbs_of_an_item_are_marked_when_it_ends() -> None:
     ledger = opened()
-    assert marks(add(ledger, "a", 60, T + 0.4)) == []
+    assert marks(add(ledger, "a", 60, T + 0.05)) == []
     assert ledger.end_item("a") == [SendMark("1:2:a:60")]
     assert ledger.end_item("a") == [], "it ends once"
     assert ledger.end_response("r") == []
-    ledger.mark("1:2:a:60", T + 0.54)
-    assert ledger.heard() == [Settled("a", 60, 60, T + 0.4, False, True)]
+    ledger.mark("1:2:a:60", T + 0.19)
+    assert ledger.heard() == [Settled("a", 60, 60, T + 0.05, False, True)]
 
 
 def test_crumbs_held_back_are_marked_when_they_are_sent() -> None:

@@ -17,7 +17,7 @@ def test_a_wish_is_granted_at_once_when_the_floor_is_free() -> None:
 
 def test_a_wish_waits_for_the_running_response() -> None:
     floor = Floor()
-    floor.response_started("r1")
+    floor.response_started("r1", T)
     assert floor.ask(GO_ON, T) == []
     assert floor.response_ended("other", T) == []
     assert floor.response_ended("r1", T) == [GO_ON]
@@ -25,7 +25,7 @@ def test_a_wish_waits_for_the_running_response() -> None:
 
 def test_words_outrank_no_words() -> None:
     floor = Floor()
-    floor.response_started("r1")
+    floor.response_started("r1", T)
     floor.ask(GO_ON, T)
     floor.ask(WORDS, T)
     floor.ask(GO_ON, T)
@@ -37,7 +37,7 @@ def test_a_wish_without_words_is_met_by_the_models_own_response() -> None:
     floor.caller_started()
     assert floor.ask(GO_ON, T) == []
     floor.caller_stopped(T)
-    floor.response_started("own")
+    floor.response_started("own", T)
     assert floor.response_ended("own", T) == []
     assert not floor.busy
 
@@ -47,7 +47,7 @@ def test_a_wish_with_words_follows_the_models_own_response() -> None:
     floor.caller_started()
     floor.ask(WORDS, T)
     floor.caller_stopped(T)
-    floor.response_started("own")
+    floor.response_started("own", T)
     assert floor.response_ended("own", T) == [WORDS]
 
 
@@ -72,7 +72,11 @@ def test_what_was_asked_for_must_begin_in_time() -> None:
     floor.caller_stopped(T + 1)
     assert floor.deadline == T + 3, "the nearer of both"
     assert floor.expire(T + 3) == []
-    floor.response_started("r1")
+    floor.response_started("r1", T + 5)
+    assert floor.deadline == T + 25, "a response without a sound is no answer"
+    assert not floor.overdue(T + 24)
+    assert floor.overdue(T + 25)
+    floor.spoke = True
     assert not floor.overdue(T + 99)
     assert floor.deadline is None
 
@@ -81,7 +85,7 @@ def test_ours_that_crosses_the_callers_speech_is_cancelled_and_its_words_kept() 
     floor = Floor()
     floor.ask(WORDS, T)
     floor.caller_started()
-    assert floor.response_started("r1") == [CancelResponse("r1")]
+    assert floor.response_started("r1", T) == [CancelResponse("r1")]
     assert floor.response_ended("r1", T) == []
     floor.caller_stopped(T)
     assert floor.expire(T + 2) == [WORDS]
@@ -91,7 +95,7 @@ def test_ours_without_words_that_crosses_the_callers_speech_is_cancelled_for_goo
     floor = Floor()
     floor.ask(GO_ON, T)
     floor.caller_started()
-    assert floor.response_started("r1") == [CancelResponse("r1")]
+    assert floor.response_started("r1", T) == [CancelResponse("r1")]
     assert floor.response_ended("r1", T) == []
     assert not floor.busy
 
@@ -101,14 +105,14 @@ def test_a_protected_line_is_not_taken_away() -> None:
     floor.protected = True
     floor.ask(WORDS, T)
     assert not floor.caller_started()
-    assert floor.response_started("r1") == []
+    assert floor.response_started("r1", T) == []
 
 
 def test_a_refused_request_is_kept_until_the_other_response_is_over() -> None:
     for wish in (WORDS, GO_ON):
         floor = Floor()
         floor.ask(wish, T)
-        floor.response_started("own")
+        floor.response_started("own", T)
         floor.refused(ALREADY_ACTIVE, T)
         assert floor.response_ended("own", T) == [wish]
 
@@ -137,16 +141,16 @@ def test_a_failed_response_is_retried_twice() -> None:
     floor.ask(WORDS, T)
     assert floor.response_failed("unknown", T), "that was not the running one"
     for _ in range(2):
-        floor.response_started("r")
+        floor.response_started("r", T)
         assert floor.response_failed("r", T)
         assert floor.expire(T + 1) == [WORDS]
-    floor.response_started("r")
+    floor.response_started("r", T)
     assert not floor.response_failed("r", T)
 
 
 def test_the_models_own_answer_is_retried_too() -> None:
     floor = Floor()
-    floor.response_started("own")
+    floor.response_started("own", T)
     assert floor.response_failed("own", T)
     assert floor.expire(T + 1) == [GO_ON]
 
@@ -154,9 +158,9 @@ def test_the_models_own_answer_is_retried_too() -> None:
 def test_a_success_or_a_new_session_forgets_the_failures() -> None:
     floor = Floor()
     for _ in range(5):
-        floor.response_started("r")
+        floor.response_started("r", T)
         assert floor.response_failed("r", T)
-        floor.response_started("r")
+        floor.response_started("r", T)
         floor.response_ended("r", T)
     floor.failures = 2
     assert not floor.forget()

@@ -19,8 +19,9 @@ from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
 from hookflash.core.phases import Phase
 from hookflash.core.setup import CallSetup, ModelSetup
 from hookflash.errors import CarrierError
-from hookflash.runtime.driver import Driver, Outside
+from hookflash.runtime.driver import Driver
 from hookflash.runtime.journal import read_journal
+from hookflash.runtime.outside import Outside
 from hookflash.runtime.tool_runner import ToolRunner
 
 from .conftest import Stream, World
@@ -123,6 +124,45 @@ async def test_the_callers_sound_goes_to_the_model_as_it_came(world: World) -> N
     driver.post(e.CallerAudio("/v7+", 3, 20))
     sent = world.connector.links[-1].sent[-1]
     assert (sent.payload, sent.size) == ("/v7+", 3)
+    await driver.close()
+
+
+async def test_a_carrier_that_floods_the_call_loses_its_stream(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    driver, stream = talking(world)
+    link = world.connector.links[-1]
+    before = len(link.sent)
+    for number in range(20_000):
+        driver.post(e.CallerAudio("/v7+" * 54, 160, number))
+        if stream.closed:
+            break
+    assert stream.closed
+    assert 500 <= len(link.sent) - before < 10_000
+    assert "floods the call" in caplog.text
+    await driver.close()
+
+
+async def test_sound_is_counted_and_everything_else_is_watched(world: World) -> None:
+    driver, stream = talking(world)
+    seen: list[object] = []
+    driver._watch = lambda call_sid, event, commands: seen.append(event)
+    driver.post(e.CallerAudio("/v7+", 3, 20))
+    driver.post(e.ResponseStarted("r1"))
+    spoken = e.ModelAudio("r1", "i1", "AAAA", 3)
+    driver.post(spoken)
+    assert seen == [e.ResponseStarted("r1"), spoken]
+    assert (driver._traffic.up, driver._traffic.down) == (1, 1)
+    await driver.close()
+
+
+async def test_sound_that_comes_when_nobody_listens_is_passed_over(world: World) -> None:
+    driver, _ = talking(world)
+    link = world.connector.links[-1]
+    before = len(link.sent)
+    driver.post(e.StreamStopped("MZ1", "stop"))
+    driver.post(e.CallerAudio("/v7+", 3, 20))
+    assert len(link.sent) == before
     await driver.close()
 
 

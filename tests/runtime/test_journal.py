@@ -1,17 +1,20 @@
 from __future__ import annotations
 
+import asyncio
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from hookflash.core import events as e
 from hookflash.core.call import Call
-from hookflash.core.commands import MoveCall
+from hookflash.core.commands import MoveCall, PlayAudio, SendMark
 from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
 from hookflash.core.setup import CallSetup
 from hookflash.errors import ConfigError
 from hookflash.runtime.journal import Journals, State, read_journal, rebuild, replay
+from hookflash.runtime.journal_writer import Chunk, JournalWriter
 
 SETUP = CallSetup(
     greeting="Hello.",
@@ -134,37 +137,135 @@ def test_a_call_sid_cannot_lead_out_of_the_folder(journals: Journals) -> None:
         journals.begin("../../etc/passwd", SETUP)
 
 
+class SlowDisk:
+    """A disk that writes nothing until it is told to go on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.busy = threading.Event()
+        self.go_on = threading.Event()
+        write = JournalWriter._write
+
+        def slowly(writer: JournalWriter) -> None:
+            self.busy.set()
+            self.go_on.wait(10)
+            write(writer)
+
+        monkeypatch.setattr(JournalWriter, "_write", slowly)
+
+
+def said(number: int) -> e.AnyEvent:
+    return e.CallerTranscribed(f"i{number}", "word")
+
+
 def test_a_slow_disk_loses_lines_and_says_how_many(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    disk = SlowDisk(monkeypatch)
     journals = Journals(tmp_path / "slow", queue_lines=8)
-    go_on = threading.Event()
-    begun = threading.Event()
-    write = Journals._write
-
-    def slow(files, path, data):
-        begun.set()
-        go_on.wait(10)
-        write(files, path, data)
-
-    monkeypatch.setattr(Journals, "_write", staticmethod(slow))
     journal = journals.begin("CA1", SETUP)
-    begun.wait(10)
-    call = Call(SETUP)
-    state = State("ringing", "idle")
+    disk.busy.wait(10)
     for number in range(40):
-        event = e.AgentTranscribed(f"i{number}", "word")
-        journal.write(1000.0 + number, event, call.receive(event, 1000.0 + number), state)
-    go_on.set()
+        journal.write(1000.0 + number, said(number), [])
+    disk.go_on.set()
     assert journals.flush()
-    journal.write(2000.0, e.CallCompleted(), [], state)
+    journal.write(2000.0, e.CallCompleted(), [])
     journals.close()
     _, lines = read_journal(journal.path)
-    assert (
-        sum(line.lost for line in lines)
-        == 40 + 1 - sum(line.event is not None or line.state is not None for line in lines) + 1
-    )
-    assert lines[-1].event == e.CallCompleted()
+    kept = [line.event for line in lines if line.event is not None]
+    # The first line of the journal took one place.
+    assert kept == [*(said(number) for number in range(7)), e.CallCompleted()]
+    assert [line.lost for line in lines if line.lost] == [33]
+    assert journals.lost == 33
+    assert caplog.text.count("the disk is too slow") == 1
+
+
+async def test_sound_waits_for_company_and_news_take_it_along(
+    journals: Journals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queued: list[bytes | None] = []
+    put = journals.put
+
+    def noted(chunk: Chunk, *, urgent: bool) -> bool:
+        queued.append(chunk.data)
+        return put(chunk, urgent=urgent)
+
+    monkeypatch.setattr(journals, "put", noted)
+    journal = journals.begin("CA1", SETUP)
+    queued.clear()
+    for number in range(10):
+        sound = e.ModelAudio("r1", "i1" if number < 7 else "i2", "QUFB", 3)
+        journal.write_sound(1000.0 + number / 100, sound, [PlayAudio("QUFB", 3)])
+    journal.write(1000.15, e.MarkReturned("1:1:i1:20"), [])
+    assert queued == []
+    journal.write(1000.2, e.CallerSpeechStarted("u1"), [])
+    (data,) = queued
+    assert data is not None and data.count(b"\n") == 22
+    journal.write_sound(1001.0, e.ModelAudio("r1", "i2", "QUFB", 3), [PlayAudio("QUFB", 3)])
+    journal.write_sound(1001.6, e.ModelAudio("r1", "i2", "QUFB", 3), [PlayAudio("QUFB", 3)])
+    assert len(queued) == 2
+    assert journals.flush()
+    _, lines = read_journal(journal.path)
+    heard = [line for line in lines if isinstance(line.event, e.ModelAudio)]
+    assert [line.event.item_id for line in heard] == ["i1"] * 7 + ["i2"] * 5
+    assert [line.at for line in heard[:2]] == [1000.0, 1000.01]
+    plays = [line.command for line in lines if line.command is not None]
+    assert plays == [PlayAudio("", 3)] * 12
+
+
+async def test_sound_that_nothing_follows_is_fetched_in_the_end(
+    journals: Journals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hookflash.runtime.journal._LINGER_SECONDS", 0.01)
+    journal = journals.begin("CA1", SETUP)
+    journal.write_sound(1000.0, e.ModelAudio("r1", "i1", "QUFB", 3), [PlayAudio("QUFB", 3)])
+    async with asyncio.timeout(10):
+        while not journal.path.is_file() or b"ModelAudio" not in journal.path.read_bytes():
+            await asyncio.get_running_loop().run_in_executor(None, lambda: None)
+
+
+async def test_what_waits_is_on_disk_after_a_flush_from_any_thread(journals: Journals) -> None:
+    journal = journals.begin("CA1", SETUP)
+    for number in range(2):
+        journal.write(1000.0, e.AgentTranscribed(f"i{number}", "word"), [])
+        assert await asyncio.to_thread(journals.flush) if number else journals.flush()
+        _, lines = read_journal(journal.path)
+        assert len(lines) == number + 1
+
+
+async def test_sound_that_is_cut_up_or_held_back_is_written_as_it_went(journals: Journals) -> None:
+    journal = journals.begin("CA1", SETUP)
+    journal.write_sound(1.0, e.ModelAudio("r1", "i1", "QUFB", 3), [])
+    journal.write_sound(2.0, e.ModelAudio("r1", "i1", "QUFB", 3), [PlayAudio("QUFBQUFB", 6)])
+    mark = SendMark("1:1:i1:0")
+    journal.write_sound(3.0, e.ModelAudio("r1", "i1", "QUFB", 3), [PlayAudio("QUFB", 3), mark])
+    journal.close()
+    assert journals.flush()
+    _, lines = read_journal(journal.path)
+    sound = e.ModelAudio("r1", "i1", "", 3)
+    assert [(line.at, line.event or line.command) for line in lines] == [
+        (1.0, sound),
+        (2.0, sound),
+        (2.0, PlayAudio("", 6)),
+        (3.0, sound),
+        (3.0, PlayAudio("", 3)),
+        (3.0, mark),
+    ]
+
+
+def test_a_disk_that_takes_lines_again_is_told_what_it_missed(tmp_path: Path) -> None:
+    journals = Journals(tmp_path / "full")
+    (tmp_path / "full").rmdir()
+    journal = journals.begin("CA1", SETUP)
+    journal.write(1.0, said(1), [])
+    assert journals.flush()
+    assert journals.error is not None and journals.lost == 2
+    (tmp_path / "full").mkdir()
+    journal.write(2.0, said(2), [])
+    assert journals.flush()
+    note, line = (msgspec.json.decode(text) for text in journal.path.read_bytes().splitlines())
+    assert note == {"at": 2.0, "lost": 2}
+    assert line["event"]["item_id"] == "i2"
+    journals.close()
 
 
 def test_a_disk_that_fails_is_told_and_does_not_stop_a_call(tmp_path: Path) -> None:

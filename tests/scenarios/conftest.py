@@ -35,7 +35,7 @@ LINE = "+15550100001"
 DESK = "+15550100002"
 SECOND_DESK = "+15550100003"
 CALLER = "+15550100009"
-SPEED = 8.0
+SPEED = 5.0
 
 
 def samples(sound: bytes, byte: int) -> int:

@@ -178,7 +178,7 @@ async def test_a_barge_in_is_heard_at_once_and_the_next_answer_plays(stage, mark
                     say("next", 1000, AGAIN),
                 ]
             )
-            await line.wait_for_silence(0.5)
+            await line.wait_for_silence(0.8)
             await line.hang_up()
 
         call = await s.call(script)

@@ -45,7 +45,7 @@ async def ask_for_a_human(s) -> None:
 
 async def greeted(line: Line) -> None:
     await line.wait_for_sound()
-    await line.wait_for_silence(0.5)
+    await line.wait_for_silence(0.8)
 
 
 def caller(s):

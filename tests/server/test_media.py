@@ -1,4 +1,4 @@
-"""The media socket over real sockets: who gets in, who is thrown out, and one end only."""
+"""The media socket over real sockets, by either road: who gets in, who is sent away, the end."""
 
 from __future__ import annotations
 
@@ -26,6 +26,13 @@ CONNECTED, START, AUDIO, *_, STOP = (WIRE / "stream.jsonl").read_text().splitlin
 CALL = "CA22222222222222222222222222222222"
 SID = "MZ11111111111111111111111111111111"
 SOCKET = "wss://line.example.com/twilio/media"
+
+
+@pytest.fixture(autouse=True, params=["picows", "asgi"])
+def road(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both roads, as far as a real socket is spoken to."""
+    if request.param == "asgi":
+        monkeypatch.setattr("hookflash.server.app.media_port", lambda door, other: None)
 
 
 def signature(url: str = SOCKET, token: str = "auth-token") -> dict[str, str]:

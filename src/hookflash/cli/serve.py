@@ -3,52 +3,133 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from hookflash.settings import Settings
 
 
 @click.command
 @click.argument("target")
 @click.option("--host", help="Address to listen on.  [default: HOOKFLASH_HOST or 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    help="Processes that share port and calls.  [default: HOOKFLASH_WORKERS or 1]",
+)
 @click.option("--settings", "settings_file", type=click.Path(path_type=Path), help="Settings file.")
 @click.option("-v", "--verbose", is_flag=True, help="Log every event and command of each call.")
+@click.option("--seat", "seat_text", hidden=True, help="A worker's place, from its supervisor.")
 def command(
-    target: str, host: str | None, port: int | None, settings_file: Path | None, verbose: bool
+    target: str,
+    host: str | None,
+    port: int | None,
+    workers: int | None,
+    settings_file: Path | None,
+    verbose: bool,
+    seat_text: str | None,
 ) -> None:
     """Answer calls with the agent TARGET until SIGTERM, then end the live ones cleanly.
 
     TARGET is a file with an Agent in it (agent.py), one of several in it (agent.py:shop), or one
     in a module (company.lines:shop).
     """
-    import asyncio
     import dataclasses
-    import importlib
     import logging
     import sys
 
-    from hookflash.agents.target import load_target
-    from hookflash.server.assembly import serve_line
     from hookflash.settings import Settings
 
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO,
         format="%(asctime)s %(name)s %(message)s",
     )
-    for noisy in ("asyncio", "httpx", "httpcore", "aiosqlite", "uvicorn"):
+    for noisy in ("alembic", "asyncio", "httpx", "httpcore", "aiosqlite", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     settings = Settings.load(file=settings_file)
     settings = dataclasses.replace(
-        settings, host=host or settings.host, port=settings.port if port is None else port
+        settings,
+        host=host or settings.host,
+        port=settings.port if port is None else port,
+        workers=workers or settings.workers,
     )
+    if seat_text is None and settings.workers > 1:
+        arguments = ["serve", target]
+        arguments += ["--settings", str(settings_file)] if settings_file else []
+        arguments += ["--verbose"] if verbose else []
+        sys.exit(_supervise(settings, arguments))
+    _serve(settings, target, seat_text)
+
+
+def _say(settings: Settings, port: int) -> None:
+    click.echo(f"hookflash: listening on {settings.host} port {port}", err=True)
+    url = (settings.public_url or "").rstrip("/")
+    click.echo(f"hookflash: voice webhook and fallback: {url}/twilio/voice", err=True)
+
+
+def _supervise(settings: Settings, arguments: list[str]) -> int:
+    """Be the parent of the workers, and return the exit code."""
+    import asyncio
+    import sys
+
+    from hookflash.errors import ConfigError
+    from hookflash.server.listening import listen
+
+    if sys.platform == "win32":
+        raise ConfigError("--workers: Windows has no way to share calls; use 1")
+    from hookflash.cluster.supervisor import Supervisor
+
+    settings.check_serving()
+    program = [sys.executable, "-m", "hookflash", *arguments]
+    with listen(settings.host, settings.port) as listener:
+        supervisor = Supervisor(
+            lambda seat: [*program, "--seat", str(seat)], listener, workers=settings.workers
+        )
+        port = listener.getsockname()[1]
+        return asyncio.run(supervisor.run(lambda: _say(settings, port)))
+
+
+def _serve(settings: Settings, target: str, seat_text: str | None) -> None:
+    """Serve in this process: alone, or as one of several."""
+    import asyncio
+    import importlib
+    import sys
+
+    from hookflash.agents.target import load_target
+    from hookflash.server.assembly import serve_line
+
+    async def serve() -> None:
+        if sys.platform == "win32":
+            await serve_line(settings, agent, on_listening=lambda port: _say(settings, port))
+            return
+        from hookflash.cluster.places import new_name
+        from hookflash.cluster.seat import Seat, beating
+
+        if seat_text is None:
+            # Alone, but perhaps not for ever: a successor on the same data folder finds us.
+            await serve_line(
+                settings, agent, on_listening=lambda port: _say(settings, port), worker=new_name(1)
+            )
+            return
+        seat = Seat.parse(seat_text)
+        stop = asyncio.Event()
+        with seat.listening() as listener:
+            async with beating(seat, stop.set) as ready:
+                await serve_line(
+                    settings,
+                    agent,
+                    on_listening=lambda port: ready(),
+                    stop=stop,
+                    worker=seat.name,
+                    slot=seat.slot,
+                    listener=listener,
+                )
+
     agent = load_target(target)
-
-    def listening(open_port: int) -> None:
-        click.echo(f"hookflash: listening on {settings.host} port {open_port}", err=True)
-        url = (settings.public_url or "").rstrip("/")
-        click.echo(f"hookflash: voice webhook and fallback: {url}/twilio/voice", err=True)
-
     # uvloop halves what a frame costs; where there is none, the line works all the same.
     factory = importlib.import_module("uvloop").new_event_loop if sys.platform != "win32" else None
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(serve_line(settings, agent, on_listening=listening))
+        runner.run(serve())

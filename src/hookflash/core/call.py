@@ -69,18 +69,28 @@ class Call:
         return _HANDLERS[type(event)](self, event, now)
 
     @property
+    def hears(self) -> bool:
+        """Whether `CallerAudio` is answered with `SendCallerAudio`; no other answer is possible.
+
+        It stays so until something else happens, so that whoever drives the call may ask once.
+        """
+        return talking.hears(self)
+
+    @property
     def deadline(self) -> float | None:
         """When `expire` is due, in the seconds of `now`; None when nothing is waited for."""
-        times = (
-            self.playout.deadline,
+        due = self.playout.deadline
+        for time in (
             self.floor.deadline,
             self.farewell.deadline if self.facts.stream_sid is not None else None,
             self.route.deadline,
             self.model.deadline,
             self.keypad.deadline,
             self.until,
-        )
-        return min((time for time in times if time is not None), default=None)
+        ):
+            if time is not None and (due is None or time < due):
+                due = time
+        return due
 
     def expire(self, now: float) -> list[AnyCommand]:
         """The deadline has come. Early or late calls are harmless."""

@@ -95,14 +95,14 @@ class CloseStream(Command, frozen=True, tag=True):
     """Close the media socket; the carrier then asks for what is next."""
 
 
-class PlayAudio(Command, frozen=True, tag=True):
+class PlayAudio(Command, frozen=True, tag=True, gc=False):
     """Send sound to the caller: `size` bytes of mu-law, as base64 text."""
 
     payload: str
     size: int
 
 
-class SendMark(Command, frozen=True, tag=True):
+class SendMark(Command, frozen=True, tag=True, gc=False):
     """Ask to be told when everything sent so far was played."""
 
     name: str
@@ -123,7 +123,7 @@ class CloseModel(Command, frozen=True, tag=True):
     pass
 
 
-class SendCallerAudio(Command, frozen=True, tag=True):
+class SendCallerAudio(Command, frozen=True, tag=True, gc=False):
     """Let the model hear the caller."""
 
     payload: str

@@ -40,7 +40,7 @@ class StreamStarted(Event, frozen=True, tag=True):
     step: int
 
 
-class CallerAudio(Event, frozen=True, tag=True):
+class CallerAudio(Event, frozen=True, tag=True, gc=False):
     """Sound from the caller. `at_ms` is the carrier's presentation time since stream start."""
 
     payload: str
@@ -48,7 +48,7 @@ class CallerAudio(Event, frozen=True, tag=True):
     at_ms: int
 
 
-class MarkReturned(Event, frozen=True, tag=True):
+class MarkReturned(Event, frozen=True, tag=True, gc=False):
     """The carrier played everything up to this mark, or cleared it."""
 
     name: str
@@ -160,7 +160,7 @@ class ResponseEnded(Event, frozen=True, tag=True):
     reason: str = ""
 
 
-class ModelAudio(Event, frozen=True, tag=True):
+class ModelAudio(Event, frozen=True, tag=True, gc=False):
     """A piece of the agent's speech: `size` bytes of mu-law of item `item_id`."""
 
     response_id: str
@@ -176,7 +176,7 @@ class ModelAudioEnded(Event, frozen=True, tag=True):
     item_id: str
 
 
-class AgentTranscribed(Event, frozen=True, tag=True):
+class AgentTranscribed(Event, frozen=True, tag=True, gc=False):
     """The next piece of text of an item that the agent speaks (a delta, in order)."""
 
     item_id: str

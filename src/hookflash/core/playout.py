@@ -126,8 +126,11 @@ class Playout:
         if item is None:
             item = self._items[item_id] = Item(item_id, response_id)
         item.generated += size
-        for piece, piece_size in split_payload(payload, size, self._chunk_bytes):
-            self._held.append((item_id, piece, piece_size))
+        if size <= self._chunk_bytes:
+            self._held.append((item_id, payload, size))
+        else:
+            for piece, piece_size in split_payload(payload, size, self._chunk_bytes):
+                self._held.append((item_id, piece, piece_size))
         return self._send(now)
 
     def drop(self, response_id: str) -> None:
@@ -248,26 +251,29 @@ class Playout:
         if not self._open:
             return commands
         now_ms = now * 1000
+        road, chunks, unmarked = self._road, self._chunks, self._unmarked
         while self._held:
             item_id, payload, size = self._held[0]
-            ahead = self._road.ends_at - now_ms if self._chunks else 0.0
-            if ahead > 0 and ahead + ms(size) > self._lead_ms:
-                break
-            self._held.popleft()
-            if not self._chunks:
-                self._road.edge = min(self._road.edge, now_ms)
-                if self._road.probe_due(now_ms):
+            sound_ms = ms(size)
+            if chunks:
+                ahead = road.ends_at - now_ms
+                if ahead > 0 and ahead + sound_ms > self._lead_ms:
+                    break
+            else:
+                road.edge = min(road.edge, now_ms)
+                if road.probe_due(now_ms):
                     commands.append(self._probe(now))
+            self._held.popleft()
             item = self._items[item_id]
             item.sent += size
             self._sequence += 1
             # Sound after a gap makes the whole stretch up to its mark uncertain.
-            dry = self._road.ends_at - now_ms < _DRY_MS or self._unmarked.dry
-            self._chunks.append(Chunk(self._sequence, item_id, item.sent, size, now_ms, dry))
-            self._road.sent(now_ms, ms(size), dry)
-            self._unmarked.add(ms(size), dry)
+            dry = road.ends_at - now_ms < _DRY_MS or unmarked.dry
+            chunks.append(Chunk(self._sequence, item_id, item.sent, size, now_ms, dry))
+            road.sent(now_ms, sound_ms, dry)
+            unmarked.add(sound_ms, dry)
             commands.append(PlayAudio(payload, size))
-            if self._unmarked.ms >= MARK_MS or (item.ended and item.sent == item.generated):
+            if unmarked.ms >= MARK_MS or (item.ended and item.sent == item.generated):
                 commands.append(self._mark(item))
         return commands
 

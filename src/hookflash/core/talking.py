@@ -33,14 +33,20 @@ from hookflash.core.turns import State as FloorState
 if TYPE_CHECKING:
     from hookflash.core.call import Call
 
+_TALKING = Phase.TALKING
+_READY = ModelState.READY
+
 
 # --- the stream -------------------------------------------------------------------------------
 
 
 def caller_audio(call: Call, event: e.CallerAudio, now: float) -> list[AnyCommand]:
-    if _talking(call) and call.model.listening:
-        return [SendCallerAudio(event.payload, event.size)]
-    return []
+    return [SendCallerAudio(event.payload, event.size)] if hears(call) else []
+
+
+def hears(call: Call) -> bool:
+    """Whether somebody hears the caller. Only an event other than sound can change it."""
+    return _talking(call) and call.model.listening
 
 
 def stream_started(call: Call, event: e.StreamStarted, now: float) -> list[AnyCommand]:
@@ -83,7 +89,10 @@ def model_ready(call: Call, event: e.ModelReady, now: float) -> list[AnyCommand]
 
 
 def model_audio(call: Call, event: e.ModelAudio, now: float) -> list[AnyCommand]:
-    if not _answering(call):
+    # `_answering`, said in place: this comes up to fifty times a second.
+    if call.model.state is not _READY or call.phase is not _TALKING:
+        return []
+    if call.facts.stream_sid is None:
         return []
     call.model.worked()
     if call.playout.unheard(event.response_id, event.item_id):
@@ -109,7 +118,7 @@ def agent_transcribed(call: Call, event: e.AgentTranscribed, now: float) -> list
 def response_started(call: Call, event: e.ResponseStarted, now: float) -> list[AnyCommand]:
     if not _answering(call):
         return []
-    return _cancelled(call, call.floor.response_started(event.response_id))
+    return _cancelled(call, call.floor.response_started(event.response_id, now))
 
 
 def response_ended(call: Call, event: e.ResponseEnded, now: float) -> list[AnyCommand]:

@@ -33,6 +33,10 @@ _OWN_ANSWER_SECONDS = 2.0
 _ANSWER_SECONDS = 10.0
 """How long it may take to begin what it was asked for; a session that takes longer is dead."""
 
+_SILENT_SECONDS = 20.0
+"""How long a response may run without a sound or an end. A model that thinks for longer has lost
+the caller anyway, and one that hangs would hold the floor for ever."""
+
 
 class State(Enum):
     FREE = "free"
@@ -77,7 +81,7 @@ class Floor:
 
     # --- the model's responses ----------------------------------------------------------------
 
-    def response_started(self, response_id: str) -> list[CancelResponse]:
+    def response_started(self, response_id: str, now: float) -> list[CancelResponse]:
         """A response is running. One of ours that crossed the caller's speech is stopped at once;
         its words are kept, and without words the caller's turn will be answered anyway."""
         if self.state is State.FREE and self._wish is not None and self._wish.instructions is None:
@@ -87,6 +91,7 @@ class Floor:
         self.state = State.ANSWERING
         self.response_id = response_id
         self.spoke = False
+        self._answer_by = now + _SILENT_SECONDS
         if ours and self.caller_speaking and not self.protected:
             if self._asked is not None and self._asked.instructions is not None:
                 self._wish = self._wish or self._asked
@@ -162,13 +167,17 @@ class Floor:
 
     @property
     def deadline(self) -> float | None:
-        if self.state is not State.ASKED:
+        if not self._waiting:
             return self._retry_at
         return self._answer_by if self._retry_at is None else min(self._answer_by, self._retry_at)
 
     def overdue(self, now: float) -> bool:
-        """Whether the model has not begun in time what it was asked for."""
-        return self.state is State.ASKED and now >= self._answer_by
+        """Whether the model owes a sound that has not come in time."""
+        return self._waiting and now >= self._answer_by
+
+    @property
+    def _waiting(self) -> bool:
+        return self.state is State.ASKED or (self.state is State.ANSWERING and not self.spoke)
 
     def expire(self, now: float) -> list[RequestResponse]:
         if self._retry_at is None or now < self._retry_at:

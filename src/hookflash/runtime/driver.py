@@ -20,7 +20,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 from hookflash.core.call import Call
 from hookflash.core.commands import (
@@ -34,7 +34,6 @@ from hookflash.core.commands import (
     CloseStream,
     DeleteItem,
     Instruction,
-    Message,
     MoveCall,
     OpenModel,
     PlayAudio,
@@ -46,22 +45,27 @@ from hookflash.core.commands import (
     StoreRecord,
     TruncateItem,
 )
-from hookflash.core.events import AnyEvent, CallMoved, CarrierRefused, StreamStopped
-from hookflash.core.phases import Phase
-from hookflash.core.setup import ModelSetup
-from hookflash.errors import CarrierError
-from hookflash.runtime.journal import Journal, State
-from hookflash.runtime.log import brief
-from hookflash.runtime.ports import (
-    CarrierControl,
-    CarrierStream,
-    Clock,
-    EventSink,
-    ModelConnector,
-    ModelLink,
-    RecordKeeper,
+from hookflash.core.events import (
+    AnyEvent,
+    CallerAudio,
+    CallMoved,
+    CarrierRefused,
+    MarkReturned,
+    ModelAudio,
+    StreamStopped,
 )
-from hookflash.runtime.tool_runner import ToolRunner
+from hookflash.core.handoff import State as HandoffState
+from hookflash.core.phases import Phase
+from hookflash.errors import CarrierError
+from hookflash.runtime.allowance import FRAME_PRICE, Allowance
+from hookflash.runtime.journal import State
+from hookflash.runtime.log import brief
+from hookflash.runtime.outside import Outside
+from hookflash.runtime.ports import (
+    CarrierStream,
+    EventSink,
+    ModelLink,
+)
 
 log = logging.getLogger("hookflash.call")
 
@@ -75,32 +79,14 @@ _TO_MODEL = (
     TruncateItem,
 )
 
-
-class Outside:
-    """The ports of one call: everything that its driver may touch."""
-
-    def __init__(
-        self,
-        *,
-        clock: Clock,
-        control: CarrierControl,
-        connector: ModelConnector,
-        model_setup: Callable[[tuple[Message, ...]], ModelSetup],
-        make_tools: Callable[[EventSink], ToolRunner],
-        records: RecordKeeper,
-        journal: Journal,
-    ) -> None:
-        self.clock = clock
-        self.control = control
-        self.connector = connector
-        self.model_setup = model_setup
-        self.make_tools = make_tools
-        self.records = records
-        self.journal = journal
+_SOUND = frozenset({PlayAudio, SendMark})
 
 
 class Driver:
-    """Drives `call`. `on_ended` is called once, when the record was handed over."""
+    """Drives `call`. `on_ended` is called once, when the record was handed over.
+
+    `watch` is told of every event but the caller's sound, which is only counted.
+    """
 
     def __init__(
         self,
@@ -120,26 +106,45 @@ class Driver:
         self._stream: CarrierStream | None = None
         self._model: ModelLink | None = None
         self._answer: tuple[Instruction, ...] = ()
-        self._inbox: deque[AnyEvent] | None = None
+        self._inbox: deque[AnyEvent] = deque()
+        self._busy = False
+        self._now = outside.clock.now
+        self._journal = outside.journal
+        self._phase: Phase | None = None
+        self._handoff: HandoffState | None = None
+        self._traffic = outside.traffic
+        self._allowance = Allowance(self._now)
+        self._ear: Callable[[SendCallerAudio], None] | None = None
+        self._debug = log.isEnabledFor(logging.DEBUG)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._carry_out: dict[type, Callable[..., None]] = self._shells()
 
     # --- events in ----------------------------------------------------------------------------
 
     def post(self, event: AnyEvent) -> None:
         """Take an event. One that arises while another is carried out is taken right after it."""
-        if self._inbox is not None:
+        if type(event) is CallerAudio and self._ear is not None:
+            # The short way: nothing that the core would look at has happened since it was asked.
+            self._traffic.up += 1
+            allowance = self._allowance
+            allowance.left -= event.size + FRAME_PRICE
+            if allowance.left >= 0 or not allowance.overdrawn(event.size):
+                self._ear(SendCallerAudio(event.payload, event.size))
+            elif allowance.spent:
+                self._close_flooded()
+            return
+        if self._busy:
             self._inbox.append(event)
             return
-        self._inbox = deque((event,))
+        self._busy = True
         try:
+            self._take(event)
             while self._inbox:
                 self._take(self._inbox.popleft())
         finally:
-            self._inbox = None
-        self._set_timer()
+            self._inbox.clear()
+            self._busy = False
 
     def ask(self, event: AnyEvent) -> tuple[Instruction, ...]:
         """Take an event that the core answers with instructions, and return them."""
@@ -171,46 +176,114 @@ class Driver:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._tools.close()
-        self._outside.journal.close()
+        self._journal.close()
 
     # --- the core -----------------------------------------------------------------------------
 
     def _take(self, event: AnyEvent) -> None:
-        now = self._outside.clock.now()
-        if type(event) is StreamStopped and self._stream is not None:
-            if self._stream.stream_sid == event.stream_sid:
+        now = self._now()
+        kind = type(event)
+        if kind is ModelAudio:
+            self._speak(event, now)  # type: ignore[arg-type]  # told by `kind`, the cheapest way
+            return
+        if kind is StreamStopped and self._stream is not None:
+            if self._stream.stream_sid == event.stream_sid:  # type: ignore[union-attr]  # as above
                 self._stream = None
-        if log.isEnabledFor(logging.DEBUG):
-            log.debug("%s < %s", self.call_sid, brief(event))
-        self._done(now, event, self.call.receive(event, now))
+        commands = self.call.receive(event, now)
+        self._done(now, event, commands)
+        if kind is MarkReturned:
+            self._set_timer_for_sound(commands)
+        else:
+            self._prick_up()
+            self._set_timer()
+
+    def _speak(self, event: ModelAudio, now: float) -> None:
+        """The agent's sound moves the ledger and nothing else: what a call is stays as it was."""
+        commands = self.call.receive(event, now)
+        for command in commands:
+            if type(command) is PlayAudio:
+                self._traffic.down += 1
+                if self._stream is not None:
+                    self._stream.play(command.payload)
+            else:
+                _CARRY_OUT[type(command)](self, command)
+        self._journal.write_sound(now, event, commands)
+        self._set_timer_for_sound(commands)
+        if self._watch is not None:
+            self._watch(self.call_sid, event, commands)
+        if self._debug:
+            self._log(event, commands)
+
+    def _prick_up(self) -> None:
+        """Something has happened: is the caller's sound heard now, and by whom?"""
+        self._debug = log.isEnabledFor(logging.DEBUG)
+        if self._model is not None and self.call.hears and not self._debug:
+            self._ear = self._model.carry_out
+        else:
+            self._ear = None
+
+    def _close_flooded(self) -> None:
+        log.warning("%s ! the carrier floods the call: its stream is closed", self.call_sid)
+        if self._stream is not None:
+            self._stream.close()
 
     def _expire(self) -> None:
         self._timer = None
-        now = self._outside.clock.now()
+        now = self._now()
         deadline = self.call.deadline
         if deadline is not None and now >= deadline:
-            # Held open so that what the commands cause is taken afterwards, in order.
-            self._inbox = deque()
+            # Busy, so that what the commands cause is taken afterwards, in order.
+            self._busy = True
             try:
                 self._done(now, "expired", self.call.expire(now))
+                self._prick_up()
                 while self._inbox:
                     self._take(self._inbox.popleft())
             finally:
-                self._inbox = None
+                self._inbox.clear()
+                self._busy = False
         self._set_timer()
 
     def _done(
         self, now: float, cause: AnyEvent | Literal["expired"], commands: list[AnyCommand]
     ) -> None:
         for command in commands:
-            self._carry_out[type(command)](command)
-        state = State(self.call.phase.value, self.call.handoff.state.value)
-        self._outside.journal.write(now, cause, commands, state)
-        if self._watch is not None:
-            self._watch(self.call_sid, None if cause == "expired" else cause, commands)
-        if commands and log.isEnabledFor(logging.DEBUG):
-            for command in commands:
-                log.debug("%s > %s", self.call_sid, brief(command))
+            _CARRY_OUT[type(command)](self, command)
+        if type(cause) is not CallerAudio:
+            self._journal.write(now, cause, commands, self._changed_state())
+            if self._watch is not None:
+                self._watch(self.call_sid, None if cause == "expired" else cause, commands)
+        if self._debug:
+            self._log(cause, commands)
+
+    def _changed_state(self) -> State | None:
+        """Return what the call has become, if it is not what it was."""
+        phase, handoff = self.call.phase, self.call.handoff.state
+        if phase is self._phase and handoff is self._handoff:
+            return None
+        self._phase, self._handoff = phase, handoff
+        return State(phase.value, handoff.value)
+
+    def _log(self, cause: AnyEvent | Literal["expired"], commands: list[AnyCommand]) -> None:
+        if cause != "expired":
+            log.debug("%s < %s", self.call_sid, brief(cause))
+        for command in commands:
+            log.debug("%s > %s", self.call_sid, brief(command))
+
+    def _set_timer_for_sound(self, commands: list[AnyCommand]) -> None:
+        """Sound and its marks move the ledger's deadline alone, unless they let go what waited."""
+        call = self.call
+        if (
+            self._timer is None
+            or call.farewell.purpose is not None
+            or (commands and type(commands[-1]) not in _SOUND)
+        ):
+            self._prick_up()
+            self._set_timer()
+            return
+        deadline = call.playout.deadline
+        if deadline is not None and deadline < self._timer_at:
+            self._set_timer()
 
     def _set_timer(self) -> None:
         deadline = self.call.deadline
@@ -222,28 +295,12 @@ class Driver:
             self._timer.cancel()
             self._timer = None
         if deadline is not None:
-            seconds = max(0.0, deadline - self._outside.clock.now())
+            seconds = max(0.0, deadline - self._now())
             delay = self._outside.clock.delay(seconds)
             self._timer = asyncio.get_running_loop().call_later(delay, self._expire)
             self._timer_at = deadline
 
     # --- commands out -------------------------------------------------------------------------
-
-    def _shells(self) -> dict[type, Callable[..., None]]:
-        shells: dict[type, Callable[..., None]] = {
-            PlayAudio: self._play,
-            SendMark: self._mark,
-            ClearAudio: self._clear,
-            AnswerCarrier: self._keep_answer,
-            MoveCall: self._move,
-            CloseStream: self._close_stream,
-            OpenModel: self._open_model,
-            CloseModel: self._close_model,
-            RunTool: self._run_tool,
-            CancelTool: self._cancel_tool,
-            StoreRecord: self._store,
-        }
-        return shells | dict.fromkeys(_TO_MODEL, self._tell_model)
 
     def _play(self, command: PlayAudio) -> None:
         if self._stream is not None:
@@ -309,3 +366,19 @@ class Driver:
             self.post(CarrierRefused(command.step))
         else:
             self.post(CallMoved(command.step))
+
+
+_CARRY_OUT: dict[type, Callable[[Driver, Any], None]] = {
+    PlayAudio: Driver._play,
+    SendMark: Driver._mark,
+    ClearAudio: Driver._clear,
+    AnswerCarrier: Driver._keep_answer,
+    MoveCall: Driver._move,
+    CloseStream: Driver._close_stream,
+    OpenModel: Driver._open_model,
+    CloseModel: Driver._close_model,
+    RunTool: Driver._run_tool,
+    CancelTool: Driver._cancel_tool,
+    StoreRecord: Driver._store,
+    **dict.fromkeys(_TO_MODEL, Driver._tell_model),
+}

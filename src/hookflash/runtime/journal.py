@@ -12,56 +12,63 @@ changes nothing in a call. What is left replays to the same commands, which is h
 recovered by another process and how a bug becomes a test.
 
 Lines are encoded in the event loop's thread and written by one thread for all calls, so that a
-slow disk never delays a call. Its queue is bounded: what does not fit is lost, and said so.
+slow disk never delays a call. Sound, its marks and words make most of the lines and little of the
+news: they wait for a line of another kind, `_LINGER_SECONDS` at most, and are handed over with it.
+What may wait for the disk is bounded; what does not fit, or cannot be written, is lost, and the
+journal says so as soon as it can.
 
-    resource             acquired            released
-    writing thread       Journals()          close()
-    a journal's file     its first line      its last line, or close()
+    resource             acquired               released
+    the writer           Journals()             close()
+    the sweep's timer    the first line that    when no line waits any more
+                         waits for another
 """
 
 from __future__ import annotations
 
-import queue
+import asyncio
 import re
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
 
 import msgspec
 
 from hookflash.core.call import Call
-from hookflash.core.commands import AnyCommand, PlayAudio, SendCallerAudio
-from hookflash.core.events import AnyEvent, CallerAudio, ModelAudio
+from hookflash.core.commands import AnyCommand, PlayAudio, SendCallerAudio, SendMark
+from hookflash.core.events import (
+    AgentTranscribed,
+    AnyEvent,
+    CallerAudio,
+    MarkReturned,
+    ModelAudio,
+)
 from hookflash.core.setup import CallSetup
 from hookflash.errors import ConfigError
+from hookflash.runtime.journal_lines import (
+    Head,
+    Line,
+    SoundRun,
+    State,
+    encode_lines,
+    lost_note,
+    silenced_command,
+    silenced_event,
+)
+from hookflash.runtime.journal_writer import Chunk, JournalWriter
+
+__all__ = ["Head", "Journal", "Journals", "Line", "State", "read_journal", "rebuild", "replay"]
 
 VERSION = 1
 _SID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _QUEUE_LINES = 20_000
-_encoder = msgspec.json.Encoder()
+_LINGER_SECONDS = 0.5
+"""How long a line may wait for others before it is handed to the writing thread."""
 
+_FREQUENT = frozenset({ModelAudio, MarkReturned, AgentTranscribed, str})
+"""Causes that may wait; `str` is the timer, which mostly sends on what the lead held back."""
 
-class Head(msgspec.Struct, frozen=True):
-    journal: int
-    call_sid: str
-    setup: CallSetup
-
-
-class State(msgspec.Struct, frozen=True):
-    phase: str
-    handoff: str
-
-
-class Line(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line after the first; exactly one field besides `at` is set."""
-
-    at: float
-    event: AnyEvent | None = None
-    expired: bool = False
-    command: AnyCommand | None = None
-    state: State | None = None
-    lost: int = 0
+_SOUND = frozenset({PlayAudio, SendMark})
 
 
 class Journal:
@@ -71,59 +78,120 @@ class Journal:
         self.path = path
         self._journals = journals
         self._state: State | None = None
+        self._waiting: list[Line | Head] = []
+        self._run = SoundRun()
+        self._lines = 0
+        self._since = 0.0
         self._lost = 0
         if head is not None:
-            self._put(head)
+            self._keep(0.0, [head], wait=False)
 
     def write(
         self,
         at: float,
         cause: AnyEvent | Literal["expired"],
         commands: Iterable[AnyCommand],
-        state: State,
+        state: State | None = None,
     ) -> None:
-        """Write what happened, what was to be done about it, and what the call has become."""
-        if cause == "expired":
-            self._put(Line(at, expired=True))
-        elif type(cause) is CallerAudio:
+        """Write what happened, what was to be done about it, and what the call has become.
+
+        `state` may be left out where it cannot have changed.
+        """
+        if type(cause) is CallerAudio:
             return
+        wait = type(cause) in _FREQUENT
+        if cause == "expired":
+            lines: list[Line | Head] = [Line(at, expired=True)]
         else:
-            self._put(Line(at, event=_silenced_event(cause)))
+            lines = [Line(at, silenced_event(cause))]
         for command in commands:
-            if type(command) is not SendCallerAudio:
-                self._put(Line(at, command=_silenced_command(command)))
-        if state != self._state:
+            if type(command) is PlayAudio:
+                lines.append(Line(at, command=PlayAudio("", command.size)))
+            elif type(command) is not SendCallerAudio:
+                lines.append(Line(at, command=command))
+                wait = wait and type(command) in _SOUND
+        if state is not None and state != self._state:
             self._state = state
-            self._put(Line(at, state=state))
+            lines.append(Line(at, state=state))
+            wait = False
+        self._keep(at, lines, wait=wait)
+
+    def write_sound(self, at: float, event: ModelAudio, commands: list[AnyCommand]) -> None:
+        """`write` for the agent's sound, which is most of what there is to write.
+
+        Sound that was sent on as it came is only noted, and encoded when it is handed over.
+        """
+        first = commands[0] if len(commands) == 1 else None
+        if type(first) is not PlayAudio or not self._run.takes(at, event, first.size):
+            self.write(at, event, commands)
+            return
+        self._lines += 2
+        if self._lines == 2:
+            self._since = at
+            if not self._journals.waits(self):
+                self.hand_over()
+        elif at - self._since >= _LINGER_SECONDS:
+            self.hand_over()
+
+    def hand_over(self, *, urgent: bool = False) -> None:
+        """Give what waits to the writing thread, to be written at once if it is `urgent`."""
+        lines = self._lines
+        if not lines:
+            return
+        self._run.end(self._waiting)
+        data = encode_lines(self._waiting)
+        self._waiting.clear()
+        self._lines = 0
+        self._journals.settled(self)
+        if self._lost:
+            data = lost_note(self._since, self._lost) + data
+        if self._journals.put(Chunk(self.path, data, lines, self._since), urgent=urgent):
+            self._lost = 0
+        else:
+            self._lost += lines
 
     def close(self) -> None:
         """Nothing more is written; what is queued still reaches the disk."""
-        self._journals.put(self.path, None)
+        self.hand_over()
+        self._journals.put(Chunk(self.path, None, 0, 0.0), urgent=False)
 
-    def _put(self, line: Head | Line) -> None:
-        if self._lost and isinstance(line, Line):
-            note = _encoder.encode(Line(line.at, lost=self._lost)) + b"\n"
-            if not self._journals.put(self.path, note):
-                self._lost += 1
-                return
-            self._lost = 0
-        if not self._journals.put(self.path, _encoder.encode(line) + b"\n"):
-            self._lost += 1
+    def _keep(self, at: float, lines: list[Line | Head], *, wait: bool) -> None:
+        if not self._lines:
+            self._since = at
+            wait = wait and self._journals.waits(self)
+        self._run.end(self._waiting)
+        self._waiting += lines
+        self._lines += len(lines)
+        if not wait:
+            self.hand_over(urgent=True)
+        elif at - self._since >= _LINGER_SECONDS:
+            self.hand_over()
 
 
 class Journals:
-    """The journals of a process, as files in `folder` named by call SID."""
+    """The journals of a process, as files in `folder` named by call SID.
+
+    All but `flush` and `close` is used in one thread.
+    """
 
     def __init__(self, folder: Path, *, queue_lines: int = _QUEUE_LINES) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._queue: queue.Queue[tuple[Path, bytes | None] | threading.Event | None] = queue.Queue(
-            queue_lines
-        )
-        self.error: OSError | None = None
+        self._writer = JournalWriter(queue_lines, lost_note)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._sweep_at: asyncio.TimerHandle | None = None
+        self._fresh: set[Journal] = set()
+        self._old: set[Journal] = set()
+
+    @property
+    def lost(self) -> int:
+        """How many lines the disk was too slow for, or could not take."""
+        return self._writer.lost
+
+    @property
+    def error(self) -> OSError | None:
         """The last trouble with the disk. Calls go on without their journals."""
-        self._thread = threading.Thread(target=self._run, name="hookflash-journal", daemon=True)
-        self._thread.start()
+        return self._writer.error
 
     def begin(self, call_sid: str, setup: CallSetup) -> Journal:
         """Return the journal of a call that has just arrived."""
@@ -140,27 +208,61 @@ class Journals:
         path = self._path(call_sid)
         return path if path.is_file() else None
 
-    def put(self, path: Path, data: bytes | None) -> bool:
-        """Queue bytes for a file, or its closing (None). Return whether there was room."""
-        try:
-            self._queue.put_nowait((path, data))
-        except queue.Full:
-            return False
-        return True
+    def put(self, chunk: Chunk, *, urgent: bool) -> bool:
+        """Queue a chunk for its file. Return whether there was room."""
+        return self._writer.put(chunk, urgent=urgent)
 
     def flush(self, seconds: float = 5.0) -> bool:
-        """Wait until all that was queued is on disk. For tests, commands and recovery."""
-        done = threading.Event()
-        try:
-            self._queue.put(done, timeout=seconds)
-        except queue.Full:
-            return False
-        return done.wait(seconds)
+        """Wait until all that was written is on disk. For tests, commands and recovery."""
+        loop = self._loop
+        if loop is None or loop.is_closed() or _is_running_here(loop):
+            self._hand_over_all()
+        else:
+            handed_over = threading.Event()
+            loop.call_soon_threadsafe(self._hand_over_all)
+            loop.call_soon_threadsafe(handed_over.set)
+            if not handed_over.wait(seconds):
+                return False
+        return self._writer.flush(seconds)
 
     def close(self) -> None:
         """Write what is queued, close all files, end the thread."""
-        self._queue.put(None)
-        self._thread.join()
+        self._hand_over_all()
+        self._writer.close()
+
+    # --- lines that wait ----------------------------------------------------------------------
+
+    def waits(self, journal: Journal) -> bool:
+        """A journal's first line would like to wait. Return whether it may.
+
+        Somebody must come for it if no other line does: where there is no event loop, nobody can.
+        """
+        if self._sweep_at is None:
+            try:
+                self._loop = asyncio.get_running_loop()
+            except RuntimeError:
+                return False
+            self._sweep_at = self._loop.call_later(_LINGER_SECONDS, self._sweep)
+        self._fresh.add(journal)
+        return True
+
+    def settled(self, journal: Journal) -> None:
+        """Nothing of this journal waits any more."""
+        self._fresh.discard(journal)
+        self._old.discard(journal)
+
+    def _sweep(self) -> None:
+        """Hand over what has waited since before the last sweep."""
+        for journal in list(self._old):
+            journal.hand_over()
+        self._old, self._fresh = self._fresh, set()
+        self._sweep_at = None
+        if self._old and self._loop is not None:
+            self._sweep_at = self._loop.call_later(_LINGER_SECONDS, self._sweep)
+
+    def _hand_over_all(self) -> None:
+        for journal in [*self._old, *self._fresh]:
+            journal.hand_over()
 
     def _path(self, call_sid: str) -> Path:
         if not _SID.fullmatch(call_sid):
@@ -170,34 +272,12 @@ class Journals:
             )
         return self._folder / f"{call_sid}.jsonl"
 
-    def _run(self) -> None:
-        files: dict[Path, BinaryIO] = {}
-        while (item := self._queue.get()) is not None:
-            try:
-                if isinstance(item, threading.Event):
-                    for file in files.values():
-                        file.flush()
-                    item.set()
-                    continue
-                self._write(files, *item)
-                if self._queue.empty():
-                    for file in files.values():
-                        file.flush()
-            except OSError as error:
-                self.error = error
-        for file in files.values():
-            file.close()
 
-    @staticmethod
-    def _write(files: dict[Path, BinaryIO], path: Path, data: bytes | None) -> None:
-        if data is None:
-            file = files.pop(path, None)
-            if file is not None:
-                file.close()
-            return
-        if path not in files:
-            files[path] = path.open("ab")
-        files[path].write(data)
+def _is_running_here(loop: asyncio.AbstractEventLoop) -> bool:
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False
 
 
 def read_journal(path: Path) -> tuple[Head, list[Line]]:
@@ -258,7 +338,7 @@ def replay(call: Call, lines: Iterable[Line]) -> Iterator[Step]:
                 commands = call.receive(cause.event, cause.at)
             else:
                 commands = call.expire(cause.at)
-            yield Step(cause.at, cause.event, then, [_silenced_command(each) for each in commands])
+            yield Step(cause.at, cause.event, then, [silenced_command(each) for each in commands])
         cause, then = line, []
 
 
@@ -268,11 +348,3 @@ def rebuild(head: Head, lines: Iterable[Line]) -> Call:
     for _ in replay(call, lines):
         pass
     return call
-
-
-def _silenced_event(event: AnyEvent) -> AnyEvent:
-    return msgspec.structs.replace(event, payload="") if type(event) is ModelAudio else event
-
-
-def _silenced_command(command: AnyCommand) -> AnyCommand:
-    return msgspec.structs.replace(command, payload="") if type(command) is PlayAudio else command

@@ -32,8 +32,9 @@ from hookflash.core.events import (
 from hookflash.core.phases import Phase
 from hookflash.core.setup import CallSetup, ModelSetup
 from hookflash.errors import HookflashError
-from hookflash.runtime.driver import Driver, Outside
+from hookflash.runtime.driver import Driver
 from hookflash.runtime.journal import Journal, Journals, read_journal, rebuild
+from hookflash.runtime.outside import Outside, Traffic
 from hookflash.runtime.ports import (
     CarrierControl,
     CarrierStream,
@@ -105,6 +106,9 @@ class Switchboard:
         watch: Watch | None = None,
     ) -> None:
         self.draining = False
+        self.on_let_go: Callable[[str], None] = lambda call_sid: None
+        """Called with a call SID when its call is over and nothing is kept of it any more."""
+        self.traffic = Traffic()
         self._directory = directory
         self._clock = clock
         self._control = control
@@ -197,9 +201,7 @@ class Switchboard:
         except TimeoutError:
             return
 
-    def _observe(
-        self, call_sid: str, event: AnyEvent | None, commands: list[AnyCommand]
-    ) -> None:
+    def _observe(self, call_sid: str, event: AnyEvent | None, commands: list[AnyCommand]) -> None:
         if self.draining:
             self._changed.set()
         if self._watch is not None:
@@ -256,6 +258,7 @@ class Switchboard:
             make_tools=make_tools,
             records=self._records,
             journal=journal,
+            traffic=self.traffic,
         )
         driver = Driver(call_sid, call, outside, on_ended=self._linger, watch=self._observe)
         self._drivers[call_sid] = driver
@@ -273,6 +276,7 @@ class Switchboard:
         task = asyncio.get_running_loop().create_task(driver.close())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+        self.on_let_go(driver.call_sid)
 
 
 def _pseudonym(caller: str) -> str | None:

@@ -17,7 +17,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-import socket as sockets
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 import uvicorn
@@ -26,15 +26,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from hookflash.errors import ConfigError
+from hookflash.server.collector import seldom_collecting
+from hookflash.server.crossing import ALONE, Sharing
 from hookflash.server.line import TwilioLine
+from hookflash.server.listening import listen
+from hookflash.server.media import MESSAGE_BYTES
+from hookflash.server.media_socket import MediaDoor
+from hookflash.server.port import is_media, media_port
 from hookflash.server.voice import APOLOGY, Calls, Voice
 
 log = logging.getLogger("hookflash.server")
-
-MESSAGE_BYTES = 1024 * 1024
-"""The largest message on the media socket; Twilio's have some 400 bytes."""
 
 CLOSE_SECONDS = 5
 
@@ -68,6 +71,12 @@ def create_app(
         exception_handlers={HTTPException: _bare},
     )
     app.router.redirect_slashes = False
+    app.state.media_door = MediaDoor(
+        takes=lambda path: is_media(line.urls.inner(path)),
+        admits=line.guard.admits,
+        redeem=line.tokens.redeem,
+        attach=calls.attach,
+    )
     return app
 
 
@@ -79,6 +88,10 @@ async def _bare(_: Request, error: Exception) -> Response:
 
 class _Server(uvicorn.Server):
     """uvicorn without its signal handlers: `serve` drains before it closes."""
+
+    async def serve(self, listeners: list[socket.socket] | None = None) -> None:
+        with seldom_collecting():
+            await super().serve(listeners)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -98,15 +111,17 @@ async def serve(
     """Serve until SIGTERM, SIGINT or `stop`, then drain and close.
 
     `on_listening` is called with the port once it is open (`port=0` takes any that is free).
-    Raises `ConfigError` if the port cannot be had.
+    Raises `ConfigError` if the port cannot be had. Where several processes serve the line, the
+    application's `state.sharing` is this one's part.
     """
     stop = stop or asyncio.Event()
-    with _listen(host, port) as listener:
+    sharing: Sharing = getattr(app.state, "sharing", ALONE)
+    with sharing.listener or listen(host, port) as listener:
         server = _Server(
             uvicorn.Config(
                 app,
-                http="httptools",
-                ws="websockets-sansio",
+                http=sharing.http,
+                ws=_sockets(app),
                 ws_max_size=MESSAGE_BYTES,
                 # Field reports tie error 31924 to compression, and sound does not compress.
                 ws_per_message_deflate=False,
@@ -119,7 +134,7 @@ async def serve(
                 timeout_graceful_shutdown=CLOSE_SECONDS,
             )
         )
-        async with _signals(stop, server):
+        async with _signals(stop, server), sharing.working(server):
             serving = asyncio.create_task(server.serve([listener]))
             on_listening(listener.getsockname()[1])
             stopping = asyncio.create_task(stop.wait())
@@ -137,27 +152,20 @@ async def serve(
                 await serving
 
 
+def _sockets(app: Starlette) -> type[asyncio.Protocol]:
+    """Return what serves upgrades: the media socket past ASGI, all others as uvicorn does."""
+    door: MediaDoor | None = getattr(app.state, "media_door", None)
+    if door is None:
+        return WebSocketsSansIOProtocol
+    return media_port(door, WebSocketsSansIOProtocol) or WebSocketsSansIOProtocol
+
+
 async def _drain(calls: Calls, seconds: float) -> None:
     try:
         await calls.drain(seconds)
     except Exception:
         # A task ends here: the port is closed all the same, and the carrier asks elsewhere.
         log.exception("draining failed")
-
-
-@contextlib.contextmanager
-def _listen(host: str, port: int) -> Iterator[sockets.socket]:
-    family = sockets.AF_INET6 if ":" in host else sockets.AF_INET
-    with sockets.socket(family, sockets.SOCK_STREAM) as listener:
-        listener.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-        except OSError as error:
-            raise ConfigError(
-                f"cannot listen on {host} port {port}: {error.strerror}; choose another --port"
-            ) from None
-        listener.listen(2048)
-        yield listener
 
 
 @contextlib.asynccontextmanager

@@ -2,10 +2,13 @@
 
     resource            acquired     released, in reverse
     database, writer    open_line    when its block ends
+    claims, their thread open_line   when its block ends, after the journals
     journals            open_line    when its block ends
     model connector     open_line    when its block ends
     REST client         open_line    when its block ends
+    warm sessions       open_line    when its block ends
     calls               as they come when its block ends
+    the workers' sockets serve_line  when it returns
 
 `serve_line` is the same with the port open.
 """
@@ -14,7 +17,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
@@ -22,18 +26,36 @@ from starlette.applications import Starlette
 from hookflash.agents.agent import Agent
 from hookflash.agents.context import CallContext
 from hookflash.agents.directory import Directory
+from hookflash.cluster.claims import Claims, ClaimThread
+from hookflash.cluster.places import Places
 from hookflash.core.call import Call
-from hookflash.models.openai.link import OpenAIConnector
-from hookflash.models.openai.options import RealtimeOptions, SemanticVad, ServerVad
+from hookflash.core.commands import AnyCommand
+from hookflash.core.events import AnyEvent
+from hookflash.core.phases import Phase
+from hookflash.models.openai.options import (
+    CAPABILITIES,
+    RealtimeOptions,
+    SemanticVad,
+    ServerVad,
+)
+from hookflash.models.openai.warm import WarmingConnector
+from hookflash.models.pool import WarmPool
 from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.journal import Journals
-from hookflash.runtime.ports import EventSink
+from hookflash.runtime.ports import EventSink, ModelConnector
 from hookflash.runtime.switchboard import AgentLike, Switchboard, Watch
 from hookflash.server.app import create_app, serve
+from hookflash.server.counts import Counts, count
+from hookflash.server.crossing import Sharing, crossing
+from hookflash.server.desk import Desk
 from hookflash.server.line import TwilioLine
+from hookflash.server.metrics import Metrics, metrics_route
+from hookflash.server.workers import Workers
 from hookflash.settings import Settings
 from hookflash.stores.records import RecordStore, open_store
 from hookflash.stores.writer import StoreWriter
+
+_DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
@@ -45,6 +67,7 @@ class Line:
     journals: Journals
     store: RecordStore
     writer: StoreWriter
+    metrics: Metrics
 
 
 def realtime_options(settings: Settings) -> RealtimeOptions:
@@ -70,11 +93,19 @@ def realtime_options(settings: Settings) -> RealtimeOptions:
 
 @contextlib.asynccontextmanager
 async def open_line(
-    settings: Settings, target: Agent | Directory, *, watch: Watch | None = None
+    settings: Settings,
+    target: Agent | Directory,
+    *,
+    watch: Watch | None = None,
+    worker: str = "",
+    slot: int = 1,
+    listener: socket.socket | None = None,
 ) -> AsyncIterator[Line]:
     """Open everything that a line needs. `watch` sees each event and command of each call.
 
-    Raises `ConfigError` that names what to change.
+    `worker` is this process's name where others may serve the same line (see `workers`), `slot`
+    its place among them, `listener` the socket that they share. Raises `ConfigError` that names
+    what to change.
     """
     settings.check_serving()
     directory = Directory.of(target).check()
@@ -85,20 +116,33 @@ async def open_line(
         writer = StoreWriter(store)
         writer.start()
         stack.push_async_callback(writer.close)
+        places = Places(settings.data_dir, public_url=settings.public_url or "") if worker else None
+        # Let go of last: what another worker restores has then been written to the end.
+        claims = ClaimThread(Claims(places.claims, worker)) if places is not None else None
+        if claims is not None:
+            stack.enter_context(claims)
         journals = Journals(settings.data_dir / "journals")
         stack.push_async_callback(asyncio.to_thread, journals.close)
-        connector = OpenAIConnector(
+        sessions = WarmingConnector(
             settings.model_url,
             api_key=settings.openai_api_key,
             options=realtime_options(settings),
         )
-        stack.push_async_callback(connector.aclose)
+        stack.push_async_callback(sessions.aclose)
+        connector: ModelConnector = sessions
+        warm: WarmPool | None = None
+        if settings.warm_sessions:
+            life = CAPABILITIES.max_session_seconds or _DAY_SECONDS
+            connector = warm = WarmPool(sessions, size=settings.warm_sessions, session_seconds=life)
+            warm.start()
+            stack.callback(warm.close)
         tokens = (settings.twilio_auth_token, settings.twilio_auth_token_secondary)
         telephone = TwilioLine.open(
             public_url=settings.public_url or "",
             auth_tokens=[token for token in tokens if token],
             allow_unsigned=settings.unsigned_allowed and not any(tokens),
             peers=(settings.twilio_api_url, settings.model_url),
+            worker=worker,
         )
         control = telephone.control(
             account_sid=settings.twilio_account_sid or "",
@@ -106,20 +150,44 @@ async def open_line(
             api_url=settings.twilio_api_url,
         )
         stack.push_async_callback(control.aclose)
+        clock = SystemClock(settings.speed)
+        metrics = Metrics(clock.now, slot=slot)
         switchboard = Switchboard(
             directory,
-            clock=SystemClock(settings.speed),
+            clock=clock,
             control=control,
             connector=connector,
             records=writer,
             journals=journals,
             make_context=_context,
             lead_ms=settings.lead_ms,
-            watch=watch,
+            watch=metrics.watch if watch is None else _both(metrics.watch, watch),
         )
         stack.push_async_callback(switchboard.close)
-        app = create_app(switchboard, telephone)
-        yield Line(app, switchboard, journals, store, writer)
+        metrics.refresh += [_live_calls(switchboard), _lost_lines(journals)]
+        if warm is not None:
+            metrics.refresh.append(_warm_sessions(warm))
+        workers: Workers | None = None
+        if places is not None and claims is not None:
+            workers = Workers(
+                worker,
+                places,
+                desk=Desk(switchboard, telephone),
+                board=switchboard,
+                claims=claims,
+                counts=metrics.counts,
+            )
+            switchboard.on_let_go = workers.let_go
+            metrics.refresh.append(workers.tell)
+        gather = workers.gather_counts if workers is not None else _alone(metrics)
+        routes = [metrics_route(gather, token=settings.metrics_token)]
+        app = create_app(switchboard, telephone, routes=routes)
+        if workers is not None:
+            app.state.answering = workers
+            app.state.sharing = Sharing(
+                crossing(telephone.urls, workers.hand_over), workers.working, listener
+            )
+        yield Line(app, switchboard, journals, store, writer, metrics)
 
 
 async def serve_line(
@@ -129,9 +197,14 @@ async def serve_line(
     on_listening: Callable[[int], None] = lambda port: None,
     stop: asyncio.Event | None = None,
     watch: Watch | None = None,
+    worker: str = "",
+    slot: int = 1,
+    listener: socket.socket | None = None,
 ) -> None:
     """Serve until SIGTERM, SIGINT or `stop`; then drain and let go of everything."""
-    async with open_line(settings, target, watch=watch) as line:
+    async with open_line(
+        settings, target, watch=watch, worker=worker, slot=slot, listener=listener
+    ) as line:
         await serve(
             line.app,
             line.switchboard,
@@ -141,6 +214,50 @@ async def serve_line(
             on_listening=on_listening,
             stop=stop,
         )
+
+
+def _both(first: Watch, second: Watch) -> Watch:
+    def watch(call_sid: str, event: AnyEvent | None, commands: list[AnyCommand]) -> None:
+        first(call_sid, event, commands)
+        second(call_sid, event, commands)
+
+    return watch
+
+
+def _live_calls(switchboard: Switchboard) -> Callable[[Counts], None]:
+    def refresh(counts: Counts) -> None:
+        counts.live = {phase.value: 0 for phase in Phase if phase is not Phase.ENDED}
+        for driver in switchboard.live:
+            count(counts.live, driver.call.phase.value)
+        # The caller's sound is counted where it passes: no watch is told of it.
+        counts.frames_up = switchboard.traffic.up
+
+    return refresh
+
+
+def _lost_lines(journals: Journals) -> Callable[[Counts], None]:
+    def refresh(counts: Counts) -> None:
+        counts.journal_lines_lost = journals.lost
+
+    return refresh
+
+
+def _warm_sessions(pool: WarmPool) -> Callable[[Counts], None]:
+    def refresh(counts: Counts) -> None:
+        counts.warm_ready, counts.warm_given, counts.warm_missed = (
+            pool.ready,
+            pool.given,
+            pool.missed,
+        )
+
+    return refresh
+
+
+def _alone(metrics: Metrics) -> Callable[[], Awaitable[list[Counts]]]:
+    async def gather() -> list[Counts]:
+        return [metrics.counts()]
+
+    return gather
 
 
 def _context(agent: AgentLike, call: Call, post: EventSink) -> CallContext:

@@ -78,6 +78,7 @@ class TwilioLine:
         shared_keys: Mapping[str, str] | None = None,
         allow_unsigned: bool = False,
         peers: Iterable[str] = (),
+        worker: str = "",
         language: str | None = None,
         voice: str | None = None,
     ) -> TwilioLine:
@@ -85,9 +86,10 @@ class TwilioLine:
 
         `auth_tokens` are those in force: one, or two while it is rotated. `allow_unsigned` is
         granted only if the public URL and all `peers` (the URLs of Twilio's API and of the
-        model) name this machine. Raises `ConfigError`.
+        model) name this machine. `worker` is the name of this process, where there are several.
+        Raises `ConfigError`.
         """
-        urls = Urls.under(public_url)
+        urls = Urls.under(public_url, worker=worker)
         if allow_unsigned:
             require_stand_ins((public_url, *peers))
         tokens = StreamTokens()

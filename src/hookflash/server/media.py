@@ -1,5 +1,7 @@
 """The media socket as an ASGI WebSocket: frames in, a bounded queue out.
 
+The second road: `server.port` carries the frames as long as picows is as we know it.
+
     resource        | acquired           | released
     socket          | `serve_media`      | closed by either side, or when `serve_media` returns
     reader, writer  | `serve_media`      | both ended before `serve_media` returns
@@ -22,6 +24,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from hookflash.carriers.twilio.media import INTERNAL, POLICY, Attach, MediaStream, Redeem
 
 log = logging.getLogger("hookflash.call")
+
+MESSAGE_BYTES = 1024 * 1024
+"""The largest message on the media socket; Twilio's have some 400 bytes."""
 
 STALL_SECONDS = 10.0
 START_SECONDS = 10.0

@@ -12,142 +12,92 @@
 Rules: nothing is looked at before its signature was good. A question is always answered with
 valid TwiML, if need be with an apology and a hang-up, because an error page would be read to the
 caller as "an application error has occurred". The same delivery twice gets the same answer. A
-status callback is never answered with TwiML. The core decides at once; nothing here waits.
+status callback is never answered with TwiML. The core decides at once; what may be waited for is
+another worker that has the call, and if that one hangs the answer is 503: the carrier asks again.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from hashlib import sha256
-from typing import Protocol
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from hookflash.carriers.twilio import webhooks
-from hookflash.carriers.twilio.media import POLICY, MediaStream, Sink
+from hookflash.carriers.twilio.media import POLICY
 from hookflash.carriers.twilio.twiml import own_number
 from hookflash.carriers.twilio.urls import PREFIX
 from hookflash.carriers.twilio.webhooks import Form
-from hookflash.core.commands import HangUp, Instruction, Speak
 from hookflash.core.events import AnyEvent, CallArrived, CallCompleted, InstructionsAsked
-from hookflash.core.setup import CallSetup
-from hookflash.server.guard import Answers
+from hookflash.server.desk import APOLOGY, Answering, Calls, Desk, Question
 from hookflash.server.line import TwilioLine
 from hookflash.server.media import serve_media
+
+__all__ = ["APOLOGY", "Calls", "Voice"]
 
 log = logging.getLogger("hookflash.call")
 
 IDEMPOTENCY_HEADER = "i-twilio-idempotency-token"
-APOLOGY = CallSetup().apology
 
-
-class Calls(Protocol):
-    """The live calls, as far as the server needs them (`runtime.switchboard.Switchboard`)."""
-
-    draining: bool
-
-    def arrive(self, arrived: CallArrived) -> tuple[Instruction, ...]: ...
-
-    def ask(self, call_sid: str, asked: InstructionsAsked) -> tuple[Instruction, ...]: ...
-
-    def post(self, call_sid: str, event: AnyEvent) -> bool: ...
-
-    def attach(self, call_sid: str, stream: MediaStream) -> Sink | None: ...
-
-    async def drain(self, seconds: float) -> None: ...
-
-
-Decide = Callable[[Form, int], Sequence[Instruction]]
+Asked = tuple[CallArrived | InstructionsAsked | None, CallCompleted | None]
+"""What a form asks, and whether the caller's leg is over too."""
+Read = Callable[[Form, int], Asked]
 Notice = Callable[[Form, int], tuple[str, AnyEvent | None]]
 
 
 class Voice:
-    """The routes of one line. `apology` is said when we fail ourselves."""
+    """The routes of one line.
+
+    Where other workers serve the line too, the application's `state.answering` is asked in place
+    of the calls of this process. `apology` is said when we fail ourselves.
+    """
 
     def __init__(self, calls: Calls, line: TwilioLine, *, apology: str = APOLOGY) -> None:
         self._calls = calls
         self._line = line
-        self._answers = Answers()
-        self._apology = (Speak(apology), HangUp())
+        self._desk = Desk(calls, line, apology=apology)
 
     def routes(self) -> list[Route | WebSocketRoute]:
         """Return the routes, without the public URL's path prefix."""
         return [
-            Route(f"{PREFIX}/voice", self._question(self._arrive), methods=["POST"]),
+            Route(f"{PREFIX}/voice", self._question(_arrived), methods=["POST"]),
             Route(
-                f"{PREFIX}/connect/{{step:int}}", self._question(self._connect), methods=["POST"]
+                f"{PREFIX}/connect/{{step:int}}", self._question(_connect_ended), methods=["POST"]
             ),
-            Route(f"{PREFIX}/dial/{{step:int}}", self._question(self._dial), methods=["POST"]),
-            Route(f"{PREFIX}/queue/{{step:int}}", self._question(self._queue), methods=["POST"]),
+            Route(f"{PREFIX}/dial/{{step:int}}", self._question(_dial_ended), methods=["POST"]),
+            Route(f"{PREFIX}/queue/{{step:int}}", self._question(_queue_ended), methods=["POST"]),
             Route(
                 f"{PREFIX}/leg/{{step:int}}", self._notice(webhooks.leg_changed), methods=["POST"]
             ),
             Route(f"{PREFIX}/status", self._notice(_call_status), methods=["POST"]),
             Route(f"{PREFIX}/stream", self._notice(_stream_status), methods=["POST"]),
             WebSocketRoute(f"{PREFIX}/media", self._media),
+            WebSocketRoute(f"{PREFIX}/media/{{worker}}", self._media),
         ]
 
     # --- questions ------------------------------------------------------------------------------
 
-    def _question(self, decide: Decide) -> Callable[[Request], object]:
+    def _question(self, read: Read) -> Callable[[Request], object]:
         async def answer(request: Request) -> Response:
             form, body = await self._line.guard.form(request)
-            twiml = self._answer(request, form, body, decide)
+            try:
+                question = _as_question(request, form, body, read)
+                twiml = await self._asked(request).answer(question)
+            except TimeoutError:
+                log.error("! %s the worker that has the call is silent", form["CallSid"])
+                raise HTTPException(503) from None
+            except Exception:
+                # A request ends here: the caller hears an apology, and the owner the reason.
+                log.exception("! %s failed: apology and hang-up", request.scope["path"])
+                twiml = self._desk.sorry(form.get("CallSid", ""))
             return Response(twiml, media_type="text/xml")
 
         return answer
-
-    def _answer(self, request: Request, form: Form, body: bytes, decide: Decide) -> str:
-        path: str = request.scope["path"]
-        call_sid = form.get("CallSid", "")
-        keys = [(path, call_sid, sha256(body).hexdigest())]
-        if token := request.headers.get(IDEMPOTENCY_HEADER):
-            keys.append((path, call_sid, f"token {token}"))
-        known = self._answers.find(keys)
-        if known is not None:
-            log.info("< %s %s again: answered as before", call_sid, path)
-            return known
-        try:
-            webhooks.call_sid(form)
-            self._line.write.remember(
-                call_sid,
-                own_number(webhooks.direction(form), form.get("From", ""), form.get("To", "")),
-            )
-            instructions = decide(form, request.path_params.get("step", 0))
-            twiml = self._line.write(call_sid, instructions)
-        except Exception:
-            # A request ends here: the caller hears an apology, and the owner finds the reason.
-            log.exception("! %s %s failed: apology and hang-up", call_sid, path)
-            return self._line.write(call_sid, self._apology)
-        self._answers.keep(keys, twiml)
-        return twiml
-
-    def _arrive(self, form: Form, _: int) -> Sequence[Instruction]:
-        return self._calls.arrive(webhooks.call_arrived(form))
-
-    def _connect(self, form: Form, step: int) -> Sequence[Instruction]:
-        if webhooks.is_over(form):
-            # Nobody is left to connect: asking the core would open another model.
-            self._calls.post(form["CallSid"], CallCompleted(form["CallStatus"]))
-            return ()
-        return self._calls.ask(form["CallSid"], webhooks.connect_ended(form, step))
-
-    def _dial(self, form: Form, step: int) -> Sequence[Instruction]:
-        return self._ask(form, webhooks.dial_ended(form, step))
-
-    def _queue(self, form: Form, step: int) -> Sequence[Instruction]:
-        return self._ask(form, webhooks.queue_ended(form, step))
-
-    def _ask(self, form: Form, asked: InstructionsAsked) -> Sequence[Instruction]:
-        """Ask first, so that the outcome is told; then say that the call is over, if it is."""
-        instructions = self._calls.ask(form["CallSid"], asked)
-        if webhooks.is_over(form):
-            self._calls.post(form["CallSid"], CallCompleted(form["CallStatus"]))
-        return instructions
 
     # --- notices --------------------------------------------------------------------------------
 
@@ -158,7 +108,7 @@ class Voice:
                 call_sid, event = read(form, request.path_params.get("step", 0))
                 if event is None:
                     log.info("< %s %s", call_sid, _said(form))
-                elif not self._calls.post(call_sid, event):
+                elif not await self._asked(request).take(call_sid, event):
                     log.info("< %s %s after the call", call_sid, type(event).__name__)
             except Exception:
                 # A request ends here: Twilio does not care, and sends no notice again.
@@ -166,6 +116,10 @@ class Voice:
             return Response(status_code=204)
 
         return take
+
+    def _asked(self, request: Request) -> Answering:
+        answering: Answering = getattr(request.app.state, "answering", self._desk)
+        return answering
 
     # --- the media socket -----------------------------------------------------------------------
 
@@ -175,6 +129,44 @@ class Voice:
             await socket.close(POLICY)
             return
         await serve_media(socket, redeem=self._line.tokens.redeem, attach=self._calls.attach)
+
+
+def _as_question(request: Request, form: Form, body: bytes, read: Read) -> Question:
+    path: str = request.scope["path"]
+    call_sid = webhooks.call_sid(form)
+    names = [(path, call_sid, sha256(body).hexdigest())]
+    if token := request.headers.get(IDEMPOTENCY_HEADER):
+        names.append((path, call_sid, f"token {token}"))
+    asked, over = read(form, request.path_params.get("step", 0))
+    return Question(
+        call_sid=call_sid,
+        names=tuple(names),
+        asked=asked,
+        over=over,
+        own_number=own_number(webhooks.direction(form), form.get("From", ""), form.get("To", "")),
+    )
+
+
+def _arrived(form: Form, _: int) -> Asked:
+    return webhooks.call_arrived(form), None
+
+
+def _connect_ended(form: Form, step: int) -> Asked:
+    over = _over(form)
+    # When nobody is left to connect, asking the core would open another model.
+    return (None if over else webhooks.connect_ended(form, step)), over
+
+
+def _dial_ended(form: Form, step: int) -> Asked:
+    return webhooks.dial_ended(form, step), _over(form)
+
+
+def _queue_ended(form: Form, step: int) -> Asked:
+    return webhooks.queue_ended(form, step), _over(form)
+
+
+def _over(form: Form) -> CallCompleted | None:
+    return CallCompleted(form["CallStatus"]) if webhooks.is_over(form) else None
 
 
 def _call_status(form: Form, _: int) -> tuple[str, AnyEvent | None]:

@@ -20,6 +20,16 @@ def test_every_address_is_absolute_and_only_the_scheme_of_the_socket_differs() -
     assert urls.media() == "wss://line.example.com/twilio/media"
 
 
+@pytest.mark.parametrize("prefix", ["", "/phone"])
+def test_a_media_socket_names_the_worker_that_it_belongs_to(prefix: str) -> None:
+    urls = Urls.under(f"https://example.com{prefix}", worker="w2-00ff")
+    assert urls.media() == f"wss://example.com{prefix}/twilio/media/w2-00ff"
+    assert urls.worker_of(f"{prefix}/twilio/media/w2-00ff") == "w2-00ff"
+    assert urls.worker_of("/twilio/media/w1-00aa?x=/twilio/media/w3") == "w1-00aa"
+    for path in ("/twilio/media", "/twilio/media/", "/twilio/mediator", "/", "/twilio/voice"):
+        assert urls.worker_of(path) == ""
+
+
 def test_a_stand_in_without_tls_gets_a_plain_socket() -> None:
     assert Urls.under("http://127.0.0.1:8080").media() == "ws://127.0.0.1:8080/twilio/media"
 

@@ -134,6 +134,66 @@ async def test_a_model_that_stops_reading_is_lost_and_fills_no_memory() -> None:
     assert heard.events == [events.ModelReady("sess_1"), lost]
 
 
+async def test_a_model_that_takes_nothing_for_too_long_is_lost() -> None:
+    async def play(connection: ServerConnection) -> None:
+        await accept(connection)
+        connection.transport.pause_reading()
+        await connection.wait_closed()
+
+    async with (
+        model(play) as url,
+        connector(url, max_unsent_bytes=1 << 30, stall_seconds=0.05, close_seconds=0.1) as opened,
+    ):
+        heard = Heard()
+        link = opened.open(SETUP, heard)
+        await heard.next()
+        for _ in range(200):
+            link.carry_out(commands.SendCallerAudio("A" * 65536, 49152))
+        lost = await heard.next()
+        assert lost.remedy == "rotate"
+        assert "nothing was taken for 0.05 s" in lost.reason
+
+
+async def test_a_model_that_reads_again_in_time_is_kept() -> None:
+    received: asyncio.Queue[int] = asyncio.Queue()
+    awake = asyncio.Event()
+
+    async def play(connection: ServerConnection) -> None:
+        await accept(connection)
+        connection.transport.pause_reading()
+        await awake.wait()
+        connection.transport.resume_reading()
+        async for message in connection:
+            received.put_nowait(len(message))
+
+    async with model(play) as url, connector(url, max_unsent_bytes=1 << 30) as opened:
+        heard = Heard()
+        link = opened.open(SETUP, heard)
+        await heard.next()
+        for _ in range(200):
+            link.carry_out(commands.SendCallerAudio("A" * 65536, 49152))
+        awake.set()
+        link.carry_out(commands.SendCallerAudio("AAAA", 3))
+        async with asyncio.timeout(20):
+            while await received.get() > 100:
+                pass
+        assert heard.events == [events.ModelReady("sess_1")]
+
+
+async def test_a_model_that_speaks_but_answers_no_ping_is_found_out() -> None:
+    async def play(connection: ServerConnection) -> None:
+        await accept(connection)
+        connection.transport.pause_reading()
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await connection.send('{"type":"rate_limits.updated"}')
+                await asyncio.sleep(0.01)
+
+    lost, heard = await the_end_of(play, ping_seconds=0.1)
+    assert lost.remedy == "rotate"
+    assert heard == [events.ModelReady("sess_1"), lost]
+
+
 async def test_a_model_that_is_gone_without_a_word_is_found_out() -> None:
     async def play(connection: ServerConnection) -> None:
         await accept(connection)

@@ -21,12 +21,14 @@ from hookflash.carriers.twilio.messages import (
     MULAW,
     Connected,
     Frames,
+    Media,
     Message,
     Start,
     Stop,
     Unknown,
     decode,
     to_event,
+    to_sound,
 )
 from hookflash.carriers.twilio.twiml import TOKEN
 from hookflash.core.events import AnyEvent, StreamStarted, StreamStopped
@@ -52,6 +54,9 @@ class State(enum.Enum):
     OPEN = enum.auto()
     CLOSING = enum.auto()
     OVER = enum.auto()
+
+
+_WAITING, _OPEN, _OVER = State.WAITING, State.OPEN, State.OVER
 
 
 class MediaStream:
@@ -89,32 +94,43 @@ class MediaStream:
 
     def play(self, payload: str) -> None:
         """Queue sound: base64 of raw mu-law. Dropped when the stream is over, as all sending."""
-        if self._state is State.OPEN:
+        if self._state is _OPEN:
             self._send_text(self._frames.media(payload))
 
     def mark(self, name: str) -> None:
-        if self._state is State.OPEN:
+        if self._state is _OPEN:
             self._send_text(self._frames.mark(name))
 
     def clear(self) -> None:
-        if self._state is State.OPEN:
+        if self._state is _OPEN:
             self._send_text(self._frames.clear())
 
     def close(self) -> None:
         """Close the socket; Twilio then asks `<Connect action>`. `StreamStopped` follows."""
-        if self._state is State.OPEN:
+        if self._state is _OPEN:
             self._state = State.CLOSING
             self._close_socket(NORMAL, "")
+
+    def send_with(self, send_text: Callable[[str], None]) -> None:
+        """Send by another way from now on, such as one that looks at what piles up."""
+        self._send_text = send_text
 
     # --- called by the socket's shell -----------------------------------------------------------
 
     def receive(self, text: str | bytes) -> None:
         """Take one text frame."""
-        if self._state is State.OVER:
+        state = self._state
+        if state is _OVER:
             return
         try:
             message = decode(text)
-            if self._state is State.WAITING:
+            sink = self._sink
+            if type(message) is Media and message.stream_sid == self.stream_sid and sink:
+                # Fifty times a second and call; everything else is rare.
+                sound = to_sound(message)
+                if sound is not None:
+                    sink(sound)
+            elif state is _WAITING:
                 self._begin(message)
             else:
                 self._deliver(message)

@@ -15,6 +15,7 @@ import msgspec
 from hookflash.errors import ConfigError
 
 PREFIX = "/twilio"
+MEDIA = f"{PREFIX}/media"
 
 RETRY = "#ct=2000&rt=4500&rc=3&rp=ct,rt,5xx"
 """Connection overrides of the questions that a caller waits for: a process that is just being
@@ -23,13 +24,17 @@ not part of the signature. Source: twilio.com/docs/usage/webhooks/webhooks-conne
 
 
 class Urls(msgspec.Struct, frozen=True):
-    """`origin` is `scheme://host[:port]`, `path` the prefix behind it (empty or `/prefix`)."""
+    """`origin` is `scheme://host[:port]`, `path` the prefix behind it (empty or `/prefix`).
+
+    `worker` is the process that a media socket belongs to, where there are several.
+    """
 
     origin: str
     path: str = ""
+    worker: str = ""
 
     @classmethod
-    def under(cls, public_url: str) -> Urls:
+    def under(cls, public_url: str, *, worker: str = "") -> Urls:
         """Read the configured public URL. Raises `ConfigError` for what Twilio could not use."""
         try:
             parts = urlsplit(public_url.strip())
@@ -52,7 +57,7 @@ class Urls(msgspec.Struct, frozen=True):
                 f"public URL: Twilio refuses host names with an underscore, got {public_url!r};"
                 " set HOOKFLASH_PUBLIC_URL to another name"
             )
-        return cls(f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/"))
+        return cls(f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/"), worker)
 
     def http(self, path: str) -> str:
         """Return the absolute URL of `path` (which begins with a slash)."""
@@ -89,7 +94,12 @@ class Urls(msgspec.Struct, frozen=True):
         return self.http(f"{PREFIX}/stream")
 
     def media(self) -> str:
-        return self.socket(f"{PREFIX}/media")
+        return self.socket(f"{MEDIA}/{self.worker}" if self.worker else MEDIA)
+
+    def worker_of(self, path: str) -> str:
+        """Return the worker that a media socket's `path` names; empty if it names none."""
+        inner = self.inner(path.partition("?")[0])
+        return inner.removeprefix(f"{MEDIA}/") if inner.startswith(f"{MEDIA}/") else ""
 
 
 def is_loopback(host: str) -> bool:

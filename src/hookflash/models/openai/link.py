@@ -11,8 +11,11 @@ Rules:
 * `ModelLost` comes at most once and is the last; after `close` nothing comes at all.
 * picows hands out frames, not messages: fragments are joined here, up to a bound. It expects its
   listener to answer a CLOSE and never to raise.
-* A model that stops reading is found out by what piles up unsent, and one that is gone without a
-  word by a ping that nobody answers; both are `ModelLost`, never unbounded memory.
+* A model that stops reading is found out by what piles up unsent (`max_unsent_bytes`), by what
+  stays unsent (`stall_seconds`), and by a ping that it does not answer, as is one that is gone
+  without a word: all of them `ModelLost`, never unbounded memory, and no other call waits for it.
+* Sound takes the short way, a call or two to the socket and back; all else goes by the session's
+  lists. What a write leaves behind is only looked at when the socket has said that it is full.
 * Redirects are not followed: the key would go wherever they lead.
 """
 
@@ -25,21 +28,21 @@ import ssl
 from collections.abc import Callable, Mapping
 
 from picows import (
+    WSAutoPingStrategy,
     WSCloseCode,
     WSError,
-    WSFrame,
     WSHandshakeError,
-    WSListener,
     WSMsgType,
     WSTransport,
     ws_connect,
 )
 
-from hookflash.core.commands import AnyCommand
-from hookflash.core.events import AnyEvent, ModelLost
+from hookflash.core.commands import AnyCommand, SendCallerAudio
+from hookflash.core.events import AnyEvent, ModelAudio, ModelLost
 from hookflash.core.setup import ModelSetup
 from hookflash.errors import ConfigError
 from hookflash.models.openai.faults import on_refused_upgrade
+from hookflash.models.openai.frames import MAX_MESSAGE_BYTES, Frames
 from hookflash.models.openai.options import (
     CAPABILITIES,
     DEFAULT_URL,
@@ -52,12 +55,14 @@ from hookflash.models.openai.stopwatch import Stopwatch
 
 logger = logging.getLogger("hookflash.model")
 
+_READ_BYTES = 4096
+"""What the socket reads into at first; it grows for a model that sends more at once."""
+
+_TEXT = WSMsgType.TEXT
+
 _socket_logger = logging.getLogger("hookflash.model.socket")
 # picows writes the whole upgrade request, the key in it, to its most detailed level.
 _socket_logger.setLevel(logging.WARNING)
-
-MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-"""No message of the API comes near this; a peer that sends more has gone wrong."""
 
 EventSink = Callable[[AnyEvent], object]
 
@@ -66,7 +71,13 @@ class OpenAILink:
     """One session with the model: `runtime.ports.ModelLink`."""
 
     def __init__(
-        self, session: RealtimeSession, on_event: EventSink, *, max_unsent_bytes: int, timed: bool
+        self,
+        session: RealtimeSession,
+        on_event: EventSink,
+        *,
+        max_unsent_bytes: int,
+        stall_seconds: float = 10.0,
+        timed: bool,
     ) -> None:
         self.settled = asyncio.Event()
         """Set once it is known whether the session can be used."""
@@ -75,7 +86,9 @@ class OpenAILink:
         self._session = session
         self._on_event: EventSink | None = on_event
         self._max_unsent_bytes = max_unsent_bytes
+        self._stall_seconds = stall_seconds
         self._transport: WSTransport | None = None
+        self._stalled: asyncio.TimerHandle | None = None
         self._now = asyncio.get_running_loop().time
         self._stopwatch = Stopwatch(self._now()) if timed else None
 
@@ -83,6 +96,13 @@ class OpenAILink:
 
     def carry_out(self, command: AnyCommand) -> None:
         """Send a command to the model, or keep it until the session is ready."""
+        if type(command) is SendCallerAudio:
+            frame = self._session.hear(command)
+            if frame is not None and self._transport is not None:
+                self._transport.send(_TEXT, frame)
+                if self._stalled is not None:
+                    self._check_unsent()
+            return
         if self._stopwatch is not None:
             self._log_time(self._stopwatch.command(command, self._now()))
         self._session.carry_out(command)
@@ -103,11 +123,28 @@ class OpenAILink:
 
     def message(self, data: bytes) -> None:
         found = self._session.receive(data)
+        if len(found) == 1 and type(found[0]) is ModelAudio and self._stopwatch is None:
+            if self._on_event is not None:
+                self._on_event(found[0])
+            return
         self._flush()
         self._report(found)
 
+    def full(self) -> None:
+        """The socket takes no more for now; what is sent waits in this process."""
+        if self._stalled is None:
+            loop = asyncio.get_running_loop()
+            self._stalled = loop.call_later(self._stall_seconds, self._lose_stalled)
+
+    def drained(self) -> None:
+        """The socket takes more again."""
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
     def disconnected(self, code: int, reason: str) -> None:
         self._transport = None
+        self.drained()
         self._report(self._session.disconnected(code, reason))
 
     def fail(self, fault: ModelLost) -> None:
@@ -120,10 +157,21 @@ class OpenAILink:
         if transport is None or not frames:
             return
         for frame in frames:
-            transport.send(WSMsgType.TEXT, frame)
+            transport.send(_TEXT, frame)
+        if self._stalled is not None:
+            self._check_unsent()
+
+    def _check_unsent(self) -> None:
+        transport = self._transport
+        if transport is None:
+            return
         unsent = transport.underlying_transport.get_write_buffer_size()
         if unsent > self._max_unsent_bytes:
             self.fail(ModelLost(f"the model has stopped reading: {unsent} bytes wait unsent"))
+
+    def _lose_stalled(self) -> None:
+        text = f"the model has stopped reading: nothing was taken for {self._stall_seconds:g} s"
+        self.fail(ModelLost(text))
 
     def _report(self, found: list[AnyEvent]) -> None:
         # What is delivered may call `close`, or `carry_out` and so come back to this method.
@@ -152,74 +200,14 @@ class OpenAILink:
             logger.info("%s %% %s", self._session.session_id or "-", text)
 
 
-class _Frames(WSListener):
-    """Joins frames into messages for a link, and answers a CLOSE."""
-
-    def __init__(self, link: OpenAILink) -> None:
-        super().__init__()
-        self._link = link
-        self._parts: list[bytes] = []
-        self._size = 0
-
-    def on_ws_connected(self, transport: WSTransport) -> None:
-        self._link.opened(transport)
-
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        # The event loop's callback ends here: whatever the call makes of an event, an exception
-        # must not reach picows, which would go on delivering frames while it closes.
-        try:
-            self._take(transport, frame)
-        except Exception:
-            logger.exception("! an event of the model could not be carried out")
-            self._link.fail(ModelLost("an event of the model could not be carried out"))
-
-    def on_ws_disconnected(self, transport: WSTransport) -> None:
-        try:
-            self._link.disconnected(1006, "")
-        except Exception:
-            logger.exception("! the loss of the model could not be carried out")
-
-    def pause_writing(self) -> None:
-        """What piles up is measured after each send; nothing here can wait."""
-
-    def resume_writing(self) -> None:
-        """See `pause_writing`."""
-
-    def _take(self, transport: WSTransport, frame: WSFrame) -> None:
-        kind = frame.msg_type
-        if kind == WSMsgType.TEXT or kind == WSMsgType.BINARY or kind == WSMsgType.CONTINUATION:
-            self._join(frame)
-        elif kind == WSMsgType.CLOSE:
-            payload = frame.get_payload_as_bytes()
-            code = int.from_bytes(payload[:2], "big") if len(payload) >= 2 else 1005
-            transport.send_close(WSCloseCode.OK)
-            transport.disconnect()
-            self._link.disconnected(code, payload[2:].decode("utf-8", "replace"))
-
-    def _join(self, frame: WSFrame) -> None:
-        data = frame.get_payload_as_bytes()
-        if frame.fin and not self._parts:
-            self._link.message(data)
-            return
-        self._parts.append(data)
-        self._size += len(data)
-        if self._size > MAX_MESSAGE_BYTES:
-            self._parts.clear()
-            self._link.fail(ModelLost(f"the model sent a message of over {MAX_MESSAGE_BYTES} B"))
-        elif frame.fin:
-            whole = b"".join(self._parts)
-            self._parts.clear()
-            self._size = 0
-            self._link.message(whole)
-
-
 class OpenAIConnector:
     """Opens Realtime sessions: `runtime.ports.ModelConnector`. One serves a whole process.
 
     `url` is the endpoint without the model (`DEFAULT_URL`); plain ws only for this machine.
     `connect_seconds` is the time to a session that is ready, `close_seconds` what a peer gets
-    to answer our close. A peer that is silent for `ping_seconds` is pinged, and given up after as
-    much again. `max_unsent_bytes` is how much may wait for a peer that does not read.
+    to answer our close. A peer is pinged every `ping_seconds`, and given up if it has not answered
+    after as much again. `max_unsent_bytes` is how much may wait for a peer that does not read, and
+    `stall_seconds` for how long so much may wait that the socket calls itself full.
     `extra_headers` are for proxies and for Azure (`api-key`). Raises `ConfigError` at once for
     a URL or key that cannot be right.
     """
@@ -237,6 +225,7 @@ class OpenAIConnector:
         close_seconds: float = 2.0,
         ping_seconds: float = 10.0,
         max_unsent_bytes: int = 512 * 1024,
+        stall_seconds: float = 10.0,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self._options = options or RealtimeOptions()
@@ -246,6 +235,7 @@ class OpenAIConnector:
         self._close_seconds = close_seconds
         self._ping_seconds = ping_seconds
         self._max_unsent_bytes = max_unsent_bytes
+        self._stall_seconds = stall_seconds
         if ssl_context is None and self._url.startswith("wss:"):
             ssl_context = ssl.create_default_context()
         self._ssl_context = ssl_context
@@ -257,6 +247,7 @@ class OpenAIConnector:
             RealtimeSession(setup, self._options),
             on_event,
             max_unsent_bytes=self._max_unsent_bytes,
+            stall_seconds=self._stall_seconds,
             timed=self._options.log_timing,
         )
         task = asyncio.get_running_loop().create_task(self._run(link, setup.safety_identifier))
@@ -300,16 +291,21 @@ class OpenAIConnector:
 
     async def _connect(self, link: OpenAILink, headers: dict[str, str]) -> WSTransport:
         transport, _ = await ws_connect(
-            lambda: _Frames(link),
+            lambda: Frames(link),
             self._url,
             ssl_context=self._ssl_context,
+            # aiofastnet is the faster one for TLS, and the slower one for a plain socket.
+            use_aiofastnet=False if self._ssl_context is None else None,
             # Shorter than the whole, so that picows ends a handshake that hangs, and cleans up.
             websocket_handshake_timeout=self._connect_seconds * 0.75,
             logger_name=_socket_logger,
             enable_auto_ping=True,
             auto_ping_idle_timeout=self._ping_seconds,
             auto_ping_reply_timeout=self._ping_seconds,
+            # Not only when idle: one that sends and never reads is stalled all the same.
+            auto_ping_strategy=WSAutoPingStrategy.PING_PERIODICALLY,
             max_frame_size=MAX_MESSAGE_BYTES,
+            read_buffer_init_size=_READ_BYTES,
             extra_headers=headers,
             max_redirects=0,
         )

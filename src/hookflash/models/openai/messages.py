@@ -107,7 +107,7 @@ class OutputItemDone(Struct, frozen=True, tag="response.output_item.done"):
     response_id: str = ""
 
 
-class AudioDelta(Struct, frozen=True, tag="response.output_audio.delta"):
+class AudioDelta(Struct, frozen=True, gc=False, tag="response.output_audio.delta"):
     """A piece of speech: `delta` is base64 of the session's output format."""
 
     delta: str
@@ -115,7 +115,7 @@ class AudioDelta(Struct, frozen=True, tag="response.output_audio.delta"):
     response_id: str = ""
 
 
-class BetaAudioDelta(AudioDelta, frozen=True, tag="response.audio.delta"):
+class BetaAudioDelta(AudioDelta, frozen=True, gc=False, tag="response.audio.delta"):
     pass
 
 
@@ -128,13 +128,15 @@ class BetaAudioDone(AudioDone, frozen=True, tag="response.audio.done"):
     pass
 
 
-class TranscriptDelta(Struct, frozen=True, tag="response.output_audio_transcript.delta"):
+class TranscriptDelta(Struct, frozen=True, gc=False, tag="response.output_audio_transcript.delta"):
     delta: str
     item_id: str
     response_id: str = ""
 
 
-class BetaTranscriptDelta(TranscriptDelta, frozen=True, tag="response.audio_transcript.delta"):
+class BetaTranscriptDelta(
+    TranscriptDelta, frozen=True, gc=False, tag="response.audio_transcript.delta"
+):
     pass
 
 
@@ -267,10 +269,13 @@ def type_of(message: Struct) -> str:
     return tag if isinstance(tag, str) else str(getattr(message, "type", ""))
 
 
+_decode = _decoder.decode
+
+
 def decode(data: bytes) -> ServerMessage:
     """Read one server message; never raises."""
     try:
-        return _decoder.decode(data)
+        return _decode(data)
     except _UNREADABLE as fault:
         reason = str(fault)
     try:
@@ -339,6 +344,11 @@ _encoder = msgspec.json.Encoder()
 def encode(message: ClientMessage) -> bytes:
     """Return the JSON text of a client message, as UTF-8."""
     return _encoder.encode(message)
+
+
+def encode_sound(payload: str) -> bytes:
+    """Return `AudioAppend(payload)` as JSON; `payload` is base64, which needs no escaping."""
+    return f'{{"type":"input_audio_buffer.append","audio":"{payload}"}}'.encode()
 
 
 def message_item(role: str, text: str) -> dict[str, Any]:

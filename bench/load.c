@@ -1,0 +1,240 @@
+/* The load: the carrier's end and the model's end of many calls, and the clock between them.
+ *
+ *     this program, the carrier ---> relay under test ---> this program, the model
+ *                               <---                  <---
+ *
+ * Every call sends 50 pieces of 20 ms a second in each direction, spread over the 20 ms so that
+ * calls do not bunch. Marks come back when the sound before them was played, by a true playout
+ * clock, all at once after a `clear`. Orders come on standard input, one a line; what happens goes
+ * to standard output as one JSON object a line.
+ *
+ *     relay PORT PATH SIGNATURE    where media sockets go; `-` for no signature
+ *     call SID TOKEN POSTED_NS     open one, for a voice webhook that was sent at POSTED_NS
+ *     end SID                      the caller hangs up
+ *     measure SECONDS              begin; `measured` comes when it is over
+ *     barge SECONDS                each caller interrupts that often; 0 for never
+ *     jitter SHARE MS              that share of the carrier's pieces is held up, 0 to MS
+ *     flood SID RATE               this call sends RATE pieces a second
+ *     deaf-carrier SID             this call's media socket is read no more
+ *     deaf-model SID               this call's model reads no more
+ *     quit
+ *
+ *     load MODEL_PORT [CERTIFICATE KEY]    port 0 takes a free one; with TLS if they are given
+ */
+#include "measure.h"
+
+enum { CARRIER, MODEL };
+enum { FRAME, RELEASE, MARK, DELTA, SPEECH, SPEECH_END, MEASURED };
+
+#define PERIOD 20000000u
+#define LATEST 200000000u /* a piece this late is skipped: the machine could not keep up */
+#define AHEAD 10          /* pieces that the model is ahead of the ear */
+#define WORD_EVERY 12     /* pieces to a word of the transcript */
+
+static struct {
+    int relay_port;
+    char path[128], signature[128];
+    double jitter_share, jitter_ns;
+    uint64_t barge_ns;
+    bool tls;
+} set;
+
+struct due {
+    uint64_t at;
+    uint32_t index;
+    uint8_t what;
+};
+
+static struct due *heap;
+static size_t heap_used, heap_room;
+
+static void heap_add(uint64_t at, int what, uint32_t index) {
+    if (heap_used == heap_room) {
+        heap_room = heap_room ? heap_room * 2 : 4096;
+        heap = realloc(heap, heap_room * sizeof *heap);
+        if (!heap) die("realloc");
+    }
+    size_t i = heap_used++;
+    while (i && heap[(i - 1) / 2].at > at) {
+        heap[i] = heap[(i - 1) / 2];
+        i = (i - 1) / 2;
+    }
+    heap[i] = (struct due){at, index, (uint8_t)what};
+}
+
+static struct due heap_take(void) {
+    struct due first = heap[0], last = heap[--heap_used];
+    size_t i = 0, child;
+    while ((child = i * 2 + 1) < heap_used) {
+        if (child + 1 < heap_used && heap[child + 1].at < heap[child].at) child++;
+        if (last.at <= heap[child].at) break;
+        heap[i] = heap[child];
+        i = child;
+    }
+    heap[i] = last;
+    return first;
+}
+
+/* The first moment from `now` on that is the index's own within the 20 ms. */
+static uint64_t own_moment(uint64_t now, uint32_t index, double shift) {
+    double turn = index * 0.6180339887498949 + shift;
+    uint64_t phase = (uint64_t)((turn - (double)(uint64_t)turn) * PERIOD);
+    uint64_t at = now - now % PERIOD + phase;
+    return at < now ? at + PERIOD : at;
+}
+
+#include "load_carrier.h"
+#include "load_model.h"
+
+/* --- what is due ------------------------------------------------------------------------------ */
+
+static uint64_t measured_from;
+
+static void take_due(struct due due, uint64_t now) {
+    switch (due.what) {
+    case FRAME: carrier_frame(calls[due.index], due.at, now); break;
+    case RELEASE: carrier_release(calls[due.index], now); break;
+    case MARK: carrier_marks(calls[due.index], due.at, now); break;
+    case DELTA: model_delta(models[due.index], due.at, now); break;
+    case SPEECH: model_speech(models[due.index], now); break;
+    case SPEECH_END: model_speech_end(models[due.index], now); break;
+    case MEASURED: measure_end((double)(now - measured_from) / 1e9, calls_live()); break;
+    }
+}
+
+static void on_open(struct peer *p) {
+    if (p->role == CARRIER) carrier_open(p->owner);
+    else model_open(p->owner);
+}
+
+static void on_message(struct peer *p, char *text, size_t size) {
+    if (p->role == CARRIER) carrier_message(p->owner, text, size);
+    else model_message(p->owner, text, size);
+}
+
+static void on_gone(struct peer *p, const char *why) {
+    if (p->role == CARRIER) carrier_gone(p->owner, why);
+    else ((struct model *)p->owner)->peer = NULL;
+}
+
+/* --- orders ----------------------------------------------------------------------------------- */
+
+/* What is sent to it fills a small buffer first and then the sender's. */
+static void turn_deaf(struct peer *p) {
+    int little = 4096;
+    if (!p) return;
+    p->deaf = true;
+    setsockopt(p->fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
+    peer_watch(p);
+}
+
+static void obey(char *line) {
+    struct call *call;
+    char a[128], b[128];
+    unsigned long long number;
+    double x, y;
+    if (sscanf(line, "call %127s %127s %llu", a, b, &number) == 3) {
+        carrier_call(a, b, number);
+    } else if (sscanf(line, "end %127s", a) == 1) {
+        if ((call = calls_find(a))) carrier_hang_up(call);
+    } else if (sscanf(line, "measure %lf", &x) == 1) {
+        measured_from = now_ns();
+        measure_begin();
+        heap_add(measured_from + (uint64_t)(x * 1e9), MEASURED, 0);
+    } else if (sscanf(line, "barge %lf", &x) == 1) {
+        bool begin = !set.barge_ns;
+        set.barge_ns = (uint64_t)(x * 1e9);
+        for (uint32_t i = 0; begin && i < models_used; i++) model_schedule_speech(models[i]);
+    } else if (sscanf(line, "jitter %lf %lf", &x, &y) == 2) {
+        set.jitter_share = x;
+        set.jitter_ns = y * 1e6;
+    } else if (sscanf(line, "relay %d %127s %127s", &set.relay_port, a, b) == 3) {
+        strcpy(set.path, a);
+        strcpy(set.signature, b);
+    } else if (sscanf(line, "flood %127s %lf", a, &x) == 2 && (call = calls_find(a))) {
+        call->odd = true;
+        call->period = (uint64_t)(1e9 / x);
+    } else if (sscanf(line, "deaf-carrier %127s", a) == 1 && (call = calls_find(a))) {
+        call->odd = true;
+        turn_deaf(call->peer);
+    } else if (sscanf(line, "deaf-model %127s", a) == 1 && (call = calls_find(a))) {
+        call->odd = true;
+        turn_deaf(call->model ? call->model->peer : NULL);
+    } else if (!strcmp(line, "quit")) {
+        exit(0);
+    } else {
+        fprintf(stderr, "not understood: %s\n", line);
+        exit(2);
+    }
+}
+
+static void read_orders(void) {
+    static char lines[65536];
+    static size_t used;
+    ssize_t got = read(0, lines + used, sizeof lines - used - 1);
+    if (got == 0) exit(0); /* whoever gave the orders is gone */
+    if (got < 0) return;
+    used += (size_t)got;
+    lines[used] = 0;
+    char *line = lines, *end;
+    while ((end = strchr(line, '\n'))) {
+        *end = 0;
+        obey(line);
+        line = end + 1;
+    }
+    used -= (size_t)(line - lines);
+    memmove(lines, line, used);
+}
+
+int main(int count, char **words) {
+    struct epoll_event events[256];
+    struct itimerspec alarm = {0};
+    uint64_t armed = 0;
+    int port, listener, timer, fd, orders;
+    if (count != 2 && count != 4) {
+        fprintf(stderr, "usage: load MODEL_PORT [CERTIFICATE KEY]\n");
+        return 2;
+    }
+    port = atoi(words[1]);
+    set.tls = count == 4;
+    if (set.tls) tls_start(words[2], words[3]);
+    sound_start();
+    loop_start();
+    listener = listen_on(&port);
+    loop_watch(listener, &listener);
+    timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (timer < 0) die("timerfd_create");
+    struct epoll_event edge = {.events = EPOLLIN | EPOLLET, .data.ptr = &timer};
+    if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, timer, &edge)) die("epoll_ctl");
+    loop_watch(0, &orders);
+    printf("{\"event\":\"ready\",\"model_port\":%d}\n", port);
+    fflush(stdout);
+    for (;;) {
+        uint64_t now = now_ns();
+        while (heap_used && heap[0].at <= now) {
+            take_due(heap_take(), now);
+            now = now_ns();
+        }
+        if (heap_used && heap[0].at != armed) {
+            armed = heap[0].at;
+            alarm.it_value.tv_sec = (time_t)(armed / 1000000000u);
+            alarm.it_value.tv_nsec = (long)(armed % 1000000000u);
+            timerfd_settime(timer, TFD_TIMER_ABSTIME, &alarm, NULL);
+        }
+        loop_release();
+        int n = epoll_wait(epoll_fd, events, 256, -1);
+        if (n < 0 && errno != EINTR) die("epoll_wait");
+        for (int i = 0; i < n; i++) {
+            void *source = events[i].data.ptr;
+            if (source == &orders) {
+                read_orders();
+            } else if (source == &listener) {
+                while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+                    model_accept(fd);
+                }
+            } else if (source != &timer) {
+                loop_serve(source, events[i].events);
+            }
+        }
+    }
+}

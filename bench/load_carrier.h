@@ -1,0 +1,226 @@
+/* The carrier's end of the calls: media sockets as Twilio opens them, and what the caller hears. */
+
+struct mark {
+    uint64_t at;
+    char name[120];
+};
+
+struct call {
+    uint32_t index;
+    char sid[64], token[128], stream[64];
+    uint64_t posted, period;
+    struct peer *peer;
+    struct model *model; /* known once its sound has come */
+    bool speaks, odd, ended, heard;
+    uint32_t chunk, sequence, backlog;
+    uint32_t turn, next_count;
+    uint64_t held_until, play_end, alarm;
+    struct mark *marks; /* a ring */
+    uint32_t marks_room, marks_first, marks_used;
+};
+
+static struct call **calls;
+static uint32_t calls_used;
+
+static int calls_live(void) {
+    int live = 0;
+    for (uint32_t i = 0; i < calls_used; i++) live += calls[i]->speaks && calls[i]->peer;
+    return live;
+}
+
+static struct call *calls_find(const char *sid) { /* the newest first: it is asked for most */
+    for (uint32_t i = calls_used; i > 0; i--) {
+        if (!strcmp(calls[i - 1]->sid, sid)) return calls[i - 1];
+    }
+    return NULL;
+}
+
+static void carrier_call(const char *sid, const char *token, uint64_t posted) {
+    struct call *call = calloc(1, sizeof *call);
+    char headers[256] = "";
+    if (!call) die("calloc");
+    if (calls_used % 1024 == 0) {
+        calls = realloc(calls, (calls_used + 1024) * sizeof *calls);
+        if (!calls) die("realloc");
+    }
+    call->index = calls_used;
+    calls[calls_used++] = call;
+    snprintf(call->sid, sizeof call->sid, "%.63s", sid);
+    snprintf(call->token, sizeof call->token, "%.127s", token);
+    snprintf(call->stream, sizeof call->stream, "MZ%.60s", sid + 2);
+    call->posted = posted;
+    call->period = PERIOD;
+    if (strcmp(set.signature, "-")) {
+        snprintf(headers, sizeof headers, "X-Twilio-Signature: %s\r\n", set.signature);
+    }
+    call->peer = peer_new(connect_to(set.relay_port), true, CARRIER, call);
+    peer_ask_upgrade(call->peer, set.path, headers);
+}
+
+static void carrier_open(struct call *call) {
+    char text[1024];
+    uint64_t now = now_ns();
+    peer_say(call->peer, "{\"event\":\"connected\",\"protocol\":\"Call\",\"version\":\"1.0.0\"}");
+    snprintf(text, sizeof text,
+             "{\"event\":\"start\",\"sequenceNumber\":\"1\",\"start\":{\"accountSid\":"
+             "\"AC00000000000000000000000000000000\",\"streamSid\":\"%s\",\"callSid\":\"%s\","
+             "\"tracks\":[\"inbound\"],\"mediaFormat\":{\"encoding\":\"audio/x-mulaw\","
+             "\"sampleRate\":8000,\"channels\":1},\"customParameters\":{\"token\":\"%s\"}},"
+             "\"streamSid\":\"%s\"}",
+             call->stream, call->sid, call->token, call->stream);
+    peer_say(call->peer, text);
+    call->sequence = 1;
+    call->speaks = true;
+    heap_add(own_moment(now + PERIOD, call->index, 0), FRAME, call->index);
+}
+
+static void carrier_send(struct call *call) {
+    static char room[14 + 1024];
+    char *text = room + 14;
+    int n = snprintf(text, 512,
+                     "{\"event\":\"media\",\"sequenceNumber\":\"%u\",\"media\":{\"track\":"
+                     "\"inbound\",\"chunk\":\"%u\",\"timestamp\":\"%u\",\"payload\":\"",
+                     call->sequence + 1, call->chunk + 1, call->chunk * 20);
+    struct stamp stamp = {MAGIC, call->index, call->chunk, 0, now_ns()};
+    sound_write(text + n, stamp);
+    n += SOUND_TEXT;
+    n += snprintf(text + n, 128, "\"},\"streamSid\":\"%s\"}", call->stream);
+    call->sequence++;
+    call->chunk++;
+    sent[call->odd][UP] += measuring;
+    peer_send_in_place(call->peer, TEXT, text, (size_t)n);
+}
+
+static void carrier_release(struct call *call, uint64_t now) {
+    if (!call->speaks || !call->peer || now < call->held_until) return;
+    while (call->backlog && call->peer) {
+        call->backlog--;
+        carrier_send(call);
+    }
+}
+
+static void carrier_frame(struct call *call, uint64_t due, uint64_t now) {
+    if (!call->speaks || !call->peer) return;
+    if (now - due > LATEST) {
+        skipped += (now - due) / call->period;
+        due = now;
+    } else {
+        sample(&late, (double)(now - due) / 1e6);
+    }
+    call->backlog++;
+    if (now >= call->held_until && random_bits() < set.jitter_share * 4294967295.0) {
+        call->held_until = now + (uint64_t)(random_bits() / 4294967296.0 * set.jitter_ns);
+        heap_add(call->held_until, RELEASE, call->index);
+    }
+    carrier_release(call, now);
+    heap_add(due + call->period, FRAME, call->index);
+}
+
+/* --- what the caller hears -------------------------------------------------------------------- */
+
+static void carrier_return_mark(struct call *call) {
+    char text[320];
+    struct mark *mark = &call->marks[call->marks_first];
+    int n = snprintf(text, sizeof text,
+                     "{\"event\":\"mark\",\"sequenceNumber\":\"%u\",\"mark\":{\"name\":\"%s\"},"
+                     "\"streamSid\":\"%s\"}",
+                     ++call->sequence, mark->name, call->stream);
+    call->marks_first = (call->marks_first + 1) % call->marks_room;
+    call->marks_used--;
+    peer_send(call->peer, TEXT, text, (size_t)n);
+}
+
+/* Has itself called when the first mark of the queue is due; older alarms come to nothing. */
+static void carrier_set_alarm(struct call *call) {
+    if (call->marks_used && call->alarm != call->marks[call->marks_first].at) {
+        call->alarm = call->marks[call->marks_first].at;
+        heap_add(call->alarm, MARK, call->index);
+    }
+}
+
+static void carrier_marks(struct call *call, uint64_t due, uint64_t now) {
+    if (due != call->alarm) return;
+    call->alarm = 0;
+    while (call->peer && call->marks_used && call->marks[call->marks_first].at <= now) {
+        carrier_return_mark(call);
+    }
+    carrier_set_alarm(call);
+}
+
+static void carrier_mark(struct call *call, const char *name, size_t size, uint64_t now) {
+    if (call->marks_used == call->marks_room) {
+        uint32_t room = call->marks_room ? call->marks_room * 2 : 32;
+        struct mark *marks = malloc(room * sizeof *marks);
+        if (!marks) die("malloc");
+        for (uint32_t i = 0; i < call->marks_used; i++) {
+            marks[i] = call->marks[(call->marks_first + i) % call->marks_room];
+        }
+        free(call->marks);
+        call->marks = marks, call->marks_room = room, call->marks_first = 0;
+    }
+    struct mark *mark = &call->marks[(call->marks_first + call->marks_used) % call->marks_room];
+    mark->at = call->play_end > now ? call->play_end : now;
+    snprintf(mark->name, sizeof mark->name, "%.*s", (int)size, name);
+    if (call->marks_used++ == 0 && mark->at <= now) carrier_return_mark(call);
+    else carrier_set_alarm(call);
+}
+
+static void carrier_sound(struct call *call, const char *sound, size_t size, uint64_t now);
+static void carrier_cleared(struct call *call, uint64_t now);
+
+static char *between(char *in, size_t size, const char *name, size_t *found) {
+    char *at = memmem(in, size, name, strlen(name)), *end;
+    if (!at) return NULL;
+    at += strlen(name);
+    while (*at == ' ' || *at == ':') at++;
+    end = *at == '"' ? memchr(at + 1, '"', size - (size_t)(at + 1 - in)) : NULL;
+    if (!end) return NULL;
+    *found = (size_t)(end - at) - 1;
+    return at + 1;
+}
+
+static void carrier_message(struct call *call, char *text, size_t size) {
+    uint64_t now = now_ns();
+    size_t found;
+    char *at, *event = between(text, size < 64 ? size : 64, "\"event\"", &found);
+    if (!event) {
+        unreadable++;
+    } else if (!strncmp(event, "media\"", 6)) {
+        at = between(text, size, "\"payload\"", &found);
+        if (at) carrier_sound(call, at, found, now);
+        else unreadable++;
+    } else if (!strncmp(event, "mark\"", 5)) {
+        at = between(text, size, "\"name\"", &found);
+        if (at) carrier_mark(call, at, found, now);
+        else unreadable++;
+    } else if (!strncmp(event, "clear\"", 6)) {
+        call->play_end = now;
+        carrier_cleared(call, now);
+        while (call->peer && call->marks_used) carrier_return_mark(call);
+    } else {
+        unreadable++;
+    }
+}
+
+static void carrier_hang_up(struct call *call) {
+    char text[256];
+    if (!call->peer || call->ended) return;
+    call->speaks = false;
+    call->ended = true;
+    int n = snprintf(text, sizeof text,
+                     "{\"event\":\"stop\",\"sequenceNumber\":\"%u\",\"stop\":{\"callSid\":\"%s\"},"
+                     "\"streamSid\":\"%s\"}",
+                     ++call->sequence, call->sid, call->stream);
+    peer_send(call->peer, TEXT, text, (size_t)n);
+}
+
+static void carrier_gone(struct call *call, const char *why) {
+    call->peer = NULL;
+    call->speaks = false;
+    free(call->marks);
+    call->marks = NULL;
+    call->marks_used = call->marks_room = 0;
+    printf("{\"event\":\"%s\",\"call\":\"%s\",\"why\":\"%s\"}\n", call->ended ? "ended" : "gone",
+           call->sid, why);
+    fflush(stdout);
+}

@@ -1,0 +1,229 @@
+/* The model's end of the calls: a Realtime server that speaks without end, in real time. */
+
+struct model {
+    uint32_t index;
+    struct peer *peer;
+    struct call *call; /* known once its sound has come */
+    bool answering;
+    uint32_t turn, count, events, next_count;
+    uint64_t speech_at; /* when `speech_started` was sent; 0 once a `clear` came */
+};
+
+static struct model **models;
+static uint32_t models_used;
+
+static void model_accept(int fd) {
+    struct model *model = calloc(1, sizeof *model);
+    if (!model) die("calloc");
+    if (models_used % 1024 == 0) {
+        models = realloc(models, (models_used + 1024) * sizeof *models);
+        if (!models) die("realloc");
+    }
+    model->index = models_used;
+    models[models_used++] = model;
+    model->peer = peer_new(fd, false, MODEL, model);
+    if (set.tls) model->peer->tls = tls_new(fd, false);
+}
+
+/* Sends one event: its type, and what comes behind it, in JSON. */
+__attribute__((format(printf, 3, 4))) static void tell(struct model *model, const char *type,
+                                                       const char *rest, ...) {
+    char text[1024];
+    if (!model->peer) return;
+    int n = snprintf(text, sizeof text, "{\"type\":\"%s\",\"event_id\":\"event_%u_%u\"", type,
+                     model->index, model->events++);
+    va_list values;
+    va_start(values, rest);
+    n += vsnprintf(text + n, sizeof text - (size_t)n - 1, rest, values);
+    va_end(values);
+    text[n++] = '}';
+    peer_send(model->peer, TEXT, text, (size_t)n);
+}
+
+#define PCMU "{\"format\":{\"type\":\"audio/pcmu\"}}"
+#define SESSION                                                                                  \
+    ",\"session\":{\"id\":\"sess_%u\",\"object\":\"realtime.session\",\"type\":\"realtime\","    \
+    "\"audio\":{\"input\":" PCMU ",\"output\":" PCMU "}}"
+#define PLACE ",\"response_id\":\"resp_%u_%u\",\"item_id\":\"item_%u_%u\",\"output_index\":0,"  \
+              "\"content_index\":0"
+#define PLACED model->index, model->turn, model->index, model->turn
+
+static void model_open(struct model *model) { tell(model, "session.created", SESSION, model->index); }
+
+static void model_sound(struct model *model, bool measured) {
+    static char room[14 + 1024];
+    char *text = room + 14;
+    if (!model->peer) return;
+    int n = snprintf(text, 512,
+                     "{\"type\":\"response.output_audio.delta\",\"event_id\":\"event_%u_%u\"" PLACE
+                     ",\"delta\":\"",
+                     model->index, model->events++, PLACED);
+    bool odd = model->call && model->call->odd;
+    struct stamp stamp = {MAGIC, model->index, model->count, model->turn, measured ? now_ns() : 0};
+    sound_write(text + n, stamp);
+    n += SOUND_TEXT;
+    text[n++] = '"';
+    text[n++] = '}';
+    sent[odd][DOWN] += measuring && measured;
+    model->count++;
+    peer_send_in_place(model->peer, TEXT, text, (size_t)n);
+}
+
+static void model_answer(struct model *model) {
+    uint64_t now = now_ns();
+    bool first = !model->turn;
+    if (model->answering || !model->peer) return;
+    model->answering = true;
+    model->turn++;
+    model->count = 0;
+    tell(model, "response.created",
+         ",\"response\":{\"id\":\"resp_%u_%u\",\"object\":\"realtime.response\",\"status\":"
+         "\"in_progress\",\"conversation_id\":\"conv_%u\",\"output\":[]}",
+         model->index, model->turn, model->index);
+    tell(model, "response.output_item.added",
+         ",\"response_id\":\"resp_%u_%u\",\"output_index\":0,\"item\":{\"id\":\"item_%u_%u\","
+         "\"type\":\"message\",\"role\":\"assistant\",\"status\":\"in_progress\"}",
+         PLACED);
+    tell(model, "response.content_part.added", PLACE ",\"part\":{\"type\":\"audio\"}", PLACED);
+    for (int i = 0; i < AHEAD; i++) model_sound(model, false);
+    if (first) heap_add(own_moment(now + PERIOD, model->index, 0.309), DELTA, model->index);
+}
+
+static void model_end_answer(struct model *model, const char *status) {
+    if (!model->answering) return;
+    model->answering = false;
+    tell(model, "response.output_audio.done", PLACE, PLACED);
+    tell(model, "response.output_audio_transcript.done", PLACE ",\"transcript\":\"...\"", PLACED);
+    tell(model, "response.done",
+         ",\"response\":{\"id\":\"resp_%u_%u\",\"object\":\"realtime.response\",\"status\":\"%s\","
+         "\"conversation_id\":\"conv_%u\",\"output\":[]}",
+         model->index, model->turn, status, model->index);
+}
+
+static void model_delta(struct model *model, uint64_t due, uint64_t now) {
+    if (!model->peer) return;
+    if (now - due > LATEST) {
+        skipped += (now - due) / PERIOD;
+        due = now;
+    } else {
+        sample(&late, (double)(now - due) / 1e6);
+    }
+    if (model->answering) {
+        model_sound(model, true);
+        if (model->count % WORD_EVERY == 0) {
+            tell(model, "response.output_audio_transcript.delta", PLACE ",\"delta\":\" and\"",
+                 PLACED);
+        }
+    }
+    heap_add(due + PERIOD, DELTA, model->index);
+}
+
+/* --- the caller interrupts -------------------------------------------------------------------- */
+
+static void model_schedule_speech(struct model *model) {
+    double turn = model->index * 0.6180339887498949;
+    uint64_t wait = (uint64_t)((turn - (double)(uint64_t)turn) * (double)set.barge_ns);
+    if (set.barge_ns && model->peer) heap_add(now_ns() + wait, SPEECH, model->index);
+}
+
+static void model_speech(struct model *model, uint64_t now) {
+    if (!set.barge_ns || !model->peer) return;
+    if (model->answering && model->call && model->count > AHEAD) {
+        model->speech_at = now_ns();
+        sent[model->call->odd][BARGE_IN] += measuring;
+        tell(model, "input_audio_buffer.speech_started",
+             ",\"audio_start_ms\":0,\"item_id\":\"said_%u_%u\"", model->index, model->turn);
+        heap_add(now + 300000000u, SPEECH_END, model->index);
+    }
+    heap_add(now + set.barge_ns, SPEECH, model->index);
+}
+
+static void model_speech_end(struct model *model, uint64_t now) {
+    (void)now;
+    model->speech_at = 0;
+    model_end_answer(model, "cancelled");
+    tell(model, "input_audio_buffer.speech_stopped",
+         ",\"audio_end_ms\":0,\"item_id\":\"said_%u_%u\"", model->index, model->turn);
+    tell(model, "input_audio_buffer.committed", ",\"item_id\":\"said_%u_%u\"", model->index,
+         model->turn);
+    tell(model, "conversation.item.input_audio_transcription.completed",
+         ",\"item_id\":\"said_%u_%u\",\"content_index\":0,\"transcript\":\"Wait.\"", model->index,
+         model->turn);
+    model_answer(model);
+}
+
+static void carrier_cleared(struct call *call, uint64_t now) {
+    struct model *model = call->model;
+    if (model && model->speech_at) {
+        sample(&taken[call->odd][BARGE_IN], (double)(now - model->speech_at) / 1e6);
+        model->speech_at = 0;
+    }
+}
+
+/* --- what arrives ----------------------------------------------------------------------------- */
+
+static void carrier_sound(struct call *call, const char *sound, size_t size, uint64_t now) {
+    struct stamp stamp;
+    call->play_end = (call->play_end > now ? call->play_end : now) + PERIOD;
+    if (!sound_read(sound, size, &stamp) || stamp.from >= models_used) {
+        unreadable++;
+        return;
+    }
+    struct model *model = models[stamp.from];
+    if (call->model != model) {
+        call->model = model;
+        model->call = call;
+        model_schedule_speech(model);
+    }
+    if (!call->heard) {
+        call->heard = true;
+        printf("{\"event\":\"speaking\",\"call\":\"%s\",\"ms\":%.3f}\n", call->sid,
+               (double)(now - call->posted) / 1e6);
+        fflush(stdout);
+    }
+    if (stamp.turn == call->turn && stamp.count > call->next_count && measuring) {
+        taken[call->odd][DOWN].lost += stamp.count - call->next_count;
+    }
+    call->turn = stamp.turn;
+    call->next_count = stamp.count + 1;
+    if (stamp.at) sample(&taken[call->odd][DOWN], (double)(now - stamp.at) / 1e6);
+}
+
+static void model_heard(struct model *model, const char *sound, size_t size, uint64_t now) {
+    struct stamp stamp;
+    if (!sound_read(sound, size, &stamp) || stamp.from >= calls_used) {
+        unreadable++;
+        return;
+    }
+    bool odd = calls[stamp.from]->odd;
+    if (model->next_count && stamp.count > model->next_count && measuring) {
+        taken[odd][UP].lost += stamp.count - model->next_count;
+    }
+    model->next_count = stamp.count + 1;
+    sample(&taken[odd][UP], (double)(now - stamp.at) / 1e6);
+}
+
+static void model_message(struct model *model, char *text, size_t size) {
+    uint64_t now = now_ns();
+    size_t found;
+    char *type = between(text, size < 200 ? size : 200, "\"type\"", &found);
+    if (!type) {
+        unreadable++;
+        return;
+    }
+#define IS(name) (found == sizeof name - 1 && !memcmp(type, name, found))
+    if (IS("input_audio_buffer.append")) {
+        char *sound = between(text, size, "\"audio\"", &found);
+        if (sound) model_heard(model, sound, found, now);
+        else unreadable++;
+    } else if (IS("session.update")) {
+        tell(model, "session.updated", SESSION, model->index);
+    } else if (IS("response.create")) {
+        model_answer(model);
+    } else if (IS("response.cancel")) {
+        model_end_answer(model, "cancelled");
+    } else if (IS("conversation.item.truncate")) {
+        tell(model, "conversation.item.truncated", ",\"content_index\":0");
+    }
+#undef IS
+}

@@ -1,0 +1,144 @@
+"""Who has a call: one process at a time, whatever happens to it.
+
+    FREE --take()--> HELD by a process --release(), or its death--> FREE
+
+A claim is a lock on a file named by the call, with the holder's name inside. The kernel lets go
+of a dead process's locks, so a call of a process that crashed can be taken at once, by one of
+those who want it and by no second. Source: flock(2).
+
+A file is removed while its lock is held. Who opened it just before then locks a file that has no
+name any more, notices, and begins again.
+
+    resource      acquired             released
+    a file        take()               release(), close(), or the end of the process
+    the thread    entering ClaimThread leaving it
+
+Every call of `Claims` touches the disk, which may be slow: the event loop uses a `ClaimThread`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+
+from hookflash.errors import ConfigError
+
+if sys.platform != "win32":
+    import fcntl
+
+_SID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class Claims:
+    """The claims of process `name` in `folder`. Used by one thread at a time."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder = folder
+        self._name = name
+        self._held: dict[str, int] = {}
+
+    def take(self, call_sid: str) -> str:
+        """Return who has the call: we ourselves, if nobody had it.
+
+        An empty name is somebody who took it a moment ago. Raises `ConfigError` for a call SID
+        that is none, `OSError` for a disk that does not work.
+        """
+        if call_sid in self._held:
+            return self._name
+        path = self._path(call_sid)
+        while True:
+            # Never inherited by a child, which would keep the lock alive.
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if _is_at(file, path):
+                    os.ftruncate(file, 0)
+                    os.pwrite(file, self._name.encode(), 0)
+                    self._held[call_sid], file = file, -1
+                    return self._name
+            except BlockingIOError:
+                return os.pread(file, 64, 0).decode("ascii", "replace")
+            finally:
+                if file >= 0:
+                    os.close(file)
+
+    def release(self, call_sid: str) -> None:
+        """Let go of a call; nothing happens if it is not ours."""
+        file = self._held.pop(call_sid, -1)
+        if file >= 0:
+            try:
+                with contextlib.suppress(FileNotFoundError):
+                    self._path(call_sid).unlink()
+            finally:
+                os.close(file)
+
+    def sweep(self) -> int:
+        """Remove the files of processes that are gone; return how many there were."""
+        with os.scandir(self._folder) as entries:
+            names = [entry.name for entry in entries if _SID.fullmatch(entry.name)]
+        mine = set(self._held)
+        swept = [name for name in names if name not in mine and self.take(name) == self._name]
+        for name in swept:
+            self.release(name)
+        return len(swept)
+
+    def close(self) -> None:
+        """Let go of all calls."""
+        for call_sid in list(self._held):
+            self.release(call_sid)
+
+    def _path(self, call_sid: str) -> Path:
+        if not _SID.fullmatch(call_sid):
+            raise ConfigError(
+                "a call SID is at most 64 letters, digits, _ and -; got"
+                f" {call_sid[:80]!r}: the request does not come from a carrier"
+            )
+        return self._folder / call_sid
+
+
+class ClaimThread:
+    """Claims in a thread of their own, in the order in which they were asked for.
+
+    Entering sweeps what dead processes left; leaving lets go of all calls.
+    """
+
+    def __init__(self, claims: Claims) -> None:
+        self._claims = claims
+        self._thread = ThreadPoolExecutor(1, "hookflash-claims")
+
+    def __enter__(self) -> ClaimThread:
+        self._thread.submit(self._claims.sweep)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._thread.submit(self._claims.close)
+        self._thread.shutdown()
+
+    def take(self, call_sid: str) -> asyncio.Future[str]:
+        """Begin to claim a call; the result, and what is raised, are those of `Claims.take`."""
+        return asyncio.get_running_loop().run_in_executor(self._thread, self._claims.take, call_sid)
+
+    def release(self, call_sid: str) -> None:
+        """Let go of a call, after what was asked for before."""
+        self._thread.submit(self._claims.release, call_sid)
+
+
+def _is_at(file: int, path: Path) -> bool:
+    """Return whether `path` still names the open `file`."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return False
+    opened = os.fstat(file)
+    return (found.st_dev, found.st_ino) == (opened.st_dev, opened.st_ino)

@@ -1,0 +1,52 @@
+"""What is outside a call: the ports of one driver, and what all drivers count together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hookflash.core.commands import Message
+from hookflash.core.setup import ModelSetup
+from hookflash.runtime.journal import Journal
+from hookflash.runtime.ports import (
+    CarrierControl,
+    Clock,
+    EventSink,
+    ModelConnector,
+    RecordKeeper,
+)
+from hookflash.runtime.tool_runner import ToolRunner
+
+
+class Traffic:
+    """Frames of sound that have passed, of all calls that share it."""
+
+    __slots__ = ("down", "up")
+
+    def __init__(self) -> None:
+        self.up = 0
+        self.down = 0
+
+
+class Outside:
+    """The ports of one call: everything that its driver may touch."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        control: CarrierControl,
+        connector: ModelConnector,
+        model_setup: Callable[[tuple[Message, ...]], ModelSetup],
+        make_tools: Callable[[EventSink], ToolRunner],
+        records: RecordKeeper,
+        journal: Journal,
+        traffic: Traffic | None = None,
+    ) -> None:
+        self.clock = clock
+        self.control = control
+        self.connector = connector
+        self.model_setup = model_setup
+        self.make_tools = make_tools
+        self.records = records
+        self.journal = journal
+        self.traffic = traffic or Traffic()

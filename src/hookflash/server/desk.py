@@ -1,0 +1,110 @@
+"""Where the carrier's questions about the calls of this process are answered.
+
+A question is a webhook without HTTP: its signature was good, its form was read, its delivery has
+a name. It can be asked in one process and answered in another, so that the same delivery twice
+gets the same answer wherever it lands, and a stream's token is minted where it will be redeemed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from hookflash.carriers.twilio.media import MediaStream, Sink
+from hookflash.core.commands import HangUp, Instruction, Speak
+from hookflash.core.events import AnyEvent, CallArrived, CallCompleted, InstructionsAsked
+from hookflash.core.setup import CallSetup
+from hookflash.server.guard import Answers
+from hookflash.server.line import TwilioLine
+
+log = logging.getLogger("hookflash.call")
+
+APOLOGY = CallSetup().apology
+
+
+class Calls(Protocol):
+    """The live calls, as far as the server needs them (`runtime.switchboard.Switchboard`)."""
+
+    draining: bool
+
+    def arrive(self, arrived: CallArrived) -> tuple[Instruction, ...]: ...
+
+    def ask(self, call_sid: str, asked: InstructionsAsked) -> tuple[Instruction, ...]: ...
+
+    def post(self, call_sid: str, event: AnyEvent) -> bool: ...
+
+    def attach(self, call_sid: str, stream: MediaStream) -> Sink | None: ...
+
+    async def drain(self, seconds: float) -> None: ...
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """What the carrier asks about a call.
+
+    `names` are those of this delivery: any one of them known means that it came before. `asked`
+    is None when nobody is left who could be connected; `over` says that the caller's leg has
+    ended, and is told after the question was answered.
+    """
+
+    call_sid: str
+    names: tuple[tuple[str, ...], ...]
+    asked: CallArrived | InstructionsAsked | None = None
+    over: CallCompleted | None = None
+    own_number: str | None = None
+
+
+class Answering(Protocol):
+    """Answers the carrier: the desk of this process, or all of a line's workers together."""
+
+    async def answer(self, question: Question) -> str: ...
+
+    async def take(self, call_sid: str, event: AnyEvent) -> bool: ...
+
+
+class Desk:
+    """Answers for the calls of this process, in TwiML. Nothing here waits."""
+
+    def __init__(self, calls: Calls, line: TwilioLine, *, apology: str = APOLOGY) -> None:
+        self._calls = calls
+        self._line = line
+        self._answers = Answers()
+        self._apology = (Speak(apology), HangUp())
+
+    async def answer(self, question: Question) -> str:
+        """Return TwiML: valid, whatever happens, for an error would be read to the caller."""
+        call_sid = question.call_sid
+        known = self._answers.find(question.names)
+        if known is not None:
+            log.info("< %s asked again: answered as before", call_sid)
+            return known
+        try:
+            self._line.write.remember(call_sid, question.own_number)
+            twiml = self._line.write(call_sid, self._decide(question))
+        except Exception:
+            # A request ends here: the caller hears an apology, and the owner finds the reason.
+            log.exception("! %s a question failed: apology and hang-up", call_sid)
+            return self.sorry(call_sid)
+        self._answers.keep(question.names, twiml)
+        return twiml
+
+    async def take(self, call_sid: str, event: AnyEvent) -> bool:
+        """Take what has happened to a call. Return False if nothing is known of it."""
+        return self._calls.post(call_sid, event)
+
+    def sorry(self, call_sid: str) -> str:
+        """Return the answer for when we fail ourselves."""
+        return self._line.write(call_sid, self._apology)
+
+    def _decide(self, question: Question) -> Sequence[Instruction]:
+        """Ask first, so that the outcome is told; then say that the call is over, if it is."""
+        instructions: Sequence[Instruction] = ()
+        if isinstance(question.asked, CallArrived):
+            instructions = self._calls.arrive(question.asked)
+        elif question.asked is not None:
+            instructions = self._calls.ask(question.call_sid, question.asked)
+        if question.over is not None:
+            self._calls.post(question.call_sid, question.over)
+        return instructions

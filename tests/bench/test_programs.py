@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hookflash.bench.processes import Seat, cores
+from hookflash.bench.programs import BenchError, Load, Programs, compiled
+from hookflash.errors import ConfigError
+
+
+def test_without_a_compiler_the_error_names_what_to_install() -> None:
+    with pytest.raises(ConfigError, match="apt-get install gcc"), compiled("no-such-compiler"):
+        pass
+
+
+def test_a_compiler_that_refuses_is_quoted() -> None:
+    with pytest.raises(ConfigError, match="cannot compile bench/relay.c"), compiled("false"):
+        pass
+
+
+async def test_an_order_that_is_not_understood_ends_the_load_generator(programs: Programs) -> None:
+    load = await Load.start(programs.load, seat=Seat(tuple(cores())))
+    answer = load.expect("measured")
+    load.order("make", "coffee")
+    with pytest.raises(BenchError, match="not understood: make coffee"):
+        await answer
+    await load.stop()
+
+
+async def test_an_answer_that_does_not_come_is_said_with_the_calls_that_are_gone(
+    programs: Programs,
+) -> None:
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        load = await Load.start(programs.load, seat=Seat(tuple(cores())))
+        gone = load.expect("gone", "CA1")
+        load.order("relay", server.sockets[0].getsockname()[1], "/", "-")
+        load.order("call", "CA1", "-", 0)
+        await gone
+        with pytest.raises(BenchError, match="'speaking CA1' within 0.1 s.*1 calls gone, .*CA1: "):
+            await load.expect("speaking", "CA1", seconds=0.1)
+        await load.stop()
+
+
+def test_the_slow_disk_is_slow_for_files_while_its_switch_is_there(
+    programs: Programs, tmp_path: Path
+) -> None:
+    switch = tmp_path / "slow"
+    writing = (
+        "import os, sys, time\n"
+        "file, began = os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY), time.monotonic()\n"
+        "os.write(file, b'x')\n"
+        "took = time.monotonic() - began\n"
+        "os.write(1, str(took).encode())\n"
+    )
+
+    def seconds() -> float:
+        done = subprocess.run(
+            [sys.executable, "-S", "-c", writing, str(tmp_path / "file")],
+            env={**os.environ, "LD_PRELOAD": str(programs.slow_disk), "SLOW_DISK": str(switch)},
+            capture_output=True,
+            check=True,
+        )
+        return float(done.stdout)
+
+    assert seconds() < 0.15
+    switch.touch()
+    assert seconds() >= 0.2

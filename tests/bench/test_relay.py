@@ -1,0 +1,67 @@
+"""The whole measurement, as small as it gets: `hookflash serve` as a process, webhooks signed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from hookflash.bench import relays
+from hookflash.bench.processes import Seat, cores
+from hookflash.bench.programs import BenchError
+from hookflash.bench.relay import PARTS, QUICK, Plan, measure
+from hookflash.bench.report import HOOKFLASH, REFERENCE, Report
+
+
+@pytest.fixture(scope="module")
+def report() -> Iterator[Report]:
+    plan = msgspec.structs.replace(QUICK, parts=("cost", "leak"))
+    yield asyncio.run(measure(plan))
+
+
+def test_both_relays_are_measured_side_by_side(report: Report) -> None:
+    assert [(row.relay, row.calls) for row in report.rows] == [(REFERENCE, 3), (HOOKFLASH, 3)]
+    bare, ours = report.rows
+    assert bare.times == 1.0
+    assert ours.times is not None
+    assert 0.3 < ours.times < 100
+    for row in report.rows:
+        assert row.runs == 1
+        assert 0.1 < row.cpu_ms < 300
+        assert row.lost == 0
+        assert 0 < row.up.p50 <= row.up.p99 <= row.up.max
+        assert 0 < row.down.p50 <= row.down.p99 <= row.down.max
+        assert 0 < row.barge_in.p50 <= row.barge_in.max
+        assert 0 < row.start.p50 <= row.start.max < 5000
+        assert row.memory_kb < 2000
+
+
+def test_memory_is_followed_over_calls_that_come_and_go(report: Report) -> None:
+    assert report.leak is not None
+    assert [calls for calls, _ in report.leak.curve] == [1, 2, 3, 4, 5]
+    assert all(20 < megabytes < 1000 for _, megabytes in report.leak.curve)
+
+
+def test_the_report_is_json_that_reads_back(report: Report) -> None:
+    assert msgspec.json.decode(msgspec.json.encode(report), type=Report) == report
+
+
+def test_the_plan_knows_all_parts() -> None:
+    assert Plan().parts == PARTS
+    assert set(QUICK.parts) <= set(PARTS)
+
+
+async def test_a_line_that_does_not_start_is_quoted() -> None:
+    wrong = {"HOOKFLASH_LEAD_MS": "soon"}
+    with pytest.raises(BenchError, match=r"(?s)hookflash serve did not start.*HOOKFLASH_LEAD_MS"):
+        async with relays.line(1, seat=Seat(tuple(cores())), environ=wrong):
+            pass
+
+
+async def test_a_webhook_that_is_refused_is_said_with_the_lines_log() -> None:
+    wrong = {"TWILIO_AUTH_TOKEN": "another"}
+    with pytest.raises(BenchError, match=r"/twilio/voice was answered 403; hookflash serve logged"):
+        async with relays.line(1, seat=Seat(tuple(cores())), environ=wrong) as line:
+            await line.arrive("CA" + "1" * 32)

@@ -1,0 +1,54 @@
+"""A worker and its supervisor know that the other lives."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+from hookflash.cluster.seat import Seat, beating
+
+
+async def test_a_worker_beats_says_that_it_listens_and_hears_that_its_supervisor_is_gone() -> None:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    orphaned = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    async with beating(Seat(1, "w1-00", 0, theirs.detach()), orphaned.set) as ready:
+        assert await loop.sock_recv(ours, 10) == b"."
+        ready()
+        assert await loop.sock_recv(ours, 10) == b"r"
+        assert await loop.sock_recv(ours, 10) == b"."
+        assert not orphaned.is_set()
+        ours.close()
+        async with asyncio.timeout(5):
+            await orphaned.wait()
+        ready()
+
+
+async def test_a_worker_that_leaves_closes_its_line() -> None:
+    ours, theirs = socket.socketpair()
+    async with beating(Seat(1, "w1-00", 0, theirs.detach()), lambda: None):
+        pass
+    with ours:
+        assert ours.recv(10) == b"."
+        assert ours.recv(10) == b""
+
+
+async def test_a_supervisor_that_reads_nothing_is_not_waited_for() -> None:
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    try:
+        while True:
+            theirs.send(b"." * 4096)
+    except BlockingIOError:
+        pass
+    async with beating(Seat(1, "w1-00", 0, theirs.detach()), lambda: None) as ready:
+        ready()
+    ours.close()
+
+
+def test_the_listening_socket_is_the_inherited_one() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        seat = Seat(1, "w1-00", listener.dup().detach(), 0)
+        with seat.listening() as found:
+            assert found.getsockname() == listener.getsockname()

@@ -1,0 +1,151 @@
+"""A media socket goes on to the process that its URL names: two servers on uvicorn as it is."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+from websockets.asyncio.client import connect
+
+from hookflash.carriers.twilio.urls import Urls
+from hookflash.cluster.handover import open_arrivals, send_connection
+from hookflash.server.crossing import ALONE, Sharing, adopting, crossing
+
+PUBLIC = "https://line.example.com/phone"
+
+
+def application(name: str) -> Starlette:
+    async def media(websocket: WebSocket) -> None:
+        await websocket.accept()
+        peer = websocket.client
+        assert peer is not None
+        headers = websocket.headers
+        await websocket.send_json(
+            {
+                "served_by": name,
+                "path": websocket.scope["path"],
+                "query": websocket.scope["query_string"].decode(),
+                "signature": headers.get("x-twilio-signature"),
+                "port": peer.port,
+            }
+        )
+        async for text in websocket.iter_text():
+            await websocket.send_text(f"{name} heard {text}")
+
+    async def hello(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(name)
+
+    return Starlette(
+        routes=[
+            Route("/hello", hello),
+            WebSocketRoute("/twilio/media/{worker}", media),
+            WebSocketRoute("/phone/twilio/media/{worker}", media),
+        ]
+    )
+
+
+@contextlib.asynccontextmanager
+async def worker(name: str, folder: Path) -> AsyncIterator[str]:
+    """Serve as `name`; yields the origin."""
+    urls = Urls.under(PUBLIC, worker=name)
+
+    def hand_over(connection: socket.socket, request: bytes, to: str) -> bool:
+        return send_connection(folder / to, connection, request)
+
+    server = uvicorn.Server(
+        uvicorn.Config(
+            application(name),
+            http=crossing(urls, hand_over),
+            ws="websockets-sansio",
+            log_config=None,
+            lifespan="off",
+        )
+    )
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = asyncio.create_task(server._serve([listener]))
+        with open_arrivals(folder / name, adopting(server)):
+            yield f"127.0.0.1:{listener.getsockname()[1]}"
+            server.should_exit = True
+            await serving
+
+
+async def told(address: str, **headers: str) -> tuple[dict, str]:
+    """Open a socket; return what the server says of it, and its answer to a text."""
+    async with connect(f"ws://{address}", additional_headers=headers) as websocket:
+        about = json.loads(await websocket.recv())
+        about["mine"] = websocket.local_address[1]
+        await websocket.send("a frame")
+        return about, str(await websocket.recv())
+
+
+@pytest.mark.parametrize("prefix", ["", "/phone"])
+async def test_a_socket_for_another_worker_is_served_there_as_if_it_had_come_there(
+    tmp_path: Path, prefix: str
+) -> None:
+    path = f"{prefix}/twilio/media/w2"
+    async with worker("w1", tmp_path) as one, worker("w2", tmp_path) as two:
+        for origin in (one, two):
+            headers = {"X-Twilio-Signature": "abc="}
+            about, answer = await told(f"{origin}{path}?a=1", **headers)
+            assert about["port"] == about.pop("mine")
+            assert (about["served_by"], about["path"], about["query"]) == ("w2", path, "a=1")
+            assert about["signature"] == "abc="
+            assert answer == "w2 heard a frame"
+
+
+async def test_a_socket_of_ours_or_of_nobody_is_served_here(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with worker("w1", tmp_path) as one:
+        for name in ("w1", "w9"):
+            about, answer = await told(f"{one}/twilio/media/{name}")
+            assert (about["served_by"], answer) == ("w1", "w1 heard a frame")
+    assert "for w9 is served here" in caplog.text
+    assert "for w1 is" not in caplog.text
+
+
+async def test_many_sockets_cross_both_ways_at_once(tmp_path: Path) -> None:
+    async with worker("w1", tmp_path) as one, worker("w2", tmp_path) as two:
+        roads = [(origin, name) for origin in (one, two) for name in ("w1", "w2")] * 5
+        told_all = await asyncio.gather(
+            *(told(f"{origin}/twilio/media/{name}") for origin, name in roads)
+        )
+        assert [about["served_by"] for about, _ in told_all] == [name for _, name in roads]
+
+
+async def test_requests_that_are_no_upgrade_stay(tmp_path: Path) -> None:
+    async with worker("w1", tmp_path) as one, httpx.AsyncClient() as client:
+        assert (await client.get(f"http://{one}/hello")).text == "w1"
+        assert (await client.get(f"http://{one}/twilio/media/w2")).status_code == 404
+
+
+async def test_a_connection_that_cannot_be_served_is_closed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server = uvicorn.Server(uvicorn.Config(application("w1"), log_config=None))
+    caller, ours = socket.socketpair()
+    caller.setblocking(False)
+    ours.setblocking(False)
+    with caller:
+        adopting(server)(ours, b"GET / HTTP/1.1\r\n\r\n")
+        assert await asyncio.get_running_loop().sock_recv(caller, 10) == b""
+    assert "could not be served" in caplog.text
+
+
+async def test_a_process_that_is_alone_has_no_address() -> None:
+    assert ALONE.listener is None
+    server = uvicorn.Server(uvicorn.Config(application("w1"), http=ALONE.http, log_config=None))
+    async with ALONE.working(server):
+        assert ALONE == Sharing()

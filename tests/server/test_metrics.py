@@ -1,0 +1,233 @@
+"""What is counted of a call, how it is shown, and to whom."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.applications import Starlette
+
+from hookflash.core.commands import (
+    AnswerCarrier,
+    ClearAudio,
+    CloseModel,
+    OpenModel,
+    PlayAudio,
+    SendCallerAudio,
+    SendMark,
+    StoreRecord,
+)
+from hookflash.core.events import (
+    CallArrived,
+    CallerAudio,
+    CallerSpeechStarted,
+    CarrierRefused,
+    ModelAudio,
+    ModelLost,
+    StreamStopped,
+)
+from hookflash.core.record import CallRecord, HandoffAttempt
+from hookflash.server.counts import Counts, Spread
+from hookflash.server.metrics import CONTENT_TYPE, STALLED, Metrics, metrics_route, render
+
+ARRIVED = CallArrived("CA1", "+15550142", "+15550100")
+SOUND = ModelAudio("r", "i", "", 160)
+
+
+class Time:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def metrics(time: Time) -> Metrics:
+    return Metrics(time, slot=3)
+
+
+def attempt(outcome: str, seconds: float | None = None) -> HandoffAttempt:
+    return HandoffAttempt(
+        destination="desk",
+        reason="",
+        source="tool",
+        started_at=0.0,
+        outcome=outcome,
+        seconds_to_human=seconds,
+    )
+
+
+def over(**what: object) -> list[StoreRecord]:
+    base = {
+        "call_sid": "CA1",
+        "agent": "shop",
+        "caller": "",
+        "called": "",
+        "disposition": "handed_off",
+        "arrived_at": 0.0,
+        "seconds": 9.0,
+    }
+    return [StoreRecord(CallRecord(**(base | what)))]
+
+
+def samples(*workers: Counts) -> dict[tuple[str, ...], float]:
+    found = {}
+    for family in text_string_to_metric_families(render(workers).decode()):
+        for sample in family.samples:
+            labels = dict(sample.labels)
+            found[sample.name, labels.pop("worker"), *labels.values()] = sample.value
+    return found
+
+
+def test_the_first_sound_of_a_call_is_timed_from_its_webhook_and_only_once(
+    metrics: Metrics, time: Time
+) -> None:
+    metrics.watch("CA1", ARRIVED, [OpenModel(), AnswerCarrier(())])
+    time.now += 0.3
+    metrics.watch("CA1", ARRIVED, [AnswerCarrier(())])
+    time.now += 0.3
+    for _ in range(3):
+        metrics.watch("CA1", SOUND, [PlayAudio("", 160), SendMark("m")])
+    metrics.watch("CA1", ARRIVED, [AnswerCarrier(())])
+    metrics.watch("CA1", SOUND, [PlayAudio("", 160)])
+    metrics.watch("CA2", SOUND, [PlayAudio("", 160)])
+    spread = metrics.counts().first_audio
+    assert spread.total == pytest.approx(0.6)
+    assert sum(spread.counts) == 1
+    assert dict(spread.cumulative())["0.5"] == 0
+    assert dict(spread.cumulative())["0.75"] == 1
+
+
+def test_frames_are_counted_both_ways(metrics: Metrics) -> None:
+    for _ in range(5):
+        metrics.watch("CA1", CallerAudio("", 160, 0), [SendCallerAudio("", 160)])
+    metrics.watch("CA1", SOUND, [PlayAudio("", 160), SendMark("a"), PlayAudio("", 160)])
+    metrics.watch("CA1", None, [PlayAudio("", 160)])
+    metrics.watch("CA1", CallerSpeechStarted("i"), [ClearAudio()])
+    counts = metrics.counts()
+    assert (counts.frames_up, counts.frames_down) == (5, 3)
+
+
+def test_a_session_that_replaces_a_lost_one_is_a_reconnect_and_the_first_is_none(
+    metrics: Metrics,
+) -> None:
+    metrics.watch("CA1", ARRIVED, [OpenModel(), AnswerCarrier(())])
+    metrics.watch("CA1", ModelLost("gone"), [CloseModel(), OpenModel()])
+    metrics.watch("CA1", None, [OpenModel()])
+    assert metrics.counts().model_reconnects == 2
+
+
+def test_what_became_of_a_call_is_read_from_its_record(metrics: Metrics) -> None:
+    attempts = (attempt("busy"), attempt("bridged", 12.5))
+    metrics.watch("CA1", None, over(barge_ins=2, handoffs=attempts))
+    metrics.watch("CA1", None, over(disposition="abandoned"))
+    counts = metrics.counts()
+    assert counts.ended == {"handed_off": 1, "abandoned": 1}
+    assert counts.handoffs == {"busy": 1, "bridged": 1}
+    assert counts.barge_ins == 2
+    assert counts.to_human.total == 12.5
+
+
+def test_refusals_are_counted_and_a_call_that_was_over_is_none(metrics: Metrics) -> None:
+    metrics.watch("CA1", CarrierRefused(1, 500), [])
+    metrics.watch("CA1", CarrierRefused(1, 404, gone=True), [])
+    assert metrics.counts().carrier_refusals == 1
+
+
+def test_a_stalled_carrier_is_counted_and_a_stop_is_none(metrics: Metrics) -> None:
+    for reason in ("stop", "", *STALLED):
+        metrics.watch("CA1", StreamStopped("MZ1", reason), [])
+    assert metrics.counts().stream_stalls == len(STALLED)
+
+
+def test_a_stall_is_called_what_the_media_socket_calls_it() -> None:
+    import inspect
+
+    from hookflash.server import media, media_socket
+
+    for reason in STALLED:
+        assert reason in inspect.getsource(media)
+        assert reason in inspect.getsource(media_socket)
+
+
+def test_what_is_known_elsewhere_is_filled_in_when_it_is_asked_for(metrics: Metrics) -> None:
+    metrics.refresh.append(lambda counts: setattr(counts, "journal_lines_lost", 7))
+    assert metrics.counts().journal_lines_lost == 7
+
+
+def test_a_spread_counts_what_is_up_to_each_bound() -> None:
+    spread = Spread.over((1.0, 2.0))
+    for seconds in (0.5, 1.0, 1.5, 9.0):
+        spread.add(seconds)
+    assert spread.cumulative() == [("1.0", 2), ("2.0", 3), ("+Inf", 4)]
+    assert spread.total == 12.0
+
+
+def test_the_page_has_every_number_of_every_worker() -> None:
+    one = Counts(slot=1, live={"talking": 2}, ended={"handed_off": 3}, barge_ins=4, frames_up=5)
+    two = Counts(slot=2, live={"talking": 1}, ended={"handed_off": 1}, warm_ready=2)
+    two.to_human.add(3.0)
+    found = samples(two, one)
+    assert found["hookflash_calls", "1", "talking"] == 2
+    assert found["hookflash_calls", "2", "talking"] == 1
+    assert found["hookflash_calls_ended_total", "1", "handed_off"] == 3
+    assert found["hookflash_calls_ended_total", "2", "handed_off"] == 1
+    assert found["hookflash_barge_ins_total", "1"] == 4
+    assert found["hookflash_frames_total", "1", "up"] == 5
+    assert found["hookflash_warm_sessions", "2"] == 2
+    assert found["hookflash_human_seconds_bucket", "2", "5.0"] == 1
+    assert found["hookflash_human_seconds_sum", "2"] == 3.0
+    counted = {name.removeprefix("hookflash_").removesuffix("_total") for name, *_ in found}
+    plain = {field for field in Counts.__struct_fields__ if type(getattr(one, field)) is int}
+    assert plain - {"slot", "frames_up", "frames_down", "warm_ready"} <= counted
+
+
+def client(token: str | None, peer: str = "127.0.0.1") -> httpx.AsyncClient:
+    async def gather() -> list[Counts]:
+        return [Counts(slot=1), Counts(slot=2)]
+
+    app = Starlette(routes=[metrics_route(gather, token=token)])
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(app, client=(peer, 4711)), base_url="http://127.0.0.1:8080"
+    )
+
+
+async def test_this_machine_may_look() -> None:
+    async with client(None) as here:
+        page = await here.get("/metrics")
+    assert page.status_code == 200
+    assert page.headers["content-type"] == CONTENT_TYPE
+    assert 'hookflash_barge_ins_total{worker="2"} 0.0' in page.text
+
+
+@pytest.mark.parametrize(
+    ("peer", "headers"),
+    [
+        ("192.0.2.7", {}),
+        ("127.0.0.1", {"X-Forwarded-For": "192.0.2.7"}),
+        ("127.0.0.1", {"Forwarded": "for=192.0.2.7"}),
+        ("127.0.0.1", {"Host": "line.example.com"}),
+        ("127.0.0.1", {"Host": "127.0.0.1.example.com"}),
+    ],
+)
+async def test_strangers_may_not_nor_who_comes_through_a_tunnel(
+    peer: str, headers: dict[str, str]
+) -> None:
+    async with client(None, peer) as stranger:
+        page = await stranger.get("/metrics", headers=headers)
+    assert (page.status_code, page.content) == (403, b"")
+
+
+async def test_where_a_token_is_set_everybody_needs_it() -> None:
+    async with client("secret", "192.0.2.7") as far, client("secret") as near:
+        good = {"Authorization": "Bearer secret"}
+        assert (await far.get("/metrics", headers=good)).status_code == 200
+        for wrong in ({}, {"Authorization": "Bearer secre"}, {"Authorization": "secret"}):
+            assert (await far.get("/metrics", headers=wrong)).status_code == 403
+            assert (await near.get("/metrics", headers=wrong)).status_code == 403
