@@ -89,10 +89,9 @@ def model_ready(call: Call, event: e.ModelReady, now: float) -> list[AnyCommand]
 
 
 def model_audio(call: Call, event: e.ModelAudio, now: float) -> list[AnyCommand]:
-    # `_answering`, said in place: this comes up to fifty times a second.
+    # `_answering`, said in place: this comes up to fifty times a second. While the call talks, a
+    # model that is ready has a stream: both are let go together.
     if call.model.state is not _READY or call.phase is not _TALKING:
-        return []
-    if call.facts.stream_sid is None:
         return []
     call.model.worked()
     if call.playout.unheard(event.response_id, event.item_id):
