@@ -188,9 +188,7 @@ static void read_orders(void) {
 
 int main(int count, char **words) {
     struct epoll_event events[256];
-    struct itimerspec alarm = {0};
-    uint64_t armed = 0;
-    int port, listener, timer, fd, orders;
+    int port, listener, fd, orders;
     if (count != 2 && count != 4) {
         fprintf(stderr, "usage: load MODEL_PORT [CERTIFICATE KEY]\n");
         return 2;
@@ -202,10 +200,6 @@ int main(int count, char **words) {
     loop_start();
     listener = listen_on(&port);
     loop_watch(listener, &listener);
-    timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    if (timer < 0) die("timerfd_create");
-    struct epoll_event edge = {.events = EPOLLIN | EPOLLET, .data.ptr = &timer};
-    if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, timer, &edge)) die("epoll_ctl");
     loop_watch(0, &orders);
     printf("{\"event\":\"ready\",\"model_port\":%d}\n", port);
     fflush(stdout);
@@ -215,14 +209,8 @@ int main(int count, char **words) {
             take_due(heap_take(), now);
             now = now_ns();
         }
-        if (heap_used && heap[0].at != armed) {
-            armed = heap[0].at;
-            alarm.it_value.tv_sec = (time_t)(armed / 1000000000u);
-            alarm.it_value.tv_nsec = (long)(armed % 1000000000u);
-            timerfd_settime(timer, TFD_TIMER_ABSTIME, &alarm, NULL);
-        }
         loop_release();
-        int n = epoll_wait(epoll_fd, events, 256, -1);
+        int n = loop_wait(events, 256, heap_used ? heap[0].at : 0);
         if (n < 0 && errno != EINTR) die("epoll_wait");
         for (int i = 0; i < n; i++) {
             void *source = events[i].data.ptr;
@@ -232,7 +220,7 @@ int main(int count, char **words) {
                 while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
                     model_accept(fd);
                 }
-            } else if (source != &timer) {
+            } else {
                 loop_serve(source, events[i].events);
             }
         }

@@ -1,7 +1,7 @@
 """Memory over many calls that come and go, one after another.
 
-The calls are spread over a few minutes: a call that has ended is remembered for a minute, because
-its webhooks may still come, so memory may only be flat once as many are forgotten as come in.
+A call that has ended is remembered for a minute, because its webhooks may still come, and its
+tokens until they have expired; so calls come and go for as long before what is measured begins.
 """
 
 from __future__ import annotations
@@ -17,27 +17,30 @@ from hookflash.bench.stage import Rig
 
 _POINTS = 50
 _TALK_SECONDS = 0.1
+_REMEMBERED_SECONDS = 130.0
 
 
 async def measure_leak(rig: Rig, calls: int, seconds: float, tell: Callable[[str], None]) -> Leak:
-    """Place and end so many calls, evenly over `seconds`."""
+    """Place and end so many calls, evenly over `seconds`, and as many before as are remembered."""
     curve: list[tuple[int, float]] = []
+    early = round(calls * _REMEMBERED_SECONDS / seconds) if seconds else 0
     began = time.monotonic()
     # Nothing is timed here, and it takes long: others need not wait for it.
     async with replace(rig, alone=False).hookflash() as stage:
-        for number in range(1, calls + 1):
+        for number in range(1 - early, calls + 1):
             await stage.place(1)
             await asyncio.sleep(_TALK_SECONDS)
             await stage.end()
             if number % max(1, calls // _POINTS) == 0:
                 tell(f"leak: {number} of {calls} calls")
                 curve.append((number, stage.resident_bytes / 1e6))
-            await asyncio.sleep(max(0.0, began + seconds * number / calls - time.monotonic()))
+            due = began + seconds * (number + early) / calls
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
     return Leak(
         calls=calls,
-        seconds=time.monotonic() - began,
+        seconds=seconds,
         curve=tuple(curve),
-        growth_kb=_slope(curve[len(curve) // 2 :]) * 1e6,
+        growth_kb=_slope([point for point in curve if point[0] > 0]) * 1e6,
     )
 
 

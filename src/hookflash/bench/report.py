@@ -139,9 +139,9 @@ class Leak(msgspec.Struct, frozen=True, kw_only=True):
     calls: int
     seconds: float
     curve: tuple[tuple[int, float], ...]
-    """Calls so far, and the relay's memory in MB."""
+    """Calls so far (0 and less: those before), and the relay's memory in MB."""
     growth_kb: float
-    """How much more memory a thousand calls would take, by the second half of the curve."""
+    """How much more memory a thousand calls take, by the slope of the curve from call 1 on."""
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):

@@ -30,10 +30,12 @@ def tables(report: Report) -> Iterator[Table | str]:
         yield _faults(report)
     if report.leak is not None:
         leak = report.leak
+        before = [megabytes for calls, megabytes in leak.curve if calls <= 0]
+        measured = [megabytes for calls, megabytes in leak.curve if calls > 0]
         yield (
             f"{leak.calls} calls, one after another in {leak.seconds:.0f} s:"
-            f" {leak.curve[0][1]:.1f} MB at first, {leak.curve[-1][1]:.1f} MB in the end;"
-            f" by the second half a thousand more would take {leak.growth_kb:+.0f} KB"
+            f" {(before or measured)[-1]:.1f} MB before, {measured[-1]:.1f} MB after; by the slope"
+            f" {leak.growth_kb:+.0f} KB for a thousand calls"
         )
     yield from report.notes
 

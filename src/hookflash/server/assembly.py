@@ -101,7 +101,9 @@ async def open_line(
     slot: int = 1,
     listener: socket.socket | None = None,
 ) -> AsyncIterator[Line]:
-    """Open everything that a line needs. `watch` sees each event and command of each call.
+    """Open everything that a line needs.
+
+    `watch` sees each event and command of each call, the caller's sound left out.
 
     `worker` is this process's name where others may serve the same line (see `workers`), `slot`
     its place among them, `listener` the socket that they share. Raises `ConfigError` that names
