@@ -20,7 +20,9 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import Literal
 
+import msgspec
 from starlette.applications import Starlette
 
 from hookflash.agents.agent import Agent
@@ -74,17 +76,22 @@ def realtime_options(settings: Settings) -> RealtimeOptions:
     """Return the model's options as the owner has set them."""
     vad: ServerVad | SemanticVad
     if settings.vad == "semantic_vad":
-        vad = SemanticVad(eagerness=settings.vad_eagerness)  # type: ignore[arg-type]
+        vad = msgspec.convert({"eagerness": settings.vad_eagerness}, SemanticVad)
     else:
         vad = ServerVad(
             threshold=settings.vad_threshold,
             prefix_padding_ms=settings.vad_prefix_padding_ms,
             silence_duration_ms=settings.vad_silence_ms,
         )
+    # Settings are texts whose forms were checked when they were read; here they become literals.
+    off = settings.noise_reduction == "off"
+    noise: Literal["near_field", "far_field"] | None = msgspec.convert(
+        None if off else settings.noise_reduction, Literal["near_field", "far_field"] | None
+    )
     return RealtimeOptions(
         model=settings.model,
         turn_detection=vad,
-        noise_reduction=None if settings.noise_reduction == "off" else settings.noise_reduction,  # type: ignore[arg-type]
+        noise_reduction=noise,
         transcription_model=settings.transcription_model or None,
         log_event_types=frozenset(settings.log_events),
         log_timing=settings.log_timing,
