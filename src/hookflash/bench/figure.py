@@ -96,7 +96,7 @@ def curves(title: str, series: Sequence[Series], height: float, logarithmic: boo
     marks = sorted({x for x, _ in points})
     for x in marks if len(marks) <= 10 else (marks[0], marks[len(marks) // 2], marks[-1]):
         parts.append(_text(across(x), floor + 18, f"{x:g}", "soft middle"))
-    legend = _LEFT + 260
+    legend = right - sum(_legend_width(name) for name, _, _ in series)
     for name, kind, each in series:
         steps = "L".join(f"{across(x):.1f} {up(y):.1f}" for x, y in each)
         if steps:
@@ -107,9 +107,9 @@ def curves(title: str, series: Sequence[Series], height: float, logarithmic: boo
                 f"<title>{escape(name)}: {y:.3g} ({x:g})</title></circle>"
                 for x, y in each
             ]
-        parts.append(f'<rect class="{kind}" x="{legend:.0f}" y="30" width="14" height="4"/>')
-        parts.append(_text(legend + 20, 36, name, "soft"))
-        legend += 40 + 6.4 * len(name)
+        parts.append(f'<rect class="{kind}" x="{legend:.0f}" y="16" width="14" height="4"/>')
+        parts.append(_text(legend + 20, 22, name, "soft"))
+        legend += _legend_width(name)
     return "".join(parts)
 
 
@@ -127,6 +127,10 @@ def bars(title: str, values: Sequence[tuple[str, float, str, str]]) -> str:
         )
         parts.append(_text(left + value * scale + 8, y + 15, told, "soft"))
     return "".join(parts)
+
+
+def _legend_width(name: str) -> float:
+    return 36 + 6.4 * len(name)
 
 
 def _told(value: float, times: float | None) -> str:

@@ -41,6 +41,8 @@ BARGE_SECONDS = 2.0
 """How often each caller interrupts the agent."""
 LIMIT_MS = 20.0
 PARTS = ("cost", "tls", "workers", "limit", "faults", "leak")
+_FIRST = 6
+"""Enough that each of two workers has had one."""
 _STEP = 50
 _FULL = 0.95
 _FOREIGN = 0.15
@@ -219,7 +221,7 @@ async def _undisturbed(variant: _Variant, calls: int, plan: Plan) -> Run:
 
 async def _run(name: str, stage: Stage, calls: int, plan: Plan) -> Run:
     # What the first call of a process loads belongs to no call.
-    await stage.place(2)
+    await stage.place(_FIRST)
     await stage.end()
     stage.started_ms.clear()
     before = stage.resident_bytes

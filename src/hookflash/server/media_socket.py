@@ -23,7 +23,7 @@ import functools
 import logging
 import socket as sockets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 from starlette.requests import HTTPConnection
@@ -36,6 +36,7 @@ from hookflash.carriers.twilio.media import (
     MediaStream,
     Redeem,
 )
+from hookflash.server.coalescing import Coalescing
 from hookflash.server.media import MESSAGE_BYTES, STALL_SECONDS, START_SECONDS
 
 log = logging.getLogger("hookflash.call")
@@ -69,6 +70,7 @@ class MediaDoor:
     stall_seconds: float = STALL_SECONDS
     ping_seconds: float = PING_SECONDS
     unsent_bytes: int = UNSENT_BYTES
+    coalescing: Coalescing = field(default_factory=Coalescing)
 
 
 class MediaSocket(WSListener):
@@ -77,6 +79,7 @@ class MediaSocket(WSListener):
     def __init__(self, door: MediaDoor, *, on_gone: Callable[[], None]) -> None:
         super().__init__()
         self._door = door
+        self._came = door.coalescing.came
         self._on_gone = on_gone
         self._transport: WSTransport | None = None
         self._parts: list[bytes] | None = None
@@ -102,6 +105,7 @@ class MediaSocket(WSListener):
         try:
             if frame.msg_type == _TEXT and frame.fin and self._parts is None:
                 self._receive(frame.get_payload_as_bytes())
+                self._came()
             else:
                 self._take(frame)
         except Exception:

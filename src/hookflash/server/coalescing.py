@@ -1,0 +1,62 @@
+"""Wake-ups, coalesced: a busy process rests for a moment, and then serves what came meanwhile.
+
+With a hundred calls a frame comes every tenth of a millisecond, and each wakes the process: the
+kernel's work to wake it, and cold caches, cost more than what is done for the frame. So above
+`BUSY_FRAMES` a second the loop rests for `REST_SECONDS` after each round, as a network card
+coalesces its interrupts: the frames of half a millisecond are then served in one go. It adds half
+of that to the delay of a frame, and nothing at all while there is little to do.
+
+The rest blocks the loop's thread on purpose: as a timer of the loop it would have the loop wake up
+for each frame meanwhile, which is what it is there to prevent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+BUSY_FRAMES = 1000
+"""Caller's frames a second (of twenty calls) from which on the loop rests."""
+
+REST_SECONDS = 0.0004
+_LOOK_SECONDS = 0.1
+
+
+class Coalescing:
+    """One for a process. `came` is called with each frame of any call."""
+
+    __slots__ = ("_busy", "_frames", "_looked_at", "_loop", "_resting", "_sleep")
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._loop = loop
+        self._sleep = sleep
+        self._resting = False
+        self._busy = False
+        self._frames = 0
+        self._looked_at = 0.0
+
+    def came(self) -> None:
+        """A frame is served; the loop rests when the others of its round are served too."""
+        self._frames += 1
+        if not self._resting:
+            self._resting = True
+            loop = self._loop
+            if loop is None:
+                loop = self._loop = asyncio.get_running_loop()
+            loop.call_soon(self._rest)
+
+    def _rest(self) -> None:
+        self._resting = False
+        assert self._loop is not None
+        since = self._loop.time() - self._looked_at
+        if since >= _LOOK_SECONDS:
+            self._busy = self._frames >= BUSY_FRAMES * since
+            self._frames = 0
+            self._looked_at += since
+        if self._busy:
+            self._sleep(REST_SECONDS)
