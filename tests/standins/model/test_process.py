@@ -13,6 +13,7 @@ from websockets.asyncio.client import connect
 
 from hookflash.errors import ConfigError, ModelError
 from hookflash.standins.model.process import ModelProcess
+from hookflash.standins.model.speech_client import SpeechClient
 
 KEY = {"Authorization": "Bearer any"}
 
@@ -92,6 +93,9 @@ async def test_local_speech_tells_its_progress_and_talks() -> None:
             while (event := json.loads(await socket.recv()))["type"] != completed:
                 pass
             assert event["transcript"]
+        speech = SpeechClient(model.speech_url)
+        whisper = await speech.speak("A caller about an order. Press one to accept.")
+        assert "order" in (await speech.transcribe(whisper)).text
 
 
 async def test_a_process_that_is_not_ready_in_time_is_ended() -> None:

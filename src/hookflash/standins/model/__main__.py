@@ -1,7 +1,8 @@
 """The stand-in model as a process of its own: `python -m hookflash.standins.model --mode local`.
 
 Standard output carries one JSON object a line: `{"progress": text, "fraction": 0..1}` while it
-loads, then `{"ready": true, "url": "ws://127.0.0.1:PORT/v1/realtime"}`; in scripted mode at the end
+loads, then `{"ready": true, "url": "ws://127.0.0.1:PORT/v1/realtime"}`, in local mode with
+`"speech_url": "http://127.0.0.1:PORT"` (`speech_service.py`); in scripted mode at the end
 `{"unmet": null}` or what was not met; `{"error": text, "code": ...}` if it cannot start. It ends
 when its standard input closes, so it cannot outlive the process that started it.
 """
@@ -36,6 +37,9 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--mode", choices=("local", "scripted"), default="local")
     parser.add_argument("--script", type=Path, help="a JSON file with steps (scripted mode)")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument(
+        "--speech-port", type=int, default=0, help="0 takes a free one (local mode)"
+    )
     parser.add_argument("--speed", type=float, default=1.0, help="how fast time passes")
     parser.add_argument("--network-ms", type=float, default=0.0, help="delay of the road, each way")
     parser.add_argument("--session-seconds", type=float, default=3600.0)
@@ -56,14 +60,18 @@ async def _serve(options: argparse.Namespace, tell: Tell) -> None:
         return
     # Here, since it needs the extra `hookflash[speech]`, which a script does not.
     from hookflash.standins.model.speech import build_parts
+    from hookflash.standins.model.speech_service import SpeechService
 
     def progress(doing: str, fraction: float) -> None:
         tell({"progress": doing, "fraction": fraction})
 
     parts = await asyncio.to_thread(build_parts, progress)
     pace = Pace(factor=options.pace, chunk_ms=options.chunk_ms)
-    async with local_model(parts, port=options.port, timing=timing, pace=pace) as model:
-        tell({"ready": True, "url": model.url})
+    async with (
+        local_model(parts, port=options.port, timing=timing, pace=pace) as model,
+        SpeechService(parts, port=options.speech_port) as speech,
+    ):
+        tell({"ready": True, "url": model.url, "speech_url": speech.url})
         await _ended(options.parent_pid)
 
 
@@ -136,7 +144,8 @@ def main(argv: list[str] | None = None) -> int:
             tell({"error": str(error), "code": error.code})
             return 1
         except OSError as error:
-            tell({"error": f"cannot serve on port {options.port}: {error}", "code": "config"})
+            ports = f"{options.port} (or {options.speech_port} for speech)"
+            tell({"error": f"cannot serve on port {ports}: {error}", "code": "config"})
             return 1
     return 0
 

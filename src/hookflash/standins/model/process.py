@@ -36,6 +36,9 @@ Progress = Callable[[str, float], None]
 class ModelProcess:
     """The stand-in model, running. `url` is set once it is ready, `unmet` (scripted) at the end.
 
+    In local mode `speech_url` is where its voice and its transcriber serve others: give it to a
+    `speech_client.SpeechClient`.
+
     Raises `ConfigError` if the child says that something is missing, `ModelError` if it dies or is
     not ready in time; the last lines it wrote to standard error are then in the message.
     """
@@ -53,6 +56,7 @@ class ModelProcess:
         ready_seconds: float = 60.0,
     ) -> None:
         self.url = ""
+        self.speech_url = ""
         self.unmet: str | None = None
         self._arguments = ["--mode", mode, "--port", str(port), "--speed", str(speed)]
         self._arguments += ["--network-ms", str(network_ms), "--parent-pid", str(os.getpid())]
@@ -117,6 +121,7 @@ class ModelProcess:
         if "progress" in told and self._on_progress is not None:
             self._on_progress(told["progress"], told["fraction"])
         self.url = told.get("url", self.url)
+        self.speech_url = told.get("speech_url", self.speech_url)
         self.unmet = told.get("unmet", self.unmet)
 
     async def _read_on(self, child: asyncio.subprocess.Process) -> None:
