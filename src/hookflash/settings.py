@@ -9,11 +9,8 @@ and the docs and the errors from `SETTINGS`.
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import logging
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,10 +29,7 @@ from hookflash.setting_forms import (
     read_text,
     url_reader,
 )
-
-_log = logging.getLogger("hookflash.settings")
-
-DEFAULT_FILE = "hookflash.toml"
+from hookflash.setting_sources import read_file, warn_of_unknown
 
 
 def _setting(
@@ -233,8 +227,8 @@ class Settings:
     ) -> Settings:
         """Read the environment and the file. Raises one `ConfigError` that names all mistakes."""
         environ = os.environ if environ is None else environ
-        written = _read_file(file)
-        _warn_of_unknown(environ, written)
+        written = read_file(file)
+        warn_of_unknown(environ, written, {setting.name: setting.variable for setting in SETTINGS})
         values: dict[str, Any] = {}
         wrong: list[str] = []
         for setting in SETTINGS:
@@ -328,47 +322,3 @@ SETTINGS = _rows()
 def _without_user(url: str) -> str:
     """Return `url` without the name and password that may be in it."""
     return re.sub(r"//[^/]*@", "//(hidden)@", url)
-
-
-def _read_file(file: str | Path | None) -> dict[str, str]:
-    """Return what the settings file says, each value as the text an environment would hold."""
-    path = Path(DEFAULT_FILE if file is None else file)
-    if not path.is_file():
-        if file is None:
-            return {}
-        raise ConfigError(f"--settings: there is no file {path}")
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: it is not valid TOML ({error})") from error
-    return {key: _as_text(value) for key, value in document.items()}
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return ",".join(map(str, value))
-    return str(value).strip()
-
-
-def _warn_of_unknown(environ: Mapping[str, str], written: Mapping[str, str]) -> None:
-    prefix = "HOOKFLASH_"
-    variables = [setting.variable for setting in SETTINGS]
-    ours = [name for name in environ if name.startswith(prefix) and name not in variables]
-    for name in ours:
-        known = [each.removeprefix(prefix) for each in variables if each.startswith(prefix)]
-        _warn(name, "the environment", _like(name.removeprefix(prefix), known, prefix))
-    names = [setting.name for setting in SETTINGS]
-    for name in written:
-        if name not in names:
-            _warn(name, "the settings file", _like(name, names))
-
-
-def _like(name: str, known: list[str], prefix: str = "") -> str:
-    close = difflib.get_close_matches(name, known, 1)
-    return f"; did you mean {prefix}{close[0]}?" if close else ""
-
-
-def _warn(name: str, place: str, hint: str) -> None:
-    _log.warning("! %s in %s is no setting and is ignored%s", name, place, hint)
