@@ -2,9 +2,10 @@
 
 With a hundred calls a frame comes every tenth of a millisecond, and each wakes the process: the
 kernel's work to wake it, and cold caches, cost more than what is done for the frame. So above
-`BUSY_FRAMES` a second the loop rests for `REST_SECONDS` after each round, as a network card
-coalesces its interrupts: the frames of half a millisecond are then served in one go. It adds half
-of that to the delay of a frame, and nothing at all while there is little to do.
+`BUSY_FRAMES` a second the loop rests after each round, as a network card coalesces its interrupts:
+for half a millisecond, and from a hundred calls on longer, up to one. The frames of that time are
+then served in one go. It adds half of it to the delay of a frame, and nothing at all while there is
+little to do.
 
 The rest blocks the loop's thread on purpose: as a timer of the loop it would have the loop wake up
 for each frame meanwhile, which is what it is there to prevent.
@@ -19,14 +20,17 @@ from collections.abc import Callable
 BUSY_FRAMES = 1000
 """Caller's frames a second (of twenty calls) from which on the loop rests."""
 
-REST_SECONDS = 0.0004
+LEAST_SECONDS, MOST_SECONDS = 0.0005, 0.001
+_SECONDS_A_FRAME = 1e-7
+"""The rest in seconds for each frame a second, between the two."""
+
 _LOOK_SECONDS = 0.1
 
 
 class Coalescing:
     """One for a process. `came` is called with each frame of any call."""
 
-    __slots__ = ("_busy", "_frames", "_looked_at", "_loop", "_resting", "_sleep")
+    __slots__ = ("_frames", "_looked_at", "_loop", "_rest_seconds", "_resting", "_sleep")
 
     def __init__(
         self,
@@ -36,7 +40,7 @@ class Coalescing:
         self._loop = loop
         self._sleep = sleep
         self._resting = False
-        self._busy = False
+        self._rest_seconds = 0.0
         self._frames = 0
         self._looked_at = 0.0
 
@@ -55,8 +59,15 @@ class Coalescing:
         assert self._loop is not None
         since = self._loop.time() - self._looked_at
         if since >= _LOOK_SECONDS:
-            self._busy = self._frames >= BUSY_FRAMES * since
+            self._rest_seconds = rest(self._frames / since)
             self._frames = 0
             self._looked_at += since
-        if self._busy:
-            self._sleep(REST_SECONDS)
+        if self._rest_seconds:
+            self._sleep(self._rest_seconds)
+
+
+def rest(frames: float) -> float:
+    """Return for how many seconds to rest after a round, at so many frames a second."""
+    if frames < BUSY_FRAMES:
+        return 0.0
+    return min(max(frames * _SECONDS_A_FRAME, LEAST_SECONDS), MOST_SECONDS)
