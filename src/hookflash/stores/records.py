@@ -17,6 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from hookflash.core.record import CallRecord
 from hookflash.stores import tables
 from hookflash.stores.database import open_database
+from hookflash.stores.derived import derived
+from hookflash.stores.words import words_of
 
 # Field of a CallRecord -> the table of its parts. A part's fields are its table's columns.
 _PARTS: dict[str, Table] = {
@@ -24,7 +26,9 @@ _PARTS: dict[str, Table] = {
     "handoffs": tables.handoffs,
     "tools": tables.tool_uses,
 }
-_CALL_COLUMNS = tuple(tables.calls.c.keys())
+_CALL_COLUMNS = tuple(
+    name for name in tables.calls.c.keys() if name in CallRecord.__struct_fields__
+)
 
 
 async def open_store(url: str) -> RecordStore:
@@ -39,13 +43,16 @@ class RecordStore:
     """Call records by call SID. Made by `open_store`; close it when done."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+        self.engine = engine
+        self._words = words_of(engine.dialect.name)
 
     async def put(self, record: CallRecord) -> None:
         """Keep a record. One with the same call SID is replaced, so putting twice changes
         nothing."""
-        call = _row(record, _CALL_COLUMNS)
-        async with self._engine.begin() as connection:
+        worked_out = {name: _storable(value) for name, value in derived(record).items()}
+        call = _row(record, _CALL_COLUMNS) | worked_out
+        said = _storable("\n".join(each.text for each in record.utterances))
+        async with self.engine.begin() as connection:
             # The call's row first: it is locked until the end, so that two writers of one call
             # come one after another.
             await connection.execute(self._upsert(call))
@@ -58,11 +65,20 @@ class RecordStore:
                 ]
                 if rows:
                     await connection.execute(insert(table), rows)
+            await connection.run_sync(self._words.put, call["call_sid"], said)
 
     async def get(self, call_sid: str) -> CallRecord | None:
         """Return the record of a call, or None."""
         found = await self._read([tables.calls.c.call_sid == call_sid], 1)
         return found[0] if found else None
+
+    async def delete(self, call_sid: str) -> bool:
+        """Forget a call, with all its parts. Return False if it was not known."""
+        calls = tables.calls
+        async with self.engine.begin() as connection:
+            await connection.run_sync(self._words.drop, call_sid)
+            gone = await connection.execute(delete(calls).where(calls.c.call_sid == call_sid))
+            return bool(gone.rowcount)
 
     async def list(
         self,
@@ -94,10 +110,10 @@ class RecordStore:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._engine.dispose()
+        await self.engine.dispose()
 
     def _upsert(self, call: dict[str, Any]) -> Any:
-        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
+        dialect = postgresql if self.engine.dialect.name == "postgresql" else sqlite
         statement = dialect.insert(tables.calls).values(call)
         return statement.on_conflict_do_update(index_elements=["call_sid"], set_=call)
 
@@ -111,7 +127,7 @@ class RecordStore:
             .order_by(calls.arrived_at.desc(), calls.call_sid.desc())
             .limit(limit)
         )
-        async with self._engine.connect() as connection:
+        async with self.engine.connect() as connection:
             found = [_plain(row) for row in (await connection.execute(query)).mappings()]
             by_sid = {call["call_sid"]: call for call in found}
             for field, table in _PARTS.items():

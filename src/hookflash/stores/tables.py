@@ -3,10 +3,12 @@
     calls 1 --- n utterances      who said what, as heard
           1 --- n handoffs        attempts to reach humans
           1 --- n tool_uses       tools that ran
+    audit                         who did what at the console
+    ended_sessions                who signed out before their session was over
 
 `position` keeps the order in which things happened. Moments are seconds since 1970
 (`arrived_at`), times seconds since the call arrived. A test compares this page with what the
-migrations make.
+migrations make; only `call_words`, an index of the database's own kind, is `words.py`'s.
 """
 
 from __future__ import annotations
@@ -37,9 +39,20 @@ calls = Table(
     Column("arrived_at", Double, nullable=False),
     Column("seconds", Double, nullable=False),
     Column("barge_ins", Integer, nullable=False),
+    # From here on worked out of the record (`derived.py`), to find and to count by.
+    Column("destination", Text, nullable=False),
+    Column("outcome", String(64), nullable=False),
+    Column("seconds_to_human", Double, nullable=True),
+    Column("answer_seconds", Double, nullable=True),
+    Column("caller_seconds", Double, nullable=False),
+    Column("agent_seconds", Double, nullable=False),
+    Column("digits", String(64), nullable=False),
     Index("calls_by_arrival", "arrived_at", "call_sid"),
     Index("calls_by_caller", "caller", "arrived_at"),
     Index("calls_by_disposition", "disposition", "arrived_at"),
+    Index("calls_by_digits", "digits"),
+    Index("calls_by_agent", "agent", "arrived_at"),
+    Index("calls_by_destination", "destination", "arrived_at"),
 )
 
 
@@ -86,4 +99,25 @@ tool_uses = Table(
     Column("failed", Boolean, nullable=False),
     Column("started_at", Double, nullable=False),
     Column("seconds", Double, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("via", String(16), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("call_sid", String(128), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("peer", Text, nullable=False),
+    Index("audit_by_call", "call_sid", "id"),
+)
+
+ended_sessions = Table(
+    "ended_sessions",
+    metadata,
+    Column("session_id", String(64), primary_key=True),
+    Column("until", Double, nullable=False),
 )

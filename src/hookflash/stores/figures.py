@@ -1,0 +1,121 @@
+"""Figures over time, counted by the database: no call is read one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Integer, cast, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from hookflash.stores import tables
+
+
+class Spread(msgspec.Struct):
+    """How a duration was spread: exact quantiles, in seconds."""
+
+    count: int = 0
+    mean: float | None = None
+    p50: float | None = None
+    p90: float | None = None
+
+
+class Figure(msgspec.Struct):
+    """The calls that arrived in one step of time. The seconds are sums."""
+
+    calls: int = 0
+    seconds: float = 0.0
+    caller_seconds: float = 0.0
+    agent_seconds: float = 0.0
+    barge_ins: int = 0
+    dispositions: dict[str, int] = {}
+    outcomes: dict[str, int] = {}
+    to_human: Spread = msgspec.field(default_factory=Spread)
+    answer: Spread = msgspec.field(default_factory=Spread)
+
+
+async def figures(
+    engine: AsyncEngine, *, since: float, until: float, step: float
+) -> Sequence[Figure]:
+    """Return a figure for each step of `step` seconds from `since` until `until` (moments)."""
+    found: dict[int, Figure] = {}
+    async with engine.connect() as connection:
+        count = _Count(connection, engine.dialect.name, since=since, until=until, step=step)
+        await count.fill(found)
+    steps = max(1, ceil((until - since) / step))
+    return [found.get(number) or Figure() for number in range(steps)]
+
+
+class _Count:
+    """The queries of one count; each fills in its part of the figures by the step's number."""
+
+    def __init__(
+        self, connection: AsyncConnection, dialect: str, *, since: float, until: float, step: float
+    ) -> None:
+        calls = tables.calls.c
+        self._connection = connection
+        self._within = (calls.arrived_at >= since, calls.arrived_at < until)
+        place: ColumnElement[Any] = (calls.arrived_at - since) / step
+        # SQLite cuts where PostgreSQL rounds, and has no `floor` in some builds.
+        self._step = cast(func.floor(place) if dialect == "postgresql" else place, Integer)
+
+    async def fill(self, found: dict[int, Figure]) -> None:
+        calls, attempts = tables.calls.c, tables.handoffs.c
+        sums = (calls.seconds, calls.caller_seconds, calls.agent_seconds, calls.barge_ins)
+        query = select(self._step, func.count(), *(func.sum(each) for each in sums))
+        for step, *numbers in await self._rows(query.where(*self._within).group_by(self._step)):
+            count, seconds, caller, agent, barge_ins = numbers
+            found[step] = Figure(count, seconds, caller, agent, barge_ins, {}, {})
+        by_disposition = select(self._step, calls.disposition, func.count())
+        for step, name, number in await self._grouped(by_disposition, calls.disposition):
+            found[step].dispositions[name] = number
+        tried = select(self._step, attempts.outcome, func.count()).join_from(
+            tables.calls, tables.handoffs
+        )
+        for step, name, number in await self._grouped(tried, attempts.outcome):
+            found[step].outcomes[name] = number
+        reached = select().select_from(tables.calls.join(tables.handoffs))
+        await self._spread(reached, attempts.seconds_to_human, found, "to_human")
+        await self._spread(
+            select().select_from(tables.calls), calls.answer_seconds, found, "answer"
+        )
+
+    async def _grouped(self, query: Any, by: ColumnElement[str]) -> Sequence[Any]:
+        return await self._rows(query.where(*self._within).group_by(self._step, by))
+
+    async def _spread(
+        self, base: Any, value: ColumnElement[Any], found: dict[int, Figure], field: str
+    ) -> None:
+        """Fill in quantiles: the rows in whose place they stand, found by numbering each step's."""
+        step = self._step.label("step")
+        numbered = (
+            base.add_columns(
+                step,
+                value.label("value"),
+                func.row_number().over(partition_by=self._step, order_by=value).label("place"),
+                func.count().over(partition_by=self._step).label("size"),
+                func.avg(value).over(partition_by=self._step).label("mean"),
+            )
+            .where(*self._within, value.is_not(None))
+            .subquery()
+        )
+        # The quantile of `size` values is the first that so many tenths are not above.
+        middle, high = (numbered.c.size * tenths + 9 for tenths in (5, 9))
+        place = numbered.c.place
+        wanted = or_(
+            (place * 10 <= middle) & (place * 10 > middle - 10),
+            (place * 10 <= high) & (place * 10 > high - 10),
+        )
+        query = select(numbered).where(wanted).order_by(numbered.c.step, place)
+        for number, seconds, _, size, mean in await self._rows(query):
+            spread: Spread = getattr(found[number], field)
+            if spread.count == 0:
+                spread.count, spread.mean, spread.p50 = size, mean, seconds
+            # One row where both quantiles are the same value.
+            spread.p90 = seconds
+
+    async def _rows(self, query: Any) -> Sequence[Any]:
+        rows: Sequence[Any] = (await self._connection.execute(query)).all()
+        return rows

@@ -1,0 +1,133 @@
+"""Finds calls that are over: by what was said, by how the number ends, by what became of them.
+
+Only the calls' own rows are read, a page at a time: what is looked for is in indexed columns
+(`derived.py`) and in the index of words. Meant to stay quick with very many calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, or_, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from hookflash.stores import tables
+from hookflash.stores.derived import last_digits
+from hookflash.stores.words import words_in, words_of
+
+_EXCERPT_CHARACTERS = 200
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What calls are looked for; what is left empty does not matter.
+
+    `text`: all its words were said. `digits`: the caller's number ends so. `since` and `until`
+    are moments; `before` is the SID of the last call of the page before.
+    """
+
+    text: str = ""
+    digits: str = ""
+    disposition: str = ""
+    destination: str = ""
+    agent: str = ""
+    since: float | None = None
+    until: float | None = None
+    before: str = ""
+    limit: int = 50
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that is over, without its parts. `excerpt` has one of the words looked for."""
+
+    call_sid: str
+    agent: str
+    caller: str
+    called: str
+    disposition: str
+    arrived_at: float
+    seconds: float
+    barge_ins: int
+    destination: str
+    outcome: str
+    seconds_to_human: float | None
+    answer_seconds: float | None
+    caller_seconds: float
+    agent_seconds: float
+    excerpt: str = ""
+
+
+_COLUMNS = tuple(name for name in Found.__struct_fields__ if name != "excerpt")
+
+
+class CallSearch:
+    """Looks for calls in a database."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._words = words_of(engine.dialect.name)
+
+    async def find(self, wanted: Wanted) -> Sequence[Found]:
+        """Return the calls that are wanted, the newest first, `limit` of them at most."""
+        words = words_in(wanted.text)
+        async with self._engine.connect() as connection:
+            rows = (await connection.execute(self._query(wanted, words))).all()
+            found = [Found(**dict(zip(_COLUMNS, row, strict=True))) for row in rows]
+            if not words or not found:
+                return found
+            said = await connection.execute(_lines(words, [each.call_sid for each in found]))
+            excerpts: dict[str, str] = {}
+            for call_sid, text in said:
+                excerpts.setdefault(call_sid, text[:_EXCERPT_CHARACTERS])
+        return [
+            msgspec.structs.replace(each, excerpt=excerpts.get(each.call_sid, "")) for each in found
+        ]
+
+    async def one(self, call_sid: str) -> Found | None:
+        """Return one call, or None."""
+        query = _all_calls().where(tables.calls.c.call_sid == call_sid)
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(query)).first()
+        return Found(**dict(zip(_COLUMNS, row, strict=True))) if row is not None else None
+
+    def _query(self, wanted: Wanted, words: list[str]) -> Any:
+        calls = tables.calls.c
+        where: list[ColumnElement[bool]] = []
+        if wanted.before:
+            last = select(calls.arrived_at, calls.call_sid).where(calls.call_sid == wanted.before)
+            where.append(tuple_(calls.arrived_at, calls.call_sid) < last.scalar_subquery())
+        if wanted.since is not None:
+            where.append(calls.arrived_at >= wanted.since)
+        if wanted.until is not None:
+            where.append(calls.arrived_at < wanted.until)
+        for column, value in (
+            (calls.disposition, wanted.disposition),
+            (calls.destination, wanted.destination),
+            (calls.agent, wanted.agent),
+        ):
+            if value:
+                where.append(column == value)
+        if digits := last_digits(wanted.digits):
+            # A range and not LIKE, which would not use the index everywhere. ":" follows "9".
+            where += [calls.digits >= digits, calls.digits < digits + ":"]
+        if words:
+            said = self._words.said(words).columns(tables.calls.c.call_sid).subquery("said")
+            where.append(calls.call_sid.in_(select(said.c.call_sid)))
+        newest = (calls.arrived_at.desc(), calls.call_sid.desc())
+        return _all_calls().where(*where).order_by(*newest).limit(wanted.limit)
+
+
+def _all_calls() -> Any:
+    return select(*(tables.calls.c[name] for name in _COLUMNS))
+
+
+def _lines(words: Sequence[str], call_sids: Sequence[str]) -> Any:
+    """Return the query for the lines of these calls that have one of the words in them."""
+    said = tables.utterances.c
+    heard = or_(*(said.text.icontains(word, autoescape=True) for word in words))
+    return (
+        select(said.call_sid, said.text)
+        .where(said.call_sid.in_(call_sids), heard)
+        .order_by(said.call_sid, said.position)
+    )

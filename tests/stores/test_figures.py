@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from hookflash.stores.figures import Figure, Spread, figures
+from hookflash.stores.records import open_store
+
+from .test_search import attempt, record
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    store = await open_store(database_url)
+    for number in range(10):
+        tried = (attempt("desk", "busy"), attempt("desk", "bridged", float(number + 1)))
+        await store.put(
+            record(
+                f"CA{number}",
+                ("hello?", "yes"),
+                arrived_at=1000.0 + number,
+                seconds=10.0,
+                barge_ins=1,
+                disposition="handed_off" if number % 2 else "abandoned",
+                handoffs=tried if number % 2 else (),
+            )
+        )
+    yield store.engine
+    await store.close()
+
+
+async def test_calls_are_counted_by_the_step_in_which_they_arrived(engine: AsyncEngine) -> None:
+    first, second, third = await figures(engine, since=1000.0, until=1012.0, step=5.0)
+    assert (first.calls, second.calls, third) == (5, 5, Figure())
+    assert (first.seconds, first.barge_ins) == (50.0, 5)
+    assert (first.caller_seconds, first.agent_seconds) == (7.5, 7.5)
+    assert first.dispositions == {"abandoned": 3, "handed_off": 2}
+    assert second.dispositions == {"abandoned": 2, "handed_off": 3}
+    assert second.outcomes == {"busy": 3, "bridged": 3}
+
+
+async def test_a_step_ends_before_the_next_begins(engine: AsyncEngine) -> None:
+    counted = await figures(engine, since=1000.5, until=1009.0, step=1.0)
+    assert [each.calls for each in counted] == [1] * 8 + [0]
+
+
+async def test_quantiles_are_values_that_there_were(engine: AsyncEngine) -> None:
+    (whole,) = await figures(engine, since=1000.0, until=1010.0, step=10.0)
+    assert whole.to_human == Spread(5, 6.0, 6.0, 10.0)
+    assert whole.answer == Spread(10, 0.5, 0.5, 0.5)
+    (one,) = await figures(engine, since=1001.0, until=1002.0, step=1.0)
+    assert one.to_human == Spread(1, 2.0, 2.0, 2.0)
+
+
+async def test_where_there_was_no_call_there_is_nothing(engine: AsyncEngine) -> None:
+    assert await figures(engine, since=0.0, until=100.0, step=50.0) == [Figure(), Figure()]
