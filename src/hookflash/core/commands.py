@@ -12,6 +12,8 @@ from typing import Literal
 
 import msgspec
 
+from hookflash.core.delivery import Delivery
+from hookflash.core.events import ConsultDecided
 from hookflash.core.handoff_plan import Target
 from hookflash.core.record import CallRecord
 
@@ -27,19 +29,40 @@ class ConnectAgent(msgspec.Struct, frozen=True, tag=True):
 class DialHumans(msgspec.Struct, frozen=True, tag=True):
     """Ring these targets all at once, bridge the first to answer; afterwards ask for what is next.
 
-    `caller_id` is None where the carrier's default is to be used.
+    `caller_id` is a number of ours, `"caller"` for the caller's own, or None for the number that
+    the caller dialled. With `wave`, whoever answers is asked about first (`HumanAsked`, numbered as
+    the targets), and bridged when the answer to that is over. With `detect` the carrier finds out
+    who has answered, and says so (`answered_by`).
     """
 
     step: int
     targets: tuple[Target, ...]
     ring_seconds: int
     caller_id: str | None = None
+    wave: int | None = None
+    detect: bool = False
+
+
+class JoinRoom(msgspec.Struct, frozen=True, tag=True):
+    """Put a leg into the room of a wave, where the caller and the human meet.
+
+    The caller's leg (`leg` None) asks for what is next by `step` when the room is over, a human's
+    by wave and leg (`HumanAsked`, `left`). Whoever is first hears music. The room is over when
+    either leaves it; the human leaves with `*`.
+    """
+
+    wave: int
+    step: int = 0
+    leg: int | None = None
+    notes: bool = False
+    """Another stream hears both from now on; said of the caller's leg."""
 
 
 class JoinQueue(msgspec.Struct, frozen=True, tag=True):
     """Put the caller into a queue of humans; afterwards ask for what is next.
 
-    `attributes` (text to text) go with the caller where the carrier can carry them.
+    `attributes` (text to text) go with the caller where the carrier can carry them. While they
+    wait, the carrier asks what they hear (`QueueAsked`).
     """
 
     step: int
@@ -47,17 +70,91 @@ class JoinQueue(msgspec.Struct, frozen=True, tag=True):
     attributes: dict[str, str] = {}
 
 
+class KeepInQueue(msgspec.Struct, frozen=True, tag=True):
+    """The answer to `QueueAsked`: say `text`, then music for `seconds`, and ask again.
+
+    A key that the caller presses meanwhile comes with the next question.
+    """
+
+    step: int
+    text: str
+    seconds: int = 20
+    language: str | None = None
+
+
+class LeaveQueue(msgspec.Struct, frozen=True, tag=True):
+    """The answer to `QueueAsked`: the caller waits no longer."""
+
+
+class ReferCaller(msgspec.Struct, frozen=True, tag=True):
+    """Hand a caller who came by SIP over to another address; afterwards ask for what is next."""
+
+    step: int
+    target: Target
+
+
+class Hold(msgspec.Struct, frozen=True, tag=True):
+    """The caller hears a word and a moment of music, and then what is next is asked for again."""
+
+    step: int
+    text: str
+    seconds: int = 2
+
+
+class TakeVoicemail(msgspec.Struct, frozen=True, tag=True):
+    """Say `text`, beep, record what the caller says; afterwards ask for what is next.
+
+    Ends with `#`, five seconds of silence, or after `seconds`. `transcribe`: have the carrier write
+    it down.
+    """
+
+    step: int
+    text: str
+    seconds: int = 180
+    transcribe: bool = True
+    language: str | None = None
+
+
+class Screen(msgspec.Struct, frozen=True, tag=True):
+    """Say `text` to a human and ask for a key (`HumanAsked`: `pressed`, or `parting` after `*`)."""
+
+    wave: int
+    leg: int
+    text: str
+    point: Literal["pressed", "parting"] = "pressed"
+    language: str | None = None
+
+
+class Bridge(msgspec.Struct, frozen=True, tag=True):
+    """The human takes the call: a leg that the caller's leg has dialled is bridged to it."""
+
+
 class Speak(msgspec.Struct, frozen=True, tag=True):
     """The carrier's own voice says `text`, for when no model can."""
 
     text: str
+    language: str | None = None
 
 
 class HangUp(msgspec.Struct, frozen=True, tag=True):
     """End the call."""
 
 
-Instruction = ConnectAgent | DialHumans | JoinQueue | Speak | HangUp
+Instruction = (
+    ConnectAgent
+    | DialHumans
+    | JoinRoom
+    | JoinQueue
+    | KeepInQueue
+    | LeaveQueue
+    | ReferCaller
+    | Hold
+    | TakeVoicemail
+    | Screen
+    | Bridge
+    | Speak
+    | HangUp
+)
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -89,6 +186,59 @@ class MoveCall(Command, frozen=True, tag=True):
     step: int
     instructions: tuple[Instruction, ...]
     seconds: float
+
+
+class CheckTargets(Command, frozen=True, tag=True):
+    """Find out whether a destination is open and who is free. Ends in `TargetsChecked`."""
+
+    check: int
+    destination: str
+
+
+class RingHuman(Command, frozen=True, tag=True):
+    """Place a call to a human by REST. Ends in `LegPlaced` or `LegRefused`.
+
+    Then come `LegChanged`, and `HumanAsked` when somebody answers. `caller_id` as in `DialHumans`.
+    With `detect` the carrier finds out first whether a human or a machine has answered.
+    """
+
+    wave: int
+    leg: int
+    target: Target
+    ring_seconds: int
+    caller_id: str | None = None
+    detect: bool = False
+
+
+class EndLeg(Command, frozen=True, tag=True):
+    """End a human's leg, ringing or not; one that is over already is no error."""
+
+    leg_sid: str
+
+
+class OpenConsult(Command, frozen=True, tag=True):
+    """The agent talks with a human on their own leg, as a call of its own; the answer to this
+    `HumanAsked` is the first instruction of that call. Ends in `ConsultDecided`."""
+
+    wave: int
+    leg: int
+    leg_sid: str
+    briefing: str
+    destination: str
+    history: tuple[Message, ...] = ()
+
+
+class ReportConsult(Command, frozen=True, tag=True):
+    """Tell the call that a consulting leg belongs to what was settled there."""
+
+    parent_sid: str
+    decided: ConsultDecided
+
+
+class Deliver(Command, frozen=True, tag=True):
+    """Keep a message for the owner until it was delivered; the same `id` again completes it."""
+
+    delivery: Delivery
 
 
 class CloseStream(Command, frozen=True, tag=True):
@@ -188,6 +338,12 @@ class StoreRecord(Command, frozen=True, tag=True):
 AnyCommand = (
     AnswerCarrier
     | MoveCall
+    | CheckTargets
+    | RingHuman
+    | EndLeg
+    | OpenConsult
+    | ReportConsult
+    | Deliver
     | CloseStream
     | PlayAudio
     | SendMark

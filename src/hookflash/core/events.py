@@ -11,9 +11,19 @@ from typing import Literal
 
 import msgspec
 
+from hookflash.core.handoff_plan import HandoffPlan
+
 
 class Event(msgspec.Struct, frozen=True, tag=True):
     """The base of all events; its subclasses are told apart in JSON by `type`."""
+
+
+class Recording(msgspec.Struct, frozen=True):
+    """Where a recording lies at the carrier, and how long it is."""
+
+    url: str
+    seconds: float = 0.0
+    sid: str = ""
 
 
 # --- from the carrier -------------------------------------------------------------------------
@@ -68,9 +78,24 @@ class StreamStopped(Event, frozen=True, tag=True):
 
 
 Outcome = Literal[
-    "bridged", "busy", "no-answer", "declined", "failed", "canceled", "machine", "caller-gone"
+    "bridged",
+    "busy",
+    "no-answer",
+    "declined",
+    "failed",
+    "canceled",
+    "machine",
+    "timeout",
+    "refused",
+    "human-gone",
+    "caller-gone",
 ]
-"""How an attempt to reach a human ended. `declined`: answered, but never bridged."""
+"""How an attempt to reach a human ended. `declined`: answered, but not taken. `machine`: a mailbox,
+or nobody who pressed the key. `timeout`: the plan's whole time was over. `refused`: the carrier
+would not ring. `human-gone`: accepted, and hung up before the caller was there."""
+
+Point = Literal["connect", "dial", "queue", "room", "refer", "hold", "voicemail"]
+"""The instruction that a caller's leg has come to the end of."""
 
 
 class InstructionsAsked(Event, frozen=True, tag=True):
@@ -82,18 +107,93 @@ class InstructionsAsked(Event, frozen=True, tag=True):
     """
 
     step: int
-    point: Literal["connect", "dial", "queue"]
+    point: Point
     leg_sid: str = ""
     outcome: Outcome | None = None
+    recording: Recording | None = None
 
 
 class LegChanged(Event, frozen=True, tag=True):
-    """A human's leg is ringing, answered or over (status callback of a dialled leg)."""
+    """A human's leg is ringing, answered or over (status callback).
+
+    Of a leg dialled by the caller's own `step`, `leg` is None. Of one that we have placed
+    (`RingHuman`), `step` is its wave and `leg` its number in it.
+    """
 
     leg_sid: str
     status: Literal["initiated", "ringing", "answered", "completed"]
     step: int
     outcome: Outcome | None = None
+    leg: int | None = None
+
+
+class LegPlaced(Event, frozen=True, tag=True):
+    """The carrier took the order to ring a human (`RingHuman`)."""
+
+    wave: int
+    leg: int
+    leg_sid: str
+
+
+class LegRefused(Event, frozen=True, tag=True):
+    """The carrier would not ring a human, or did not say in time whether it does."""
+
+    wave: int
+    leg: int
+    status: int | None = None
+    code: int | None = None
+    reason: str = ""
+
+
+class HumanAsked(Event, frozen=True, tag=True):
+    """The carrier asks what to do with a human's leg. Answered by `AnswerCarrier`.
+
+    `answered`: somebody or something has picked up (`answered_by` if that was detected: `human`,
+    `machine` or empty). `pressed`: a key, or none in time (`digit` empty). `left`: the leg has left
+    the room and is still there.
+    """
+
+    wave: int
+    leg: int
+    leg_sid: str
+    point: Literal["answered", "pressed", "left", "parting"]
+    digit: str = ""
+    answered_by: Literal["human", "machine", ""] = ""
+
+
+class RoomChanged(Event, frozen=True, tag=True):
+    """Somebody has come into the room of a wave, or left it, or it began or ended."""
+
+    wave: int
+    change: Literal["joined", "left", "started", "ended"]
+    leg_sid: str = ""
+
+
+class QueueAsked(Event, frozen=True, tag=True):
+    """A caller waits in a queue, and the carrier asks what they hear. Answered by `AnswerCarrier`.
+
+    `position` counts from 1; times are seconds; `digit` is a key that the caller pressed.
+    """
+
+    step: int
+    position: int = 0
+    waited_seconds: int = 0
+    average_seconds: int = 0
+    digit: str = ""
+
+
+class RecordingReady(Event, frozen=True, tag=True):
+    """The recording of a voicemail can be fetched; `step` is that of its `TakeVoicemail`."""
+
+    step: int
+    recording: Recording
+
+
+class VoicemailTranscribed(Event, frozen=True, tag=True):
+    """The carrier, or a transcriber of ours, has written down a voicemail. Empty: it could not."""
+
+    step: int
+    text: str
 
 
 class CallMoved(Event, frozen=True, tag=True):
@@ -221,12 +321,89 @@ class ToolFinished(Event, frozen=True, tag=True):
 
 
 class HandoffRequested(Event, frozen=True, tag=True):
-    """Somebody other than the model asks for a human."""
+    """Somebody other than the model asks for a human.
+
+    With `plan`, that one is carried out (a supervisor takes over), and `destination` only names it.
+    """
 
     destination: str
     reason: str
     summary: str = ""
     source: Literal["tool", "caller", "console", "policy", "failure"] = "console"
+    plan: HandoffPlan | None = None
+    by: str = ""
+
+
+class TargetsChecked(Event, frozen=True, tag=True):
+    """Whether a destination is open now, and which of its targets are free (`CheckTargets`).
+
+    `opens` says in words when it opens, if it is closed. `free` are numbers of targets.
+    """
+
+    check: int
+    open: bool = True
+    opens: str = ""
+    free: tuple[int, ...] | None = None
+    """None: nobody was asked, all count as free."""
+
+
+class ConsultDecided(Event, frozen=True, tag=True):
+    """What the agent has settled with a human on a consulting leg."""
+
+    leg_sid: str
+    decision: Literal["connect", "decline", "voicemail"]
+    reason: str = ""
+
+
+class HandoffCancelled(Event, frozen=True, tag=True):
+    """Somebody other than the model calls off a hand-off that has not come to its human yet."""
+
+    by: str = ""
+
+
+class GiveBackRequested(Event, frozen=True, tag=True):
+    """The human, or somebody for them, gives the caller back to the agent."""
+
+    by: str = ""
+
+
+class HintGiven(Event, frozen=True, tag=True):
+    """A supervisor tells the agent something that the caller does not hear."""
+
+    text: str
+    by: str = ""
+
+
+class SayRequested(Event, frozen=True, tag=True):
+    """A supervisor has the agent say something to the caller."""
+
+    text: str
+    by: str = ""
+
+
+class QuestionAsked(Event, frozen=True, tag=True):
+    """A tool asks a human something while the call goes on (`CallContext.ask_human`)."""
+
+    question_id: str
+    question: str
+    via: str = ""
+
+
+class QuestionAnswered(Event, frozen=True, tag=True):
+    """The question was answered; an empty `answer` means that nobody did in time."""
+
+    question_id: str
+    answer: str
+    by: str = ""
+
+
+class HumanSaid(Event, frozen=True, tag=True):
+    """Something was said while the caller was with a human (notes), complete."""
+
+    speaker: Literal["caller", "human"]
+    text: str
+    started_at: float
+    ended_at: float
 
 
 class HangUpRequested(Event, frozen=True, tag=True):
@@ -252,6 +429,13 @@ AnyEvent = (
     | StreamStopped
     | InstructionsAsked
     | LegChanged
+    | LegPlaced
+    | LegRefused
+    | HumanAsked
+    | RoomChanged
+    | QueueAsked
+    | RecordingReady
+    | VoicemailTranscribed
     | CallMoved
     | CarrierRefused
     | CallCompleted
@@ -269,6 +453,15 @@ AnyEvent = (
     | ToolCallRequested
     | ToolFinished
     | HandoffRequested
+    | TargetsChecked
+    | ConsultDecided
+    | HandoffCancelled
+    | GiveBackRequested
+    | HintGiven
+    | SayRequested
+    | QuestionAsked
+    | QuestionAnswered
+    | HumanSaid
     | HangUpRequested
     | CallRecovered
     | ShutdownRequested

@@ -17,6 +17,7 @@ _E164 = re.compile(r"\+[1-9]\d{5,14}")
 _SIP = re.compile(r"sips?:[^\s@<>\"']+@[^\s@<>\"']+", re.IGNORECASE)
 _IDENTITY = re.compile(r"[A-Za-z0-9_.@+-]{1,256}")
 _QUEUE = re.compile(r"[A-Za-z0-9_. -]{1,64}")
+_DAY = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -65,27 +66,90 @@ class Target(msgspec.Struct, frozen=True):
         return cls("queue", name)
 
 
+Manner = Literal["cold", "warm", "consult", "refer"]
+Accept = Literal["press-1", "any-answer", "human-detected"]
+
+WHISPER = "Call for {destination}. {caller} is on the line: {reason}. {summary} {learned}"
+"""What a human hears first, unless the plan says otherwise. See `HandoffPlan.whisper`."""
+
+_FIELDS = ("destination", "caller", "reason", "summary", "learned", "agent")
+
+
 class HandoffPlan(msgspec.Struct, frozen=True, kw_only=True):
     """How one destination is reached, and what happens when it is not.
 
     `targets` are rung one after another (`order="hunt"`) or all at once (`"ring"`), each for
-    `ring_seconds`. `manner` is `"cold"`: the caller's leg moves at once and hears it ring.
-    `otherwise` says what happens when nobody is reached: `"return"` brings the caller back to
-    the agent, which knows why; `"hang-up"` says `sorry` and ends the call. `afterwards` says
-    what happens when the human hangs up first. With `interruptible=False` the caller cannot
-    stop the farewell by speaking. `caller_id` is shown to the human: by default the called
-    number, which is always allowed.
+    `ring_seconds`, all of them `attempts` times over, and no longer than `total_seconds` in all.
+
+    `manner` says what the caller does meanwhile. `"cold"`: their leg moves at once and hears it
+    ring. `"warm"`: the agent keeps them company until a human has accepted, then both meet.
+    `"consult"`: as warm, and the agent itself talks with the human first. `"refer"`: a caller who
+    came by SIP is handed over to a SIP address and leaves this system (others: as cold).
+
+    `accept` says what makes an answer count: the key 1 (a mailbox never presses it; 2 declines),
+    any answer, or the carrier's detection of a human. By default a key for warm, any answer for
+    cold. `whisper` is what the human hears first, with {destination}, {caller}, {reason},
+    {summary}, {learned} (what the caller said since) and {agent}; `accept_prompt` follows it.
+    Without either (cold, any answer) nothing is said and the legs are bridged at once. `language`
+    is that of the spoken texts (BCP 47, as the carrier knows it).
+
+    `hours` (`"mon-fri 09:00-17:30 Europe/Berlin"`) and `holidays` (ISO dates) close a destination.
+
+    `otherwise` says what happens when nobody is reached: `"return"`, the agent goes on and knows
+    why; `"voicemail"`; `"callback"`, the agent takes a number and a wish; `"hang-up"`, after
+    `sorry`. `offers` are what the agent may offer on `"return"`. `afterwards` says what happens
+    when the human hangs up first. Where both met in a room, `give_back` lets the human press `*`
+    and 2 to give the caller back to the agent. With `notes` what they say is transcribed, too.
+
+    With `interruptible=False` the caller cannot stop a farewell by speaking. `caller_id` is shown
+    to the human: a number of yours, `"caller"` for the caller's own (not after SIP), or None for
+    the number that the caller dialled, which is always allowed. `queue_announce_seconds` is how
+    often the place in a queue is told, `queue_leave_key` the key by which a caller leaves it.
     """
 
     targets: tuple[Target, ...]
     order: Literal["hunt", "ring"] = "hunt"
-    manner: Literal["cold"] = "cold"
+    manner: Manner = "cold"
+    accept: Accept | None = None
+    whisper: str | None = None
+    accept_prompt: str = "Press 1 to take the call, or 2 to decline it."
+    language: str | None = None
     ring_seconds: int = 20
-    otherwise: Literal["return", "hang-up"] = "return"
+    attempts: int = 1
+    total_seconds: int = 180
+    hours: str | None = None
+    holidays: tuple[str, ...] = ()
+    otherwise: Literal["return", "voicemail", "callback", "hang-up"] = "return"
+    offers: tuple[Literal["voicemail", "callback"], ...] = ()
     afterwards: Literal["hang-up", "return"] = "hang-up"
+    give_back: bool = True
+    notes: bool = False
     interruptible: bool = True
     caller_id: str | None = None
     sorry: str = "I am sorry, nobody can take your call right now. Please call again later."
+    voicemail_prompt: str = (
+        "Please leave your message after the tone, and hang up or press the hash key when you are"
+        " done."
+    )
+    queue_announce_seconds: int = 30
+    queue_leave_key: str = "1"
+
+    @property
+    def acceptance(self) -> Accept:
+        """What makes an answer count, with the default of the manner."""
+        if self.accept is not None:
+            return self.accept
+        return "any-answer" if self.manner in ("cold", "refer") else "press-1"
+
+    @property
+    def stays(self) -> bool:
+        """Whether the caller stays with the agent until a human has accepted."""
+        return self.manner in ("warm", "consult")
+
+    @property
+    def screened(self) -> bool:
+        """Whether a human on a dialled leg is asked, or told, before the legs are bridged."""
+        return self.acceptance == "press-1" or bool(self.whisper)
 
     def __post_init__(self) -> None:
         if not self.targets:
@@ -95,28 +159,71 @@ class HandoffPlan(msgspec.Struct, frozen=True, kw_only=True):
                 f"HandoffPlan: at most 10 targets can ring at once, got {len(self.targets)};"
                 ' use order="hunt"'
             )
-        if any(target.kind == "queue" for target in self.targets) and len(self.targets) > 1:
-            if self.order == "ring":
-                raise ConfigError('HandoffPlan: a queue cannot ring with others; use order="hunt"')
-        if not 5 <= self.ring_seconds <= 600:
-            raise ConfigError(
-                f"HandoffPlan: ring_seconds must be 5 to 600 (Twilio's limits),"
-                f" got {self.ring_seconds}"
-            )
+        self._check_choices()
+        self._check_numbers()
+        self._check_texts()
+        self._check_kinds()
+
+    def _check_choices(self) -> None:
         for name, value, allowed in (
             ("order", self.order, ("hunt", "ring")),
-            ("manner", self.manner, ("cold",)),
-            ("otherwise", self.otherwise, ("return", "hang-up")),
+            ("manner", self.manner, ("cold", "warm", "consult", "refer")),
+            ("accept", self.accept, (None, "press-1", "any-answer", "human-detected")),
+            ("otherwise", self.otherwise, ("return", "voicemail", "callback", "hang-up")),
             ("afterwards", self.afterwards, ("hang-up", "return")),
+            *(("offers", offer, ("voicemail", "callback")) for offer in self.offers),
         ):
             if value not in allowed:
+                names = ", ".join(str(each) for each in allowed)
+                raise ConfigError(f"HandoffPlan: {name} must be one of {names}; got {value!r}")
+
+    def _check_numbers(self) -> None:
+        for name, number, least, most, why in (
+            ("ring_seconds", self.ring_seconds, 5, 600, " (Twilio's limits)"),
+            ("attempts", self.attempts, 1, 10, ""),
+            ("total_seconds", self.total_seconds, 5, 4 * 3600, ""),
+            ("queue_announce_seconds", self.queue_announce_seconds, 5, 600, ""),
+        ):
+            if not least <= number <= most:
                 raise ConfigError(
-                    f"HandoffPlan: {name} must be one of {', '.join(allowed)}; got {value!r}"
+                    f"HandoffPlan: {name} must be {least} to {most}{why}, got {number}"
                 )
-        if self.caller_id is not None and not _E164.fullmatch(self.caller_id):
+
+    def _check_texts(self) -> None:
+        for field in re.findall(r"{([^{}]*)}", self.whisper or ""):
+            if field not in _FIELDS:
+                known = ", ".join(f"{{{each}}}" for each in _FIELDS)
+                raise ConfigError(
+                    f"HandoffPlan: whisper knows {known}; got {{{field}}}; write it out instead"
+                )
+        for day in self.holidays:
+            if not _DAY.fullmatch(day):
+                raise ConfigError(
+                    f"HandoffPlan: a holiday is a date such as 2026-12-25, got {day!r}"
+                )
+        if self.caller_id not in (None, "caller") and not _E164.fullmatch(self.caller_id or ""):
             raise ConfigError(
                 "HandoffPlan: caller_id must be one of your numbers in E.164 form such as"
-                f" +15550100, got {self.caller_id!r}"
+                f' +15550100, or "caller", got {self.caller_id!r}'
+            )
+        if not re.fullmatch(r"[0-9*#]?", self.queue_leave_key):
+            raise ConfigError(
+                "HandoffPlan: queue_leave_key is one key of a telephone, or empty;"
+                f" got {self.queue_leave_key!r}"
+            )
+
+    def _check_kinds(self) -> None:
+        kinds = {target.kind for target in self.targets}
+        if "queue" in kinds and len(self.targets) > 1 and self.order == "ring":
+            raise ConfigError('HandoffPlan: a queue cannot ring with others; use order="hunt"')
+        if "queue" in kinds and self.stays:
+            raise ConfigError(
+                f"HandoffPlan: a queue cannot be reached {self.manner}: its humans take the caller"
+                ' from it themselves; use manner="cold"'
+            )
+        if self.manner == "refer" and kinds != {"sip"}:
+            raise ConfigError(
+                'HandoffPlan: manner="refer" hands the caller to SIP addresses only; use Target.sip'
             )
 
 
@@ -126,3 +233,5 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     when: str
     plan: HandoffPlan
+    checked: bool = False
+    """Whether it has hours, or somebody to ask who is free: found out before anybody is rung."""

@@ -9,6 +9,8 @@ import msgspec
 Disposition = Literal[
     "handled_by_agent",
     "handed_off",
+    "voicemail",
+    "callback",
     "abandoned",
     "failed",
 ]
@@ -16,6 +18,8 @@ Disposition = Literal[
 
 handled_by_agent: the agent and the caller finished between them.
 handed_off: the caller spoke with a human.
+voicemail: nobody could be reached, and the caller left a message.
+callback: nobody could be reached, and the caller wants to be called back.
 abandoned: the caller hung up while waiting for a human, or before the agent was heard.
 failed: we could offer neither an agent nor a human.
 """
@@ -27,7 +31,7 @@ class Utterance(msgspec.Struct, frozen=True, kw_only=True):
     `text` is what was heard; `cut` is what the agent had prepared but the caller never heard.
     """
 
-    speaker: Literal["caller", "agent"]
+    speaker: Literal["caller", "agent", "human"]
     text: str
     started_at: float
     ended_at: float
@@ -35,7 +39,11 @@ class Utterance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HandoffAttempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt to reach humans, in the order in which they were made."""
+    """One attempt to reach humans, in the order in which they were made.
+
+    `target` numbers the plan's targets from 0; None where several rang at once and none was taken.
+    `note` is why somebody declined, in their words.
+    """
 
     destination: str
     reason: str
@@ -43,6 +51,9 @@ class HandoffAttempt(msgspec.Struct, frozen=True, kw_only=True):
     started_at: float
     outcome: str
     seconds_to_human: float | None = None
+    manner: str = "cold"
+    target: int | None = None
+    note: str = ""
 
 
 class ToolUse(msgspec.Struct, frozen=True, kw_only=True):

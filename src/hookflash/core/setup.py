@@ -29,11 +29,23 @@ class ModelSetup(msgspec.Struct, frozen=True, kw_only=True):
     safety_identifier: str | None = None
 
 
+class Consult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a consulting leg knows of the call that it belongs to."""
+
+    parent_sid: str
+    wave: int
+    leg: int
+    destination: str
+    briefing: str
+
+
 class CallSetup(msgspec.Struct, frozen=True, kw_only=True):
     """What a call knows from its first moment: all that its owner decided beforehand.
 
     Times are seconds, `lead_ms` is how far sent audio may run ahead of what was heard.
-    `fallback` is the key of the destination that is rung when no model can be had.
+    `fallback` is the key of the destination that is rung when no model can be had, `key_to_human`
+    the key of a telephone that asks for `key_destination`. `consult` makes it the agent's talk
+    with a human instead of a caller's call.
     """
 
     agent: str = "agent"
@@ -41,6 +53,9 @@ class CallSetup(msgspec.Struct, frozen=True, kw_only=True):
     greeting_interruptible: bool = True
     destinations: tuple[Destination, ...] = ()
     fallback: str | None = None
+    key_to_human: str | None = None
+    key_destination: str | None = None
+    consult: Consult | None = None
     lead_ms: int = 5000
     chunk_ms: int = 1000
     farewell_seconds: float = 8.0
