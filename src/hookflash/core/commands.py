@@ -44,13 +44,14 @@ class DialHumans(msgspec.Struct, frozen=True, tag=True):
 
 
 class JoinRoom(msgspec.Struct, frozen=True, tag=True):
-    """Put a leg into the room of a wave, where the caller and the human meet.
+    """Put a leg into a room, where the caller and the human meet; `room` is the caller's call SID.
 
     The caller's leg (`leg` None) asks for what is next by `step` when the room is over, a human's
-    by wave and leg (`HumanAsked`, `left`). Whoever is first hears music. The room is over when
-    either leaves it; the human leaves with `*`.
+    by wave and leg (`HumanAsked`, `left`). Whoever is first hears music. The room is over when the
+    human leaves it, by hanging up or by `*`; a human whose caller is gone is ended by `EndLeg`.
     """
 
+    room: str
     wave: int
     step: int = 0
     leg: int | None = None
