@@ -19,6 +19,7 @@ from hookflash.core.commands import (
     RequestResponse,
     Speak,
     StoreRecord,
+    TakeVoicemail,
 )
 from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
 from hookflash.core.phases import Phase
@@ -224,9 +225,17 @@ def test_streams_that_never_open_lead_to_a_human(scene: Any) -> None:
     for step in (1, 2, 3):
         assert line.asks(step)[-1] == AnswerCarrier((ConnectAgent(step + 1),))
     assert line.asks(4) == [CloseModel(), AnswerCarrier(dial(5))]
-    assert line.asks(5, "dial", "no-answer")[-1] == AnswerCarrier(
-        (Speak(HandoffPlan(targets=(ANNA,)).sorry), HangUp())
-    ), "there is no agent to come back to"
+    (message,) = line.asks(5, "dial", "no-answer")[-1].instructions
+    assert type(message) is TakeVoicemail, "there is no agent to come back to"
+
+
+def test_a_plan_that_ends_calls_says_so_where_there_is_no_agent(scene: Any) -> None:
+    plan = HandoffPlan(targets=(ANNA,), otherwise="hang-up")
+    line = scene(plan, fallback="billing")
+    line.arrive()
+    for step in (1, 2, 3, 4):
+        line.asks(step)
+    assert line.asks(5, "dial", "no-answer")[-1] == AnswerCarrier((Speak(plan.sorry), HangUp()))
 
 
 def test_streams_that_never_open_lead_to_an_apology_where_there_is_no_human(scene: Any) -> None:

@@ -20,7 +20,7 @@ from hookflash.core.commands import (
     Speak,
     StoreRecord,
 )
-from hookflash.core.handoff import Request
+from hookflash.core.handoff import Request, Trigger
 from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
 from hookflash.core.phases import Phase
 
@@ -102,11 +102,11 @@ def test_news_of_a_leg_twice_is_news_once(scene: Any) -> None:
     line = scene().moved()
     line(e.LegChanged("CA2", "initiated", 2))
     line(e.LegChanged("CA2", "answered", 2))
-    first = line.call.handoff._human_at
+    first = line.call.handoff.human_at
     line.now += 5
     line(e.LegChanged("CA2", "ringing", 2))
     line(e.LegChanged("CA2", "answered", 2))
-    assert line.call.handoff._human_at == first
+    assert line.call.handoff.human_at == first
 
 
 def test_a_hunt_goes_on_to_the_next_target(scene: Any) -> None:
@@ -133,7 +133,7 @@ def test_a_group_is_rung_all_at_once(scene: Any) -> None:
 def test_a_queue_is_told_what_the_caller_wants(scene: Any) -> None:
     line = scene(HandoffPlan(targets=(DESK,)))
     (_, move) = line.leave()
-    about = {"destination": "billing", "reason": "a refund", "summary": "x"}
+    about = {"call_sid": "CA1", "destination": "billing", "reason": "a refund", "summary": "x"}
     assert move.instructions == (JoinQueue(2, DESK, about),)
     line(e.CallMoved(2))
     assert line.wait(3600) == [], "a queue may take its time"
@@ -244,4 +244,5 @@ def test_a_hand_off_that_is_still_rung_is_not_begun_again(scene: Any) -> None:
     line = scene().greet()
     request = Request(destination=BILLING, reason="", summary="", source="policy", asked_at=0.0)
     line.call.handoff.ask(request)
+    line.call.handoff.fire(Trigger.GOODBYE)
     assert line(e.HandoffRequested("billing", "")) == []

@@ -19,6 +19,7 @@ from hookflash.core.commands import (
     RequestResponse,
     Speak,
     StoreRecord,
+    TakeVoicemail,
 )
 from hookflash.core.handoff_plan import Target
 from hookflash.core.phases import Phase
@@ -120,12 +121,12 @@ def test_a_model_that_dies_during_the_farewell_does_not_stop_the_hand_off(scene:
     assert line.call.handoff.request.source == "tool"
 
 
-def test_a_human_of_last_resort_who_is_busy_ends_the_call_with_a_sentence(scene: Any) -> None:
+def test_where_the_human_of_last_resort_is_busy_a_message_is_taken(scene: Any) -> None:
     line = scene(fallback="billing").greet()
     line(e.ModelLost("wrong key", "none"))
     line(e.CallMoved(2))
     answer = line.asks(2, "dial", "busy")[-1]
-    assert [type(each) for each in answer.instructions] == [Speak, HangUp]
+    assert [type(each) for each in answer.instructions] == [TakeVoicemail]
 
 
 def test_a_lost_model_is_no_loss_where_none_is_needed(scene: Any) -> None:
@@ -293,7 +294,7 @@ def test_a_caller_who_leaves_during_the_farewell_was_waiting_for_a_human(scene: 
             destination="billing",
             reason="a refund",
             source="tool",
-            started_at=2.0,
+            started_at=1.0,
             outcome="caller-gone",
         ),
     )

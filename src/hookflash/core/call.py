@@ -12,9 +12,12 @@ another process.
        +---- back to the agent (busy, no answer, cut off, the human is done) -------+
     any --goodbye, or nothing can be offered--> ENDING --the leg is over--> ENDED
 
-The machines (playout ledger, floor, tool calls, farewell, hand-off, route, model line, keypad,
-transcript) never call one another. They are coupled by functions: `talking.py` has what happens on
-the stream, `leaving.py` the ways on and off it, `losing.py` the losses and the end.
+The machines (playout ledger, floor, tool calls, farewell, hand-off, legs, promise, route, model
+line, keypad, transcript) never call one another. They are coupled by functions: `talking.py` has
+what happens on the stream, `leaving.py` the ways on and off it, `losing.py` the losses and the end;
+`asking.py` how a hand-off begins, `reaching.py` how humans are rung, `meeting.py` how both meet and
+part, `taking_message.py` what is left when nobody is there, `consulting.py` the agent's talk with
+a human, `supervising.py` what people around the call have to say.
 """
 
 from __future__ import annotations
@@ -22,16 +25,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from hookflash.core import (
+    asking,
+    leaving,
+    losing,
+    meeting,
+    reaching,
+    supervising,
+    taking_message,
+    talking,
+)
 from hookflash.core import events as e
-from hookflash.core import leaving, losing, talking
 from hookflash.core.commands import AnyCommand, RequestResponse
 from hookflash.core.facts import Facts
 from hookflash.core.farewell import Farewell
 from hookflash.core.handoff import Handoff
 from hookflash.core.keypad import Keypad
+from hookflash.core.legs import Legs
 from hookflash.core.model_line import ModelLine
 from hookflash.core.phases import NEXT, Phase
 from hookflash.core.playout import Playout
+from hookflash.core.promise import Promise
 from hookflash.core.route import Route
 from hookflash.core.setup import CallSetup
 from hookflash.core.tool_calls import ToolCalls
@@ -56,6 +70,8 @@ class Call:
         self.tools = ToolCalls()
         self.farewell = Farewell(setup.farewell_seconds)
         self.handoff = Handoff()
+        self.legs = Legs()
+        self.promise = Promise()
         self.route = Route(setup.move_seconds)
         self.model = ModelLine(seconds=setup.model_seconds, attempts=setup.model_attempts)
         self.keypad = Keypad()
@@ -86,6 +102,8 @@ class Call:
             self.route.deadline,
             self.model.deadline,
             self.keypad.deadline,
+            self.handoff.until,
+            self.handoff.comfort_at,
             self.until,
         ):
             if time is not None and (due is None or time < due):
@@ -132,12 +150,28 @@ _HANDLERS: dict[type, Callable[[Call, Any, float], list[AnyCommand]]] = {
     e.CallArrived: leaving.call_arrived,
     e.StreamStopped: losing.stream_stopped,
     e.InstructionsAsked: leaving.instructions_asked,
-    e.LegChanged: leaving.leg_changed,
+    e.LegChanged: reaching.leg_changed,
+    e.LegPlaced: reaching.leg_placed,
+    e.LegRefused: reaching.leg_refused,
+    e.HumanAsked: reaching.human_asked,
+    e.RoomChanged: meeting.room_changed,
+    e.QueueAsked: leaving.queue_asked,
+    e.RecordingReady: taking_message.recording_ready,
+    e.VoicemailTranscribed: taking_message.voicemail_transcribed,
     e.CallMoved: leaving.call_moved,
     e.CarrierRefused: leaving.carrier_refused,
     e.CallCompleted: losing.call_completed,
     e.ModelLost: losing.model_lost,
-    e.HandoffRequested: leaving.handoff_requested,
+    e.HandoffRequested: asking.handoff_requested,
+    e.TargetsChecked: asking.targets_checked,
+    e.ConsultDecided: reaching.consult_decided,
+    e.HandoffCancelled: asking.handoff_cancelled,
+    e.GiveBackRequested: meeting.give_back_requested,
+    e.HintGiven: supervising.hint_given,
+    e.SayRequested: supervising.say_requested,
+    e.QuestionAsked: supervising.question_asked,
+    e.QuestionAnswered: supervising.question_answered,
+    e.HumanSaid: supervising.human_said,
     e.HangUpRequested: leaving.hang_up_requested,
     e.CallRecovered: losing.call_recovered,
     e.ShutdownRequested: losing.shutdown_requested,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
+from hookflash.core.delivery import Delivery
 from hookflash.core.record import CallRecord, Disposition, HandoffAttempt, ToolUse
 from hookflash.core.transcript import Transcript
 
@@ -22,6 +25,15 @@ class Facts(msgspec.Struct):
     barge_ins: int = 0
     tools: list[ToolUse] = []
     failed: bool = False
+    voicemail: Delivery | None = None
+    voicemail_step: int = 0
+    """The step of the instruction that records a message; 0 is none."""
+    callbacks: int = 0
+    questions: dict[str, str] = {}
+    """What a human was asked and has not answered, by the question's id."""
+    decision: Literal["connect", "decline", "voicemail"] | None = None
+    """What was settled with the human of a consulting leg, and why."""
+    decision_reason: str = ""
     completed: bool = False
     """The carrier has said that the caller's leg is over."""
 
@@ -59,6 +71,10 @@ class Facts(msgspec.Struct):
     def _disposition(self, transcript: Transcript, attempts: list[HandoffAttempt]) -> Disposition:
         if any(attempt.outcome == "bridged" for attempt in attempts):
             return "handed_off"
+        if self.voicemail is not None and self.voicemail.recording_url:
+            return "voicemail"
+        if self.callbacks:
+            return "callback"
         if self.failed:
             return "failed"
         waiting = bool(attempts) and attempts[-1].outcome == "caller-gone"

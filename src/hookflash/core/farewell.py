@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-Purpose = Literal["hand-off", "hang-up"]
+Purpose = Literal["hand-off", "hang-up", "voicemail", "consulted"]
 
 _GRACE_SECONDS = 1.5
 _MOST_SECONDS = 60.0

@@ -1,63 +1,62 @@
-"""The hand-off of one call: from the wish for a human to the human, or back.
+"""The hand-off of one call: who is wanted, who is rung next, and what came of each.
 
-    IDLE -> FAREWELL -> MOVING -> RINGING -> WITH_HUMAN -> DONE
-     ^         |           |         |           |
-     |         |           |         |           +-> RETURNING (the plan brings the caller back)
-     |         |           |         +-> RINGING (next target)
-     |         |           +---------+-> RETURNING, or FAILED (the plan's `otherwise`)
-     |         +-> IDLE (cancelled: the caller said no)
-     +--- RETURNING (the agent has the caller again)
+The states and what leads from one to another are in `handoff_table.py`; here is what goes with
+them: the request, the waves of targets, the times. A wave is the targets that ring together: one
+of a hunt group, all of a ring group. Waves are numbered through the whole call, so that a webhook
+of an older one is known for what it is.
 
-FAREWELL: the agent's last words are being heard. MOVING: the carrier was told, and has not yet
-rung anybody. Each outcome of a target has exactly one next step. A second request while one
-runs is answered with the state of the first.
+Each outcome has exactly one next step: the next wave while there is time, then what the plan says
+(`otherwise`). A second request while one runs is answered with the state of the first.
 """
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import Literal
-
 import msgspec
 
-from hookflash.core.commands import DialHumans, JoinQueue
-from hookflash.core.events import Outcome
 from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
+from hookflash.core.handoff_table import NEXT, State, Trigger
 from hookflash.core.record import HandoffAttempt
 
+__all__ = ["Handoff", "Request", "State", "Trigger"]
 
-class State(Enum):
-    IDLE = "idle"
-    FAREWELL = "farewell"
-    MOVING = "moving"
-    RINGING = "ringing"
-    WITH_HUMAN = "with human"
-    RETURNING = "returning"
-    DONE = "done"
-    FAILED = "failed"
+RING_SLACK_SECONDS = 12.0
+"""Twilio rings some five seconds longer than it is told, and the news needs its time too."""
 
-
-Next = Literal["next-target", "return", "hang-up", "sorry"]
+_STILL = frozenset({State.IDLE, State.DONE, State.FAILED})
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is wanted, why, and by whom. `call_id` is the tool call that still waits for an answer,
+    `manner` what the plan comes to here: nobody can be kept company by an agent that is gone."""
+
     destination: Destination
     reason: str
     summary: str
     source: str
     asked_at: float
+    call_id: str | None = None
+    spoke: bool = False
+    manner: str = "cold"
 
 
 class Handoff:
-    """The hand-off machine. It knows plans and outcomes, nothing of carriers or models."""
+    """The hand-off machine. It knows plans and outcomes, nothing of carriers or models.
+
+    `until` is when the state of now must have led somewhere.
+    """
 
     def __init__(self) -> None:
         self.state = State.IDLE
         self.request: Request | None = None
         self.attempts: list[HandoffAttempt] = []
-        self._waves: list[tuple[Target, ...]] = []
+        self.checks = 0
+        self.wave = 0
+        self.until: float | None = None
+        self.comfort_at: float | None = None
+        """When a caller who waits, and hears nobody, is told that they are not forgotten."""
+        self.human_at: float | None = None
+        self._waves: list[tuple[int, ...]] = []
         self._rung_at = 0.0
-        self._human_at: float | None = None
 
     @property
     def destination(self) -> Destination:
@@ -70,101 +69,82 @@ class Handoff:
 
     @property
     def running(self) -> bool:
-        return self.state not in (State.IDLE, State.DONE, State.FAILED)
+        return self.state not in _STILL
+
+    @property
+    def reaching(self) -> bool:
+        """Whether a human is rung or asked while the caller waits where they are."""
+        return self.state in (State.RINGING, State.SCREENING) and self.stays
+
+    @property
+    def stays(self) -> bool:
+        """Whether the caller's leg does not move before a human has accepted."""
+        return self.request is not None and self.request.manner in ("warm", "consult")
+
+    def fire(self, trigger: Trigger) -> bool:
+        """Go where `trigger` leads. Return False, and stay, where it changes nothing."""
+        state = NEXT[self.state].get(trigger)
+        if state is None:
+            return False
+        self.state = state
+        return True
 
     def ask(self, request: Request) -> bool:
         """Somebody wants a human. Return False if one is on the way already."""
         if self.running:
             return False
         self.request = request
-        self.state = State.FAREWELL
-        plan = request.destination.plan
-        self._waves = (
-            [plan.targets] if plan.order == "ring" else [(target,) for target in plan.targets]
-        )
+        self.human_at = None
+        self._rung_at = request.asked_at
+        self.wanted(None)
         return True
 
-    def cancel(self, now: float) -> None:
-        """The caller said no while the agent said goodbye."""
-        self._keep("cancelled", now, None)
-        self.state = State.IDLE
-        self.request = None
+    def wanted(self, free: tuple[int, ...] | None) -> None:
+        """Say which targets are free (None: all): the waves are made of them, in their order."""
+        plan = self.plan
+        numbers = [number for number in range(len(plan.targets)) if free is None or number in free]
+        once = [tuple(numbers)] if plan.order == "ring" else [(number,) for number in numbers]
+        self._waves = [wave for wave in once * plan.attempts if wave]
 
-    def ring(self, step: int, now: float) -> DialHumans | JoinQueue:
-        """Return the instruction that reaches for the next target; the farewell is over."""
+    def more(self, now: float) -> bool:
+        """Whether there is another wave, and time for it."""
         assert self.request is not None
-        targets = self._waves.pop(0)
-        self.state = State.MOVING
+        return bool(self._waves) and now < self.request.asked_at + self.plan.total_seconds
+
+    def next_wave(self, now: float) -> tuple[tuple[int, Target], ...]:
+        """Begin the next wave and return its targets with their numbers in the plan."""
+        assert self.request is not None
+        self.wave += 1
+        self.human_at = None
         self._rung_at = now
-        self._human_at = None
-        if targets[0].kind == "queue":
-            attributes = {
-                "destination": self.request.destination.key,
-                "reason": self.request.reason,
-                "summary": self.request.summary,
-            }
-            return JoinQueue(step, targets[0], attributes)
-        return DialHumans(step, targets, self.plan.ring_seconds, self.plan.caller_id)
+        left = self.request.asked_at + self.plan.total_seconds - now
+        self.until = now + min(self.plan.ring_seconds, left) + RING_SLACK_SECONDS
+        return tuple((number, self.plan.targets[number]) for number in self._waves.pop(0))
 
-    def ringing(self) -> None:
-        if self.state is State.MOVING:
-            self.state = State.RINGING
-
-    def answered(self, now: float) -> bool:
+    def met(self, now: float) -> bool:
         """A human has the caller. Return whether that is news."""
-        if self.state not in (State.MOVING, State.RINGING):
+        if not self.fire(Trigger.MET):
             return False
-        self.state = State.WITH_HUMAN
-        self._human_at = now
+        self.human_at = self.human_at or now
+        self.until = None
         return True
 
-    def ended(self, outcome: Outcome, now: float) -> Next:
-        """The attempt is over: say the one next step."""
+    def keep(self, outcome: str, now: float, *, target: int | None = None, note: str = "") -> None:
+        """Keep what came of an attempt."""
+        assert self.request is not None
+        waited = None
         if outcome == "bridged":
-            self._human_at = self._human_at or now
-        waited = self._human_at - self._asked_at() if self._human_at is not None else None
-        # An answered leg that was never bridged was not a conversation.
-        bridged = outcome == "bridged"
-        self._keep(outcome, now, waited if bridged else None)
-        if bridged:
-            back = self.plan.afterwards == "return"
-            self.state = State.RETURNING if back else State.DONE
-            return "return" if back else "hang-up"
-        if self._waves and outcome != "caller-gone":
-            return "next-target"
-        if self.plan.otherwise == "return" and outcome != "caller-gone":
-            self.state = State.RETURNING
-            return "return"
-        self.state = State.FAILED
-        return "sorry"
-
-    def returned(self) -> None:
-        """The agent has the caller again."""
-        self.state = State.IDLE
-
-    def abandon(self, now: float) -> None:
-        """The caller's leg is over."""
-        if self.state in (State.FAREWELL, State.MOVING, State.RINGING):
-            self._keep("caller-gone", now, None)
-            self.state = State.FAILED
-        elif self.state is State.WITH_HUMAN:
-            assert self._human_at is not None
-            self._keep("bridged", now, self._human_at - self._asked_at())
-            self.state = State.DONE
-
-    def _asked_at(self) -> float:
-        assert self.request is not None
-        return self.request.asked_at
-
-    def _keep(self, outcome: str, now: float, seconds_to_human: float | None) -> None:
-        assert self.request is not None
+            waited = round((self.human_at or now) - self.request.asked_at, 3)
         self.attempts.append(
             HandoffAttempt(
                 destination=self.request.destination.key,
                 reason=self.request.reason,
                 source=self.request.source,
-                started_at=self._rung_at if self.state is not State.FAREWELL else now,
+                started_at=self._rung_at,
                 outcome=outcome,
-                seconds_to_human=seconds_to_human,
+                seconds_to_human=waited,
+                manner=self.request.manner,
+                target=target,
+                note=note,
             )
         )

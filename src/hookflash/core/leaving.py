@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hookflash.core import consulting, lines, losing, meeting, reaching, taking_message, talking
 from hookflash.core import events as e
-from hookflash.core import handoff, lines, losing, talking
 from hookflash.core.commands import (
     AnswerCarrier,
     AnyCommand,
@@ -18,13 +18,16 @@ from hookflash.core.commands import (
     ConnectAgent,
     HangUp,
     Instruction,
+    KeepInQueue,
+    LeaveQueue,
     Message,
     OpenModel,
     RequestResponse,
     Speak,
 )
-from hookflash.core.handoff_plan import Destination
+from hookflash.core.handoff_table import State
 from hookflash.core.phases import Phase
+from hookflash.core.record import CallRecord
 
 if TYPE_CHECKING:
     from hookflash.core.call import Call
@@ -35,8 +38,15 @@ _STREAM_TRIES = 4
 BROKEN_SECONDS = 15.0
 """How long the carrier may take to ask what is next after a road has broken."""
 
-_TALK_SECONDS = 4 * 3600.0 + 600.0
+_MESSAGE_SECONDS = 300.0
+"""The longest message, and what its webhooks may take."""
+
+TALK_SECONDS = 4 * 3600.0 + 600.0
 """Twilio's longest call, and a little."""
+
+Asked = tuple[int, str] | None
+"""The question of the carrier's that has to be answered: the step and the leg's SID that it names.
+None where it has not asked: then the caller's leg is moved."""
 
 
 # --- arriving ---------------------------------------------------------------------------------
@@ -48,8 +58,11 @@ def call_arrived(call: Call, event: e.CallArrived, now: float) -> list[AnyComman
         return _asked_again(call, now)
     facts.call_sid, facts.caller, facts.called = event.call_sid, event.caller, event.called
     facts.arrived_at = now
-    opening = RequestResponse(lines.greeting(call.setup.greeting))
-    return _to_agent(call, 0, "", opening, None, now)
+    consult = call.setup.consult
+    wish = lines.greeting(call.setup.greeting)
+    if consult is not None:
+        wish = lines.briefing(consult.briefing)
+    return to_agent(call, (0, ""), RequestResponse(wish), None, now)
 
 
 def _asked_again(call: Call, now: float) -> list[AnyCommand]:
@@ -62,28 +75,38 @@ def _asked_again(call: Call, now: float) -> list[AnyCommand]:
     return [AnswerCarrier(call.route.in_force)]
 
 
-def _to_agent(
-    call: Call,
-    step: int,
-    leg_sid: str,
-    opening: RequestResponse | None,
-    note: str | None,
-    now: float,
+def to_agent(
+    call: Call, asked: Asked, opening: RequestResponse | None, note: str | None, now: float
 ) -> list[AnyCommand]:
-    """Answer the carrier with a stream to the agent, and have a model ready when it opens."""
+    """Give the caller's leg a stream to the agent, and have a model ready when it opens."""
     instructions = (ConnectAgent(call.route.next_step()),)
-    call.route.answer(step, leg_sid, instructions)
     call.enter(Phase.RINGING, now + call.setup.stream_seconds)
     close: list[AnyCommand] = [CloseModel()] if call.model.listening else []
     # The carrier knows it first that a stream is over: our end may not have noticed yet.
-    call.facts.stream_sid = None
+    streaming, call.facts.stream_sid = call.facts.stream_sid is not None, None
     close_lines(call, now)
     call.facts.stream_tries += 1
     call.opening = opening
     if note is not None:
         call.transcript.note(Message("system", note))
     call.model.open(now)
-    return [*close, OpenModel(call.transcript.history()), AnswerCarrier(instructions)]
+    go = _send(call, instructions, asked, now, streaming=streaming)
+    return [*close, OpenModel(call.transcript.history()), *go]
+
+
+def _send(
+    call: Call,
+    instructions: tuple[Instruction, ...],
+    asked: Asked,
+    now: float,
+    *,
+    streaming: bool,
+) -> list[AnyCommand]:
+    """Answer the carrier's question, or take the caller's leg off what it does now."""
+    if asked is not None:
+        call.route.answer(*asked, instructions)
+        return [AnswerCarrier(instructions)]
+    return [*call.route.move(instructions, now, streaming=streaming)]
 
 
 # --- the carrier asks what is next ------------------------------------------------------------
@@ -94,108 +117,93 @@ def instructions_asked(call: Call, event: e.InstructionsAsked, now: float) -> li
     if known is not None:
         return [AnswerCarrier(known)]
     call.route.asked()
+    if event.point == "voicemail":
+        return taking_message.recorded(call, event, now)
     if call.facts.completed or call.phase is Phase.ENDING:
         return [AnswerCarrier((HangUp(),))]
     if event.point == "connect" or call.phase not in (Phase.HANDING_OFF, Phase.WITH_HUMAN):
         return _resume(call, event.step, event.leg_sid, now)
+    if event.point in ("room", "hold"):
+        return meeting.caller_asks(call, event, now)
     return _human_is_done(call, event, now)
 
 
 def _resume(call: Call, step: int, leg_sid: str, now: float) -> list[AnyCommand]:
     """The stream ended without our doing and the caller is still there."""
-    farewell = call.farewell.purpose
-    if farewell == "hand-off":
-        call.farewell.end()
-        return _answer_with_human(call, step, leg_sid, now)
-    if farewell == "hang-up":
-        call.farewell.end()
-        return _answer_and_end(call, step, leg_sid, (HangUp(),), now)
+    asked = (step, leg_sid)
+    if call.farewell.purpose is not None:
+        return farewell_over(call, now, asked)
     if call.facts.stream_tries < _STREAM_TRIES:
         opening = call.opening or RequestResponse(lines.CUT_OFF)
-        return _to_agent(call, step, leg_sid, opening, None, now)
-    if losing.request_fallback(call, "the agent could not be connected", now):
-        return _answer_with_human(call, step, leg_sid, now)
+        return to_agent(call, asked, opening, None, now)
+    if call.setup.consult is None and losing.request_fallback(
+        call, "the agent could not be connected", now
+    ):
+        return bring(call, (reaching.dial(call, now),), Phase.HANDING_OFF, asked, now)
     call.facts.failed = True
-    farewell_lines = (Speak(call.setup.apology), HangUp())
-    return _answer_and_end(call, step, leg_sid, farewell_lines, now)
+    call.route.next_step()
+    return bring(call, (Speak(call.setup.apology), HangUp()), Phase.ENDING, asked, now)
 
 
 def _human_is_done(call: Call, event: e.InstructionsAsked, now: float) -> list[AnyCommand]:
     """A dialled human hung up, or was never reached: the outcome has one next step."""
     outcome = event.outcome or "failed"
-    plan, to = call.handoff.plan, call.handoff.destination
-    next_step = call.handoff.ended(outcome, now)
+    asked = (event.step, event.leg_sid)
     if outcome == "caller-gone":
         gone = losing.call_completed(call, e.CallCompleted(), now)
         return [*gone, AnswerCarrier((HangUp(),))]
-    if next_step == "next-target":
-        return _answer_with_human(call, event.step, event.leg_sid, now)
-    if next_step == "return" and not _came_from_failure(call):
-        after = lines.after_human(to) if outcome == "bridged" else lines.came_back(to, outcome)
-        return _to_agent(call, event.step, event.leg_sid, RequestResponse(after[1]), after[0], now)
-    ending: tuple[Instruction, ...] = (HangUp(),)
-    if outcome != "bridged":
-        call.facts.failed = True
-        ending = (Speak(plan.sorry), HangUp())
-    return _answer_and_end(call, event.step, event.leg_sid, ending, now)
+    if outcome == "bridged":
+        call.handoff.human_at = call.handoff.human_at or now
+        return meeting.done(call, asked, now)
+    rung = [leg for leg in call.legs.live if leg.dialled]
+    target = rung[0].target if len(rung) == 1 else None
+    for leg in rung:
+        call.legs.over(leg)
+    call.handoff.keep(outcome, now, target=target)
+    return reaching.nobody(call, outcome, "", now, asked)
 
 
-def _came_from_failure(call: Call) -> bool:
-    """Whether there is no agent to come back to."""
-    return call.handoff.request is not None and call.handoff.request.source == "failure"
-
-
-def _answer_with_human(call: Call, step: int, leg_sid: str, now: float) -> list[AnyCommand]:
-    instructions = (call.handoff.ring(call.route.next_step(), now),)
-    call.route.answer(step, leg_sid, instructions)
-    return [*leave(call, Phase.HANDING_OFF, now), AnswerCarrier(instructions)]
-
-
-def _answer_and_end(
-    call: Call, step: int, leg_sid: str, instructions: tuple[Instruction, ...], now: float
+def bring(
+    call: Call,
+    instructions: tuple[Instruction, ...],
+    phase: Phase,
+    asked: Asked,
+    now: float,
 ) -> list[AnyCommand]:
-    call.route.next_step()
-    call.route.answer(step, leg_sid, instructions)
-    return [*leave(call, Phase.ENDING, now), AnswerCarrier(instructions)]
+    """Bring the caller's leg to something that is not the agent."""
+    streaming = call.facts.stream_sid is not None
+    if not any(hasattr(each, "step") for each in instructions):
+        call.route.next_step()
+    # The phase comes first: the `stop` that follows must find it.
+    commands = leave(call, phase, now)
+    return [*commands, *_send(call, instructions, asked, now, streaming=streaming)]
+
+
+def queue_asked(call: Call, event: e.QueueAsked, now: float) -> list[AnyCommand]:
+    """A caller waits in a queue: their place, how long it takes, and the key out of it."""
+    request = call.handoff.request
+    if request is None or call.phase is not Phase.HANDING_OFF or event.step != call.route.step:
+        return [AnswerCarrier((LeaveQueue(),))]
+    plan = request.destination.plan
+    late = now >= request.asked_at + plan.total_seconds
+    if late or (plan.queue_leave_key and event.digit == plan.queue_leave_key):
+        return [AnswerCarrier((LeaveQueue(),))]
+    place = lines.position(event.position, event.average_seconds)
+    text = place + lines.leave_queue(plan.queue_leave_key)
+    seconds = plan.queue_announce_seconds
+    return [AnswerCarrier((KeepInQueue(event.step, text, seconds, plan.language),))]
 
 
 # --- to a human -------------------------------------------------------------------------------
 
 
-def destination(call: Call, key: object) -> Destination | None:
-    return next((each for each in call.setup.destinations if each.key == key), None)
-
-
-def begin_handoff(
-    call: Call,
-    to: Destination,
-    reason: str,
-    summary: str,
-    source: str,
-    *,
-    spoke: bool,
-    now: float,
-) -> bool:
-    """Start a hand-off with its farewell. Return False if one is on the way already."""
-    request = handoff.Request(
-        destination=to, reason=reason, summary=summary, source=source, asked_at=now
+def record(call: Call, now: float) -> CallRecord:
+    return call.facts.record(
+        agent=call.setup.agent,
+        transcript=call.transcript,
+        attempts=call.handoff.attempts,
+        now=now,
     )
-    if not call.handoff.ask(request):
-        return False
-    call.farewell.begin("hand-off", spoke=spoke, now=now)
-    if call.playout.playing():
-        call.farewell.sounding(call.playout.quiet_at())
-        call.farewell.spoke = spoke
-    call.floor.protected = not to.plan.interruptible
-    return True
-
-
-def handoff_requested(call: Call, event: e.HandoffRequested, now: float) -> list[AnyCommand]:
-    to = destination(call, event.destination)
-    if call.phase is not Phase.TALKING or to is None or call.farewell.purpose is not None:
-        return []
-    begun = begin_handoff(call, to, event.reason, event.summary, event.source, spoke=False, now=now)
-    return talking.after_heard(call, now) if begun else []
 
 
 def hang_up_requested(call: Call, event: e.HangUpRequested, now: float) -> list[AnyCommand]:
@@ -205,28 +213,20 @@ def hang_up_requested(call: Call, event: e.HangUpRequested, now: float) -> list[
     return talking.after_heard(call, now)
 
 
-def farewell_over(call: Call, now: float) -> list[AnyCommand]:
+def farewell_over(call: Call, now: float, asked: Asked = None) -> list[AnyCommand]:
     """The last words were heard, or waited for long enough: the caller's leg moves."""
     purpose = call.farewell.purpose
     call.farewell.end()
-    if purpose == "hand-off":
-        return move_to_human(call, now)
-    return move_and_end(call, (HangUp(),), now)
-
-
-def move_to_human(call: Call, now: float) -> list[AnyCommand]:
-    streaming = call.facts.stream_sid is not None
-    instructions = (call.handoff.ring(call.route.next_step(), now),)
-    # The phase comes first: the `stop` that follows must find it.
-    commands = leave(call, Phase.HANDING_OFF, now)
-    return [*commands, *call.route.move(instructions, now, streaming=streaming)]
-
-
-def move_and_end(call: Call, instructions: tuple[Instruction, ...], now: float) -> list[AnyCommand]:
-    streaming = call.facts.stream_sid is not None
-    call.route.next_step()
-    commands = leave(call, Phase.ENDING, now)
-    return [*commands, *call.route.move(instructions, now, streaming=streaming)]
+    match purpose:
+        case "hand-off" if call.handoff.state is State.CLOSING:
+            return meeting.let_in(call, asked, now)
+        case "hand-off":
+            return bring(call, (reaching.dial(call, now),), Phase.HANDING_OFF, asked, now)
+        case "voicemail":
+            return bring(call, (taking_message.take(call),), Phase.ENDING, asked, now)
+        case "consulted":
+            return consulting.settled(call, asked, now)
+    return bring(call, (HangUp(),), Phase.ENDING, asked, now)
 
 
 def leave(call: Call, phase: Phase, now: float) -> list[AnyCommand]:
@@ -235,7 +235,14 @@ def leave(call: Call, phase: Phase, now: float) -> list[AnyCommand]:
     if phase is Phase.HANDING_OFF:
         ring_seconds = call.handoff.plan.ring_seconds
         queued = any(target.kind == "queue" for target in call.handoff.plan.targets)
-        until = now + (_TALK_SECONDS if queued else ring_seconds + BROKEN_SECONDS * 2)
+        until = now + (TALK_SECONDS if queued else ring_seconds + BROKEN_SECONDS * 2)
+        if call.handoff.stays:
+            # The humans' legs have times of their own.
+            until = now + call.handoff.plan.total_seconds + BROKEN_SECONDS * 8
+    elif phase is Phase.WITH_HUMAN:
+        until = now + TALK_SECONDS
+    elif phase is Phase.ENDING and call.handoff.state is State.MESSAGE:
+        until = now + _MESSAGE_SECONDS
     call.enter(phase, until)
     close_lines(call, now)
     call.farewell.end()
@@ -253,20 +260,10 @@ def close_lines(call: Call, now: float) -> None:
     """Stream and model are let go: what is unheard stays so, what was asked is asked no more."""
     settle(call, now)
     call.floor.forget()
+    call.floor.protected = False
     call.keypad.take()
     call.tools.orphan_all()
     call.model.close()
-
-
-def leg_changed(call: Call, event: e.LegChanged, now: float) -> list[AnyCommand]:
-    if call.phase is not Phase.HANDING_OFF or event.step != call.route.step:
-        # Late news of a leg that is no longer rung must not take the caller from the agent.
-        return []
-    if event.status == "ringing":
-        call.handoff.ringing()
-    elif event.status == "answered" and call.handoff.answered(now):
-        call.enter(Phase.WITH_HUMAN, now + _TALK_SECONDS)
-    return []
 
 
 def call_moved(call: Call, event: e.CallMoved, now: float) -> list[AnyCommand]:

@@ -12,6 +12,16 @@ from hookflash.core.handoff_plan import Destination
 
 TRANSFER_TOOL = "transfer_to_human"
 END_TOOL = "end_call"
+CANCEL_TOOL = "cancel_transfer"
+CALLBACK_TOOL = "schedule_callback"
+VOICEMAIL_TOOL = "take_voicemail"
+OWN_TOOLS = frozenset({TRANSFER_TOOL, END_TOOL, CANCEL_TOOL, CALLBACK_TOOL, VOICEMAIL_TOOL})
+"""What the call itself answers; all other tools are the owner's."""
+
+CONNECT_TOOL = "connect_caller"
+DECLINE_TOOL = "decline"
+LEFT_TOOL = "left_voicemail"
+"""The three of a consulting leg, where the agent talks with a human."""
 
 _WHY = {
     "busy": "the line was busy",
@@ -19,7 +29,15 @@ _WHY = {
     "declined": "they could not take the call",
     "failed": "the call did not go through",
     "canceled": "the call did not go through",
-    "machine": "only a mailbox answered",
+    "machine": "nobody took the call",
+    "timeout": "nobody took the call in time",
+    "refused": "the call did not go through",
+    "human-gone": "they hung up before you were connected",
+}
+
+_OFFERS = {
+    "voicemail": f"to record a message for them ({VOICEMAIL_TOOL})",
+    "callback": f"that they are called back ({CALLBACK_TOOL})",
 }
 
 CUT_OFF = (
@@ -29,6 +47,10 @@ CUT_OFF = (
 GOODBYE = (
     "The call is about to end. Say one short goodbye and nothing else, for example:"
     ' "Thank you for calling. Goodbye."'
+)
+LEAVE_MESSAGE = (
+    "The caller is about to leave a message. Say one short sentence and nothing else, for example:"
+    ' "Please leave your message."'
 )
 STAYED = (
     "The caller interrupted the goodbye, so the transfer is off and they are still with you."
@@ -57,15 +79,198 @@ def why(outcome: str) -> str:
     return _WHY.get(outcome, "it did not work")
 
 
-def came_back(destination: Destination, outcome: str) -> tuple[str, str]:
+def came_back(destination: Destination, outcome: str, note: str = "") -> tuple[str, str]:
     """Return (what the model should know, what it is asked to say) after a failed hand-off."""
     name, reason = spoken(destination), why(outcome)
+    said = f' Their words: "{note}".' if note else ""
+    plan = destination.plan
+    if plan.otherwise == "callback":
+        return (
+            f"You tried to connect the caller with {name}, but {reason}.{said} Take the number and"
+            f" the wish of the caller, read them back, and call {CALLBACK_TOOL}.",
+            f"Tell the caller that you could not reach {name} because {reason}, and ask for the"
+            f' number to call them back on, for example: "I could not reach {name}: {reason}. On'
+            ' which number may they call you back?"',
+        )
+    offers = offered(destination)
     return (
-        f"You tried to connect the caller with {name}, but {reason}. The caller is back with you.",
+        f"You tried to connect the caller with {name}, but {reason}.{said} The caller is back with"
+        f" you.{offers}",
         f"Tell the caller that you could not reach {name} because {reason}, and offer to go on or"
         f' to take a message, for example: "I could not reach {name}: {reason}. You are back with'
         ' me. What can I do for you?"',
     )
+
+
+def offered(destination: Destination) -> str:
+    """Return what the agent may offer instead, as a sentence of its own, or nothing."""
+    plan = destination.plan
+    kinds = dict.fromkeys((plan.otherwise, *plan.offers))
+    offers = " or ".join(_OFFERS[kind] for kind in kinds if kind in _OFFERS)
+    return f" You may offer {offers}." if offers else ""
+
+
+def ringing(destination: Destination) -> str:
+    """Return what the model knows while it keeps the caller company."""
+    return (
+        f"{spoken(destination).capitalize()} is being rung now; the caller stays with you until"
+        " somebody takes the call, and you will be told. Keep the caller company: say in one short"
+        " sentence that you are trying to reach them, then ask for what will be useful, such as a"
+        " number, a date or what was tried; all of it is passed on. Answer what you can. Do not"
+        f" call {TRANSFER_TOOL} again. If the caller changes their mind, call {CANCEL_TOOL}."
+    )
+
+
+def still_ringing(destination: Destination) -> str:
+    name = spoken(destination)
+    return (
+        f"It is still ringing at {name} and the caller hears nothing. Say one short sentence and"
+        f' nothing else, for example: "I am still trying to reach {name} for you."'
+    )
+
+
+def closing(destination: Destination) -> str:
+    """Ask for the one line before the caller meets the human, who has accepted."""
+    return (
+        f"{spoken(destination).capitalize()} has taken the call and the caller is connected as soon"
+        " as you have spoken. Say one short sentence and nothing else, for example:"
+        f' "I am connecting you with {spoken(destination)} now."'
+    )
+
+
+def closed(destination: Destination, opens: str, open_now: bool) -> str:
+    """Return what the model is told of a destination that cannot be rung now."""
+    name = spoken(destination)
+    if open_now:
+        state = f"Nobody is free at {name} right now."
+    elif opens:
+        state = f"{name.capitalize()} is closed now and opens {opens}."
+    else:
+        state = f"{name.capitalize()} is closed."
+    return f"{state} Tell the caller so.{offered(destination)}"
+
+
+def say_closed(destination: Destination, opens: str, open_now: bool) -> str:
+    name = spoken(destination)
+    what = f"nobody is free at {name} right now" if open_now else f"{name} is closed now"
+    when = f" and opens {opens}" if opens and not open_now else ""
+    return (
+        "Tell the caller so in one or two short sentences, for example:"
+        f' "I am sorry, {what}{when}. What else can I do for you?"'
+    )
+
+
+def cancelled(by: str) -> str:
+    who = f" by {by}" if by else ""
+    return f"The transfer was called off{who}. The caller stays with you; go on helping them."
+
+
+def voicemail(destination: Destination, outcome: str) -> str:
+    """Ask for the line before a message is recorded."""
+    name = spoken(destination)
+    return (
+        f"{name.capitalize()} could not be reached because {why(outcome)}. The caller will now be"
+        " asked to leave a message. Say one short sentence and nothing else, for example:"
+        f' "I could not reach {name}. Please leave a message for them."'
+    )
+
+
+MESSAGE_THANKS = "Thank you. Your message will be passed on. Goodbye."
+TAKEN = "Somebody else has taken this call. Thank you. Goodbye."
+NO_CALLER = "The caller is not on the line any more. Thank you. Goodbye."
+ON_HOLD = "One moment, please."
+GIVEN_BACK = "Thank you. The caller is with the assistant again. Goodbye."
+PARTING = (
+    "The caller is on hold. Press 2 to give the caller back to the assistant, or 1 to talk on."
+)
+
+
+def sorry(text: str) -> str:
+    return f'Say this to the caller, word for word, and nothing else: "{text}"'
+
+
+def hint(text: str) -> str:
+    return f"A supervisor of this line tells you, and the caller does not hear it: {text}"
+
+
+def say(text: str) -> str:
+    return f'A supervisor has you say this to the caller, word for word: "{text}"'
+
+
+def asked_human(question: str) -> str:
+    return (
+        f"You have asked a colleague: {question} They have not answered yet. Keep the caller"
+        " company until they do."
+    )
+
+
+KEEP_COMPANY = (
+    "Say in one short sentence that you are asking a colleague and that it takes a moment, for"
+    ' example: "One moment, I am asking a colleague."'
+)
+
+SAY_DO = (
+    "You told the caller that they would be connected with a human. Do it now: call"
+    f" {TRANSFER_TOOL} with the right destination, and say nothing."
+)
+
+
+CONSULT_CONNECT = (
+    "The human takes the call and is connected with the caller as soon as you have spoken. Say one"
+    ' short sentence to the human and nothing else, for example: "Thank you, I am connecting you'
+    ' now."'
+)
+CONSULT_DECLINE = (
+    "The human does not take the call. Say one short goodbye to the human and nothing else, for"
+    ' example: "Thank you, I will let the caller know. Goodbye."'
+)
+CONSULT_VOICEMAIL = (
+    "This is a mailbox and records you. Say who called, why, and that they could not be reached, in"
+    " two sentences."
+)
+
+
+def briefing(text: str) -> str:
+    """Ask for the first words to a human on a consulting leg."""
+    return (
+        "A human has picked up. Say who you are and why you call, in two short sentences, and ask"
+        f' whether they take the call, for example: "{text} Do you take the call?"'
+    )
+
+
+def nobody_there(prompt: str) -> str:
+    return f"I am sorry, nobody can take your call right now. {prompt}"
+
+
+def shortened(text: str, most: int) -> str:
+    """Return `text` on one line and of at most so many characters, cut behind a whole word."""
+    text = " ".join(text.split())
+    if len(text) <= most:
+        return text
+    return f"{text[: most - 3].rsplit(' ', 1)[0]}..."
+
+
+def spoken_caller(caller: str) -> str:
+    """Return a caller as one would say it: of a number only its end, digit by digit."""
+    digits = "".join(character for character in caller if character.isdigit())
+    if caller.startswith("+") and len(digits) >= 6:
+        return f"A caller whose number ends in {' '.join(digits[-4:])}"
+    name = caller.removeprefix("client:").removeprefix("sip:").partition("@")[0]
+    plain = "".join(c for c in name if c.isalnum() or c in " _.-").strip()
+    return "A caller" if plain in ("", "anonymous", "unknown") else plain
+
+
+def position(place: int, average_seconds: int) -> str:
+    """Return what a caller in a queue is told. Places count from 1."""
+    if place <= 1:
+        return "You are next. Please hold the line."
+    minutes = max(1, round(place * average_seconds / 60))
+    estimate = f" The wait is about {minutes} minute{'s' if minutes > 1 else ''}."
+    return f"You are number {place} in the queue.{estimate if average_seconds else ''}"
+
+
+def leave_queue(key: str) -> str:
+    return f" To go back to the assistant, press {key}." if key else ""
 
 
 def after_human(destination: Destination) -> tuple[str, str]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hookflash.core import asking, handoff, leaving, lines, meeting, reaching
 from hookflash.core import events as e
-from hookflash.core import handoff, leaving, lines
 from hookflash.core.commands import (
     AnyCommand,
     CloseModel,
@@ -19,6 +19,8 @@ from hookflash.core.commands import (
     Speak,
     StoreRecord,
 )
+from hookflash.core.handoff import Trigger
+from hookflash.core.handoff_table import State
 from hookflash.core.model_line import State as ModelState
 from hookflash.core.phases import Phase
 
@@ -70,18 +72,27 @@ def _reopen(call: Call, now: float) -> list[AnyCommand]:
 def _without_model(call: Call, now: float) -> list[AnyCommand]:
     if call.farewell.purpose is not None:
         return leaving.farewell_over(call, now)
-    if request_fallback(call, "the agent is not available", now):
-        return leaving.move_to_human(call, now)
+    if call.handoff.reaching:
+        # A human is rung already: the caller waits for them with music.
+        waits = (reaching.waiting(call),)
+        return leaving.bring(call, waits, Phase.HANDING_OFF, None, now)
+    if call.handoff.state is State.CHECKING:
+        to_human = (reaching.dial(call, now),)
+        return leaving.bring(call, to_human, Phase.HANDING_OFF, None, now)
+    if call.setup.consult is None and request_fallback(call, "the agent is not available", now):
+        to_human = (reaching.dial(call, now),)
+        return leaving.bring(call, to_human, Phase.HANDING_OFF, None, now)
     call.facts.failed = True
-    return leaving.move_and_end(call, (Speak(call.setup.apology), HangUp()), now)
+    ending = (Speak(call.setup.apology), HangUp())
+    return leaving.bring(call, ending, Phase.ENDING, None, now)
 
 
 def request_fallback(call: Call, reason: str, now: float) -> bool:
     """Ask for the human of last resort. There is no goodbye, for there is nobody to say it."""
-    to = leaving.destination(call, call.setup.fallback)
+    to = asking.destination(call, call.setup.fallback)
     if to is None:
         return False
-    call.handoff.returned()
+    call.handoff.fire(Trigger.STREAM)
     return call.handoff.ask(
         handoff.Request(destination=to, reason=reason, summary="", source="failure", asked_at=now)
     )
@@ -127,24 +138,46 @@ def expire(call: Call, now: float) -> list[AnyCommand]:
             commands += model_lost(call, e.ModelLost("no answer in time"), now)
         else:
             commands += _reopen(call, now)
+    if call.handoff.until is not None and now >= call.handoff.until:
+        commands += _handoff_late(call, now)
     if call.until is not None and now >= call.until:
         commands += over(call, now)
     return commands
+
+
+def _handoff_late(call: Call, now: float) -> list[AnyCommand]:
+    """The hand-off has waited for something for long enough."""
+    call.handoff.until = None
+    match call.handoff.state:
+        case State.CHECKING:
+            return asking.not_checked(call, now)
+        case State.RINGING | State.SCREENING:
+            return reaching.expire(call, now)
+        case State.BRIDGING | State.WITH_HUMAN | State.PARTING | State.RETURNING:
+            return meeting.expire(call, now)
+    return []
 
 
 def over(call: Call, now: float) -> list[AnyCommand]:
     """The caller's leg is gone: let go of everything, and keep the record."""
     if call.phase is Phase.ENDED:
         return []
-    call.handoff.abandon(now)
+    ends = _abandon(call, now)
     call.route.asked()
     commands: list[AnyCommand] = [*call.tools.cancel_all(), *leaving.leave(call, Phase.ENDED, now)]
     call.until = None
     call.transcript.close()
-    record = call.facts.record(
-        agent=call.setup.agent,
-        transcript=call.transcript,
-        attempts=call.handoff.attempts,
-        now=now,
-    )
-    return [*commands, StoreRecord(record)]
+    return [*commands, *ends, StoreRecord(leaving.record(call, now))]
+
+
+def _abandon(call: Call, now: float) -> list[AnyCommand]:
+    """The caller is gone: every leg that was for them ends, whatever it was doing."""
+    state = call.handoff.state
+    if state in (State.WITH_HUMAN, State.PARTING):
+        taken = call.legs.taken
+        call.handoff.keep("bridged", now, target=taken.target if taken is not None else None)
+    elif state not in (State.IDLE, State.RETURNING, State.MESSAGE, State.DONE, State.FAILED):
+        call.handoff.keep("caller-gone", now)
+    call.handoff.fire(Trigger.GONE)
+    call.handoff.until = call.handoff.comfort_at = None
+    return [*call.legs.drop_all()]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from hookflash.core import asking, consulting, leaving, lines, losing, reaching, taking_message
 from hookflash.core import events as e
-from hookflash.core import leaving, lines, losing
 from hookflash.core.commands import (
     AddMessage,
     AnyCommand,
@@ -25,6 +25,8 @@ from hookflash.core.commands import (
     SendToolOutput,
     TruncateItem,
 )
+from hookflash.core.handoff import Trigger
+from hookflash.core.handoff_table import State
 from hookflash.core.model_line import State as ModelState
 from hookflash.core.phases import Phase
 from hookflash.core.playout import Settled
@@ -57,7 +59,8 @@ def stream_started(call: Call, event: e.StreamStarted, now: float) -> list[AnyCo
     call.facts.streams += 1
     call.facts.stream_tries = 0
     call.enter(Phase.TALKING, None)
-    call.handoff.returned()
+    if call.handoff.fire(Trigger.STREAM):
+        call.handoff.until = None
     leaving.settle(call, now)
     commands: list[AnyCommand] = []
     if call.model.state is ModelState.CLOSED:
@@ -111,12 +114,14 @@ def model_audio_ended(call: Call, event: e.ModelAudioEnded, now: float) -> list[
 
 def agent_transcribed(call: Call, event: e.AgentTranscribed, now: float) -> list[AnyCommand]:
     call.transcript.agent_says(event.item_id, event.text, now)
+    call.promise.said(event.text)
     return []
 
 
 def response_started(call: Call, event: e.ResponseStarted, now: float) -> list[AnyCommand]:
     if not _answering(call):
         return []
+    call.promise.response_started()
     return _cancelled(call, call.floor.response_started(event.response_id, now))
 
 
@@ -128,7 +133,22 @@ def response_ended(call: Call, event: e.ResponseEnded, now: float) -> list[AnyCo
         if not call.floor.response_failed(event.response_id, now):
             return losing.model_lost(call, e.ModelLost(event.reason, "none"), now)
         return [*marks]
+    owed = event.status == "completed" and _owes_transfer(call)
+    if owed:
+        forced = RequestResponse(lines.SAY_DO, lines.TRANSFER_TOOL)
+        return [
+            *marks,
+            *call.floor.response_ended(event.response_id, now),
+            *call.floor.ask(forced, now),
+            *after_heard(call, now),
+        ]
     return [*marks, *call.floor.response_ended(event.response_id, now), *after_heard(call, now)]
+
+
+def _owes_transfer(call: Call) -> bool:
+    """Whether the agent has announced a transfer, and not called for it."""
+    free = not call.handoff.running and call.farewell.purpose is None
+    return free and bool(call.setup.destinations) and call.promise.owed()
 
 
 def model_refused(call: Call, event: e.ModelRefused, now: float) -> list[AnyCommand]:
@@ -190,12 +210,15 @@ def _cancelled(call: Call, cancelled: list[CancelResponse]) -> list[AnyCommand]:
 
 def _take_back(call: Call, now: float) -> list[AnyCommand]:
     note = lines.STAYED_ON
+    commands: list[AnyCommand] = []
     if call.farewell.purpose == "hand-off":
-        call.handoff.cancel(now)
+        commands += asking.call_off(call, now) or []
         note = lines.STAYED
+    elif call.farewell.purpose == "voicemail":
+        call.handoff.fire(Trigger.STREAM)
     call.farewell.end()
     call.floor.drop_wish()
-    return _tell(call, note)
+    return [*commands, *tell(call, note)]
 
 
 # --- tools ------------------------------------------------------------------------------------
@@ -204,19 +227,25 @@ def _take_back(call: Call, now: float) -> list[AnyCommand]:
 def tool_call_requested(call: Call, event: e.ToolCallRequested, now: float) -> list[AnyCommand]:
     if not _answering(call):
         return []
-    if event.name not in (lines.TRANSFER_TOOL, lines.END_TOOL):
+    call.promise.did()
+    consulted = call.setup.consult is not None and event.name in consulting.TOOLS
+    if event.name not in lines.OWN_TOOLS and not consulted:
         return [*call.tools.ask(event.call_id, event.name, event.arguments, event.response_id, now)]
     if not call.tools.note(event.call_id):
         return []
     arguments = _arguments(event.arguments)
-    if event.name == lines.END_TOOL:
-        output = _end_call(call, str(arguments.get("reason", "")), now)
-    else:
-        output = _transfer(call, arguments, now)
-    commands: list[AnyCommand] = [SendToolOutput(event.call_id, output)]
-    if call.farewell.purpose is None:
-        return [*commands, *call.floor.ask(RequestResponse(), now)]
-    return [*commands, *after_heard(call, now)]
+    match event.name:
+        case lines.TRANSFER_TOOL:
+            return asking.transfer(call, event.call_id, arguments, now)
+        case lines.CANCEL_TOOL:
+            return asking.cancel(call, event.call_id, now)
+        case lines.CALLBACK_TOOL:
+            return taking_message.callback(call, event.call_id, arguments, now)
+        case lines.VOICEMAIL_TOOL:
+            return taking_message.asked_for(call, event.call_id, now)
+        case lines.END_TOOL:
+            return _end_call(call, event.call_id, now)
+    return consulting.decide(call, event, arguments, now)
 
 
 def tool_finished(call: Call, event: e.ToolFinished, now: float) -> list[AnyCommand]:
@@ -226,38 +255,20 @@ def tool_finished(call: Call, event: e.ToolFinished, now: float) -> list[AnyComm
     call.facts.tools.append(answered.use)
     commands: list[AnyCommand] = []
     if answered.orphan:
-        commands += _tell(call, lines.late_result(answered.use.name, event.output))
+        commands += tell(call, lines.late_result(answered.use.name, event.output))
     else:
         commands.append(SendToolOutput(event.call_id, event.output))
     if _talking(call) and answered.complete and call.farewell.purpose is None:
-        commands += _ask(call, RequestResponse(), now)
+        commands += ask(call, RequestResponse(), now)
     return commands
 
 
-def _transfer(call: Call, arguments: dict[str, Any], now: float) -> str:
-    """Start a hand-off for the model; return what it is told."""
-    key = arguments.get("destination")
-    destination = leaving.destination(call, key)
-    if destination is None:
-        keys = ", ".join(each.key for each in call.setup.destinations) or "none"
-        return lines.tool_status(
-            "refused", f"destination must be one of: {keys}; got {key!r}. Choose one of these."
-        )
-    if call.handoff.running or call.farewell.purpose is not None:
-        return lines.tool_status("already under way", call.handoff.state.value)
-    reason, summary = (str(arguments.get(name, "")) for name in ("reason", "summary"))
-    spoke = call.floor.state is FloorState.ANSWERING and call.floor.spoke
-    leaving.begin_handoff(call, destination, reason, summary, "tool", spoke=spoke, now=now)
-    return lines.tool_status(
-        "accepted", "The caller is moved to the human as soon as they have heard your last words."
-    )
-
-
-def _end_call(call: Call, reason: str, now: float) -> str:
+def _end_call(call: Call, call_id: str, now: float) -> list[AnyCommand]:
     if call.farewell.purpose is None:
         spoke = call.floor.state is FloorState.ANSWERING and call.floor.spoke
         call.farewell.begin("hang-up", spoke=spoke, now=now)
-    return lines.tool_status("accepted", "The call ends as soon as your goodbye was heard.")
+    output = lines.tool_status("accepted", "The call ends as soon as your goodbye was heard.")
+    return asking.answered(call, call_id, output, now)
 
 
 def _arguments(text: str) -> dict[str, Any]:
@@ -280,7 +291,7 @@ def after_heard(call: Call, now: float) -> list[AnyCommand]:
         return []
     if call.farewell.purpose is None:
         call.floor.protected = False
-        return []
+        return reaching.comfort(call, now)
     unsaid = not call.farewell.spoke and not call.farewell.asked_for_line
     if unsaid and call.model.listening:
         return _ask_for_last_words(call, now)
@@ -297,10 +308,25 @@ def expire(call: Call, now: float) -> list[AnyCommand]:
 
 def _ask_for_last_words(call: Call, now: float) -> list[AnyCommand]:
     call.farewell.wait_for_line(now)
-    text = lines.GOODBYE
-    if call.farewell.purpose == "hand-off" and call.handoff.request is not None:
-        text = lines.farewell(call.handoff.request.destination)
-    return [*call.floor.ask(RequestResponse(text, "none"), now)]
+    return [*call.floor.ask(RequestResponse(_last_words(call), "none"), now)]
+
+
+def _last_words(call: Call) -> str:
+    request = call.handoff.request
+    match call.farewell.purpose:
+        case "consulted":
+            return consulting.last_words(call)
+        case "hand-off" if request is not None and call.handoff.state is State.CLOSING:
+            return lines.closing(request.destination)
+        case "hand-off" if request is not None:
+            return lines.farewell(request.destination)
+        case "voicemail" if request is not None and call.handoff.attempts:
+            return lines.voicemail(request.destination, call.handoff.attempts[-1].outcome)
+        case "voicemail":
+            return lines.LEAVE_MESSAGE
+        case "hang-up" if request is not None and call.handoff.state is State.FAILED:
+            return lines.sorry(request.destination.plan.sorry)
+    return lines.GOODBYE
 
 
 def _open(call: Call, now: float) -> list[AnyCommand]:
@@ -317,20 +343,22 @@ def _open(call: Call, now: float) -> list[AnyCommand]:
 def _typed(call: Call, digits: str, now: float) -> list[AnyCommand]:
     if not digits:
         return []
-    commands = _tell(call, lines.typed(digits))
+    if digits == call.setup.key_to_human and call.setup.destinations:
+        return asking.key_pressed(call, now)
+    commands = tell(call, lines.typed(digits))
     if call.farewell.purpose is None:
-        commands += _ask(call, RequestResponse(), now)
+        commands += ask(call, RequestResponse(), now)
     return commands
 
 
-def _tell(call: Call, text: str) -> list[AnyCommand]:
+def tell(call: Call, text: str) -> list[AnyCommand]:
     """Let this model know something, and any that comes after it."""
     message = Message("system", text)
     call.transcript.note(message)
     return [AddMessage(message)] if call.model.listening else []
 
 
-def _ask(call: Call, wish: RequestResponse, now: float) -> list[AnyCommand]:
+def ask(call: Call, wish: RequestResponse, now: float) -> list[AnyCommand]:
     """Have the model speak; while there is none, it is the first thing that the next one does."""
     if call.model.state is ModelState.READY:
         return [*call.floor.ask(wish, now)]

@@ -20,7 +20,7 @@ _MS_PER_CHARACTER = 60.0
 
 
 class _Line(msgspec.Struct):
-    speaker: Literal["caller", "agent", "note"]
+    speaker: Literal["caller", "agent", "human", "note"]
     item_id: str
     started_at: float
     ended_at: float
@@ -74,6 +74,18 @@ class Transcript:
             line.started_at = fate.began_at
             line.ended_at = fate.began_at + fate.heard_ms / 1000
 
+    # --- the human ----------------------------------------------------------------------------
+
+    def human_said(
+        self,
+        speaker: Literal["caller", "human"],
+        text: str,
+        started_at: float,
+        ended_at: float,
+    ) -> None:
+        """Something was said between the caller and a human."""
+        self._lines.append(_Line(speaker, "", started_at, ended_at, text.strip()))
+
     def note(self, message: Message) -> None:
         """Keep something that every model of this call should know, though nobody said it."""
         self._lines.append(_Line("note", "", 0.0, 0.0, message.text))
@@ -85,9 +97,26 @@ class Transcript:
         roles: dict[str, Literal["system", "user", "assistant"]] = {
             "caller": "user",
             "agent": "assistant",
+            "human": "system",
             "note": "system",
         }
-        return tuple(Message(roles[line.speaker], line.text) for line in self._lines if line.text)
+        return tuple(
+            Message(
+                roles[line.speaker],
+                f"The human said: {line.text}" if line.speaker == "human" else line.text,
+            )
+            for line in self._lines
+            if line.text
+        )
+
+    def caller_since(self, since: float, most: int) -> str:
+        """Return what the caller has said since, the newest `most` characters in whole words."""
+        said = " ".join(
+            line.text
+            for line in self._lines
+            if line.speaker == "caller" and line.text and line.started_at >= since
+        )
+        return said if len(said) <= most else f"...{said[-most:].partition(' ')[2]}"
 
     def close(self) -> None:
         """The call is over: what the ledger never spoke of was never heard."""
@@ -100,7 +129,7 @@ class Transcript:
         lines = sorted(self._lines, key=lambda line: line.started_at)
         return tuple(
             Utterance(
-                speaker="caller" if line.speaker == "caller" else "agent",
+                speaker=line.speaker,
                 text=line.text,
                 started_at=round(line.started_at - since, 3),
                 ended_at=round(max(line.ended_at, line.started_at) - since, 3),
