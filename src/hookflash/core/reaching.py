@@ -8,7 +8,6 @@ However a leg ends, it is one outcome with one next step, and no leg is left ove
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from hookflash.core import consulting, leaving, lines, meeting, taking_message, talking
@@ -30,9 +29,9 @@ from hookflash.core.commands import (
     Speak,
 )
 from hookflash.core.handoff import Trigger
-from hookflash.core.handoff_plan import WHISPER
 from hookflash.core.legs import Leg, LegState
 from hookflash.core.phases import Phase
+from hookflash.core.whisper import whisper
 
 if TYPE_CHECKING:
     from hookflash.core.call import Call
@@ -43,8 +42,6 @@ CONSULT_SECONDS = 150.0
 
 COMFORT_SECONDS = 8.0
 _TRIES = 3
-_REASON, _SUMMARY, _LEARNED = 200, 600, 400
-"""So many characters of each are whispered: a human must not listen for a minute."""
 
 # --- ringing ----------------------------------------------------------------------------------
 
@@ -270,24 +267,6 @@ def _screen(call: Call, leg: Leg) -> Screen:
     plan = call.handoff.plan
     text = f"{whisper(call)} {plan.accept_prompt}"
     return Screen(leg.wave, leg.number, text, language=plan.language)
-
-
-def whisper(call: Call) -> str:
-    """Return what the human hears: who, why, and what was said up to this moment."""
-    request, plan = call.handoff.request, call.handoff.plan
-    assert request is not None
-    learned = call.transcript.caller_since(request.asked_at, _LEARNED)
-    values = {
-        "destination": lines.spoken(request.destination),
-        "caller": lines.spoken_caller(call.facts.caller),
-        "reason": lines.shortened(request.reason, _REASON) or "they want to talk to a person",
-        "summary": lines.shortened(request.summary, _SUMMARY),
-        "learned": f"Since then they said: {learned}" if learned else "",
-        "agent": call.setup.agent,
-    }
-    # In one pass, so that what a caller has said is never taken for a field.
-    text = re.sub(r"{(\w+)}", lambda found: values.get(found[1], ""), plan.whisper or WHISPER)
-    return " ".join(text.split())
 
 
 # --- nobody -----------------------------------------------------------------------------------
