@@ -28,6 +28,7 @@ from hookflash.core.commands import (
     RequestResponse,
     SendCallerAudio,
     SendToolOutput,
+    StartRecording,
     StoreRecord,
     TruncateItem,
 )
@@ -61,10 +62,13 @@ class Witness:
         self.endings = 0
         self.records = 0
         self.tool_answers: set[str] = set()
+        self.recordable = setup.record
 
     def receive(self, event: e.AnyEvent) -> None:
         before = self.call.phase
         commands = self.call.receive(event, self.now)
+        if isinstance(event, e.RecordingRefused):
+            self.recordable = False
         self.check(before, commands)
         if isinstance(event, e.CallArrived | e.InstructionsAsked):
             answer = commands[-1]
@@ -101,6 +105,9 @@ class Witness:
             if isinstance(command, SendToolOutput):
                 assert command.call_id not in self.tool_answers
                 self.tool_answers.add(command.call_id)
+            if isinstance(command, StartRecording):
+                assert self.recordable
+                assert self.call.setup.consent is None or self.call.transcript.agent_was_heard
             if isinstance(command, OpenModel | CloseModel):
                 self.session = isinstance(command, OpenModel)
             if isinstance(command, AnswerCarrier | MoveCall):
@@ -182,34 +189,39 @@ events: st.SearchStrategy[Any] = st.one_of(
     st.builds(
         e.ToolCallRequested,
         ids,
-        st.sampled_from(["lookup", "transfer_to_human", "end_call"]),
+        st.sampled_from(["lookup", "transfer_to_human", "end_call", "stop_recording"]),
         st.sampled_from(["{}", "no", '{"destination": "billing"}']),
         ids,
     ),
     st.builds(e.ToolFinished, ids, st.just("42")),
     st.builds(e.HandoffRequested, st.sampled_from(["billing", "mars"]), st.just("")),
     st.just(e.HangUpRequested()),
+    st.just(e.RecordingRefused()),
     st.just(e.CallRecovered()),
     st.just(e.ShutdownRequested()),
 )
 moments = st.one_of(events, events, events, st.sampled_from([0.0, 0.1, 1.0, 3.0, 9.0, 70.0]))
 setups = st.builds(
-    lambda targets, order, otherwise, afterwards, interruptible, fallback, protected: CallSetup(
-        destinations=(
-            Destination(
-                key="billing",
-                when="",
-                plan=HandoffPlan(
-                    targets=TARGETS[:targets],
-                    order=order if targets < 3 else "hunt",
-                    otherwise=otherwise,
-                    afterwards=afterwards,
-                    interruptible=interruptible,
+    lambda targets, order, otherwise, afterwards, interruptible, fallback, protected, consent: (
+        CallSetup(
+            destinations=(
+                Destination(
+                    key="billing",
+                    when="",
+                    plan=HandoffPlan(
+                        targets=TARGETS[:targets],
+                        order=order if targets < 3 else "hunt",
+                        otherwise=otherwise,
+                        afterwards=afterwards,
+                        interruptible=interruptible,
+                    ),
                 ),
             ),
-        ),
-        fallback="billing" if fallback else None,
-        greeting_interruptible=protected,
+            fallback="billing" if fallback else None,
+            greeting_interruptible=protected,
+            record=consent is not None,
+            consent=consent or None,
+        )
     ),
     st.integers(1, 3),
     st.sampled_from(["hunt", "ring"]),
@@ -218,6 +230,7 @@ setups = st.builds(
     st.booleans(),
     st.booleans(),
     st.booleans(),
+    st.sampled_from([None, "", "This call is recorded."]),
 )
 
 

@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
@@ -12,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from hookflash.errors import ConfigError
 from hookflash.stores.database import VERSION_TABLE, open_database
+from hookflash.stores.records import open_store
 from hookflash.stores.tables import metadata
 
 
@@ -30,6 +32,24 @@ async def test_the_migrations_make_the_tables_that_the_code_reads(database_url: 
     async with engine.connect() as connection:
         assert await connection.run_sync(differences) == []
     await engine.dispose()
+
+
+async def test_calls_of_an_older_version_are_kept(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgrade = command.upgrade
+    with monkeypatch.context() as older:
+        older.setattr(command, "upgrade", lambda config, _: upgrade(config, "0001"))
+        engine = await open_database(database_url)
+    call = "'CA1', 'shop', '+15550100', '+15550101', 'failed', 1.5, 2.5, 0"
+    async with engine.begin() as connection:
+        await connection.execute(text(f"INSERT INTO calls VALUES ({call})"))
+    await engine.dispose()
+    store = await open_store(database_url)
+    record = await store.get("CA1")
+    assert record is not None
+    assert (record.seconds, record.recorded_from, record.summary) == (2.5, None, "")
+    await store.close()
 
 
 async def test_several_processes_may_start_on_one_empty_database(database_url: str) -> None:

@@ -52,6 +52,8 @@ FULL = CallRecord(
             seconds=0.02,
         ),
     ),
+    recorded_from=1.5,
+    summary="Wanted: an invoice put right.",
 )
 
 

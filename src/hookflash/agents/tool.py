@@ -12,11 +12,11 @@ import msgspec
 
 from hookflash.agents.context import CallContext
 from hookflash.agents.schema import ToolSignature, read_signature
-from hookflash.core.lines import END_TOOL, TRANSFER_TOOL
+from hookflash.core.lines import END_TOOL, STOP_RECORDING_TOOL, TRANSFER_TOOL
 from hookflash.core.setup import ToolSpec
 from hookflash.errors import ConfigError
 
-RESERVED_TOOLS = (TRANSFER_TOOL, END_TOOL)
+RESERVED_TOOLS = (TRANSFER_TOOL, END_TOOL, STOP_RECORDING_TOOL)
 """Tools that every agent may have without writing them; the core carries them out."""
 
 DEFAULT_TIMEOUT_SECONDS = 20.0

@@ -13,8 +13,9 @@ another process.
     any --goodbye, or nothing can be offered--> ENDING --the leg is over--> ENDED
 
 The machines (playout ledger, floor, tool calls, farewell, hand-off, legs, promise, route, model
-line, keypad, transcript) never call one another. They are coupled by functions: `talking.py` has
-what happens on the stream, `leaving.py` the ways on and off it, `losing.py` the losses and the end;
+line, keypad, transcript, consent) never call one another. They are coupled by functions:
+`talking.py` has what happens on the stream, `leaving.py` the ways on and off it, `losing.py` the
+losses and the end; `consenting.py` how a call comes to be recorded;
 `asking.py` how a hand-off begins, `reaching.py` how humans are rung, `meeting.py` how both meet and
 part, `taking_message.py` what is left when nobody is there, `consulting.py` the agent's talk with
 a human, `supervising.py` what people around the call have to say.
@@ -27,6 +28,7 @@ from typing import Any
 
 from hookflash.core import (
     asking,
+    consenting,
     leaving,
     losing,
     meeting,
@@ -37,6 +39,7 @@ from hookflash.core import (
 )
 from hookflash.core import events as e
 from hookflash.core.commands import AnyCommand, RequestResponse
+from hookflash.core.consent import Consent
 from hookflash.core.facts import Facts
 from hookflash.core.farewell import Farewell
 from hookflash.core.handoff import Handoff
@@ -76,6 +79,7 @@ class Call:
         self.model = ModelLine(seconds=setup.model_seconds, attempts=setup.model_attempts)
         self.keypad = Keypad()
         self.transcript = Transcript()
+        self.consent = Consent(record=setup.record, line=setup.consent)
 
     def receive(self, event: e.AnyEvent, now: float) -> list[AnyCommand]:
         """Take what has happened; return what is to be done, in order.
@@ -173,6 +177,7 @@ _HANDLERS: dict[type, Callable[[Call, Any, float], list[AnyCommand]]] = {
     e.QuestionAnswered: supervising.question_answered,
     e.HumanSaid: supervising.human_said,
     e.HangUpRequested: leaving.hang_up_requested,
+    e.RecordingRefused: consenting.recording_refused,
     e.CallRecovered: losing.call_recovered,
     e.ShutdownRequested: losing.shutdown_requested,
 }

@@ -330,6 +330,17 @@ class SendToolOutput(Command, frozen=True, tag=True):
     output: str
 
 
+class StartRecording(Command, frozen=True, tag=True):
+    """Keep the call's sound from now on, or go on keeping it. `since` (seconds since 1970) is when
+    the first sample of the recording was heard."""
+
+    since: float
+
+
+class StopRecording(Command, frozen=True, tag=True):
+    """The caller does not want to be recorded: stop, and delete what there is."""
+
+
 class StoreRecord(Command, frozen=True, tag=True):
     """The call is over: keep its record."""
 
@@ -360,5 +371,7 @@ AnyCommand = (
     | RunTool
     | CancelTool
     | SendToolOutput
+    | StartRecording
+    | StopRecording
     | StoreRecord
 )

@@ -412,6 +412,10 @@ class HangUpRequested(Event, frozen=True, tag=True):
     reason: str = ""
 
 
+class RecordingRefused(Event, frozen=True, tag=True):
+    """The caller does not want this call to be recorded, or the owner wants so for them."""
+
+
 class CallRecovered(Event, frozen=True, tag=True):
     """The call was rebuilt from its journal: its stream, model and tools of before are gone."""
 
@@ -463,6 +467,7 @@ AnyEvent = (
     | QuestionAnswered
     | HumanSaid
     | HangUpRequested
+    | RecordingRefused
     | CallRecovered
     | ShutdownRequested
 )

@@ -43,6 +43,7 @@ class Facts(msgspec.Struct):
         agent: str,
         transcript: Transcript,
         attempts: list[HandoffAttempt],
+        recorded_since: float | None,
         now: float,
     ) -> CallRecord:
         """Return the record of a call that is over."""
@@ -55,6 +56,7 @@ class Facts(msgspec.Struct):
             arrived_at=self.arrived_at,
             seconds=round(now - self.arrived_at, 3),
             barge_ins=self.barge_ins,
+            recorded_from=self._since(recorded_since),
             utterances=transcript.utterances(self.arrived_at),
             handoffs=tuple(self._since_arrival(attempt) for attempt in attempts),
             tools=tuple(
@@ -62,6 +64,9 @@ class Facts(msgspec.Struct):
                 for use in self.tools
             ),
         )
+
+    def _since(self, at: float | None) -> float | None:
+        return None if at is None else round(at - self.arrived_at, 3)
 
     def _since_arrival(self, attempt: HandoffAttempt) -> HandoffAttempt:
         return msgspec.structs.replace(

@@ -58,11 +58,15 @@ def call_arrived(call: Call, event: e.CallArrived, now: float) -> list[AnyComman
         return _asked_again(call, now)
     facts.call_sid, facts.caller, facts.called = event.call_sid, event.caller, event.called
     facts.arrived_at = now
+    return to_agent(call, (0, ""), greeting(call), None, now)
+
+
+def greeting(call: Call) -> RequestResponse:
+    """Return the first words of a call, those before which nothing has to be said."""
     consult = call.setup.consult
-    wish = lines.greeting(call.setup.greeting)
     if consult is not None:
-        wish = lines.briefing(consult.briefing)
-    return to_agent(call, (0, ""), RequestResponse(wish), None, now)
+        return RequestResponse(lines.briefing(consult.briefing))
+    return RequestResponse(lines.greeting(call.setup.greeting))
 
 
 def _asked_again(call: Call, now: float) -> list[AnyCommand]:
@@ -202,6 +206,7 @@ def record(call: Call, now: float) -> CallRecord:
         agent=call.setup.agent,
         transcript=call.transcript,
         attempts=call.handoff.attempts,
+        recorded_since=call.consent.since,
         now=now,
     )
 
@@ -263,6 +268,7 @@ def close_lines(call: Call, now: float) -> None:
     call.floor.protected = False
     call.keypad.take()
     call.tools.orphan_all()
+    call.consent.interrupt()
     call.model.close()
 
 

@@ -15,7 +15,17 @@ END_TOOL = "end_call"
 CANCEL_TOOL = "cancel_transfer"
 CALLBACK_TOOL = "schedule_callback"
 VOICEMAIL_TOOL = "take_voicemail"
-OWN_TOOLS = frozenset({TRANSFER_TOOL, END_TOOL, CANCEL_TOOL, CALLBACK_TOOL, VOICEMAIL_TOOL})
+STOP_RECORDING_TOOL = "stop_recording"
+OWN_TOOLS = frozenset(
+    {
+        TRANSFER_TOOL,
+        END_TOOL,
+        CANCEL_TOOL,
+        CALLBACK_TOOL,
+        VOICEMAIL_TOOL,
+        STOP_RECORDING_TOOL,
+    }
+)
 """What the call itself answers; all other tools are the owner's."""
 
 CONNECT_TOOL = "connect_caller"
@@ -66,6 +76,13 @@ def greeting(text: str | None) -> str:
             ' help, for example: "Hello, how can I help you?"'
         )
     return f'The call has just begun. Say this to the caller, word for word: "{text}"'
+
+
+def consent(text: str) -> str:
+    return (
+        "Before anything else the caller must hear this. Say it word for word, and nothing more:"
+        f' "{text}"'
+    )
 
 
 def farewell(destination: Destination) -> str:

@@ -55,6 +55,7 @@ def model_lost(call: Call, event: e.ModelLost, now: float) -> list[AnyCommand]:
     owed = call.floor.forget()
     call.tools.orphan_all()
     call.playout.end_all()
+    call.consent.interrupt()
     if owed and call.opening is None and call.farewell.purpose is None:
         call.opening = RequestResponse(lines.CUT_OFF)
     if call.model.lost(hopeless=event.remedy == "none", now=now):

@@ -66,7 +66,11 @@ class ToolUse(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What is kept of a call. `arrived_at` is seconds since 1970 as told by the shell."""
+    """What is kept of a call. `arrived_at` is seconds since 1970 as told by the shell.
+
+    `recorded_from` is when the first sample of its recording was heard, in seconds since the call
+    arrived; None if it was not recorded. `summary` is written when the call is over.
+    """
 
     call_sid: str
     agent: str
@@ -79,3 +83,5 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     utterances: tuple[Utterance, ...] = ()
     handoffs: tuple[HandoffAttempt, ...] = ()
     tools: tuple[ToolUse, ...] = ()
+    recorded_from: float | None = None
+    summary: str = ""

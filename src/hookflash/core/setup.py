@@ -45,7 +45,8 @@ class CallSetup(msgspec.Struct, frozen=True, kw_only=True):
     Times are seconds, `lead_ms` is how far sent audio may run ahead of what was heard.
     `fallback` is the key of the destination that is rung when no model can be had, `key_to_human`
     the key of a telephone that asks for `key_destination`. `consult` makes it the agent's talk
-    with a human instead of a caller's call.
+    with a human instead of a caller's call. With `record` the call's sound is kept, once the caller
+    has heard the line `consent`, if there is one.
     """
 
     agent: str = "agent"
@@ -56,6 +57,8 @@ class CallSetup(msgspec.Struct, frozen=True, kw_only=True):
     key_to_human: str | None = None
     key_destination: str | None = None
     consult: Consult | None = None
+    record: bool = False
+    consent: str | None = None
     lead_ms: int = 5000
     chunk_ms: int = 1000
     farewell_seconds: float = 8.0

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hookflash.core import asking, consulting, leaving, lines, losing, reaching, taking_message
+from hookflash.core import (
+    asking,
+    consenting,
+    consulting,
+    leaving,
+    lines,
+    losing,
+    reaching,
+    taking_message,
+)
 from hookflash.core import events as e
 from hookflash.core.commands import (
     AddMessage,
@@ -68,6 +77,7 @@ def stream_started(call: Call, event: e.StreamStarted, now: float) -> list[AnyCo
         call.opening = call.opening or RequestResponse(lines.CUT_OFF)
         call.model.open(now)
         commands.append(OpenModel(call.transcript.history()))
+    commands += call.consent.stream_opened(now)
     return [*commands, *call.playout.start(now), *_open(call, now)]
 
 
@@ -133,6 +143,8 @@ def response_ended(call: Call, event: e.ResponseEnded, now: float) -> list[AnyCo
         if not call.floor.response_failed(event.response_id, now):
             return losing.model_lost(call, e.ModelLost(event.reason, "none"), now)
         return [*marks]
+    if event.status != "completed" or not call.floor.spoke:
+        call.consent.spoil()
     owed = event.status == "completed" and _owes_transfer(call)
     if owed:
         forced = RequestResponse(lines.SAY_DO, lines.TRANSFER_TOOL)
@@ -243,6 +255,8 @@ def tool_call_requested(call: Call, event: e.ToolCallRequested, now: float) -> l
             return taking_message.callback(call, event.call_id, arguments, now)
         case lines.VOICEMAIL_TOOL:
             return taking_message.asked_for(call, event.call_id, now)
+        case lines.STOP_RECORDING_TOOL:
+            return consenting.refused_to_agent(call, event.call_id, now)
         case lines.END_TOOL:
             return _end_call(call, event.call_id, now)
     return consulting.decide(call, event, arguments, now)
@@ -289,13 +303,14 @@ def after_heard(call: Call, now: float) -> list[AnyCommand]:
         call.transcript.agent_heard(fate, now)
     if not _talking(call) or not call.playout.idle() or call.floor.busy:
         return []
+    recording = call.consent.heard(now)
     if call.farewell.purpose is None:
         call.floor.protected = False
-        return reaching.comfort(call, now)
+        return [*recording, *_open(call, now), *reaching.comfort(call, now)]
     unsaid = not call.farewell.spoke and not call.farewell.asked_for_line
     if unsaid and call.model.listening:
-        return _ask_for_last_words(call, now)
-    return leaving.farewell_over(call, now)
+        return [*recording, *_ask_for_last_words(call, now)]
+    return [*recording, *leaving.farewell_over(call, now)]
 
 
 def expire(call: Call, now: float) -> list[AnyCommand]:
@@ -330,12 +345,15 @@ def _last_words(call: Call) -> str:
 
 
 def _open(call: Call, now: float) -> list[AnyCommand]:
-    """Stream and model are both there: the agent speaks first."""
-    ready = call.facts.stream_sid is not None and call.model.state is ModelState.READY
-    if not ready or call.opening is None or not _talking(call):
+    """Stream and model are both there: the agent speaks first, what must be said before all."""
+    if not _answering(call):
         return []
+    first_line = consenting.line_first(call, now)
+    if first_line is not None or call.opening is None:
+        return first_line or []
     opening, call.opening = call.opening, None
-    first = call.facts.streams == 1 and not call.transcript.agent_was_heard
+    unheard = not call.transcript.agent_was_heard or opening == leaving.greeting(call)
+    first = call.facts.streams == 1 and unheard
     call.floor.protected = first and not call.setup.greeting_interruptible
     return [*call.floor.ask(opening, now)]
 

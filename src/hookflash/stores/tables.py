@@ -39,6 +39,8 @@ calls = Table(
     Column("arrived_at", Double, nullable=False),
     Column("seconds", Double, nullable=False),
     Column("barge_ins", Integer, nullable=False),
+    Column("recorded_from", Double, nullable=True),
+    Column("summary", Text, nullable=False, server_default=""),
     # From here on worked out of the record (`derived.py`), to find and to count by.
     Column("destination", Text, nullable=False),
     Column("outcome", String(64), nullable=False),
