@@ -15,6 +15,8 @@ from hookflash.standins.carrier.faults import (
 from hookflash.standins.carrier.leg import Leg, Recording
 from hookflash.standins.carrier.notices import Notice, Notices, Unconfirmed
 from hookflash.standins.carrier.party import Human, Line, Script, says
+from hookflash.standins.carrier.phone_server import Desk, Offer, PhoneServer, phone_app
+from hookflash.standins.carrier.phones import Phones
 from hookflash.standins.carrier.playout import Playout
 from hookflash.standins.carrier.stream import Stream
 from hookflash.standins.carrier.timeline import Event, Timeline
@@ -24,6 +26,7 @@ __all__ = [
     "AUTH_TOKEN",
     "BrokenOff",
     "Delayed",
+    "Desk",
     "Dropped",
     "Event",
     "Faults",
@@ -34,6 +37,9 @@ __all__ = [
     "Notice",
     "Notices",
     "NumberConfig",
+    "Offer",
+    "PhoneServer",
+    "Phones",
     "Playout",
     "Recording",
     "Refused",
@@ -44,5 +50,6 @@ __all__ = [
     "Timeline",
     "Twice",
     "Unconfirmed",
+    "phone_app",
     "says",
 ]

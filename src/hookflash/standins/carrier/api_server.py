@@ -1,4 +1,4 @@
-"""The HTTP server of the REST side, in this process, on loopback.
+"""An HTTP server of the stand-in, in this process, on loopback: REST, and the phones' pages.
 
 It can go down and come back on the same port, for clients that must live through that.
 
@@ -13,9 +13,10 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
+from typing import Literal
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 
 class _Server(uvicorn.Server):
@@ -27,23 +28,38 @@ class _Server(uvicorn.Server):
 
 
 class ApiServer:
-    """`port` is 0 until the first start, then always the same."""
+    """`port` 0 takes one that is free at the first start, and is always the same from then on."""
 
-    def __init__(self, app: Starlette) -> None:
-        self.port = 0
+    def __init__(self, app: ASGIApp, *, port: int = 0, sockets: bool = False) -> None:
+        self.port = port
         self._app = app
+        self._ws: Literal["none", "websockets-sansio"] = "websockets-sansio" if sockets else "none"
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Listen. Connections are accepted by the system from this moment on."""
+        """Listen. Connections are accepted by the system from this moment on.
+
+        Raises OSError if the port cannot be had.
+        """
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", self.port))
+        try:
+            listener.bind(("127.0.0.1", self.port))
+        except OSError:
+            listener.close()
+            raise
         listener.listen(128)
         self.port = listener.getsockname()[1]
         config = uvicorn.Config(
-            self._app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1
+            self._app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws=self._ws,
+            # Sound does not compress, and a page is on this machine.
+            ws_per_message_deflate=False,
+            timeout_graceful_shutdown=1,
         )
         self._server = _Server(config)
         serve = self._server.serve(sockets=[listener])

@@ -5,7 +5,7 @@ No behaviour of its own beyond looking things up; `carrier.py` makes it, one for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from hookflash.standins.carrier.clock import Clock
 from hookflash.standins.carrier.faults import Faults
 from hookflash.standins.carrier.leg import About, Leg, Tools
 from hookflash.standins.carrier.notices import Notices, Unconfirmed
-from hookflash.standins.carrier.party import Human
+from hookflash.standins.carrier.party import Human, Speak
 from hookflash.standins.carrier.pump import Pump
 from hookflash.standins.carrier.reports import StatusReports
 from hookflash.standins.carrier.tasks import Tasks
@@ -41,7 +41,7 @@ class Settings:
 
     account_sid: str
     auth_token: str
-    speak: Callable[[str], bytes]
+    speak: Speak
     network_seconds: float = 0.0
     allow_insecure: bool = False
     calls_per_second: float = 1.0

@@ -23,10 +23,13 @@ from hookflash.standins.carrier.timeline import Event
 Sound = bytes | str | Path
 """Mu-law bytes, or the path of a WAV file."""
 
-Speak = Callable[[str], bytes]
-"""Text to mu-law: what stands in for a voice."""
+Speak = Callable[[str], bytes | Awaitable[bytes]]
+"""Text to mu-law: what stands in for a voice, at once or after a while."""
 
 Outcome = Literal["answers", "busy", "no-answer", "fails"]
+
+Decide = Callable[[Leg], Awaitable[Outcome]]
+"""Rings at somebody who is there, for as long as it is let; cancelled when it rings no more."""
 
 
 class Line:
@@ -45,7 +48,7 @@ class Line:
     async def say(self, text: str) -> None:
         """Speak `text` with the carrier's stand-in voice."""
         self.leg.note("party-says", text=text)
-        await self.play(self._speak(text))
+        await self.play(await spoken(self._speak, text))
 
     def send(self, payload: bytes) -> None:
         """Put mu-law into the line and do not wait; a browser sends its 20 ms frames so."""
@@ -108,6 +111,12 @@ class Line:
 Script = Callable[[Line], Awaitable[None]]
 
 
+async def spoken(speak: Speak, text: str) -> bytes:
+    """Return `text` as mu-law, from either kind of voice."""
+    sound = speak(text)
+    return sound if isinstance(sound, bytes) else await sound
+
+
 def says(sound: Sound, *, then_hang_up: bool = False) -> Script:
     """Make a script that plays one recording."""
 
@@ -155,11 +164,13 @@ class Human:
     """Somebody who can be called. `answer_after` counts from the first ring, in seconds.
 
     `busy` and `fails` come after `answer_after` too; `no-answer` rings as long as it is let.
+    Where `decide` is given, it alone says what comes of a call, and when.
     """
 
     answer_after: float = 1.0
     script: Script | Sound | None = None
     outcome: Outcome = "answers"
+    decide: Decide | None = None
 
     @classmethod
     def busy(cls, after: float = 0.5) -> Human:

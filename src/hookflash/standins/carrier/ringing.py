@@ -7,6 +7,7 @@ import asyncio
 from hookflash.standins.carrier import party
 from hookflash.standins.carrier.exchange import Exchange
 from hookflash.standins.carrier.leg import Leg
+from hookflash.standins.carrier.party import Decide, Human, Outcome
 
 
 async def over_within(exchange: Exchange, leg: Leg, seconds: float) -> bool:
@@ -32,19 +33,41 @@ async def ring(exchange: Exchange, leg: Leg, seconds: float) -> bool:
             leg.end("failed", by="carrier")
             return False
         leg.ring()
-        gives_up = human.outcome == "no-answer" or human.answer_after > seconds
-        if await over_within(exchange, leg, seconds if gives_up else human.answer_after):
-            return False
+        if human.decide is not None:
+            outcome = await _decided(exchange, leg, human.decide, seconds)
+        else:
+            outcome = await _arranged(exchange, leg, human, seconds)
     except asyncio.CancelledError:
         leg.end("canceled", by="dial")
         raise
-    if gives_up:
-        leg.end("no-answer", by="carrier")
-    elif human.outcome != "answers":
-        leg.end("busy" if human.outcome == "busy" else "failed", by="party")
-    else:
-        leg.answer()
+    match outcome:
+        case "answers":
+            leg.answer()
+        case "no-answer":
+            leg.end("no-answer", by="carrier")
+        case "busy" | "fails":
+            leg.end("busy" if outcome == "busy" else "failed", by="party")
     return leg.live
+
+
+async def _arranged(exchange: Exchange, leg: Leg, human: Human, seconds: float) -> Outcome:
+    """What `human` was made to do, when it is time for it."""
+    gives_up = human.outcome == "no-answer" or human.answer_after > seconds
+    await over_within(exchange, leg, seconds if gives_up else human.answer_after)
+    return "no-answer" if gives_up else human.outcome
+
+
+async def _decided(exchange: Exchange, leg: Leg, decide: Decide, seconds: float) -> Outcome:
+    """What somebody at a telephone does; nobody rings on when the leg is over."""
+    deciding = asyncio.ensure_future(decide(leg))
+    over = asyncio.ensure_future(over_within(exchange, leg, seconds))
+    try:
+        await asyncio.wait({deciding, over}, return_when=asyncio.FIRST_COMPLETED)
+        return deciding.result() if deciding.done() else "no-answer"
+    finally:
+        deciding.cancel()
+        over.cancel()
+        await asyncio.wait({deciding, over})
 
 
 def begin_script(exchange: Exchange, leg: Leg) -> None:

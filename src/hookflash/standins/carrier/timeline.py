@@ -1,7 +1,7 @@
 """What happened in a call, with times: one list for all its legs. No I/O.
 
-Kinds: placed, initiated, ringing, answered, answer (TwiML taken), say, play, gathered, digit,
-stream-started, stream-stopped, moved (by REST), whisper, bridged, unbridged, joined, left,
+Kinds: placed, initiated, ringing, answered, answer (TwiML taken), say, play, gathering, gathered,
+digit, stream-started, stream-stopped, moved (by REST), whisper, bridged, unbridged, joined, left,
 queued, dequeued, dial-result, ended.
 """
 
@@ -45,6 +45,12 @@ class Timeline:
             for event in self.events
             if event.kind == kind and call_sid in (None, event.call_sid)
         ]
+
+    async def after(self, count: int) -> list[Event]:
+        """Wait until there are more than `count` events, and return those that came since."""
+        while len(self.events) <= count:
+            await self._grown.wait()
+        return self.events[count:]
 
     async def until(self, kind: str, call_sid: str | None = None, count: int = 1) -> Event:
         """Wait for the `count`-th event of this kind (of one leg, if a SID is given)."""

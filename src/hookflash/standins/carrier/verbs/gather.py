@@ -24,6 +24,7 @@ async def gather(scene: Scene, element: Element) -> Next:
         )
     keys: asyncio.Queue[str] = asyncio.Queue()
     before, scene.leg.on_key = scene.leg.on_key, keys.put_nowait
+    scene.leg.note("gathering")
     try:
         digits = await _collect(scene, element, keys)
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hookflash.standins.carrier import notices, sounds
 from hookflash.standins.carrier.lives import Next, Scene, verb
+from hookflash.standins.carrier.party import spoken
 from hookflash.standins.carrier.playout import SILENCE, Playout
 from hookflash.standins.carrier.twiml import Element
 from hookflash.standins.carrier.webhooks import FetchFailed
@@ -14,7 +15,7 @@ MAX_SOUND_BYTES = 40 * 1024 * 1024
 @verb("Say")
 async def say(scene: Scene, element: Element) -> Next:
     scene.leg.note("say", text=element.text)
-    await _play(scene, scene.exchange.settings.speak(element.text), element)
+    await _play(scene, await spoken(scene.exchange.settings.speak, element.text), element)
     return None
 
 
