@@ -112,7 +112,8 @@ class Entry:
         said += [text for text, _ in self.spoken if text]
         if self.understood:
             said.append(self.understood)
-        return Turn(item["role"], " ".join(said))
+        live = self.is_caller_audio or bool(self.spoken) or self.cut
+        return Turn(item["role"], " ".join(said), live=live)
 
 
 class ItemList:

@@ -1,6 +1,6 @@
 import pytest
 
-from hookflash.standins.model.speech.values import find_value
+from hookflash.standins.model.speech.values import find_value, spelled
 
 TEXT = {"type": "string"}
 
@@ -35,6 +35,12 @@ TEXT = {"type": "string"}
         ("urgent", {"type": "boolean"}, "yes", None),
         ("codes", {"type": "array", "items": {"type": "string"}}, "code 4571", ["4571"]),
         ("people", {"type": ["integer", "null"]}, "for six", 6),
+        ("order_number", TEXT, "It is A B four five seven one.", "AB4571"),
+        ("order_number", TEXT, "It's A-B-4-5-7-1.", "AB4571"),
+        ("order_number", TEXT, "one two double four, oh", "12440"),
+        ("name", TEXT, "My name is John Smith, S-M-Y-T-H.", "John Smyth"),
+        ("name", TEXT, "B as in Bravo, A, K, E, R", "Baker"),
+        ("wish", TEXT, "My wheel is broken.", "My wheel is broken."),
     ],
 )  # fmt: skip
 def test_a_value_is_taken_only_from_the_callers_words(name, schema, said, expected):
@@ -56,3 +62,18 @@ def test_a_value_is_taken_only_from_the_callers_words(name, schema, said, expect
 )
 def test_the_answer_to_a_question_for_it_is_the_value(name, schema, said, expected):
     assert find_value(name, schema, said, asked=True) == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("S-M-I-T-H.", "Smith"),
+        ("It's Smith. S M I T H", "Smith"),
+        ("S for Sam, M, I, T as in Tom, H.", "Smith"),
+        ("M, I, double L, E, R", "Miller"),
+        ("I am a man", None),
+        ("A B", None),
+    ],
+)
+def test_what_is_spelled_is_put_together(said, expected):
+    assert spelled(said) == expected

@@ -38,6 +38,14 @@ yes i would like to talk to support
 would you mind putting me through to accounts, i mean put me through to accounts
 hand me over to a colleague please
 escalate this
+Is there anybody there I could speak with?
+I need some help from a real human being.
+Would you mind connecting me to one of your staff?
+You're not helping. Get me a supervisor.
+You're not helping get me a supervisor.
+Can I not speak to someone?
+I wanted to walk to a human.
+Can I go to an agent?
 this is an emergency transfer me right now"""
 
 NOT_ASKING = """\
@@ -71,6 +79,10 @@ they connected me to you
 I need a person's name
 We will be three people
 it was a human error
+can somebody call me back
+I want to walk to the shop
+can I go to the station by bus
+I left a message with your agent
 
 ..."""
 
@@ -108,6 +120,8 @@ def test_of_the_recordings_exactly_those_that_ask_for_a_human_do(name):
         ("Are you a real person?", Wish.IDENTITY),
         ("Am I talking to a robot?", Wish.IDENTITY),
         ("Hello?", Wish.GREETING),
+        ("Could somebody call me back?", Wish.CALLBACK),
+        ("Can I leave a message for your manager?", Wish.MESSAGE),
         ("Good morning!", Wish.GREETING),
         ("What are your opening hours on Saturday?", None),
         ("Yes, I would like to know what a new wheel costs.", None),

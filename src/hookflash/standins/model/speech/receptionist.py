@@ -9,21 +9,22 @@ tested and none is invented. What comes first wins:
 3. tools' answers, read aloud
 4. a greeting, when the caller has said nothing yet
 5. the answer to a question of its own (a tool's missing field, the offer of a human)
-6. a plain wish: a human, a moment, goodbye, to hear it again, ...
+6. a plain wish: a human, a call back, a message, a moment, goodbye, to hear it again, ...
 7. the tool, the fact or the occasion for a human that covers most of what the caller said
 8. "I am sorry, I did not understand that."
+
+While a human is being rung it keeps the caller company (`company.py`); where the other side is
+that human, it tells what the call is about (`consult.py`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from hookflash.standins.model.parts import CallTool, MindRequest, Say, Turn
-from hookflash.standins.model.speech import wishes
+from hookflash.standins.model.speech import company, consult, errands, wishes
 from hookflash.standins.model.speech.directions import described, quoted
 from hookflash.standins.model.speech.facts import ENOUGH, Fact, best_fact, business, read_facts
 from hookflash.standins.model.speech.reading import aloud
@@ -41,7 +42,7 @@ from hookflash.standins.model.speech.tool_forms import (
 from hookflash.standins.model.speech.wishes import Wish
 from hookflash.standins.model.speech.words import Weights, normalised
 
-Reply = list[Say | CallTool]
+Reply = errands.Reply
 
 OFFER: Final = "Shall I connect you with a person?"
 MOMENT: Final = "One moment please."
@@ -52,7 +53,6 @@ _ANYTHING_ELSE = "Is there anything else I can do for you?"
 _WANTED_TOOL = 0.5
 _WANTED_OCCASION = 0.5
 _LEAST_WORDS_CUT = 6
-_SUMMARY_LENGTH = 300
 _TRIES = 2
 _DOES_NOT_KNOW = re.compile(
     r"\b(?:don't (?:know|have|remember)|do not (?:know|have)|no idea|forgot|lost)\b"
@@ -62,7 +62,6 @@ _MANNERLY = frozenset(
     "wait stop hold hang second moment minute sec filled nope yep repeat slowly slower right wrong"
     " correct exactly fine great listen pardon".split()
 )
-_SAYS_NOTHING = (Wish.YES, Wish.THANKS, Wish.GREETING, Wish.WAIT, Wish.REPEAT)
 
 
 class Receptionist:
@@ -82,6 +81,8 @@ def reply(request: MindRequest) -> Reply:
         return desk.call(forced)
     if request.added is not None and (line := quoted(request.added) or described(request.added)):
         return [Say(line)]
+    if consult.offered(forms):
+        return consult.reply(request, forms)
     said = desk.tell_outputs()
     if desk.scene.latest:
         said += desk.answer()
@@ -103,7 +104,14 @@ class _Desk:
         self._facts = facts
         self._transfer = next((form for form in forms if form.transfers), None)
         self._end = next((form for form in forms if form.name == END_CALL), None)
-        self._forms = [form for form in forms if form not in (self._transfer, self._end)]
+        self._callback = next((form for form in forms if form.calls_back), None)
+        self._voicemail = next((form for form in forms if form.takes_message), None)
+        special = (self._transfer, self._end, self._callback, self._voicemail)
+        self._forms = [form for form in forms if form not in special]
+        self._rung: str | None = None
+        if self._transfer is not None:
+            rung = company.being_rung(request.conversation, self._transfer.name)
+            self._rung = rung if rung is None else spoken(rung)
         known = [*(fact.about for fact in facts), *(form.about for form in forms)]
         self._weights = Weights(known)
         self._may_call = request.tool_choice != "none"
@@ -128,19 +136,23 @@ class _Desk:
     def _told(self, output: Turn) -> str:
         if self._end is not None and output.name == self._end.name:
             return GOODBYE
-        if self._transfer is None or output.name != self._transfer.name:
-            return aloud(output.text)
-        try:
-            told = msgspec.json.decode(output.text)
-        except msgspec.DecodeError:
-            return aloud(output.text)
-        status = told.get("status") if isinstance(told, dict) else None
-        if status is None:
+        own = {
+            form.name: outcomes
+            for form, outcomes in (
+                (self._transfer, (f"{CONNECTING} now. {MOMENT}", "could not connect you")),
+                (self._callback, (f"That is arranged. {_ANYTHING_ELSE}", "could not arrange that")),
+                (self._voicemail, (MOMENT, "cannot take a message now")),
+            )
+            if form is not None
+        }
+        status = company.told_status(output.text)
+        if output.name not in own or status is None:
             return aloud(output.text)
         # The detail beside a status is for language models; the caller needs the outcome.
-        if status in ("refused", "failed", "error"):
-            return "I am sorry, I could not connect you. What else can I do for you?"
-        return f"{CONNECTING} now. {MOMENT}"
+        good, bad = own[output.name]
+        if status in company.FAILED:
+            return f"I am sorry, I {bad}. What else can I do for you?"
+        return quoted(company.told_detail(output.text)) or good
 
     # --- the caller's words ---------------------------------------------------------------------
 
@@ -150,9 +162,37 @@ class _Desk:
         if meant in _MANNERS and self._covered(_without_manners(self.scene.latest)) >= ENOUGH:
             # "Wait, stop. Are you open on Sunday?" asks more than it begs.
             meant = None
-        if meant is Wish.PERSON or self.scene.latest == "0":
+        if self._rung is None and (meant is Wish.PERSON or self.scene.latest == "0"):
             return self._bring_human(self._latest_destination())
-        return self._answer_own_question(meant) or self._grant(meant) or self._look_up()
+        return (
+            self._answer_own_question(meant)
+            or self._keep_company(meant)
+            or self._grant(meant)
+            or self._look_up()
+        )
+
+    def _keep_company(self, meant: Wish | None) -> Reply:
+        """Answer a caller for whom a human is being rung; nothing if no human is."""
+        if self._rung is None:
+            return []
+        latest, scene = self.scene.latest, self.scene
+        if meant is Wish.NO:
+            return [Say(f"All right. I connect you as soon as {self._rung} answers.")]
+        if meant is Wish.PERSON and self._other_destination():
+            return self._bring_human(self._other_destination())
+        if company.waits(meant, latest) or latest == "0":
+            return [company.still_ringing(self._rung, scene)]
+        told = scene.heard.endswith(company.ANYTHING_TO_KNOW) or not company.is_question(latest)
+        if meant is None and told and self._covered(latest) < ENOUGH:
+            return [company.noted(self._rung)]
+        return []
+
+    def _other_destination(self) -> str:
+        """Return the destination that the latest words name, if it is not being rung."""
+        if self._transfer is None:
+            return ""
+        key, score = choose_destination(self.scene.latest, self._transfer, self._weights)
+        return key if score >= _WANTED_OCCASION and spoken(key) != self._rung else ""
 
     def _answer_own_question(self, meant: Wish | None) -> Reply:
         latest, heard = self.scene.latest, self.scene.heard
@@ -163,6 +203,10 @@ class _Desk:
                 return [Say("All right. How else can I help you?")]
         if heard.startswith(CONNECTING) and meant in (Wish.NO, Wish.WAIT):
             return [Say("All right, you stay with me. What can I do for you?")]
+        if self._callback is not None and self._may_call and errands.asks_about_callback(heard):
+            return errands.callback(self._callback, self.scene)
+        if meant is Wish.YES and (arranged := self._offered(heard)):
+            return arranged
         form, field = self._asked_field()
         if form is None or field is None:
             return []
@@ -170,7 +214,7 @@ class _Desk:
         if field.name in filled.arguments:
             return self._use(form, field.name)
         if meant is Wish.NO:
-            return [Say("All right, let us leave that. How else can I help you?")]
+            return [Say(errands.LEFT)]
         if _DOES_NOT_KNOW.search(normalised(latest)):
             return self._offering("I am sorry, I need that to help you.")
         if meant is not None or self._covered(latest) >= ENOUGH:
@@ -198,8 +242,24 @@ class _Desk:
         _, _, form, field = max(candidates, key=lambda each: each[:2])
         return form, field
 
+    def _offered(self, heard: str) -> Reply:
+        """Return what a yes to the agent's last words means: a message, a call back, or nothing."""
+        about = (Wish.MESSAGE, Wish.CALLBACK)
+        names = (r"\bmessage\b|\bvoicemail\b", r"\bcall(?:ed|s)? (?:you )?back\b|\bcallback\b")
+        found = [w for w, n in zip(about, names, strict=True) if re.search(n, normalised(heard))]
+        if len(found) == 2:
+            return [Say("A message, or a call back?")]
+        return self._grant(found[0]) if found else []
+
     def _grant(self, meant: Wish | None) -> Reply:
         match meant:
+            case Wish.CALLBACK if self._callback is not None and self._may_call:
+                return errands.callback(self._callback, self.scene)
+            case Wish.MESSAGE if self._voicemail is not None and self._may_call:
+                return errands.message(self._voicemail, self.scene)
+            case Wish.CALLBACK | Wish.MESSAGE if self._covered(self.scene.latest) < ENOUGH:
+                what = "arrange a call back" if meant is Wish.CALLBACK else "take a message"
+                return self._offering(f"I am sorry, I cannot {what}.")
             case Wish.IDENTITY:
                 return self._offering("I am an automated receptionist, not a person.")
             case Wish.REPEAT:
@@ -226,7 +286,7 @@ class _Desk:
         if self._end is not None and self._may_call:
             reason = {"reason": "The caller said goodbye."}
             named = {f.name: reason[f.name] for f in self._end.fields if f.name in reason}
-            said.append(_tool_call(self._end, named))
+            said.append(self._end.call(named))
         return said
 
     def _look_up(self) -> Reply:
@@ -257,6 +317,8 @@ class _Desk:
         return self._offering(NOT_UNDERSTOOD)
 
     def _offering(self, text: str) -> Reply:
+        if self._rung is not None:
+            return [Say(f"{text} I am still ringing {self._rung}, who may know.")]
         can = self._transfer is not None and self._may_call
         return [Say(f"{text} {OFFER}" if can else f"{text} Could you say it in other words?")]
 
@@ -267,13 +329,14 @@ class _Desk:
         filled = fill(form, self.scene.said, asked_for=asked_for)
         if filled.missing is not None:
             return [Say(filled.missing.question)]
-        return [Say(MOMENT), _tool_call(form, filled.arguments)]
+        return [Say(MOMENT), form.call(filled.arguments)]
 
     def call(self, form: Form) -> Reply:
         """Call a tool because the response is forced to, with whatever the caller has said."""
         if form == self._transfer:
-            return [_tool_call(form, self._transfer_arguments(form, self._latest_destination()))]
-        return [_tool_call(form, fill(form, self.scene.said).arguments)]
+            destination = self._latest_destination()
+            return [form.call(errands.transfer_arguments(form, destination, self.scene))]
+        return [form.call(fill(form, self.scene.said).arguments)]
 
     def call_most_fitting(self) -> Reply:
         """Call some tool: the most wanted, else the one that brings a human."""
@@ -306,50 +369,18 @@ class _Desk:
     def _bring_human(self, destination: str) -> Reply:
         if self._transfer is None or not self._may_call:
             return [Say("I am sorry, I cannot bring a person to this call. Can I help you myself?")]
-        with_whom = destination.replace("_", " ").replace("-", " ") or "a person"
-        arguments = self._transfer_arguments(self._transfer, destination)
+        arguments = errands.transfer_arguments(self._transfer, destination, self.scene)
         return [
-            Say(f"{CONNECTING} with {with_whom} now. {MOMENT}"),
-            _tool_call(self._transfer, arguments),
+            Say(f"{CONNECTING} with {spoken(destination)} now. {MOMENT}"),
+            self._transfer.call(arguments),
         ]
 
-    def _transfer_arguments(self, form: Form, destination: str) -> dict[str, Any]:
-        own = {"reason": self._reason(), "summary": self._summary()}
-        arguments: dict[str, Any] = {}
-        for field in form.fields:
-            if destination in field.schema.get("enum", ()):
-                arguments[field.name] = destination
-            elif field.name in own:
-                arguments[field.name] = own[field.name]
-            else:
-                arguments |= fill(Form(form.name, "", (field,)), self.scene.said).arguments
-        return arguments
 
-    def _reason(self) -> str:
-        """The caller's own words: the last that say more than yes."""
-        for text in reversed(self.scene.said):
-            if text != "0" and wishes.wish(text) in (None, Wish.PERSON):
-                return text
-        return "The caller asked for a person."
-
-    def _summary(self) -> str:
-        """What the caller said, in the caller's words, the latest first to be kept."""
-        kept: list[str] = []
-        for text in reversed(self.scene.said):
-            if text == "0" or wishes.wish(text) in _SAYS_NOTHING:
-                continue
-            if sum(map(len, kept)) + len(text) > _SUMMARY_LENGTH and kept:
-                break
-            kept.insert(0, f'"{text[:_SUMMARY_LENGTH]}"')
-        return (
-            f"The caller said: {' '.join(kept)}" if kept else "The caller only asked for a person."
-        )
+def spoken(destination: str) -> str:
+    """Return a destination's key as a person would say it."""
+    return destination.replace("_", " ").replace("-", " ") or "a person"
 
 
 def _without_manners(said: str) -> str:
     """Return the words of `said` that ask for something, as long as there are any."""
     return " ".join(word for word in normalised(said).split() if word not in _MANNERLY)
-
-
-def _tool_call(form: Form, arguments: dict[str, Any]) -> CallTool:
-    return CallTool(form.name, msgspec.json.encode(arguments).decode())

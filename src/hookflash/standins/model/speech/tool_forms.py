@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
+from hookflash.standins.model.parts import CallTool
 from hookflash.standins.model.speech.facts import ENOUGH
 from hookflash.standins.model.speech.values import find_value, takes_own_words
 from hookflash.standins.model.speech.words import (
@@ -25,6 +26,9 @@ from hookflash.standins.model.speech.words import (
 
 TRANSFER: Final = "transfer_to_human"
 END_CALL: Final = "end_call"
+_CALLBACK_WORDS: Final = (frozenset({"callback"}), frozenset({"call", "back"}))
+_VOICEMAIL_WORDS: Final = frozenset({"voicemail", "message", "mailbox"})
+_TAKING: Final = frozenset({"take", "leave", "record"})
 _TRANSFER_WORDS = frozenset("transfer human handoff escalate person operator".split())
 _DOING: Final = frozenset(
     "get look lookup check find fetch query search make create do retrieve read start run call"
@@ -86,6 +90,21 @@ class Form(msgspec.Struct, frozen=True):
     def transfers(self) -> bool:
         """Whether this tool brings a human onto the call."""
         return self.name == TRANSFER or len(_TRANSFER_WORDS & set(name_words(self.name))) >= 2
+
+    @property
+    def calls_back(self) -> bool:
+        """Whether this tool has the caller called back: `schedule_callback`."""
+        return any(words <= set(name_words(self.name)) for words in _CALLBACK_WORDS)
+
+    @property
+    def takes_message(self) -> bool:
+        """Whether this tool lets the caller leave a message: `take_voicemail`."""
+        words = set(name_words(self.name))
+        return bool(words & _VOICEMAIL_WORDS and words & _TAKING)
+
+    def call(self, arguments: dict[str, Any]) -> CallTool:
+        """Return the call of this tool."""
+        return CallTool(self.name, msgspec.json.encode(arguments).decode())
 
 
 def read_forms(tools: Sequence[dict[str, Any]]) -> list[Form]:

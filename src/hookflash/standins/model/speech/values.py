@@ -15,6 +15,7 @@ from hookflash.standins.model.speech.words import (
     best,
     content,
     figures,
+    leading_figures,
     likeness,
     name_words,
     tokens,
@@ -27,7 +28,7 @@ _ID = frozenset(
 _WHEN = frozenset("date day time when slot datetime".split())
 _OWN_WORDS = frozenset(
     "reason message note notes question query description details problem issue topic subject text"
-    " comment complaint request summary concern matter why about".split()
+    " comment complaint request summary concern matter why about wish".split()
 )
 _NAME = frozenset("name firstname lastname fullname surname".split())
 
@@ -61,6 +62,12 @@ _LEAD: Final = re.compile(
     r"|my name's|this is|i'm|i am|the name is)[,.]? )+",
     re.IGNORECASE,
 )
+_LETTER = r"(?<![\w'])[A-Za-z](?![\w'])"
+_AS_IN: Final = re.compile(rf"({_LETTER}),? (?:as in|for|like|as) [A-Za-z]{{2,}}", re.IGNORECASE)
+_DOUBLED: Final = re.compile(rf"\bdouble[ -]({_LETTER})", re.IGNORECASE)
+_SPELLED: Final = re.compile(rf"{_LETTER}(?:[-., ]+{_LETTER}){{2,}}")
+_NOT_A_CODE: Final = frozenset("aio")
+_LONGEST_PREFIX = 4
 _LONGEST_WORDS = 300
 _LEAST_ID = 2
 _ALIKE = 0.6
@@ -78,6 +85,18 @@ def find_value(name: str, schema: dict[str, Any], said: str, *, asked: bool) -> 
 def takes_own_words(name: str, schema: dict[str, Any]) -> bool:
     """Say whether a parameter is a text such as a reason, which any words could fill."""
     return _way_to_find(name, schema) is _own_words
+
+
+def takes_number(name: str, schema: dict[str, Any]) -> bool:
+    """Say whether a parameter is a number that names something: of an order, of a telephone."""
+    return _way_to_find(name, schema) is _identifier
+
+
+def spelled(said: str) -> str | None:
+    """Return what was spelled, as `Smith` of "S-M-I-T-H" or "S for Sam, M, I, T as in Tom, H"."""
+    letters = _DOUBLED.sub(r"\1 \1", _AS_IN.sub(r"\1", said))
+    found = max(_SPELLED.findall(letters), key=len, default="")
+    return re.sub(r"[^A-Za-z]", "", found).capitalize() or None
 
 
 _Finder = Callable[[str, dict[str, Any], str, bool], Any]
@@ -163,8 +182,14 @@ def _email(name: str, schema: dict[str, Any], said: str, asked: bool) -> Any:
 
 
 def _name(name: str, schema: dict[str, Any], said: str, asked: bool) -> Any:
-    if called := _CALLED.search(said):
-        return called[1].title() if called[1].islower() else called[1]
+    called, letters = _CALLED.search(said), spelled(said)
+    if called:
+        words = (called[1].title() if called[1].islower() else called[1]).split()
+        # "My name is John Smith, S-M-Y-T-H": what is spelled is the last of the names.
+        words[-1] = letters or words[-1]
+        return " ".join(word for word in words if len(word) > 1)
+    if letters:
+        return letters
     answer = _LEAD.sub("", said).strip(" .,!?")
     return answer if asked and answer and len(answer.split()) <= 4 else None
 
@@ -180,8 +205,25 @@ def _identifier(name: str, schema: dict[str, Any], said: str, asked: bool) -> An
     lettered = re.search(r"\b(?=\w*\d)[A-Za-z]{1,4}-?\d[\w-]*\b", said)
     if lettered and not re.fullmatch(r"\d+(?:st|nd|rd|th)", lettered[0]):
         return lettered[0].upper()
+    if coded := _coded(said):
+        return coded
     found = max(figures(said), key=len, default="")
     return found if len(found) >= (1 if asked else _LEAST_ID) else None
+
+
+def _coded(said: str) -> str | None:
+    """Return a code said letter by letter and digit by digit: "A B four five" is `AB45`."""
+    words = re.findall(r"[A-Za-z]+(?:'[a-z]+)?|\d+|[.?!;]", said)
+    for start, word in enumerate(words):
+        letters = ""
+        while len(word) == 1 and word.isalpha() and len(letters) < _LONGEST_PREFIX:
+            letters += word
+            word = words[start + len(letters)] if start + len(letters) < len(words) else ""
+        following = " ".join(words[start + len(letters) :])
+        alone = len(letters) == 1 and letters.lower() in _NOT_A_CODE
+        if letters and not alone and (digits := leading_figures(following)):
+            return letters.upper() + digits
+    return None
 
 
 def _own_words(name: str, schema: dict[str, Any], said: str, asked: bool) -> Any:

@@ -18,6 +18,8 @@ class Wish(enum.Enum):
     """What an utterance asks for, apart from facts and tools."""
 
     PERSON = "a human"
+    CALLBACK = "to be called back"
+    MESSAGE = "to leave a message"
     IDENTITY = "to know whether this is a human"
     REPEAT = "to hear it again"
     WAIT = "a moment"
@@ -49,6 +51,8 @@ _PERSON_PATTERNS: Final = tuple(
         rf"\b{_SPEAK} {_TO} (?!(?:you|me|u|it|this|that|him|her|them|us|myself|yourself|your"
         rf"|a \w*{_MACHINE}|{_MACHINE}|the {_MACHINE})\b)\w",
         rf"\b{_SPEAK} (?:\w+ ){{0,3}}(?:{_STRONG}|{_WEAK})\b",
+        # What speech-to-text makes of "talk to a human" and "get an agent".
+        rf"\b(?:walk|go) to (?:a |an |the )(?:real |live )?{_STRONG}$",
         r"\bmind (?:speaking|talking) (?:to|with) (?:a|some)",
         # "transfer me", "put me through", "connect me to", "hand me over"
         r"\b(?:transfer|forward|redirect|escalate|reroute|route) (?:me|my call|this|the call|us)\b",
@@ -64,6 +68,10 @@ _PERSON_PATTERNS: Final = tuple(
         r"(?! (?:number|error|resources|name|who (?:called|came|sold)|called|said|told))",
         r"\b(?:is|are) there (?:a |an |any |some )*(?:real |live |actual |human )*"
         rf"(?:{_STRONG}|(?:someone|somebody|anyone|anybody)(?: \w+)? (?:can|could) (?:speak|talk))",
+        r"\b(?:is|are) there (?:someone|somebody|anyone|anybody)\b.*\b(?:speak|talk) (?:with|to)$",
+        rf"\b(?:help|hear|answer|advice) from (?:a |an |the |some |your )*(?:real |live )?"
+        rf"{_STRONG}",
+        r"\bmind (?:connecting|transferring|putting|passing|handing) (?:me|us|my call)\b",
         r"\b(?:need|want|get me|give me|find me) (?:someone|somebody|anyone|anybody)"
         r"(?: (?:real|human|else|please|now|to (?:talk|speak)\b.*|i can (?:talk|speak)\b.*))*$",
     )
@@ -79,6 +87,14 @@ _REFUSED = re.compile(
     r"(?:speak|talk|transfer|transferring|connect|connecting|put|forward|want|need|escalate|pass|"
     rf"hand|a|an|any|the) (?:\w+ ){{0,3}}?(?:me|{_STRONG}|{_WEAK})\b"
 )
+_NOT_REFUSED = re.compile(
+    r"(?<=\bcan i) not\b|(?<=\bcould i) not\b|(?<=\bmay i) not\b"
+    r"|\b(?:are|is|was|you're|it's|this is)(?: \w+)? not (?:\w+ )?"
+    r"(?:help\w*|work\w*|good|useful)\b"
+    r"|\b(?:isn't|aren't|doesn't|don't) (?:\w+ )?(?:help\w*|work\w*|understand)\b"
+)
+"""Can I not speak to someone? You are not helping, get me a supervisor."""
+
 _PAST = re.compile(
     r"\b(?:was|were|been|already|yesterday|spoke|talked|they|he|she|you|who|last (?:time|week))"
     r" (?:just |already |been )*(?:speaking|talking|spoken|spoke|talked|transferred|connected)\b"
@@ -125,6 +141,31 @@ _GREETING = re.compile(
     r"|is (?:anybody|anyone|somebody) there|can you hear me)(?: there| hello)?\s*)+$"
 )
 
+_WHO = r"(?:me|us|my \w+)"
+_SOMEBODY = (
+    r"(?:someone|somebody|anyone|anybody|you|they|him|her|them|he|she|(?:a|an|the|your|my) \w+)"
+)
+_CALLBACK: Final = re.compile(
+    rf"\b(?:call|ring|phone) {_WHO} (?:back|later|tomorrow|tonight|again|when|as soon|at|on|once"
+    rf"|this|in the)\b|\b(?:call|ring) ?back\b(?! later)|\b{_SOMEBODY} (?:to |please |can |could"
+    rf"|just )*(?:call|ring|phone) {_WHO}\b|\bgive {_WHO} a (?:call|ring)\b"
+    rf"|\breturn (?:my|the) call\b|^(?:please )?(?:call|ring|phone) {_WHO}(?: please)?$"
+)
+_NO_CALLBACK: Final = re.compile(
+    r"\b(?:don't|do not|didn't|not|never|no need to|nobody|promised|supposed|said|told|was going"
+    r"|were going|why|when) (?:\w+ ){0,4}(?:call|ring|phone|callback)\b"
+)
+_MESSAGE: Final = re.compile(
+    r"\b(?:leave|take|record|drop) (?:\w+ ){0,4}(?:message|voice ?mail|note)\b"
+    r"|\b(?:put|send|transfer|connect) \w+ (?:\w+ )?(?:to|into) (?:\w+ )?(?:voice ?mail|mailbox)\b"
+    r"|\bpass (?:on )?a message\b|\bgive (?:him|her|them) a message\b"
+    r"|^(?:a |the |your |voice )*(?:message|voice ?mail|mailbox)(?: please| then| is fine)*$"
+)
+_NO_MESSAGE: Final = re.compile(
+    r"\b(?:don't|do not|didn't|not|never|no|already|nobody|did you|have you|why)"
+    r" (?:\w+ ){0,4}(?:message|voice ?mail)\b"
+)
+
 
 def wants_person(text: str) -> bool:
     """Say whether the caller asks to be put through to a human."""
@@ -139,6 +180,7 @@ def _asks_for_person(clause: str) -> bool:
         return True
     # "Are you a real person?" asks who we are, whatever else the sentence asks for.
     said = _IDENTITY.sub(" ", said)
+    said = _NOT_REFUSED.sub(" ", said)
     if _AGAINST_MACHINES.search(said):
         return True
     if _REFUSED.search(said) or _PAST.search(said):
@@ -152,9 +194,13 @@ def wish(text: str) -> Wish | None:
     Politeness around a question does not hide it: thanks, yes, no and a greeting count only when
     they are (nearly) all that was said.
     """
+    said = normalised(text)
+    if _MESSAGE.search(said) and not _NO_MESSAGE.search(said):
+        return Wish.MESSAGE
+    if _CALLBACK.search(said) and not _NO_CALLBACK.search(said):
+        return Wish.CALLBACK
     if wants_person(text):
         return Wish.PERSON
-    said = normalised(text)
     length = len(tokens(text))
     for pattern, meant, longest in (
         (_IDENTITY, Wish.IDENTITY, 14),

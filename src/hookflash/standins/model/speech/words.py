@@ -76,12 +76,14 @@ _UNITS: Final = {
         "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
         " fifteen sixteen seventeen eighteen nineteen".split()
     )
-} | {"oh": 0, "nought": 0}
+} | {"oh": 0, "o": 0, "nought": 0, "naught": 0}
 _TENS: Final = {
     word: 20 + 10 * number
     for number, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split())
 }
-_TIMES: Final = {"double": 2, "triple": 3}
+_TIMES: Final = {"double": 2, "triple": 3, "treble": 3}
+_OH: Final = ("oh", "o")
+_NUMBER_WORDS: Final = re.compile(r"[a-z]+|\d+|[.?!;]")
 
 
 def tokens(text: str) -> list[str]:
@@ -192,7 +194,7 @@ def figures(text: str) -> list[str]:
     """
     found: list[str] = []
     run = ""
-    words = re.findall(r"[a-z]+|\d+|[.?!;]", text.lower())
+    words = _NUMBER_WORDS.findall(text.lower())
     position = 0
     while position < len(words):
         value, used = _number(words, position, inside=bool(run))
@@ -207,6 +209,20 @@ def figures(text: str) -> list[str]:
     return [*found, run] if run else found
 
 
+def leading_figures(text: str) -> str:
+    """Return the number that `text` begins with, as figures, or an empty text."""
+    words = _NUMBER_WORDS.findall(text.lower())
+    run, position = "", 0
+    while position < len(words):
+        # As if inside a number, since "oh four" may well follow a letter.
+        value, used = _number(words, position, inside=True)
+        if not used:
+            break
+        run += value
+        position += used
+    return run
+
+
 def _number(words: Sequence[str], at: int, *, inside: bool) -> tuple[str, int]:
     """Read one spoken number at a place: its figures and how many words they took (0: none)."""
     word = words[at]
@@ -216,15 +232,15 @@ def _number(words: Sequence[str], at: int, *, inside: bool) -> tuple[str, int]:
         following = words[at + 1] if at + 1 < len(words) else ""
         digit = str(_UNITS[following]) if following in _UNITS else following
         return (digit * _TIMES[word], 2) if digit.isdigit() else ("", 0)
-    if word == "oh" and not inside and not _digit_follows(words, at):
+    if word in _OH and not inside and not _digit_follows(words, at):
         return "", 0
     if word not in _UNITS and word not in _TENS:
         return "", 0
-    value, used = _below_hundred(words, at)
-    if words[at + used : at + used + 1] == ["hundred"] and 0 < value < 10:
-        value, used = value * 100, used + 1
+    value, used = _below_thousand(words, at)
+    if words[at + used : at + used + 1] == ["thousand"] and value:
+        value, used = value * 1000, used + 1
         skip = 1 if words[at + used : at + used + 1] == ["and"] else 0
-        rest, more = _below_hundred(words, at + used + skip)
+        rest, more = _below_thousand(words, at + used + skip)
         if more:
             value, used = value + rest, used + skip + more
     return str(value), used
@@ -233,6 +249,17 @@ def _number(words: Sequence[str], at: int, *, inside: bool) -> tuple[str, int]:
 def _digit_follows(words: Sequence[str], at: int) -> bool:
     following = words[at + 1] if at + 1 < len(words) else ""
     return following.isdigit() or following in _UNITS or following in _TENS
+
+
+def _below_thousand(words: Sequence[str], at: int) -> tuple[int, int]:
+    value, used = _below_hundred(words, at)
+    if words[at + used : at + used + 1] == ["hundred"] and 0 < value < 10:
+        value, used = value * 100, used + 1
+        skip = 1 if words[at + used : at + used + 1] == ["and"] else 0
+        rest, more = _below_hundred(words, at + used + skip)
+        if more:
+            value, used = value + rest, used + skip + more
+    return value, used
 
 
 def _below_hundred(words: Sequence[str], at: int) -> tuple[int, int]:
