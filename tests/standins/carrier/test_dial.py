@@ -265,7 +265,7 @@ async def test_each_dialled_leg_reports_its_own_status(world: Any) -> None:
     await after(world, call)
     await world.app.form("/leg", 2)
     forms = sorted(world.app.forms("/leg"), key=lambda form: int(form["SequenceNumber"]))
-    assert [form["CallStatus"] for form in forms] == ["queued", "ringing", "busy"]
+    assert [form["CallStatus"] for form in forms] == ["initiated", "ringing", "busy"]
     assert {form["ParentCallSid"] for form in forms} == {call.sid}
     assert {form["Direction"] for form in forms} == {"outbound-dial"}
 

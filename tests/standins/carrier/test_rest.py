@@ -98,7 +98,7 @@ async def test_the_official_sync_client_creates_and_lists_calls(world: Any) -> N
         await world.app.form("/status", number)
     forms = sorted(world.app.forms("/status"), key=lambda form: int(form["SequenceNumber"]))
     statuses = [form["CallStatus"] for form in forms]
-    assert statuses == ["queued", "ringing", "in-progress", "completed"]
+    assert statuses == ["initiated", "ringing", "in-progress", "completed"]
     assert forms[0]["CallbackSource"] == "call-progress-events"
     assert "CallDuration" in forms[3]
     listed = await asyncio.to_thread(client.calls.list)

@@ -50,9 +50,9 @@ def test_what_is_against_the_grammar_is_a_schema_warning(inner: str, text: str) 
 @pytest.mark.parametrize(
     "inner",
     [
-        "<Record/>",
+        "<Pay/>",
         "<Dial><Sim>1</Sim></Dial>",
-        '<Dial><Number sendDigits="1">1</Number></Dial>',
+        '<Dial record="true">1</Dial>',
         '<Connect><ConversationRelay url="wss://h"/></Connect>',
     ],
 )

@@ -8,13 +8,16 @@ from hookflash.standins.carrier.faults import (
     Dropped,
     Faults,
     Late,
+    Never,
+    OutOfOrder,
     Refused,
     Silent,
     Twice,
 )
+from hookflash.standins.carrier.humans import Human
 from hookflash.standins.carrier.leg import Leg, Recording
 from hookflash.standins.carrier.notices import Notice, Notices, Unconfirmed
-from hookflash.standins.carrier.party import Human, Line, Script, says
+from hookflash.standins.carrier.party import Line, Script, says
 from hookflash.standins.carrier.phone_server import Desk, Offer, PhoneServer, phone_app
 from hookflash.standins.carrier.phones import Phones
 from hookflash.standins.carrier.playout import Playout
@@ -34,10 +37,12 @@ __all__ = [
     "Late",
     "Leg",
     "Line",
+    "Never",
     "Notice",
     "Notices",
     "NumberConfig",
     "Offer",
+    "OutOfOrder",
     "PhoneServer",
     "Phones",
     "Playout",

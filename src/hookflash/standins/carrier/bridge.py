@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Iterator
+from collections.abc import Awaitable, Iterator
 from typing import Any
 
 from hookflash.standins.carrier.exchange import Exchange
 from hookflash.standins.carrier.leg import Leg
 
 
-async def first_of(*works: Coroutine[Any, Any, Any]) -> int:
+async def first_of(*works: Awaitable[Any]) -> int:
     """Wait until one of `works` is done, cancel the others, and return its number."""
-    tasks = [asyncio.create_task(work) for work in works]
+    tasks = [asyncio.ensure_future(work) for work in works]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:

@@ -28,12 +28,13 @@ from hookflash.standins.carrier.api_server import ApiServer
 from hookflash.standins.carrier.clock import Clock
 from hookflash.standins.carrier.exchange import Exchange, NumberConfig, Settings
 from hookflash.standins.carrier.faults import Faults
+from hookflash.standins.carrier.humans import Human
 from hookflash.standins.carrier.leg import Leg
 from hookflash.standins.carrier.lives import begin
 from hookflash.standins.carrier.notices import Notices, Unconfirmed
 from hookflash.standins.carrier.outbound import Wish, place
 from hookflash.standins.carrier.pages import Ask, Given
-from hookflash.standins.carrier.party import Human, Line, Script, Sound, Speak
+from hookflash.standins.carrier.party import Line, Script, Sound, Speak
 from hookflash.standins.carrier.pump import Pump
 from hookflash.standins.carrier.reports import StatusReports
 from hookflash.standins.carrier.rest import Rest
@@ -56,7 +57,8 @@ __all__ = ["ACCOUNT_SID", "AUTH_TOKEN", "StandinCarrier"]
 class StandinCarrier:
     """Use it with `async with`. `speed` runs its clock faster; `network_ms` is the media road's
     delay each way; `tunnel` maps public origins to loopback ones; `allow_insecure` lets streams
-    go to `ws://` on loopback; `speak` is its voice (text to mu-law)."""
+    go to `ws://` on loopback; `speak` is its voice (text to mu-law); `calls_per_second` the pace at
+    which calls made by REST are started."""
 
     def __init__(
         self,
@@ -143,6 +145,11 @@ class StandinCarrier:
         return self.exchange.notices
 
     @property
+    def calls_per_second(self) -> float:
+        """The account's pace: so many calls made by REST are started a second, the rest waits."""
+        return self._settings.calls_per_second
+
+    @property
     def calls(self) -> list[Leg]:
         """Every leg so far, in order, the dialled ones included."""
         return list(self.exchange.live.legs.values())
@@ -178,7 +185,8 @@ class StandinCarrier:
         if wanted:
             self.exchange.tasks.start(self._when_answered(leg, wanted), f"caller {leg.sid}")
         entry = Ask(config.voice_url, config.voice_method)
-        begin(self.exchange, leg, entry, config.fallback_url)
+        fallback = (config.fallback_url, config.fallback_method) if config.fallback_url else None
+        begin(self.exchange, leg, entry, fallback)
         return leg
 
     async def take_from_queue(self, queue: str, human: str) -> Leg:

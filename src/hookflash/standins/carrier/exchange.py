@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from hookflash.standins.carrier import ids
 from hookflash.standins.carrier.clock import Clock
 from hookflash.standins.carrier.faults import Faults
+from hookflash.standins.carrier.humans import Human
 from hookflash.standins.carrier.leg import About, Leg, Tools
 from hookflash.standins.carrier.notices import Notices, Unconfirmed
-from hookflash.standins.carrier.party import Human, Speak
+from hookflash.standins.carrier.party import Speak
 from hookflash.standins.carrier.pump import Pump
 from hookflash.standins.carrier.reports import StatusReports
 from hookflash.standins.carrier.tasks import Tasks
@@ -33,6 +34,7 @@ class NumberConfig:
     fallback_url: str | None = None
     status_callback: str | None = None
     voice_method: str = "POST"
+    fallback_method: str = "POST"
 
 
 @dataclass(frozen=True)

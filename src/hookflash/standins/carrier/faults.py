@@ -3,11 +3,14 @@
     carrier.faults.updates.append(Refused(500))          the next update answers 500
     carrier.faults.updates.append(Silent())              the next one is never answered
     carrier.faults.updates.append(Late(3.0))             done at once, answered 3 s later
+    carrier.faults.requests.append(Refused(503))         the next REST request, whatever it is
     carrier.faults.webhooks.append(Twice("/action"))     the next POST to .../action comes twice
+    carrier.faults.webhooks.append(Never("/status"))     the next report to .../status is lost
+    carrier.faults.webhooks.append(OutOfOrder("/st"))    the next one comes after its successor
     carrier.faults.returns_cleared_marks = False         like the carriers that forget them
 
-A REST fault is used by one request; a webhook fault by the next `times` requests whose public
-URL contains `match`. Seconds are the carrier's.
+A REST fault is used by one request (those for `requests` before those for one kind); a webhook
+fault by the next `times` requests whose public URL contains `match`. Seconds are the carrier's.
 """
 
 from __future__ import annotations
@@ -72,7 +75,7 @@ class Twice:
 
 @dataclass
 class Delayed:
-    """Sent `seconds` late."""
+    """Sent `seconds` late: a report by any time, a question only within its 15 seconds."""
 
     match: str = ""
     times: int = 1
@@ -81,13 +84,33 @@ class Delayed:
 
 @dataclass
 class Dropped:
-    """Never sent: to the carrier it looks like a peer that cannot be reached."""
+    """Never sent: to the carrier it looks like a peer that cannot be reached, so that it tries
+    again (which is the next request)."""
 
     match: str = ""
     times: int = 1
 
 
-WebhookFault = Twice | Delayed | Dropped
+@dataclass
+class Never:
+    """Lost with all its repetitions. A report is missing without a trace; the answer to a question
+    is missing as if nobody could be reached."""
+
+    match: str = ""
+    times: int = 1
+
+
+@dataclass
+class OutOfOrder:
+    """A report that is held until the next one that matches was answered; it goes out alone if
+    none came within `seconds`."""
+
+    match: str = ""
+    times: int = 1
+    seconds: float = 10.0
+
+
+WebhookFault = Twice | Delayed | Dropped | Never | OutOfOrder
 
 
 @dataclass
@@ -95,6 +118,7 @@ class Faults:
     """`jitter_ms` adds up to so much, at random but in order, to each message of a stream.
     `cut_streams_after` breaks every stream so many seconds after its start, with no `stop`."""
 
+    requests: deque[RestFault] = field(default_factory=deque)
     updates: deque[RestFault] = field(default_factory=deque)
     creates: deque[RestFault] = field(default_factory=deque)
     webhooks: list[WebhookFault] = field(default_factory=list)
@@ -102,10 +126,18 @@ class Faults:
     jitter_ms: float = 0.0
     cut_streams_after: float | None = None
 
-    def of_webhook(self, url: str) -> WebhookFault | None:
-        """Take the first fault that is meant for `url`."""
+    def of_rest(self, kind: str) -> RestFault | None:
+        """Take the fault of the next REST request; `kind` is `creates`, `updates` or empty."""
+        own: dict[str, deque[RestFault]] = {"creates": self.creates, "updates": self.updates}
+        for line in (self.requests, own.get(kind)):
+            if line:
+                return line.popleft()
+        return None
+
+    def of_webhook(self, url: str, *kinds: type[WebhookFault]) -> WebhookFault | None:
+        """Take the first fault that is meant for `url` (of these kinds, if some are given)."""
         for fault in self.webhooks:
-            if fault.match in url:
+            if fault.match in url and isinstance(fault, kinds or (object,)):
                 fault.times -= 1
                 if fault.times <= 0:
                     self.webhooks.remove(fault)

@@ -7,56 +7,37 @@ Sources: Twilio's TwiML reference, one page a verb, and the Media Streams pages.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-Check = Callable[[str], bool]
+from hookflash.standins.carrier.checks import (
+    BEEP,
+    BOOL,
+    BUFFER,
+    CALL_EVENTS,
+    LABEL,
+    METHOD,
+    RECORDING_EVENTS,
+    REGION,
+    TRIM,
+    Check,
+    absolute_url,
+    any_text,
+    at_most,
+    matches,
+    number,
+    one_of,
+    url,
+    words,
+)
 
-
-def _matches(pattern: str) -> Check:
-    compiled = re.compile(pattern)
-    return lambda value: compiled.fullmatch(value) is not None
-
-
-def _number(low: int, high: int) -> Check:
-    return lambda value: value.isdecimal() and low <= int(value) <= high
-
-
-def _words(*allowed: str) -> Check:
-    """One or more of `allowed`, separated by spaces."""
-    return lambda value: bool(value.split()) and set(value.split()) <= set(allowed)
-
-
-def _one_of(*allowed: str) -> Check:
-    return lambda value: value in allowed
-
-
-def any_text(value: str) -> bool:
-    return True
-
-
-def url(value: str) -> bool:
-    return bool(value) and not re.search(r"\s", value)
-
-
-def absolute_url(value: str) -> bool:
-    return value.startswith(("http://", "https://"))
-
-
-BOOL = _one_of("true", "false")
-METHOD = _one_of("GET", "POST")
-CALL_EVENTS = _words("initiated", "ringing", "answered", "completed")
-RECORDING_EVENTS = _words("in-progress", "completed", "absent")
-
-_LOOP = _number(0, 1000)
+_LOOP = number(0, 1000)
 _DETECTION: dict[str, Check] = {
-    "machineDetection": _one_of("Enable", "DetectMessageEnd"),
-    "machineDetectionTimeout": _number(3, 60),
-    "machineDetectionSpeechThreshold": _number(1000, 6000),
-    "machineDetectionSpeechEndThreshold": _number(500, 5000),
-    "machineDetectionSilenceTimeout": _number(2000, 10000),
-    "amdStatusCallback": absolute_url,
+    "machineDetection": one_of("Enable", "DetectMessageEnd"),
+    "machineDetectionTimeout": number(3, 60),
+    "machineDetectionSpeechThreshold": number(1000, 6000),
+    "machineDetectionSpeechEndThreshold": number(500, 5000),
+    "machineDetectionSilenceTimeout": number(2000, 10000),
+    "amdStatusCallback": url,
     "amdStatusCallbackMethod": METHOD,
 }
 _DIALLED: dict[str, Check] = {
@@ -70,7 +51,7 @@ _RECORDED: dict[str, Check] = {
     "recordingStatusCallback": url,
     "recordingStatusCallbackMethod": METHOD,
     "recordingStatusCallbackEvent": RECORDING_EVENTS,
-    "trim": _one_of("trim-silence", "do-not-trim"),
+    "trim": TRIM,
 }
 
 
@@ -107,12 +88,12 @@ RULES: dict[str, Rule] = {
         {
             "action": url,
             "method": METHOD,
-            "timeout": _number(5, 600),
-            "timeLimit": _number(1, 86400),
+            "timeout": number(5, 600),
+            "timeLimit": number(1, 86400),
             "answerOnBridge": BOOL,
             "callerId": any_text,
             "hangupOnStar": BOOL,
-            "record": _one_of(
+            "record": one_of(
                 "do-not-record",
                 "record-from-answer",
                 "record-from-ringing",
@@ -121,13 +102,13 @@ RULES: dict[str, Rule] = {
                 "true",
                 "false",
             ),
-            "recordingTrack": _one_of("inbound", "outbound", "both"),
+            "recordingTrack": one_of("inbound", "outbound", "both"),
             "recordingConfigurationId": any_text,
-            "ringTone": _matches("[a-z]{2}(-old)?"),
+            "ringTone": matches("[a-z]{2}(-old)?"),
             "referUrl": url,
             "referMethod": METHOD,
             "sequential": BOOL,
-            "callReason": lambda value: len(value) <= 50,
+            "callReason": at_most(50),
             **_RECORDED,
         },
         _children("Number Client Sip Conference Queue"),
@@ -135,7 +116,7 @@ RULES: dict[str, Rule] = {
     ),
     "Number": Rule(
         {
-            "sendDigits": _matches(r"[0-9A-DwW#*]{0,32}"),
+            "sendDigits": matches(r"[0-9A-DwW#*]{0,32}"),
             "byoc": any_text,
             **_DIALLED,
             **_DETECTION,
@@ -157,21 +138,21 @@ RULES: dict[str, Rule] = {
     "Conference": Rule(
         {
             "muted": BOOL,
-            "beep": _one_of("true", "false", "onEnter", "onExit"),
+            "beep": BEEP,
             "startConferenceOnEnter": BOOL,
             "endConferenceOnExit": BOOL,
-            "participantLabel": _matches(r"(?!CA[0-9a-f]{32}$)[^/]{1,128}"),
-            "jitterBufferSize": _one_of("small", "medium", "large", "off"),
+            "participantLabel": LABEL,
+            "jitterBufferSize": BUFFER,
             "waitUrl": any_text,  # empty means silence
             "waitMethod": METHOD,
-            "maxParticipants": _number(2, 250),
-            "record": _one_of("do-not-record", "record-from-start"),
+            "maxParticipants": number(2, 250),
+            "record": one_of("do-not-record", "record-from-start"),
             "recordingConfigurationId": any_text,
-            "region": _one_of("us1", "ie1", "de1", "sg1", "br1", "au1", "jp1"),
+            "region": REGION,
             "coach": any_text,
             "statusCallback": url,
             "statusCallbackMethod": METHOD,
-            "statusCallbackEvent": _words(
+            "statusCallbackEvent": words(
                 *("start", "end", "join", "leave", "mute", "hold", "modify", "speaker"),
                 "announcement",
             ),
@@ -186,22 +167,22 @@ RULES: dict[str, Rule] = {
             "method": METHOD,
             "waitUrl": url,
             "waitUrlMethod": METHOD,
-            "workflowSid": _matches("WW[0-9a-f]{32}"),
+            "workflowSid": matches("WW[0-9a-f]{32}"),
         },
         _children("Task"),
         text=True,
     ),
-    "Task": Rule({"priority": _number(0, 2**31), "timeout": _number(0, 2**31)}, text=True),
+    "Task": Rule({"priority": number(0, 2**31), "timeout": number(0, 2**31)}, text=True),
     "Gather": Rule(
         {
-            "input": _words("dtmf", "speech"),
+            "input": words("dtmf", "speech"),
             "action": url,
             "method": METHOD,
-            "timeout": _number(0, 600),
-            "numDigits": _number(1, 1000),
-            "finishOnKey": _matches("[0-9*#]{0,1}"),
+            "timeout": number(0, 600),
+            "numDigits": number(1, 1000),
+            "finishOnKey": matches("[0-9*#]{0,1}"),
             "actionOnEmptyResult": BOOL,
-            "speechTimeout": _matches(r"auto|\d+"),
+            "speechTimeout": matches(r"auto|\d+"),
             "speechModel": any_text,
             "enhanced": BOOL,
             "hints": any_text,
@@ -214,11 +195,11 @@ RULES: dict[str, Rule] = {
         _children("Say Play Pause"),
     ),
     "Say": Rule({"voice": any_text, "language": any_text, "loop": _LOOP}, text=True),
-    "Play": Rule({"loop": _LOOP, "digits": _matches(r"[0-9A-DwW#*]+")}, text=True),
-    "Pause": Rule({"length": _number(0, 600)}),
+    "Play": Rule({"loop": _LOOP, "digits": matches(r"[0-9A-DwW#*]+")}, text=True),
+    "Pause": Rule({"length": number(0, 600)}),
     "Redirect": Rule({"method": METHOD}, text=True),
     "Hangup": Rule(),
-    "Reject": Rule({"reason": _one_of("rejected", "busy")}),
+    "Reject": Rule({"reason": one_of("rejected", "busy")}),
     "Leave": Rule(),
 }
 
@@ -231,12 +212,13 @@ NOT_SIMULATED_NOUNS = _children(
 
 NOT_SIMULATED_ATTRIBUTES = {
     "Dial": _children("record referUrl"),
-    "Number": _children("sendDigits machineDetection"),
-    "Sip": _children("machineDetection"),
     "Conference": _children("record coach"),
     "Gather": _children("partialResultCallback"),
 }
 """Known, and without effect here: a notice says so."""
 
-ACTIONS = ("action", "url", "waitUrl", "statusCallback", "referUrl", "partialResultCallback")
+ACTIONS = frozenset(
+    "action url waitUrl statusCallback referUrl partialResultCallback amdStatusCallback"
+    " recordingStatusCallback transcribeCallback eventCallbackUrl".split()
+)
 """Attributes that must be absolute in TwiML sent by REST."""

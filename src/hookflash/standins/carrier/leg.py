@@ -44,6 +44,10 @@ class About:
     ended: float | None = None
     extra: dict[str, str] = field(default_factory=dict)
     """Further webhook parameters, such as CallerName or StirVerstat."""
+    answered_by: str = ""
+    """What machine detection found."""
+    queue_ms: int = 0
+    """How long a call made by REST waited for its turn."""
 
 
 @dataclass
@@ -53,8 +57,12 @@ class Course:
     life: asyncio.Task[None] | None = None
     program: asyncio.Task[object] | None = None
     pending: Entry | None = None
+    fallback: tuple[str, str] | None = None
+    """The URL that is asked when a document fails, and its method."""
     left_dial: asyncio.Event = field(default_factory=asyncio.Event)
     """A dialled leg was moved by REST: it is no longer its parent's."""
+    scripted: bool = False
+    """The script of whoever answered has begun."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +163,7 @@ class Leg:
         self.timeline.add(kind, self.sid, self.tools.clock.now(), **detail)
 
     def initiate(self) -> None:
+        """The call is being made. REST still shows it as queued, callbacks say `initiated`."""
         self._become(self.status, "initiated")
 
     def ring(self) -> None:
@@ -230,9 +239,12 @@ class Leg:
     def _become(self, status: str, event: str) -> None:
         self.about.status = status
         self.note(event)
+        form = self.form()
+        if event == "initiated":
+            form["CallStatus"] = event
         self.reports.tell(
             event,
-            self.form(),
+            form,
             self.tools.webhooks,
             wall=self.tools.clock.wall(),
             seconds=self.seconds,

@@ -48,6 +48,9 @@ class Finish:
 Next = Ask | Finish | None
 """What a verb leads to; None is the next verb."""
 
+Fallback = tuple[str, str]
+"""The URL that is asked when a document fails, and its method."""
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -97,7 +100,7 @@ async def run(
     entry: Entry,
     *,
     segment: Segment = "call",
-    fallback: str | None = None,
+    fallback: Fallback | None = None,
 ) -> Finish:
     """Run TwiML on a leg until it is over. Cancelled when the leg ends or is moved."""
     while True:
@@ -111,7 +114,7 @@ async def run(
                     await _apologise(exchange, leg)
                 return Finish("failed")
             form = {"ErrorCode": str(error.code), "ErrorUrl": error.url}
-            entry, fallback = Ask(fallback, "POST", form), None
+            entry, fallback = Ask(*fallback, form), None
             continue
         if isinstance(outcome, Finish):
             return outcome
@@ -148,10 +151,10 @@ async def _apologise(exchange: Exchange, leg: Leg) -> None:
         )
 
 
-def begin(exchange: Exchange, leg: Leg, entry: Entry, fallback: str | None = None) -> None:
+def begin(exchange: Exchange, leg: Leg, entry: Entry, fallback: Fallback | None = None) -> None:
     """Let a leg live on `entry`."""
-    life = _live(exchange, leg, entry, fallback)
-    leg.course.life = exchange.tasks.start(life, f"life {leg.sid}")
+    leg.course.fallback = fallback
+    leg.course.life = exchange.tasks.start(_live(exchange, leg, entry), f"life {leg.sid}")
 
 
 def move(exchange: Exchange, leg: Leg, entry: Entry) -> None:
@@ -167,14 +170,14 @@ def move(exchange: Exchange, leg: Leg, entry: Entry) -> None:
         course.program.cancel()
 
 
-async def _live(exchange: Exchange, leg: Leg, entry: Entry, fallback: str | None) -> None:
+async def _live(exchange: Exchange, leg: Leg, entry: Entry) -> None:
     finish = Finish("failed")
     try:
         async with exchange.clock.timeout(LONGEST_CALL_SECONDS):
             while leg.live:
                 leg.course.pending = None
                 program = exchange.tasks.start(
-                    run(exchange, leg, entry, fallback=fallback), f"twiml {leg.sid}"
+                    run(exchange, leg, entry, fallback=leg.course.fallback), f"twiml {leg.sid}"
                 )
                 leg.course.program = program
                 await asyncio.wait([program])

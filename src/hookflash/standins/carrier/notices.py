@@ -24,7 +24,13 @@ BAD_NUMBER = 13223
 BAD_LABEL_IN_USE = 16025
 ROOM_FULL = 16020
 BAD_SIP_URI = 13243
+REFER_NOT_SIP = 13801
+BAD_COACH = 13240
+BAD_SIP_HEADERS = 21227
+BAD_SIP_HEADER = 21228
+PARAMETERS = 20001
 TWIML_AND_URL = 32019
+STREAM_FAILED = 31900
 STREAM_TIMEOUT = 31901
 STREAM_REFUSED = 31902
 STREAM_BROKEN = 31903
@@ -65,6 +71,10 @@ class Unconfirmed:
     (otherwise it is only noticed, and the action fails when it is asked). `ring_grace_seconds`
     is added to every ringing time (Twilio says about five). `refused_stream_falls_through`: an
     upgrade that is not answered with 101 is like a close (otherwise the call ends).
+    `wrong_values_refused`: REST refuses a value that its documents do not allow (otherwise it is
+    only noticed). `rooms_by_name`: REST finds a live conference by its name too (documented only
+    for adding a participant). `music_for_the_last`: whoever is alone in a conference after the
+    others left hears the music again (the documents have it only before the start).
     """
 
     connect_action_on_redirect: bool = False
@@ -73,6 +83,9 @@ class Unconfirmed:
     relative_urls_refused: bool = False
     ring_grace_seconds: float = 0.0
     refused_stream_falls_through: bool = True
+    wrong_values_refused: bool = True
+    rooms_by_name: bool = False
+    music_for_the_last: bool = False
 
 
 @dataclass

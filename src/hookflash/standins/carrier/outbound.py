@@ -1,17 +1,26 @@
 """Calls that REST asks for: one after another at the account's pace, rung, then run on TwiML.
 
+    queued (its turn) -> ringing -> answered -> [who answered?] -> [keys] -> TwiML -> over
+
+Machine detection that is not asynchronous holds the TwiML back until it is known who answered:
+the person hears nothing meanwhile.
+
 resource    | acquired           | released
-task        | `place`            | when the call is over; `Tasks`
+task        | `place`            | when the TwiML begins, or the call is over; `Tasks`
+detection   | `place`'s task     | when it knows, or the call is over
+time limit  | `limit`            | when the call is over
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from hookflash.standins.carrier.amd import Detection, detect
 from hookflash.standins.carrier.exchange import Exchange
+from hookflash.standins.carrier.keys import send_digits
 from hookflash.standins.carrier.leg import Leg
-from hookflash.standins.carrier.lives import begin
-from hookflash.standins.carrier.pages import Entry
+from hookflash.standins.carrier.lives import Fallback, begin
+from hookflash.standins.carrier.pages import Ask, Entry
 from hookflash.standins.carrier.reports import StatusReports
 from hookflash.standins.carrier.ringing import begin_script, over_within, ring
 
@@ -23,22 +32,23 @@ class Wish:
     to: str
     from_: str
     entry: Entry
-    fallback: str | None = None
+    fallback: Fallback | None = None
     ring_seconds: float = 60.0
-    status_callback: str = ""
-    status_method: str = "POST"
-    events: frozenset[str] = frozenset({"completed"})
+    reports: StatusReports | None = None
+    detection: Detection | None = None
+    send_digits: str = ""
+    time_limit: float | None = None
 
 
 def place(exchange: Exchange, wish: Wish) -> Leg:
     """Queue the call and return its leg."""
-    reports = StatusReports(wish.status_callback, wish.status_method, wish.events)
-    leg = exchange.new_leg(wish.from_, wish.to, "outbound-api", reports=reports)
-    leg.note("placed", to=wish.to)
+    leg = exchange.new_leg(wish.from_, wish.to, "outbound-api", reports=wish.reports)
     # Twilio starts one call a second by default; the rest waits in line.
     now = exchange.clock.now()
     start = max(now, exchange.live.next_call)
     exchange.live.next_call = start + 1 / exchange.settings.calls_per_second
+    leg.about.queue_ms = round((start - now) * 1000)
+    leg.note("placed", to=wish.to, queue_ms=leg.about.queue_ms)
     exchange.tasks.start(_make(exchange, leg, wish, start - now), f"call {leg.sid}")
     return leg
 
@@ -46,6 +56,32 @@ def place(exchange: Exchange, wish: Wish) -> Leg:
 async def _make(exchange: Exchange, leg: Leg, wish: Wish, seconds: float) -> None:
     if seconds and await over_within(exchange, leg, seconds):
         return
-    if await ring(exchange, leg, wish.ring_seconds):
-        begin_script(exchange, leg)
-        begin(exchange, leg, wish.entry, wish.fallback)
+    if not await ring(exchange, leg, wish.ring_seconds):
+        return
+    if wish.time_limit is not None:
+        limit(exchange, leg, wish.time_limit)
+    begin_script(exchange, leg)
+    entry = wish.entry
+    if wish.send_digits:
+        await send_digits(exchange, leg, wish.send_digits)
+    elif wish.detection is not None:
+        listening = detect(exchange, leg, wish.detection)
+        if wish.detection.asynchronous:
+            exchange.tasks.start(listening, f"detection {leg.sid}")
+        else:
+            answered_by = await listening
+            if isinstance(entry, Ask):
+                entry = replace(entry, form={**entry.form, "AnsweredBy": answered_by})
+    # While it was being found out who answered, REST may have moved or ended the call.
+    if leg.live and leg.course.life is None:
+        begin(exchange, leg, entry, wish.fallback)
+
+
+def limit(exchange: Exchange, leg: Leg, seconds: float) -> None:
+    """End a call after so many seconds from now (TimeLimit)."""
+
+    async def end() -> None:
+        if not await over_within(exchange, leg, seconds):
+            leg.end("completed", by="carrier")
+
+    exchange.tasks.start(end(), f"limit {leg.sid}")

@@ -8,14 +8,13 @@ hangs up, and fails the test: leaving the carrier raises it.
 from __future__ import annotations
 
 import asyncio
+from array import array
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from hookflash.standins.carrier import mulaw, sounds
 from hookflash.standins.carrier.leg import Leg
-from hookflash.standins.carrier.playout import FRAME_SAMPLES
+from hookflash.standins.carrier.playout import FRAME_SAMPLES, SAMPLES_PER_SECOND
 from hookflash.standins.carrier.pump import FRAME_SECONDS
 from hookflash.standins.carrier.tasks import Tasks
 from hookflash.standins.carrier.timeline import Event
@@ -25,11 +24,6 @@ Sound = bytes | str | Path
 
 Speak = Callable[[str], bytes | Awaitable[bytes]]
 """Text to mu-law: what stands in for a voice, at once or after a while."""
-
-Outcome = Literal["answers", "busy", "no-answer", "fails"]
-
-Decide = Callable[[Leg], Awaitable[Outcome]]
-"""Rings at somebody who is there, for as long as it is let; cancelled when it rings no more."""
 
 
 class Line:
@@ -99,8 +93,34 @@ class Line:
 
     @property
     def heard(self) -> bytes:
-        """Everything heard so far, mu-law, since the answer."""
+        """Everything heard so far, mu-law at 8 kHz, since the answer."""
         return bytes(self.leg.ear.recording)
+
+    def samples(self, since: float = 0.0) -> array[int]:
+        """Everything heard so far as 16-bit samples; `since` seconds after the answer."""
+        return mulaw.decode(self.heard[round(since * SAMPLES_PER_SECOND) :])
+
+    async def has_heard(self, text: str) -> bool:
+        """Whether `text`, in the carrier's stand-in voice, was heard from end to end."""
+        return await spoken(self._speak, text) in self.leg.ear.recording
+
+    async def wait_to_hear(self, text: str) -> None:
+        """Wait until `text`, in the carrier's stand-in voice, was heard from end to end."""
+        if await self.has_heard(text):
+            return
+        async for _ in self.frames():
+            if await self.has_heard(text):
+                return
+
+    async def connected(self) -> None:
+        """Wait until there is somebody to talk with: bridged, or in a conference that started."""
+        await self.leg.timeline.until_any(("bridged", "conference-joined"), self.leg.sid)
+
+    @property
+    def since_answer(self) -> float:
+        """Seconds since this line was answered."""
+        opened = self.leg.ear.opened_at
+        return 0.0 if opened is None else self._clock.now() - opened
 
     @property
     def now(self) -> float:
@@ -157,36 +177,3 @@ def connect(leg: Leg, script: Script | None, speak: Speak, tasks: Tasks) -> None
 
     watcher = tasks.start(stop_with_the_call(), f"script end {leg.sid}")
     running.add_done_callback(lambda _: watcher.cancel())
-
-
-@dataclass(frozen=True)
-class Human:
-    """Somebody who can be called. `answer_after` counts from the first ring, in seconds.
-
-    `busy` and `fails` come after `answer_after` too; `no-answer` rings as long as it is let.
-    Where `decide` is given, it alone says what comes of a call, and when.
-    """
-
-    answer_after: float = 1.0
-    script: Script | Sound | None = None
-    outcome: Outcome = "answers"
-    decide: Decide | None = None
-
-    @classmethod
-    def busy(cls, after: float = 0.5) -> Human:
-        return cls(after, None, "busy")
-
-    @classmethod
-    def no_answer(cls) -> Human:
-        return cls(0.0, None, "no-answer")
-
-    @classmethod
-    def fails(cls, after: float = 0.5) -> Human:
-        return cls(after, None, "fails")
-
-    @classmethod
-    def mailbox(cls, answer_after: float = 4.0, greeting: Sound | None = None) -> Human:
-        """A machine: it greets, beeps, then listens, and never presses a key."""
-        spoken = sounds.voice_pattern("please leave a message after the tone")
-        whole = (spoken if greeting is None else sounds.load(greeting)) + sounds.beep()
-        return cls(answer_after, whole, "answers")

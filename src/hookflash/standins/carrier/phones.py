@@ -19,8 +19,8 @@ import itertools
 import secrets
 
 from hookflash.standins.carrier.carrier import StandinCarrier
+from hookflash.standins.carrier.humans import Human, Outcome
 from hookflash.standins.carrier.leg import Leg
-from hookflash.standins.carrier.party import Human, Outcome
 from hookflash.standins.carrier.phone import Page, Phone
 from hookflash.standins.carrier.phone_messages import (
     Answer,

@@ -14,7 +14,7 @@ from hookflash.standins.carrier.webhooks import Form, Webhooks
 
 FINAL_STATUSES = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 
-_SIP_CODES = {"completed": "200", "busy": "486", "no-answer": "487", "canceled": "487"}
+SIP_CODES = {"completed": "200", "busy": "486", "no-answer": "487", "canceled": "487"}
 
 
 @dataclass
@@ -43,7 +43,7 @@ class StatusReports:
             whole = int(seconds or 0)
             body["CallDuration"] = str(whole)
             body["Duration"] = str(-(-whole // 60))
-            body["SipResponseCode"] = _SIP_CODES.get(form["CallStatus"], "500")
+            body["SipResponseCode"] = SIP_CODES.get(form["CallStatus"], "500")
         webhooks.tell(self.url, self.method, body, call_sid=form["CallSid"])
 
 

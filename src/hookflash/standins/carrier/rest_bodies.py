@@ -6,10 +6,10 @@ Source: Twilio's OpenAPI document (api v2010) and its error dictionary.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from hookflash.standins.carrier import twiml
+from hookflash.standins.carrier import sip, twiml
 from hookflash.standins.carrier.ids import API_VERSION, rfc2822
 from hookflash.standins.carrier.leg import Leg
 
@@ -17,9 +17,8 @@ MOST_TWIML_LETTERS = 4000
 GONE = 21220
 NOT_FOUND = 20404
 
-_URL = re.compile(r"https?://[^\s/]+\S*")
 _PARTY = re.compile(r"\+[1-9]\d{5,14}|client:.+|sips?:.+@.+")
-EVENTS = ("initiated", "ringing", "answered", "completed")
+_USER = re.compile(r"[A-Za-z0-9+_.-]+")
 
 
 class Refusal(Exception):
@@ -53,7 +52,7 @@ def call_body(leg: Leg) -> dict[str, Any]:
     return {
         "account_sid": about.account_sid,
         "annotation": None,
-        "answered_by": None,
+        "answered_by": about.answered_by or None,
         "api_version": API_VERSION,
         "caller_name": about.extra.get("CallerName"),
         "date_created": rfc2822(about.created),
@@ -69,7 +68,7 @@ def call_body(leg: Leg) -> dict[str, Any]:
         "phone_number_sid": None,
         "price": None,
         "price_unit": "USD",
-        "queue_time": "0",
+        "queue_time": str(about.queue_ms),
         "sid": about.sid,
         "start_time": rfc2822(about.answered),
         "status": about.status,
@@ -79,12 +78,6 @@ def call_body(leg: Leg) -> dict[str, Any]:
         "trunk_sid": None,
         "uri": f"{path}.json",
     }
-
-
-def check_url(name: str, value: str) -> None:
-    """Refuse what is not an absolute http(s) URL, or a host with an underscore."""
-    if not _URL.fullmatch(value) or "_" in value.split("/")[2]:
-        raise Refusal(400, 21205, f"{name} is not a valid URL: {value}")
 
 
 def check_twiml(text: str, *, what: str) -> None:
@@ -101,30 +94,31 @@ def check_twiml(text: str, *, what: str) -> None:
 
 def check_new_call(form: Mapping[str, str]) -> None:
     """Refuse a form that cannot make a call."""
-    for name, missing, wrong in (("To", 21201, 21211), ("From", 21213, 21212)):
-        value = form.get(name, "")
-        if not value:
-            raise Refusal(400, missing, f"No '{name}' number is specified")
-        if not _PARTY.fullmatch(value):
-            raise Refusal(400, wrong, f"Invalid '{name}' phone number: {value}")
-    if form["To"] == form["From"]:
-        raise Refusal(400, 21211, "A call cannot be made from a number to itself")
+    check_parties(form)
     if "ApplicationSid" in form:
         raise Refusal(400, 21218, "ApplicationSid is not valid: there are no applications here")
     if not form.get("Url") and not form.get("Twiml"):
         raise Refusal(400, 21205, "Url parameter is required")
-    check_urls(form)
 
 
-def check_urls(form: Mapping[str, str]) -> None:
-    for name in ("Url", "FallbackUrl", "StatusCallback"):
-        if form.get(name):
-            check_url(name, form[name])
+def check_parties(form: Mapping[str, str]) -> None:
+    """Refuse a form that does not say who calls whom."""
+    for name, missing, wrong in (("To", 21201, 21211), ("From", 21213, 21212)):
+        value = form.get(name, "")
+        if not value:
+            raise Refusal(400, missing, f"No '{name}' number is specified")
+        named = name == "From" and form["To"].startswith(("sip:", "sips:"))
+        if not _PARTY.fullmatch(value) and not (named and _USER.fullmatch(value)):
+            raise Refusal(400, wrong, f"Invalid '{name}' phone number: {value}")
+    if form["To"] == form["From"]:
+        raise Refusal(400, 21211, "A call cannot be made from a number to itself")
+    problem = sip.problem(form["To"]) if form["To"].startswith(("sip:", "sips:")) else None
+    if problem is not None:
+        raise Refusal(400, *problem)
 
 
-def check_events(events: list[str]) -> frozenset[str]:
-    """Read StatusCallbackEvent; unknown ones are refused."""
-    for event in events:
-        if event not in EVENTS:
-            raise Refusal(400, 21626, f"StatusCallbackEvent is not valid: {event}")
-    return frozenset(events or ["completed"])
+def check_caller(form: Mapping[str, str], owns: Callable[[str], bool]) -> None:
+    """Refuse to show a number to a telephone that is neither the account's nor verified."""
+    if form["To"].startswith("+") and not owns(form["From"]):
+        text = f"The source phone number provided, {form['From']}, is not yet verified"
+        raise Refusal(400, 21210, text)

@@ -6,8 +6,8 @@ import asyncio
 
 from hookflash.standins.carrier import party
 from hookflash.standins.carrier.exchange import Exchange
+from hookflash.standins.carrier.humans import Decide, Human, Outcome
 from hookflash.standins.carrier.leg import Leg
-from hookflash.standins.carrier.party import Decide, Human, Outcome
 
 
 async def over_within(exchange: Exchange, leg: Leg, seconds: float) -> bool:
@@ -74,7 +74,11 @@ def begin_script(exchange: Exchange, leg: Leg) -> None:
     """Let the human who answered `leg` begin; their first word comes in a later turn of the loop.
 
     Call it when there is somebody or something to hear them, so that nothing they say is lost.
+    A second time it does nothing.
     """
+    if leg.course.scripted:
+        return
+    leg.course.scripted = True
     human = exchange.directory.human(leg.about.to)
     if human is not None:
         script = party.as_script(human.script)

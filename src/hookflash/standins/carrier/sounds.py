@@ -35,6 +35,11 @@ def beep() -> bytes:
     return tone((1000.0,), 500)
 
 
+def fax_tone() -> bytes:
+    """How a fax machine answers: 2,100 Hz, three seconds (the CED tone of ITU-T T.30)."""
+    return tone((2100.0,), 3000)
+
+
 @cache
 def ringing_cycle() -> bytes:
     """One turn of the ringing tone: two seconds on, four off."""

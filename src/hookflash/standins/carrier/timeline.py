@@ -1,8 +1,9 @@
 """What happened in a call, with times: one list for all its legs. No I/O.
 
 Kinds: placed, initiated, ringing, answered, answer (TwiML taken), say, play, gathering, gathered,
-digit, stream-started, stream-stopped, moved (by REST), whisper, bridged, unbridged, joined, left,
-queued, dequeued, dial-result, ended.
+digit, send-digits, stream-started, stream-stopped, clear, moved (by REST), whisper, detected (who
+answered), bridged, unbridged, joined, conference-joined (hears the others), held, unheld, left,
+queued, dequeued, recording-started, recording-stopped, referred, dial-result, party-says, ended.
 """
 
 from __future__ import annotations
@@ -57,3 +58,11 @@ class Timeline:
         while len(found := self.find(kind, call_sid)) < count:
             await self._grown.wait()
         return found[count - 1]
+
+    async def until_any(self, kinds: tuple[str, ...], call_sid: str) -> Event:
+        """Wait for the first event of one leg that is of any of these kinds."""
+        while True:
+            for event in self.events:
+                if event.call_sid == call_sid and event.kind in kinds:
+                    return event
+            await self._grown.wait()

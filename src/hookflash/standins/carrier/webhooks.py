@@ -13,6 +13,7 @@ task of a report | `tell`       | `Tasks` (named `report ...`)
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,7 +24,14 @@ import httpx
 
 from hookflash.standins.carrier import notices
 from hookflash.standins.carrier.clock import Clock
-from hookflash.standins.carrier.faults import Delayed, Dropped, Faults, Twice
+from hookflash.standins.carrier.faults import (
+    Delayed,
+    Dropped,
+    Faults,
+    Never,
+    OutOfOrder,
+    Twice,
+)
 from hookflash.standins.carrier.notices import Notices
 from hookflash.standins.carrier.overrides import Cause, Policy, policy_of
 from hookflash.standins.carrier.signature import sign
@@ -96,6 +104,7 @@ class Webhooks:
         self.log: list[Sent] = []
         self._auth_token = auth_token
         self._cookies: dict[str, httpx.Cookies] = {}
+        self._held: list[tuple[str, asyncio.Event]] = []
         # Each call has its own cookies; the client itself, shared by all, takes none.
         no_cookies = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
         self._client = httpx.AsyncClient(
@@ -126,10 +135,32 @@ class Webhooks:
         self.tasks.start(self._tell(url, method, form, call_sid), f"report to {url}")
 
     async def _tell(self, url: str, method: str, form: Form, call_sid: str) -> None:
+        overtaken = [event for match, event in self._held if match in url]
+        fault = self.faults.of_webhook(url, Never, Delayed, OutOfOrder)
+        if isinstance(fault, Never):
+            return
+        if isinstance(fault, Delayed):
+            await self.clock.sleep(fault.seconds)
+        if isinstance(fault, OutOfOrder):
+            await self._hold(fault)
         try:
             await self.fetch(url, method, form, call_sid=call_sid)
         except FetchFailed as error:
             self.notices.add(error.code, f"{error.text}: {url}", call_sid, self.clock.now())
+        for event in overtaken:
+            event.set()
+
+    async def _hold(self, fault: OutOfOrder) -> None:
+        """Wait until a later report was answered."""
+        held = (fault.match, asyncio.Event())
+        self._held.append(held)
+        try:
+            async with self.clock.timeout(fault.seconds):
+                await held[1].wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._held.remove(held)
 
     async def _fetch(
         self, url: str, method: str, form: Form, call_sid: str, policy: Policy, max_bytes: int
@@ -174,9 +205,11 @@ class Webhooks:
     async def _once(
         self, url: str, method: str, form: Form, call_sid: str, policy: Policy, token: str
     ) -> httpx.Response:
-        fault = self.faults.of_webhook(url)
+        fault = self.faults.of_webhook(url, Twice, Delayed, Dropped, Never)
         if isinstance(fault, Delayed):
             await self.clock.sleep(fault.seconds)
+        if isinstance(fault, Never):
+            raise FetchFailed(notices.CONNECTION_FAILED, "lost by a fault", url)
         if isinstance(fault, Dropped):
             raise _AttemptFailed("ct", notices.CONNECTION_FAILED, "dropped by a fault")
         request, sent = self._request(url, method, form, call_sid, policy, token)

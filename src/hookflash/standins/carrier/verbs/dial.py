@@ -6,30 +6,36 @@
 
 The action's parameters follow the documents: DialCallStatus is `completed` as soon as somebody
 answered, DialBridged says whether both really talked, DialCallSid and DialCallDuration are absent
-after a conference, the duration also if the dialled leg was moved away. If the parent is moved or
-gone, the action is asked all the same and its answer ignored. Source: Twilio, `<Dial>`, `<Number>`.
+after a conference, the duration also if the dialled leg was moved away; after `<Sip>` its Call-ID
+and response code are told too. If the parent is moved or gone, the action is asked all the same
+and its answer ignored. Source: Twilio, `<Dial>`, `<Number>`, `<Sip>`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
 from dataclasses import dataclass
 
 from hookflash.standins.carrier import notices, sounds
+from hookflash.standins.carrier.amd import detect
 from hookflash.standins.carrier.bridge import bridge
 from hookflash.standins.carrier.hearing import Loop
+from hookflash.standins.carrier.keys import send_digits
 from hookflash.standins.carrier.leg import Leg
 from hookflash.standins.carrier.lives import Finish, Next, Scene, run, verb
-from hookflash.standins.carrier.reports import StatusReports, wanted
+from hookflash.standins.carrier.reports import SIP_CODES
 from hookflash.standins.carrier.ringing import begin_script, ring
 from hookflash.standins.carrier.twiml import Element
 from hookflash.standins.carrier.verbs.conference import join_conference
+from hookflash.standins.carrier.verbs.dialled import (
+    dialled_detection,
+    dialled_leg,
+    sip_call_id,
+)
 from hookflash.standins.carrier.verbs.enqueue import take_from_queue
 from hookflash.standins.carrier.webhooks import FetchFailed
 
 MOST_NOUNS = 10
-_NUMBER = re.compile(r"\+?[0-9][0-9 ().-]{2,20}")
 _WORST_LAST = ("canceled", "failed", "busy", "no-answer", "completed")
 
 
@@ -50,6 +56,9 @@ class Dialling:
         if self.in_conference or self.child is None:
             return form
         form["DialCallSid"] = self.child.sid
+        if self.child.about.to.startswith(("sip:", "sips:")):
+            form["DialSipCallId"] = sip_call_id(self.child)
+            form["DialSipResponseCode"] = SIP_CODES.get(self.child.status, "200")
         if self.child.seconds is not None and not self.child.course.left_dial.is_set():
             form["DialCallDuration"] = str(int(self.child.seconds))
         return form
@@ -135,8 +144,7 @@ async def _ring_and_bridge(dialling: Dialling, nouns: list[Element]) -> None:
             limit = element.number("timeLimit", 0) or None
             star = element.true("hangupOnStar")
             left = winner.course.left_dial
-            if not winner.timeline.find("whisper", winner.sid):
-                begin_script(scene.exchange, winner)
+            begin_script(scene.exchange, winner)
             await bridge(scene.exchange, leg, winner, until=left, limit=limit, star=star)
     finally:
         leg.listen_to(None)
@@ -151,7 +159,7 @@ async def _ring_group(dialling: Dialling, nouns: list[Element], children: list[L
     """Ring all of `nouns` at once; return the first leg that may be bridged."""
     attempts: set[asyncio.Task[Leg | None]] = set()
     for noun in nouns:
-        child = _new_child(dialling, noun)
+        child = dialled_leg(dialling.scene, dialling.element, noun)
         if child is None:
             dialling.status = "failed"
             continue
@@ -176,6 +184,11 @@ async def _attempt(dialling: Dialling, noun: Element, child: Leg) -> Leg | None:
     exchange = dialling.scene.exchange
     if not await ring(exchange, child, dialling.element.number("timeout", 30.0)):
         return None
+    wanted = dialled_detection(dialling.scene, noun)
+    if wanted is not None:
+        exchange.tasks.start(detect(exchange, child, wanted), f"detection {child.sid}")
+    if noun.get("sendDigits"):
+        await send_digits(exchange, child, noun.get("sendDigits"))
     if noun.get("url"):
         begin_script(exchange, child)
         if not await _whisper(dialling.scene, noun, child):
@@ -188,7 +201,8 @@ async def _whisper(scene: Scene, noun: Element, child: Leg) -> bool:
     """Run the screening document on the dialled leg; True if it ran out without a hang-up."""
     child.note("whisper")
     try:
-        entry = scene.ask(noun.get("url"), noun.get("method"))
+        form = {"SipCallId": sip_call_id(child)} if noun.name == "Sip" else {}
+        entry = scene.ask(noun.get("url"), noun.get("method"), form)
     except FetchFailed as error:
         scene.exchange.notice(error.code, error.text, child)
         return False
@@ -204,42 +218,3 @@ async def _whisper(scene: Scene, noun: Element, child: Leg) -> bool:
     if program.cancelled() or program.exception() is not None:
         return child.course.left_dial.is_set()
     return program.result() == Finish("ran-out")
-
-
-def _new_child(dialling: Dialling, noun: Element) -> Leg | None:
-    """Make the leg of one noun, or notice why it cannot be."""
-    scene = dialling.scene
-    address = noun.text
-    problem: tuple[int, str] | None = None
-    if noun.name == "Client":
-        identity = noun.children_named("Identity")
-        address = "client:" + (identity[0].text if identity else noun.text)
-    elif noun.name == "Sip":
-        if not re.match(r"sips?:[^@]+@.", address) or len(address) >= 255:
-            problem = notices.BAD_SIP_URI, f"not a SIP URI: {address!r}"
-    elif not _NUMBER.fullmatch(address):
-        problem = notices.BAD_NUMBER, f"not a phone number: {address!r}"
-    caller = dialling.element.get("callerId") or scene.leg.about.from_
-    if problem is None and noun.name == "Number" and not _may_show(scene, caller):
-        problem = notices.BAD_CALLER_ID, f"callerId {caller!r} is not allowed here"
-    if problem is not None:
-        scene.exchange.notice(*problem, scene.leg)
-        return None
-    reports = StatusReports()
-    if noun.get("statusCallback"):
-        url = scene.page.resolve(noun.get("statusCallback"))
-        events = wanted(noun.get("statusCallbackEvent"))
-        reports = StatusReports(url, noun.get("statusCallbackMethod") or "POST", events)
-    return scene.exchange.new_leg(
-        caller, address, "outbound-dial", parent=scene.leg, reports=reports
-    )
-
-
-def _may_show(scene: Scene, caller: str) -> bool:
-    """The call's own To or From, or a number of the account; after a SIP call only the latter."""
-    about = scene.leg.about
-    if scene.exchange.directory.owns(caller):
-        return True
-    if about.from_.startswith("sip:") or not caller.startswith("+"):
-        return False
-    return caller in (about.from_, about.to)
