@@ -63,7 +63,17 @@ def test_mistakes_in_an_entry_are_named() -> None:
         directory.add("shop")  # type: ignore[arg-type]  # the mistake is the test
     with pytest.raises(ConfigError, match="the time zone is missing"):
         directory.add(SHOP, hours="mon 09:00-17:00")
+    with pytest.raises(ConfigError, match="agent 'shop' has holidays but no hours"):
+        directory.add(SHOP, holidays=["12-25"])
     assert directory.agents == ()
+
+
+def test_on_a_holiday_the_next_agent_answers() -> None:
+    directory = Directory()
+    directory.add(SHOP, hours="daily 09:00-17:00 UTC", holidays=["2027-01-06 Epiphany"])
+    directory.add(NIGHT)
+    assert directory.find("+15550100", datetime(2027, 1, 5, 12, tzinfo=UTC)) is SHOP
+    assert directory.find("+15550100", datetime(2027, 1, 6, 12, tzinfo=UTC)) is NIGHT
 
 
 def test_two_agents_of_one_name_are_refused() -> None:

@@ -53,8 +53,18 @@ class Directory:
         """Every agent once, in order."""
         return tuple(dict.fromkeys(entry.agent for entry in self._entries))
 
-    def add(self, agent: Agent, *, lines: Iterable[str] = (), hours: str | None = None) -> None:
-        """Let `agent` answer `lines` during `hours`. See `hours.py` for how hours are written."""
+    def add(
+        self,
+        agent: Agent,
+        *,
+        lines: Iterable[str] = (),
+        hours: str | None = None,
+        holidays: Iterable[str] = (),
+    ) -> None:
+        """Let `agent` answer `lines` during `hours`, except on `holidays`.
+
+        See `hours.py` and `holidays.py` for how they are written.
+        """
         if not isinstance(agent, Agent):
             raise ConfigError(f"Directory.add: expected an Agent, got {type(agent).__name__}")
         if (self.named(agent.name) or agent) is not agent:
@@ -71,7 +81,13 @@ class Directory:
                     f"Directory.add: agent {agent.name!r}: a line is a number in E.164 form such"
                     f" as +15550100, or a sip: or client: address, got {line!r}"
                 )
-        self._entries.append(Entry(agent, chosen, parse_hours(hours) if hours else None))
+        if holidays and not hours:
+            raise ConfigError(
+                f"Directory.add: agent {agent.name!r} has holidays but no hours; they need a time"
+                " zone: add hours='daily 00:00-24:00 Europe/Berlin'"
+            )
+        open_hours = parse_hours(hours, holidays) if hours else None
+        self._entries.append(Entry(agent, chosen, open_hours))
 
     def check(self) -> Directory:
         """Return the directory if every agent in it is complete, or raise `ConfigError`."""
