@@ -5,6 +5,7 @@
           1 --- n tool_uses       tools that ran
     audit                         who did what at the console
     ended_sessions                who signed out before their session was over
+    deliveries                    what calls left for their owner, from before the call is over
 
 `position` keeps the order in which things happened. Moments are seconds since 1970
 (`arrived_at`), times seconds since the call arrived. A test compares this page with what the
@@ -123,3 +124,21 @@ ended_sessions = Table(
     Column("session_id", String(64), primary_key=True),
     Column("until", Double, nullable=False),
 )
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("delivery_id", String(160), primary_key=True),
+    Column("call_sid", String(128), nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("due_at", Double, nullable=False),
+    Column("lease", String(64), nullable=False),
+    Column("leased_until", Double, nullable=False),
+    Column("kept", Text, nullable=False),
+    Index("deliveries_by_state", "state", "due_at"),
+    Index("deliveries_by_call", "call_sid", "created_at"),
+    Index("deliveries_by_time", "created_at", "delivery_id"),
+)
+"""`kept` is a `KeptDelivery` as JSON; the other columns are what is looked for in it."""

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from hookflash.core.delivery import Delivery
+from hookflash.core.kept_delivery import (
+    COMPLETION_SECONDS,
+    DAY_SECONDS,
+    RETRY_SECONDS,
+    Attempt,
+    KeptDelivery,
+    attempted,
+    complete,
+    join,
+    pause_seconds,
+    revive,
+    take,
+)
+
+NOW = 1_764_000_000.0
+RECORDED = Delivery(
+    id="CA1-voicemail",
+    kind="voicemail",
+    call_sid="CA1",
+    agent="shop",
+    destination="billing",
+    created_at=NOW,
+    caller="+15550101",
+    recording_url="https://example.com/RE1",
+    recording_seconds=12.5,
+    complete=False,
+)
+WRITTEN = replace(RECORDED, transcript="Please call me.", complete=True)
+
+
+def failed(kept: KeptDelivery, now: float, **about: Any) -> KeptDelivery:
+    attempt = Attempt(wanted=("hook", "webhook"), error="503", **about)
+    return attempted(kept, attempt, now, chance=0.5, dead_seconds=7 * DAY_SECONDS)
+
+
+def sent(kept: KeptDelivery, now: float) -> KeptDelivery:
+    attempt = Attempt(wanted=("hook",), accepted=("hook",))
+    return attempted(kept, attempt, now, chance=0.5, dead_seconds=7 * DAY_SECONDS)
+
+
+def test_a_complete_delivery_is_due_at_once_and_another_after_a_bounded_wait() -> None:
+    assert take(WRITTEN, NOW) == KeptDelivery(delivery=WRITTEN, due_at=NOW)
+    assert take(RECORDED, NOW).due_at == NOW + COMPLETION_SECONDS
+
+
+def test_a_late_part_completes_the_same_delivery() -> None:
+    kept = join(take(RECORDED, NOW), WRITTEN, NOW + 30)
+    assert kept.delivery == WRITTEN
+    assert (kept.revision, kept.due_at) == (2, NOW + 30)
+
+
+def test_a_late_part_that_is_not_the_last_does_not_lengthen_the_wait() -> None:
+    named = replace(RECORDED, reason="a refund")
+    kept = join(take(RECORDED, NOW), named, NOW + 30)
+    assert kept.delivery.reason == "a refund"
+    assert kept.due_at == NOW + COMPLETION_SECONDS
+
+
+def test_parts_may_come_in_any_order_and_nothing_known_is_lost() -> None:
+    bare = replace(WRITTEN, recording_url="", recording_seconds=0.0)
+    assert complete(bare, RECORDED) == WRITTEN
+    assert complete(RECORDED, bare) == WRITTEN
+    later = replace(RECORDED, id="other", created_at=NOW + 5)
+    assert complete(RECORDED, later) == RECORDED
+
+
+def test_the_same_again_changes_nothing() -> None:
+    kept = sent(take(WRITTEN, NOW), NOW)
+    assert join(kept, WRITTEN, NOW + 60) is kept
+
+
+def test_what_was_delivered_and_has_changed_is_delivered_again() -> None:
+    kept = join(sent(take(RECORDED, NOW), NOW + 180), WRITTEN, NOW + 300)
+    assert (kept.state, kept.revision, kept.due_at) == ("waiting", 2, NOW + 300)
+    assert (kept.accepted, kept.delivered_at, kept.attempts) == ((), None, 0)
+
+
+def test_a_late_part_does_not_disturb_the_pauses_between_attempts() -> None:
+    kept = failed(take(RECORDED, NOW), NOW + 180)
+    joined = join(kept, WRITTEN, NOW + 181)
+    assert joined.due_at == kept.due_at
+    assert joined.delivery == WRITTEN
+
+
+@pytest.mark.parametrize("state", ["dead", "kept"])
+def test_what_rests_is_completed_and_goes_on_resting(state: Any) -> None:
+    kept = join(replace(take(RECORDED, NOW), state=state), WRITTEN, NOW + 30)
+    assert (kept.state, kept.delivery) == (state, WRITTEN)
+
+
+def test_all_who_want_it_must_have_taken_it() -> None:
+    both = ("hook", "webhook")
+    first = failed(take(WRITTEN, NOW), NOW, accepted=("hook",))
+    assert (first.state, first.accepted, first.error) == ("waiting", ("hook",), "503")
+    attempt = Attempt(wanted=both, accepted=("webhook",))
+    second = attempted(first, attempt, NOW + 5, chance=0.5, dead_seconds=DAY_SECONDS)
+    assert (second.state, second.accepted) == ("delivered", both)
+    assert (second.delivered_at, second.error, second.attempts) == (NOW + 5, "", 2)
+
+
+def test_pauses_grow_from_seconds_to_hours_and_are_spread() -> None:
+    kept, now, pauses = take(WRITTEN, NOW), NOW, []
+    for _ in range(len(RETRY_SECONDS) + 1):
+        kept = failed(kept, now)
+        pauses.append(kept.due_at - now)
+        now = kept.due_at
+    assert pauses == pytest.approx([*RETRY_SECONDS, RETRY_SECONDS[-1]])
+    assert pause_seconds(1, 0.0) == pytest.approx(4.0)
+    assert pause_seconds(1, 1.0) == pytest.approx(6.0)
+
+
+def test_who_asks_us_to_wait_longer_is_heeded() -> None:
+    assert failed(take(WRITTEN, NOW), NOW, retry_seconds=120.0).due_at == NOW + 120
+
+
+def test_after_days_of_failing_it_is_dead_but_kept_and_can_be_revived() -> None:
+    kept, now = take(WRITTEN, NOW), NOW
+    while kept.state == "waiting":
+        kept = failed(kept, now)
+        now = max(now, kept.due_at)
+    assert kept.state == "dead"
+    assert now - NOW >= 7 * DAY_SECONDS
+    assert (kept.delivery, kept.error) == (WRITTEN, "503")
+    again = revive(kept, now)
+    assert (again.state, again.due_at, again.attempts) == ("waiting", now, 0)
+    assert failed(again, now).state == "waiting"
+
+
+def test_what_nobody_wants_is_kept_until_somebody_does() -> None:
+    attempt = Attempt(wanted=())
+    kept = attempted(take(WRITTEN, NOW), attempt, NOW, chance=0.5, dead_seconds=DAY_SECONDS)
+    assert (kept.state, kept.attempts) == ("kept", 0)
+    assert revive(kept, NOW + 9).due_at == NOW + 9
+    assert revive(sent(take(WRITTEN, NOW), NOW), NOW + 9).state == "delivered"
+
+
+@given(st.permutations([0, 1, 2, 3]), st.integers(0, 4))
+def test_whatever_the_order_of_parts_and_attempts_all_of_it_is_delivered(
+    order: list[int], attempt_after: int
+) -> None:
+    parts = [
+        RECORDED,
+        replace(RECORDED, recording_url="", transcript="Please call me.", complete=True),
+        replace(RECORDED, recording_url="", reason="a refund"),
+        replace(RECORDED, recording_url="", caller="", summary="Invoice 7."),
+    ]
+    kept, delivered = None, []
+    for number, index in enumerate(order):
+        part = parts[index]
+        kept = take(part, NOW + number) if kept is None else join(kept, part, NOW + number)
+        if number == attempt_after:
+            kept = sent(kept, NOW + number)
+            delivered.append(kept.delivery)
+    assert kept is not None
+    if kept.state == "waiting":
+        kept = sent(kept, kept.due_at)
+        delivered.append(kept.delivery)
+    assert kept.state == "delivered"
+    last = delivered[-1]
+    assert last == kept.delivery
+    assert (last.transcript, last.reason, last.summary) == (
+        "Please call me.",
+        "a refund",
+        "Invoice 7.",
+    )
+    assert last.recording_url == RECORDED.recording_url
+    assert last.complete
