@@ -18,7 +18,7 @@ def following() -> Route:
 def leaving() -> Route:
     route = following()
     route.next_step()
-    assert route.move(END, T, streaming=True) == [MoveCall(2, END, 2.0)]
+    assert route.move(END, T, where="stream") == [MoveCall(2, END, 2.0)]
     return route
 
 
@@ -50,23 +50,26 @@ def test_rest_is_watched_a_little_longer_than_the_shell_does() -> None:
 
 def test_a_refusal_leads_to_the_second_road_once() -> None:
     route = leaving()
-    assert route.refused(1, T) == []
-    assert route.refused(2, T) == [CloseStream()]
-    assert route.refused(2, T) == []
+    assert route.refused(1, T, fixed=False) == []
+    assert route.refused(2, T, fixed=False) == [CloseStream()]
+    assert route.refused(2, T, fixed=False) == []
 
 
 def test_the_road_ends_when_the_carrier_follows() -> None:
-    for arrive in (lambda route: route.accepted(2), lambda route: route.known_answer(1, "")):
+    for arrive in (
+        lambda route: route.accepted(2, T, fixed=False),
+        lambda route: route.known_answer(1, ""),
+    ):
         route = leaving()
         arrive(route)
         assert route.state is State.FOLLOWING
         assert route.deadline is None
-        assert route.refused(2, T) == []
+        assert route.refused(2, T, fixed=False) == []
 
 
 def test_an_older_acceptance_or_an_old_answer_is_not_its_end() -> None:
     route = leaving()
-    route.accepted(1)
+    route.accepted(1, T, fixed=False)
     assert route.known_answer(0, "") == AGENT
     assert route.state is State.REST
 
@@ -74,7 +77,7 @@ def test_an_older_acceptance_or_an_old_answer_is_not_its_end() -> None:
 def test_without_a_stream_the_carrier_is_waited_for_first() -> None:
     route = following()
     route.next_step()
-    assert route.move(END, T, streaming=False) == []
+    assert route.move(END, T, where="between") == []
     assert route.expire(T + 5) == [MoveCall(2, END, 2.0)]
 
 

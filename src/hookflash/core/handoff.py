@@ -106,6 +106,11 @@ class Handoff:
         once = [tuple(numbers)] if plan.order == "ring" else [(number,) for number in numbers]
         self._waves = [wave for wave in once * plan.attempts if wave]
 
+    def no_company(self) -> None:
+        """The agent cannot stay with the caller: their leg moves at once."""
+        assert self.request is not None
+        self.request = msgspec.structs.replace(self.request, manner="cold")
+
     def more(self, now: float) -> bool:
         """Whether there is another wave, and time for it."""
         assert self.request is not None

@@ -9,7 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hookflash.core import consulting, lines, losing, meeting, reaching, taking_message, talking
+from hookflash.core import (
+    asking,
+    consulting,
+    lines,
+    losing,
+    meeting,
+    reaching,
+    taking_message,
+    talking,
+)
 from hookflash.core import events as e
 from hookflash.core.commands import (
     AnswerCarrier,
@@ -28,6 +37,7 @@ from hookflash.core.commands import (
 from hookflash.core.handoff_table import State
 from hookflash.core.phases import Phase
 from hookflash.core.record import CallRecord
+from hookflash.core.route import Where
 
 if TYPE_CHECKING:
     from hookflash.core.call import Call
@@ -84,17 +94,18 @@ def to_agent(
 ) -> list[AnyCommand]:
     """Give the caller's leg a stream to the agent, and have a model ready when it opens."""
     instructions = (ConnectAgent(call.route.next_step()),)
+    where = _where(call)
     call.enter(Phase.RINGING, now + call.setup.stream_seconds)
     close: list[AnyCommand] = [CloseModel()] if call.model.listening else []
     # The carrier knows it first that a stream is over: our end may not have noticed yet.
-    streaming, call.facts.stream_sid = call.facts.stream_sid is not None, None
+    call.facts.stream_sid = None
     close_lines(call, now)
     call.facts.stream_tries += 1
     call.opening = opening
     if note is not None:
         call.transcript.note(Message("system", note))
     call.model.open(now)
-    go = _send(call, instructions, asked, now, streaming=streaming)
+    go = _send(call, instructions, asked, now, where=where)
     return [*close, OpenModel(call.transcript.history()), *go]
 
 
@@ -104,13 +115,21 @@ def _send(
     asked: Asked,
     now: float,
     *,
-    streaming: bool,
+    where: Where,
 ) -> list[AnyCommand]:
     """Answer the carrier's question, or take the caller's leg off what it does now."""
     if asked is not None:
         call.route.answer(*asked, instructions)
         return [AnswerCarrier(instructions)]
-    return [*call.route.move(instructions, now, streaming=streaming)]
+    return [*call.route.move(instructions, now, where=where)]
+
+
+def _where(call: Call) -> Where:
+    """Say what the caller's leg is taken off. Without a stream, and not with humans either, the
+    carrier is just about to ask, or has not even answered the call."""
+    if call.phase not in (Phase.RINGING, Phase.TALKING):
+        return "elsewhere"
+    return "stream" if call.facts.stream_sid is not None else "between"
 
 
 # --- the carrier asks what is next ------------------------------------------------------------
@@ -175,12 +194,12 @@ def bring(
     now: float,
 ) -> list[AnyCommand]:
     """Bring the caller's leg to something that is not the agent."""
-    streaming = call.facts.stream_sid is not None
+    where = _where(call)
     if not any(hasattr(each, "step") for each in instructions):
         call.route.next_step()
     # The phase comes first: the `stop` that follows must find it.
     commands = leave(call, phase, now)
-    return [*commands, *_send(call, instructions, asked, now, streaming=streaming)]
+    return [*commands, *_send(call, instructions, asked, now, where=where)]
 
 
 def queue_asked(call: Call, event: e.QueueAsked, now: float) -> list[AnyCommand]:
@@ -214,8 +233,9 @@ def record(call: Call, now: float) -> CallRecord:
 def hang_up_requested(call: Call, event: e.HangUpRequested, now: float) -> list[AnyCommand]:
     if call.phase is not Phase.TALKING or call.farewell.purpose is not None:
         return []
+    ends = asking.call_off(call, now) or []
     call.farewell.begin("hang-up", spoke=False, now=now)
-    return talking.after_heard(call, now)
+    return [*ends, *talking.after_heard(call, now)]
 
 
 def farewell_over(call: Call, now: float, asked: Asked = None) -> list[AnyCommand]:
@@ -266,6 +286,7 @@ def close_lines(call: Call, now: float) -> None:
     settle(call, now)
     call.floor.forget()
     call.floor.protected = False
+    call.handoff.comfort_at = None
     call.keypad.take()
     call.tools.orphan_all()
     call.consent.interrupt()
@@ -273,11 +294,15 @@ def close_lines(call: Call, now: float) -> None:
 
 
 def call_moved(call: Call, event: e.CallMoved, now: float) -> list[AnyCommand]:
-    call.route.accepted(event.step)
-    return []
+    return [*call.route.accepted(event.step, now, fixed=_fixed(call))]
 
 
 def carrier_refused(call: Call, event: e.CarrierRefused, now: float) -> list[AnyCommand]:
     if event.gone:
         return losing.over(call, now)
-    return [*call.route.refused(event.step, now)]
+    return [*call.route.refused(event.step, now, fixed=_fixed(call))]
+
+
+def _fixed(call: Call) -> bool:
+    """Whether it is known where the caller's leg is: an open stream is that of the newest step."""
+    return call.facts.stream_sid is not None or call.phase is Phase.ENDED

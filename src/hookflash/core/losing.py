@@ -78,6 +78,7 @@ def _without_model(call: Call, now: float) -> list[AnyCommand]:
         waits = (reaching.waiting(call),)
         return leaving.bring(call, waits, Phase.HANDING_OFF, None, now)
     if call.handoff.state is State.CHECKING:
+        call.handoff.no_company()
         to_human = (reaching.dial(call, now),)
         return leaving.bring(call, to_human, Phase.HANDING_OFF, None, now)
     if call.setup.consult is None and request_fallback(call, "the agent is not available", now):
@@ -142,7 +143,11 @@ def expire(call: Call, now: float) -> list[AnyCommand]:
     if call.handoff.until is not None and now >= call.handoff.until:
         commands += _handoff_late(call, now)
     if call.until is not None and now >= call.until:
-        commands += over(call, now)
+        if call.route.deadline is not None and call.facts.stream_sid is None:
+            # REST is down, and the caller hears music meanwhile: it is still being tried.
+            call.until = call.route.deadline + leaving.BROKEN_SECONDS
+        else:
+            commands += over(call, now)
     return commands
 
 

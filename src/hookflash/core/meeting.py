@@ -56,9 +56,6 @@ def close(call: Call, now: float) -> list[AnyCommand]:
         call.handoff.fire(Trigger.LET_IN)
         call.handoff.until = now + MEET_SECONDS
         return []
-    if call.farewell.purpose is not None:
-        # The call is being ended: the goodbye becomes the line before the human.
-        call.farewell.end()
     call.farewell.begin("hand-off", spoke=False, now=now)
     call.floor.protected = True
     return talking.after_heard(call, now)

@@ -15,6 +15,7 @@ with the same words, and one that comes late with what is in force.
 from __future__ import annotations
 
 from enum import Enum
+from typing import Literal
 
 from hookflash.core.commands import CloseStream, Instruction, MoveCall
 
@@ -27,6 +28,13 @@ class State(Enum):
 
 _CLOSING_SECONDS = 5.0
 _ROUNDS = 3
+_PATIENT_ROUNDS = 20
+"""A caller who is with humans, or waits for them, hears music and has no second road: REST is
+tried for longer."""
+
+Where = Literal["stream", "between", "elsewhere"]
+"""Where the caller's leg is: on a stream; between two instructions, so that the carrier is about to
+ask; or with humans, in a room, on hold."""
 
 
 class Route:
@@ -40,6 +48,9 @@ class Route:
         self.deadline: float | None = None
         self._answers: dict[tuple[int, str], tuple[Instruction, ...]] = {}
         self._rounds = 0
+        self._most_rounds = _ROUNDS
+        self._moves: set[int] = set()
+        """The steps that the carrier was told to move to."""
 
     def next_step(self) -> int:
         self.step += 1
@@ -68,27 +79,41 @@ class Route:
     # --- the two roads ------------------------------------------------------------------------
 
     def move(
-        self, instructions: tuple[Instruction, ...], now: float, *, streaming: bool
+        self, instructions: tuple[Instruction, ...], now: float, *, where: Where
     ) -> list[MoveCall]:
         """Take the call off what it follows. REST first; but a call that has no stream yet may
         not be answered yet, and the carrier refuses to move it: wait until it asks."""
         self.in_force = instructions
         self._rounds = 0
-        if streaming:
+        self._most_rounds = _ROUNDS if where == "stream" else _PATIENT_ROUNDS
+        if where != "between":
             return self._by_rest(now)
         self.state = State.CLOSING
         self.deadline = now + _CLOSING_SECONDS
         return []
 
-    def accepted(self, step: int) -> None:
+    def accepted(self, step: int, now: float, *, fixed: bool) -> list[MoveCall]:
+        """The carrier has carried out a move."""
         if step == self.step:
             self._settle()
-
-    def refused(self, step: int, now: float) -> list[CloseStream]:
-        """REST did not do it. Return the second road, unless that is being taken already."""
-        if step != self.step or self.state is not State.REST:
             return []
-        return self._by_closing(now)
+        return self._late(step, now, fixed=fixed)
+
+    def refused(self, step: int, now: float, *, fixed: bool) -> list[MoveCall | CloseStream]:
+        """REST did not do it. Return the second road, unless that is being taken already."""
+        if step != self.step:
+            return [*self._late(step, now, fixed=fixed)]
+        return [*self._by_closing(now)] if self.state is State.REST else []
+
+    def _late(self, step: int, now: float, *, fixed: bool) -> list[MoveCall]:
+        """A move of an older step, which was given up and may have been carried out all the same,
+        may have undone what came after it: unless that is `fixed`, it is done again."""
+        if step not in self._moves or self.state is not State.FOLLOWING or fixed:
+            return []
+        self._moves.discard(step)
+        self._rounds = 0
+        self._most_rounds = _PATIENT_ROUNDS
+        return self._by_rest(now)
 
     def expire(self, now: float) -> list[MoveCall | CloseStream] | None:
         """The deadline has come: try the other road. None when every road was tried thrice."""
@@ -96,7 +121,7 @@ class Route:
             return []
         if self.state is State.REST:
             return [*self._by_closing(now)]
-        if self._rounds >= _ROUNDS:
+        if self._rounds >= self._most_rounds:
             self._settle()
             return None
         return [*self._by_rest(now)]
@@ -104,6 +129,7 @@ class Route:
     def _by_rest(self, now: float) -> list[MoveCall]:
         self.state = State.REST
         self._rounds += 1
+        self._moves.add(self.step)
         # The shell keeps to these seconds by itself; the margin is for its answer to arrive.
         self.deadline = now + self._move_seconds + 0.25
         return [MoveCall(self.step, self.in_force, self._move_seconds)]

@@ -21,7 +21,7 @@ def hint_given(call: Call, event: e.HintGiven, now: float) -> list[AnyCommand]:
 
 
 def say_requested(call: Call, event: e.SayRequested, now: float) -> list[AnyCommand]:
-    if call.phase not in (Phase.RINGING, Phase.TALKING) or call.farewell.purpose is not None:
+    if call.phase is not Phase.TALKING or call.farewell.purpose is not None:
         return []
     return talking.ask(call, RequestResponse(lines.say(event.text), "none"), now)
 

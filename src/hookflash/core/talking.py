@@ -68,6 +68,9 @@ def stream_started(call: Call, event: e.StreamStarted, now: float) -> list[AnyCo
     call.facts.streams += 1
     call.facts.stream_tries = 0
     call.enter(Phase.TALKING, None)
+    if event.step == call.route.step:
+        # It is there, by whichever road, and whatever the carrier has said about that.
+        call.route.asked()
     if call.handoff.fire(Trigger.STREAM):
         call.handoff.until = None
     leaving.settle(call, now)
@@ -278,11 +281,14 @@ def tool_finished(call: Call, event: e.ToolFinished, now: float) -> list[AnyComm
 
 
 def _end_call(call: Call, call_id: str, now: float) -> list[AnyCommand]:
+    ends: list[AnyCommand] = []
     if call.farewell.purpose is None:
+        # Nobody is rung for a caller who says goodbye.
+        ends = asking.call_off(call, now) or []
         spoke = call.floor.state is FloorState.ANSWERING and call.floor.spoke
         call.farewell.begin("hang-up", spoke=spoke, now=now)
     output = lines.tool_status("accepted", "The call ends as soon as your goodbye was heard.")
-    return asking.answered(call, call_id, output, now)
+    return [*ends, *asking.answered(call, call_id, output, now)]
 
 
 def _arguments(text: str) -> dict[str, Any]:
@@ -302,6 +308,7 @@ def after_heard(call: Call, now: float) -> list[AnyCommand]:
     for fate in call.playout.heard():
         call.transcript.agent_heard(fate, now)
     if not _talking(call) or not call.playout.idle() or call.floor.busy:
+        call.handoff.comfort_at = None
         return []
     recording = call.consent.heard(now)
     if call.farewell.purpose is None:
@@ -377,8 +384,8 @@ def tell(call: Call, text: str) -> list[AnyCommand]:
 
 
 def ask(call: Call, wish: RequestResponse, now: float) -> list[AnyCommand]:
-    """Have the model speak; while there is none, it is the first thing that the next one does."""
-    if call.model.state is ModelState.READY:
+    """Have the model speak; while nobody would hear it, it is the first thing that it does then."""
+    if _answering(call):
         return [*call.floor.ask(wish, now)]
     call.opening = call.opening or wish
     return []
