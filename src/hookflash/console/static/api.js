@@ -1,0 +1,81 @@
+// What the page asks of the server, and how a refusal reads (`docs/reference/console-api.md`).
+
+// The pages may be served under a prefix, so addresses are found from where this file came from.
+export const CONSOLE = new URL("..", import.meta.url);
+const API = new URL("../../api/", import.meta.url);
+
+/** The server refused: `status`, its `code`, and a sentence for a person. */
+export class Refused extends Error {
+  constructor(status, code, message) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+let csrf = "";
+
+async function ask(method, url, body) {
+  const headers = { Accept: "application/json" };
+  if (method !== "GET") headers["X-CSRF-Token"] = csrf;
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  let response;
+  try {
+    response = await fetch(url, {
+      method, headers, body: body === undefined ? undefined : JSON.stringify(body),
+      credentials: "same-origin", cache: "no-store",
+    });
+  } catch {
+    throw new Refused(0, "unreachable", "The server cannot be reached. Nothing was done.");
+  }
+  if (!response.ok) throw await refusal(response);
+  return response.status === 204 ? null : response.json();
+}
+
+export async function refusal(response) {
+  try {
+    const { code, message } = await response.json();
+    return new Refused(response.status, code, message);
+  } catch {
+    return new Refused(response.status, "unknown", `The server answered ${response.status}.`);
+  }
+}
+
+function within(base, path, query = {}) {
+  const url = new URL(path, base);
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== "" && value !== null && value !== undefined) url.searchParams.set(name, value);
+  }
+  return url;
+}
+
+const call = (sid) => `calls/${encodeURIComponent(sid)}`;
+const past = (sid) => `past/${encodeURIComponent(sid)}`;
+
+/** Who is signed in; asked first, because its token goes with everything that changes anything. */
+export async function session() {
+  const found = await ask("GET", within(CONSOLE, "session"));
+  csrf = found.csrf;
+  return found;
+}
+
+export const signIn = (name, password) => ask("POST", within(CONSOLE, "sign-in"), { name, password });
+export const signOut = () => ask("POST", within(CONSOLE, "sign-out"));
+export const act = (sid, action, body = {}) => ask("POST", within(API, `${call(sid)}/${action}`), body);
+export const pastCalls = (query) => ask("GET", within(API, "past", query));
+export const pastCall = (sid) => ask("GET", within(API, past(sid)));
+export const deletePast = (sid) => ask("DELETE", within(API, past(sid)));
+export const figures = (query) => ask("GET", within(API, "figures", query));
+export const audit = (query) => ask("GET", within(API, "audit", query));
+
+export const feedUrl = (sid) => within(CONSOLE, "feed", { call: sid });
+
+/** The address of the socket on which a call is heard live. */
+export function listenUrl(sid) {
+  const url = within(CONSOLE, `${call(sid)}/listen`);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  return url;
+}
+
+/** The address of a recording, which the server names by its path. */
+export const recordingUrl = (path) => new URL(path, CONSOLE);

@@ -1,0 +1,167 @@
+// The console: which page is shown, the link to the server, who is signed in.
+//
+//     #/calls          calls now             #/calls/SID      one of them
+//     #/past?find=...  calls that are over   #/past/SID       one of them
+//     #/figures        over time             #/audit          who did what
+
+import * as api from "./api.js";
+import { Audit } from "./audit.js";
+import { CallView } from "./call.js";
+import { CallsNow } from "./calls.js";
+import { el, put, say, show } from "./dom.js";
+import { Feed } from "./feed.js";
+import { caller } from "./format.js";
+import { Figures } from "./figures.js";
+import { dress, help, useKeys } from "./keys.js";
+import { Live } from "./live.js";
+import { announce, attempt, empty, everySecond, note } from "./page.js";
+import { PastCalls } from "./past.js";
+import { Record } from "./record.js";
+
+const TITLES = { calls: "Calls now", past: "Past calls", figures: "Figures", audit: "Audit" };
+
+const main = document.querySelector("main");
+const link = document.querySelector(".link");
+const lost = document.querySelector(".lost");
+const tally = document.querySelector(".tally");
+const live = new Live();
+let session = null;
+let page = null;
+let shown = "";
+let retryAt = null;
+let wasLost = false;
+
+const feed = new Feed({
+  onMessage: (type, message) => live.take(type, message),
+  onState: linkState,
+  onRefused,
+});
+
+function onRefused(error) {
+  if (error.status === 401) return toSignIn();
+  if (error.status !== 404 || !feed.sid) return note(error.message, { failed: true });
+  // The call that was to be followed is not live: go on with the list.
+  live.take("CallOver", { call_sid: feed.sid });
+  return feed.open(null);
+}
+
+function toSignIn() {
+  location.replace(new URL(`sign-in${location.hash}`, api.CONSOLE));
+}
+
+// --- the link -----------------------------------------------------------------------------------
+
+function linkState(state, at) {
+  retryAt = at;
+  if (state === "lost") wasLost = true;
+  if (state === "live" && wasLost) {
+    wasLost = false;
+    announce("The link is back. Nothing was missed.");
+  }
+  put(link, "data-state", wasLost && state !== "live" ? "lost" : state);
+  say(link.firstElementChild, wasLost ? "Link lost" : state === "live" ? "Live" : "Connecting");
+  drawLost();
+}
+
+function drawLost() {
+  show(lost, wasLost);
+  if (!wasLost) return;
+  const seconds = retryAt === null ? 0 : Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
+  const when = seconds ? `Trying again in ${seconds} s.` : "Trying again …";
+  say(lost.firstElementChild, "The link to the server is lost: what you see is not live. ");
+  lost.firstElementChild.append(el("span", { "aria-hidden": "true" }, when));
+}
+
+lost.querySelector("button").addEventListener("click", () => feed.retry());
+everySecond(drawLost);
+live.watch(() => {
+  const { size } = live.calls;
+  show(tally, size > 0);
+  say(tally, String(size));
+});
+
+// --- pages --------------------------------------------------------------------------------------
+
+function address() {
+  const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
+  const [name, sid] = path.split("/");
+  return { name: TITLES[name] ? name : "calls", sid: sid ? decodeURIComponent(sid) : null, params: Object.fromEntries(new URLSearchParams(query)) };
+}
+
+/** Keep what a page was asked for in its address, without going anywhere. */
+function keeper(name) {
+  return (params) => {
+    const kept = Object.fromEntries(Object.entries(params).filter(([, value]) => value));
+    const query = new URLSearchParams(kept).toString();
+    history.replaceState(null, "", `#/${name}${query ? `?${query}` : ""}`);
+  };
+}
+
+function make({ name, sid, params }) {
+  if (name === "calls" && sid) return callPage(sid);
+  if (name === "calls") return new CallsNow({ live });
+  if (name === "past" && sid) return new Record({ sid, session });
+  const common = { params, go: keeper(name) };
+  if (name === "past") return new PastCalls(common);
+  if (name === "figures") return new Figures(common);
+  return new Audit(common);
+}
+
+function callPage(sid) {
+  live.forget();
+  const view = new CallView({ live, session, sid, back: "#/calls" });
+  const node = el("div.page", {}, view.node);
+  return { node, close: () => view.close() };
+}
+
+function navigate() {
+  const wanted = address();
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
+  page?.close();
+  const watched = wanted.name === "calls" ? wanted.sid : null;
+  page = make(wanted);
+  main.replaceChildren(page.node);
+  feed.open(watched);
+  document.querySelectorAll("nav [data-page]").forEach((one) => put(one, "aria-current", one.dataset.page === wanted.name ? "page" : null));
+  const known = wanted.sid && live.calls.get(wanted.sid);
+  document.title = `${known ? caller(known.caller) : TITLES[wanted.name]} · Hookflash`;
+  if (shown && shown !== location.hash) {
+    scrollTo(0, 0);
+    main.focus({ preventScroll: true });
+    announce(document.title);
+  }
+  shown = location.hash || "#/calls";
+}
+
+// --- the start ----------------------------------------------------------------------------------
+
+dress();
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
+const leave = () => attempt(async () => {
+  await api.signOut();
+  toSignIn();
+});
+document.querySelector(".sign-out").addEventListener("click", leave);
+document.querySelector(".help").addEventListener("click", () => {
+  // On a telephone the bar has no room for it.
+  help(session && !session.open ? el("button.button", { type: "button", onclick: leave }, "Sign out") : null);
+});
+useKeys(() => page);
+
+try {
+  session = await api.session();
+  say(document.querySelector(".who"), session.open ? "open on this machine" : session.name);
+  show(document.querySelector(".sign-out"), !session.open);
+  show(document.querySelector("[data-page=audit]"), session.can.includes("audit"));
+  addEventListener("hashchange", navigate);
+  navigate();
+} catch (error) {
+  if (error.status === 401) toSignIn();
+  else main.replaceChildren(empty("The console cannot be shown", error.message));
+}

@@ -1,0 +1,243 @@
+// One live call, rendered into an element of whoever asks: the console's page, or a demo's.
+//
+//     head       who, what is going on, how long, what it has cost; the actions
+//     notices    the hand-off with its time left; a question of the agent's; the call is over
+//     timeline   drawn
+//     transcript as heard, and the line to write a hint or words to say in
+//     facts      at the side
+
+import { Actions } from "./actions.js";
+import { situation, timeLeft } from "./calls.js";
+import { el, icon, put, say, show } from "./dom.js";
+import { caller, clock, count, money, timeOfDay, wait, words } from "./format.js";
+import { announce, everySecond } from "./page.js";
+import { Timeline } from "./timeline.js";
+import { Transcript } from "./transcript.js";
+
+const REDRAW_MS = 250;
+
+export class CallView {
+  /** `live` is the store that the feed fills; `session` says what may be offered. */
+  constructor({ live, session, sid, back = null }) {
+    this.live = live;
+    this.sid = sid;
+    this.drawnAt = 0;
+    this.told = new Set();
+    this.name = el("h1", {}, "…");
+    this.about = el("p.soft");
+    this.state = el("span.state");
+    this.time = el("span.big-time", { "aria-label": "Duration" });
+    this.actions = new Actions({ session, sid, call: () => this.live.detail });
+    this.handoff = new HandoffNotice();
+    this.question = new QuestionNotice(this.actions);
+    this.over = el("div.notice.over", { hidden: true },
+      el("span", {}, el("strong", {}, "The call is over. "), "Its record is with the past calls."),
+      el("a.button", { href: `#/past/${encodeURIComponent(sid)}` }, "Open the record"));
+    this.timeline = new Timeline({ live: true, onPick: (seconds) => this.reveal(seconds) });
+    this.transcript = new Transcript({ live: true });
+    this.facts = new Facts();
+    this.node = el("article.call.live-call", {},
+      back ? el("a.crumb", { href: back, "data-key": "Escape" }, icon("left"), "Calls now") : null,
+      el("header.call-head", {},
+        el("div.call-who", {}, this.name, this.about),
+        el("div.call-state", {}, this.state, this.time)),
+      this.actions.node,
+      el("div.notices", {}, this.question.node, this.handoff.node, this.over),
+      el("div.panel", {}, this.timeline.node),
+      el("div.call-columns", {},
+        el("div.panel.talk", {}, this.transcript.node, this.actions.composer),
+        this.facts.node));
+    this.ends = [live.watch(() => this.draw()), everySecond(() => this.tick())];
+    this.redraw = setInterval(() => this.drawTime(), REDRAW_MS);
+    this.draw();
+  }
+
+  close() {
+    for (const end of this.ends) end();
+    clearInterval(this.redraw);
+    this.timeline.close();
+    this.transcript.close();
+    this.actions.close();
+    this.node.remove();
+  }
+
+  get detail() {
+    const { detail } = this.live;
+    return detail?.entry.call_sid === this.sid ? detail : null;
+  }
+
+  get isOver() {
+    return this.live.over === this.sid || this.detail?.entry.phase === "ended";
+  }
+
+  draw() {
+    show(this.over, this.isOver);
+    if (!this.detail) return;
+    const { entry, parts } = this.detail;
+    say(this.name, caller(entry.caller));
+    say(this.about, `${entry.agent} · called ${caller(entry.called)} · since ${timeOfDay(entry.arrived_at)}`);
+    const { kind, text } = this.isOver ? { kind: "quiet", text: "Over" } : situation(entry);
+    if (this.told.size && this.state.textContent !== text) announce(text);
+    put(this.state, "data-kind", kind);
+    say(this.state, text);
+    this.transcript.update(parts);
+    this.facts.update(entry, parts, this.live);
+    this.actions.update(entry, this.isOver);
+    this.tick();
+    this.drawTime();
+    this.tell(parts.lines);
+  }
+
+  tick() {
+    if (!this.detail) return;
+    const { entry } = this.detail;
+    const now = this.live.now();
+    if (!this.isOver) say(this.time, clock(now - entry.arrived_at));
+    this.handoff.update(this.isOver ? null : entry.handoff, now);
+    this.question.update(this.isOver ? null : entry.question, now);
+  }
+
+  /** Time goes on between the messages: bars that are open grow. */
+  drawTime() {
+    if (!this.detail || document.hidden) return;
+    const { entry, parts } = this.detail;
+    if (this.isOver && this.seconds) {
+      this.timeline.update(parts, this.seconds, { live: false });
+      return;
+    }
+    this.seconds = this.live.now() - entry.arrived_at;
+    this.timeline.update(parts, this.seconds);
+  }
+
+  /** Finished lines are read out to those who hear the page: only what came while it was open. */
+  tell(lines) {
+    const finished = lines.filter((line) => line.ended_at !== null && line.text);
+    const first = this.told.size === 0;
+    for (const line of finished) {
+      if (this.told.has(line.id)) continue;
+      this.told.add(line.id);
+      if (!first && line.speaker !== "note") announce(`${line.speaker}: ${line.text}`);
+    }
+    this.told.add("");
+  }
+
+  reveal(seconds) {
+    const row = [...this.transcript.rows.rows.values()].findLast((one) => one.started <= seconds + 0.05);
+    if (!row) return;
+    this.transcript.following = false;
+    this.transcript.reveal(row.node);
+    show(this.transcript.jump, true);
+  }
+}
+
+const ROAD = {
+  cold: ["farewell", "moving", "ringing", "with human"],
+  warm: ["farewell", "ringing", "screening", "bridging", "with human"],
+};
+const WARM = new Set(["screening", "bridging"]);
+const STEP_NAMES = { moving: "move", screening: "whisper", bridging: "bridge", "with human": "with human" };
+
+class HandoffNotice {
+  constructor() {
+    this.title = el("strong");
+    this.left = el("span.left");
+    this.reason = el("span.reason");
+    this.steps = el("ol.steps", { "aria-label": "Steps of the hand-off" });
+    this.node = el("section.notice.handoff-notice", { "aria-label": "Hand-off", hidden: true },
+      el("div.notice-head", {}, this.title, this.reason, this.left), this.steps);
+  }
+
+  update(handoff, now) {
+    show(this.node, Boolean(handoff));
+    if (!handoff) return;
+    this.warm = handoff.asked_at === this.askedAt ? this.warm || WARM.has(handoff.state) : WARM.has(handoff.state);
+    this.askedAt = handoff.asked_at;
+    say(this.title, `Hand-off to ${words(handoff.destination) || "a human"}`);
+    say(this.left, timeLeft(handoff.until, now));
+    put(this.left, "data-short", handoff.until !== null && handoff.until - now < 6);
+    const asked = handoff.source === "tool" ? "the agent" : handoff.source;
+    say(this.reason, [`Asked for by ${asked}`, handoff.reason, handoff.summary].filter(Boolean).join(" · "));
+    this.road(handoff.state);
+    show(this.steps, handoff.state !== "with human");
+  }
+
+  road(state) {
+    const usual = this.warm ? ROAD.warm : ROAD.cold;
+    const road = usual.includes(state) ? usual : [...usual.slice(0, 3), state];
+    const key = `${road.join()}/${state}`;
+    if (this.drawn === key) return;
+    this.drawn = key;
+    const here = road.indexOf(state);
+    this.steps.replaceChildren(...road.map((step, place) => el("li", {
+      "data-past": place < here, "aria-current": place === here ? "step" : null,
+    }, STEP_NAMES[step] ?? words(step))));
+  }
+}
+
+class QuestionNotice {
+  constructor(actions) {
+    this.text = el("p.asked");
+    this.left = el("span.left");
+    this.field = el("input.field", { "aria-label": "Your answer", placeholder: "Your answer", autocomplete: "off" });
+    this.form = el("form.answer-form", {
+      onsubmit: async (event) => {
+        event.preventDefault();
+        const text = this.field.value.trim();
+        if (text && (await actions.answer(this.id, text))) this.field.value = "";
+      },
+    }, this.field, el("button.button.primary", {}, "Answer"));
+    this.node = el("section.notice.question-notice", { "aria-label": "The agent asks", hidden: true },
+      el("div.notice-head", {}, el("strong", {}, "The agent asks a human"), this.left), this.text, this.form);
+    this.may = actions.may("answer");
+  }
+
+  update(question, now) {
+    show(this.node, Boolean(question));
+    if (!question) {
+      this.id = null;
+      return;
+    }
+    if (this.id !== question.id) announce(`The agent asks: ${question.text}`);
+    this.id = question.id;
+    say(this.text, question.text);
+    say(this.left, timeLeft(question.until, now));
+    show(this.form, this.may);
+  }
+}
+
+class Facts {
+  constructor() {
+    this.list = el("dl");
+    this.rows = new Map();
+    this.node = el("aside.facts.panel", { "aria-label": "Facts" }, el("h3", {}, "Facts"), this.list);
+  }
+
+  row(name, value) {
+    let row = this.rows.get(name);
+    if (!row) {
+      row = { node: el("div"), value: el("dd") };
+      row.node.append(el("dt", {}, name), row.value);
+      this.rows.set(name, row);
+      this.list.append(row.node);
+    }
+    show(row.node, value !== "");
+    say(row.value, value);
+  }
+
+  update(entry, parts) {
+    const waits = parts.latencies.map((one) => one.ended_at - one.started_at).sort((a, b) => a - b);
+    this.row("Answers after", waits.length ? `${wait(waits[Math.floor(waits.length / 2)])} median` : "");
+    this.row("Slowest answer", waits.length > 1 ? wait(waits.at(-1)) : "");
+    this.row("Barge-ins", entry.barge_ins ? String(entry.barge_ins) : "");
+    this.row("Tools", parts.tools.length ? count(parts.tools.length, "call") : "");
+    const { total, carrier, model } = entry.cost;
+    this.row("Cost so far", total ? money(total) : "");
+    this.row("of it carrier, model", total ? `${money(carrier)}, ${money(model)}` : "");
+    parts.legs.forEach((leg, place) => {
+      const end = leg.answered_at ?? leg.ended_at;
+      const result = leg.answered_at === null ? words(leg.outcome) || leg.status : "answered";
+      this.row(`Human ${place + 1}`, end === null ? "ringing" : `${result} after ${wait(end - leg.started_at)}`);
+    });
+    this.row("Call", entry.call_sid);
+  }
+}

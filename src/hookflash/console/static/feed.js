@@ -1,0 +1,139 @@
+// The server's events, over a link that may break.
+//
+//     connecting -> live -> lost -> connecting ...
+//
+// A fetch is read instead of an `EventSource`, because the comment that comes every ten seconds must
+// be noticed when it does not come: a link that is dead and open tells nobody else. After a loss the
+// last event's id is sent along, and the server repeats what was missed or sends everything afresh;
+// the page only ever does what the messages say.
+
+import { feedUrl, refusal } from "./api.js";
+
+const SILENCE_MS = 25_000;
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 15_000;
+
+export class Feed {
+  /**
+   * `onMessage(type, message)` for each event; `onState(state, retryAt)` with the moment, in ms, of
+   * the next attempt while lost; `onRefused(error)` when there is no use in trying again.
+   */
+  constructor({ onMessage, onState = () => {}, onRefused = () => {} }) {
+    this.onMessage = onMessage;
+    this.onState = onState;
+    this.onRefused = onRefused;
+    this.sid = null;
+    this.turn = 0;
+    this.lastId = "";
+    this.failures = 0;
+    this.stop = null;
+    this.timer = null;
+    this.online = () => this.state === "lost" && this.retry();
+    globalThis.addEventListener?.("online", this.online);
+  }
+
+  /** Follow the list, and this call as well if it is not null. */
+  open(sid = null) {
+    if (this.turn && sid === this.sid) return;
+    this.sid = sid;
+    this.lastId = "";
+    this.retry();
+  }
+
+  close() {
+    this.turn += 1;
+    this.stop?.abort();
+    clearTimeout(this.timer);
+    globalThis.removeEventListener?.("online", this.online);
+  }
+
+  /** Ask at once. */
+  retry() {
+    this.turn += 1;
+    clearTimeout(this.timer);
+    this.stop?.abort();
+    this.run(this.turn);
+  }
+
+  tell(state, retryAt = null) {
+    this.state = state;
+    this.onState(state, retryAt);
+  }
+
+  async run(turn) {
+    if (this.state !== "live") this.tell("connecting");
+    this.stop = new AbortController();
+    try {
+      await this.read(turn, this.stop);
+    } catch (error) {
+      if (turn !== this.turn) return;
+      if (error.status === 401 || error.status === 403 || error.status === 404) {
+        this.tell("lost");
+        this.onRefused(error);
+        return;
+      }
+    }
+    if (turn !== this.turn) return;
+    const pause = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.failures);
+    this.failures += 1;
+    this.tell("lost", Date.now() + pause);
+    this.timer = setTimeout(() => this.retry(), pause);
+  }
+
+  async read(turn, stop) {
+    const headers = { Accept: "text/event-stream" };
+    if (this.lastId) headers["Last-Event-ID"] = this.lastId;
+    let silence = setTimeout(() => stop.abort(), SILENCE_MS);
+    try {
+      const response = await fetch(feedUrl(this.sid), {
+        headers, signal: stop.signal, credentials: "same-origin", cache: "no-store",
+      });
+      if (!response.ok) throw await refusal(response);
+      if (turn !== this.turn) return;
+      this.failures = 0;
+      if (this.state !== "live") this.tell("live");
+      const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+      const events = new EventReader();
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done || turn !== this.turn) return;
+        clearTimeout(silence);
+        silence = setTimeout(() => stop.abort(), SILENCE_MS);
+        for (const event of events.feed(value)) {
+          this.onMessage(event.name, JSON.parse(event.data));
+          if (event.id) this.lastId = event.id;
+        }
+      }
+    } finally {
+      clearTimeout(silence);
+    }
+  }
+}
+
+/** Server-sent events out of text that comes in pieces. Knows no network. */
+export class EventReader {
+  constructor() {
+    this.rest = "";
+    this.fields = { name: "message", data: [], id: "" };
+  }
+
+  *feed(text) {
+    const lines = (this.rest + text).split(/\r\n|\n|\r(?!$)/);
+    this.rest = lines.pop();
+    for (const line of lines) {
+      if (line === "") {
+        const { name, data, id } = this.fields;
+        this.fields = { name: "message", data: [], id: "" };
+        if (data.length) yield { name, data: data.join("\n"), id };
+        continue;
+      }
+      const colon = line.indexOf(":");
+      if (colon === 0) continue;
+      const field = colon < 0 ? line : line.slice(0, colon);
+      const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
+      if (field === "event") this.fields.name = value;
+      else if (field === "data") this.fields.data.push(value);
+      else if (field === "id") this.fields.id = value;
+    }
+  }
+}

@@ -1,0 +1,159 @@
+// All calls together, over time: how many, how they ended, how long people waited, what it cost.
+
+import { figures } from "./api.js";
+import { Chart, number } from "./charts.js";
+import { el, put, say } from "./dom.js";
+import { count, label, money, percent, shortDate, shortDay, timeOfDay, wait, whole } from "./format.js";
+import { empty } from "./page.js";
+
+const DAY = 86_400;
+const SPANS = {
+  day: { name: "24 hours", seconds: DAY, step: 3600 },
+  week: { name: "7 days", seconds: 7 * DAY, step: DAY },
+  month: { name: "30 days", seconds: 30 * DAY, step: DAY },
+  quarter: { name: "90 days", seconds: 90 * DAY, step: 7 * DAY },
+};
+const ORDER = ["handled_by_agent", "handed_off", "voicemail", "callback", "abandoned", "failed"];
+const REACHED = ["bridged", "no-answer", "busy", "declined", "machine", "closed", "caller-gone", "canceled", "cancelled", "failed"];
+const TONES = ["one", "two", "three", "four", "five", "six"];
+
+/** Whole steps of the reader's own days or hours, the last one the one that runs. */
+export function range(span, now = new Date()) {
+  const { seconds, step } = SPANS[span];
+  const end = new Date(now);
+  if (step >= DAY) end.setHours(24, 0, 0, 0);
+  else end.setHours(end.getHours() + 1, 0, 0, 0);
+  const until = end.getTime() / 1000;
+  const steps = Math.ceil(seconds / step);
+  return { since: until - steps * step, until, step };
+}
+
+export class Figures {
+  constructor({ params, go }) {
+    this.span = SPANS[params.span] ? params.span : "week";
+    this.go = go;
+    this.charts = [];
+    this.heading = el("p", {}, "…");
+    this.tabs = Object.entries(SPANS).map(([span, { name }]) => el("button.mode", {
+      type: "button", "aria-pressed": String(span === this.span), onclick: () => this.choose(span),
+    }, name));
+    this.numbers = el("dl.numbers");
+    this.grid = el("div.charts");
+    this.node = el("div.page", {},
+      el("header", {}, el("div", {}, el("h1", {}, "Figures"), this.heading),
+        el("div.modes", { role: "group", "aria-label": "Time shown" }, this.tabs)),
+      this.numbers, this.grid);
+    this.load();
+  }
+
+  close() {
+    this.closed = true;
+    for (const chart of this.charts) chart.close();
+  }
+
+  choose(span) {
+    this.span = span;
+    Object.keys(SPANS).forEach((name, place) => put(this.tabs[place], "aria-pressed", String(name === span)));
+    this.go({ span });
+    this.load();
+  }
+
+  async load() {
+    const { span } = this;
+    try {
+      const found = await figures(range(span));
+      if (!this.closed && span === this.span) this.draw(found);
+    } catch (error) {
+      if (!this.closed) say(this.heading, error.message);
+    }
+  }
+
+  draw({ buckets, whole: all, step_seconds: step }) {
+    for (const chart of this.charts) chart.close();
+    this.charts = [];
+    say(this.heading, `${count(all.calls, "call")} in the last ${SPANS[this.span].name}.`);
+    this.numbers.hidden = !all.calls;
+    if (!all.calls) {
+      this.grid.replaceChildren(empty("No calls in this time", "Choose a longer one, or wait for the telephone to ring."));
+      return;
+    }
+    this.frame = {
+      labels: buckets.map(({ since, until }) => this.name(since, until, step)),
+      marks: buckets.map(({ since }) => (step < DAY ? timeOfDay(since) : shortDate(since))),
+    };
+    const share = (name) => (all.dispositions[name] ?? 0) / all.calls;
+    this.numbers.replaceChildren(
+      number("Calls", whole(all.calls)),
+      number("Handled by the agent", percent(share("handled_by_agent"))),
+      number("Handed to a human", percent(share("handed_off"))),
+      number("Abandoned", percent(share("abandoned"))),
+      number("Time to human", wait(all.to_human.p50), "median"),
+      number("Cost a call", money(all.cost / all.calls)));
+    this.charts = [
+      this.split("How calls ended", buckets, all, "dispositions", ORDER, `${whole(all.calls)} calls`),
+      this.split("Attempts to reach a human", buckets, all, "outcomes", REACHED,
+        `${percent(reached(all.outcomes))} reached`),
+      this.spread("Time to human", buckets, all, "to_human"),
+      this.spread("Answer delay", buckets, all, "answer"),
+      new Chart({
+        title: "Cost", figure: money(all.cost), note: `in ${SPANS[this.span].name}`, ...this.frame, format: money,
+        axis: (value) => `$${value < 1 && value > 0 ? value.toFixed(2) : whole(value)}`,
+        series: [{ name: "Cost", kind: "one", values: buckets.map((bucket) => bucket.cost) }],
+      }),
+      new Chart({
+        title: "Minutes on the line", figure: `${whole(Math.round(all.seconds / 60))} min`,
+        note: `${wait(all.seconds / all.calls)} a call`, ...this.frame, format: (value) => whole(Math.round(value)),
+        series: [{ name: "Minutes", kind: "one", values: buckets.map((bucket) => bucket.seconds / 60) }],
+      }),
+    ];
+    this.grid.replaceChildren(...this.charts.map((chart) => chart.node));
+  }
+
+  name(since, until, step) {
+    if (step < DAY) return `${shortDay(since)}, ${timeOfDay(since)}`;
+    return step === DAY ? shortDay(since) : `${shortDay(since)} to ${shortDay(until - 1)}`;
+  }
+
+  /** What each bucket's calls or attempts came to, one over the other. */
+  split(title, buckets, all, field, order, figure) {
+    const names = Object.keys(all[field]).sort((a, b) => rank(order, a) - rank(order, b));
+    const shown = names.slice(0, TONES.length - (names.length > TONES.length ? 1 : 0));
+    const series = shown.map((name) => ({
+      name: label(name), kind: tone(field, name, shown), values: buckets.map((bucket) => bucket[field][name] ?? 0),
+    }));
+    const rest = names.slice(shown.length);
+    if (rest.length) {
+      series.push({ name: "Other", kind: "six", values: buckets.map((bucket) =>
+        rest.reduce((sum, name) => sum + (bucket[field][name] ?? 0), 0)) });
+    }
+    return new Chart({ title, figure, series, ...this.frame, format: (value) => whole(value), whole: true });
+  }
+
+  spread(title, buckets, all, field) {
+    const { p50, p90, count: measured } = all[field];
+    return new Chart({
+      title, figure: wait(p50), note: measured ? `median; nine in ten within ${wait(p90)}` : "not measured in this time",
+      lines: true, ...this.frame, format: wait, axis: (value) => `${value} s`,
+      series: [
+        { name: "Median", kind: "one", values: buckets.map((bucket) => bucket[field].p50) },
+        { name: "Nine in ten within", kind: "two", values: buckets.map((bucket) => bucket[field].p90) },
+      ],
+    });
+  }
+}
+
+const rank = (order, name) => (order.includes(name) ? order.indexOf(name) : order.length);
+
+function reached(outcomes) {
+  const all = Object.values(outcomes).reduce((sum, one) => sum + one, 0);
+  return all ? (outcomes.bridged ?? 0) / all : 0;
+}
+
+const FIXED = {
+  handled_by_agent: "agent", handed_off: "human", bridged: "human", abandoned: "alarm", failed: "dark",
+};
+
+function tone(field, name, names) {
+  const free = names.filter((one) => !FIXED[one]);
+  return FIXED[name] ?? ["three", "four", "five", "six", "two"][free.indexOf(name) % 5];
+}

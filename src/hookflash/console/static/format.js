@@ -1,0 +1,103 @@
+// Times, numbers and names as people read them.
+
+const NUMBER = new Intl.NumberFormat(undefined);
+
+/** 3:07, or 1:02:09: as on a telephone's display. */
+export function clock(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  const minutes = Math.floor(whole / 60) % 60;
+  const rest = String(whole % 60).padStart(2, "0");
+  const hours = Math.floor(whole / 3600);
+  return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
+}
+
+/** How long, in words: "3 min 7 s". For those who hear the page rather than see it. */
+export function spokenTime(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  const minutes = Math.floor(whole / 60);
+  return minutes ? `${minutes} min ${whole % 60} s` : `${whole} s`;
+}
+
+/** A short wait: 840 ms, 1.6 s, 38 s, 2:10. */
+export function wait(seconds) {
+  if (seconds === null || seconds === undefined) return "–";
+  if (seconds < 0.9995) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  return seconds < 99.5 ? `${Math.round(seconds)} s` : clock(seconds);
+}
+
+export function count(number, word, words = `${word}s`) {
+  return `${NUMBER.format(number)} ${number === 1 ? word : words}`;
+}
+
+export function whole(number) {
+  return NUMBER.format(number);
+}
+
+export function money(dollars) {
+  if (dollars === null || dollars === undefined) return "–";
+  if (dollars >= 99.5) return `$${NUMBER.format(Math.round(dollars))}`;
+  return `$${dollars.toFixed(dollars >= 0.0995 || dollars === 0 ? 2 : 3)}`;
+}
+
+export function percent(share) {
+  return `${(share * 100).toFixed(share > 0 && share < 0.0995 ? 1 : 0)} %`;
+}
+
+const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const SECOND = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
+});
+const DAY = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short" });
+const DATE = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
+
+const MONTH_DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+
+export const timeOfDay = (at) => TIME.format(at * 1000);
+export const secondOfDay = (at) => SECOND.format(at * 1000);
+export const fullDate = (at) => `${DATE.format(at * 1000)}, ${SECOND.format(at * 1000)}`;
+export const shortDate = (at) => MONTH_DAY.format(at * 1000);
+export const shortDay = (at) => DAY.format(at * 1000);
+
+/** Today, Yesterday, Thu, 12 Nov, or with its year when that is another one. */
+export function day(at, now = Date.now() / 1000) {
+  const then = new Date(at * 1000);
+  const today = new Date(now * 1000);
+  const midnight = new Date(today.getFullYear(), today.getMonth(), today.getDate());
+  const days = Math.ceil((midnight - then) / 86_400_000);
+  if (days <= 0 && then <= today) return "Today";
+  if (days === 1) return "Yesterday";
+  return then.getFullYear() === today.getFullYear() ? DAY.format(then) : DATE.format(then);
+}
+
+/** "handled_by_agent" as words. */
+export function words(name) {
+  return String(name ?? "").replaceAll("_", " ");
+}
+
+/** With a capital, to begin a label. */
+export function label(name) {
+  const text = words(name);
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** A telephone number in groups, North American ones as written there; anything else as it is. */
+export function caller(address) {
+  const text = String(address ?? "").trim();
+  if (!text || /^anonymous$/i.test(text)) return "Number withheld";
+  const match = /^\+1(\d{3})(\d{3})(\d{4})$/.exec(text);
+  return match ? `+1 ${match[1]} ${match[2]} ${match[3]}` : text;
+}
+
+/** JSON on one line, spaced for reading; text that is none stays as it is. */
+export function tidyJson(text) {
+  try {
+    const value = JSON.parse(text);
+    if (value === null || typeof value !== "object" || Array.isArray(value)) return JSON.stringify(value);
+    return Object.entries(value)
+      .map(([name, part]) => `${name}: ${typeof part === "string" ? part : JSON.stringify(part)}`)
+      .join(", ");
+  } catch {
+    return String(text ?? "");
+  }
+}

@@ -1,0 +1,102 @@
+// The calls that are live, as the feed tells them: the list, and the one call that is open.
+
+import { oncePerFrame } from "./dom.js";
+
+const KINDS = ["lines", "tools", "stages", "legs", "barge_ins", "latencies", "actions"];
+
+/** Parts by id: one that comes again replaces the one with its id, in its place. */
+export function merged(parts, patch) {
+  const result = { ...parts };
+  for (const kind of KINDS) {
+    const fresh = patch[kind] ?? [];
+    if (!fresh.length) {
+      result[kind] = parts[kind] ?? [];
+      continue;
+    }
+    const byId = new Map((parts[kind] ?? []).map((one) => [one.id, one]));
+    for (const one of fresh) byId.set(one.id, one);
+    result[kind] = [...byId.values()];
+  }
+  return result;
+}
+
+export class Live {
+  constructor() {
+    this.calls = new Map();
+    this.detail = null;
+    this.over = null;
+    this.ahead = 0;
+    this.watchers = new Set();
+    this.touched = new Set();
+    this.afresh = false;
+    this.flush = oncePerFrame(() => this.tell());
+  }
+
+  /** The server's time, in seconds since 1970: clocks of browsers are often wrong. */
+  now() {
+    return Date.now() / 1000 + this.ahead;
+  }
+
+  /** `watcher({afresh, touched})`, once a frame; call what is returned to end it. */
+  watch(watcher) {
+    this.watchers.add(watcher);
+    return () => this.watchers.delete(watcher);
+  }
+
+  tell() {
+    const change = { afresh: this.afresh, touched: this.touched };
+    this.afresh = false;
+    this.touched = new Set();
+    for (const watcher of this.watchers) watcher(change);
+  }
+
+  /** Do what a message of the feed says. */
+  take(type, message) {
+    switch (type) {
+      case "Snapshot":
+        this.ahead = message.now - Date.now() / 1000;
+        this.calls = new Map(message.calls.map((entry) => [entry.call_sid, entry]));
+        this.afresh = true;
+        break;
+      case "CallsChanged":
+        for (const entry of message.calls ?? []) this.put(entry);
+        for (const sid of message.gone ?? []) {
+          this.calls.delete(sid);
+          this.touched.add(sid);
+        }
+        break;
+      case "CallShown":
+        this.detail = { ...message.detail, parts: merged({}, message.detail.parts) };
+        this.over = null;
+        this.put(message.detail.entry);
+        break;
+      case "CallPatched":
+        if (message.call_sid !== this.detail?.entry.call_sid) return;
+        this.detail = { ...this.detail, parts: merged(this.detail.parts, message.parts) };
+        if (message.entry) {
+          this.detail.entry = message.entry;
+          this.put(message.entry);
+        }
+        this.touched.add(message.call_sid);
+        break;
+      case "CallOver":
+        this.over = message.call_sid;
+        this.touched.add(message.call_sid);
+        break;
+      default:
+        return;
+    }
+    this.flush();
+  }
+
+  put(entry) {
+    if (entry.phase !== "ended") this.calls.set(entry.call_sid, entry);
+    this.touched.add(entry.call_sid);
+  }
+
+  /** Another call, or none, is to be open: what was known of the last one is let go. */
+  forget() {
+    this.detail = null;
+    this.over = null;
+  }
+}

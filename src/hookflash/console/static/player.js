@@ -1,0 +1,104 @@
+// A recording, played in step with what is drawn of the call.
+
+import { recordingUrl } from "./api.js";
+import { el, icon, put, say } from "./dom.js";
+import { clock, spokenTime } from "./format.js";
+
+const SPEEDS = [1, 1.25, 1.5, 2];
+
+export class Player {
+  /** `path` is that of the recording, or null; `onTime(seconds)` while it plays and when it is moved. */
+  constructor({ path, seconds, onTime }) {
+    this.onTime = onTime;
+    this.ready = Boolean(path);
+    if (!path) {
+      this.node = el("div.player", {}, el("p.small", {}, "This call was not recorded."));
+      return;
+    }
+    this.sound = new Audio(recordingUrl(path));
+    this.sound.preload = "metadata";
+    this.button = el("button.button.primary.only-icon.play", {
+      type: "button", "aria-label": "Play", "data-key": " ", onclick: () => this.toggle(),
+    }, icon("play"));
+    this.slider = el("input", {
+      type: "range", min: 0, max: seconds.toFixed(1), step: 0.1, value: 0, "aria-label": "Position",
+      oninput: () => this.seek(Number(this.slider.value)),
+    });
+    this.clock = el("span.clock");
+    this.length = seconds;
+    this.speed = el("button.button.speed", {
+      type: "button", "aria-label": "Speed", onclick: () => this.faster(),
+    }, "1×");
+    this.node = el("div.player", { role: "group", "aria-label": "Recording" },
+      this.button, this.slider, this.clock, this.speed);
+    this.sound.addEventListener("play", () => this.plays());
+    this.sound.addEventListener("pause", () => this.plays());
+    this.sound.addEventListener("seeked", () => this.moved());
+    this.sound.addEventListener("error", () => this.failed());
+    this.sound.addEventListener("loadedmetadata", () => {
+      if (Number.isFinite(this.sound.duration)) put(this.slider, "max", this.sound.duration.toFixed(1));
+    });
+    this.show(0);
+  }
+
+  close() {
+    cancelAnimationFrame(this.frame);
+    if (!this.sound) return;
+    this.sound.pause();
+    this.sound.removeAttribute("src");
+  }
+
+  toggle() {
+    if (this.sound.paused) this.sound.play().catch(() => this.failed());
+    else this.sound.pause();
+  }
+
+  seek(seconds, { play = false } = {}) {
+    this.sound.currentTime = Math.max(0, seconds);
+    this.show(seconds);
+    this.onTime(seconds);
+    if (play && this.sound.paused) this.toggle();
+  }
+
+  skip(seconds) {
+    this.seek(Math.min(this.length, Math.max(0, this.sound.currentTime + seconds)));
+  }
+
+  faster() {
+    const next = SPEEDS[(SPEEDS.indexOf(this.sound.playbackRate) + 1) % SPEEDS.length];
+    this.sound.playbackRate = next;
+    say(this.speed, `${next}×`);
+  }
+
+  plays() {
+    const playing = !this.sound.paused;
+    this.button.replaceChildren(icon(playing ? "pause" : "play"));
+    put(this.button, "aria-label", playing ? "Pause" : "Play");
+    cancelAnimationFrame(this.frame);
+    if (playing) this.step();
+  }
+
+  step() {
+    this.moved();
+    this.frame = requestAnimationFrame(() => this.step());
+  }
+
+  moved() {
+    this.show(this.sound.currentTime);
+    this.onTime(this.sound.currentTime);
+  }
+
+  show(seconds) {
+    const tenth = seconds.toFixed(1);
+    if (this.slider.value !== tenth) this.slider.value = tenth;
+    const text = `${clock(seconds)} / ${clock(this.length)}`;
+    if (this.clock.textContent === text) return;
+    say(this.clock, text);
+    put(this.slider, "aria-valuetext", spokenTime(seconds));
+  }
+
+  failed() {
+    this.ready = false;
+    this.node.replaceChildren(el("p.small", {}, "The recording cannot be played: it is gone, or this browser cannot read it."));
+  }
+}

@@ -1,0 +1,273 @@
+// Who said what, as heard: a list that grows and changes in place.
+//
+// Between the lines stand the tools with their arguments and times, the steps of the hand-off and
+// what people at a console did. What was prepared and not heard yet is faint; what was cut is
+// struck out and said to be unheard. With `onSeek`, a click on a word goes to its second.
+
+import { el, icon, KeyedList, put, say, show } from "./dom.js";
+import { clock, label, tidyJson, wait, words } from "./format.js";
+
+const SPEAKERS = { caller: "Caller", agent: "Agent", human: "Human", note: "Note to the agent" };
+const STEPS = {
+  farewell: "Farewell before the hand-off",
+  moving: "Moving the call",
+  ringing: "Ringing a human",
+  screening: "A human answered and hears the whisper",
+  bridging: "Bringing both together",
+  "with human": "With a human",
+  returning: "Coming back to the agent",
+};
+const QUIET = new Set(["answering", "ending", "ended"]);
+const DONE = {
+  hint: "gave a hint", say: "had the agent say", handoff: "asked for a human", giveback: "gave the caller back",
+  hangup: "ended the call", answer: "answered", listen: "listened",
+};
+const LONG = 140;
+
+/** All that is shown of a call, in the order in which it began. */
+export function entries(parts) {
+  const found = parts.lines
+    .filter((line) => line.text || line.ahead || line.cut || line.ended_at === null)
+    .map((line) => ({ kind: "line", at: line.started_at, part: line }));
+  for (const tool of parts.tools) found.push({ kind: "tool", at: tool.started_at, part: tool });
+  for (const action of parts.actions) found.push({ kind: "action", at: action.at, part: action });
+  parts.stages.forEach((stage, place) => {
+    const text = STEPS[stage.name] ?? (stage.name === "talking" ? "Back with the agent" : label(stage.name));
+    if (QUIET.has(stage.name) || (stage.name === "talking" && !cameBack(parts.stages, place))) return;
+    // A step begins with the words that belong to it, so it stands before them.
+    found.push({ kind: "stage", at: stage.started_at - 0.05, part: { ...stage, text } });
+  });
+  return found.sort((a, b) => a.at - b.at);
+}
+
+const cameBack = (stages, place) => stages.slice(0, place).some((stage) => STEPS[stage.name]);
+
+export class Transcript {
+  constructor({ onSeek = null, live = false } = {}) {
+    this.onSeek = onSeek;
+    this.live = live;
+    this.following = live;
+    this.current = null;
+    this.list = el("ol.turns", {
+      role: "log", "aria-live": "off", "aria-label": "Transcript as heard", tabindex: "0",
+      onscroll: () => this.scrolled(),
+    });
+    this.jump = el("button.button.jump", { type: "button", hidden: true, onclick: () => this.follow() }, "Jump to now");
+    this.top = 0;
+    this.nothing = el("p.soft.nothing", {}, live ? "Nothing has been said yet." : "Nothing was said.");
+    this.node = el("div.transcript", {}, this.nothing, this.list, this.jump);
+    this.watcher = new ResizeObserver(() => this.pin());
+    this.watcher.observe(this.list);
+    this.rows = new KeyedList(this.list, {
+      key: ({ kind, part }) => `${kind}-${part.id}`,
+      create: ({ kind }) => new ROWS[kind](this),
+      update: (row, { part }) => row.update(part, this.parts),
+    });
+  }
+
+  close() {
+    this.watcher.disconnect();
+  }
+
+  update(parts) {
+    this.parts = parts;
+    this.index(parts);
+    const found = entries(parts);
+    this.rows.set(found);
+    show(this.nothing, found.length === 0);
+    this.pin();
+  }
+
+  pin() {
+    if (!this.following) return;
+    this.list.scrollTop = this.list.scrollHeight;
+    this.top = this.list.scrollTop;
+  }
+
+  /** Which line was answered after how long, and which was spoken over. */
+  index({ lines, latencies, barge_ins: bargeIns }) {
+    this.waits = new Map();
+    this.barged = new Set();
+    for (const line of lines) {
+      if (line.speaker !== "agent") continue;
+      const latency = latencies.find((one) => Math.abs(one.ended_at - line.started_at) < 0.06);
+      if (latency) this.waits.set(line.id, latency.ended_at - latency.started_at);
+      const end = line.ended_at ?? Infinity;
+      if (line.cut && bargeIns.some((one) => one.at > line.started_at - 0.5 && one.at < end + 1)) this.barged.add(line.id);
+    }
+  }
+
+  scrolled() {
+    if (!this.live) return;
+    // Lists also scroll when their size changes; only a reader moves up from where we left it.
+    const { scrollTop, clientHeight, scrollHeight } = this.list;
+    if (scrollTop + clientHeight >= scrollHeight - 40) this.following = true;
+    else if (scrollTop < this.top - 8) this.following = false;
+    this.top = scrollTop;
+    show(this.jump, !this.following);
+  }
+
+  follow() {
+    this.following = true;
+    this.pin();
+    show(this.jump, false);
+  }
+
+  /** Playback is at this second: mark the line and the word; null marks none. */
+  at(seconds, { reveal = false } = {}) {
+    let found = null;
+    if (seconds !== null) {
+      for (const row of this.rows.rows.values()) {
+        if (row.spans && row.part.started_at <= seconds && (row.part.ended_at ?? Infinity) >= seconds) found = row;
+      }
+    }
+    const span = found?.spans.findLast((one) => one.at <= seconds) ?? null;
+    if (span?.node === this.current?.span) return;
+    if (this.current) {
+      this.current.span?.classList.remove("now");
+      this.current.row.classList.remove("now");
+    }
+    this.current = found ? { row: found.node, span: span?.node } : null;
+    if (!found) return;
+    found.node.classList.add("now");
+    span?.node.classList.add("now");
+    if (reveal) this.reveal(found.node);
+  }
+
+  reveal(node) {
+    const { scrollTop, clientHeight } = this.list;
+    const top = node.offsetTop - this.list.offsetTop;
+    if (top < scrollTop + 30 || top + node.offsetHeight > scrollTop + clientHeight - 30) {
+      this.list.scrollTop = top - clientHeight * 0.3;
+    }
+  }
+}
+
+class Turn {
+  constructor(owner, kind) {
+    this.owner = owner;
+    this.time = el(owner.onSeek ? "button.turn-time" : "span.turn-time");
+    if (owner.onSeek) {
+      put(this.time, "type", "button");
+      this.time.addEventListener("click", () => owner.onSeek(this.started));
+    }
+    this.node = el(`li.turn.${kind}`, {}, this.time);
+  }
+
+  starts(at) {
+    this.started = at;
+    say(this.time, clock(at));
+    if (this.owner.onSeek) put(this.time, "aria-label", `Play from ${clock(at)}`);
+  }
+}
+
+class LineTurn extends Turn {
+  constructor(owner) {
+    super(owner, "line");
+    this.who = el("span.turn-who");
+    this.heard = el("span.heard");
+    this.ahead = el("span.ahead");
+    this.cut = el("s.cut");
+    this.unheard = el("span.unseen");
+    this.tag = el("span.tag");
+    this.node.append(el("div.turn-body", {}, el("span.turn-head", {}, this.who, this.tag),
+      el("p", {}, this.heard, this.ahead, this.unheard, this.cut)));
+  }
+
+  update(line) {
+    if (this.part === line && this.tagged) return;
+    this.part = line;
+    this.starts(line.started_at);
+    put(this.node, "data-speaker", line.speaker);
+    put(this.node, "data-open", line.ended_at === null);
+    say(this.who, SPEAKERS[line.speaker]);
+    if (this.owner.onSeek) this.words(line);
+    else say(this.heard, line.text || (line.ended_at === null && line.speaker === "caller" ? "…" : ""));
+    say(this.ahead, line.ahead ? ` ${line.ahead}` : "");
+    say(this.cut, line.cut);
+    say(this.unheard, line.cut ? " Never heard: " : "");
+    if (line.cut && line.text) put(this.cut, "class", "cut after");
+    const waited = this.owner.waits.get(line.id);
+    const barged = this.owner.barged.has(line.id);
+    this.tagged = line.ended_at !== null;
+    say(this.tag, barged ? "barge-in" : waited === undefined ? "" : `after ${wait(waited)}`);
+    put(this.tag, "data-kind", barged ? "barge" : waited > 2 ? "slow" : "wait");
+  }
+
+  /** Text has no times of its own: words are spread over the line's time by their length. */
+  words({ text, started_at: start, ended_at: end }) {
+    if (this.shown === text) return;
+    this.shown = text;
+    const seconds = (end ?? start) - start;
+    let place = 0;
+    this.spans = [];
+    this.heard.replaceChildren(...text.split(/(\s+)/).map((piece) => {
+      const at = start + (seconds * place) / Math.max(1, text.length);
+      place += piece.length;
+      if (!piece.trim()) return piece;
+      const node = el("span.word", { onclick: () => this.owner.onSeek(at) }, piece);
+      this.spans.push({ at, node });
+      return node;
+    }));
+  }
+}
+
+class ToolTurn extends Turn {
+  constructor(owner) {
+    super(owner, "aside");
+    this.name = el("strong.mono");
+    this.arguments = el("span.mono.arguments");
+    this.output = el("span.mono.output");
+    this.state = el("span.tag");
+    this.whole = el("pre.mono");
+    this.more = el("details", { hidden: true }, el("summary", {}, "all of it"), this.whole);
+    this.node.append(icon("tool"), el("div.turn-body", {},
+      el("p", {}, this.name, " ", this.arguments, " ", this.output, " ", this.state), this.more));
+  }
+
+  update(tool) {
+    if (this.part === tool) return;
+    this.part = tool;
+    this.starts(tool.started_at);
+    put(this.node, "data-status", tool.status);
+    say(this.name, tool.name);
+    say(this.arguments, shortened(tidyJson(tool.arguments)));
+    say(this.output, tool.output ? `→ ${shortened(tidyJson(tool.output))}` : "");
+    say(this.state, tool.status === "running" ? "running …"
+      : `${tool.status === "answered" ? "" : `${tool.status} `}${wait(tool.seconds)}`);
+    put(this.state, "data-kind", tool.status === "failed" ? "slow" : "wait");
+    show(this.more, tool.output.length > LONG || tool.arguments.length > LONG);
+    say(this.whole, `${tool.arguments}\n→ ${tool.output}`);
+  }
+}
+
+const shortened = (text) => (text.length > LONG ? `${text.slice(0, LONG - 1)}…` : text);
+
+class StageTurn extends Turn {
+  constructor(owner) {
+    super(owner, "step");
+    this.text = el("span");
+    this.node.append(el("div.turn-body", {}, this.text));
+  }
+
+  update(stage) {
+    this.starts(stage.started_at);
+    put(this.node, "data-stage", stage.name);
+    say(this.text, stage.text);
+  }
+}
+
+class ActionTurn extends Turn {
+  constructor(owner) {
+    super(owner, "aside");
+    this.text = el("p");
+    this.node.append(icon("person"), el("div.turn-body", {}, this.text));
+  }
+
+  update({ at, by, kind, text }) {
+    this.starts(at);
+    say(this.text, `${by} ${DONE[kind] ?? words(kind)}${text ? `: ${text}` : ""}`);
+  }
+}
+
+const ROWS = { line: LineTurn, tool: ToolTurn, stage: StageTurn, action: ActionTurn };

@@ -1,0 +1,199 @@
+"""The list of live calls: what it shows, how it changes, what a lost link does to it."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from playwright.sync_api import Page, expect
+
+from hookflash.console import shapes as s
+
+from .conftest import PageServer, entry, sid
+
+HOSTILE = "<img src=x onerror=\"document.title='taken'\"><b>bold</b>"
+
+
+def handoff(state: str = "ringing", seconds: float = 18) -> s.HandoffNow:
+    return s.HandoffNow(
+        state=state,
+        destination="front_desk",
+        reason="asked",
+        summary="",
+        source="tool",
+        asked_at=time.time() - 3,
+        until=time.time() + seconds,
+    )
+
+
+def question(text: str) -> s.Question:
+    return s.Question(id="q1", text=text, asked_at=time.time(), until=time.time() + 30)
+
+
+def row(page: Page, number: int) -> object:
+    return page.locator(f'.calls a[href$="{sid(number)}"]')
+
+
+def test_a_call_is_shown_with_its_state_caller_and_time(page: Page, server: PageServer) -> None:
+    server.calls = {sid(1): entry(1, running=("find_order",))}
+    page.goto("/console#/calls")
+    shown = page.locator(".call-row")
+    expect(shown.locator(".state")).to_have_text("With the agent")
+    expect(shown.locator("strong")).to_have_text("+1 555 010 0001")
+    expect(shown.locator(".doing")).to_have_text("find_order …")
+    expect(shown.locator(".time")).to_have_text(re.compile(r"0:2\d"))
+    expect(page.locator(".tally")).to_have_text("1")
+
+
+def test_the_time_left_of_a_hand_off_counts_down(page: Page, server: PageServer) -> None:
+    server.calls = {sid(1): entry(1, phase="handing off", handoff=handoff(seconds=7.5))}
+    page.goto("/console#/calls")
+    left = page.locator(".call-row .left")
+    expect(left).to_have_text("0:07 left")
+    expect(left).to_have_text("0:05 left")
+    expect(left).to_have_attribute("data-short", "")
+    expect(page.locator(".call-row .state")).to_have_text("Ringing")
+
+
+def test_no_call_is_a_page_that_says_so(page: Page) -> None:
+    page.goto("/console#/calls")
+    expect(page.get_by_text("No calls right now")).to_be_visible()
+    expect(page.locator(".calls-head")).to_be_hidden()
+
+
+def test_a_change_touches_its_own_row_and_no_other(page: Page, server: PageServer) -> None:
+    server.calls = {sid(number): entry(number) for number in range(1, 6)}
+    page.goto("/console#/calls")
+    expect(page.locator(".call-row")).to_have_count(5)
+    page.evaluate(
+        """() => {
+          window.changes = [];
+          new MutationObserver((all) => {
+            for (const one of all) {
+              const row = (one.target.parentElement ?? one.target).closest("a");
+              window.changes.push([one.type, row?.href.slice(-1) ?? "list",
+                one.target.closest?.(".time") ? "time" : "rest"]);
+            }
+          }).observe(document.querySelector(".calls"),
+            {subtree: true, childList: true, characterData: true, attributes: true});
+        }"""
+    )
+    server.say(s.CallsChanged(calls=(entry(3, phase="with a human"),)))
+    expect(row(page, 3).locator(".state")).to_have_text("With a human")
+    changed = page.evaluate("window.changes.filter((one) => one[2] !== 'time')")
+    assert {one[1] for one in changed} == {"3"}
+
+
+def test_calls_come_and_go(page: Page, server: PageServer) -> None:
+    server.calls = {sid(1): entry(1)}
+    page.goto("/console#/calls")
+    expect(page.locator(".call-row")).to_have_count(1)
+    server.say(s.CallsChanged(calls=(entry(2),)))
+    expect(page.locator(".call-row")).to_have_count(2)
+    server.say(s.CallsChanged(gone=(sid(1),)))
+    expect(page.locator(".call-row")).to_have_count(1)
+    expect(row(page, 2)).to_be_visible()
+
+
+def test_who_waits_for_a_person_stands_first(page: Page, server: PageServer) -> None:
+    server.calls = {sid(number): entry(number) for number in range(1, 4)}
+    page.goto("/console#/calls")
+    expect(page.locator(".call-row")).to_have_count(3)
+    server.say(s.CallsChanged(calls=(entry(3, question=question("May I?")),)))
+    first = page.locator(".call-row").first
+    expect(first.locator(".state")).to_have_text("Asks a human")
+    expect(first.locator(".place")).to_have_text("May I?")
+    expect(page.locator("header p").first).to_have_text("3 calls · 1 asks a human")
+
+
+def test_the_filter_finds_a_caller_however_the_number_is_written(
+    page: Page, server: PageServer
+) -> None:
+    server.calls = {sid(number): entry(number) for number in range(1, 8)}
+    page.goto("/console#/calls")
+    expect(page.locator(".call-row")).to_have_count(7)
+    page.keyboard.press("/")
+    page.keyboard.type("010 0004")
+    expect(page.locator(".call-row")).to_have_count(1)
+    page.keyboard.type("9")
+    expect(page.get_by_text("No call matches")).to_be_visible()
+
+
+def test_hostile_names_are_text(page: Page, server: PageServer) -> None:
+    server.calls = {
+        sid(1): entry(
+            1, caller=HOSTILE, agent=HOSTILE, running=(HOSTILE,), question=question(HOSTILE)
+        )
+    }
+    page.goto("/console#/calls")
+    expect(page.locator(".call-row strong")).to_have_text(HOSTILE)
+    expect(page.locator(".call-row .place")).to_have_text(HOSTILE)
+    assert page.locator("main img, main b").count() == 0
+    expect(page).to_have_title("Calls now · Hookflash")
+
+
+# --- the link -----------------------------------------------------------------------------------
+
+
+def test_a_lost_link_is_said_and_what_was_missed_comes_after(
+    page: Page, server: PageServer
+) -> None:
+    server.calls = {sid(1): entry(1)}
+    page.goto("/console#/calls")
+    expect(page.locator(".call-row")).to_have_count(1)
+    server.say(s.CallsChanged(calls=(entry(2),)))
+    expect(page.locator(".call-row")).to_have_count(2)
+    server.break_link()
+    lost = page.get_by_role("alert")
+    expect(lost).to_contain_text("The link to the server is lost")
+    expect(page.locator(".link")).to_have_attribute("data-state", "lost")
+    server.say(s.CallsChanged(calls=(entry(3),), gone=(sid(1),)))
+    server.mend_link()
+    page.get_by_role("button", name="Try now").click()
+    expect(lost).to_be_hidden()
+    expect(row(page, 3)).to_be_visible()
+    expect(row(page, 1)).to_have_count(0)
+    assert server.feeds[-1] == ("", "1")
+
+
+def test_a_page_that_was_away_too_long_starts_afresh(page: Page, server: PageServer) -> None:
+    server.calls = {sid(1): entry(1), sid(2): entry(2)}
+    page.goto("/console#/calls")
+    expect(page.locator(".call-row")).to_have_count(2)
+    server.break_link()
+    expect(page.get_by_role("alert")).to_be_visible()
+    server.calls = {sid(2): entry(2), sid(4): entry(4)}
+    server.remembers = False
+    server.mend_link()
+    expect(page.get_by_role("alert")).to_be_hidden()
+    expect(row(page, 4)).to_be_visible()
+    expect(page.locator(".call-row")).to_have_count(2)
+
+
+def test_the_link_mends_by_itself(page: Page, server: PageServer) -> None:
+    page.goto("/console#/calls")
+    expect(page.locator(".link")).to_have_attribute("data-state", "live")
+    server.break_link()
+    expect(page.get_by_role("alert")).to_be_visible()
+    server.mend_link()
+    expect(page.get_by_role("alert")).to_be_hidden(timeout=8000)
+    expect(page.locator(".unseen[role=status]")).to_have_text(
+        "The link is back. Nothing was missed."
+    )
+
+
+def test_a_session_that_is_over_leads_to_the_sign_in(page: Page, server: PageServer) -> None:
+    page.goto("/console#/past")
+    expect(page.get_by_role("heading", name="Past calls")).to_be_visible()
+    server.session = None
+    page.reload()
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    page.get_by_label("Name").fill("anna")
+    page.get_by_label("Password").fill("wrong")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_have_text("The name or the password is wrong.")
+    page.get_by_label("Password").fill("right")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Past calls")).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()

@@ -1,0 +1,294 @@
+"""Calls that are over: finding them, reading and hearing one, deleting it; figures and audit."""
+
+from __future__ import annotations
+
+import re
+import struct
+import time
+from typing import Any
+
+import msgspec
+import pytest
+from playwright.sync_api import Page, expect
+
+from hookflash.console import shapes as s
+
+from .conftest import PageServer, sid
+
+HOSTILE = "<img src=x onerror=\"document.title='taken'\">"
+
+
+def past(number: int, **changes: Any) -> s.PastEntry:
+    known: dict[str, Any] = {
+        "call_sid": sid(number),
+        "agent": "Riverside",
+        "caller": f"+155501{number:05d}",
+        "called": "+15550100",
+        "arrived_at": time.time() - 60 * number,
+        "seconds": 12.0 + number,
+        "disposition": "handled_by_agent",
+        "answer_seconds": 0.84,
+        "cost": 0.05,
+    }
+    return s.PastEntry(**(known | changes))
+
+
+def silence(seconds: int) -> bytes:
+    """A stereo WAV of mu-law at 8 kHz, as recordings are."""
+    data = b"\xff" * (seconds * 16_000)
+    layout = struct.pack("<HHIIHHH", 7, 2, 8000, 16_000, 2, 8, 0)
+    chunks = b"fmt " + struct.pack("<I", len(layout)) + layout
+    chunks += b"data" + struct.pack("<I", len(data)) + data
+    return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
+
+
+PAST = s.PastCall(
+    entry=past(1, seconds=20.0, disposition="handed_off", barge_ins=1),
+    parts=s.Parts(
+        lines=(
+            s.Line(id="1", speaker="agent", text="Hello there you.", started_at=1, ended_at=3),
+            s.Line(id="2", speaker="caller", text="one two three four", started_at=10, ended_at=14),
+        ),
+        stages=(s.Stage(id="1", name="talking", started_at=0, ended_at=20),),
+    ),
+    handoffs=(
+        s.Attempt(
+            id="1", destination="desk", reason="asked", source="tool", started_at=14, outcome="busy"
+        ),
+        s.Attempt(
+            id="2",
+            destination="desk",
+            reason="asked",
+            source="console",
+            started_at=15,
+            outcome="bridged",
+            seconds_to_human=4.2,
+        ),
+    ),
+    summary="They asked for hours.",
+    recording=f"/api/past/{sid(1)}/recording",
+)
+
+
+@pytest.fixture
+def record(page: Page, server: PageServer) -> Page:
+    server.past_calls = {sid(1): PAST}
+    server.recording = silence(20)
+    page.goto(f"/console#/past/{sid(1)}")
+    expect(page.locator(".turn.line")).to_have_count(2)
+    return page
+
+
+# --- the list -----------------------------------------------------------------------------------
+
+
+def test_past_calls_are_turned_over_by_fifties(page: Page, server: PageServer) -> None:
+    server.past = [past(number) for number in range(1, 121)]
+    page.goto("/console#/past")
+    rows = page.locator(".past tbody tr")
+    expect(rows).to_have_count(50)
+    expect(page.get_by_role("button", name="Newer")).to_be_disabled()
+    page.get_by_role("button", name="Older").click()
+    page.get_by_role("button", name="Older").click()
+    expect(rows).to_have_count(20)
+    expect(page.get_by_text("101 to 120", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Older")).to_be_disabled()
+    page.get_by_role("button", name="Newer").click()
+    expect(page.get_by_text("51 to 100", exact=True)).to_be_visible()
+
+
+def test_words_are_searched_as_words_and_numbers_as_numbers(page: Page, server: PageServer) -> None:
+    server.past = [
+        past(1, excerpt="an invoice of May"),
+        past(2, excerpt=f"{HOSTILE} the invoice", caller=HOSTILE),
+        past(3),
+    ]
+    page.goto("/console#/past")
+    expect(page.locator(".past tbody tr")).to_have_count(3)
+    page.keyboard.press("/")
+    page.keyboard.type("invoice")
+    expect(page.locator(".past tbody tr")).to_have_count(2)
+    expect(page.locator("mark").first).to_have_text("invoice")
+    expect(page.locator(".excerpt").nth(1)).to_have_text(f"{HOSTILE} the invoice")
+    assert page.locator("main img").count() == 0
+    assert page.url.endswith("#/past?find=invoice")
+    assert server.asked[-1][2]["text"] == "invoice"
+    page.get_by_label("Search past calls").fill("010 0003")
+    expect(page.locator(".past tbody tr")).to_have_count(1)
+    assert server.asked[-1][2]["digits"] == "0100003"
+    assert "text" not in server.asked[-1][2]
+
+
+def test_filters_are_kept_in_the_address(page: Page, server: PageServer) -> None:
+    server.past = [past(1), past(2, disposition="abandoned")]
+    page.goto("/console#/past")
+    page.get_by_label("Outcome", exact=True).select_option("abandoned")
+    expect(page.locator(".past tbody tr")).to_have_count(1)
+    page.get_by_label("When", exact=True).select_option("7")
+    expect(page).to_have_url(re.compile(r"#/past\?disposition=abandoned&days=7$"))
+    page.locator(".past tbody a").click()
+    expect(page).to_have_url(re.compile(rf"#/past/{sid(2)}$"))
+    page.go_back()
+    expect(page.get_by_label("Outcome", exact=True)).to_have_value("abandoned")
+    page.get_by_role("button", name="Clear").click()
+    expect(page.locator(".past tbody tr")).to_have_count(2)
+
+
+def test_nothing_found_says_what_to_do(page: Page, server: PageServer) -> None:
+    page.goto("/console#/past")
+    expect(page.get_by_text("No past calls")).to_be_visible()
+    page.goto("/console#/past?find=zebra")
+    page.reload()
+    expect(page.get_by_text("No call matches")).to_be_visible()
+    expect(page.get_by_label("Search past calls")).to_have_value("zebra")
+
+
+# --- one call -----------------------------------------------------------------------------------
+
+
+def test_what_became_of_the_call_is_told(record: Page) -> None:
+    expect(record.get_by_text("They asked for hours.")).to_be_visible()
+    outcomes = record.locator(".attempts li")
+    expect(outcomes.nth(0)).to_contain_text("Desk: busy")
+    expect(outcomes.nth(1)).to_contain_text("a human after 4.2 s")
+    expect(outcomes.nth(1)).to_contain_text("asked for by console")
+    expect(record.locator(".call-state")).to_contain_text("Handed off")
+
+
+def test_a_word_is_played_from_its_second(record: Page) -> None:
+    record.get_by_text("three", exact=True).click()
+    expect(record.get_by_role("button", name="Pause")).to_be_visible()
+    expect(record.locator(".word.now")).to_have_text("three")
+    at = float(record.get_by_label("Position").input_value())
+    assert 11.5 <= at <= 13.5
+    head = record.locator(".playhead")
+    expect(head).to_have_attribute("visibility", "visible")
+    place = head.get_attribute("transform")
+    expect(head).not_to_have_attribute("transform", place or "")
+    record.keyboard.press("Escape")
+    expect(record).to_have_url(re.compile("#/past$"))
+
+
+def test_the_keyboard_plays_and_skips(record: Page) -> None:
+    record.keyboard.press("Space")
+    expect(record.get_by_role("button", name="Pause")).to_be_visible()
+    record.keyboard.press("ArrowRight")
+    record.keyboard.press("ArrowRight")
+    record.keyboard.press("Space")
+    expect(record.get_by_role("button", name="Play", exact=True)).to_be_visible()
+    expect(record.locator(".turn.now")).to_contain_text("one two")
+    record.keyboard.press("ArrowLeft")
+    expect(record.locator(".turn.now")).to_have_count(0)
+
+
+def test_the_drawing_is_clicked_to_hear_that_second(record: Page) -> None:
+    box = record.locator("rect.bar.caller").bounding_box()
+    assert box
+    record.mouse.click(box["x"] + box["width"] * 0.9, box["y"] + 5)
+    expect(record.locator(".word.now")).to_have_text("four")
+
+
+def test_a_call_without_a_recording_says_so(page: Page, server: PageServer) -> None:
+    server.past_calls = {sid(1): msgspec.structs.replace(PAST, recording=None)}
+    page.goto(f"/console#/past/{sid(1)}")
+    expect(page.get_by_text("This call was not recorded.")).to_be_visible()
+    expect(page.locator(".turn.line").first).to_have_text(re.compile("Hello there you."))
+
+
+def test_a_recording_that_is_gone_says_so(page: Page, server: PageServer) -> None:
+    server.past_calls = {sid(1): PAST}
+    page.goto(f"/console#/past/{sid(1)}")
+    expect(page.get_by_text("The recording cannot be played")).to_be_visible()
+
+
+def test_a_call_that_is_not_written_yet_is_waited_for(page: Page, server: PageServer) -> None:
+    page.goto(f"/console#/past/{sid(1)}")
+    expect(page.get_by_text("Looking for this call …")).to_be_visible()
+    server.past_calls = {sid(1): PAST}
+    expect(page.get_by_text("They asked for hours.")).to_be_visible()
+
+
+def test_deleting_is_asked_about_first(record: Page, server: PageServer) -> None:
+    record.get_by_role("button", name="Delete this call").click()
+    record.get_by_role("button", name="Cancel").click()
+    assert ("DELETE", f"/api/past/{sid(1)}", None) not in server.asked
+    record.get_by_role("button", name="Delete this call").click()
+    record.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(record).to_have_url(re.compile("#/past$"))
+    assert ("DELETE", f"/api/past/{sid(1)}", None) in server.asked
+
+
+# --- all calls ----------------------------------------------------------------------------------
+
+
+def bucket(day: int, calls: int) -> s.Bucket:
+    return s.Bucket(
+        since=day * 86_400.0,
+        until=(day + 1) * 86_400.0,
+        calls=calls,
+        seconds=calls * 90.0,
+        cost=calls * 0.1,
+        dispositions={"handled_by_agent": calls - 2, "handed_off": 2} if calls else {},
+        outcomes={"bridged": 2, "busy": 1} if calls else {},
+        to_human=s.Quantiles(count=2, mean=9.0, p50=8.0, p90=14.0) if calls else s.Quantiles(),
+        answer=s.Quantiles(count=9, mean=0.9, p50=0.8, p90=1.4) if calls else s.Quantiles(),
+    )
+
+
+def test_figures_are_drawn_and_written(page: Page, server: PageServer) -> None:
+    server.figures = s.Figures(
+        step_seconds=86_400,
+        buckets=(bucket(20_000, 10), bucket(20_001, 0), bucket(20_002, 8)),
+        whole=bucket(20_000, 18),
+    )
+    page.goto("/console#/figures")
+    expect(page.locator(".numbers")).to_contain_text("Time to human")
+    ended = page.locator(".chart", has_text="How calls ended")
+    assert ended.locator("rect.fill").count() == 4
+    expect(ended.locator("svg[role=img]")).to_have_attribute(
+        "aria-label", re.compile("^How calls ended: 18 calls")
+    )
+    delay = page.locator(".chart", has_text="Answer delay")
+    expect(delay.locator(".figure")).to_have_text("800 ms")
+    line = delay.locator("path.curve").first.get_attribute("d")
+    assert line and line.count("M") == 2, "a day without calls is a gap, not a zero"
+    ended.get_by_text("As a table").click()
+    expect(ended.locator("tbody tr").nth(2)).to_contain_text("6")
+    ended.locator(".plot").hover(position={"x": 80, "y": 60})
+    expect(ended.locator(".readout")).to_contain_text("Handled by agent 8")
+    page.get_by_role("button", name="24 hours").click()
+    expect(page).to_have_url(re.compile("span=day$"))
+    asked = server.asked[-1][2]
+    assert asked["step"] == "3600"
+    assert float(asked["until"]) - float(asked["since"]) == 86_400
+
+
+def test_a_time_without_calls_says_so(page: Page, server: PageServer) -> None:
+    empty = bucket(20_000, 0)
+    server.figures = s.Figures(step_seconds=86_400, buckets=(empty,), whole=empty)
+    page.goto("/console#/figures")
+    expect(page.get_by_text("No calls in this time")).to_be_visible()
+
+
+def test_the_audit_trail_says_who_did_what(page: Page, server: PageServer) -> None:
+    server.audit = [
+        s.AuditEntry(
+            id=2,
+            at=time.time(),
+            who="anna",
+            via="token",
+            action="hint",
+            call_sid=sid(1),
+            text=HOSTILE,
+        ),
+        s.AuditEntry(id=1, at=time.time(), who="", via="session", action="sign-in-refused"),
+    ]
+    page.goto("/console#/audit?who=anna")
+    rows = page.locator(".audit tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.nth(0)).to_contain_text("anna by token")
+    expect(rows.nth(0).locator(".text")).to_have_text(HOSTILE)
+    expect(rows.nth(1)).to_contain_text("Sign in refused")
+    assert server.asked[-1][2]["who"] == "anna"
+    page.get_by_label("What").fill("hint")
+    expect(page).to_have_url(re.compile("who=anna&action=hint$"))
