@@ -116,7 +116,7 @@ def test_the_filter_finds_a_caller_however_the_number_is_written(
     page.keyboard.type("010 0004")
     expect(page.locator(".call-row")).to_have_count(1)
     page.keyboard.type("9")
-    expect(page.get_by_text("No call matches")).to_be_visible()
+    expect(page.locator("main").get_by_text("No call matches")).to_be_visible()
 
 
 def test_hostile_names_are_text(page: Page, server: PageServer) -> None:

@@ -139,7 +139,7 @@ def test_nothing_found_says_what_to_do(page: Page, server: PageServer) -> None:
     expect(page.get_by_text("No past calls")).to_be_visible()
     page.goto("/console#/past?find=zebra")
     page.reload()
-    expect(page.get_by_text("No call matches")).to_be_visible()
+    expect(page.locator("main").get_by_text("No call matches")).to_be_visible()
     expect(page.get_by_label("Search past calls")).to_have_value("zebra")
 
 

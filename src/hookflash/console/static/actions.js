@@ -26,7 +26,9 @@ export class Actions {
       listen: this.button("listen", "Listen", "l", () => this.listening.toggle()),
       take: this.button("person", "Take over", "t", () => this.takeOver()),
       handoff: this.button("right", "Hand off …", "o", () => this.handOff()),
-      giveback: this.button("back", "Give back", "b", () => this.run("giveback", {}, "The agent gets the caller back.")),
+      giveback: this.button("back", "Give back", "b", () =>
+        this.run("giveback", {}, "The agent gets the caller back."),
+      ),
       hangup: this.button("hangup", "Hang up", "x", () => this.hangUp()),
     };
     this.buttons.hangup.classList.add("danger");
@@ -46,27 +48,46 @@ export class Actions {
   }
 
   button(shape, name, key, work) {
-    return el("button.button", { type: "button", "data-key": key, title: `${name} (${key})`, onclick: work },
-      icon(shape), el("span", {}, name));
+    return el(
+      "button.button",
+      { type: "button", "data-key": key, title: `${name} (${key})`, onclick: work },
+      icon(shape),
+      el("span", {}, name),
+    );
   }
 
   compose() {
     this.field = el("input.field", { autocomplete: "off", maxlength: "500" });
     this.send = el("button.button.primary", {}, "Send");
-    this.tabs = Object.entries(MODES).map(([mode, { name }]) => el("button.mode", {
-      type: "button", "data-key": mode[0], title: `${name} (${mode[0]})`,
-      onclick: () => {
-        this.choose(mode);
-        this.field.focus();
+    this.tabs = Object.entries(MODES).map(([mode, { name }]) =>
+      el(
+        "button.mode",
+        {
+          type: "button",
+          "data-key": mode[0],
+          title: `${name} (${mode[0]})`,
+          onclick: () => {
+            this.choose(mode);
+            this.field.focus();
+          },
+        },
+        icon(mode),
+        name,
+      ),
+    );
+    const form = el(
+      "form.composer",
+      {
+        onsubmit: async (event) => {
+          event.preventDefault();
+          const text = this.field.value.trim();
+          if (text && (await this.run(this.mode, { text }, MODES[this.mode].done))) this.field.value = "";
+        },
       },
-    }, icon(mode), name));
-    const form = el("form.composer", {
-      onsubmit: async (event) => {
-        event.preventDefault();
-        const text = this.field.value.trim();
-        if (text && (await this.run(this.mode, { text }, MODES[this.mode].done))) this.field.value = "";
-      },
-    }, el("div.modes", { role: "group", "aria-label": "What to send" }, this.tabs), this.field, this.send);
+      el("div.modes", { role: "group", "aria-label": "What to send" }, this.tabs),
+      this.field,
+      this.send,
+    );
     this.choose("hint", this.tabs);
     return form;
   }
@@ -91,7 +112,10 @@ export class Actions {
     offer("handoff", this.may("handoff") && !human && this.call().destinations.length > 0, !handing);
     offer("giveback", this.may("giveback") && human);
     offer("hangup", this.may("hangup"));
-    show(this.node, Object.values(this.buttons).some((button) => !button.hidden));
+    show(
+      this.node,
+      Object.values(this.buttons).some((button) => !button.hidden),
+    );
     show(this.composer, this.may("hint") && !gone);
     put(this.field, "disabled", human);
     put(this.send, "disabled", human);
@@ -119,7 +143,10 @@ export class Actions {
       verb: "Hand off",
       fields: [
         { label: "To", field: el("select.field", { name: "destination" }, options) },
-        { label: "Reason (the human hears it)", field: el("input.field", { name: "reason", required: true, maxlength: "200" }) },
+        {
+          label: "Reason (the human hears it)",
+          field: el("input.field", { name: "reason", required: true, maxlength: "200" }),
+        },
       ],
     });
     if (wanted) await this.run("handoff", wanted, `On the way to ${words(wanted.destination)}.`);
@@ -129,14 +156,18 @@ export class Actions {
     const sure = await question({
       title: "End this call?",
       text: "The agent is heard out, then the caller is hung up on.",
-      verb: "Hang up", danger: true,
+      verb: "Hang up",
+      danger: true,
     });
     if (sure) await this.run("hangup", {}, "The call is ending.");
   }
 
   heard({ state, levels, error }) {
     put(this.buttons.listen, "aria-pressed", String(state !== "off"));
-    say(this.buttons.listen.querySelector("span"), state === "opening" ? "Connecting …" : state === "on" ? "Listening" : "Listen");
+    say(
+      this.buttons.listen.querySelector("span"),
+      state === "opening" ? "Connecting …" : state === "on" ? "Listening" : "Listen",
+    );
     show(this.level, state === "on");
     levels?.forEach((level, side) => put(this.level.children[side], "style", { "--level": level.toFixed(2) }));
     if (error) note(error, { failed: true });

@@ -22,8 +22,11 @@ async function ask(method, url, body) {
   let response;
   try {
     response = await fetch(url, {
-      method, headers, body: body === undefined ? undefined : JSON.stringify(body),
-      credentials: "same-origin", cache: "no-store",
+      method,
+      headers,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      credentials: "same-origin",
+      cache: "no-store",
     });
   } catch {
     throw new Refused(0, "unreachable", "The server cannot be reached. Nothing was done.");

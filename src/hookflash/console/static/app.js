@@ -85,7 +85,11 @@ live.watch(() => {
 function address() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
   const [name, sid] = path.split("/");
-  return { name: TITLES[name] ? name : "calls", sid: sid ? decodeURIComponent(sid) : null, params: Object.fromEntries(new URLSearchParams(query)) };
+  return {
+    name: TITLES[name] ? name : "calls",
+    sid: sid ? decodeURIComponent(sid) : null,
+    params: Object.fromEntries(new URLSearchParams(query)),
+  };
 }
 
 /** Keep what a page was asked for in its address, without going anywhere. */
@@ -116,16 +120,18 @@ function callPage(sid) {
 
 function navigate() {
   const wanted = address();
-document.querySelector(".skip").addEventListener("click", (event) => {
-  event.preventDefault();
-  main.focus();
-});
+  document.querySelector(".skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    main.focus();
+  });
   page?.close();
   const watched = wanted.name === "calls" ? wanted.sid : null;
   page = make(wanted);
   main.replaceChildren(page.node);
   feed.open(watched);
-  document.querySelectorAll("nav [data-page]").forEach((one) => put(one, "aria-current", one.dataset.page === wanted.name ? "page" : null));
+  document
+    .querySelectorAll("nav [data-page]")
+    .forEach((one) => put(one, "aria-current", one.dataset.page === wanted.name ? "page" : null));
   const known = wanted.sid && live.calls.get(wanted.sid);
   document.title = `${known ? caller(known.caller) : TITLES[wanted.name]} · Hookflash`;
   if (shown && shown !== location.hash) {
@@ -143,10 +149,11 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
   main.focus();
 });
-const leave = () => attempt(async () => {
-  await api.signOut();
-  toSignIn();
-});
+const leave = () =>
+  attempt(async () => {
+    await api.signOut();
+    toSignIn();
+  });
 document.querySelector(".sign-out").addEventListener("click", leave);
 document.querySelector(".help").addEventListener("click", () => {
   // On a telephone the bar has no room for it.

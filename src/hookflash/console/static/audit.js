@@ -14,27 +14,55 @@ export class Audit {
     this.params = params;
     this.go = go;
     this.asked = 0;
-    const filter = (name, text) => el("input.field", {
-      type: "search", name, value: params[name] ?? "", placeholder: text, "aria-label": text,
-      "data-key": name === "who" ? "/" : null,
-      oninput: () => {
-        clearTimeout(this.timer);
-        this.timer = setTimeout(() => this.change(), TYPING_MS);
-      },
-    });
-    this.fields = { who: filter("who", "Who"), action: filter("action", "What"), call: filter("call", "Call SID") };
+    const filter = (name, text) =>
+      el("input.field", {
+        type: "search",
+        name,
+        value: params[name] ?? "",
+        placeholder: text,
+        "aria-label": text,
+        "data-key": name === "who" ? "/" : null,
+        oninput: () => {
+          clearTimeout(this.timer);
+          this.timer = setTimeout(() => this.change(), TYPING_MS);
+        },
+      });
+    this.fields = {
+      who: filter("who", "Who"),
+      action: filter("action", "What"),
+      call: filter("call", "Call SID"),
+    };
     this.body = el("tbody");
     this.heading = el("p", {}, "Every sign-in and every action, the newest first.");
-    this.table = el("table.audit", {}, el("caption.unseen", {}, "Audit trail"),
-      el("thead", {}, el("tr", {}, ["When", "Who", "What", "Call", "Said", "From"].map((name) => el("th", { scope: "col" }, name)))),
-      this.body);
+    this.table = el(
+      "table.audit",
+      {},
+      el("caption.unseen", {}, "Audit trail"),
+      el(
+        "thead",
+        {},
+        el(
+          "tr",
+          {},
+          ["When", "Who", "What", "Call", "Said", "From"].map((name) => el("th", { scope: "col" }, name)),
+        ),
+      ),
+      this.body,
+    );
     this.none = empty("Nothing here", "Nobody has done anything that matches.");
     this.more = el("button.button", { type: "button", onclick: () => this.load(this.next) }, "Show older");
-    this.node = el("div.page", {},
+    this.node = el(
+      "div.page",
+      {},
       el("header", {}, el("div", {}, el("h1", {}, "Audit"), this.heading)),
-      el("form.filters", { role: "search", onsubmit: (event) => event.preventDefault() }, Object.values(this.fields)),
+      el(
+        "form.filters",
+        { role: "search", onsubmit: (event) => event.preventDefault() },
+        Object.values(this.fields),
+      ),
       el("div.panel.past-panel", {}, this.table, this.none),
-      el("nav.pager", { "aria-label": "Pages" }, this.more));
+      el("nav.pager", { "aria-label": "Pages" }, this.more),
+    );
     this.load();
   }
 
@@ -44,7 +72,9 @@ export class Audit {
   }
 
   change() {
-    this.params = Object.fromEntries(Object.entries(this.fields).map(([name, field]) => [name, field.value.trim()]));
+    this.params = Object.fromEntries(
+      Object.entries(this.fields).map(([name, field]) => [name, field.value.trim()]),
+    );
     this.go(this.params);
     this.load();
   }
@@ -72,12 +102,17 @@ export class Audit {
 }
 
 function row({ at, who, via, action, call_sid: sid, text, peer }) {
-  const call = sid ? el("a.mono.small", { href: `#/past/${encodeURIComponent(sid)}`, title: sid }, sid.slice(0, 10)) : "";
-  return el("tr", {},
+  const call = sid
+    ? el("a.mono.small", { href: `#/past/${encodeURIComponent(sid)}`, title: sid }, sid.slice(0, 10))
+    : "";
+  return el(
+    "tr",
+    {},
     el("td.when", {}, el("span", {}, day(at)), el("span.soft.small", {}, secondOfDay(at))),
     el("td", {}, who || "–", via === "session" ? "" : el("span.soft.small", {}, ` by ${via}`)),
     el("td", {}, ACTIONS[action] ?? label(action.replaceAll("-", " "))),
     el("td", {}, call),
     el("td.text.small", {}, text),
-    el("td.soft.small", {}, peer));
+    el("td.soft.small", {}, peer),
+  );
 }

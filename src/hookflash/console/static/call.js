@@ -30,23 +30,35 @@ export class CallView {
     this.actions = new Actions({ session, sid, call: () => this.live.detail });
     this.handoff = new HandoffNotice();
     this.question = new QuestionNotice(this.actions);
-    this.over = el("div.notice.over", { hidden: true },
+    this.over = el(
+      "div.notice.over",
+      { hidden: true },
       el("span", {}, el("strong", {}, "The call is over. "), "Its record is with the past calls."),
-      el("a.button", { href: `#/past/${encodeURIComponent(sid)}` }, "Open the record"));
+      el("a.button", { href: `#/past/${encodeURIComponent(sid)}` }, "Open the record"),
+    );
     this.timeline = new Timeline({ live: true, onPick: (seconds) => this.reveal(seconds) });
     this.transcript = new Transcript({ live: true });
     this.facts = new Facts();
-    this.node = el("article.call.live-call", {},
+    this.node = el(
+      "article.call.live-call",
+      {},
       back ? el("a.crumb", { href: back, "data-key": "Escape" }, icon("left"), "Calls now") : null,
-      el("header.call-head", {},
+      el(
+        "header.call-head",
+        {},
         el("div.call-who", {}, this.name, this.about),
-        el("div.call-state", {}, this.state, this.time)),
+        el("div.call-state", {}, this.state, this.time),
+      ),
       this.actions.node,
       el("div.notices", {}, this.question.node, this.handoff.node, this.over),
       el("div.panel", {}, this.timeline.node),
-      el("div.call-columns", {},
+      el(
+        "div.call-columns",
+        {},
         el("div.panel.talk", {}, this.transcript.node, this.actions.composer),
-        this.facts.node));
+        this.facts.node,
+      ),
+    );
     this.ends = [live.watch(() => this.draw()), everySecond(() => this.tick())];
     this.redraw = setInterval(() => this.drawTime(), REDRAW_MS);
     this.draw();
@@ -93,8 +105,13 @@ export class CallView {
     const { entry } = this.detail;
     const now = this.live.now();
     if (!this.isOver) say(this.time, clock(now - entry.arrived_at));
-    this.handoff.update(this.isOver ? null : entry.handoff, now);
+    this.handoff.update(this.isOver ? null : entry.handoff, this.stagesOf(entry), now);
     this.question.update(this.isOver ? null : entry.question, now);
+  }
+
+  stagesOf({ handoff, arrived_at: arrived }) {
+    const since = handoff ? handoff.asked_at - arrived - 0.5 : Infinity;
+    return this.detail.parts.stages.filter((stage) => stage.started_at >= since);
   }
 
   /** Time goes on between the messages: bars that are open grow. */
@@ -130,12 +147,15 @@ export class CallView {
   }
 }
 
-const ROAD = {
-  cold: ["farewell", "moving", "ringing", "with human"],
-  warm: ["farewell", "ringing", "screening", "bridging", "with human"],
+const COLD = ["farewell", "moving", "ringing", "with human"];
+const WARM = ["ringing", "screening", "closing", "bridging", "with human"];
+const STEP_NAMES = {
+  checking: "who is free",
+  moving: "move",
+  screening: "whisper",
+  closing: "last words",
+  bridging: "bridge",
 };
-const WARM = new Set(["screening", "bridging"]);
-const STEP_NAMES = { moving: "move", screening: "whisper", bridging: "bridge", "with human": "with human" };
 
 class HandoffNotice {
   constructor() {
@@ -143,34 +163,49 @@ class HandoffNotice {
     this.left = el("span.left");
     this.reason = el("span.reason");
     this.steps = el("ol.steps", { "aria-label": "Steps of the hand-off" });
-    this.node = el("section.notice.handoff-notice", { "aria-label": "Hand-off", hidden: true },
-      el("div.notice-head", {}, this.title, this.reason, this.left), this.steps);
+    this.node = el(
+      "section.notice.handoff-notice",
+      { "aria-label": "Hand-off", hidden: true },
+      el("div.notice-head", {}, this.title, this.reason, this.left),
+      this.steps,
+    );
   }
 
-  update(handoff, now) {
+  /** `stages` are those of the call that began since this hand-off was asked for. */
+  update(handoff, stages, now) {
     show(this.node, Boolean(handoff));
     if (!handoff) return;
-    this.warm = handoff.asked_at === this.askedAt ? this.warm || WARM.has(handoff.state) : WARM.has(handoff.state);
-    this.askedAt = handoff.asked_at;
     say(this.title, `Hand-off to ${words(handoff.destination) || "a human"}`);
     say(this.left, timeLeft(handoff.until, now));
     put(this.left, "data-short", handoff.until !== null && handoff.until - now < 6);
     const asked = handoff.source === "tool" ? "the agent" : handoff.source;
     say(this.reason, [`Asked for by ${asked}`, handoff.reason, handoff.summary].filter(Boolean).join(" · "));
-    this.road(handoff.state);
     show(this.steps, handoff.state !== "with human");
+    this.road(
+      handoff.state,
+      stages.map((stage) => stage.name),
+    );
   }
 
-  road(state) {
-    const usual = this.warm ? ROAD.warm : ROAD.cold;
-    const road = usual.includes(state) ? usual : [...usual.slice(0, 3), state];
+  /** A cold hand-off moves the caller at once; off the usual road, what has been is shown. */
+  road(state, been) {
+    const usual =
+      been.some((name) => name === "farewell" || name === "moving") || state === "farewell" ? COLD : WARM;
+    const others = [...been.filter((name) => name !== state && !/^talking$|^answering$/.test(name)), state];
+    const road = usual.includes(state) ? usual : others.slice(-4);
     const key = `${road.join()}/${state}`;
     if (this.drawn === key) return;
     this.drawn = key;
     const here = road.indexOf(state);
-    this.steps.replaceChildren(...road.map((step, place) => el("li", {
-      "data-past": place < here, "aria-current": place === here ? "step" : null,
-    }, STEP_NAMES[step] ?? words(step))));
+    this.steps.replaceChildren(
+      ...road.map((step, place) =>
+        el(
+          "li",
+          { "data-past": place < here, "aria-current": place === here ? "step" : null },
+          STEP_NAMES[step] ?? words(step),
+        ),
+      ),
+    );
   }
 }
 
@@ -178,16 +213,30 @@ class QuestionNotice {
   constructor(actions) {
     this.text = el("p.asked");
     this.left = el("span.left");
-    this.field = el("input.field", { "aria-label": "Your answer", placeholder: "Your answer", autocomplete: "off" });
-    this.form = el("form.answer-form", {
-      onsubmit: async (event) => {
-        event.preventDefault();
-        const text = this.field.value.trim();
-        if (text && (await actions.answer(this.id, text))) this.field.value = "";
+    this.field = el("input.field", {
+      "aria-label": "Your answer",
+      placeholder: "Your answer",
+      autocomplete: "off",
+    });
+    this.form = el(
+      "form.answer-form",
+      {
+        onsubmit: async (event) => {
+          event.preventDefault();
+          const text = this.field.value.trim();
+          if (text && (await actions.answer(this.id, text))) this.field.value = "";
+        },
       },
-    }, this.field, el("button.button.primary", {}, "Answer"));
-    this.node = el("section.notice.question-notice", { "aria-label": "The agent asks", hidden: true },
-      el("div.notice-head", {}, el("strong", {}, "The agent asks a human"), this.left), this.text, this.form);
+      this.field,
+      el("button.button.primary", {}, "Answer"),
+    );
+    this.node = el(
+      "section.notice.question-notice",
+      { "aria-label": "The agent asks", hidden: true },
+      el("div.notice-head", {}, el("strong", {}, "The agent asks a human"), this.left),
+      this.text,
+      this.form,
+    );
     this.may = actions.may("answer");
   }
 
@@ -236,7 +285,10 @@ class Facts {
     parts.legs.forEach((leg, place) => {
       const end = leg.answered_at ?? leg.ended_at;
       const result = leg.answered_at === null ? words(leg.outcome) || leg.status : "answered";
-      this.row(`Human ${place + 1}`, end === null ? "ringing" : `${result} after ${wait(end - leg.started_at)}`);
+      this.row(
+        `Human ${place + 1}`,
+        end === null ? "ringing" : `${result} after ${wait(end - leg.started_at)}`,
+      );
     });
     this.row("Call", entry.call_sid);
   }

@@ -6,12 +6,24 @@ import { el, icon, KeyedList, put, say, show } from "./dom.js";
 import { caller, clock, count, label, money, words } from "./format.js";
 import { empty, everySecond } from "./page.js";
 
+const STATES = {
+  checking: "Asking who is free",
+  farewell: "Saying goodbye",
+  moving: "Moving the call",
+  screening: "Human hears whisper",
+  closing: "Last words",
+  parting: "Human is leaving",
+  returning: "Coming back",
+  message: "Taking a message",
+};
+
 /** What a call is doing, in a word or two, and how it is coloured. */
 export function situation(entry) {
   if (entry.question) return { kind: "asks", text: "Asks a human" };
   const state = entry.handoff?.state;
   if (entry.phase === "with a human" || state === "with human") return { kind: "human", text: "With a human" };
-  if (state && !["idle", "done", "failed"].includes(state)) return { kind: "handoff", text: label(state) };
+  if (state && !["idle", "done", "failed"].includes(state))
+    return { kind: "handoff", text: STATES[state] ?? label(state) };
   if (entry.phase === "handing off") return { kind: "handoff", text: "Handing off" };
   if (entry.phase === "talking") return { kind: "agent", text: "With the agent" };
   return { kind: "quiet", text: entry.phase === "ringing" ? "Answering" : label(entry.phase) };
@@ -34,15 +46,21 @@ export class CallsNow {
     this.chosen = null;
     this.heading = el("p", {}, "…");
     this.search = el("input.field", {
-      type: "search", placeholder: "Filter by caller or agent", "aria-label": "Filter calls", "data-key": "/",
+      type: "search",
+      placeholder: "Filter by caller or agent",
+      "aria-label": "Filter calls",
+      "data-key": "/",
       oninput: () => {
         this.filter = this.search.value.trim().toLowerCase();
         this.draw();
       },
     });
     this.rows = el("ul.calls", { "aria-label": "Calls now" });
-    this.head = el("div.calls-head", { "aria-hidden": "true" },
-      ["State", "Caller", "Hand-off", "Cost", "Time"].map((name) => el("span", {}, name)));
+    this.head = el(
+      "div.calls-head",
+      { "aria-hidden": "true" },
+      ["State", "Caller", "Hand-off", "Cost", "Time"].map((name) => el("span", {}, name)),
+    );
     this.nothing = empty("No calls right now", "A call appears here the moment it rings.");
     this.unmatched = empty("No call matches", "Try fewer letters.");
     this.list = new KeyedList(this.rows, {
@@ -50,9 +68,12 @@ export class CallsNow {
       create: (entry) => new Row(entry),
       update: (row, entry) => row.update(entry, this.live.now(), this.chosen),
     });
-    this.node = el("div.page", {},
+    this.node = el(
+      "div.page",
+      {},
       el("header", {}, el("div", {}, el("h1", {}, "Calls now"), this.heading), this.search),
-      el("div.panel.calls-panel", {}, this.head, this.rows, this.nothing, this.unmatched));
+      el("div.panel.calls-panel", {}, this.head, this.rows, this.nothing, this.unmatched),
+    );
     this.ends = [live.watch((change) => this.changed(change)), everySecond(() => this.tick())];
     this.draw();
   }
@@ -132,11 +153,16 @@ class Row {
     this.doing = el("span.doing.mono.small");
     this.cost = el("span.cost.soft");
     this.time = el("span.time");
-    this.link = el("a.call-row", { href: `#/calls/${encodeURIComponent(entry.call_sid)}` },
+    this.link = el(
+      "a.call-row",
+      { href: `#/calls/${encodeURIComponent(entry.call_sid)}` },
       this.state,
       el("span.who", {}, this.who, this.agent),
       el("span.handoff", {}, this.place, this.left, this.doing),
-      this.cost, this.time, icon("right"));
+      this.cost,
+      this.time,
+      icon("right"),
+    );
     this.node = el("li", {}, this.link);
   }
 

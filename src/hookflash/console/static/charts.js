@@ -24,16 +24,41 @@ export class Chart {
    * `series` are {name, kind, values}: one value a bucket, null where there is none. `labels` name the
    * buckets, `marks` some of them along the axis (null for no mark). `format` writes a value, `axis` one of the scale's.
    */
-  constructor({ title, figure, note = "", labels, marks, series, format, axis = format, lines = false, whole = false }) {
+  constructor({
+    title,
+    figure,
+    note = "",
+    labels,
+    marks,
+    series,
+    format,
+    axis = format,
+    lines = false,
+    whole = false,
+  }) {
     Object.assign(this, { title, labels, marks, series, format, axis, lines, whole });
     this.drawing = svg("svg", { role: "img", "aria-label": `${title}: ${figure}. ${note}` });
     this.readout = el("div.readout", { hidden: true, "aria-hidden": "true" });
-    this.frame = el("div.plot", {
-      onpointermove: (event) => this.point(event.clientX), onpointerleave: () => this.point(null),
-    }, this.drawing, this.readout);
-    this.node = el("figure.chart.panel", {},
-      el("figcaption", {}, el("h2", {}, title), el("strong.figure", {}, figure), el("span.soft.small", {}, note)),
-      this.frame, this.legend(), this.table());
+    this.frame = el(
+      "div.plot",
+      { onpointermove: (event) => this.point(event.clientX), onpointerleave: () => this.point(null) },
+      this.drawing,
+      this.readout,
+    );
+    this.node = el(
+      "figure.chart.panel",
+      {},
+      el(
+        "figcaption",
+        {},
+        el("h2", {}, title),
+        el("strong.figure", {}, figure),
+        el("span.soft.small", {}, note),
+      ),
+      this.frame,
+      this.legend(),
+      this.table(),
+    );
     this.watcher = new ResizeObserver(() => this.draw());
     this.watcher.observe(this.frame);
   }
@@ -44,17 +69,34 @@ export class Chart {
 
   legend() {
     if (this.series.length < 2) return "";
-    return el("ul.legend", { "aria-hidden": "true" },
-      this.series.map(({ name, kind }) => el("li", {}, el(`i.key.${kind}`), name)));
+    return el(
+      "ul.legend",
+      { "aria-hidden": "true" },
+      this.series.map(({ name, kind }) => el("li", {}, el(`i.key.${kind}`), name)),
+    );
   }
 
   table() {
-    const head = el("tr", {}, el("th", { scope: "col" }, "When"),
-      this.series.map(({ name }) => el("th.number", { scope: "col" }, name)));
-    const rows = this.labels.map((label, place) => el("tr", {}, el("th", { scope: "row" }, label),
-      this.series.map(({ values }) => el("td.number", {}, this.write(values[place])))));
-    return el("details", {}, el("summary", {}, "As a table"),
-      el("div.scroll", { tabindex: "0" }, el("table", {}, el("thead", {}, head), el("tbody", {}, rows))));
+    const head = el(
+      "tr",
+      {},
+      el("th", { scope: "col" }, "When"),
+      this.series.map(({ name }) => el("th.number", { scope: "col" }, name)),
+    );
+    const rows = this.labels.map((label, place) =>
+      el(
+        "tr",
+        {},
+        el("th", { scope: "row" }, label),
+        this.series.map(({ values }) => el("td.number", {}, this.write(values[place]))),
+      ),
+    );
+    return el(
+      "details",
+      {},
+      el("summary", {}, "As a table"),
+      el("div.scroll", { tabindex: "0" }, el("table", {}, el("thead", {}, head), el("tbody", {}, rows))),
+    );
   }
 
   write(value) {
@@ -67,9 +109,11 @@ export class Chart {
     this.width = width;
     put(this.drawing, "width", width);
     put(this.drawing, "height", HEIGHT);
-    const totals = this.labels.map((_, place) => this.lines
-      ? Math.max(...this.series.map(({ values }) => values[place] ?? 0))
-      : this.series.reduce((sum, { values }) => sum + (values[place] ?? 0), 0));
+    const totals = this.labels.map((_, place) =>
+      this.lines
+        ? Math.max(...this.series.map(({ values }) => values[place] ?? 0))
+        : this.series.reduce((sum, { values }) => sum + (values[place] ?? 0), 0),
+    );
     const scale = ticks(Math.max(...totals, 0)).filter((value) => !this.whole || Number.isInteger(value));
     this.most = scale.at(-1);
     this.step = (width - LEFT - RIGHT) / Math.max(1, this.labels.length);
@@ -77,7 +121,12 @@ export class Chart {
       svg("line.grid", { x1: LEFT, x2: width - RIGHT, y1: this.y(value), y2: this.y(value) }),
       this.text(LEFT - 8, this.y(value) + 4, this.axis(value), "end"),
     ]);
-    this.band = svg("rect.band", { y: TOP, width: this.step.toFixed(2), height: HEIGHT - TOP - BOTTOM, visibility: "hidden" });
+    this.band = svg("rect.band", {
+      y: TOP,
+      width: this.step.toFixed(2),
+      height: HEIGHT - TOP - BOTTOM,
+      visibility: "hidden",
+    });
     shapes.unshift(this.band);
     shapes.push(...this.dates(), ...(this.lines ? this.curves() : this.bars()));
     this.drawing.replaceChildren(...shapes);
@@ -114,15 +163,20 @@ export class Chart {
     return this.labels.flatMap((_, place) => {
       let below = 0;
       const x = this.x(place) + (this.step - width) / 2;
-      return this.series.filter(({ values }) => values[place] > 0).map(({ kind, values }) => {
-        const top = this.y(below + values[place]);
-        const height = this.y(below) - top;
-        below += values[place];
-        return svg(`rect.fill.${kind}`, {
-          x: x.toFixed(2), y: top.toFixed(2), width: width.toFixed(2), height: Math.max(0.5, height - 0.75).toFixed(2),
-          rx: 1,
+      return this.series
+        .filter(({ values }) => values[place] > 0)
+        .map(({ kind, values }) => {
+          const top = this.y(below + values[place]);
+          const height = this.y(below) - top;
+          below += values[place];
+          return svg(`rect.fill.${kind}`, {
+            x: x.toFixed(2),
+            y: top.toFixed(2),
+            width: width.toFixed(2),
+            height: Math.max(0.5, height - 0.75).toFixed(2),
+            rx: 1,
+          });
         });
-      });
     });
   }
 
@@ -155,10 +209,17 @@ export class Chart {
     if (this.band) put(this.band, "visibility", known ? "visible" : "hidden");
     if (!known || place === this.place) return;
     put(this.band, "x", this.x(place).toFixed(2));
-    this.readout.replaceChildren(el("strong", {}, this.labels[place]),
-      ...this.series.map(({ name, kind, values }) => el("span", {}, el(`i.key.${kind}`), `${name} `, el("b", {}, this.write(values[place])))));
+    this.readout.replaceChildren(
+      el("strong", {}, this.labels[place]),
+      ...this.series.map(({ name, kind, values }) =>
+        el("span", {}, el(`i.key.${kind}`), `${name} `, el("b", {}, this.write(values[place]))),
+      ),
+    );
     const middle = this.x(place) + this.step / 2;
-    const left = Math.min(Math.max(middle - this.readout.offsetWidth / 2, 0), this.width - this.readout.offsetWidth);
+    const left = Math.min(
+      Math.max(middle - this.readout.offsetWidth / 2, 0),
+      this.width - this.readout.offsetWidth,
+    );
     put(this.readout, "style", { left: `${left}px` });
   }
 }

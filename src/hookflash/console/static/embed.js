@@ -17,7 +17,10 @@ import { empty } from "./page.js";
  * newest one, and the next when that is over. `onCall(sid)` is called with each call shown, `onState`
  * as the link changes. Rejects with `Refused` when nobody is signed in.
  */
-export async function showCall(element, { callSid = null, waiting = "No call yet.", onCall = () => {}, onState = () => {} } = {}) {
+export async function showCall(
+  element,
+  { callSid = null, waiting = "No call yet.", onCall = () => {}, onState = () => {} } = {},
+) {
   const session = await signedIn();
   const live = new Live();
   const feed = new Feed({ onMessage: (type, message) => live.take(type, message), onState });

@@ -86,7 +86,10 @@ export class Feed {
     let silence = setTimeout(() => stop.abort(), SILENCE_MS);
     try {
       const response = await fetch(feedUrl(this.sid), {
-        headers, signal: stop.signal, credentials: "same-origin", cache: "no-store",
+        headers,
+        signal: stop.signal,
+        credentials: "same-origin",
+        cache: "no-store",
       });
       if (!response.ok) throw await refusal(response);
       if (turn !== this.turn) return;

@@ -14,7 +14,21 @@ const SPANS = {
   quarter: { name: "90 days", seconds: 90 * DAY, step: 7 * DAY },
 };
 const ORDER = ["handled_by_agent", "handed_off", "voicemail", "callback", "abandoned", "failed"];
-const REACHED = ["bridged", "no-answer", "busy", "declined", "machine", "closed", "caller-gone", "canceled", "cancelled", "failed"];
+const REACHED = [
+  "bridged",
+  "no-answer",
+  "busy",
+  "declined",
+  "machine",
+  "timeout",
+  "refused",
+  "human-gone",
+  "closed",
+  "caller-gone",
+  "canceled",
+  "cancelled",
+  "failed",
+];
 const TONES = ["one", "two", "three", "four", "five", "six"];
 
 /** Whole steps of the reader's own days or hours, the last one the one that runs. */
@@ -34,15 +48,27 @@ export class Figures {
     this.go = go;
     this.charts = [];
     this.heading = el("p", {}, "…");
-    this.tabs = Object.entries(SPANS).map(([span, { name }]) => el("button.mode", {
-      type: "button", "aria-pressed": String(span === this.span), onclick: () => this.choose(span),
-    }, name));
+    this.tabs = Object.entries(SPANS).map(([span, { name }]) =>
+      el(
+        "button.mode",
+        { type: "button", "aria-pressed": String(span === this.span), onclick: () => this.choose(span) },
+        name,
+      ),
+    );
     this.numbers = el("dl.numbers");
     this.grid = el("div.charts");
-    this.node = el("div.page", {},
-      el("header", {}, el("div", {}, el("h1", {}, "Figures"), this.heading),
-        el("div.modes", { role: "group", "aria-label": "Time shown" }, this.tabs)),
-      this.numbers, this.grid);
+    this.node = el(
+      "div.page",
+      {},
+      el(
+        "header",
+        {},
+        el("div", {}, el("h1", {}, "Figures"), this.heading),
+        el("div.modes", { role: "group", "aria-label": "Time shown" }, this.tabs),
+      ),
+      this.numbers,
+      this.grid,
+    );
     this.load();
   }
 
@@ -74,7 +100,9 @@ export class Figures {
     say(this.heading, `${count(all.calls, "call")} in the last ${SPANS[this.span].name}.`);
     this.numbers.hidden = !all.calls;
     if (!all.calls) {
-      this.grid.replaceChildren(empty("No calls in this time", "Choose a longer one, or wait for the telephone to ring."));
+      this.grid.replaceChildren(
+        empty("No calls in this time", "Choose a longer one, or wait for the telephone to ring."),
+      );
       return;
     }
     this.frame = {
@@ -88,21 +116,35 @@ export class Figures {
       number("Handed to a human", percent(share("handed_off"))),
       number("Abandoned", percent(share("abandoned"))),
       number("Time to human", wait(all.to_human.p50), "median"),
-      number("Cost a call", money(all.cost / all.calls)));
+      number("Cost a call", money(all.cost / all.calls)),
+    );
     this.charts = [
       this.split("How calls ended", buckets, all, "dispositions", ORDER, `${whole(all.calls)} calls`),
-      this.split("Attempts to reach a human", buckets, all, "outcomes", REACHED,
-        `${percent(reached(all.outcomes))} reached`),
+      this.split(
+        "Attempts to reach a human",
+        buckets,
+        all,
+        "outcomes",
+        REACHED,
+        `${percent(reached(all.outcomes))} reached`,
+      ),
       this.spread("Time to human", buckets, all, "to_human"),
       this.spread("Answer delay", buckets, all, "answer"),
       new Chart({
-        title: "Cost", figure: money(all.cost), note: `in ${SPANS[this.span].name}`, ...this.frame, format: money,
+        title: "Cost",
+        figure: money(all.cost),
+        note: `in ${SPANS[this.span].name}`,
+        ...this.frame,
+        format: money,
         axis: (value) => `$${value < 1 && value > 0 ? value.toFixed(2) : whole(value)}`,
         series: [{ name: "Cost", kind: "one", values: buckets.map((bucket) => bucket.cost) }],
       }),
       new Chart({
-        title: "Minutes on the line", figure: `${whole(Math.round(all.seconds / 60))} min`,
-        note: `${wait(all.seconds / all.calls)} a call`, ...this.frame, format: (value) => whole(Math.round(value)),
+        title: "Minutes on the line",
+        figure: `${whole(Math.round(all.seconds / 60))} min`,
+        note: `${wait(all.seconds / all.calls)} a call`,
+        ...this.frame,
+        format: (value) => whole(Math.round(value)),
         series: [{ name: "Minutes", kind: "one", values: buckets.map((bucket) => bucket.seconds / 60) }],
       }),
     ];
@@ -119,12 +161,17 @@ export class Figures {
     const names = Object.keys(all[field]).sort((a, b) => rank(order, a) - rank(order, b));
     const shown = names.slice(0, TONES.length - (names.length > TONES.length ? 1 : 0));
     const series = shown.map((name) => ({
-      name: label(name), kind: tone(field, name, shown), values: buckets.map((bucket) => bucket[field][name] ?? 0),
+      name: label(name),
+      kind: tone(field, name, shown),
+      values: buckets.map((bucket) => bucket[field][name] ?? 0),
     }));
     const rest = names.slice(shown.length);
     if (rest.length) {
-      series.push({ name: "Other", kind: "six", values: buckets.map((bucket) =>
-        rest.reduce((sum, name) => sum + (bucket[field][name] ?? 0), 0)) });
+      series.push({
+        name: "Other",
+        kind: "six",
+        values: buckets.map((bucket) => rest.reduce((sum, name) => sum + (bucket[field][name] ?? 0), 0)),
+      });
     }
     return new Chart({ title, figure, series, ...this.frame, format: (value) => whole(value), whole: true });
   }
@@ -132,8 +179,13 @@ export class Figures {
   spread(title, buckets, all, field) {
     const { p50, p90, count: measured } = all[field];
     return new Chart({
-      title, figure: wait(p50), note: measured ? `median; nine in ten within ${wait(p90)}` : "not measured in this time",
-      lines: true, ...this.frame, format: wait, axis: (value) => `${value} s`,
+      title,
+      figure: wait(p50),
+      note: measured ? `median; nine in ten within ${wait(p90)}` : "not measured in this time",
+      lines: true,
+      ...this.frame,
+      format: wait,
+      axis: (value) => `${value} s`,
       series: [
         { name: "Median", kind: "one", values: buckets.map((bucket) => bucket[field].p50) },
         { name: "Nine in ten within", kind: "two", values: buckets.map((bucket) => bucket[field].p90) },
@@ -150,7 +202,11 @@ function reached(outcomes) {
 }
 
 const FIXED = {
-  handled_by_agent: "agent", handed_off: "human", bridged: "human", abandoned: "alarm", failed: "dark",
+  handled_by_agent: "agent",
+  handed_off: "human",
+  bridged: "human",
+  abandoned: "alarm",
+  failed: "dark",
 };
 
 function tone(field, name, names) {

@@ -6,11 +6,42 @@
 import { el, put } from "./dom.js";
 
 const LISTED = [
-  ["Everywhere", [["1 2 3 4", "Calls, past calls, figures, audit"], ["/", "Search or filter"], ["?", "This list"]]],
-  ["Lists", [["j k", "Next, previous call"], ["Enter", "Open it"]]],
-  ["A live call", [["l", "Listen"], ["h", "Write a hint"], ["s", "Write what the agent says"], ["t", "Take over"],
-    ["o", "Hand off"], ["b", "Give back"], ["x", "Hang up"], ["Esc", "Back to the list"]]],
-  ["A past call", [["Space", "Play, pause"], ["← →", "Back, on by 5 s"], ["Esc", "Back to the list"]]],
+  [
+    "Everywhere",
+    [
+      ["1 2 3 4", "Calls, past calls, figures, audit"],
+      ["/", "Search or filter"],
+      ["?", "This list"],
+    ],
+  ],
+  [
+    "Lists",
+    [
+      ["j k", "Next, previous call"],
+      ["Enter", "Open it"],
+    ],
+  ],
+  [
+    "A live call",
+    [
+      ["l", "Listen"],
+      ["h", "Write a hint"],
+      ["s", "Write what the agent says"],
+      ["t", "Take over"],
+      ["o", "Hand off"],
+      ["b", "Give back"],
+      ["x", "Hang up"],
+      ["Esc", "Back to the list"],
+    ],
+  ],
+  [
+    "A past call",
+    [
+      ["Space", "Play, pause"],
+      ["← →", "Back, on by 5 s"],
+      ["Esc", "Back to the list"],
+    ],
+  ],
 ];
 
 const kept = (name, fallback) => {
@@ -69,7 +100,9 @@ function press(key, page, target) {
 
 /** Move the focus through the links of the list that is shown. */
 function step(by) {
-  const links = [...document.querySelectorAll(".calls a, .past tbody a")].filter((one) => one.checkVisibility());
+  const links = [...document.querySelectorAll(".calls a, .past tbody a")].filter((one) =>
+    one.checkVisibility(),
+  );
   const here = links.indexOf(document.activeElement);
   const next = links[here < 0 ? (by > 0 ? 0 : links.length - 1) : here + by];
   next?.focus();
@@ -78,23 +111,68 @@ function step(by) {
 
 /** The list, with what else belongs to the reader; `signOut` is a button or null. */
 export function help(signOut) {
-  const theme = el("select.field", { onchange: () => {
-    keep("theme", theme.value);
-    dress(theme.value);
-  } }, [["", "As the system"], ["light", "Light"], ["dark", "Dark"]].map(([value, text]) =>
-    el("option", { value, selected: kept("theme", "") === value }, text)));
-  const keys = el("input", { type: "checkbox", checked: on, onchange: () => {
-    on = keys.checked;
-    keep("keys", on ? "on" : "off");
-  } });
-  const dialog = el("dialog.help", { "aria-labelledby": "help-title", onclose: () => dialog.remove() },
-    el("div", {},
+  const theme = el(
+    "select.field",
+    {
+      onchange: () => {
+        keep("theme", theme.value);
+        dress(theme.value);
+      },
+    },
+    [
+      ["", "As the system"],
+      ["light", "Light"],
+      ["dark", "Dark"],
+    ].map(([value, text]) => el("option", { value, selected: kept("theme", "") === value }, text)),
+  );
+  const keys = el("input", {
+    type: "checkbox",
+    checked: on,
+    onchange: () => {
+      on = keys.checked;
+      keep("keys", on ? "on" : "off");
+    },
+  });
+  const dialog = el(
+    "dialog.help",
+    { "aria-labelledby": "help-title", onclose: () => dialog.remove() },
+    el(
+      "div",
+      {},
       el("h2", { id: "help-title" }, "Keyboard and appearance"),
-      el("div.groups", {}, LISTED.map(([group, entries]) => el("section", {}, el("h3", {}, group), el("dl.shortcuts", {},
-        entries.flatMap(([names, text]) => [el("dt", {}, names.split(" ").map((name) => el("kbd", {}, name))), el("dd", {}, text)]))))),
+      el(
+        "div.groups",
+        {},
+        LISTED.map(([group, entries]) =>
+          el(
+            "section",
+            {},
+            el("h3", {}, group),
+            el(
+              "dl.shortcuts",
+              {},
+              entries.flatMap(([names, text]) => [
+                el(
+                  "dt",
+                  {},
+                  names.split(" ").map((name) => el("kbd", {}, name)),
+                ),
+                el("dd", {}, text),
+              ]),
+            ),
+          ),
+        ),
+      ),
       el("label.check", {}, keys, "Use single keys"),
       el("label", {}, "Appearance", theme),
-      el("div.choices", {}, signOut ?? "", el("button.button.primary", { type: "button", onclick: () => dialog.close() }, "Close"))));
+      el(
+        "div.choices",
+        {},
+        signOut ?? "",
+        el("button.button.primary", { type: "button", onclick: () => dialog.close() }, "Close"),
+      ),
+    ),
+  );
   document.body.append(dialog);
   dialog.showModal();
 }

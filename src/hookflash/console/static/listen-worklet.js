@@ -60,7 +60,8 @@ class Line extends AudioWorkletProcessor {
       }
       const rest = this.read - whole;
       const [a, b] = [this.left, this.right].map(
-        (side) => side[whole % size] * (1 - rest) + side[(whole + 1) % size] * rest);
+        (side) => side[whole % size] * (1 - rest) + side[(whole + 1) % size] * rest,
+      );
       this.levels[0] = Math.max(this.levels[0], Math.abs(a));
       this.levels[1] = Math.max(this.levels[1], Math.abs(b));
       // A voice in one ear only is hard to listen to.

@@ -25,7 +25,8 @@ export class Listening {
       this.context = new AudioContext({ sampleRate: RATE, latencyHint: "interactive" });
       await this.context.audioWorklet.addModule(new URL("listen-worklet.js", import.meta.url));
       this.player = new AudioWorkletNode(this.context, "line", { outputChannelCount: [2] });
-      this.player.port.onmessage = ({ data }) => this.state === "on" && this.onChange({ state: "on", levels: data });
+      this.player.port.onmessage = ({ data }) =>
+        this.state === "on" && this.onChange({ state: "on", levels: data });
       this.player.connect(this.context.destination);
       await this.context.resume();
       this.open();

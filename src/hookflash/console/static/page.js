@@ -45,13 +45,19 @@ export async function attempt(work, done = "") {
  * or null. `fields` are elements with a name.
  */
 export function question({ title, text, verb, danger = false, fields = [] }) {
-  const form = el("form", { method: "dialog" },
+  const form = el(
+    "form",
+    { method: "dialog" },
     el("h2", { id: "question-title" }, title),
     text ? el("p.soft", {}, text) : null,
     fields.map(({ label, field }) => el("label", {}, label, field)),
-    el("div.choices", {},
+    el(
+      "div.choices",
+      {},
       el("button.button", { type: "button", onclick: () => dialog.close() }, "Cancel"),
-      el(`button.button.${danger ? "danger" : "primary"}`, { value: "yes" }, verb)));
+      el(`button.button.${danger ? "danger" : "primary"}`, { value: "yes" }, verb),
+    ),
+  );
   const dialog = el("dialog", { "aria-labelledby": "question-title" }, form);
   document.body.append(dialog);
   dialog.showModal();

@@ -8,13 +8,21 @@ import { announce, empty } from "./page.js";
 const PAGE = 50;
 const TYPING_MS = 250;
 const DISPOSITIONS = ["handled_by_agent", "handed_off", "abandoned", "voicemail", "callback", "failed"];
-const SINCE = { "": "Any time", "1": "Last 24 hours", "7": "Last 7 days", "30": "Last 30 days", "90": "Last 90 days" };
+const SINCE = { "": "Any time", 1: "Last 24 hours", 7: "Last 7 days", 30: "Last 30 days", 90: "Last 90 days" };
 
 /** Digits and what belongs to a number: look for a caller; anything else: for words that were said. */
-export function asQuery({ find = "", disposition = "", days = "", destination = "", before = "" }, now = Date.now() / 1000) {
+export function asQuery(
+  { find = "", disposition = "", days = "", destination = "", before = "" },
+  now = Date.now() / 1000,
+) {
   const digits = /^[\d\s+().-]{3,}$/.test(find.trim()) ? find.replaceAll(/\D/g, "") : "";
   return {
-    text: digits ? "" : find.trim(), digits, disposition, destination, before, limit: PAGE,
+    text: digits ? "" : find.trim(),
+    digits,
+    disposition,
+    destination,
+    before,
+    limit: PAGE,
     since: days ? Math.floor(now - Number(days) * 86_400) : "",
   };
 }
@@ -22,8 +30,11 @@ export function asQuery({ find = "", disposition = "", days = "", destination = 
 /** The excerpt with the words that were looked for marked: text and elements. */
 export function marked(text, find) {
   const wanted = find.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
-  return text.split(/([\p{L}\p{N}]+)/u).map((piece) =>
-    wanted.some((word) => piece.toLowerCase().startsWith(word)) ? el("mark", {}, piece) : piece);
+  return text
+    .split(/([\p{L}\p{N}]+)/u)
+    .map((piece) =>
+      wanted.some((word) => piece.toLowerCase().startsWith(word)) ? el("mark", {}, piece) : piece,
+    );
 }
 
 export class PastCalls {
@@ -35,34 +46,70 @@ export class PastCalls {
     this.asked = 0;
     this.heading = el("p", {}, "…");
     this.search = el("input.field", {
-      type: "search", name: "find", value: params.find ?? "", "data-key": "/",
-      placeholder: "Words that were said, or a number", "aria-label": "Search past calls",
+      type: "search",
+      name: "find",
+      value: params.find ?? "",
+      "data-key": "/",
+      placeholder: "Words that were said, or a number",
+      "aria-label": "Search past calls",
       oninput: () => this.typed(),
     });
-    this.disposition = this.choice("disposition", "Outcome",
-      [["", "Any outcome"], ...DISPOSITIONS.map((name) => [name, label(name)])]);
-    this.days = this.choice("days", "When", Object.entries(SINCE).sort((a, b) => a[0] - b[0]));
+    this.disposition = this.choice("disposition", "Outcome", [
+      ["", "Any outcome"],
+      ...DISPOSITIONS.map((name) => [name, label(name)]),
+    ]);
+    this.days = this.choice(
+      "days",
+      "When",
+      Object.entries(SINCE).sort((a, b) => a[0] - b[0]),
+    );
     this.destination = el("input.field.destination", {
-      name: "destination", value: params.destination ?? "", placeholder: "Handed to", "aria-label": "Handed to",
+      name: "destination",
+      value: params.destination ?? "",
+      placeholder: "Handed to",
+      "aria-label": "Handed to",
       oninput: () => this.typed(),
     });
     this.clear = el("button.button.quiet", { type: "button", onclick: () => this.reset() }, "Clear");
     this.body = el("tbody");
-    this.table = el("table.past", {}, el("caption.unseen", {}, "Past calls, the newest first"),
-      el("thead", {}, el("tr", {}, ["When", "Caller", "Outcome", "Human", "Answers after", "Length", "Cost"]
-        .map((name, place) => el("th", { scope: "col", class: place > 3 ? "number" : null }, name)))),
-      this.body);
+    this.table = el(
+      "table.past",
+      {},
+      el("caption.unseen", {}, "Past calls, the newest first"),
+      el(
+        "thead",
+        {},
+        el(
+          "tr",
+          {},
+          ["When", "Caller", "Outcome", "Human", "Answers after", "Length", "Cost"].map((name, place) =>
+            el("th", { scope: "col", class: place > 3 ? "number" : null }, name),
+          ),
+        ),
+      ),
+      this.body,
+    );
     this.none = empty("No past calls", "Calls are kept here when they are over.");
     this.unmatched = empty("No call matches", "Try other words, a longer time or fewer filters.");
     this.newer = el("button.button", { type: "button", onclick: () => this.turnBack() }, icon("left"), "Newer");
     this.older = el("button.button", { type: "button", onclick: () => this.turn() }, "Older", icon("right"));
     this.place = el("span.soft.small");
-    this.node = el("div.page", {},
+    this.node = el(
+      "div.page",
+      {},
       el("header", {}, el("div", {}, el("h1", {}, "Past calls"), this.heading)),
-      el("form.filters", { role: "search", onsubmit: (event) => event.preventDefault() },
-        el("div.search", {}, icon("search"), this.search), this.disposition, this.days, this.destination, this.clear),
+      el(
+        "form.filters",
+        { role: "search", onsubmit: (event) => event.preventDefault() },
+        el("div.search", {}, icon("search"), this.search),
+        this.disposition,
+        this.days,
+        this.destination,
+        this.clear,
+      ),
       el("div.panel.past-panel", {}, this.table, this.none, this.unmatched),
-      el("nav.pager", { "aria-label": "Pages" }, this.newer, this.place, this.older));
+      el("nav.pager", { "aria-label": "Pages" }, this.newer, this.place, this.older),
+    );
     this.load();
   }
 
@@ -72,8 +119,13 @@ export class PastCalls {
   }
 
   choice(name, title, options) {
-    return el("select.field", { name, "aria-label": title, onchange: () => this.change() },
-      options.map(([value, text]) => el("option", { value, selected: (this.params[name] ?? "") === value }, text)));
+    return el(
+      "select.field",
+      { name, "aria-label": title, onchange: () => this.change() },
+      options.map(([value, text]) =>
+        el("option", { value, selected: (this.params[name] ?? "") === value }, text),
+      ),
+    );
   }
 
   typed() {
@@ -83,8 +135,11 @@ export class PastCalls {
 
   change() {
     this.params = {
-      find: this.search.value, disposition: this.disposition.value, days: this.days.value,
-      destination: this.destination.value.trim(), before: "",
+      find: this.search.value,
+      disposition: this.disposition.value,
+      days: this.days.value,
+      destination: this.destination.value.trim(),
+      before: "",
     };
     this.trail = [];
     this.go(this.params);
@@ -137,30 +192,56 @@ export class PastCalls {
     put(this.newer, "disabled", this.trail.length === 0);
     put(this.older, "disabled", !next);
     show(this.newer.parentElement, this.trail.length > 0 || Boolean(next));
-    say(this.heading, next || this.trail.length ? "The newest first."
-      : calls.length ? `${count(calls.length, "call")}, the newest first.` : "");
+    say(
+      this.heading,
+      next || this.trail.length
+        ? "The newest first."
+        : calls.length
+          ? `${count(calls.length, "call")}, the newest first.`
+          : "",
+    );
     if (filtered || first) announce(calls.length ? `Calls ${text}` : "No call matches");
   }
 
   row(entry) {
     const link = el("a", { href: `#/past/${encodeURIComponent(entry.call_sid)}` }, caller(entry.caller));
     const human = entry.outcome
-      ? [el("span", {}, words(entry.destination)), el("span.soft.small", {}, entry.seconds_to_human === null
-        ? words(entry.outcome) : `after ${wait(entry.seconds_to_human)}`)]
+      ? [
+          el("span", {}, words(entry.destination)),
+          el(
+            "span.soft.small",
+            {},
+            entry.seconds_to_human === null ? words(entry.outcome) : `after ${wait(entry.seconds_to_human)}`,
+          ),
+        ]
       : [el("span.soft", {}, "–")];
-    const row = el("tr", {
-      onclick: (event) => {
-        if (!event.target.closest("a") && !getSelection().toString()) location.hash = link.getAttribute("href");
+    const row = el(
+      "tr",
+      {
+        onclick: (event) => {
+          if (!event.target.closest("a") && !getSelection().toString())
+            location.hash = link.getAttribute("href");
+        },
       },
-    },
-    el("td.when", {}, el("span", {}, day(entry.arrived_at)), el("span.soft.small", {}, timeOfDay(entry.arrived_at))),
-    el("td.who", {}, link, el("span.soft.small", {}, entry.agent),
-      entry.excerpt ? el("q.excerpt.small", {}, marked(entry.excerpt, this.params.find ?? "")) : null),
-    el("td.how", {}, el("span.disposition", { "data-kind": entry.disposition }, label(entry.disposition))),
-    el("td.human", {}, human),
-    el("td.number.answer", {}, wait(entry.answer_seconds)),
-    el("td.number.length", {}, clock(entry.seconds)),
-    el("td.number.soft.cost", {}, entry.cost ? money(entry.cost) : "–"));
+      el(
+        "td.when",
+        {},
+        el("span", {}, day(entry.arrived_at)),
+        el("span.soft.small", {}, timeOfDay(entry.arrived_at)),
+      ),
+      el(
+        "td.who",
+        {},
+        link,
+        el("span.soft.small", {}, entry.agent),
+        entry.excerpt ? el("q.excerpt.small", {}, marked(entry.excerpt, this.params.find ?? "")) : null,
+      ),
+      el("td.how", {}, el("span.disposition", { "data-kind": entry.disposition }, label(entry.disposition))),
+      el("td.human", {}, human),
+      el("td.number.answer", {}, wait(entry.answer_seconds)),
+      el("td.number.length", {}, clock(entry.seconds)),
+      el("td.number.soft.cost", {}, entry.cost ? money(entry.cost) : "–"),
+    );
     return row;
   }
 }

@@ -17,20 +17,35 @@ export class Player {
     }
     this.sound = new Audio(recordingUrl(path));
     this.sound.preload = "metadata";
-    this.button = el("button.button.primary.only-icon.play", {
-      type: "button", "aria-label": "Play", "data-key": " ", onclick: () => this.toggle(),
-    }, icon("play"));
+    this.button = el(
+      "button.button.primary.only-icon.play",
+      { type: "button", "aria-label": "Play", "data-key": " ", onclick: () => this.toggle() },
+      icon("play"),
+    );
     this.slider = el("input", {
-      type: "range", min: 0, max: seconds.toFixed(1), step: 0.1, value: 0, "aria-label": "Position",
+      type: "range",
+      min: 0,
+      max: seconds.toFixed(1),
+      step: 0.1,
+      value: 0,
+      "aria-label": "Position",
       oninput: () => this.seek(Number(this.slider.value)),
     });
     this.clock = el("span.clock");
     this.length = seconds;
-    this.speed = el("button.button.speed", {
-      type: "button", "aria-label": "Speed", onclick: () => this.faster(),
-    }, "1×");
-    this.node = el("div.player", { role: "group", "aria-label": "Recording" },
-      this.button, this.slider, this.clock, this.speed);
+    this.speed = el(
+      "button.button.speed",
+      { type: "button", "aria-label": "Speed", onclick: () => this.faster() },
+      "1×",
+    );
+    this.node = el(
+      "div.player",
+      { role: "group", "aria-label": "Recording" },
+      this.button,
+      this.slider,
+      this.clock,
+      this.speed,
+    );
     this.sound.addEventListener("play", () => this.plays());
     this.sound.addEventListener("pause", () => this.plays());
     this.sound.addEventListener("seeked", () => this.moved());
@@ -99,6 +114,8 @@ export class Player {
 
   failed() {
     this.ready = false;
-    this.node.replaceChildren(el("p.small", {}, "The recording cannot be played: it is gone, or this browser cannot read it."));
+    this.node.replaceChildren(
+      el("p.small", {}, "The recording cannot be played: it is gone, or this browser cannot read it."),
+    );
   }
 }

@@ -37,13 +37,18 @@ export class Record {
       if (this.closed) return;
       if (error.status === 404 && tries > 1) {
         this.timer = setTimeout(() => this.load(tries - 1), AGAIN_MS);
-        if (tries === TRIES) this.node.replaceChildren(empty("Looking for this call …", "A call that has just ended is here in a moment."));
+        if (tries === TRIES)
+          this.node.replaceChildren(
+            empty("Looking for this call …", "A call that has just ended is here in a moment."),
+          );
         return;
       }
       put(this.node, "aria-busy", null);
-      this.node.replaceChildren(error.status === 404
-        ? empty("This call is not here", "It was deleted, or it is older than calls are kept.")
-        : empty("The call cannot be shown", error.message));
+      this.node.replaceChildren(
+        error.status === 404
+          ? empty("This call is not here", "It was deleted, or it is older than calls are kept.")
+          : empty("The call cannot be shown", error.message),
+      );
       return;
     }
     if (this.closed) return;
@@ -60,17 +65,37 @@ export class Record {
     this.transcript.update(this.parts);
     this.node.replaceChildren(
       el("a.crumb", { href: "#/past", "data-key": "Escape" }, icon("left"), "Past calls"),
-      el("header.call-head", {},
-        el("div.call-who", {}, el("h1", {}, caller(entry.caller)),
-          el("p.soft", {}, `${entry.agent} · called ${caller(entry.called)} · ${fullDate(entry.arrived_at)}`)),
-        el("div.call-state", {},
+      el(
+        "header.call-head",
+        {},
+        el(
+          "div.call-who",
+          {},
+          el("h1", {}, caller(entry.caller)),
+          el("p.soft", {}, `${entry.agent} · called ${caller(entry.called)} · ${fullDate(entry.arrived_at)}`),
+        ),
+        el(
+          "div.call-state",
+          {},
           el("span.disposition", { "data-kind": entry.disposition }, label(entry.disposition)),
-          el("span.big-time", { "aria-label": "Duration" }, clock(entry.seconds)))),
+          el("span.big-time", { "aria-label": "Duration" }, clock(entry.seconds)),
+        ),
+      ),
       summary ? el("section.panel.summary", {}, el("h3", {}, "Summary"), el("p", {}, summary)) : "",
       el("div.panel", {}, this.timeline.node, this.player.node),
-      el("div.call-columns", {},
+      el(
+        "div.call-columns",
+        {},
         el("div.panel.talk", {}, this.transcript.node),
-        el("aside.facts.panel", { "aria-label": "Facts" }, this.attempts(handoffs), this.facts(entry), this.remove())));
+        el(
+          "aside.facts.panel",
+          { "aria-label": "Facts" },
+          this.attempts(handoffs),
+          this.facts(entry),
+          this.remove(),
+        ),
+      ),
+    );
     this.timeline.update(this.parts, entry.seconds);
     document.title = `${caller(entry.caller)} · Hookflash`;
   }
@@ -82,12 +107,34 @@ export class Record {
 
   attempts(handoffs) {
     if (!handoffs.length) return [];
-    return [el("h3", {}, "Hand-off"), el("ol.attempts", {}, handoffs.map((one) => el("li", { "data-outcome": one.outcome },
-      el("strong", {}, `${label(one.destination)}: ${words(one.outcome)}`),
-      el("span.small", {}, one.seconds_to_human === null
-        ? `at ${clock(one.started_at)}` : `a human after ${wait(one.seconds_to_human)}`),
-      el("span.soft.small", {}, [`asked for by ${one.source === "tool" ? "the agent" : one.source}`, one.reason]
-        .filter(Boolean).join(" · ")))))];
+    return [
+      el("h3", {}, "Hand-off"),
+      el(
+        "ol.attempts",
+        {},
+        handoffs.map((one) =>
+          el(
+            "li",
+            { "data-outcome": one.outcome },
+            el("strong", {}, `${label(one.destination)}: ${words(one.outcome)}`),
+            el(
+              "span.small",
+              {},
+              one.seconds_to_human === null
+                ? `at ${clock(one.started_at)}`
+                : `a human after ${wait(one.seconds_to_human)}`,
+            ),
+            el(
+              "span.soft.small",
+              {},
+              [`asked for by ${one.source === "tool" ? "the agent" : one.source}`, one.reason]
+                .filter(Boolean)
+                .join(" · "),
+            ),
+          ),
+        ),
+      ),
+    ];
   }
 
   facts(entry) {
@@ -97,12 +144,23 @@ export class Record {
       ["Cost", entry.cost ? money(entry.cost) : ""],
       ["Call", entry.call_sid],
     ].filter(([, value]) => value);
-    return [el("h3", {}, "Facts"), el("dl", {}, rows.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))))];
+    return [
+      el("h3", {}, "Facts"),
+      el(
+        "dl",
+        {},
+        rows.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))),
+      ),
+    ];
   }
 
   remove() {
-    const button = el("button.button.danger.quiet.delete", { type: "button", onclick: () => this.delete() },
-      icon("bin"), "Delete this call");
+    const button = el(
+      "button.button.danger.quiet.delete",
+      { type: "button", onclick: () => this.delete() },
+      icon("bin"),
+      "Delete this call",
+    );
     show(button, this.session.can.includes("delete"));
     return button;
   }
@@ -111,7 +169,8 @@ export class Record {
     const sure = await question({
       title: "Delete this call?",
       text: "Its record, its journal and its recording are removed for good. The audit trail keeps that you did.",
-      verb: "Delete", danger: true,
+      verb: "Delete",
+      danger: true,
     });
     if (sure && (await attempt(() => deletePast(this.sid), "The call is deleted."))) location.hash = "#/past";
   }
@@ -125,4 +184,3 @@ export class Record {
     return true;
   }
 }
-

@@ -7,26 +7,14 @@
 //     tools     asked, answered                    (only when there were any)
 //     seconds
 //
-// Takes the server's parts of a call (`console/shapes.py`) as often as they change. Shapes are kept
-// by key and changed in place, so that a live call costs a few attributes an update.
+// Takes the server's parts of a call (`console/shapes.py`) as often as they change. What is
+// drawn is in `score.js`, here is what holds it: names, scale, scrolling, the playhead.
 
-import { el, put, say, show, svg } from "./dom.js";
-import { clock, count, tidyJson, wait, words } from "./format.js";
+import { el, put, show, svg } from "./dom.js";
+import { clock, count } from "./format.js";
+import { HEIGHTS, layout, PAD, Score } from "./score.js";
 
-const STAGE = { top: 4, height: 16 };
-const SPEECH = 30;
-const BETWEEN = 20;
-const HUMAN = 24;
-const TOOLS = 18;
-const GAP = 8;
-const AXIS = 24;
-const CHARACTER = 6.1;
-const PAD = 14;
 const SPANS = [30, 60, 120, 180];
-const TICKS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600];
-const SLOW_SECONDS = 2;
-const WITH_HUMAN = "with human";
-const CHARACTER_SECONDS = 0.06;
 
 let drawn = 0;
 
@@ -39,23 +27,32 @@ export class Timeline {
     this.zoom = 1;
     this.following = live;
     this.left = 0;
-    this.shapes = new Map();
     this.hatch = `cut-${(drawn += 1)}`;
-    this.scene = svg("g");
-    this.playhead = svg("g.playhead", { visibility: "hidden" },
-      svg("line", { x1: 0, x2: 0, y1: 0 }), svg("path", { d: "M-4 0h8l-4 6z" }));
-    this.drawing = svg("svg", { role: "img" }, this.pattern(), this.scene, this.playhead);
+    this.score = new Score(`url(#${this.hatch})`);
+    this.playhead = svg(
+      "g.playhead",
+      { visibility: "hidden" },
+      svg("line", { x1: 0, x2: 0, y1: 0 }),
+      svg("path", { d: "M-4 0h8l-4 6z" }),
+    );
+    this.drawing = svg("svg", { role: "img" }, this.pattern(), this.score.node, this.playhead);
     this.names = el("div.lane-names", { "aria-hidden": "true" });
     this.scroller = el("div.lane-scroller", { onscroll: () => this.scrolled() }, this.drawing);
     this.empty = el("p.soft.small", {}, "Nothing has been said yet.");
-    this.node = el("section.timeline", { "aria-label": "Timeline" },
-      el("div.timeline-tools", {},
+    this.node = el(
+      "section.timeline",
+      { "aria-label": "Timeline" },
+      el(
+        "div.timeline-tools",
+        {},
         el("h3", {}, "Timeline"),
         this.legend(),
         this.zoomButton("−", "Show more time", 1 / 1.6),
-        this.zoomButton("+", "Show more detail", 1.6)),
+        this.zoomButton("+", "Show more detail", 1.6),
+      ),
       this.empty,
-      el("div.lanes", {}, this.names, this.scroller));
+      el("div.lanes", {}, this.names, this.scroller),
+    );
     this.drawing.addEventListener("click", (event) => {
       const left = this.drawing.getBoundingClientRect().left;
       if (this.parts) onPick(Math.min(this.seconds, Math.max(0, this.second(event.clientX - left))));
@@ -65,27 +62,44 @@ export class Timeline {
   }
 
   pattern() {
-    return svg("defs", {}, svg("pattern",
-      { id: this.hatch, width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
-      svg("rect.hatch", { width: 1.8, height: 5 })));
+    return svg(
+      "defs",
+      {},
+      svg(
+        "pattern",
+        { id: this.hatch, width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
+        svg("rect.hatch", { width: 1.8, height: 5 }),
+      ),
+    );
   }
 
   legend() {
     const entry = (kind, text) => el("span", {}, el(`i.swatch.${kind}`), text);
-    return el("p.legend", { "aria-hidden": "true" },
-      entry("cut", "never heard"), entry("barge", "barge-in"), entry("wait", "wait for the answer"));
+    return el(
+      "p.legend",
+      { "aria-hidden": "true" },
+      entry("cut", "never heard"),
+      entry("barge", "barge-in"),
+      entry("wait", "wait for the answer"),
+    );
   }
 
   zoomButton(sign, name, factor) {
-    return el("button.button.quiet.only-icon.zoom", {
-      type: "button", "aria-label": name, title: name,
-      onclick: () => {
-        const middle = this.second(this.scroller.scrollLeft + this.scroller.clientWidth / 2);
-        this.zoom = Math.min(24, Math.max(0.1, this.zoom * factor));
-        this.draw();
-        if (!this.following) this.scroller.scrollLeft = this.x(middle) - this.scroller.clientWidth / 2;
+    return el(
+      "button.button.quiet.only-icon.zoom",
+      {
+        type: "button",
+        "aria-label": name,
+        title: name,
+        onclick: () => {
+          const middle = this.second(this.scroller.scrollLeft + this.scroller.clientWidth / 2);
+          this.zoom = Math.min(24, Math.max(0.1, this.zoom * factor));
+          this.draw();
+          if (!this.following) this.scroller.scrollLeft = this.x(middle) - this.scroller.clientWidth / 2;
+        },
       },
-    }, sign);
+      sign,
+    );
   }
 
   close() {
@@ -137,24 +151,6 @@ export class Timeline {
     return room / (SPANS.find((span) => span >= seconds) ?? SPANS.at(-1));
   }
 
-  layout() {
-    const { legs, stages, tools, lines } = this.parts;
-    const lanes = { caller: STAGE.top + STAGE.height + 12 };
-    lanes.agent = lanes.caller + SPEECH + BETWEEN;
-    let y = lanes.agent + SPEECH + GAP;
-    if (legs.length || stages.some((stage) => stage.name === WITH_HUMAN) || lines.some(isHuman)) {
-      lanes.human = y;
-      y += HUMAN + GAP;
-    }
-    if (tools.length) {
-      lanes.tools = y;
-      y += TOOLS + GAP;
-    }
-    lanes.axis = y;
-    lanes.height = y + AXIS;
-    return lanes;
-  }
-
   // --- drawing ----------------------------------------------------------------------------------
 
   draw() {
@@ -164,7 +160,7 @@ export class Timeline {
     show(this.scroller.parentElement, something);
     if (!something || !this.scroller.clientWidth) return;
     this.scale = this.fit() * this.zoom;
-    this.lanes = this.layout();
+    this.lanes = layout(parts);
     const end = this.x(this.seconds) + PAD + (this.live ? 30 : 0);
     const width = Math.max(this.scroller.clientWidth, Math.ceil(end));
     put(this.drawing, "width", width);
@@ -172,20 +168,7 @@ export class Timeline {
     put(this.playhead.firstElementChild, "y2", this.lanes.axis + 4);
     put(this.drawing, "aria-label", this.summary());
     this.nameLanes();
-    this.seen = new Set();
-    this.frame(width);
-    parts.stages.forEach((stage) => this.stage(stage));
-    parts.legs.forEach((leg) => this.leg(leg));
-    parts.lines.forEach((line, place) => this.speech(line, place));
-    parts.tools.forEach((tool, place) => this.tool(tool, place));
-    parts.barge_ins.forEach((one) => this.bargeIn(one));
-    parts.latencies.forEach((one) => this.latency(one));
-    for (const [key, shape] of this.shapes) {
-      if (!this.seen.has(key)) {
-        shape.remove();
-        this.shapes.delete(key);
-      }
-    }
+    this.score.draw({ ...this, width });
     if (!this.following) return;
     this.scroller.scrollLeft = this.scroller.scrollWidth;
     this.left = this.scroller.scrollLeft;
@@ -206,134 +189,8 @@ export class Timeline {
       this.named = wanted.join();
       this.names.replaceChildren(...wanted.map((name) => el(`span.${name}`, {}, name)));
     }
-    const heights = { caller: SPEECH, agent: SPEECH, human: HUMAN, tools: TOOLS };
     wanted.forEach((name, place) => {
-      put(this.names.children[place], "style", { top: `${this.lanes[name] + heights[name] / 2 - 9}px` });
+      put(this.names.children[place], "style", { top: `${this.lanes[name] + HEIGHTS[name] / 2 - 9}px` });
     });
   }
-
-  /** Make or change one shape; its text, if it has any, is set as text. */
-  shape(key, kind, attributes, { text, title } = {}) {
-    this.seen.add(key);
-    let node = this.shapes.get(key);
-    if (!node) {
-      node = svg(kind.split(".")[0]);
-      if (title !== undefined) node.append(svg("title"));
-      this.shapes.set(key, node);
-      this.scene.append(node);
-    }
-    put(node, "class", kind.split(".").slice(1).join(" "));
-    for (const [name, value] of Object.entries(attributes)) {
-      put(node, name, typeof value === "number" ? value.toFixed(1) : value);
-    }
-    if (title !== undefined) say(node.querySelector("title"), title);
-    if (text !== undefined) say(node, text);
-    return node;
-  }
-
-  bar(key, kind, start, end, y, height, title) {
-    const x = this.x(start);
-    const width = Math.max(2, (end - start) * this.scale);
-    const rx = Math.min(4, width / 2, height / 2);
-    this.shape(key, `rect.${kind}`, { x, y, width, height, rx }, { title });
-    return { x, width };
-  }
-
-  write(key, kind, x, y, words, room = Infinity) {
-    const fits = Math.floor(room / CHARACTER);
-    if (fits < 3) return;
-    const text = words.length <= fits ? words : `${words.slice(0, fits - 1).trimEnd()}…`;
-    this.shape(key, `text.${kind}`, { x, y }, { text });
-  }
-
-  frame(width) {
-    const { caller, agent, human, axis } = this.lanes;
-    for (const [name, y, height] of [["caller", caller, SPEECH], ["agent", agent, SPEECH], ["human", human, HUMAN]]) {
-      if (y !== undefined) this.shape(`lane-${name}`, "rect.lane", { x: 0, y, width, height });
-    }
-    const step = TICKS.find((seconds) => seconds * this.scale >= 64) ?? TICKS.at(-1);
-    for (let second = 0; this.x(second) < width - PAD; second += step) {
-      const x = this.x(second);
-      this.shape(`tick-${second}`, "line.tick", { x1: x, x2: x, y1: STAGE.top + STAGE.height + 4, y2: axis + 4 });
-      this.write(`second-${second}`, "axis", x, axis + 17, clock(second));
-    }
-  }
-
-  stage({ id, name, started_at, ended_at }) {
-    const end = ended_at ?? this.seconds;
-    if (end <= started_at || name === "ended") return;
-    const kind = `stage.stage-${name.replaceAll(/[^a-z]+/g, "-")}`;
-    const title = `${words(name)}, ${clock(started_at)} to ${clock(end)}`;
-    const { x, width } = this.bar(`stage-${id}`, kind, started_at, end - 1 / this.scale, STAGE.top, STAGE.height, title);
-    this.write(`stage-name-${id}`, "on-stage", x + 6, STAGE.top + 12, words(name), width - 10);
-    if (name !== WITH_HUMAN) return;
-    const y = this.lanes.human;
-    this.bar(`human-${id}`, "bar.human.shade", started_at, end, y, HUMAN, `a human is on the line, ${wait(end - started_at)}`);
-    if (this.parts.lines.some(isHuman)) return;
-    this.write(`human-name-${id}`, "on-soft", x + 6, y + HUMAN / 2 + 4, "on the line", width - 10);
-  }
-
-  speech(line, place) {
-    const { id, speaker, started_at, text, cut } = line;
-    const y = this.lanes[speaker];
-    if (y === undefined) return;
-    const height = speaker === "human" ? HUMAN : SPEECH;
-    const end = line.ended_at ?? Math.max(this.seconds, started_at);
-    if (end > started_at) {
-      const title = `${clock(started_at)} ${speaker}: ${text}${cut ? ` [never heard: ${cut}]` : ""}`;
-      const { x, width } = this.bar(`said-${id}`, `bar.${speaker}`, started_at, end, y, height, title);
-      this.write(`words-${id}`, "on-bar", x + 6, y + height / 2 + 4, text, width - 10);
-    }
-    if (!cut) return;
-    const lasted = text ? ((end - started_at) * cut.length) / text.length : cut.length * CHARACTER_SECONDS;
-    const next = this.parts.lines.slice(place + 1).find((one) => one.speaker === speaker && one.started_at > end);
-    const until = Math.min(end + lasted, next ? next.started_at - 0.1 : Infinity, this.live ? Infinity : this.seconds);
-    if (until <= end) return;
-    const x = this.x(end) + 1;
-    this.shape(`cut-${id}`, "rect.unheard",
-      { x, y: y + 5, width: Math.max(2, this.x(until) - x), height: SPEECH - 10, rx: 3, fill: `url(#${this.hatch})` },
-      { title: `never heard: ${cut}` });
-  }
-
-  leg({ id, started_at, answered_at, ended_at, outcome }) {
-    const y = this.lanes.human;
-    const rung = answered_at ?? ended_at ?? this.seconds;
-    const name = answered_at === null && outcome ? words(outcome) : "ringing";
-    const { x, width } = this.bar(`leg-${id}`, "bar.ringing", started_at, rung, y, HUMAN,
-      `${name}, ${wait(rung - started_at)}`);
-    this.write(`leg-name-${id}`, "on-soft", x + 6, y + HUMAN / 2 + 4, name, width - 10);
-  }
-
-  tool(tool, place) {
-    const y = this.lanes.tools;
-    const end = tool.seconds === null ? this.seconds : tool.started_at + tool.seconds;
-    const answer = tool.status === "answered" || tool.status === "failed" ? tool.output : tool.status;
-    const { x, width } = this.bar(`tool-${tool.id}`, `tool.${tool.status}`, tool.started_at, end, y, TOOLS,
-      `${tool.name}(${tidyJson(tool.arguments)}) → ${answer}, ${wait(end - tool.started_at)}`);
-    const next = this.parts.tools[place + 1];
-    const inside = width > (tool.name.length + 2) * CHARACTER;
-    const left = inside ? x + 6 : x + width + 5;
-    const room = inside ? width - 8 : next ? this.x(next.started_at) - left - 6 : 240;
-    this.write(`tool-name-${tool.id}`, "on-soft", left, y + TOOLS / 2 + 4, tool.name, room);
-  }
-
-  bargeIn({ id, at }) {
-    const { caller, agent } = this.lanes;
-    const x = this.x(at);
-    const title = `barge-in at ${clock(at)}`;
-    this.shape(`barge-${id}`, "path.barge", { d: `M${x.toFixed(1)} ${caller - 3}V${agent + SPEECH + 3}` }, { title });
-    this.shape(`barge-head-${id}`, "path.barge-head", { d: `M${(x - 4).toFixed(1)} ${agent - 7}h8l-4 6z` }, { title });
-  }
-
-  latency({ id, started_at, ended_at }) {
-    const seconds = ended_at - started_at;
-    const middle = this.lanes.caller + SPEECH + BETWEEN / 2;
-    const [from, to] = [this.x(started_at).toFixed(1), this.x(ended_at)];
-    const kind = seconds > SLOW_SECONDS ? "wait.slow" : "wait";
-    this.shape(`wait-${id}`, `path.${kind}`, { d: `M${from} ${middle - 3}v6m0-3H${to.toFixed(1)}m0-3v6` },
-      { title: `the caller waited ${wait(seconds)} for an answer` });
-    this.write(`wait-time-${id}`, kind, to + 4, middle + 4, wait(seconds), this.scale > 9 ? 80 : 0);
-  }
 }
-
-const isHuman = (line) => line.speaker === "human";

@@ -9,18 +9,27 @@ import { clock, label, tidyJson, wait, words } from "./format.js";
 
 const SPEAKERS = { caller: "Caller", agent: "Agent", human: "Human", note: "Note to the agent" };
 const STEPS = {
+  checking: "Asking who is free",
   farewell: "Farewell before the hand-off",
   moving: "Moving the call",
   ringing: "Ringing a human",
   screening: "A human answered and hears the whisper",
+  closing: "A human accepted: last words of the agent",
   bridging: "Bringing both together",
   "with human": "With a human",
+  parting: "The human is leaving",
   returning: "Coming back to the agent",
+  message: "Taking a message",
 };
 const QUIET = new Set(["answering", "ending", "ended"]);
 const DONE = {
-  hint: "gave a hint", say: "had the agent say", handoff: "asked for a human", giveback: "gave the caller back",
-  hangup: "ended the call", answer: "answered", listen: "listened",
+  hint: "gave a hint",
+  say: "had the agent say",
+  handoff: "asked for a human",
+  giveback: "gave the caller back",
+  hangup: "ended the call",
+  answer: "answered",
+  listen: "listened",
 };
 const LONG = 140;
 
@@ -49,10 +58,17 @@ export class Transcript {
     this.following = live;
     this.current = null;
     this.list = el("ol.turns", {
-      role: "log", "aria-live": "off", "aria-label": "Transcript as heard", tabindex: "0",
+      role: "log",
+      "aria-live": "off",
+      "aria-label": "Transcript as heard",
+      tabindex: "0",
       onscroll: () => this.scrolled(),
     });
-    this.jump = el("button.button.jump", { type: "button", hidden: true, onclick: () => this.follow() }, "Jump to now");
+    this.jump = el(
+      "button.button.jump",
+      { type: "button", hidden: true, onclick: () => this.follow() },
+      "Jump to now",
+    );
     this.top = 0;
     this.nothing = el("p.soft.nothing", {}, live ? "Nothing has been said yet." : "Nothing was said.");
     this.node = el("div.transcript", {}, this.nothing, this.list, this.jump);
@@ -93,7 +109,8 @@ export class Transcript {
       const latency = latencies.find((one) => Math.abs(one.ended_at - line.started_at) < 0.06);
       if (latency) this.waits.set(line.id, latency.ended_at - latency.started_at);
       const end = line.ended_at ?? Infinity;
-      if (line.cut && bargeIns.some((one) => one.at > line.started_at - 0.5 && one.at < end + 1)) this.barged.add(line.id);
+      if (line.cut && bargeIns.some((one) => one.at > line.started_at - 0.5 && one.at < end + 1))
+        this.barged.add(line.id);
     }
   }
 
@@ -118,7 +135,8 @@ export class Transcript {
     let found = null;
     if (seconds !== null) {
       for (const row of this.rows.rows.values()) {
-        if (row.spans && row.part.started_at <= seconds && (row.part.ended_at ?? Infinity) >= seconds) found = row;
+        if (row.spans && row.part.started_at <= seconds && (row.part.ended_at ?? Infinity) >= seconds)
+          found = row;
       }
     }
     const span = found?.spans.findLast((one) => one.at <= seconds) ?? null;
@@ -170,8 +188,14 @@ class LineTurn extends Turn {
     this.cut = el("s.cut");
     this.unheard = el("span.unseen");
     this.tag = el("span.tag");
-    this.node.append(el("div.turn-body", {}, el("span.turn-head", {}, this.who, this.tag),
-      el("p", {}, this.heard, this.ahead, this.unheard, this.cut)));
+    this.node.append(
+      el(
+        "div.turn-body",
+        {},
+        el("span.turn-head", {}, this.who, this.tag),
+        el("p", {}, this.heard, this.ahead, this.unheard, this.cut),
+      ),
+    );
   }
 
   update(line) {
@@ -201,14 +225,16 @@ class LineTurn extends Turn {
     const seconds = (end ?? start) - start;
     let place = 0;
     this.spans = [];
-    this.heard.replaceChildren(...text.split(/(\s+)/).map((piece) => {
-      const at = start + (seconds * place) / Math.max(1, text.length);
-      place += piece.length;
-      if (!piece.trim()) return piece;
-      const node = el("span.word", { onclick: () => this.owner.onSeek(at) }, piece);
-      this.spans.push({ at, node });
-      return node;
-    }));
+    this.heard.replaceChildren(
+      ...text.split(/(\s+)/).map((piece) => {
+        const at = start + (seconds * place) / Math.max(1, text.length);
+        place += piece.length;
+        if (!piece.trim()) return piece;
+        const node = el("span.word", { onclick: () => this.owner.onSeek(at) }, piece);
+        this.spans.push({ at, node });
+        return node;
+      }),
+    );
   }
 }
 
@@ -221,8 +247,15 @@ class ToolTurn extends Turn {
     this.state = el("span.tag");
     this.whole = el("pre.mono");
     this.more = el("details", { hidden: true }, el("summary", {}, "all of it"), this.whole);
-    this.node.append(icon("tool"), el("div.turn-body", {},
-      el("p", {}, this.name, " ", this.arguments, " ", this.output, " ", this.state), this.more));
+    this.node.append(
+      icon("tool"),
+      el(
+        "div.turn-body",
+        {},
+        el("p", {}, this.name, " ", this.arguments, " ", this.output, " ", this.state),
+        this.more,
+      ),
+    );
   }
 
   update(tool) {
@@ -233,8 +266,12 @@ class ToolTurn extends Turn {
     say(this.name, tool.name);
     say(this.arguments, shortened(tidyJson(tool.arguments)));
     say(this.output, tool.output ? `→ ${shortened(tidyJson(tool.output))}` : "");
-    say(this.state, tool.status === "running" ? "running …"
-      : `${tool.status === "answered" ? "" : `${tool.status} `}${wait(tool.seconds)}`);
+    say(
+      this.state,
+      tool.status === "running"
+        ? "running …"
+        : `${tool.status === "answered" ? "" : `${tool.status} `}${wait(tool.seconds)}`,
+    );
     put(this.state, "data-kind", tool.status === "failed" ? "slow" : "wait");
     show(this.more, tool.output.length > LONG || tool.arguments.length > LONG);
     say(this.whole, `${tool.arguments}\n→ ${tool.output}`);
