@@ -14,7 +14,7 @@ demo: setup ## hear a whole call on this machine, no account needed: answer, bar
 	@.venv/bin/hookflash demo
 
 test: ## run every test, in parallel, with full branch coverage of the core and the codecs
-	@scripts/system-packages venv postgres cc
+	@scripts/system-packages venv postgres cc chromium
 	@scripts/setup
 	@scripts/test
 

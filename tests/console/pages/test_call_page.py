@@ -102,11 +102,11 @@ def test_the_call_is_drawn(call: Page) -> None:
         "Timeline: 0:20, 2 turns of the caller,"
         " 3 turns of the agent, 1 barge-in, 1 tool call. The transcript says the same in words.",
     )
-    assert drawing.locator("rect.bar.caller").count() == 2
-    assert drawing.locator("rect.bar.agent").count() == 3
-    assert drawing.locator("rect.unheard").count() == 1
-    assert drawing.locator("rect.tool").count() == 1
-    assert drawing.locator("path.barge").count() == 1
+    expect(drawing.locator("rect.bar.caller")).to_have_count(2)
+    expect(drawing.locator("rect.bar.agent")).to_have_count(3)
+    expect(drawing.locator("rect.unheard")).to_have_count(1)
+    expect(drawing.locator("rect.tool")).to_have_count(1)
+    expect(drawing.locator("path.barge")).to_have_count(1)
     expect(drawing.locator("text.wait")).to_have_text("800 ms")
     expect(drawing.locator("text.on-stage").first).to_have_text("talking")
     caller, agent = (

@@ -244,7 +244,7 @@ def test_figures_are_drawn_and_written(page: Page, server: PageServer) -> None:
     page.goto("/console#/figures")
     expect(page.locator(".numbers")).to_contain_text("Time to human")
     ended = page.locator(".chart", has_text="How calls ended")
-    assert ended.locator("rect.fill").count() == 4
+    expect(ended.locator("rect.fill")).to_have_count(4)
     expect(ended.locator("svg[role=img]")).to_have_attribute(
         "aria-label", re.compile("^How calls ended: 18 calls")
     )
