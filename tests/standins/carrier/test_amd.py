@@ -10,7 +10,7 @@ from hookflash.standins.carrier import Human, sounds
 from hookflash.standins.carrier.amd import Detection, Listener, detection
 from hookflash.standins.carrier.playout import SILENCE
 
-from .test_created_calls import HOLD, create
+from .rest_parts import HOLD, create
 
 WORD = sounds.voice_pattern("hello")
 SENTENCE = sounds.voice_pattern("hello you have reached the office please leave a message")

@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
-import httpx
 import pytest
 
 from hookflash.standins.carrier import Human, Leg, Never, OutOfOrder, Twice, Unconfirmed
 
-HOLD = "<Response><Say>please hold the line</Say><Pause length='300'/></Response>"
-EVENTS = "initiated ringing answered completed"
-
-
-async def post(world: Any, sid: str = "", **form: str) -> httpx.Response:
-    auth = (world.carrier.account_sid, world.carrier.auth_token)
-    whole = f"{world.carrier.api_url}/2010-04-01/Accounts/{auth[0]}/Calls"
-    async with httpx.AsyncClient(auth=auth, trust_env=False) as client:
-        return await client.post(f"{whole}{'/' + sid if sid else ''}.json", data=form)
-
-
-async def create(world: Any, sid: str = "", **form: str) -> Leg:
-    """Let LINE call ANNA with HOLD, or update a call; `form` is added."""
-    new = {"To": world.ANNA, "From": world.LINE, "Twiml": HOLD} if not sid else {}
-    answer = await post(world, sid, **{**new, **form})
-    assert answer.status_code < 300, answer.text
-    leg: Leg = next(leg for leg in world.carrier.calls if leg.sid == answer.json()["sid"])
-    return leg
+from .rest_parts import HOLD, create, post
 
 
 async def told(world: Any, count: int, path: str = "/status") -> list[tuple[str, str]]:
@@ -36,7 +19,10 @@ async def told(world: Any, count: int, path: str = "/status") -> list[tuple[str,
 
 
 def reported(world: Any) -> dict[str, str]:
-    return {"StatusCallback": f"{world.ORIGIN}/status", "StatusCallbackEvent": EVENTS}
+    return {
+        "StatusCallback": f"{world.ORIGIN}/status",
+        "StatusCallbackEvent": "initiated ringing answered completed",
+    }
 
 
 @pytest.mark.parametrize(
@@ -107,11 +93,15 @@ async def test_a_human_who_answers_when_told_does_not_answer_before(world: Any) 
     async def soon(leg: Leg) -> None:
         await leg.tools.clock.sleep(3.0)
 
+    async def never(leg: Leg) -> None:
+        await asyncio.Event().wait()
+
     world.carrier.humans[world.ANNA] = Human().when(soon)
     call = await create(world, Timeout="30")
     await call.answered()
     rang = call.timeline.find("ringing")[0].at
     assert call.timeline.find("answered")[0].at - rang >= 3.0
+    world.carrier.humans[world.ANNA] = Human().when(never)
     late = await create(world, Timeout="2")
     await late.ended()
     assert late.status == "no-answer"

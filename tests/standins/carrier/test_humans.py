@@ -8,7 +8,7 @@ import pytest
 
 from hookflash.standins.carrier import Human, Leg, Line, mulaw, sounds
 
-from .test_created_calls import create
+from .rest_parts import create
 
 WHISPER = "a caller about an invoice press one to accept"
 

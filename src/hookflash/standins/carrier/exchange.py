@@ -71,13 +71,15 @@ class Directory:
 
 @dataclass
 class Live:
-    """Everything that has a name and may be looked up. Legs stay listed when they are over.
+    """Everything that has a name and may be looked up. Legs stay listed when they are over, and
+    conferences too, by SID; `rooms` are those that live, by name.
 
     `next_call` is the carrier time from which the next call made by REST may start.
     """
 
     legs: dict[str, Leg] = field(default_factory=dict)
     rooms: dict[str, Room] = field(default_factory=dict)
+    conferences: dict[str, Room] = field(default_factory=dict)
     queues: dict[str, Queue] = field(default_factory=dict)
     next_call: float = 0.0
 
@@ -136,7 +138,11 @@ class Exchange:
             for stream in leg.streams
             if stream.open
         ]
-        found += [f"conference {name} has members" for name in self.live.rooms]
+        found += [
+            f"conference {room.name} has members {', '.join(room.members)}"
+            for room in self.live.conferences.values()
+            if room.members
+        ]
         found += [f"queue {name} has members" for name in _filled(self.live.queues.values())]
         return found
 

@@ -212,7 +212,7 @@ NOT_SIMULATED_NOUNS = _children(
 
 NOT_SIMULATED_ATTRIBUTES = {
     "Dial": _children("record referUrl"),
-    "Conference": _children("record coach"),
+    "Conference": _children("record"),
     "Gather": _children("partialResultCallback"),
 }
 """Known, and without effect here: a notice says so."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -12,6 +13,10 @@ API_VERSION = "2010-04-01"
 def new_sid(prefix: str) -> str:
     """Return a fresh SID: two letters and 32 hexadecimal digits."""
     return prefix + uuid.uuid4().hex
+
+
+def is_sid(prefix: str, text: str) -> bool:
+    return re.fullmatch(prefix + "[0-9a-f]{32}", text) is not None
 
 
 def rfc2822(wall: float | None) -> str | None:

@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from hookflash.standins.carrier import rest_calls
+from hookflash.standins.carrier import rest_calls, rest_rooms
 from hookflash.standins.carrier.bridge import first_of
 from hookflash.standins.carrier.exchange import Exchange
 from hookflash.standins.carrier.faults import BrokenOff, Late, Refused, Silent
@@ -33,7 +33,7 @@ from hookflash.standins.carrier.rest_request import Answer, Asked, Resource, Sou
 
 _CLOSE = {"Connection": "close"}
 
-RESOURCES: tuple[Resource, ...] = (*rest_calls.RESOURCES,)
+RESOURCES: tuple[Resource, ...] = (*rest_calls.RESOURCES, *rest_rooms.RESOURCES)
 
 
 class Rest:

@@ -94,8 +94,6 @@ _PLACING = {
     "SipAuthUsername": _IDLE,
     "SipAuthPassword": _IDLE,
 }
-_ANNOUNCE = {"AnnounceUrl": _URL, "AnnounceMethod": _METHOD}
-_WAIT = {"WaitUrl": Field(lambda value: not value or absolute_url(value)), "WaitMethod": _METHOD}
 
 FIELDS: dict[str, dict[str, Field]] = {
     "calls.create": {
@@ -139,12 +137,17 @@ FIELDS: dict[str, dict[str, Field]] = {
         "Status": Field(one_of("paused", "in-progress", "stopped")),
         "PauseBehavior": Field(one_of("skip", "silence")),
     },
-    "conferences.update": {"Status": Field(one_of("completed")), **_ANNOUNCE},
+    "conferences.update": {
+        "Status": Field(one_of("completed")),
+        "AnnounceUrl": _IDLE,
+        "AnnounceMethod": _IDLE,
+    },
     "participants.create": {
         **_PLACING,
         **_DETECTION,
         **_RECORDING,
-        **_WAIT,
+        "WaitUrl": Field(lambda value: not value or absolute_url(value), 21205),
+        "WaitMethod": _METHOD,
         "Label": Field(LABEL, 16023),
         "Timeout": Field(number(5, 600)),
         "Record": _IDLE,
@@ -152,7 +155,7 @@ FIELDS: dict[str, dict[str, Field]] = {
         "Beep": Field(BEEP),
         "StartConferenceOnEnter": Field(BOOL),
         "EndConferenceOnExit": Field(BOOL),
-        "EarlyMedia": Field(BOOL),
+        "EarlyMedia": _IDLE,
         "MaxParticipants": Field(number(2, 250)),
         "Coaching": Field(BOOL),
         "CallSidToCoach": Field(CALL_SID),
@@ -179,8 +182,10 @@ FIELDS: dict[str, dict[str, Field]] = {
         "EmergencyState": _IDLE,
     },
     "participants.update": {
-        **_ANNOUNCE,
-        **_WAIT,
+        "AnnounceUrl": _URL,
+        "AnnounceMethod": _METHOD,
+        "WaitUrl": _IDLE,
+        "WaitMethod": _IDLE,
         "Muted": Field(BOOL),
         "Hold": Field(BOOL),
         "HoldUrl": _URL,

@@ -1,4 +1,10 @@
-"""`<Dial><Conference>`: joins a room, waits for it to start, hears the others until it is over."""
+"""`<Dial><Conference>`: joins a room, waits for it to start, hears the others until it is over.
+
+What `waitUrl` says is played once and followed by silence (a `<Redirect>` in it makes it loop);
+if it cannot be had, the conference is not joined and the action is asked. Whoever coaches a call
+that is not in the room is not let in either (13240). A label that is taken falls through to the
+next verb (16025). Source: Twilio, `<Conference>`.
+"""
 
 from __future__ import annotations
 
@@ -17,15 +23,21 @@ _TOLD = {
     "conference-end": "end",
     "participant-join": "join",
     "participant-leave": "leave",
+    "participant-mute": "mute",
+    "participant-unmute": "mute",
+    "participant-hold": "hold",
+    "participant-unhold": "hold",
+    "participant-modify": "modify",
+    "announcement-end": "announcement",
 }
 
+MOST_NAME_LETTERS = 128
 
-async def join_conference(scene: Scene, dial: Element, noun: Element) -> bool:
-    """Be in the room until it is over; False if it could not be joined."""
+
+async def join_conference(scene: Scene, dial: Element, noun: Element) -> str:
+    """Be in the room until it is over; return the DialCallStatus, empty to go on below."""
     exchange, leg = scene.exchange, scene.leg
     room = exchange.live.rooms.get(noun.text)
-    if room is None:
-        room = exchange.live.rooms[noun.text] = _new_room(scene, noun)
     member = Member(
         leg,
         starts=noun.true("startConferenceOnEnter", True),
@@ -33,50 +45,87 @@ async def join_conference(scene: Scene, dial: Element, noun: Element) -> bool:
         muted=noun.true("muted"),
         label=noun.get("participantLabel"),
         beep=noun.get("beep", "true"),
+        coaching=noun.get("coach"),
     )
-    if member.label and any(each.label == member.label for each in room.members.values()):
-        exchange.notice(notices.BAD_LABEL_IN_USE, f"label {member.label!r} is in use", leg)
-        return False
-    if len(room.members) >= noun.number("maxParticipants", 250):
-        exchange.notice(notices.ROOM_FULL, f"conference {noun.text!r} is full", leg)
-        return False
+    refused = _refused(scene, noun, room, member)
+    if refused is not None:
+        return refused
+    if room is None or room.completed:
+        room = _new_room(scene, noun)
+    waited: list[bool] = []
     with star_key(leg, dial.true("hangupOnStar")) as star:
-        room.join(member)
+        room.join(member, jitter=noun.get("jitterBufferSize", "large"))
         try:
-            await first_of(room.started.wait(), member.over.wait(), _wait(scene, noun, room))
             async with exchange.clock.timeout(dial.number("timeLimit", 0) or None):
-                await first_of(member.over.wait(), leg.ended(), star.wait())
+                waiting = _wait(scene, noun, room, waited)
+                await first_of(room.started.wait(), member.over.wait(), star.wait(), waiting)
+                if False not in waited:
+                    await first_of(member.over.wait(), leg.ended(), star.wait())
         except TimeoutError:
             exchange.notice(0, "the conference reached the time limit of <Dial>", leg)
         finally:
             room.leave(member)
-            if not room.members and exchange.live.rooms.get(noun.text) is room:
+            if room.completed and exchange.live.rooms.get(noun.text) is room:
                 del exchange.live.rooms[noun.text]
-    return True
+    return "failed" if False in waited else "answered"
 
 
-async def _wait(scene: Scene, noun: Element, room: Room) -> None:
-    """Let the leg hear what `waitUrl` says, once, until the room starts."""
+def _refused(scene: Scene, noun: Element, room: Room | None, member: Member) -> str | None:
+    """Say with which status `member` may not come in; None if it may."""
+    members = room.members if room else {}
+    if not 0 < len(noun.text) <= MOST_NAME_LETTERS:
+        scene.exchange.notice(notices.SCHEMA, "<Conference> needs a name", scene.leg)
+        return ""
+    if member.label and any(each.label == member.label for each in members.values()):
+        text = f"label {member.label!r} is in use"
+        scene.exchange.notice(notices.BAD_LABEL_IN_USE, text, scene.leg)
+        return ""
+    if len(members) >= noun.number("maxParticipants", 250):
+        scene.exchange.notice(notices.ROOM_FULL, f"conference {noun.text!r} is full", scene.leg)
+        return ""
+    if member.coaching and member.coaching not in members:
+        text = f"coach: {member.coaching} is not in this conference"
+        scene.exchange.notice(notices.BAD_COACH, text, scene.leg)
+        return "failed"
+    return None
+
+
+async def _wait(scene: Scene, noun: Element, room: Room, waited: list[bool]) -> None:
+    """Let the leg hear what `waitUrl` says, once, until the room starts.
+
+    Comes back only if that could not be had, with False in `waited`.
+    """
     leg, url = scene.leg, noun.get("waitUrl")
     if room.started.is_set():
-        return
+        await leg.ended()
     if "waitUrl" not in noun.attributes:
         leg.listen_to(Loop(sounds.hold_music(), scene.exchange.clock.now()))
     elif url:
         entry = scene.ask(url, noun.get("waitMethod"), {"ConferenceSid": room.sid})
-        await run(scene.exchange, leg, entry, segment="wait")
+        finish = await run(scene.exchange, leg, entry, segment="wait")
+        waited.append(finish.how != "failed")
+        if finish.how == "failed":
+            return
     await room.started.wait()
 
 
 def _new_room(scene: Scene, noun: Element) -> Room:
     """Make a room that reports where its first member says."""
+    exchange = scene.exchange
     url = noun.get("statusCallback")
     method = noun.get("statusCallbackMethod") or "POST"
     events = frozenset(noun.get("statusCallbackEvent").split())
     if url:
         url = scene.page.resolve(url)
-    room = Room(noun.text, scene.exchange.clock, lambda event, form: tell(event, form))
-    tell = _teller(scene.exchange, scene.leg, room, url, method, events)
+    music = exchange.unconfirmed.music_for_the_last
+    room = Room(
+        noun.text,
+        exchange.clock,
+        lambda event, form: tell(event, form),
+        music_for_the_last=music,
+    )
+    tell = _teller(exchange, scene.leg, room, url, method, events)
+    exchange.live.rooms[room.name] = exchange.live.conferences[room.sid] = room
     return room
 
 

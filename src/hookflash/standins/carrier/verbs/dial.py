@@ -114,9 +114,10 @@ async def _carry_out(dialling: Dialling) -> bool:
             dialling.bridged = await take_from_queue(scene, special[0])
             dialling.status = "completed" if dialling.bridged else "failed"
             return True
-        dialling.in_conference, dialling.status = True, "answered"
-        dialling.bridged = True
-        return await join_conference(scene, element, special[0])
+        dialling.in_conference, dialling.status, dialling.bridged = True, "answered", True
+        status = await join_conference(scene, element, special[0])
+        dialling.status, dialling.bridged = status, status == "answered"
+        return bool(status)
     if not 0 < len(nouns) <= MOST_NOUNS:
         text = f"<Dial> has {len(nouns)} targets, expected 1 to {MOST_NOUNS}"
         scene.exchange.notice(notices.SCHEMA, text, scene.leg)
