@@ -66,7 +66,7 @@ GOOD = {
     },
     "streams.create": {"Url": "wss://h.test/m", "Parameter1.Name": "a", "Parameter99.Value": "b"},
     "participants.create": {"To": "client:anna", "From": "+15550100001", "Label": "human"},
-    "participants.update": {"Hold": "true", "EndConferenceOnExit": "false", "WaitUrl": ""},
+    "participants.update": {"Hold": "true", "EndConferenceOnExit": "false"},
 }
 
 
