@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -64,6 +66,13 @@ def opened(page: Page, server: PageServer, shown: s.CallEntry, **parts: Any) -> 
     page.goto(f"/console#/calls/{shown.call_sid}")
     expect(page.get_by_role("heading", level=1)).not_to_have_text("…")
     return page
+
+
+def eventually(true: Callable[[], bool], seconds: float = 5.0) -> bool:
+    end = time.monotonic() + seconds
+    while not true() and time.monotonic() < end:
+        time.sleep(0.02)
+    return true()
 
 
 def changed(server: PageServer, shown: s.CallEntry | None = None, **parts: Any) -> None:
@@ -246,6 +255,36 @@ def test_a_refusal_is_said_and_what_was_written_stays(call: Page, server: PageSe
     expect(call.get_by_label("Hint: Only the agent reads this")).to_have_value("Too late")
 
 
+def test_a_call_is_listened_to(call: Page, server: PageServer) -> None:
+    call.keyboard.press("l")
+    button = call.get_by_role("button", name="Listening")
+    expect(button).to_have_attribute("aria-pressed", "true")
+    caller, agent = button.locator(".level i").all()
+    expect(caller).to_have_attribute("style", re.compile(r"--level: (0\.9|1)"))
+    expect(agent).to_have_attribute("style", "--level: 0.00;")
+    button.click()
+    expect(call.get_by_role("button", name="Listen", exact=True)).to_have_attribute(
+        "aria-pressed", "false"
+    )
+    assert eventually(lambda: server.listeners == 0)
+
+
+def test_sound_that_stops_is_said(call: Page, server: PageServer) -> None:
+    call.keyboard.press("l")
+    expect(call.get_by_role("button", name="Listening")).to_be_visible()
+    server.up = False
+    expect(call.locator(".toast.failed")).to_have_text("The call can no longer be heard.")
+    expect(call.get_by_role("button", name="Listen", exact=True)).to_be_visible()
+
+
+def test_leaving_the_page_stops_the_sound(call: Page, server: PageServer) -> None:
+    call.keyboard.press("l")
+    expect(call.get_by_role("button", name="Listening")).to_be_visible()
+    call.keyboard.press("Escape")
+    expect(call.get_by_role("heading", name="Calls now")).to_be_visible()
+    assert eventually(lambda: server.listeners == 0)
+
+
 def test_a_viewer_is_offered_nothing_that_acts(page: Page, server: PageServer) -> None:
     assert server.session is not None
     server.session = msgspec.structs.replace(server.session, role="viewer", can=("listen",))
@@ -271,13 +310,39 @@ def test_a_call_that_was_never_live_leads_to_its_record(page: Page, server: Page
     expect(page.locator(".link")).to_have_attribute("data-state", "live")
 
 
+def test_another_page_shows_the_newest_call(page: Page, server: PageServer) -> None:
+    older, newer = entry(1, arrived_at=time.time() - 90), entry(2)
+    server.calls = {sid(1): older, sid(2): newer}
+    server.details = {
+        sid(1): detail(older, lines=LINES[:1]),
+        sid(2): detail(newer, lines=LINES[:2]),
+    }
+    page.goto("/console/sign-in")
+    page.evaluate(
+        """async () => {
+          const { showCall } = await import("/console/static/embed.js");
+          window.shown = [];
+          window.view = await showCall(document.querySelector("main"), {
+            onCall: (sid) => window.shown.push(sid),
+          });
+        }"""
+    )
+    expect(page.locator(".turn.line")).to_have_count(2)
+    expect(page.get_by_role("link", name="Calls now")).to_have_count(0)
+    server.say(s.CallOver(call_sid=sid(2)))
+    expect(page.locator(".turn.line")).to_have_count(1)
+    assert page.evaluate("window.shown") == [sid(2), sid(1)]
+    page.evaluate("window.view.close()")
+    expect(page.locator(".turn.line")).to_have_count(0)
+
+
 def test_a_reader_who_looks_back_is_left_where_they_are(page: Page, server: PageServer) -> None:
     many = tuple(
         s.Line(id=f"l{n}", speaker="agent", text=f"Line {n}", started_at=n, ended_at=n + 0.5)
         for n in range(40)
     )
     opened(page, server, entry(1), lines=many)
-    turns = page.locator(".turns")
+    turns = page.locator(".said")
     expect(page.locator(".turn.line").last).to_be_in_viewport()
     turns.evaluate("(one) => { one.scrollTop = 0; }")
     expect(page.get_by_role("button", name="Jump to now")).to_be_visible()

@@ -10,7 +10,7 @@ import { CallView } from "./call.js";
 import { CallsNow } from "./calls.js";
 import { el, put, say, show } from "./dom.js";
 import { Feed } from "./feed.js";
-import { caller } from "./format.js";
+import { caller, useCurrency } from "./format.js";
 import { Figures } from "./figures.js";
 import { dress, help, useKeys } from "./keys.js";
 import { Live } from "./live.js";
@@ -163,6 +163,7 @@ useKeys(() => page);
 
 try {
   session = await api.session();
+  useCurrency(session.currency ?? "USD");
   say(document.querySelector(".who"), session.open ? "open on this machine" : session.name);
   show(document.querySelector(".sign-out"), !session.open);
   show(document.querySelector("[data-page=audit]"), session.can.includes("audit"));

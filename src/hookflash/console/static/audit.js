@@ -61,7 +61,7 @@ export class Audit {
         Object.values(this.fields),
       ),
       el("div.panel.past-panel", {}, this.table, this.none),
-      el("nav.pager", { "aria-label": "Pages" }, this.more),
+      el("nav.pager", { "aria-label": "Older entries" }, this.more),
     );
     this.load();
   }

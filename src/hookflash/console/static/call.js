@@ -258,7 +258,12 @@ class Facts {
   constructor() {
     this.list = el("dl");
     this.rows = new Map();
-    this.node = el("aside.facts.panel", { "aria-label": "Facts" }, el("h3", {}, "Facts"), this.list);
+    this.node = el(
+      "aside.facts.panel",
+      { "aria-label": "Facts", tabindex: "0" },
+      el("h2.eyebrow", {}, "Facts"),
+      this.list,
+    );
   }
 
   row(name, value) {

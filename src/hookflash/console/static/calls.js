@@ -59,7 +59,9 @@ export class CallsNow {
     this.head = el(
       "div.calls-head",
       { "aria-hidden": "true" },
-      ["State", "Caller", "Hand-off", "Cost", "Time"].map((name) => el("span", {}, name)),
+      ["State", "Caller", "Hand-off", "Cost", "Time"].map((name) =>
+        el(name === "Cost" ? "span.cost" : "span", {}, name),
+      ),
     );
     this.nothing = empty("No calls right now", "A call appears here the moment it rings.");
     this.unmatched = empty("No call matches", "Try fewer letters.");
@@ -68,11 +70,12 @@ export class CallsNow {
       create: (entry) => new Row(entry),
       update: (row, entry) => row.update(entry, this.live.now(), this.chosen),
     });
+    this.panel = el("div.panel.calls-panel", {}, this.head, this.rows, this.nothing, this.unmatched);
     this.node = el(
       "div.page",
       {},
       el("header", {}, el("div", {}, el("h1", {}, "Calls now"), this.heading), this.search),
-      el("div.panel.calls-panel", {}, this.head, this.rows, this.nothing, this.unmatched),
+      this.panel,
     );
     this.ends = [live.watch((change) => this.changed(change)), everySecond(() => this.tick())];
     this.draw();
@@ -112,6 +115,8 @@ export class CallsNow {
     this.list.set(shown);
     say(this.heading, this.summary(all));
     show(this.head, shown.length > 0);
+    // Where the owner has set no prices, nothing costs anything, and there is nothing to show.
+    put(this.panel, "data-free", !all.some((entry) => entry.cost.total));
     show(this.nothing, all.length === 0);
     show(this.unmatched, all.length > 0 && shown.length === 0);
     show(this.search, all.length > 5 || this.filter !== "");

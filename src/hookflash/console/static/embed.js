@@ -9,6 +9,7 @@
 import { session as signedIn } from "./api.js";
 import { CallView } from "./call.js";
 import { Feed } from "./feed.js";
+import { useCurrency } from "./format.js";
 import { Live } from "./live.js";
 import { empty } from "./page.js";
 
@@ -22,6 +23,7 @@ export async function showCall(
   { callSid = null, waiting = "No call yet.", onCall = () => {}, onState = () => {} } = {},
 ) {
   const session = await signedIn();
+  useCurrency(session.currency ?? "USD");
   const live = new Live();
   const feed = new Feed({ onMessage: (type, message) => live.take(type, message), onState });
   let view = null;

@@ -3,7 +3,19 @@
 import { figures } from "./api.js";
 import { Chart, number } from "./charts.js";
 import { el, put, say } from "./dom.js";
-import { count, label, money, percent, shortDate, shortDay, timeOfDay, wait, whole } from "./format.js";
+import {
+  count,
+  label,
+  money,
+  percent,
+  roundMoney,
+  shortDate,
+  shortDay,
+  timeOfDay,
+  useCurrency,
+  wait,
+  whole,
+} from "./format.js";
 import { empty } from "./page.js";
 
 const DAY = 86_400;
@@ -94,7 +106,8 @@ export class Figures {
     }
   }
 
-  draw({ buckets, whole: all, step_seconds: step }) {
+  draw({ buckets, whole: all, step_seconds: step, currency }) {
+    useCurrency(currency);
     for (const chart of this.charts) chart.close();
     this.charts = [];
     say(this.heading, `${count(all.calls, "call")} in the last ${SPANS[this.span].name}.`);
@@ -116,7 +129,7 @@ export class Figures {
       number("Handed to a human", percent(share("handed_off"))),
       number("Abandoned", percent(share("abandoned"))),
       number("Time to human", wait(all.to_human.p50), "median"),
-      number("Cost a call", money(all.cost / all.calls)),
+      all.cost ? number("Cost a call", money(all.cost / all.calls)) : "",
     );
     this.charts = [
       this.split("How calls ended", buckets, all, "dispositions", ORDER, `${whole(all.calls)} calls`),
@@ -130,15 +143,16 @@ export class Figures {
       ),
       this.spread("Time to human", buckets, all, "to_human"),
       this.spread("Answer delay", buckets, all, "answer"),
-      new Chart({
-        title: "Cost",
-        figure: money(all.cost),
-        note: `in ${SPANS[this.span].name}`,
-        ...this.frame,
-        format: money,
-        axis: (value) => `$${value < 1 && value > 0 ? value.toFixed(2) : whole(value)}`,
-        series: [{ name: "Cost", kind: "one", values: buckets.map((bucket) => bucket.cost) }],
-      }),
+      all.cost &&
+        new Chart({
+          title: "Cost",
+          figure: money(all.cost),
+          note: `in ${SPANS[this.span].name}`,
+          ...this.frame,
+          format: money,
+          axis: roundMoney,
+          series: [{ name: "Cost", kind: "one", values: buckets.map((bucket) => bucket.cost) }],
+        }),
       new Chart({
         title: "Minutes on the line",
         figure: `${whole(Math.round(all.seconds / 60))} min`,
@@ -147,7 +161,7 @@ export class Figures {
         format: (value) => whole(Math.round(value)),
         series: [{ name: "Minutes", kind: "one", values: buckets.map((bucket) => bucket.seconds / 60) }],
       }),
-    ];
+    ].filter(Boolean);
     this.grid.replaceChildren(...this.charts.map((chart) => chart.node));
   }
 

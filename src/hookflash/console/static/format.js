@@ -34,10 +34,34 @@ export function whole(number) {
   return NUMBER.format(number);
 }
 
-export function money(dollars) {
-  if (dollars === null || dollars === undefined) return "–";
-  if (dollars >= 99.5) return `$${NUMBER.format(Math.round(dollars))}`;
-  return `$${dollars.toFixed(dollars >= 0.0995 || dollars === 0 ? 2 : 3)}`;
+let currency = "USD";
+
+/** What the owner's prices are in. */
+export function useCurrency(code) {
+  currency = code;
+}
+
+/** An amount as short as it is still telling: $0.012, $4.50, $1,569. */
+export function money(amount) {
+  if (amount === null || amount === undefined) return "–";
+  const digits = amount >= 99.5 ? 0 : amount >= 0.0995 || amount === 0 ? 2 : 3;
+  return inCurrency(amount, digits);
+}
+
+/** An amount along an axis. */
+export const roundMoney = (amount) => inCurrency(amount, amount > 0 && amount < 1 ? 2 : 0);
+
+function inCurrency(amount, digits) {
+  const shown = { style: "currency", currency, currencyDisplay: "narrowSymbol" };
+  try {
+    return new Intl.NumberFormat(undefined, {
+      ...shown,
+      minimumFractionDigits: digits,
+      maximumFractionDigits: digits,
+    }).format(amount);
+  } catch {
+    return `${amount.toFixed(digits)} ${currency}`;
+  }
 }
 
 export function percent(share) {

@@ -147,7 +147,7 @@ export function help(signOut) {
           el(
             "section",
             {},
-            el("h3", {}, group),
+            el("h2.eyebrow", {}, group),
             el(
               "dl.shortcuts",
               {},

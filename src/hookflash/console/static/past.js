@@ -8,6 +8,15 @@ import { announce, empty } from "./page.js";
 const PAGE = 50;
 const TYPING_MS = 250;
 const DISPOSITIONS = ["handled_by_agent", "handed_off", "abandoned", "voicemail", "callback", "failed"];
+const COLUMNS = [
+  ["When", ""],
+  ["Caller", ""],
+  ["Outcome", ""],
+  ["Human", ""],
+  ["Answers after", "number"],
+  ["Length", "number"],
+  ["Cost", "number cost"],
+];
 const SINCE = { "": "Any time", 1: "Last 24 hours", 7: "Last 7 days", 30: "Last 30 days", 90: "Last 90 days" };
 
 /** Digits and what belongs to a number: look for a caller; anything else: for words that were said. */
@@ -82,14 +91,13 @@ export class PastCalls {
         el(
           "tr",
           {},
-          ["When", "Caller", "Outcome", "Human", "Answers after", "Length", "Cost"].map((name, place) =>
-            el("th", { scope: "col", class: place > 3 ? "number" : null }, name),
-          ),
+          COLUMNS.map(([name, kind]) => el("th", { scope: "col", class: kind }, name)),
         ),
       ),
       this.body,
     );
     this.none = empty("No past calls", "Calls are kept here when they are over.");
+    this.ended = empty("No older calls", "This is the end of the list.");
     this.unmatched = empty("No call matches", "Try other words, a longer time or fewer filters.");
     this.newer = el("button.button", { type: "button", onclick: () => this.turnBack() }, icon("left"), "Newer");
     this.older = el("button.button", { type: "button", onclick: () => this.turn() }, "Older", icon("right"));
@@ -107,8 +115,8 @@ export class PastCalls {
         this.destination,
         this.clear,
       ),
-      el("div.panel.past-panel", {}, this.table, this.none, this.unmatched),
-      el("nav.pager", { "aria-label": "Pages" }, this.newer, this.place, this.older),
+      el("div.panel.past-panel", {}, this.table, this.none, this.ended, this.unmatched),
+      el("nav.pager", { "aria-label": "Older and newer calls" }, this.newer, this.place, this.older),
     );
     this.load();
   }
@@ -181,12 +189,14 @@ export class PastCalls {
   draw({ calls, next }) {
     this.next = next;
     const filtered = ["find", "disposition", "days", "destination"].some((name) => this.params[name]);
+    const first = this.trail.length * PAGE;
+    put(this.table, "data-free", !calls.some((entry) => entry.cost));
     this.body.replaceChildren(...calls.map((entry) => this.row(entry)));
     show(this.table, calls.length > 0);
-    show(this.none, !calls.length && !filtered);
-    show(this.unmatched, !calls.length && filtered);
+    show(this.none, !calls.length && !filtered && !first);
+    show(this.ended, !calls.length && first > 0);
+    show(this.unmatched, !calls.length && filtered && !first);
     show(this.clear, filtered);
-    const first = this.trail.length * PAGE;
     const text = calls.length ? `${first + 1} to ${first + calls.length}` : "";
     say(this.place, text);
     put(this.newer, "disabled", this.trail.length === 0);
@@ -200,7 +210,8 @@ export class PastCalls {
           ? `${count(calls.length, "call")}, the newest first.`
           : "",
     );
-    if (filtered || first) announce(calls.length ? `Calls ${text}` : "No call matches");
+    if (filtered || first)
+      announce(calls.length ? `Calls ${text}` : first ? "No older calls" : "No call matches");
   }
 
   row(entry) {

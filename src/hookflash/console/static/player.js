@@ -7,9 +7,13 @@ import { clock, spokenTime } from "./format.js";
 const SPEEDS = [1, 1.25, 1.5, 2];
 
 export class Player {
-  /** `path` is that of the recording, or null; `onTime(seconds)` while it plays and when it is moved. */
-  constructor({ path, seconds, onTime }) {
+  /**
+   * `path` is that of the recording, or null; it begins `from` seconds into the call. Everything else
+   * here counts from the call's beginning. `onTime(seconds)` while it plays and when it is moved.
+   */
+  constructor({ path, from, seconds, onTime }) {
     this.onTime = onTime;
+    this.from = from;
     this.ready = Boolean(path);
     if (!path) {
       this.node = el("div.player", {}, el("p.small", {}, "This call was not recorded."));
@@ -35,7 +39,7 @@ export class Player {
     this.length = seconds;
     this.speed = el(
       "button.button.speed",
-      { type: "button", "aria-label": "Speed", onclick: () => this.faster() },
+      { type: "button", "aria-label": "Speed 1×", onclick: () => this.faster() },
       "1×",
     );
     this.node = el(
@@ -51,7 +55,10 @@ export class Player {
     this.sound.addEventListener("seeked", () => this.moved());
     this.sound.addEventListener("error", () => this.failed());
     this.sound.addEventListener("loadedmetadata", () => {
-      if (Number.isFinite(this.sound.duration)) put(this.slider, "max", this.sound.duration.toFixed(1));
+      if (Number.isFinite(this.sound.duration)) {
+        this.length = Math.max(seconds, from + this.sound.duration);
+        put(this.slider, "max", this.length.toFixed(1));
+      }
     });
     this.show(0);
   }
@@ -63,26 +70,32 @@ export class Player {
     this.sound.removeAttribute("src");
   }
 
+  /** The second of the call that is heard. */
+  get time() {
+    return this.from + this.sound.currentTime;
+  }
+
   toggle() {
     if (this.sound.paused) this.sound.play().catch(() => this.failed());
     else this.sound.pause();
   }
 
   seek(seconds, { play = false } = {}) {
-    this.sound.currentTime = Math.max(0, seconds);
+    this.sound.currentTime = Math.max(0, seconds - this.from);
     this.show(seconds);
     this.onTime(seconds);
     if (play && this.sound.paused) this.toggle();
   }
 
   skip(seconds) {
-    this.seek(Math.min(this.length, Math.max(0, this.sound.currentTime + seconds)));
+    this.seek(Math.min(this.length, Math.max(this.from, this.time + seconds)));
   }
 
   faster() {
     const next = SPEEDS[(SPEEDS.indexOf(this.sound.playbackRate) + 1) % SPEEDS.length];
     this.sound.playbackRate = next;
     say(this.speed, `${next}×`);
+    put(this.speed, "aria-label", `Speed ${next}×`);
   }
 
   plays() {
@@ -99,8 +112,8 @@ export class Player {
   }
 
   moved() {
-    this.show(this.sound.currentTime);
-    this.onTime(this.sound.currentTime);
+    this.show(this.time);
+    this.onTime(this.time);
   }
 
   show(seconds) {

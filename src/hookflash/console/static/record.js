@@ -56,9 +56,14 @@ export class Record {
     this.draw(past);
   }
 
-  draw({ entry, parts, handoffs, summary, recording }) {
+  draw({ entry, parts, handoffs, summary, recording, recorded_from: from }) {
     this.parts = merged({}, parts);
-    this.player = new Player({ path: recording, seconds: entry.seconds, onTime: (at) => this.at(at) });
+    this.player = new Player({
+      path: recording,
+      from: from ?? 0,
+      seconds: entry.seconds,
+      onTime: (at) => this.at(at),
+    });
     const onSeek = recording ? (seconds) => this.player.seek(seconds, { play: true }) : null;
     this.timeline = new Timeline({ onPick: (seconds) => onSeek?.(seconds) });
     this.transcript = new Transcript({ onSeek });
@@ -81,7 +86,7 @@ export class Record {
           el("span.big-time", { "aria-label": "Duration" }, clock(entry.seconds)),
         ),
       ),
-      summary ? el("section.panel.summary", {}, el("h3", {}, "Summary"), el("p", {}, summary)) : "",
+      summary ? el("section.panel.summary", {}, el("h2.eyebrow", {}, "Summary"), el("p", {}, summary)) : "",
       el("div.panel", {}, this.timeline.node, this.player.node),
       el(
         "div.call-columns",
@@ -108,7 +113,7 @@ export class Record {
   attempts(handoffs) {
     if (!handoffs.length) return [];
     return [
-      el("h3", {}, "Hand-off"),
+      el("h2.eyebrow", {}, "Hand-off"),
       el(
         "ol.attempts",
         {},
@@ -145,7 +150,7 @@ export class Record {
       ["Call", entry.call_sid],
     ].filter(([, value]) => value);
     return [
-      el("h3", {}, "Facts"),
+      el("h2.eyebrow", {}, "Facts"),
       el(
         "dl",
         {},

@@ -45,7 +45,7 @@ export class Timeline {
       el(
         "div.timeline-tools",
         {},
-        el("h3", {}, "Timeline"),
+        el("h2.eyebrow", {}, "Timeline"),
         this.legend(),
         this.zoomButton("−", "Show more time", 1 / 1.6),
         this.zoomButton("+", "Show more detail", 1.6),

@@ -57,13 +57,13 @@ export class Transcript {
     this.live = live;
     this.following = live;
     this.current = null;
-    this.list = el("ol.turns", {
-      role: "log",
-      "aria-live": "off",
-      "aria-label": "Transcript as heard",
-      tabindex: "0",
-      onscroll: () => this.scrolled(),
-    });
+    this.list = el("ol.turns");
+    this.scroller = el(
+      "div.said",
+      { role: "log", "aria-live": "off", "aria-label": "Transcript as heard", tabindex: "0" },
+      this.list,
+    );
+    this.scroller.addEventListener("scroll", () => this.scrolled());
     this.jump = el(
       "button.button.jump",
       { type: "button", hidden: true, onclick: () => this.follow() },
@@ -71,9 +71,9 @@ export class Transcript {
     );
     this.top = 0;
     this.nothing = el("p.soft.nothing", {}, live ? "Nothing has been said yet." : "Nothing was said.");
-    this.node = el("div.transcript", {}, this.nothing, this.list, this.jump);
+    this.node = el("div.transcript", {}, this.nothing, this.scroller, this.jump);
     this.watcher = new ResizeObserver(() => this.pin());
-    this.watcher.observe(this.list);
+    this.watcher.observe(this.scroller);
     this.rows = new KeyedList(this.list, {
       key: ({ kind, part }) => `${kind}-${part.id}`,
       create: ({ kind }) => new ROWS[kind](this),
@@ -91,13 +91,14 @@ export class Transcript {
     const found = entries(parts);
     this.rows.set(found);
     show(this.nothing, found.length === 0);
+    show(this.scroller, found.length > 0);
     this.pin();
   }
 
   pin() {
     if (!this.following) return;
-    this.list.scrollTop = this.list.scrollHeight;
-    this.top = this.list.scrollTop;
+    this.scroller.scrollTop = this.scroller.scrollHeight;
+    this.top = this.scroller.scrollTop;
   }
 
   /** Which line was answered after how long, and which was spoken over. */
@@ -117,7 +118,7 @@ export class Transcript {
   scrolled() {
     if (!this.live) return;
     // Lists also scroll when their size changes; only a reader moves up from where we left it.
-    const { scrollTop, clientHeight, scrollHeight } = this.list;
+    const { scrollTop, clientHeight, scrollHeight } = this.scroller;
     if (scrollTop + clientHeight >= scrollHeight - 40) this.following = true;
     else if (scrollTop < this.top - 8) this.following = false;
     this.top = scrollTop;
@@ -153,10 +154,10 @@ export class Transcript {
   }
 
   reveal(node) {
-    const { scrollTop, clientHeight } = this.list;
-    const top = node.offsetTop - this.list.offsetTop;
+    const { scrollTop, clientHeight } = this.scroller;
+    const top = node.offsetTop;
     if (top < scrollTop + 30 || top + node.offsetHeight > scrollTop + clientHeight - 30) {
-      this.list.scrollTop = top - clientHeight * 0.3;
+      this.scroller.scrollTop = top - clientHeight * 0.3;
     }
   }
 }
