@@ -133,6 +133,66 @@ class Scene:
         self(e.StreamStopped("MZ1", "stop"))
         return self
 
+    # --- humans -------------------------------------------------------------------------------
+
+    def reach(self) -> list[AnyCommand]:
+        """Greet, and have the model ask for a human while nothing is to be heard."""
+        self.greet()
+        self(e.ResponseStarted("r-transfer"))
+        commands = self.transfer()
+        self(e.ResponseEnded("r-transfer", "completed"))
+        return commands
+
+    def human(self, point: str, digit: str = "", *, leg: int = 0, by: str = "") -> list[AnyCommand]:
+        """The carrier asks about a human's leg of the wave of now."""
+        wave = self.call.handoff.wave
+        sid = f"CA-{wave}-{leg}"
+        return self(e.HumanAsked(wave, leg, sid, point, digit, by))  # type: ignore[arg-type]
+
+    def news(self, status: str, outcome: Any = None, *, leg: int = 0) -> list[AnyCommand]:
+        """The carrier tells of a human's leg of the wave of now."""
+        wave = self.call.handoff.wave
+        sid = f"CA-{wave}-{leg}"
+        return self(e.LegChanged(sid, status, wave, outcome, leg))  # type: ignore[arg-type]
+
+    def placed(self, *, leg: int = 0) -> list[AnyCommand]:
+        wave = self.call.handoff.wave
+        return self(e.LegPlaced(wave, leg, f"CA-{wave}-{leg}"))
+
+    def accompanied(self) -> Scene:
+        """As `reach`, and the agent has said that it is trying."""
+        self.reach()
+        self.placed()
+        self.say("company", "r-company", 500)
+        self.now += 0.5
+        self.returned()
+        return self
+
+    def screened(self) -> Scene:
+        """A human has answered and hears the whisper."""
+        self.accompanied()
+        self.news("ringing")
+        self.news("answered")
+        self.human("answered")
+        return self
+
+    def closed(self) -> Scene:
+        """The human has accepted, the closing line was heard, and the caller is let in."""
+        self.screened()
+        self.human("pressed", "1")
+        self.say("closing", "r-closing", 800)
+        self.now += 0.8
+        self.returned()
+        return self
+
+    def met(self) -> Scene:
+        """Both are in the room and hear each other."""
+        self.closed()
+        self(e.CallMoved(self.call.route.step))
+        self(e.StreamStopped("MZ1", "stop"))
+        self(e.RoomChanged(self.call.handoff.wave, "started"))
+        return self
+
     # --- the caller ---------------------------------------------------------------------------
 
     def speaks(self, item: str = "c1") -> list[AnyCommand]:

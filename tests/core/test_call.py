@@ -82,3 +82,10 @@ def test_a_whole_call(scene: Any) -> None:
         "One moment, please.",
     ]
     assert record.handoffs[0].seconds_to_human == 5.5
+
+
+def test_a_call_hears_the_caller_while_somebody_listens(scene: Any) -> None:
+    line = scene()
+    assert not line.call.hears
+    assert line.greet().call.hears
+    assert not scene().moved().call.hears

@@ -74,3 +74,44 @@ def test_plans_that_work() -> None:
     HandoffPlan(targets=(ANNA, DESK))
     HandoffPlan(targets=(DESK,), order="ring")
     HandoffPlan(targets=(ANNA,), caller_id="+15550109")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"manner": "lukewarm"}, "manner must be one of cold, warm, consult, refer"),
+        ({"accept": "nod"}, "accept must be one of"),
+        ({"offers": ("tea",)}, "offers must be one of voicemail, callback; got 'tea'"),
+        ({"attempts": 0}, "attempts must be 1 to 10"),
+        ({"total_seconds": 1}, "total_seconds must be 5 to 14400"),
+        ({"queue_announce_seconds": 1}, "queue_announce_seconds must be 5 to 600"),
+        ({"whisper": "{name} calls"}, "got {name}; write it out instead"),
+        ({"holidays": ("2026-12-24", "25.12.2026")}, "a holiday is a date such as 2026-12-25"),
+        ({"caller_id": "5550100"}, "caller_id must be one of your numbers"),
+        ({"queue_leave_key": "12"}, "queue_leave_key is one key of a telephone"),
+        ({"targets": (DESK,), "manner": "warm"}, "a queue cannot be reached warm"),
+        ({"targets": (ANNA,), "manner": "refer"}, "use Target.sip"),
+    ],
+)
+def test_what_a_whole_plan_cannot_be_is_said(wrong: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        HandoffPlan(**{"targets": (ANNA,)} | wrong)
+    assert says in str(raised.value)
+
+
+def test_what_makes_an_answer_count_depends_on_the_manner() -> None:
+    assert HandoffPlan(targets=(ANNA,)).acceptance == "any-answer"
+    assert HandoffPlan(targets=(ANNA,), manner="warm").acceptance == "press-1"
+    assert HandoffPlan(targets=(ANNA,), manner="warm", accept="any-answer").acceptance == (
+        "any-answer"
+    )
+
+
+def test_a_cold_plan_is_screened_only_where_it_says_so() -> None:
+    assert not HandoffPlan(targets=(ANNA,)).screened
+    assert HandoffPlan(targets=(ANNA,), accept="press-1").screened
+    assert HandoffPlan(targets=(ANNA,), whisper="{reason}").screened
+
+
+def test_callers_may_be_shown_by_their_own_number() -> None:
+    assert HandoffPlan(targets=(ANNA,), caller_id="caller").caller_id == "caller"

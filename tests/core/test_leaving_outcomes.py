@@ -14,6 +14,8 @@ from hookflash.core.commands import (
     DialHumans,
     HangUp,
     JoinQueue,
+    KeepInQueue,
+    LeaveQueue,
     Message,
     MoveCall,
     OpenModel,
@@ -246,3 +248,39 @@ def test_a_hand_off_that_is_still_rung_is_not_begun_again(scene: Any) -> None:
     line.call.handoff.ask(request)
     line.call.handoff.fire(Trigger.GOODBYE)
     assert line(e.HandoffRequested("billing", "")) == []
+
+
+# --- a queue, while it is waited in -----------------------------------------------------------
+
+
+def in_queue(scene: Any, **plan: Any) -> Any:
+    return scene(HandoffPlan(targets=(DESK,), **plan)).moved()
+
+
+def test_a_caller_in_a_queue_hears_their_place_and_the_way_out(scene: Any) -> None:
+    line = in_queue(scene, queue_announce_seconds=45, language="en-GB")
+    (told,) = line(e.QueueAsked(2, position=3, average_seconds=100))[0].instructions
+    assert told == KeepInQueue(
+        2,
+        "You are number 3 in the queue. The wait is about 5 minutes."
+        " To go back to the assistant, press 1.",
+        45,
+        "en-GB",
+    )
+
+
+def test_the_key_leads_out_of_the_queue_and_back_to_the_agent(scene: Any) -> None:
+    line = in_queue(scene)
+    assert line(e.QueueAsked(2, 3, digit="1")) == [AnswerCarrier((LeaveQueue(),))]
+    assert line.asks(2, "queue", "no-answer")[-1] == AnswerCarrier((ConnectAgent(3),))
+
+
+def test_nobody_waits_in_a_queue_for_ever(scene: Any) -> None:
+    line = in_queue(scene, total_seconds=60)
+    line.now += 61
+    assert line(e.QueueAsked(2, 3)) == [AnswerCarrier((LeaveQueue(),))]
+
+
+def test_a_queue_that_was_left_long_ago_is_left(scene: Any) -> None:
+    assert scene().greet()(e.QueueAsked(1, 3)) == [AnswerCarrier((LeaveQueue(),))]
+    assert in_queue(scene)(e.QueueAsked(1, 3)) == [AnswerCarrier((LeaveQueue(),))]

@@ -91,3 +91,25 @@ def test_three_rounds_are_all() -> None:
     assert commands.count(CloseStream()) == 3
     assert commands.count(MoveCall(2, END, 2.0)) == 2, "besides the first"
     assert route.deadline is None
+
+
+def test_a_move_that_was_given_up_and_done_all_the_same_is_put_right() -> None:
+    """It may have undone what the carrier was answered since: that is done again, once."""
+    for late in ("accepted", "refused"):
+        route = leaving()
+        route.refused(2, T, fixed=False)
+        route.next_step()
+        route.answer(1, "", AGENT)
+        route.asked()
+        assert getattr(route, late)(2, T, fixed=True) == []
+        assert getattr(route, late)(2, T, fixed=False) == [MoveCall(3, AGENT, 2.0)]
+        assert getattr(route, late)(2, T, fixed=False) == []
+
+
+def test_where_there_is_no_second_road_rest_is_tried_for_longer() -> None:
+    route = following()
+    route.next_step()
+    now, moves = T, len(route.move(END, T, where="elsewhere"))
+    while (then := route.expire(now := now + 10.0)) is not None:
+        moves += sum(isinstance(each, MoveCall) for each in then)
+    assert moves == 20

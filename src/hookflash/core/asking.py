@@ -15,7 +15,6 @@ from hookflash.core.commands import AnyCommand, CheckTargets, RequestResponse, S
 from hookflash.core.handoff import Trigger
 from hookflash.core.handoff_plan import Destination
 from hookflash.core.handoff_table import State
-from hookflash.core.model_line import State as ModelState
 from hookflash.core.phases import Phase
 from hookflash.core.turns import State as FloorState
 
@@ -67,10 +66,9 @@ def handoff_requested(call: Call, event: e.HandoffRequested, now: float) -> list
 def key_pressed(call: Call, now: float) -> list[AnyCommand]:
     """The caller pressed the key that asks for a human, and nothing else."""
     key = call.setup.key_destination or call.setup.fallback
-    if key is None and call.setup.destinations:
-        key = call.setup.destinations[0].key
-    wanted = e.HandoffRequested(key or "", "the caller pressed the key for a human", "", "caller")
-    return handoff_requested(call, wanted, now)
+    wanted = key or call.setup.destinations[0].key
+    asked = e.HandoffRequested(wanted, "the caller pressed the key for a human", "", "caller")
+    return handoff_requested(call, asked, now)
 
 
 def handoff_cancelled(call: Call, event: e.HandoffCancelled, now: float) -> list[AnyCommand]:
@@ -193,8 +191,6 @@ def _request(
     spoke: bool = False,
 ) -> handoff.Request:
     manner = to.plan.manner
-    if to.plan.stays and call.model.state is ModelState.DEAD:
-        manner = "cold"
     if manner == "refer" and not call.facts.caller.lower().startswith(("sip:", "sips:")):
         manner = "cold"
     return handoff.Request(

@@ -28,6 +28,8 @@ class Facts(msgspec.Struct):
     voicemail: Delivery | None = None
     voicemail_step: int = 0
     """The step of the instruction that records a message; 0 is none."""
+    unanswered: bool = False
+    """The caller hung up where a message was to be taken."""
     callbacks: int = 0
     questions: dict[str, str] = {}
     """What a human was asked and has not answered, by the question's id."""
@@ -83,6 +85,6 @@ class Facts(msgspec.Struct):
         if self.failed:
             return "failed"
         waiting = bool(attempts) and attempts[-1].outcome == "caller-gone"
-        if waiting or not transcript.agent_was_heard:
+        if waiting or self.unanswered or not transcript.agent_was_heard:
             return "abandoned"
         return "handled_by_agent"

@@ -159,9 +159,7 @@ def _handoff_late(call: Call, now: float) -> list[AnyCommand]:
             return asking.not_checked(call, now)
         case State.RINGING | State.SCREENING:
             return reaching.expire(call, now)
-        case State.BRIDGING | State.WITH_HUMAN | State.PARTING | State.RETURNING:
-            return meeting.expire(call, now)
-    return []
+    return meeting.expire(call, now)
 
 
 def over(call: Call, now: float) -> list[AnyCommand]:
@@ -182,7 +180,9 @@ def _abandon(call: Call, now: float) -> list[AnyCommand]:
     if state in (State.WITH_HUMAN, State.PARTING):
         taken = call.legs.taken
         call.handoff.keep("bridged", now, target=taken.target if taken is not None else None)
-    elif state not in (State.IDLE, State.RETURNING, State.MESSAGE, State.DONE, State.FAILED):
+    elif state is State.MESSAGE:
+        call.facts.unanswered = True
+    elif state not in (State.IDLE, State.RETURNING, State.DONE, State.FAILED):
         call.handoff.keep("caller-gone", now)
     call.handoff.fire(Trigger.GONE)
     call.handoff.until = call.handoff.comfort_at = None

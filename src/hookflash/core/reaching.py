@@ -293,10 +293,7 @@ def _next(call: Call, asked: leaving.Asked, now: float) -> list[AnyCommand]:
     if not call.handoff.stays:
         return leaving.bring(call, (dial(call, now),), Phase.HANDING_OFF, asked, now)
     call.handoff.fire(Trigger.NEXT)
-    rung = ring(call, now)
-    if asked is None:
-        return rung
-    return [*rung, *leaving.bring(call, (waiting(call),), Phase.HANDING_OFF, asked, now)]
+    return ring(call, now)
 
 
 def waiting(call: Call) -> JoinRoom:

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hookflash.core.handoff import RING_SLACK_SECONDS, Handoff, Request, State, Trigger
+from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
+
+T = 1000.0
+ANNA = Target.phone("+15550102")
+BEN = Target.sip("sip:ben@example.com")
+EVE = Target.client("eve")
+
+
+def asked(*targets: Target, manner: str = "cold", **plan: Any) -> Handoff:
+    handoff = Handoff()
+    assert handoff.ask(
+        Request(
+            destination=Destination(
+                key="billing", when="", plan=HandoffPlan(targets=targets or (ANNA,), **plan)
+            ),
+            reason="a refund",
+            summary="an invoice is wrong",
+            source="tool",
+            asked_at=T,
+            manner=manner,
+        )
+    )
+    return handoff
+
+
+def waves(handoff: Handoff, now: float = T) -> list[tuple[int, ...]]:
+    found = []
+    while handoff.more(now):
+        found.append(tuple(number for number, _ in handoff.next_wave(now)))
+    return found
+
+
+def test_one_is_asked_for_at_a_time() -> None:
+    handoff = asked()
+    handoff.fire(Trigger.GOODBYE)
+    assert handoff.request is not None
+    assert not handoff.ask(handoff.request)
+
+
+def test_a_hunt_group_is_rung_one_after_another() -> None:
+    assert waves(asked(ANNA, BEN)) == [(0,), (1,)]
+
+
+def test_a_ring_group_is_rung_at_once() -> None:
+    assert waves(asked(ANNA, BEN, order="ring")) == [(0, 1)]
+
+
+def test_attempts_are_rounds() -> None:
+    assert waves(asked(ANNA, BEN, attempts=2)) == [(0,), (1,), (0,), (1,)]
+
+
+def test_only_who_is_free_is_rung() -> None:
+    handoff = asked(ANNA, BEN, EVE)
+    handoff.wanted((2, 0))
+    assert waves(handoff) == [(0,), (2,)]
+    handoff.wanted(())
+    assert waves(handoff) == []
+
+
+def test_nobody_is_rung_when_the_time_is_over() -> None:
+    handoff = asked(ANNA, BEN, total_seconds=60)
+    assert handoff.more(T + 59.9)
+    assert not handoff.more(T + 60)
+
+
+def test_a_wave_has_its_time_and_no_more_than_is_left() -> None:
+    handoff = asked(ANNA, BEN, ring_seconds=20, total_seconds=60)
+    assert handoff.next_wave(T) == ((0, ANNA),)
+    assert (handoff.wave, handoff.until) == (1, T + 20 + RING_SLACK_SECONDS)
+    handoff.next_wave(T + 50)
+    assert (handoff.wave, handoff.until) == (2, T + 60 + RING_SLACK_SECONDS)
+
+
+def test_the_time_to_the_human_is_measured_from_the_wish() -> None:
+    handoff = asked()
+    handoff.fire(Trigger.GOODBYE)
+    handoff.fire(Trigger.MOVE)
+    handoff.next_wave(T + 3)
+    assert handoff.met(T + 12)
+    assert not handoff.met(T + 13), "once"
+    handoff.keep("bridged", T + 90, target=0)
+    (attempt,) = handoff.attempts
+    assert (attempt.outcome, attempt.seconds_to_human, attempt.target) == ("bridged", 12.0, 0)
+    assert attempt.started_at == T + 3
+
+
+def test_an_outcome_other_than_a_talk_has_no_time_to_the_human() -> None:
+    handoff = asked()
+    handoff.keep("declined", T + 9, note="in a meeting")
+    assert handoff.attempts[0].seconds_to_human is None
+    assert handoff.attempts[0].note == "in a meeting"
+
+
+@pytest.mark.parametrize("manner", ["warm", "consult"])
+def test_the_caller_stays_in_two_manners(manner: str) -> None:
+    handoff = asked(manner=manner)
+    assert handoff.stays and not handoff.reaching
+    handoff.fire(Trigger.REACH)
+    assert handoff.reaching
+    handoff.no_company()
+    assert not handoff.stays and not handoff.reaching
+
+
+def test_without_a_request_nobody_stays() -> None:
+    assert not Handoff().stays
+    assert Handoff().state is State.IDLE

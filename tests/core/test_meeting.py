@@ -1,0 +1,360 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hookflash.core import events as e
+from hookflash.core import lines
+from hookflash.core.commands import (
+    AnswerCarrier,
+    CloseModel,
+    CloseStream,
+    ConnectAgent,
+    EndLeg,
+    HangUp,
+    Hold,
+    JoinRoom,
+    MoveCall,
+    RequestResponse,
+    RingHuman,
+    Screen,
+    Speak,
+    TakeVoicemail,
+)
+from hookflash.core.handoff_plan import HandoffPlan, Target
+from hookflash.core.handoff_table import State
+from hookflash.core.phases import Phase
+
+ANNA, BEN = Target.phone("+15550102"), Target.phone("+15550103")
+
+
+def warm(**plan: Any) -> HandoffPlan:
+    return HandoffPlan(**{"targets": (ANNA, BEN), "manner": "warm"} | plan)
+
+
+def answer(commands: list[Any]) -> tuple[Any, ...]:
+    (found,) = [each for each in commands if isinstance(each, AnswerCarrier)]
+    return found.instructions
+
+
+# --- to the human -----------------------------------------------------------------------------
+
+
+def test_the_agent_says_one_line_and_the_caller_hears_it_before_they_move(scene: Any) -> None:
+    line = scene(warm()).screened()
+    joined, asked = line.human("pressed", "1")
+    assert joined == AnswerCarrier((JoinRoom("CA1", 1, leg=0),))
+    assert "I am connecting you with billing now" in asked.instructions
+    assert line.call.handoff.state is State.CLOSING
+    assert line.say("closing", "r-closing", 800) != []
+    assert not line.sent(MoveCall), "not before it was heard"
+    line.now += 0.8
+    assert line.returned() == [CloseModel(), MoveCall(2, (JoinRoom("CA1", 1, 2),), 2.0)]
+    assert line.call.handoff.state is State.BRIDGING
+
+
+def test_the_closing_line_waits_for_what_the_agent_is_saying(scene: Any) -> None:
+    line = scene(warm())
+    line.reach()
+    line.placed()
+    line(e.ResponseStarted("r-long"))
+    line.sound("long", "r-long", 3000)
+    line.human("answered")
+    line.human("pressed", "1")
+    assert not [each for each in line.log[-3:] if isinstance(each, RequestResponse)]
+    line(e.ModelAudioEnded("r-long", "long"))
+    line(e.ResponseEnded("r-long", "completed"))
+    line.now += 3.0
+    assert "connecting you with billing now" in line.returned()[-1].instructions
+
+
+def test_a_caller_who_speaks_over_the_closing_line_is_connected_all_the_same(scene: Any) -> None:
+    line = scene(warm()).screened()
+    line.human("pressed", "1")
+    line.say("closing", "r-closing", 800)
+    assert line.speaks() == []
+    line.now += 0.8
+    assert isinstance(line.returned()[-1], MoveCall)
+
+
+def test_a_closing_line_that_never_comes_is_not_waited_for(scene: Any) -> None:
+    line = scene(warm()).screened()
+    line.human("pressed", "1")
+    assert isinstance(line.wait(8.1)[-1], MoveCall)
+
+
+def test_a_stream_that_is_lost_during_the_closing_line_leads_to_the_human(scene: Any) -> None:
+    line = scene(warm()).screened()
+    line.human("pressed", "1")
+    line(e.StreamStopped("MZ1"))
+    assert answer(line.asks(1)) == (JoinRoom("CA1", 1, 2),)
+
+
+def test_rest_that_refuses_leads_to_the_room_by_the_second_road(scene: Any) -> None:
+    line = scene(warm()).closed()
+    assert line(e.CarrierRefused(2, 500)) == [CloseStream()]
+    line(e.StreamStopped("MZ1"))
+    assert answer(line.asks(1)) == (JoinRoom("CA1", 1, 2),)
+
+
+def test_both_meet_when_the_room_begins(scene: Any) -> None:
+    line = scene(warm(notes=True)).met()
+    assert line.call.phase is Phase.WITH_HUMAN
+    assert line.call.handoff.state is State.WITH_HUMAN
+    assert line.sent(MoveCall)[-1].instructions[0].notes
+    line(e.CallCompleted())
+    assert line.record.disposition == "handed_off"
+    (attempt,) = line.record.handoffs
+    assert (attempt.outcome, attempt.target, attempt.manner) == ("bridged", 0, "warm")
+    assert attempt.seconds_to_human == pytest.approx(1.3)
+
+
+def test_news_of_another_room_or_of_another_kind_is_none(scene: Any) -> None:
+    line = scene(warm()).closed()
+    line(e.RoomChanged(7, "started"))
+    line(e.RoomChanged(1, "joined", "CA1"))
+    assert line.call.handoff.state is State.BRIDGING
+    line(e.RoomChanged(1, "started"))
+    assert line(e.RoomChanged(1, "started")) == []
+
+
+def test_a_room_of_which_no_news_comes_is_believed_to_have_begun(scene: Any) -> None:
+    line = scene(warm()).closed()
+    line(e.CallMoved(2))
+    line.wait(15.1)
+    assert line.call.phase is Phase.WITH_HUMAN
+
+
+# --- the human is gone before ----------------------------------------------------------------
+
+
+def test_a_human_who_hangs_up_before_the_caller_is_there_is_followed_by_the_next(
+    scene: Any,
+) -> None:
+    line = scene(warm()).screened()
+    line.human("pressed", "1")
+    assert line.news("completed") == [RingHuman(2, 0, BEN, 20)]
+    assert line.call.farewell.purpose is None
+    assert [each.outcome for each in line.call.handoff.attempts] == ["human-gone"]
+
+
+def test_and_by_the_agent_where_there_is_no_next(scene: Any) -> None:
+    line = scene(warm(targets=(ANNA,))).screened()
+    line.human("pressed", "1")
+    told = line.news("completed")[0]
+    assert "they hung up before you were connected" in told.message.text
+
+
+def test_a_human_who_hangs_up_while_the_caller_moves_is_followed_by_the_next(scene: Any) -> None:
+    line = scene(warm()).closed()
+    assert line.news("completed") == [RingHuman(2, 0, BEN, 20)]
+    line(e.CallMoved(2))
+    line.placed()
+    line.human("answered")
+    assert answer(line.human("pressed", "1")) == (JoinRoom("CA1", 2, leg=0),)
+    line(e.RoomChanged(2, "started"))
+    assert line.call.phase is Phase.WITH_HUMAN
+
+
+def test_a_caller_alone_in_the_room_is_brought_back(scene: Any) -> None:
+    line = scene(warm(targets=(ANNA,))).closed()
+    line(e.CallMoved(2))
+    line.news("completed")
+    assert line.sent(MoveCall)[-1].instructions == (ConnectAgent(3),)
+    line(e.ModelReady("S2"))
+    line.stream("MZ2")
+    assert line.call.handoff.state is State.IDLE
+
+
+def test_or_leaves_a_message(scene: Any) -> None:
+    line = scene(warm(targets=(ANNA,), otherwise="voicemail")).closed()
+    line(e.CallMoved(2))
+    line.news("completed")
+    assert isinstance(line.sent(MoveCall)[-1].instructions[0], TakeVoicemail)
+
+
+def test_a_room_whose_human_was_lost_without_news_is_left_in_the_end(scene: Any) -> None:
+    line = scene(warm(targets=(ANNA,))).closed()
+    line.call.legs.over(line.call.legs.taken)
+    line.wait(15.1)
+    assert line.sent(MoveCall)[-1].instructions == (ConnectAgent(3),)
+
+
+# --- the human hangs up first ----------------------------------------------------------------
+
+
+def test_when_the_human_hangs_up_the_call_ends(scene: Any) -> None:
+    line = scene(warm()).met()
+    line.news("completed")
+    assert answer(line.asks(2, "room")) == (HangUp(),)
+    line(e.CallCompleted())
+    assert [each.outcome for each in line.record.handoffs] == ["bridged"]
+
+
+def test_or_the_caller_is_back_with_an_agent_that_knows(scene: Any) -> None:
+    line = scene(warm(afterwards="return")).met()
+    line.news("completed")
+    assert answer(line.asks(2, "room")) == (ConnectAgent(3),)
+    line(e.ModelReady("S2"))
+    assert "Welcome the caller back" in line.stream("MZ2")[-1].instructions
+    assert line.call.handoff.state is State.IDLE
+
+
+def test_until_it_is_known_why_the_human_has_left_the_caller_is_on_hold(scene: Any) -> None:
+    line = scene(warm()).met()
+    assert answer(line.asks(2, "room")) == (Hold(3, lines.ON_HOLD),)
+    assert answer(line.asks(3, "hold")) == (Hold(4, lines.ON_HOLD),)
+    line.news("completed")
+    assert answer(line.asks(4, "hold")) == (HangUp(),)
+
+
+def test_news_that_never_comes_is_not_waited_for(scene: Any) -> None:
+    line = scene(warm()).met()
+    line.asks(2, "room")
+    line.wait(6.1)
+    assert line.sent(MoveCall)[-1].instructions == (HangUp(),)
+
+
+def test_a_question_that_comes_when_it_was_waited_for_long_enough(scene: Any) -> None:
+    line = scene(warm()).met()
+    line.asks(2, "room")
+    line.now += 6.0
+    assert answer(line.asks(3, "hold")) == (HangUp(),)
+
+
+def test_a_carrier_that_does_not_ask_is_told(scene: Any) -> None:
+    line = scene(warm(afterwards="return")).met()
+    line.news("completed")
+    line.wait(6.1)
+    assert line.sent(MoveCall)[-1].instructions == (ConnectAgent(3),)
+
+
+def test_without_giving_back_there_is_nothing_to_wait_for(scene: Any) -> None:
+    line = scene(warm(give_back=False)).met()
+    assert answer(line.asks(2, "room")) == (HangUp(),)
+
+
+# --- giving back ------------------------------------------------------------------------------
+
+
+def test_a_human_gives_the_caller_back_with_star_and_two(scene: Any) -> None:
+    line = scene(warm()).met()
+    for _ in range(2):
+        assert answer(line.human("left")) == (Screen(1, 0, lines.PARTING, "parting"),)
+        assert line.call.handoff.state is State.PARTING
+    assert answer(line.asks(2, "room")) == (Hold(3, lines.ON_HOLD),)
+    assert answer(line.human("parting", "2")) == (Speak(lines.GIVEN_BACK), HangUp())
+    assert answer(line.asks(3, "hold")) == (ConnectAgent(4),)
+    line(e.ModelReady("S2"))
+    line.stream("MZ2")
+    line(e.CallCompleted())
+    assert [each.outcome for each in line.record.handoffs] == ["bridged"]
+
+
+def test_a_human_who_says_nothing_has_given_the_caller_back(scene: Any) -> None:
+    line = scene(warm()).met()
+    line.human("left")
+    line.human("parting", "")
+    assert answer(line.asks(2, "room")) == (ConnectAgent(3),)
+
+
+def test_a_human_who_presses_one_talks_on(scene: Any) -> None:
+    line = scene(warm()).met()
+    line.asks(2, "room")
+    line.human("left")
+    assert answer(line.human("parting", "1")) == (JoinRoom("CA1", 1, leg=0),)
+    assert answer(line.human("parting", "1")) == (JoinRoom("CA1", 1, leg=0),), "twice"
+    assert answer(line.asks(3, "hold")) == (JoinRoom("CA1", 1, 4),)
+    line(e.RoomChanged(1, "started"))
+    assert line.call.phase is Phase.WITH_HUMAN
+
+
+def test_a_human_who_hangs_up_while_asked_has_given_the_caller_back(scene: Any) -> None:
+    line = scene(warm()).met()
+    line.human("left")
+    line.asks(2, "room")
+    line.news("completed")
+    assert answer(line.asks(3, "hold")) == (ConnectAgent(4),)
+
+
+def test_a_human_who_never_says_what_becomes_of_the_caller(scene: Any) -> None:
+    line = scene(warm()).met()
+    line.human("left")
+    line.asks(2, "room")
+    assert EndLeg("CA-1-0") in line.wait(20.1)
+    assert line.sent(MoveCall)[-1].instructions == (ConnectAgent(4),)
+
+
+def test_a_key_after_the_caller_is_gone_gives_nobody_back(scene: Any) -> None:
+    line = scene(warm()).met()
+    assert answer(line.human("parting", "2")) == (Speak(lines.GIVEN_BACK), HangUp())
+    assert line.call.handoff.state is State.WITH_HUMAN
+
+
+def test_star_before_the_caller_is_there_is_hanging_up(scene: Any) -> None:
+    line = scene(warm()).closed()
+    commands = line.human("left")
+    assert commands[0] == AnswerCarrier((HangUp(),))
+    assert RingHuman(2, 0, BEN, 20) in commands
+
+
+def test_star_where_nothing_is_given_back_is_hanging_up(scene: Any) -> None:
+    line = scene(warm(give_back=False)).met()
+    assert answer(line.human("left")) == (HangUp(),)
+    assert answer(line.asks(2, "room")) == (HangUp(),)
+
+
+def test_a_supervisor_gives_the_caller_back(scene: Any) -> None:
+    line = scene(warm()).met()
+    commands = line(e.GiveBackRequested("anna"))
+    assert MoveCall(3, (ConnectAgent(3),), 2.0) in commands
+    assert EndLeg("CA-1-0") in commands
+    line(e.ModelReady("S2"))
+    line.stream("MZ2")
+    assert line.call.phase is Phase.TALKING
+    assert line(e.GiveBackRequested("anna")) == []
+
+
+def test_a_supervisor_takes_back_a_caller_who_is_still_rung_for(scene: Any) -> None:
+    line = scene().moved()
+    commands = line(e.HandoffCancelled("anna"))
+    assert MoveCall(3, (ConnectAgent(3),), 2.0) in commands
+    assert [each.outcome for each in line.call.handoff.attempts] == ["cancelled"]
+
+
+def test_giving_back_twice_changes_nothing(scene: Any) -> None:
+    line = scene(warm()).met()
+    line(e.GiveBackRequested("anna"))
+    line.call.phase = Phase.WITH_HUMAN
+    line(e.GiveBackRequested("anna"))
+    assert [each.outcome for each in line.call.handoff.attempts] == ["bridged"]
+
+
+def test_where_there_is_no_agent_the_call_ends_after_the_human(scene: Any) -> None:
+    line = scene(warm(afterwards="return"), fallback="billing").greet()
+    line(e.ModelLost("wrong key", "none"))
+    line(e.CallMoved(2))
+    line.human("answered")
+    line.human("pressed", "1")
+    assert answer(line.asks(2, "dial", "bridged")) == (HangUp(),)
+
+
+def test_a_human_whose_leg_ends_after_all_is_over_changes_nothing(scene: Any) -> None:
+    line = scene(warm()).met()
+    leg = line.call.legs.taken
+    line(e.CallCompleted())
+    leg.state = type(leg.state).TAKEN
+    assert line.news("completed") == []
+
+
+def test_with_rest_down_the_caller_hears_music_and_it_is_tried_again(scene: Any) -> None:
+    line = scene(warm(targets=(ANNA,))).closed()
+    line(e.CallMoved(2))
+    line.news("completed")
+    for _ in range(6):
+        line(e.CarrierRefused(3, 500))
+        line.wait(5.1)
+    assert line.call.phase is Phase.RINGING
+    assert line.sent(MoveCall)[-1].instructions == (ConnectAgent(3),)
+    assert len(line.sent(MoveCall)) == 8

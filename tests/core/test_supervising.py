@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from typing import Any
+
+from hookflash.core import events as e
+from hookflash.core import lines
+from hookflash.core.commands import AddMessage, Message, RequestResponse
+from hookflash.core.record import Utterance
+
+
+def test_a_hint_is_the_agents_alone(scene: Any) -> None:
+    line = scene().greet()
+    (told,) = line(e.HintGiven("They are a regular.", "anna"))
+    assert told == AddMessage(Message("system", lines.hint("They are a regular.")))
+
+
+def test_a_hint_without_an_agent_is_kept_for_the_next(scene: Any) -> None:
+    line = scene().moved()
+    assert line(e.HintGiven("They are a regular.")) == []
+    assert line.call.transcript.history()[-1].text == lines.hint("They are a regular.")
+
+
+def test_a_line_that_is_put_in_its_mouth_is_said(scene: Any) -> None:
+    line = scene().greet()
+    assert line(e.SayRequested("We close at six.", "anna")) == [
+        RequestResponse(lines.say("We close at six."), "none")
+    ]
+
+
+def test_nothing_is_said_after_the_goodbye_or_to_nobody(scene: Any) -> None:
+    line = scene().greet()
+    line(e.HangUpRequested())
+    assert line(e.SayRequested("x")) == []
+    assert scene().moved()(e.SayRequested("x")) == []
+
+
+def test_a_caller_is_kept_company_while_a_colleague_is_asked(scene: Any) -> None:
+    line = scene().greet()
+    told, asked = line(e.QuestionAsked("q1", "Is the red one in stock?"))
+    assert told.message.text == lines.asked_human("Is the red one in stock?")
+    assert asked == RequestResponse(lines.KEEP_COMPANY, "none")
+    assert line.call.facts.questions == {"q1": "Is the red one in stock?"}
+    assert line(e.QuestionAsked("q1", "Is the red one in stock?")) == [], "twice"
+    assert line(e.QuestionAnswered("q1", "Yes.", "anna")) == []
+    assert line.call.facts.questions == {}
+
+
+def test_a_question_during_the_goodbye_is_only_noted(scene: Any) -> None:
+    line = scene().greet()
+    line(e.HangUpRequested())
+    assert len(line(e.QuestionAsked("q1", "x"))) == 1
+    assert scene().moved()(e.QuestionAsked("q1", "x")) == []
+
+
+def test_what_a_human_said_is_in_the_record_and_in_the_agents_memory(scene: Any) -> None:
+    line = scene().moved()
+    start = line.now
+    line(e.HumanSaid("human", " I will send a new one. ", start + 1, start + 3))
+    line(e.HumanSaid("caller", "Thank you.", start + 3, start + 4))
+    assert [each.text for each in line.call.transcript.history()[-2:]] == [
+        "The human said: I will send a new one.",
+        "Thank you.",
+    ]
+    line(e.CallCompleted())
+    assert line.record.utterances[-2:] == (
+        Utterance(speaker="human", text="I will send a new one.", started_at=3.0, ended_at=5.0),
+        Utterance(speaker="caller", text="Thank you.", started_at=5.0, ended_at=6.0),
+    )

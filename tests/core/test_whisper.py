@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hookflash.core import events as e
+from hookflash.core import lines
+from hookflash.core.handoff_plan import HandoffPlan, Target
+from hookflash.core.whisper import whisper
+
+ANNA = Target.phone("+15550102")
+
+
+def whispered(scene: Any, text: str | None, reason: str = "a refund", summary: str = "") -> str:
+    plan = HandoffPlan(targets=(ANNA,), manner="warm", whisper=text)
+    line = scene(plan, agent="shop").greet()
+    line(e.HandoffRequested("billing", reason, summary))
+    line.now += 1
+    line.speaks("c1")
+    line(e.CallerTranscribed("c1", "My {summary} is blue."))
+    return whisper(line.call)
+
+
+def test_the_owners_words_are_filled_in(scene: Any) -> None:
+    text = "{agent}: {caller}, {reason}. {summary} For {destination}. {learned}"
+    assert whispered(scene, text, summary="Order 12.") == (
+        "shop: A caller whose number ends in 0 1 0 0, a refund. Order 12. For billing."
+        " Since then they said: My {summary} is blue."
+    )
+
+
+def test_what_a_caller_says_is_never_taken_for_a_field(scene: Any) -> None:
+    assert whispered(scene, "{reason}", reason="{caller}") == "{caller}"
+
+
+def test_without_a_reason_there_is_one(scene: Any) -> None:
+    assert "they want to talk to a person" in whispered(scene, None, reason="")
+
+
+def test_a_long_story_is_cut_behind_a_whole_word(scene: Any) -> None:
+    text = whispered(scene, "{summary}", summary="word " * 400)
+    assert len(text) <= 600 and text.endswith("word...")
+
+
+def test_only_the_newest_of_what_was_said_is_kept(scene: Any) -> None:
+    line = scene(HandoffPlan(targets=(ANNA,), manner="warm")).greet()
+    line.speaks("c1")
+    line(e.CallerTranscribed("c1", "first " + "again " * 100))
+    said = line.call.transcript.caller_since(0.0, 50)
+    assert said.startswith("...again") and len(said) <= 53
+
+
+@pytest.mark.parametrize(
+    ("caller", "said"),
+    [
+        ("+15550100", "A caller whose number ends in 0 1 0 0"),
+        ("client:anna", "anna"),
+        ("sip:joe.doe@example.com", "joe.doe"),
+        ("anonymous", "A caller"),
+        ("", "A caller"),
+        ("sip:<say>@example.com", "say"),
+    ],
+)
+def test_callers_are_named_without_telling_their_number(caller: str, said: str) -> None:
+    assert lines.spoken_caller(caller) == said
+
+
+@pytest.mark.parametrize(
+    ("place", "average", "said"),
+    [
+        (1, 60, "You are next. Please hold the line."),
+        (3, 100, "You are number 3 in the queue. The wait is about 5 minutes."),
+        (2, 20, "You are number 2 in the queue. The wait is about 1 minute."),
+        (2, 0, "You are number 2 in the queue."),
+    ],
+)
+def test_a_place_in_the_queue_is_said_with_the_wait(place: int, average: int, said: str) -> None:
+    assert lines.position(place, average) == said
+
+
+def test_the_key_out_of_a_queue_is_said_where_there_is_one() -> None:
+    assert lines.leave_queue("1") == " To go back to the assistant, press 1."
+    assert lines.leave_queue("") == ""
