@@ -62,6 +62,15 @@ def read_names(text: str) -> tuple[str, ...]:
     return tuple(name for name in (part.strip() for part in text.split(",")) if name)
 
 
+def read_prices(text: str) -> tuple[float, float, float, str]:
+    """Read what a minute of the line, of listening and of speaking costs, and the currency."""
+    found = re.fullmatch(r"((?:\d{1,6}(?:\.\d{1,9})?,){3})([A-Z]{3})", text.replace(" ", ""))
+    if found is None:
+        raise ValueError("three prices a minute and a currency, such as 0.0125,0.02,0.08,USD")
+    line, listened, spoken = map(float, found[1].rstrip(",").split(","))
+    return line, listened, spoken, found[2]
+
+
 def read_account_sid(text: str) -> str:
     if not re.fullmatch(r"AC[0-9a-fA-F]{32}", text):
         raise ValueError("an account SID: AC and 32 hex digits, from the Twilio console")

@@ -25,6 +25,7 @@ from hookflash.setting_forms import (
     read_account_sid,
     read_database_url,
     read_names,
+    read_prices,
     read_switch,
     read_text,
     url_reader,
@@ -137,6 +138,31 @@ class Settings:
         None,
         "Bearer token that /metrics asks for; without one it answers only this machine.",
         secret=True,
+    )
+    console: bool = _setting(
+        True, "Whether there is a console at /console, for those in the users' file.", read_switch
+    )
+    console_users: Path = _setting(
+        Path("hookflash-users.toml"),
+        "File of those who may use the console; without it nobody may.",
+        Path,
+        shown="./hookflash-users.toml",
+    )
+    console_open: bool = _setting(
+        False,
+        "Open the console to everybody on this machine, without sign-in; only for stand-ins.",
+        read_switch,
+        shown="false",
+    )
+    console_session_hours: float = _setting(
+        12.0, "How long somebody stays signed in, in hours.", number_reader(0.1, 720)
+    )
+    prices: tuple[float, float, float, str] = _setting(
+        (0.0, 0.0, 0.0, "USD"),
+        "What a minute costs, for the console: of the line, of the caller's speech, of the agent's"
+        " speech, and the currency, such as 0.0125,0.02,0.08,USD.",
+        read_prices,
+        shown="0,0,0,USD",
     )
     log_events: tuple[str, ...] = _setting(
         (),

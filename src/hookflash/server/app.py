@@ -51,7 +51,7 @@ def create_app(
 ) -> Starlette:
     """Assemble the server: health, Twilio's routes, and further `routes` of the owner's.
 
-    Twilio's routes are served with and without the public URL's path prefix, because a proxy may
+    All but health is served with and without the public URL's path prefix, because a proxy may
     remove it or not.
     """
 
@@ -63,11 +63,11 @@ def create_app(
             return PlainTextResponse("draining", 503)
         return PlainTextResponse("ready")
 
-    voice: list[BaseRoute] = [*Voice(calls, line, apology=apology).routes()]
+    served: list[BaseRoute] = [*Voice(calls, line, apology=apology).routes(), *routes]
     if line.urls.path:
-        voice.append(Mount(line.urls.path, routes=list(voice)))
+        served.append(Mount(line.urls.path, routes=list(served)))
     app = Starlette(
-        routes=[Route("/healthz", healthz), Route("/readyz", readyz), *voice, *routes],
+        routes=[Route("/healthz", healthz), Route("/readyz", readyz), *served],
         exception_handlers={HTTPException: _bare},
     )
     app.router.redirect_slashes = False
@@ -111,7 +111,8 @@ async def serve(
     """Serve until SIGTERM, SIGINT or `stop`, then drain and close.
 
     `on_listening` is called with the port once it is open (`port=0` takes any that is free).
-    Raises `ConfigError` if the port cannot be had. Where several processes serve the line, the
+    Raises `ConfigError` if the port cannot be had. The application's `state.closing` are called
+    before connections are closed. Where several processes serve the line, the
     application's `state.sharing` is this one's part.
     """
     stop = stop or asyncio.Event()
@@ -147,6 +148,9 @@ async def serve(
                     draining.cancel()
                     await asyncio.gather(draining, return_exceptions=True)
             finally:
+                # What streams to pages would keep their connections open.
+                for close in getattr(app.state, "closing", ()):
+                    close()
                 server.should_exit = True
                 stopping.cancel()
                 await serving

@@ -8,6 +8,7 @@
     REST client         open_line    when its block ends
     warm sessions       open_line    when its block ends
     calls               as they come when its block ends
+    the console         open_line    when its block ends
     the workers' sockets serve_line  when it returns
 
 `serve_line` is the same with the port open.
@@ -24,12 +25,14 @@ from typing import Literal
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 
 from hookflash.agents.agent import Agent
 from hookflash.agents.context import CallContext
 from hookflash.agents.directory import Directory
 from hookflash.cluster.claims import Claims, ClaimThread
 from hookflash.cluster.places import Places
+from hookflash.console.console import Hooks
 from hookflash.core.call import Call
 from hookflash.core.commands import AnyCommand
 from hookflash.core.events import AnyEvent
@@ -47,6 +50,7 @@ from hookflash.runtime.journal import Journals
 from hookflash.runtime.ports import EventSink, ModelConnector
 from hookflash.runtime.switchboard import AgentLike, Switchboard, Watch
 from hookflash.server.app import create_app, serve
+from hookflash.server.consoles import open_console, shown_calls
 from hookflash.server.counts import Counts, count
 from hookflash.server.crossing import Sharing, crossing
 from hookflash.server.desk import Desk
@@ -107,10 +111,12 @@ async def open_line(
     worker: str = "",
     slot: int = 1,
     listener: socket.socket | None = None,
+    hooks: Hooks | None = None,
 ) -> AsyncIterator[Line]:
     """Open everything that a line needs.
 
-    `watch` sees each event and command of each call, the caller's sound left out.
+    `watch` sees each event and command of each call, the caller's sound left out; `hooks` is what
+    the console has from elsewhere.
 
     `worker` is this process's name where others may serve the same line (see `workers`), `slot`
     its place among them, `listener` the socket that they share. Raises `ConfigError` that names
@@ -161,6 +167,7 @@ async def open_line(
         stack.push_async_callback(control.aclose)
         clock = SystemClock(settings.speed)
         metrics = Metrics(clock.now, slot=slot)
+        shown = shown_calls(settings, lambda sid: switchboard.find(sid), clock.now, journals)
         switchboard = Switchboard(
             directory,
             clock=clock,
@@ -170,7 +177,7 @@ async def open_line(
             journals=journals,
             make_context=_context,
             lead_ms=settings.lead_ms,
-            watch=metrics.watch if watch is None else _both(metrics.watch, watch),
+            watch=_all(metrics.watch, shown.watch if shown is not None else None, watch),
         )
         stack.push_async_callback(switchboard.close)
         metrics.refresh += [_live_calls(switchboard), _lost_lines(journals)]
@@ -185,12 +192,30 @@ async def open_line(
                 board=switchboard,
                 claims=claims,
                 counts=metrics.counts,
+                shown=shown,
             )
             switchboard.on_let_go = workers.let_go
             metrics.refresh.append(workers.tell)
         gather = workers.gather_counts if workers is not None else _alone(metrics)
-        routes = [metrics_route(gather, token=settings.metrics_token)]
+        routes: list[BaseRoute] = [metrics_route(gather, token=settings.metrics_token)]
+        closing: list[Callable[[], None]] = []
+        if shown is not None:
+            console = open_console(
+                settings,
+                shown,
+                telephone=telephone,
+                switchboard=switchboard,
+                workers=workers,
+                store=store,
+                journals=journals,
+                now=clock.now,
+                hooks=hooks,
+            )
+            stack.push_async_callback(console.aclose)
+            routes += console.routes()
+            closing.append(console.close)
         app = create_app(switchboard, telephone, routes=routes)
+        app.state.closing = closing
         if workers is not None:
             app.state.answering = workers
             app.state.sharing = Sharing(
@@ -209,10 +234,17 @@ async def serve_line(
     worker: str = "",
     slot: int = 1,
     listener: socket.socket | None = None,
+    hooks: Hooks | None = None,
 ) -> None:
     """Serve until SIGTERM, SIGINT or `stop`; then drain and let go of everything."""
     async with open_line(
-        settings, target, watch=watch, worker=worker, slot=slot, listener=listener
+        settings,
+        target,
+        watch=watch,
+        worker=worker,
+        slot=slot,
+        listener=listener,
+        hooks=hooks,
     ) as line:
         await serve(
             line.app,
@@ -223,6 +255,15 @@ async def serve_line(
             on_listening=on_listening,
             stop=stop,
         )
+
+
+def _all(first: Watch, *others: Watch | None) -> Watch:
+    """Return a watch that is all of these, one call deep for each: it is on the sound's road."""
+    found = first
+    for other in others:
+        if other is not None:
+            found = _both(found, other)
+    return found
 
 
 def _both(first: Watch, second: Watch) -> Watch:

@@ -28,7 +28,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hookflash.carriers.twilio.urls import is_loopback
+from hookflash.console.here import asked_here
 from hookflash.core.commands import (
     AnswerCarrier,
     AnyCommand,
@@ -52,8 +52,6 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 STALLED = ("the carrier has stopped reading", "the carrier takes less than it is sent")
 """The reasons of `StreamStopped` for a carrier that reads too slowly (`server.media`)."""
-
-_PROXIED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
 
 class Metrics:
@@ -209,10 +207,4 @@ def _admits(request: Request, token: str | None) -> bool:
     if token:
         given = request.headers.get("authorization", "").encode("utf-8", "replace")
         return hmac.compare_digest(given, f"Bearer {token}".encode())
-    if request.client is None or not is_loopback(request.client.host):
-        return False
-    # A tunnel ends on this machine too: what it brings is addressed to the public name, or says
-    # for whom it comes.
-    if any(name in request.headers for name in _PROXIED):
-        return False
-    return is_loopback(request.url.hostname or "")
+    return asked_here(request)

@@ -6,12 +6,16 @@ Asked                   answered by
 `HasCall`               `Known`
 `Greet`                 `Load`
 `ReportCounts`          `Counted`
+`AwaitReport`           `Reported`: the live calls that have changed since, for a console
+`LookAt`                `Looked`: one live call with all its parts
 """
 
 from __future__ import annotations
 
 import msgspec
 
+from hookflash.console.live import Report
+from hookflash.console.shapes import CallDetail
 from hookflash.core.events import AnyEvent
 from hookflash.server.counts import Counts
 from hookflash.server.desk import Question
@@ -46,6 +50,18 @@ class ReportCounts(_Said, frozen=True, tag=True):
     pass
 
 
+class AwaitReport(_Said, frozen=True, tag=True):
+    """Say what has changed since version `since` of `epoch`, within `seconds`."""
+
+    epoch: str
+    since: int
+    seconds: float
+
+
+class LookAt(_Said, frozen=True, tag=True):
+    call_sid: str
+
+
 class Answered(_Said, frozen=True, tag=True):
     """The carrier's answer, as it is to be sent."""
 
@@ -71,8 +87,16 @@ class Counted(_Said, frozen=True, tag=True):
     counts: Counts
 
 
-Request = AskCarriersQuestion | TellEvent | HasCall | Greet | ReportCounts
-Reply = Answered | Elsewhere | Known | Load | Counted
+class Reported(_Said, frozen=True, tag=True):
+    report: Report
+
+
+class Looked(_Said, frozen=True, tag=True):
+    detail: CallDetail | None
+
+
+Request = AskCarriersQuestion | TellEvent | HasCall | Greet | ReportCounts | AwaitReport | LookAt
+Reply = Answered | Elsewhere | Known | Load | Counted | Reported | Looked
 
 encode = msgspec.msgpack.Encoder().encode
 decode_request = msgspec.msgpack.Decoder(Request).decode

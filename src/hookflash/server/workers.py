@@ -30,6 +30,8 @@ from hookflash.cluster.claims import ClaimThread
 from hookflash.cluster.handover import Adopt, open_arrivals, send_connection
 from hookflash.cluster.peers import PeerGone, open_desk
 from hookflash.cluster.places import NAME, Places
+from hookflash.console.live import LiveCalls, Report
+from hookflash.console.shapes import CallDetail
 from hookflash.core.events import AnyEvent, CallCompleted
 from hookflash.server.counts import Counts
 from hookflash.server.desk import Answering, Question
@@ -37,14 +39,18 @@ from hookflash.server.neighbours import Neighbours
 from hookflash.server.worker_messages import (
     Answered,
     AskCarriersQuestion,
+    AwaitReport,
     Counted,
     Elsewhere,
     Greet,
     HasCall,
     Known,
     Load,
+    LookAt,
+    Looked,
     Reply,
     ReportCounts,
+    Reported,
     TellEvent,
     decode_request,
     encode,
@@ -75,7 +81,10 @@ class Board(Protocol):
 
 
 class Workers:
-    """This worker among the others: satisfies `server.desk.Answering`."""
+    """This worker among the others: satisfies `server.desk.Answering` and `console.reach.Reach`.
+
+    `shown` is what consoles are told of our own calls; without it there is nothing to be told.
+    """
 
     def __init__(
         self,
@@ -86,6 +95,7 @@ class Workers:
         board: Board,
         claims: ClaimThread,
         counts: Callable[[], Counts],
+        shown: LiveCalls | None = None,
     ) -> None:
         self.name = name
         self._places = places
@@ -93,6 +103,7 @@ class Workers:
         self._board = board
         self._claims = claims
         self._counts = counts
+        self._shown = shown
         self._neighbours = Neighbours(places, name)
         self.forwarded = 0
         self.handed_over = 0
@@ -149,6 +160,54 @@ class Workers:
         others = [said.counts for said in replies.values() if isinstance(said, Counted)]
         return [self._counts(), *others]
 
+    # --- the console's side -------------------------------------------------------------------
+
+    def processes(self) -> Sequence[str]:
+        """Return the names of the workers that answer, our own first."""
+        return (self.name, *self._neighbours.load)
+
+    async def next_report(
+        self, process: str, epoch: str, since: int, *, seconds: float
+    ) -> Report | None:
+        """Return which live calls of a worker have changed; None if it does not say."""
+        asked = AwaitReport(epoch, since, seconds)
+        if process == self.name:
+            return (await self._report(asked)).report
+        try:
+            said = await self._neighbours.ask(process, asked, seconds=seconds + REPORT_SECONDS)
+        except (PeerGone, TimeoutError):
+            return None
+        return said.report if isinstance(said, Reported) else None
+
+    async def look_at(self, call_sid: str) -> CallDetail | None:
+        """Return a live call of any worker with all its parts, or None."""
+        if self._has(call_sid):
+            return await self._detail(call_sid)
+        try:
+            name = await self._neighbours.find(call_sid)
+            if name is None:
+                return None
+            said = await self._neighbours.ask(name, LookAt(call_sid), seconds=REPORT_SECONDS)
+        except (PeerGone, TimeoutError):
+            self._neighbours.forget(call_sid)
+            return None
+        if isinstance(said, Looked) and said.detail is not None:
+            return said.detail
+        self._neighbours.forget(call_sid)
+        return None
+
+    async def _report(self, asked: AwaitReport) -> Reported:
+        if self._shown is None:
+            await asyncio.sleep(asked.seconds)
+            return Reported(Report(epoch="", version=0, whole=True))
+        report = await self._shown.next_report(asked.epoch, asked.since, seconds=asked.seconds)
+        return Reported(report)
+
+    async def _detail(self, call_sid: str) -> CallDetail | None:
+        return await self._shown.detail(call_sid) if self._shown is not None else None
+
+    # --- media sockets and numbers ------------------------------------------------------------
+
     def hand_over(self, connection: socket.socket, request: bytes, worker: str) -> bool:
         """Give a media socket, its upgrade unanswered, to the worker that its URL names.
 
@@ -199,6 +258,10 @@ class Workers:
                 reply = self._load()
             case ReportCounts():
                 reply = Counted(self._counts())
+            case AwaitReport():
+                reply = await self._report(request)
+            case LookAt():
+                reply = Looked(await self._detail(request.call_sid))
         return encode(reply)
 
     # --- whose call ---------------------------------------------------------------------------

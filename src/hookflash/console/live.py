@@ -1,0 +1,207 @@
+"""The live calls of this process, as consoles see them: what has changed, and one call whole.
+
+`watch` is a `Switchboard`'s. On the audio's road it is a look at a type; of all else that happens
+to a call it keeps what a console shows and the call forgets (`trace.py`), and notes that the call
+has changed if the list shows it. Nothing is put together before somebody asks.
+
+Who shows calls asks for what has changed since a version, and waits until something has. An epoch
+names the life of this process: versions of another one mean nothing here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from hookflash.console import look
+from hookflash.console.history import read_history
+from hookflash.console.prices import Prices
+from hookflash.console.shapes import CallDetail, CallEntry
+from hookflash.console.trace import Trace
+from hookflash.core.call import Call
+from hookflash.core.commands import AnyCommand, PlayAudio, SendMark
+from hookflash.core.events import (
+    AgentTranscribed,
+    AnyEvent,
+    CallerAudio,
+    CallRecovered,
+    MarkReturned,
+    ModelAudio,
+)
+from hookflash.core.phases import Phase
+
+log = logging.getLogger("hookflash.console")
+
+COALESCE_SECONDS = 0.1
+"""How long changes are gathered before they are told."""
+
+_GONE_KEPT = 1000
+_TRACES_KEPT = 200
+"""How many calls that are over are still known, for who has one of them open."""
+
+_SOUND_EVENTS = frozenset({ModelAudio, AgentTranscribed, CallerAudio})
+_SOUND_COMMANDS = frozenset({PlayAudio, SendMark})
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """The calls that have changed since a version, and those that are over. `whole`: these are
+    all there are."""
+
+    epoch: str
+    version: int
+    calls: tuple[CallEntry, ...] = ()
+    gone: tuple[str, ...] = ()
+    whole: bool = False
+
+
+class Driven(Protocol):
+    @property
+    def call(self) -> Call: ...
+
+
+class LiveCalls:
+    """What consoles are told of this process's calls.
+
+    `find` is a switchboard's, `now` the calls' clock; `journal` finds the file of a call's journal.
+    """
+
+    def __init__(
+        self,
+        find: Callable[[str], Driven | None],
+        now: Callable[[], float],
+        *,
+        prices: Prices | None = None,
+        journal: Callable[[str], Path | None] = lambda call_sid: None,
+    ) -> None:
+        self.epoch = secrets.token_hex(6)
+        self._find = find
+        self._now = now
+        self._prices = prices or Prices()
+        self._journal = journal
+        self._traces: dict[str, Trace] = {}
+        self._over: OrderedDict[str, None] = OrderedDict()
+        self._version = 0
+        self._changed: OrderedDict[str, int] = OrderedDict()
+        """The version at which each live call has last changed, the newest last."""
+        self._gone: OrderedDict[str, int] = OrderedDict()
+        self._forgotten = 0
+        """The newest version at which a call was gone that is no longer among `_gone`."""
+        self._inherited: set[str] = set()
+        """Calls that another process had first, and what happened there is not known yet."""
+        self._waiting: set[asyncio.Future[None]] = set()
+
+    def watch(self, call_sid: str, event: AnyEvent | None, commands: Sequence[AnyCommand]) -> None:
+        """See an event (None: the timer) and the commands that it led to."""
+        kind = type(event)
+        if kind in _SOUND_EVENTS:
+            return
+        if kind is MarkReturned and (not commands or type(commands[-1]) in _SOUND_COMMANDS):
+            return
+        driver = self._find(call_sid)
+        if driver is None:
+            return
+        trace = self._traces.get(call_sid)
+        if trace is None:
+            recovered = kind is CallRecovered
+            trace = Trace(driver.call.facts.barge_ins if recovered else 0)
+            self._traces[call_sid] = trace
+            if recovered:
+                self._inherited.add(call_sid)
+        if trace.note(driver.call, event, commands, self._now()):
+            self._tell(call_sid, over=driver.call.phase is Phase.ENDED)
+
+    # --- what is asked ------------------------------------------------------------------------
+
+    def report(self, epoch: str, since: int) -> Report:
+        """Return what has changed since version `since` of `epoch`."""
+        whole = epoch != self.epoch or since < self._forgotten or since > self._version
+        calls, gone = [], []
+        for call_sid, version in reversed(self._changed.items()):
+            if not whole and version <= since:
+                break
+            driver = self._find(call_sid)
+            if driver is not None:
+                trace = self._traces[call_sid]
+                calls.append(look.entry(driver.call, trace, self._prices, self._now()))
+        if not whole:
+            for call_sid, version in reversed(self._gone.items()):
+                if version <= since:
+                    break
+                gone.append(call_sid)
+        return Report(
+            epoch=self.epoch,
+            version=self._version,
+            calls=tuple(calls),
+            gone=tuple(gone),
+            whole=whole,
+        )
+
+    async def next_report(self, epoch: str, since: int, *, seconds: float) -> Report:
+        """The same, as soon as there is something to say; empty after `seconds`."""
+        if epoch == self.epoch and since == self._version:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiting.add(waiter)
+            try:
+                async with asyncio.timeout(seconds):
+                    await waiter
+            except TimeoutError:
+                return Report(epoch=epoch, version=since)
+            finally:
+                self._waiting.discard(waiter)
+            await asyncio.sleep(COALESCE_SECONDS)
+        return self.report(epoch, since)
+
+    async def detail(self, call_sid: str) -> CallDetail | None:
+        """Return a call with all its parts, also for a while after it is over."""
+        if call_sid in self._inherited:
+            self._inherited.discard(call_sid)
+            await self._inherit(call_sid)
+        driver = self._find(call_sid)
+        trace = self._traces.get(call_sid)
+        if driver is None or trace is None:
+            return None
+        return look.detail(driver.call, trace, self._prices, self._now())
+
+    async def _inherit(self, call_sid: str) -> None:
+        """Read what happened to a call in the process that had it first."""
+        path = self._journal(call_sid)
+        if path is None:
+            return
+        try:
+            before = await asyncio.to_thread(read_history, path, until_recovered=True)
+        except OSError as error:
+            log.warning("! %s its journal cannot be read: %s", call_sid, error.strerror)
+            return
+        trace = self._traces.get(call_sid)
+        if trace is not None:
+            trace.goes_on(before)
+
+    def _tell(self, call_sid: str, *, over: bool) -> None:
+        self._version += 1
+        if over:
+            self._changed.pop(call_sid, None)
+            self._gone[call_sid] = self._version
+            while len(self._gone) > _GONE_KEPT:
+                _, self._forgotten = self._gone.popitem(last=False)
+            self._over[call_sid] = None
+            while len(self._over) > _TRACES_KEPT:
+                forgotten, _ = self._over.popitem(last=False)
+                self._traces.pop(forgotten, None)
+                self._inherited.discard(forgotten)
+        else:
+            # A call may come back from its end: the carrier has asked for it once more.
+            self._gone.pop(call_sid, None)
+            self._over.pop(call_sid, None)
+            self._changed[call_sid] = self._version
+            self._changed.move_to_end(call_sid)
+        while self._waiting:
+            waiter = self._waiting.pop()
+            if not waiter.done():
+                waiter.set_result(None)

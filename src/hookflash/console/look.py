@@ -1,0 +1,228 @@
+"""How a live call looks now: its entry in the list, and all its parts. No I/O.
+
+What was said is read from the call's own transcript and ledger, so that a line that is still
+being heard is cut where the caller's ear is; what the call forgets is in its `Trace`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from hookflash.console.prices import Prices
+from hookflash.console.shapes import (
+    Action,
+    BargeIn,
+    CallDetail,
+    CallEntry,
+    HandoffNow,
+    Latency,
+    Leg,
+    Line,
+    Parts,
+    Question,
+    Stage,
+    Tool,
+)
+from hookflash.console.trace import LegSeen, ToolSeen, Trace
+from hookflash.core.audio import ms
+from hookflash.core.call import Call
+from hookflash.core.handoff_table import State as HandoffState
+
+_MS_PER_CHARACTER = 60.0
+"""Fast speech. While an item is still generated its text may run ahead of its sound."""
+
+_ANSWER_LIMIT_SECONDS = 10.0
+"""An answer later than this is to something else."""
+
+_TEXT_CHARACTERS = 4000
+"""More of a tool's arguments or output than this is left out."""
+
+
+def entry(call: Call, trace: Trace, prices: Prices, now: float) -> CallEntry:
+    """Return the call as the list shows it."""
+    facts = call.facts
+    spoken = {"caller": 0.0, "agent": 0.0}
+    for said in call.transcript.utterances(facts.arrived_at):
+        if said.speaker in spoken:
+            spoken[said.speaker] += said.ended_at - said.started_at
+    return CallEntry(
+        call_sid=facts.call_sid,
+        agent=call.setup.agent,
+        caller=facts.caller,
+        called=facts.called,
+        arrived_at=facts.arrived_at,
+        phase=call.phase.value,
+        handoff=_handoff(call),
+        question=_question(call, trace),
+        running=tuple(tool.name for tool in trace.tools.values() if tool.ended_at is None),
+        barge_ins=facts.barge_ins,
+        cost=prices.cost(
+            line_seconds=max(0.0, now - facts.arrived_at),
+            caller_seconds=spoken["caller"],
+            agent_seconds=spoken["agent"],
+        ),
+    )
+
+
+def detail(call: Call, trace: Trace, prices: Prices, now: float) -> CallDetail:
+    """Return the call with all its parts."""
+    lines = _lines(call, now)
+    return CallDetail(
+        entry=entry(call, trace, prices, now),
+        now=now,
+        destinations=tuple(each.key for each in call.setup.destinations),
+        parts=parts(trace, lines, call.facts.arrived_at),
+    )
+
+
+def parts(trace: Trace, lines: tuple[Line, ...], since: float) -> Parts:
+    """Return what a call consists of: its lines, and what its trace has; `since` it arrived."""
+    return Parts(
+        lines=lines,
+        latencies=latencies(lines),
+        tools=tuple(_tool(name, seen, since) for name, seen in trace.tools.items()),
+        legs=tuple(_leg(sid, seen, since) for sid, seen in trace.legs.items()),
+        stages=tuple(
+            Stage(
+                id=str(number),
+                name=seen.name,
+                started_at=_after(since, seen.started_at),
+                ended_at=_then(since, seen.ended_at),
+            )
+            for number, seen in enumerate(trace.stages)
+        ),
+        barge_ins=tuple(
+            BargeIn(id=str(number), at=_after(since, at))
+            for number, at in enumerate(trace.barge_ins)
+        ),
+        actions=tuple(
+            Action(
+                id=str(number),
+                at=_after(since, seen.at),
+                by=seen.by,
+                kind=seen.kind,
+                text=seen.text,
+            )
+            for number, seen in enumerate(trace.actions)
+        ),
+    )
+
+
+def latencies(lines: Iterable[Line]) -> tuple[Latency, ...]:
+    """Return how long the caller waited for each answer that followed their words."""
+    found: list[Latency] = []
+    stopped: float | None = None
+    for line in sorted(lines, key=lambda line: line.started_at):
+        if line.speaker == "caller":
+            stopped = line.ended_at
+        elif line.speaker == "agent" and stopped is not None and line.text:
+            if 0 <= line.started_at - stopped <= _ANSWER_LIMIT_SECONDS:
+                found.append(
+                    Latency(id=str(len(found)), started_at=stopped, ended_at=line.started_at)
+                )
+            stopped = None
+    return tuple(found)
+
+
+def _handoff(call: Call) -> HandoffNow | None:
+    handoff = call.handoff
+    if not handoff.running or handoff.request is None:
+        return None
+    request = handoff.request
+    farewell = handoff.state in (HandoffState.FAREWELL, HandoffState.CLOSING)
+    return HandoffNow(
+        state=handoff.state.value,
+        destination=request.destination.key,
+        reason=request.reason,
+        summary=request.summary,
+        source=request.source,
+        asked_at=_after(call.facts.arrived_at, request.asked_at),
+        until=handoff.until or (call.farewell.deadline if farewell else None),
+    )
+
+
+def _question(call: Call, trace: Trace) -> Question | None:
+    for question_id, text in call.facts.questions.items():
+        asked_at = trace.questions.get(question_id, call.facts.arrived_at)
+        return Question(id=question_id, text=text, asked_at=_after(call.facts.arrived_at, asked_at))
+    return None
+
+
+def _lines(call: Call, now: float) -> tuple[Line, ...]:
+    """Return what was said as heard; an agent's line that is not settled, as far as it is heard."""
+    transcript, ledger, since = call.transcript, call.playout, call.facts.arrived_at
+    lines = []
+    for number, line in enumerate(transcript._lines):
+        if line.speaker == "note":
+            continue
+        text, ahead, began, ended = line.text, "", line.started_at, line.ended_at
+        is_open = line.speaker == "caller" and not line.text and ended <= began
+        item = ledger._items.get(line.item_id)
+        if line.speaker == "agent" and line.item_id not in transcript._fates:
+            is_open = True
+            heard_ms = ledger.heard_ms(line.item_id, now) if item is not None else 0.0
+            made_ms = max(ms(item.generated) if item is not None else 0.0, 1.0)
+            if item is None or not item.ended:
+                made_ms = max(made_ms, len(line.whole) * _MS_PER_CHARACTER)
+            text, ahead = _split(line.whole, heard_ms / made_ms)
+            if item is not None and item.began_at is not None:
+                began = item.began_at
+        lines.append(
+            Line(
+                id=str(number),
+                speaker=line.speaker,
+                text=text,
+                started_at=_after(since, began),
+                ended_at=None if is_open else _after(since, max(began, ended)),
+                ahead=ahead,
+                cut=line.cut,
+            )
+        )
+    return tuple(lines)
+
+
+def _split(text: str, share: float) -> tuple[str, str]:
+    """Divide `text` where `share` of it is heard, back to a whole word."""
+    place = int(len(text) * min(share, 1.0))
+    if place >= len(text):
+        return text, ""
+    place = text.rfind(" ", 0, place + 1) + 1
+    return text[:place].rstrip(), text[place:]
+
+
+def _tool(call_id: str, seen: ToolSeen, since: float) -> Tool:
+    seconds = None if seen.ended_at is None else round(seen.ended_at - seen.started_at, 3)
+    return Tool(
+        id=call_id,
+        name=seen.name,
+        arguments=seen.arguments[:_TEXT_CHARACTERS],
+        status=seen.status,
+        started_at=_after(since, seen.started_at),
+        seconds=seconds,
+        output=seen.output[:_TEXT_CHARACTERS],
+    )
+
+
+def _leg(sid: str, seen: LegSeen, since: float) -> Leg:
+    status: Literal["ringing", "answered", "over"] = "ringing"
+    if seen.ended_at is not None:
+        status = "over"
+    elif seen.answered_at is not None:
+        status = "answered"
+    return Leg(
+        id=sid,
+        status=status,
+        started_at=_after(since, seen.started_at),
+        answered_at=_then(since, seen.answered_at),
+        ended_at=_then(since, seen.ended_at),
+        outcome=seen.outcome,
+    )
+
+
+def _after(since: float, moment: float) -> float:
+    return round(max(0.0, moment - since), 3)
+
+
+def _then(since: float, moment: float | None) -> float | None:
+    return None if moment is None else _after(since, moment)

@@ -1,0 +1,84 @@
+"""Passwords and tokens as they are kept: never themselves. No I/O.
+
+A password is kept as `scrypt$N$r$p$salt$hash`, so that what is strong enough today can be made
+stronger without making everybody choose anew. A token is long and random already: it is kept as
+`sha256$hash`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+
+_N, _R, _P = 2**15, 8, 1
+_SALT_BYTES, _HASH_BYTES = 16, 32
+_MOST_N = 2**18
+_TOKEN_PREFIX = "hf_"
+
+LEAST_CHARACTERS = 12
+MOST_CHARACTERS = 1000
+
+
+def hash_password(password: str) -> str:
+    """Return what to keep of a password; takes a tenth of a second and 32 MB, on purpose."""
+    salt = secrets.token_bytes(_SALT_BYTES)
+    made = _scrypt(password, salt, _N, _R, _P)
+    return f"scrypt${_N}${_R}${_P}${_text(salt)}${_text(made)}"
+
+
+def is_hash(kept: str) -> bool:
+    """Return whether `kept` is what `hash_password` makes."""
+    return _read(kept) is not None
+
+
+def verify_password(password: str, kept: str) -> bool:
+    """Return whether `password` is the one that `kept` was made of. As slow as `hash_password`."""
+    parts = _read(kept)
+    if parts is None or len(password) > MOST_CHARACTERS:
+        return False
+    n, r, p, salt, made = parts
+    return hmac.compare_digest(_scrypt(password, salt, n, r, p), made)
+
+
+def new_token() -> tuple[str, str]:
+    """Return a token, and what to keep of it."""
+    token = _TOKEN_PREFIX + secrets.token_urlsafe(32)
+    return token, hash_token(token)
+
+
+def hash_token(token: str) -> str:
+    return "sha256$" + hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
+
+
+def _scrypt(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
+    return hashlib.scrypt(
+        password.encode("utf-8", "replace"),
+        salt=salt,
+        n=n,
+        r=r,
+        p=p,
+        maxmem=256 * n * r + 2**20,
+        dklen=_HASH_BYTES,
+    )
+
+
+def _read(kept: str) -> tuple[int, int, int, bytes, bytes] | None:
+    name, *parts = kept.split("$")
+    if name != "scrypt" or len(parts) != 5:
+        return None
+    try:
+        n, r, p = (int(part) for part in parts[:3])
+        salt, made = (base64.b64decode(part, validate=True) for part in parts[3:])
+    except (ValueError, binascii.Error):
+        return None
+    powerful = 2**14 <= n <= _MOST_N and n & (n - 1) == 0 and 1 <= r <= 16 and 1 <= p <= 4
+    if not powerful or len(salt) < 8 or len(made) != _HASH_BYTES:
+        return None
+    return n, r, p, salt, made
+
+
+def _text(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()

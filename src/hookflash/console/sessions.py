@@ -1,0 +1,102 @@
+"""Sessions: who has signed in, in a cookie that nobody else can make.
+
+    cookie: payload "." mac        payload: name, id, until (JSON, base64)
+
+The mac covers the person's kept password too, so that a new password, or none, ends every session
+at once. A session that was signed out of is remembered until its cookie would have run out. The
+secret lies in the data folder, where every process of the line finds the same one.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+import msgspec
+
+from hookflash.console.people import People, Person
+from hookflash.errors import ConfigError
+
+SECRET_FILE = "console-secret"
+_SECRET_BYTES = 32
+_COOKIE_CHARACTERS = 1000
+
+
+class Ticket(msgspec.Struct, frozen=True, kw_only=True):
+    """What a cookie says. `until` is a moment."""
+
+    name: str
+    id: str
+    until: float
+
+
+def read_secret(folder: Path) -> bytes:
+    """Return the secret in `folder`; made now if there is none. Raises `ConfigError`."""
+    path = folder / SECRET_FILE
+    try:
+        if not path.exists():
+            _make_secret(path)
+        secret = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read or made: {error.strerror}") from error
+    if len(secret) != _SECRET_BYTES:
+        raise ConfigError(f"{path}: expected {_SECRET_BYTES} bytes; delete it, and sign in again")
+    return secret
+
+
+def _make_secret(path: Path) -> None:
+    """Written elsewhere and then linked: several processes that start agree on one, and nobody
+    ever reads a half."""
+    mine = path.with_name(f"{path.name}.{secrets.token_hex(6)}")
+    with open(os.open(mine, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+        file.write(secrets.token_bytes(_SECRET_BYTES))
+    try:
+        os.link(mine, path)
+    except FileExistsError:
+        pass
+    finally:
+        mine.unlink()
+
+
+class Sessions:
+    """Makes cookies and reads them. Times are moments."""
+
+    def __init__(self, secret: bytes, *, seconds: float) -> None:
+        self._secret = secret
+        self.seconds = seconds
+
+    def begin(self, person: Person, now: float) -> tuple[str, Ticket]:
+        """Return the cookie of a new session, and what it says."""
+        ticket = Ticket(name=person.name, id=secrets.token_hex(16), until=now + self.seconds)
+        payload = base64.urlsafe_b64encode(msgspec.json.encode(ticket))
+        return f"{payload.decode()}.{self._mac(payload, person)}", ticket
+
+    def read(self, cookie: str, people: People, now: float) -> tuple[Person, Ticket] | None:
+        """Return whose session a cookie is; None if it is not good, or not any more."""
+        payload, _, mac = cookie.rpartition(".")
+        if not payload or len(cookie) > _COOKIE_CHARACTERS or not cookie.isascii():
+            return None
+        try:
+            raw = base64.b64decode(payload, altchars=b"-_", validate=True)
+            ticket = msgspec.json.decode(raw, type=Ticket)
+        except (binascii.Error, msgspec.DecodeError, ValueError):
+            return None
+        person = people.users.get(ticket.name)
+        if person is None or not hmac.compare_digest(mac, self._mac(payload.encode(), person)):
+            return None
+        return (person, ticket) if now < ticket.until else None
+
+    def csrf(self, session_id: str) -> str:
+        """Return the token that goes with every change in a session."""
+        return self._digest(b"csrf", session_id.encode())
+
+    def _mac(self, payload: bytes, person: Person) -> str:
+        return self._digest(b"session", payload, person.password.encode())
+
+    def _digest(self, *parts: bytes) -> str:
+        return hmac.new(self._secret, b"\0".join(parts), hashlib.sha256).hexdigest()

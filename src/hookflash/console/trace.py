@@ -1,0 +1,154 @@
+"""What a call does not remember of itself and a console shows: when its stages, tools, legs and
+barge-ins began and ended. No I/O.
+
+A trace is told of events as they happen, sound left out, and looks at the call after each; that
+of a call which another process had is read from its journal (`history.py`). It keeps a few values
+for each thing that happened; all times are seconds since 1970.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from hookflash.console.requests import action_of
+from hookflash.core.call import Call
+from hookflash.core.commands import AnyCommand, CancelTool, RunTool
+from hookflash.core.events import AnyEvent, LegChanged, QuestionAsked, ToolFinished
+
+_PHASE_NAMES = {"ringing": "answering", "with a human": "with human"}
+"""Where a phase and a state of the hand-off would be mistaken for each other."""
+
+_OVER = ("ending", "ended")
+_SETTLED = ("idle", "done", "failed")
+
+
+class StageSeen(msgspec.Struct):
+    name: str
+    started_at: float
+    ended_at: float | None = None
+
+
+class ToolSeen(msgspec.Struct):
+    name: str
+    arguments: str
+    started_at: float
+    ended_at: float | None = None
+    status: Literal["running", "answered", "failed", "cancelled"] = "running"
+    output: str = ""
+
+
+class LegSeen(msgspec.Struct):
+    started_at: float
+    answered_at: float | None = None
+    ended_at: float | None = None
+    outcome: str = ""
+
+
+class ActionSeen(msgspec.Struct):
+    at: float
+    by: str
+    kind: str
+    text: str
+
+
+class Trace:
+    """The trace of one call. `barged` barge-ins were before it began."""
+
+    def __init__(self, barged: int = 0) -> None:
+        self.stages: list[StageSeen] = []
+        self.tools: dict[str, ToolSeen] = {}
+        self.legs: dict[str, LegSeen] = {}
+        self.barge_ins: list[float] = []
+        self.actions: list[ActionSeen] = []
+        self.questions: dict[str, float] = {}
+        self._barged = barged
+        self._seen: tuple[object, ...] = ()
+
+    def note(
+        self, call: Call, event: AnyEvent | None, commands: Sequence[AnyCommand], now: float
+    ) -> bool:
+        """Something has happened to `call`. Return whether the list of calls shows it."""
+        for command in commands:
+            self.did(command, now)
+        if event is not None:
+            self.take(event, now)
+        handoff = call.handoff
+        running = tuple(each.name for each in self.tools.values() if each.ended_at is None)
+        seen = (
+            call.phase,
+            handoff.state,
+            handoff.request is None,
+            call.facts.barge_ins,
+            running,
+            tuple(call.facts.questions),
+        )
+        if seen == self._seen:
+            return False
+        self._seen = seen
+        if call.facts.barge_ins > self._barged:
+            self._barged = call.facts.barge_ins
+            self.barge_ins.append(now)
+        self.enter(call.phase.value, handoff.state.value, now)
+        return True
+
+    def take(self, event: AnyEvent, now: float) -> None:
+        """An event has come."""
+        if type(event) is ToolFinished:
+            status: Literal["failed", "answered"] = "failed" if event.failed else "answered"
+            self._tool_over(event.call_id, status, event.output, now)
+        elif type(event) is LegChanged:
+            self._leg(event, now)
+        elif type(event) is QuestionAsked:
+            self.questions.setdefault(event.question_id, now)
+        elif (action := action_of(event)) is not None:
+            by, kind, text = action
+            self.actions.append(ActionSeen(now, by, kind, text))
+
+    def did(self, command: AnyCommand, now: float) -> None:
+        """A command was carried out."""
+        if type(command) is RunTool:
+            self.tools[command.call_id] = ToolSeen(command.name, command.arguments, now)
+        elif type(command) is CancelTool:
+            self._tool_over(command.call_id, "cancelled", "", now)
+
+    def enter(self, phase: str, handoff: str, now: float) -> None:
+        """The call is in this phase, and its hand-off in this state, shown while one runs."""
+        settled = handoff in _SETTLED or phase in _OVER
+        name = _PHASE_NAMES.get(phase, phase) if settled else handoff
+        if self.stages and self.stages[-1].name == name:
+            return
+        if self.stages:
+            self.stages[-1].ended_at = now
+        self.stages.append(StageSeen(name, now))
+
+    def goes_on(self, before: Trace) -> None:
+        """This call was another process's until now: `before` is what happened there."""
+        if before.stages and self.stages:
+            before.stages[-1].ended_at = self.stages[0].started_at
+        self.stages = before.stages + self.stages
+        self.tools = before.tools | self.tools
+        self.legs = before.legs | self.legs
+        self.barge_ins = before.barge_ins + self.barge_ins
+        self.actions = before.actions + self.actions
+        self.questions = before.questions | self.questions
+
+    def _tool_over(
+        self,
+        call_id: str,
+        status: Literal["answered", "failed", "cancelled"],
+        output: str,
+        now: float,
+    ) -> None:
+        tool = self.tools.get(call_id)
+        if tool is not None and tool.ended_at is None:
+            tool.ended_at, tool.status, tool.output = now, status, output
+
+    def _leg(self, event: LegChanged, now: float) -> None:
+        leg = self.legs.setdefault(event.leg_sid, LegSeen(now))
+        if event.status == "answered" and leg.answered_at is None:
+            leg.answered_at = now
+        elif event.status == "completed" and leg.ended_at is None:
+            leg.ended_at, leg.outcome = now, event.outcome or ""

@@ -1,0 +1,73 @@
+"""The console of a process, made from settings.
+
+what is shown of the calls   `shown_calls`, before there is a switchboard to watch
+the console itself           `open_console`, when there is a way to reach every call
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from hookflash.console.console import Console, Hooks, Plan
+from hookflash.console.live import Driven, LiveCalls
+from hookflash.console.prices import Prices
+from hookflash.console.reach import Alone, Reach
+from hookflash.errors import ConfigError
+from hookflash.runtime.journal import Journals
+from hookflash.runtime.switchboard import Switchboard
+from hookflash.server.desk import Desk
+from hookflash.server.line import TwilioLine
+from hookflash.server.workers import Workers
+from hookflash.settings import Settings
+from hookflash.stores.records import RecordStore
+
+
+def shown_calls(
+    settings: Settings,
+    find: Callable[[str], Driven | None],
+    now: Callable[[], float],
+    journals: Journals,
+) -> LiveCalls | None:
+    """Return what consoles are told of the calls of this process; None if nobody is told."""
+    if not settings.console:
+        return None
+    return LiveCalls(find, now, prices=_prices(settings), journal=journals.find)
+
+
+def open_console(
+    settings: Settings,
+    shown: LiveCalls,
+    *,
+    telephone: TwilioLine,
+    switchboard: Switchboard,
+    workers: Workers | None,
+    store: RecordStore,
+    journals: Journals,
+    now: Callable[[], float],
+    hooks: Hooks | None,
+) -> Console:
+    """Return the console; `aclose` it. Raises `ConfigError`."""
+    if settings.console_open and not settings.unsigned_allowed:
+        raise ConfigError(
+            "HOOKFLASH_CONSOLE_OPEN: a console without sign-in is only for the stand-ins, and this"
+            " line has peers elsewhere (HOOKFLASH_PUBLIC_URL, HOOKFLASH_TWILIO_API_URL,"
+            " HOOKFLASH_MODEL_URL); make users with `hookflash console password` instead"
+        )
+    desk = Desk(switchboard, telephone)
+    reach: Reach = workers if workers is not None else Alone(shown, desk.take)
+    plan = Plan(
+        users=settings.console_users,
+        folder=settings.data_dir,
+        origin=telephone.urls.origin,
+        path=telephone.urls.path,
+        open_here=settings.console_open,
+        session_seconds=settings.console_session_hours * 3600,
+        prices=_prices(settings),
+    )
+    return Console(plan, reach, store, now=now, wall=time.time, journal=journals.find, hooks=hooks)
+
+
+def _prices(settings: Settings) -> Prices:
+    line, listened, spoken, currency = settings.prices
+    return Prices(line=line, listened=listened, spoken=spoken, currency=currency)
