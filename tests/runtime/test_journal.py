@@ -199,7 +199,7 @@ async def test_sound_waits_for_company_and_news_take_it_along(
     assert queued == []
     journal.write(1000.2, e.CallerSpeechStarted("u1"), [])
     (data,) = queued
-    assert data is not None and data.count(b"\n") == 22
+    assert data is not None and data.count(b"\n") == 4
     journal.write_sound(1001.0, e.ModelAudio("r1", "i2", "QUFB", 3), [PlayAudio("QUFB", 3)])
     journal.write_sound(1001.6, e.ModelAudio("r1", "i2", "QUFB", 3), [PlayAudio("QUFB", 3)])
     assert len(queued) == 2
@@ -219,7 +219,7 @@ async def test_sound_that_nothing_follows_is_fetched_in_the_end(
     journal = journals.begin("CA1", SETUP)
     journal.write_sound(1000.0, e.ModelAudio("r1", "i1", "QUFB", 3), [PlayAudio("QUFB", 3)])
     async with asyncio.timeout(10):
-        while not journal.path.is_file() or b"ModelAudio" not in journal.path.read_bytes():
+        while not journal.path.is_file() or b"pieces" not in journal.path.read_bytes():
             await asyncio.get_running_loop().run_in_executor(None, lambda: None)
 
 

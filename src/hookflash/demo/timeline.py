@@ -39,7 +39,7 @@ _PHASE_NAMES = {"ringing": "answering", "with a human": "with human"}
 class Spoken(msgspec.Struct):
     """Somebody speaking. `cut` is what was prepared and never heard, `cut_seconds` its length."""
 
-    speaker: Literal["caller", "agent"]
+    speaker: Literal["caller", "agent", "human"]
     start: float
     end: float
     text: str = ""
@@ -224,6 +224,9 @@ class JournalReader:
             self._command(line["command"], now)
         elif "state" in line:
             self._state(line["state"], now)
+        elif "sound" in line:
+            self._sound(line["sound"])
+            return
         self._pass(now)
 
     def tick(self, at: float) -> None:
@@ -238,6 +241,16 @@ class JournalReader:
             self.timeline.stages[-1].end = now
         if self.timeline.record is None:
             self._playout.settle(now)
+
+    def _sound(self, sound: Mapping[str, Any]) -> None:
+        """Pieces of one item, sent on as they came."""
+        assert self._zero is not None
+        for at, size, _ in sound["pieces"]:
+            now = round(float(at) - self._zero, 6)
+            self._playout.generated(sound["item_id"], sound["response_id"], size)
+            self._playout.played(size, now)
+            self._sync_agent()
+            self._pass(now)
 
     def _event(self, event: Mapping[str, Any], now: float) -> None:
         match event["type"]:

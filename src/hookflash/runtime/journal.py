@@ -54,6 +54,7 @@ from hookflash.runtime.journal_lines import (
     lost_note,
     silenced_command,
     silenced_event,
+    unfolded,
 )
 from hookflash.runtime.journal_writer import Chunk, JournalWriter
 
@@ -121,17 +122,32 @@ class Journal:
 
         Sound that was sent on as it came is only noted, and encoded when it is handed over.
         """
-        first = commands[0] if len(commands) == 1 else None
-        if type(first) is not PlayAudio or not self._run.takes(at, event, first.size):
+        if not self._runs_on(at, event, commands):
             self.write(at, event, commands)
             return
-        self._lines += 2
-        if self._lines == 2:
+        self._lines += 1
+        if self._lines == 1:
             self._since = at
             if not self._journals.waits(self):
                 self.hand_over()
         elif at - self._since >= _LINGER_SECONDS:
             self.hand_over()
+
+    def _runs_on(self, at: float, event: ModelAudio, commands: list[AnyCommand]) -> bool:
+        """Note sound that was sent on as it came, perhaps with a mark behind it."""
+        count = len(commands)
+        if not 1 <= count <= 2:
+            return False
+        first, mark = commands[0], ""
+        if type(first) is not PlayAudio or first.size != event.size:
+            return False
+        if count == 2:
+            second = commands[1]
+            if type(second) is not SendMark:
+                return False
+            mark = second.name
+        self._run.take(at, event, mark, self._waiting)
+        return True
 
     def hand_over(self, *, urgent: bool = False) -> None:
         """Give what waits to the writing thread, to be written at once if it is `urgent`."""
@@ -297,12 +313,12 @@ def read_journal(path: Path) -> tuple[Head, list[Line]]:
         raise ConfigError(
             f"journal {path.name}: it is of version {head.journal}, this program reads {VERSION}"
         )
-    lines = []
+    lines: list[Line] = []
     decoder = msgspec.json.Decoder(Line)
     for number, text in enumerate(raw[1:], start=2):
         try:
             if text:
-                lines.append(decoder.decode(text))
+                lines += unfolded(decoder.decode(text))
         except msgspec.DecodeError as error:
             if number == len(raw):
                 break

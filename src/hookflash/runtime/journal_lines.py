@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
-from hookflash.core.commands import AnyCommand, PlayAudio
+from hookflash.core.commands import AnyCommand, PlayAudio, SendMark
 from hookflash.core.events import AnyEvent, ModelAudio
 from hookflash.core.setup import CallSetup
 
@@ -22,6 +24,18 @@ class State(msgspec.Struct, frozen=True):
     handoff: str
 
 
+class Sound(msgspec.Struct, frozen=True, gc=False):
+    """Pieces of one item of the agent's speech, each sent on at once and whole.
+
+    Of each: when it came, its size in bytes, and the name of the mark that followed it, or an
+    empty text. It is most of what there is to write, and says little: so it is one line.
+    """
+
+    response_id: str
+    item_id: str
+    pieces: list[tuple[float, int, str]]
+
+
 class Line(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One line after the first; exactly one field besides `at` is set."""
 
@@ -30,43 +44,47 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     expired: bool = False
     command: AnyCommand | None = None
     state: State | None = None
+    sound: Sound | None = None
     lost: int = 0
 
 
-class SoundRun:
-    """Sound of one item, each piece sent on at once and whole."""
+def unfolded(line: Line) -> Iterator[Line]:
+    """Return what a line stands for: of sound, the events and commands that it was."""
+    sound = line.sound
+    if sound is None:
+        yield line
+        return
+    for at, size, mark in sound.pieces:
+        yield Line(at, ModelAudio(sound.response_id, sound.item_id, "", size))
+        yield Line(at, command=PlayAudio("", size))
+        if mark:
+            yield Line(at, command=SendMark(mark))
 
-    __slots__ = ("_ats", "_item_id", "_response_id", "_sizes")
+
+class SoundRun:
+    """Sound of one item, as long as nothing else is written between."""
+
+    __slots__ = ("_item_id", "_pieces", "_response_id")
 
     def __init__(self) -> None:
         self._response_id = ""
         self._item_id = ""
-        self._ats: list[float] = []
-        self._sizes: list[int] = []
+        self._pieces: list[tuple[float, int, str]] = []
 
-    def takes(self, at: float, event: ModelAudio, played: int) -> bool:
-        """Note a piece of which `played` bytes were sent; False if it belongs to no such run."""
-        size = event.size
-        if size != played:
-            return False
+    def take(self, at: float, event: ModelAudio, mark: str, lines: list[Line | Head]) -> None:
+        """Note a piece; that of another item ends the run before it, which goes to `lines`."""
         if event.item_id != self._item_id or event.response_id != self._response_id:
-            if self._ats:
-                return False
+            self.end(lines)
             self._item_id, self._response_id = event.item_id, event.response_id
-        self._ats.append(at)
-        self._sizes.append(size)
-        return True
+        self._pieces.append((at, event.size, mark))
 
     def end(self, lines: list[Line | Head]) -> None:
-        """Add the run's lines to `lines`, and forget it."""
-        if not self._ats:
-            return
-        response_id, item_id = self._response_id, self._item_id
-        for at, size in zip(self._ats, self._sizes, strict=True):
-            lines.append(Line(at, ModelAudio(response_id, item_id, "", size)))
-            lines.append(Line(at, command=PlayAudio("", size)))
-        self._ats.clear()
-        self._sizes.clear()
+        """Add the run as a line to `lines`, and forget it."""
+        pieces = self._pieces
+        if pieces:
+            sound = Sound(self._response_id, self._item_id, pieces)
+            lines.append(Line(pieces[0][0], sound=sound))
+            self._pieces = []
 
 
 def silenced_event(event: AnyEvent) -> AnyEvent:
