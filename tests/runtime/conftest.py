@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from hookflash.core.commands import AnyCommand, Instruction
+from hookflash.core.commands import (
+    AnyCommand,
+    CheckTargets,
+    ConnectAgent,
+    Instruction,
+    OpenConsult,
+    RingHuman,
+)
+from hookflash.core.delivery import Delivery
+from hookflash.core.events import ConsultDecided, TargetsChecked
 from hookflash.core.record import CallRecord
 from hookflash.core.setup import ModelSetup
 from hookflash.errors import CarrierError
@@ -37,10 +46,15 @@ class Stream:
 
 
 class Control:
-    """REST that answers with what is put into `answers`: None for success, else raised."""
+    """REST that answers with what is put into `answers`: None for success, else raised.
+
+    A human's leg is named after the order in which they were rung: CAleg1, CAleg2 ...
+    """
 
     def __init__(self) -> None:
         self.moves: list[tuple[str, tuple[Instruction, ...]]] = []
+        self.rung: list[tuple[str, RingHuman]] = []
+        self.ended: list[str] = []
         self.answers: list[Exception | None] = []
         self.moved = asyncio.Event()
 
@@ -49,9 +63,59 @@ class Control:
     ) -> None:
         self.moves.append((call_sid, tuple(instructions)))
         self.moved.set()
+        self._answer()
+
+    async def ring(self, call_sid: str, what: RingHuman, *, seconds: float) -> str:
+        self.rung.append((call_sid, what))
+        self._answer()
+        return f"CAleg{len(self.rung)}"
+
+    async def end_leg(self, leg_sid: str) -> None:
+        self.ended.append(leg_sid)
+        self._answer()
+
+    def _answer(self) -> None:
         answer = self.answers.pop(0) if self.answers else None
         if answer is not None:
             raise answer
+
+
+class Checks:
+    """Finds out what a test says: nothing, so that everybody is there."""
+
+    def __init__(self) -> None:
+        self.answers: list[Exception] = []
+        self.stuck = False
+
+    async def check(self, command: CheckTargets) -> TargetsChecked:
+        if self.stuck:
+            await asyncio.Event().wait()
+        if self.answers:
+            raise self.answers.pop(0)
+        return TargetsChecked(command.check, free=(0,))
+
+
+class Consults:
+    """Talks with humans that are only written down."""
+
+    def __init__(self) -> None:
+        self.opened: list[tuple[str, OpenConsult]] = []
+        self.reported: list[tuple[str, ConsultDecided]] = []
+
+    def open(self, parent_sid: str, wanted: OpenConsult) -> tuple[Instruction, ...]:
+        self.opened.append((parent_sid, wanted))
+        return (ConnectAgent(1),)
+
+    def report(self, parent_sid: str, decided: ConsultDecided) -> None:
+        self.reported.append((parent_sid, decided))
+
+
+class Deliveries:
+    def __init__(self) -> None:
+        self.taken: list[Delivery] = []
+
+    def deliver(self, delivery: Delivery) -> None:
+        self.taken.append(delivery)
 
 
 class Link:
@@ -93,6 +157,9 @@ class World:
         self.control = Control()
         self.connector = Connector()
         self.records = Records()
+        self.checks = Checks()
+        self.consults = Consults()
+        self.deliveries = Deliveries()
         self.journals = Journals(folder)
 
 

@@ -4,17 +4,20 @@ import asyncio
 import logging
 
 import pytest
+from msgspec.structs import replace
 
 from hookflash.core import events as e
 from hookflash.core.call import Call
 from hookflash.core.commands import (
     CallRecord,
     ConnectAgent,
+    Deliver,
     DialHumans,
     Message,
     RequestResponse,
     SendToolOutput,
 )
+from hookflash.core.delivery import Delivery
 from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
 from hookflash.core.phases import Phase
 from hookflash.core.setup import CallSetup, ModelSetup
@@ -57,6 +60,9 @@ def drive(world: World, setup: CallSetup = SETUP) -> tuple[Driver, list[Driver]]
     outside = Outside(
         clock=world.clock,
         control=world.control,
+        checks=world.checks,
+        consults=world.consults,
+        deliveries=world.deliveries,
         connector=world.connector,
         model_setup=model_setup,
         make_tools=lambda post: ToolRunner({"order": Order()}, None, post),
@@ -225,6 +231,39 @@ async def test_a_move_that_fails_takes_the_second_road(world: World, trouble: Ex
         await closed.wait()
     answer = driver.ask(e.InstructionsAsked(1, "connect"))
     assert isinstance(answer[0], DialHumans)
+    await driver.close()
+
+
+async def test_a_human_with_whom_the_agent_talks_is_answered_by_that_talk(world: World) -> None:
+    plan = HandoffPlan(targets=(Target.phone("+15550100002"),), manner="consult")
+    desk = Destination(key="desk", when="always", plan=plan)
+    driver, _ = drive(world, replace(SETUP, destinations=(desk,)))
+    driver.ask(e.CallArrived("CA1", "+15550100009", "+15550100001"))
+    sink = driver.attach(Stream())
+    assert sink is not None
+    sink(e.StreamStarted("MZ1", 1))
+    driver.post(e.ModelReady())
+    driver.post(e.ToolCallRequested("c1", "transfer_to_human", '{"destination":"desk"}', "r1"))
+    driver.post(e.LegPlaced(1, 0, "CA9"))
+    assert driver.ask(e.HumanAsked(1, 0, "CA9", "answered")) == (ConnectAgent(1),)
+    ((parent_sid, wanted),) = world.consults.opened
+    assert (parent_sid, wanted.leg_sid) == ("CA1", "CA9")
+    driver.post(e.CallCompleted())
+    await asyncio.sleep(0.05)
+    assert "CA9" in world.control.ended
+    await driver.close()
+
+
+async def test_a_message_goes_to_whoever_takes_messages(world: World, caplog) -> None:
+    driver, _ = drive(world)
+    message = Delivery(
+        id="d1", kind="message", call_sid="CA1", agent="a", destination="desk", created_at=1.0
+    )
+    driver._deliver(Deliver(message))
+    assert world.deliveries.taken == [message]
+    driver._outside.deliveries = None
+    driver._deliver(Deliver(message))
+    assert "nobody takes messages" in caplog.text
     await driver.close()
 
 

@@ -3,14 +3,16 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime
 
+import pytest
+
 from hookflash.agents.agent import Agent
 from hookflash.agents.directory import Directory
 from hookflash.core import events as e
-from hookflash.core.commands import ConnectAgent, HangUp, Speak
+from hookflash.core.commands import ConnectAgent, HangUp, LeaveQueue, Speak
 from hookflash.core.handoff_plan import HandoffPlan, Target
 from hookflash.core.phases import Phase
 from hookflash.runtime.journal import Journals
-from hookflash.runtime.switchboard import Switchboard
+from hookflash.runtime.switchboard import Switchboard, brings_back
 
 from .conftest import Records, Stream, World
 
@@ -31,6 +33,7 @@ def board(world: World, directory: Directory | None = None, **more) -> Switchboa
         control=world.control,
         connector=world.connector,
         records=world.records,
+        deliveries=world.deliveries,
         journals=world.journals,
         make_context=lambda agent, call, post: None,
         **more,
@@ -117,6 +120,68 @@ async def test_a_journal_that_cannot_be_read_is_no_reason_to_drop_the_call(
     (tmp_path / "CA1.jsonl").write_text("nonsense\n")
     switchboard = board(world)
     assert switchboard.ask("CA1", e.InstructionsAsked(1, "connect")) == (ConnectAgent(1),)
+    await switchboard.close()
+
+
+@pytest.mark.parametrize(
+    ("event", "comes"),
+    [
+        (e.CallCompleted(), True),
+        (e.RecordingReady(4, e.Recording("https://api.twilio.com/RE1")), True),
+        (e.VoicemailTranscribed(4, "Call me."), True),
+        (e.LegChanged("CA9", "completed", 1, "busy", 0), True),
+        (e.LegChanged("CA9", "completed", 1, "busy"), False),
+        (e.RoomChanged(1, "joined"), False),
+        (e.StreamStopped("MZ1"), False),
+    ],
+)
+async def test_a_call_is_brought_back_for_what_must_not_be_lost(
+    world: World, event: e.AnyEvent, comes: bool
+) -> None:
+    first = board(world)
+    first.arrive(ARRIVED)
+    world.journals.flush()
+    second = board(world)
+    assert brings_back(event) is comes
+    assert second.post("CA1", event) is comes
+    await first.close()
+    await second.close()
+
+
+async def test_a_call_knows_how_it_came_also_after_a_restart(world: World) -> None:
+    first = board(world)
+    first.arrive(ARRIVED)
+    assert first.arrived("CA1") == ARRIVED
+    assert first.arrived("CA9") is None
+    world.journals.flush()
+    second = board(world)
+    second.post("CA1", e.CallCompleted())
+    assert second.arrived("CA1") == ARRIVED
+    await first.close()
+    await second.close()
+
+
+async def test_a_call_that_went_on_without_its_journal_does_not_know_how_it_came(
+    world: World,
+) -> None:
+    first = board(world)
+    first.ask("CA7", e.InstructionsAsked(3, "connect"))
+    assert first.arrived("CA7") is None
+    world.journals.flush()
+    second = board(world)
+    second.post("CA7", e.CallCompleted())
+    assert second.arrived("CA7") is None
+    await first.close()
+    await second.close()
+
+
+async def test_whoever_belongs_to_no_call_is_sent_home(world: World) -> None:
+    switchboard = board(world)
+    asked = e.HumanAsked(1, 0, "CA9", "answered")
+    assert switchboard.ask("CA8", asked, leg_sid="CA9") == (HangUp(),)
+    assert switchboard.ask("CA8", e.InstructionsAsked(1, "connect"), leg_sid="CA9") == (HangUp(),)
+    assert switchboard.ask("CA8", e.QueueAsked(1)) == (LeaveQueue(),)
+    assert switchboard.live == []
     await switchboard.close()
 
 

@@ -15,8 +15,9 @@ from starlette.applications import Starlette
 from twilio.request_validator import RequestValidator
 
 from hookflash.core.commands import ConnectAgent, HangUp, Instruction
-from hookflash.core.events import AnyEvent, CallArrived, InstructionsAsked
+from hookflash.core.events import AnyEvent, CallArrived
 from hookflash.server.app import create_app, serve
+from hookflash.server.desk import Asked
 from hookflash.server.line import TwilioLine
 
 TOKEN = "auth-token"
@@ -31,7 +32,8 @@ class FakeCalls:
     draining: bool = False
     known: set[str] = field(default_factory=set)
     answers: list[tuple[Instruction, ...] | Exception] = field(default_factory=list)
-    asked: list[CallArrived | tuple[str, InstructionsAsked]] = field(default_factory=list)
+    asked: list[CallArrived | tuple[str, Asked]] = field(default_factory=list)
+    legs: list[str] = field(default_factory=list)
     posted: list[tuple[str, AnyEvent]] = field(default_factory=list)
     streams: list[Any] = field(default_factory=list)
     drained: list[float] = field(default_factory=list)
@@ -44,8 +46,9 @@ class FakeCalls:
         self.known.add(arrived.call_sid)
         return self._answer()
 
-    def ask(self, call_sid: str, asked: InstructionsAsked) -> tuple[Instruction, ...]:
+    def ask(self, call_sid: str, asked: Asked, *, leg_sid: str = "") -> tuple[Instruction, ...]:
         self.asked.append((call_sid, asked))
+        self.legs.append(leg_sid)
         return self._answer()
 
     def post(self, call_sid: str, event: AnyEvent) -> bool:

@@ -26,10 +26,17 @@ STRANGER = ("192.0.2.7", 4711)
 HERE = ("127.0.0.1", 4711)
 KEPT = hash_password("correct horse battery")
 
-FILLED = {"sid": "CA1", "step": "1", "worker": "w1", "path": "app.js"}
+FILLED = {"sid": "CA1", "step": "1", "worker": "w1", "path": "app.js"} | {
+    "call_sid": "CA1",
+    "wave": "1",
+    "leg": "0",
+    "seconds": "2",
+}
 HEALTH = {"/healthz", "/readyz"}
 # What somebody who wants to sign in must reach: the form, and where it is sent.
 DOOR = {"GET /console/sign-in", "POST /console/sign-in"}
+# What is played to somebody who waits: it is the same for all, and tells nothing of anybody.
+MUSIC = {"GET /twilio/music/{seconds:int}.wav"}
 # These send a stranger on to the form, and show nothing.
 SENT_ON = {"GET /console", "GET /console/"}
 
@@ -118,6 +125,8 @@ async def test_a_stranger_reaches_nothing_but_health_and_the_door(app: Starlette
                 asked.add(what)
                 if path in HEALTH:
                     assert answer.status_code == 200
+                elif what in MUSIC:
+                    assert answer.headers["content-type"] == "audio/x-wav"
                 elif what in SENT_ON:
                     assert answer.status_code == 303, what
                     assert answer.headers["location"] == "/phone/console/sign-in"
@@ -127,6 +136,7 @@ async def test_a_stranger_reaches_nothing_but_health_and_the_door(app: Starlette
                     assert answer.status_code in (401, 403), f"{what}: {answer.status_code}"
     assert asked >= {
         "POST /twilio/voice",
+        "POST /twilio/human/{call_sid}/{wave:int}/{leg:int}/answered",
         "/twilio/media",
         "GET /metrics",
         "GET /api/calls",

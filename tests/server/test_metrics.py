@@ -11,6 +11,9 @@ from hookflash.core.commands import (
     AnswerCarrier,
     ClearAudio,
     CloseModel,
+    ConnectAgent,
+    HangUp,
+    MoveCall,
     OpenModel,
     PlayAudio,
     SendCallerAudio,
@@ -19,11 +22,16 @@ from hookflash.core.commands import (
 )
 from hookflash.core.events import (
     CallArrived,
+    CallCompleted,
     CallerAudio,
     CallerSpeechStarted,
     CarrierRefused,
+    InstructionsAsked,
+    LegRefused,
     ModelAudio,
     ModelLost,
+    Recording,
+    RecordingReady,
     StreamStopped,
 )
 from hookflash.core.record import CallRecord, HandoffAttempt
@@ -129,15 +137,56 @@ def test_what_became_of_a_call_is_read_from_its_record(metrics: Metrics) -> None
     metrics.watch("CA1", None, over(disposition="abandoned"))
     counts = metrics.counts()
     assert counts.ended == {"handed_off": 1, "abandoned": 1}
-    assert counts.handoffs == {"busy": 1, "bridged": 1}
+    assert counts.handoffs == {"desk": {"busy": 1, "bridged": 1}}
     assert counts.barge_ins == 2
     assert counts.to_human.total == 12.5
+
+
+def test_a_record_that_is_made_again_is_counted_once(metrics: Metrics) -> None:
+    metrics.watch("CA1", CallCompleted(), over())
+    ready = RecordingReady(4, Recording("https://api.twilio.com/RE1", 5.0))
+    metrics.watch("CA1", ready, over(disposition="voicemail"))
+    assert metrics.counts().ended == {"handed_off": 1}
+
+
+def test_a_caller_who_hung_up_while_a_human_was_being_reached_is_counted(
+    metrics: Metrics,
+) -> None:
+    metrics.watch("CA1", None, over(handoffs=(attempt("busy"), attempt("caller-gone"))))
+    metrics.watch("CA2", None, over(disposition="abandoned"))
+    assert metrics.counts().abandoned_waiting == 1
+
+
+@pytest.mark.parametrize(
+    ("point", "instruction", "returns"),
+    [
+        ("dial", ConnectAgent(2), 1),
+        ("room", ConnectAgent(2), 1),
+        ("hold", ConnectAgent(2), 1),
+        ("queue", ConnectAgent(2), 1),
+        ("connect", ConnectAgent(2), 0),
+        ("dial", HangUp(), 0),
+    ],
+)
+def test_a_caller_who_comes_back_from_humans_is_counted(
+    metrics: Metrics, point, instruction, returns: int
+) -> None:
+    answer = [OpenModel(), AnswerCarrier((instruction,))]
+    metrics.watch("CA1", InstructionsAsked(1, point), answer)
+    assert metrics.counts().returns == returns
+
+
+def test_a_caller_who_is_fetched_from_humans_has_come_back_too(metrics: Metrics) -> None:
+    metrics.watch("CA1", None, [MoveCall(3, (ConnectAgent(3),), 2.0)])
+    metrics.watch("CA1", None, [MoveCall(4, (HangUp(),), 2.0)])
+    assert metrics.counts().returns == 1
 
 
 def test_refusals_are_counted_and_a_call_that_was_over_is_none(metrics: Metrics) -> None:
     metrics.watch("CA1", CarrierRefused(1, 500), [])
     metrics.watch("CA1", CarrierRefused(1, 404, gone=True), [])
-    assert metrics.counts().carrier_refusals == 1
+    metrics.watch("CA1", LegRefused(1, 0, 400), [])
+    assert metrics.counts().carrier_refusals == 2
 
 
 def test_a_stalled_carrier_is_counted_and_a_stop_is_none(metrics: Metrics) -> None:
@@ -172,12 +221,14 @@ def test_a_spread_counts_what_is_up_to_each_bound() -> None:
 def test_the_page_has_every_number_of_every_worker() -> None:
     one = Counts(slot=1, live={"talking": 2}, ended={"handed_off": 3}, barge_ins=4, frames_up=5)
     two = Counts(slot=2, live={"talking": 1}, ended={"handed_off": 1}, warm_ready=2)
+    two.handoffs = {"desk": {"busy": 2}}
     two.to_human.add(3.0)
     found = samples(two, one)
     assert found["hookflash_calls", "1", "talking"] == 2
     assert found["hookflash_calls", "2", "talking"] == 1
     assert found["hookflash_calls_ended_total", "1", "handed_off"] == 3
     assert found["hookflash_calls_ended_total", "2", "handed_off"] == 1
+    assert found["hookflash_handoffs_total", "2", "desk", "busy"] == 2
     assert found["hookflash_barge_ins_total", "1"] == 4
     assert found["hookflash_frames_total", "1", "up"] == 5
     assert found["hookflash_warm_sessions", "2"] == 2

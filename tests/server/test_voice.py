@@ -24,8 +24,19 @@ from hookflash.server import guard
 WIRE = Path(__file__).parents[1] / "wire" / "twilio"
 CALL = "CA22222222222222222222222222222222"
 LEG = "CA33333333333333333333333333333333"
-QUESTIONS = ["/twilio/voice", "/twilio/connect/1", "/twilio/dial/1", "/twilio/queue/1"]
-NOTICES = ["/twilio/leg/1", "/twilio/status", "/twilio/stream"]
+HUMAN = f"/twilio/human/{CALL}/2/1"
+QUESTIONS = [
+    *("/twilio/voice", "/twilio/connect/1", "/twilio/dial/1", "/twilio/queue/1"),
+    *("/twilio/room/1", "/twilio/refer/1", "/twilio/voicemail/1", f"{HUMAN}/answered"),
+    *(f"{HUMAN}/left", f"/twilio/consult/{CALL}/1"),
+]
+AGAIN = ["/twilio/hold/1", "/twilio/wait/1", f"{HUMAN}/pressed", f"{HUMAN}/parting"]
+"""Those that may be asked again with the very same form."""
+
+NOTICES = [
+    *("/twilio/leg/1", "/twilio/status", "/twilio/stream", f"{HUMAN}/status"),
+    *(f"/twilio/room-events/{CALL}/2", "/twilio/recording/1", "/twilio/transcription/1"),
+]
 
 
 def captured(name: str) -> bytes:
@@ -44,7 +55,7 @@ async def test_a_call_that_arrives_is_connected_to_the_agent(desk) -> None:
     assert desk.calls.asked == [CallArrived(CALL, "+15550142", "+15550100", "inbound")]
 
 
-@pytest.mark.parametrize("path", QUESTIONS + NOTICES)
+@pytest.mark.parametrize("path", QUESTIONS + AGAIN + NOTICES)
 async def test_unsigned_and_wrongly_signed_webhooks_get_403_and_change_nothing(desk, path) -> None:
     body = captured("voice")
     async with desk.client() as client:
@@ -135,7 +146,7 @@ async def test_the_same_form_at_another_step_is_another_question(desk) -> None:
     assert first.text != other.text
 
 
-@pytest.mark.parametrize("path", QUESTIONS)
+@pytest.mark.parametrize("path", QUESTIONS + AGAIN)
 async def test_our_own_failure_is_an_apology_and_a_hang_up_and_is_not_kept(
     desk, path, caplog
 ) -> None:
@@ -155,7 +166,7 @@ async def test_instructions_that_cannot_be_written_are_an_apology_too(desk) -> N
 
 
 async def test_a_signed_form_without_a_call_is_answered_with_valid_twiml(desk) -> None:
-    for path in QUESTIONS:
+    for path in QUESTIONS + AGAIN:
         assert tags((await desk.post(path, b"From=x")).text) == ["Say", "Hangup"]
     assert desk.calls.asked == []
 

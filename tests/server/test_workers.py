@@ -11,14 +11,20 @@ from pathlib import Path
 
 import pytest
 
+from hookflash.carriers.twilio.parties import Parties
 from hookflash.cluster.claims import Claims, ClaimThread
 from hookflash.cluster.places import Places
 from hookflash.core.events import (
     AnyEvent,
     CallArrived,
     CallCompleted,
+    HumanAsked,
     InstructionsAsked,
+    LegChanged,
+    Recording,
+    RecordingReady,
     StreamStopped,
+    VoicemailTranscribed,
 )
 from hookflash.server import neighbours, workers
 from hookflash.server.counts import Counts
@@ -112,7 +118,7 @@ def arrived(call_sid: str) -> Question:
         call_sid=call_sid,
         names=(("/voice", call_sid),),
         asked=CallArrived(call_sid, "", ""),
-        own_number="+15550100",
+        parties=Parties(call_sid=call_sid, own_number="+15550100"),
     )
 
 
@@ -240,6 +246,39 @@ async def test_only_the_last_word_brings_back_a_call_that_nobody_has(offices: Of
         assert one.taken == [("CA1", CallCompleted())]
         await one.claims.take("CA2")
         assert await two.claims.take("CA1") == "w2"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        LegChanged("CA9", "completed", 2, "busy", 0),
+        RecordingReady(4, Recording("https://api.twilio.com/RE1", 5.0)),
+        VoicemailTranscribed(4, "Call me back."),
+    ],
+)
+async def test_news_of_a_humans_leg_and_of_a_message_bring_a_call_back(
+    offices: Offices, event: AnyEvent
+) -> None:
+    async with offices(2) as (one, two):
+        assert await one.workers.take("CA1", event)
+        assert one.taken == [("CA1", event)]
+        two.calls["CA2"] = []
+        assert await one.workers.take("CA2", event)
+        assert two.taken == [("CA2", event)]
+
+
+async def test_a_humans_question_is_answered_where_the_callers_call_is(offices: Offices) -> None:
+    question = Question(
+        call_sid="CA1",
+        leg_sid="CA9",
+        names=(),
+        asked=HumanAsked(2, 0, "CA9", "pressed", "1"),
+        over=LegChanged("CA9", "completed", 2, leg=0),
+    )
+    async with offices(2) as (one, two):
+        two.calls["CA1"] = []
+        assert await one.workers.answer(question) == "w2 answers CA1"
+        assert two.calls["CA1"] == [question.asked]
 
 
 async def test_the_last_word_reaches_the_heir_of_a_worker_that_is_gone(

@@ -13,6 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeVar, overload
 
+from hookflash.agents import consult as consulting
+from hookflash.agents.hours import parse_hours
+from hookflash.agents.own_tools import END_CALL, handoff_tools
 from hookflash.agents.tool import (
     DEFAULT_TIMEOUT_SECONDS,
     Tool,
@@ -20,14 +23,15 @@ from hookflash.agents.tool import (
 )
 from hookflash.core.commands import Message
 from hookflash.core.handoff_plan import Destination, HandoffPlan
-from hookflash.core.lines import END_TOOL, TRANSFER_TOOL
-from hookflash.core.setup import CallSetup, ModelSetup, ToolSpec
+from hookflash.core.setup import CallSetup, Consult, ModelSetup
 from hookflash.errors import ConfigError
+from hookflash.runtime.ports import IsFree
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 _KEY = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _LANGUAGE = re.compile(r"[a-z]{2}")
+_PHONE_KEY = re.compile(r"[0-9*#]")
 
 
 class Agent:
@@ -38,7 +42,12 @@ class Agent:
     caller does. `language` is an ISO 639-1 code such as "en" and helps the transcription.
     `voice` is one of the model's. `fallback` is the key of the hand-off that is used when no
     model can be had; without it the caller then hears an apology. With `can_hang_up` the model
-    may end the call after saying goodbye. Raises `ConfigError` for what cannot be meant.
+    may end the call after saying goodbye.
+
+    With `key_to_human` (such as "0") a caller who presses that key is brought to a human:
+    `key_destination`, or the fallback, or the only destination there is. `is_free` is asked before
+    a human is rung: an async function that gets a `Target` and says whether they can take a call
+    now. Raises `ConfigError` for what cannot be meant.
     """
 
     def __init__(
@@ -52,6 +61,9 @@ class Agent:
         language: str | None = None,
         fallback: str | None = None,
         can_hang_up: bool = True,
+        key_to_human: str | None = None,
+        key_destination: str | None = None,
+        is_free: IsFree | None = None,
     ) -> None:
         if not isinstance(name, str) or not name.strip():
             raise ConfigError(f"Agent: its name must be a text, got {name!r}")
@@ -67,6 +79,16 @@ class Agent:
                 f"Agent {name!r}: language must be an ISO 639-1 code of two letters such as"
                 f" 'en', got {language!r}"
             )
+        if key_to_human is not None and not _PHONE_KEY.fullmatch(key_to_human):
+            raise ConfigError(
+                f"Agent {name!r}: key_to_human is one key of a telephone such as '0', got"
+                f" {key_to_human!r}"
+            )
+        if is_free is not None and not inspect.iscoroutinefunction(is_free):
+            raise ConfigError(
+                f"Agent {name!r}: is_free must be an async function that gets a Target and returns"
+                f" whether it is free; got {is_free!r}"
+            )
         self.name = name
         self.instructions = inspect.cleandoc(instructions)
         self.voice = voice
@@ -75,6 +97,9 @@ class Agent:
         self.language = language
         self.fallback = fallback
         self.can_hang_up = can_hang_up
+        self.key_to_human = key_to_human
+        self.key_destination = key_destination
+        self.is_free = is_free
         self._tools: dict[str, Tool] = {}
         self._destinations: dict[str, Destination] = {}
 
@@ -145,8 +170,8 @@ class Agent:
         """Let the agent bring in a human: `key` is what the model chooses, `when` tells it when.
 
         Raises `ConfigError` for a key that is taken or has characters other than lower-case
-        letters, digits, _ and -, and for a key or `when` that holds one of the plan's numbers or
-        addresses, which the model must not see.
+        letters, digits, _ and -, for hours that cannot be read, and for a key or `when` that holds
+        one of the plan's numbers or addresses, which the model must not see.
         """
         where = f"Agent {self.name!r}: handoff {key!r}"
         if not isinstance(key, str) or not _KEY.fullmatch(key):
@@ -168,15 +193,25 @@ class Agent:
                     f"{where}: when holds the address of a target; the model sees this text, so"
                     " describe the occasion only"
                 )
-        self._destinations[key] = Destination(key=key, when=when.strip(), plan=plan)
+        if plan.hours is not None:
+            parse_hours(plan.hours)
+        asked = self.is_free is not None or plan.hours is not None or bool(plan.holidays)
+        self._destinations[key] = Destination(key=key, when=when.strip(), plan=plan, checked=asked)
 
     def check(self) -> Agent:
         """Return the agent if it is complete, or raise `ConfigError`."""
-        if self.fallback is not None and self.fallback not in self._destinations:
-            known = ", ".join(self._destinations) or "none"
+        for what, key in (("fallback", self.fallback), ("key_destination", self.key_destination)):
+            if key is not None and key not in self._destinations:
+                known = ", ".join(self._destinations) or "none"
+                raise ConfigError(
+                    f"Agent {self.name!r}: {what}={key!r} is not one of its destinations"
+                    f" ({known}); add agent.handoff({key!r}, ...) or change {what}"
+                )
+        if self.key_to_human is not None and self._destination_of_key() is None:
             raise ConfigError(
-                f"Agent {self.name!r}: fallback={self.fallback!r} is not one of its destinations"
-                f" ({known}); add agent.handoff({self.fallback!r}, ...) or change fallback"
+                f"Agent {self.name!r}: key_to_human={self.key_to_human!r} leads nowhere: name one"
+                f" of its destinations ({', '.join(self._destinations) or 'none'}) in"
+                " key_destination"
             )
         return self
 
@@ -192,6 +227,8 @@ class Agent:
             greeting_interruptible=self.greeting_interruptible,
             destinations=self.destinations,
             fallback=self.fallback,
+            key_to_human=self.key_to_human,
+            key_destination=self._destination_of_key() if self.key_to_human else None,
             lead_ms=lead_ms,
         )
 
@@ -203,10 +240,9 @@ class Agent:
         `safety_identifier` is a stable name of the caller that does not reveal the number.
         """
         tools = [tool.spec for tool in self._tools.values()]
-        if self._destinations:
-            tools.append(_transfer_tool(self.destinations))
+        tools += handoff_tools(self.destinations)
         if self.can_hang_up:
-            tools.append(_END_CALL)
+            tools.append(END_CALL)
         return ModelSetup(
             instructions=self.instructions,
             voice=self.voice,
@@ -215,6 +251,34 @@ class Agent:
             history=tuple(history),
             safety_identifier=safety_identifier,
         )
+
+    def consult_setup(
+        self,
+        consult: Consult,
+        conversation: Sequence[Message],
+        history: Sequence[Message] = (),
+        *,
+        safety_identifier: str | None = None,
+    ) -> ModelSetup:
+        """Return what a session is set up with in which this agent talks with a human.
+
+        `conversation` is what was said with the caller, `history` what was said with the human.
+        """
+        return consulting.consult_setup(
+            instructions=self.instructions,
+            briefing=consult.briefing,
+            conversation=conversation,
+            history=history,
+            voice=self.voice,
+            language=self.language,
+            safety_identifier=safety_identifier,
+        )
+
+    def _destination_of_key(self) -> str | None:
+        """Return where `key_to_human` leads: as it was said, or as it cannot be otherwise."""
+        if self.key_destination is not None or self.fallback is not None:
+            return self.key_destination or self.fallback
+        return next(iter(self._destinations)) if len(self._destinations) == 1 else None
 
 
 def _reveals(text: str, address: str) -> bool:
@@ -227,55 +291,3 @@ def _reveals(text: str, address: str) -> bool:
         and not address.lower().startswith("sip")
         and digits in re.sub(r"[\s().-]", "", text)
     )
-
-
-def _transfer_tool(destinations: Sequence[Destination]) -> ToolSpec:
-    occasions = "\n".join(f"- {each.key}: {each.when}" for each in destinations)
-    return ToolSpec(
-        name=TRANSFER_TOOL,
-        description=(
-            "Bring a human onto this call. Tell the caller in one short sentence that you are"
-            " connecting them, and call this in the same turn. Destinations, and when to choose"
-            f" each:\n{occasions}"
-        ),
-        parameters={
-            "type": "object",
-            "properties": {
-                "destination": {
-                    "type": "string",
-                    "enum": [each.key for each in destinations],
-                    "description": "Who is to take the call.",
-                },
-                "reason": {
-                    "type": "string",
-                    "description": "Why the caller needs a human, in a few words.",
-                },
-                "summary": {
-                    "type": "string",
-                    "description": (
-                        "What the human must know: who is calling, what was said and what was"
-                        " already tried, in at most three sentences."
-                    ),
-                },
-            },
-            "required": ["destination", "reason", "summary"],
-            "additionalProperties": False,
-        },
-    )
-
-
-_END_CALL = ToolSpec(
-    name=END_TOOL,
-    description=(
-        "End the call. Use it only when the caller has said goodbye or wants nothing more; say"
-        " goodbye first, in the same turn."
-    ),
-    parameters={
-        "type": "object",
-        "properties": {
-            "reason": {"type": "string", "description": "Why the call ends, in a few words."}
-        },
-        "required": ["reason"],
-        "additionalProperties": False,
-    },
-)

@@ -12,11 +12,31 @@ import msgspec
 
 from hookflash.agents.context import CallContext
 from hookflash.agents.schema import ToolSignature, read_signature
-from hookflash.core.lines import END_TOOL, STOP_RECORDING_TOOL, TRANSFER_TOOL
+from hookflash.core.lines import (
+    CALLBACK_TOOL,
+    CANCEL_TOOL,
+    CONNECT_TOOL,
+    DECLINE_TOOL,
+    END_TOOL,
+    LEFT_TOOL,
+    STOP_RECORDING_TOOL,
+    TRANSFER_TOOL,
+    VOICEMAIL_TOOL,
+)
 from hookflash.core.setup import ToolSpec
 from hookflash.errors import ConfigError
 
-RESERVED_TOOLS = (TRANSFER_TOOL, END_TOOL, STOP_RECORDING_TOOL)
+RESERVED_TOOLS = (
+    TRANSFER_TOOL,
+    CANCEL_TOOL,
+    VOICEMAIL_TOOL,
+    CALLBACK_TOOL,
+    END_TOOL,
+    STOP_RECORDING_TOOL,
+    CONNECT_TOOL,
+    DECLINE_TOOL,
+    LEFT_TOOL,
+)
 """Tools that every agent may have without writing them; the core carries them out."""
 
 DEFAULT_TIMEOUT_SECONDS = 20.0

@@ -2,14 +2,14 @@
 
 It lives in the event loop's thread. `post` carries out the commands at once: there is no inbox
 to wait in, no queue to hop over and no lock, because the core never waits. Links queue what they
-send; REST and tools are tasks whose end, good or bad, is an event. So nothing slow can delay a
-barge-in.
+send; REST (`errands`) and tools are tasks whose end, good or bad, is an event. So nothing slow can
+delay a barge-in.
 
     resource              acquired                       released
     the timer             whenever the deadline changes  when the call is over
     the media stream      attach()                       CloseStream, or the carrier
     the model's session   OpenModel                      CloseModel, which every ending contains
-    a task for REST       MoveCall                       its end, at most the move's seconds
+    the errands' tasks    MoveCall, RingHuman ...        their end, or close()
     the tools' tasks      RunTool                        their end, or close()
     the journal           given                          close()
 """
@@ -29,15 +29,21 @@ from hookflash.core.commands import (
     AnyCommand,
     CancelResponse,
     CancelTool,
+    CheckTargets,
     ClearAudio,
     CloseModel,
     CloseStream,
     DeleteItem,
+    Deliver,
+    EndLeg,
     Instruction,
     MoveCall,
+    OpenConsult,
     OpenModel,
     PlayAudio,
+    ReportConsult,
     RequestResponse,
+    RingHuman,
     RunTool,
     SendCallerAudio,
     SendMark,
@@ -47,17 +53,16 @@ from hookflash.core.commands import (
 )
 from hookflash.core.events import (
     AnyEvent,
+    CallArrived,
     CallerAudio,
-    CallMoved,
-    CarrierRefused,
     MarkReturned,
     ModelAudio,
     StreamStopped,
 )
 from hookflash.core.handoff import State as HandoffState
 from hookflash.core.phases import Phase
-from hookflash.errors import CarrierError
 from hookflash.runtime.allowance import FRAME_PRICE, Allowance
+from hookflash.runtime.errands import Errands
 from hookflash.runtime.journal import State
 from hookflash.runtime.log import brief
 from hookflash.runtime.outside import Outside
@@ -85,7 +90,8 @@ _SOUND = frozenset({PlayAudio, SendMark})
 class Driver:
     """Drives `call`. `on_ended` is called once, when the record was handed over.
 
-    `watch` is told of every event but the caller's sound, which is only counted.
+    `watch` is told of every event but the caller's sound, which is only counted. `arrived` is what
+    the carrier said when the call came.
     """
 
     def __init__(
@@ -96,13 +102,16 @@ class Driver:
         *,
         on_ended: Callable[[Driver], None],
         watch: Callable[[str, AnyEvent | None, list[AnyCommand]], None] | None = None,
+        arrived: CallArrived | None = None,
     ) -> None:
         self.call_sid = call_sid
         self.call = call
+        self.arrived = arrived
         self._outside = outside
         self._on_ended = on_ended
         self._watch = watch
         self._tools = outside.make_tools(self.post)
+        self._errands = Errands(call_sid, outside, self.post)
         self._stream: CarrierStream | None = None
         self._model: ModelLink | None = None
         self._answer: tuple[Instruction, ...] = ()
@@ -118,7 +127,6 @@ class Driver:
         self._debug = log.isEnabledFor(logging.DEBUG)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
-        self._tasks: set[asyncio.Task[None]] = set()
 
     # --- events in ----------------------------------------------------------------------------
 
@@ -172,9 +180,7 @@ class Driver:
             self._model.close()
         if self._stream is not None:
             self._stream.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._errands.close()
         await self._tools.close()
         self._journal.close()
 
@@ -347,25 +353,28 @@ class Driver:
         self._on_ended(self)
 
     def _move(self, command: MoveCall) -> None:
-        task = asyncio.get_running_loop().create_task(self._ask_to_move(command))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._errands.move(command)
 
-    async def _ask_to_move(self, command: MoveCall) -> None:
-        seconds = self._outside.clock.delay(command.seconds)
-        try:
-            await self._outside.control.move(self.call_sid, command.instructions, seconds=seconds)
-        except CarrierError as error:
-            level = logging.INFO if error.gone else logging.WARNING
-            log.log(level, "%s ! the carrier did not move the call: %s", self.call_sid, error)
-            refused = CarrierRefused(command.step, error.status, error.carrier_code, error.gone)
-            self.post(refused)
-        except Exception:
-            # The call must go on by its second road, whatever it was.
-            log.exception("%s ! moving the call failed", self.call_sid)
-            self.post(CarrierRefused(command.step))
+    def _ring(self, command: RingHuman) -> None:
+        self._errands.ring(command)
+
+    def _end_leg(self, command: EndLeg) -> None:
+        self._errands.end_leg(command)
+
+    def _check(self, command: CheckTargets) -> None:
+        self._errands.check(command)
+
+    def _open_consult(self, command: OpenConsult) -> None:
+        self._answer = self._outside.consults.open(self.call_sid, command)
+
+    def _report_consult(self, command: ReportConsult) -> None:
+        self._outside.consults.report(command.parent_sid, command.decided)
+
+    def _deliver(self, command: Deliver) -> None:
+        if self._outside.deliveries is None:
+            log.error("%s ! nobody takes messages here: it is in the journal", self.call_sid)
         else:
-            self.post(CallMoved(command.step))
+            self._outside.deliveries.deliver(command.delivery)
 
 
 _CARRY_OUT: dict[type, Callable[[Driver, Any], None]] = {
@@ -374,6 +383,12 @@ _CARRY_OUT: dict[type, Callable[[Driver, Any], None]] = {
     ClearAudio: Driver._clear,
     AnswerCarrier: Driver._keep_answer,
     MoveCall: Driver._move,
+    RingHuman: Driver._ring,
+    EndLeg: Driver._end_leg,
+    CheckTargets: Driver._check,
+    OpenConsult: Driver._open_consult,
+    ReportConsult: Driver._report_consult,
+    Deliver: Driver._deliver,
     CloseStream: Driver._close_stream,
     OpenModel: Driver._open_model,
     CloseModel: Driver._close_model,

@@ -9,7 +9,10 @@ from hookflash.core.setup import ModelSetup
 from hookflash.runtime.journal import Journal
 from hookflash.runtime.ports import (
     CarrierControl,
+    Checks,
     Clock,
+    Consults,
+    Deliveries,
     EventSink,
     ModelConnector,
     RecordKeeper,
@@ -35,6 +38,9 @@ class Outside:
         *,
         clock: Clock,
         control: CarrierControl,
+        checks: Checks,
+        consults: Consults,
+        deliveries: Deliveries | None,
         connector: ModelConnector,
         model_setup: Callable[[tuple[Message, ...]], ModelSetup],
         make_tools: Callable[[EventSink], ToolRunner],
@@ -44,6 +50,9 @@ class Outside:
     ) -> None:
         self.clock = clock
         self.control = control
+        self.checks = checks
+        self.consults = consults
+        self.deliveries = deliveries
         self.connector = connector
         self.model_setup = model_setup
         self.make_tools = make_tools

@@ -7,16 +7,27 @@ end is an event.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from hookflash.core.commands import AnyCommand, Instruction
-from hookflash.core.events import AnyEvent
+from hookflash.core.commands import (
+    AnyCommand,
+    CheckTargets,
+    Instruction,
+    OpenConsult,
+    RingHuman,
+)
+from hookflash.core.delivery import Delivery
+from hookflash.core.events import AnyEvent, ConsultDecided, TargetsChecked
+from hookflash.core.handoff_plan import Target
 from hookflash.core.record import CallRecord
 from hookflash.core.setup import ModelSetup
 
 EventSink = Callable[[AnyEvent], object]
 """Where an adapter delivers what happened: the driver's `post`."""
+
+IsFree = Callable[[Target], Awaitable[bool]]
+"""The owner's hook that knows whether a human can be rung now."""
 
 
 class Clock(Protocol):
@@ -48,7 +59,21 @@ class CarrierControl(Protocol):
 
     async def move(
         self, call_sid: str, instructions: Sequence[Instruction], *, seconds: float
-    ) -> None: ...
+    ) -> None:
+        """Give a live leg other instructions."""
+        ...
+
+    async def ring(self, call_sid: str, what: RingHuman, *, seconds: float) -> str:
+        """Place a call to a human, for the call `call_sid`; return the SID of their leg.
+
+        Never done twice. After a `CarrierError` without a status it may have been done all the
+        same, and the leg then asks what it is to do.
+        """
+        ...
+
+    async def end_leg(self, leg_sid: str) -> None:
+        """End a leg, ringing or not; one that is over already is no error."""
+        ...
 
 
 class ModelLink(Protocol):
@@ -74,3 +99,27 @@ class RecordKeeper(Protocol):
     """Where the record of a call that is over goes; returns at once."""
 
     def put(self, record: CallRecord) -> None: ...
+
+
+class Checks(Protocol):
+    """Who is there. What it raises counts as everybody being there."""
+
+    async def check(self, command: CheckTargets) -> TargetsChecked: ...
+
+
+class Consults(Protocol):
+    """The agent's own talks with humans, each a call beside the one that it belongs to."""
+
+    def open(self, parent_sid: str, wanted: OpenConsult) -> tuple[Instruction, ...]:
+        """Begin one; return what the carrier is to do with the human's leg."""
+        ...
+
+    def report(self, parent_sid: str, decided: ConsultDecided) -> None:
+        """Tell the call that a talk belongs to what was settled in it."""
+        ...
+
+
+class Deliveries(Protocol):
+    """Where messages for the owner go. Returns at once; the same `id` again completes one."""
+
+    def deliver(self, delivery: Delivery) -> None: ...

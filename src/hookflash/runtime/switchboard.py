@@ -2,7 +2,8 @@
 
 A webhook may come for a call that this process does not know, because another process has died
 or was replaced. Then the call is rebuilt from its journal and goes on; without a journal it is
-taken as a new one. In neither case is the carrier left without an answer.
+taken as a new one. In neither case is the carrier left without an answer. The agent's talks with
+humans (`consults`) have drivers too, and are no calls of anybody's.
 
     resource            acquired                        released
     a driver            arrive(), or when restored      a while after its call has ended
@@ -15,35 +16,52 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Protocol
 
 from hookflash.core.call import Call
-from hookflash.core.commands import AnyCommand, HangUp, Instruction, Message, Speak
+from hookflash.core.commands import (
+    AnyCommand,
+    HangUp,
+    Instruction,
+    LeaveQueue,
+    Message,
+    Speak,
+)
 from hookflash.core.events import (
     AnyEvent,
     CallArrived,
     CallCompleted,
     CallRecovered,
+    HumanAsked,
     InstructionsAsked,
+    LegChanged,
+    QueueAsked,
+    RecordingReady,
     ShutdownRequested,
+    VoicemailTranscribed,
 )
 from hookflash.core.phases import Phase
 from hookflash.core.setup import CallSetup, ModelSetup
 from hookflash.errors import HookflashError
+from hookflash.runtime.agents import AgentLike, DirectoryLike
+from hookflash.runtime.checks import AgentChecks
+from hookflash.runtime.consults import Consulting, NoRecords
 from hookflash.runtime.driver import Driver
-from hookflash.runtime.journal import Journal, Journals, read_journal, rebuild
+from hookflash.runtime.journal import Journal, Journals, Line, read_journal, rebuild
 from hookflash.runtime.outside import Outside, Traffic
 from hookflash.runtime.ports import (
     CarrierControl,
     CarrierStream,
     Clock,
+    Deliveries,
     EventSink,
     ModelConnector,
     RecordKeeper,
 )
-from hookflash.runtime.tool_runner import ToolDefinition, ToolRunner
+from hookflash.runtime.tool_runner import ToolRunner
+
+__all__ = ["AgentLike", "DirectoryLike", "Switchboard", "Watch"]
 
 log = logging.getLogger("hookflash.call")
 
@@ -56,33 +74,6 @@ _SETTLE_SECONDS = 45.0
 """How long the last calls have to reach somebody when the process stops: a telephone rings."""
 
 NOBODY = "I am sorry, nobody is here to take your call. Please call again later."
-
-
-class AgentLike(Protocol):
-    """An agent, as far as calls need it."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def tools(self) -> Mapping[str, ToolDefinition]: ...
-
-    def call_setup(self, *, lead_ms: int) -> CallSetup: ...
-
-    def model_setup(
-        self, history: tuple[Message, ...], *, safety_identifier: str | None
-    ) -> ModelSetup: ...
-
-
-class DirectoryLike(Protocol):
-    """Which agent answers which line, and when."""
-
-    @property
-    def agents(self) -> tuple[AgentLike, ...]: ...
-
-    def find(self, called: str, at: datetime) -> AgentLike | None: ...
-
-    def named(self, name: str) -> AgentLike | None: ...
 
 
 MakeContext = Callable[[AgentLike, Call, EventSink], object]
@@ -102,6 +93,7 @@ class Switchboard:
         records: RecordKeeper,
         journals: Journals,
         make_context: MakeContext,
+        deliveries: Deliveries | None = None,
         lead_ms: int = 5000,
         watch: Watch | None = None,
     ) -> None:
@@ -114,18 +106,24 @@ class Switchboard:
         self._control = control
         self._connector = connector
         self._records = records
+        self._deliveries = deliveries
         self._journals = journals
         self._make_context = make_context
         self._lead_ms = lead_ms
         self._watch = watch
         self._drivers: dict[str, Driver] = {}
+        self._consults = Consulting(self._find, self._begin_talk)
         self._closing: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
 
     @property
     def live(self) -> list[Driver]:
-        """The drivers of calls that are not over."""
-        return [each for each in self._drivers.values() if each.call.phase is not Phase.ENDED]
+        """The drivers of callers' calls that are not over."""
+        return [
+            each
+            for each in self._drivers.values()
+            if each.call.phase is not Phase.ENDED and each.call.setup.consult is None
+        ]
 
     # --- what the carrier brings --------------------------------------------------------------
 
@@ -140,14 +138,30 @@ class Switchboard:
                 return (Speak(NOBODY), HangUp())
             setup = agent.call_setup(lead_ms=self._lead_ms)
             journal = self._journals.begin(arrived.call_sid, setup)
-            driver = self._drive(arrived.call_sid, Call(setup), agent, journal)
+            driver = self._drive(arrived.call_sid, Call(setup), agent, journal, arrived)
         return driver.ask(arrived)
 
-    def ask(self, call_sid: str, asked: InstructionsAsked) -> tuple[Instruction, ...]:
-        """The carrier asks what is next. Return what it shall do."""
+    def ask(
+        self,
+        call_sid: str,
+        asked: InstructionsAsked | HumanAsked | QueueAsked,
+        *,
+        leg_sid: str = "",
+    ) -> tuple[Instruction, ...]:
+        """The carrier asks what is next. Return what it shall do.
+
+        `leg_sid` is a human's leg of this call, if it is that which asks.
+        """
         driver = self._find(call_sid)
+        if driver is not None and leg_sid and isinstance(asked, InstructionsAsked):
+            driver = self._find(leg_sid)
         if driver is not None:
             return driver.ask(asked)
+        if leg_sid or isinstance(asked, HumanAsked):
+            log.warning("%s ! a human's leg belongs to no call any more", call_sid)
+            return (HangUp(),)
+        if isinstance(asked, QueueAsked):
+            return (LeaveQueue(),)
         if asked.outcome == "bridged":
             return (HangUp(),)
         log.warning("%s ! a call without a journal goes on as a new one", call_sid)
@@ -160,12 +174,13 @@ class Switchboard:
     def post(self, call_sid: str, event: AnyEvent) -> bool:
         """Something happened to a call. Return False if nothing is known of it."""
         driver = self._drivers.get(call_sid)
-        if driver is None and isinstance(event, CallCompleted):
-            # The last word on a call of a process that is gone: its record is still to be made.
+        if driver is None and brings_back(event):
             driver = self._find(call_sid)
         if driver is None:
             return False
         driver.post(event)
+        if isinstance(event, LegChanged) and event.status == "completed":
+            self._consults.leg_over(event.leg_sid)
         return True
 
     def attach(self, call_sid: str, stream: CarrierStream) -> EventSink | None:
@@ -176,6 +191,14 @@ class Switchboard:
     def find(self, call_sid: str) -> Driver | None:
         """Return the driver of a call of this process."""
         return self._drivers.get(call_sid)
+
+    def arrived(self, call_sid: str) -> CallArrived | None:
+        """Return what the carrier said when a call came; for a leg on which the agent talks with a
+        human, when the call came that it belongs to."""
+        driver = self._drivers.get(call_sid)
+        if driver is not None and driver.call.setup.consult is not None:
+            driver = self._drivers.get(driver.call.setup.consult.parent_sid)
+        return driver.arrived if driver is not None else None
 
     # --- the end of the process ---------------------------------------------------------------
 
@@ -234,38 +257,73 @@ class Switchboard:
         except HookflashError:
             log.exception("%s ! its journal cannot be read", call_sid)
             return None
-        agent = self._directory.named(head.setup.agent) or self._directory.agents[0]
+        consult = head.setup.consult
+        if consult is not None and self._find(consult.parent_sid) is None:
+            return None
+        agent = self._agent(head.setup)
         log.info("%s = restored from its journal, %s", call_sid, call.phase.value)
-        driver = self._drive(call_sid, call, agent, self._journals.resume(call_sid))
+        journal = self._journals.resume(call_sid)
+        driver = self._drive(call_sid, call, agent, journal, _arrival(lines))
         if call.phase is Phase.ENDED:
             self._linger(driver)
         driver.post(CallRecovered())
         return driver
 
-    def _drive(self, call_sid: str, call: Call, agent: AgentLike, journal: Journal) -> Driver:
+    def _agent(self, setup: CallSetup) -> AgentLike:
+        return self._directory.named(setup.agent) or self._directory.agents[0]
+
+    def _begin_talk(self, arrived: CallArrived, setup: CallSetup) -> Driver:
+        journal = self._journals.begin(arrived.call_sid, setup)
+        return self._drive(arrived.call_sid, Call(setup), self._agent(setup), journal, arrived)
+
+    def _drive(
+        self,
+        call_sid: str,
+        call: Call,
+        agent: AgentLike,
+        journal: Journal,
+        arrived: CallArrived | None = None,
+    ) -> Driver:
+        consult = call.setup.consult
+
         def model_setup(history: tuple[Message, ...]) -> ModelSetup:
-            return agent.model_setup(history, safety_identifier=_pseudonym(call.facts.caller))
+            name = _pseudonym(call.facts.caller)
+            if consult is None:
+                return agent.model_setup(history, safety_identifier=name)
+            parent = self._drivers.get(consult.parent_sid)
+            said = parent.call.transcript.history() if parent is not None else ()
+            return agent.consult_setup(consult, said, history, safety_identifier=name)
 
         def make_tools(post: EventSink) -> ToolRunner:
             context = self._make_context(agent, call, post)
-            return ToolRunner(agent.tools, context, post, call_sid=call_sid)
+            tools = agent.tools if consult is None else {}
+            return ToolRunner(tools, context, post, call_sid=call_sid)
 
         outside = Outside(
             clock=self._clock,
             control=self._control,
+            checks=AgentChecks(agent.destinations, agent.is_free, self._clock),
+            consults=self._consults,
+            deliveries=self._deliveries,
             connector=self._connector,
             model_setup=model_setup,
             make_tools=make_tools,
-            records=self._records,
+            records=self._records if consult is None else NoRecords(),
             journal=journal,
             traffic=self.traffic,
         )
-        driver = Driver(call_sid, call, outside, on_ended=self._linger, watch=self._observe)
+        watch = self._observe if consult is None else None
+        driver = Driver(
+            call_sid, call, outside, on_ended=self._linger, watch=watch, arrived=arrived
+        )
         self._drivers[call_sid] = driver
+        if consult is not None:
+            self._consults.begun(driver)
         return driver
 
     def _linger(self, driver: Driver) -> None:
         """The call is over; its webhooks may not be."""
+        self._consults.over(driver)
         delay = self._clock.delay(_LINGER_SECONDS)
         asyncio.get_running_loop().call_later(delay, self._let_go, driver)
 
@@ -277,6 +335,22 @@ class Switchboard:
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
         self.on_let_go(driver.call_sid)
+
+
+def brings_back(event: AnyEvent) -> bool:
+    """Whether a call that nobody has any more is restored for this event: its record is still to be
+    made, a voicemail goes to its owner, or a human's leg is to go with it."""
+    if isinstance(event, LegChanged):
+        return event.leg is not None
+    return isinstance(event, CallCompleted | RecordingReady | VoicemailTranscribed)
+
+
+def _arrival(lines: Sequence[Line]) -> CallArrived | None:
+    """Return how a call came, if its journal tells; one that went on without does not know."""
+    for line in lines:
+        if isinstance(line.event, CallArrived) and (line.event.caller or line.event.called):
+            return line.event
+    return None
 
 
 def _pseudonym(caller: str) -> str | None:

@@ -30,6 +30,7 @@ from starlette.routing import BaseRoute
 from hookflash.agents.agent import Agent
 from hookflash.agents.context import CallContext
 from hookflash.agents.directory import Directory
+from hookflash.carriers.twilio.parties import Parties
 from hookflash.cluster.claims import Claims, ClaimThread
 from hookflash.cluster.places import Places
 from hookflash.console.console import Hooks
@@ -180,6 +181,7 @@ async def open_line(
             watch=_all(metrics.watch, shown.watch if shown is not None else None, watch),
         )
         stack.push_async_callback(switchboard.close)
+        telephone.write.find = _parties(switchboard)
         metrics.refresh += [_live_calls(switchboard), _lost_lines(journals)]
         if warm is not None:
             metrics.refresh.append(_warm_sessions(warm))
@@ -272,6 +274,24 @@ def _both(first: Watch, second: Watch) -> Watch:
         second(call_sid, event, commands)
 
     return watch
+
+
+def _parties(switchboard: Switchboard) -> Callable[[str], Parties | None]:
+    """Return what knows who is on a call: the call itself."""
+
+    def find(call_sid: str) -> Parties | None:
+        arrived = switchboard.arrived(call_sid)
+        if arrived is None:
+            return None
+        return Parties.of(
+            arrived.call_sid,
+            direction=arrived.direction,
+            caller=arrived.caller,
+            called=arrived.called,
+            consulting=arrived.call_sid != call_sid,
+        )
+
+    return find
 
 
 def _live_calls(switchboard: Switchboard) -> Callable[[Counts], None]:

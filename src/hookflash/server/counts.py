@@ -48,7 +48,10 @@ class Counts(msgspec.Struct):
     slot: int = 1
     live: dict[str, int] = {}
     ended: dict[str, int] = {}
-    handoffs: dict[str, int] = {}
+    handoffs: dict[str, dict[str, int]] = {}
+    """Attempts to reach a human, by destination and outcome."""
+    abandoned_waiting: int = 0
+    returns: int = 0
     first_audio: Spread = msgspec.field(default_factory=_first_audio)
     to_human: Spread = msgspec.field(default_factory=_to_human)
     barge_ins: int = 0

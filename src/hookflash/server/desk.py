@@ -14,8 +14,17 @@ from typing import Protocol
 import msgspec
 
 from hookflash.carriers.twilio.media import MediaStream, Sink
+from hookflash.carriers.twilio.parties import Parties
 from hookflash.core.commands import HangUp, Instruction, Speak
-from hookflash.core.events import AnyEvent, CallArrived, CallCompleted, InstructionsAsked
+from hookflash.core.events import (
+    AnyEvent,
+    CallArrived,
+    CallCompleted,
+    HumanAsked,
+    InstructionsAsked,
+    LegChanged,
+    QueueAsked,
+)
 from hookflash.core.setup import CallSetup
 from hookflash.server.guard import Answers
 from hookflash.server.line import TwilioLine
@@ -25,6 +34,9 @@ log = logging.getLogger("hookflash.call")
 APOLOGY = CallSetup().apology
 
 
+Asked = InstructionsAsked | HumanAsked | QueueAsked
+
+
 class Calls(Protocol):
     """The live calls, as far as the server needs them (`runtime.switchboard.Switchboard`)."""
 
@@ -32,7 +44,7 @@ class Calls(Protocol):
 
     def arrive(self, arrived: CallArrived) -> tuple[Instruction, ...]: ...
 
-    def ask(self, call_sid: str, asked: InstructionsAsked) -> tuple[Instruction, ...]: ...
+    def ask(self, call_sid: str, asked: Asked, *, leg_sid: str = "") -> tuple[Instruction, ...]: ...
 
     def post(self, call_sid: str, event: AnyEvent) -> bool: ...
 
@@ -44,16 +56,18 @@ class Calls(Protocol):
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """What the carrier asks about a call.
 
-    `names` are those of this delivery: any one of them known means that it came before. `asked`
-    is None when nobody is left who could be connected; `over` says that the caller's leg has
-    ended, and is told after the question was answered.
+    `call_sid` is the caller's leg, by which the call is found; `leg_sid` is set where a human's
+    leg asks. `names` are those of this delivery: any one of them known means that it came before.
+    `asked` is None when nobody is left who could be connected; `over` says that the leg that asks
+    has ended, and is told after the question was answered. `parties` are told by the caller's leg.
     """
 
     call_sid: str
     names: tuple[tuple[str, ...], ...]
-    asked: CallArrived | InstructionsAsked | None = None
-    over: CallCompleted | None = None
-    own_number: str | None = None
+    leg_sid: str = ""
+    asked: CallArrived | Asked | None = None
+    over: CallCompleted | LegChanged | None = None
+    parties: Parties | None = None
 
 
 class Answering(Protocol):
@@ -81,10 +95,13 @@ class Desk:
             log.info("< %s asked again: answered as before", call_sid)
             return known
         try:
-            self._line.write.remember(call_sid, question.own_number)
-            twiml = self._line.write(call_sid, self._decide(question))
+            if question.parties is not None:
+                self._line.write.remember(question.parties)
+            instructions = self._decide(question)
+            twiml = self._line.write(call_sid, instructions, leg_sid=question.leg_sid)
         except Exception:
-            # A request ends here: the caller hears an apology, and the owner finds the reason.
+            # A request ends here: whoever is on the leg hears an apology, and the owner finds the
+            # reason.
             log.exception("! %s a question failed: apology and hang-up", call_sid)
             return self.sorry(call_sid)
         self._answers.keep(question.names, twiml)
@@ -104,7 +121,11 @@ class Desk:
         if isinstance(question.asked, CallArrived):
             instructions = self._calls.arrive(question.asked)
         elif question.asked is not None:
-            instructions = self._calls.ask(question.call_sid, question.asked)
-        if question.over is not None:
+            instructions = self._calls.ask(
+                question.call_sid, question.asked, leg_sid=question.leg_sid
+            )
+        if isinstance(question.over, CallCompleted):
+            self._calls.post(question.leg_sid or question.call_sid, question.over)
+        elif question.over is not None:
             self._calls.post(question.call_sid, question.over)
         return instructions

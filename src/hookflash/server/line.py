@@ -11,55 +11,83 @@ same tokens that the server then redeems:
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
+from hookflash.carriers.twilio.parties import Parties
 from hookflash.carriers.twilio.rest import TwilioControl
+from hookflash.carriers.twilio.ringing import Fields, ring_fields
 from hookflash.carriers.twilio.signature import Signatures
-from hookflash.carriers.twilio.twiml import render
+from hookflash.carriers.twilio.twiml import render, render_for_rest
 from hookflash.carriers.twilio.urls import Urls
-from hookflash.core.commands import Instruction
+from hookflash.carriers.twilio.voices import Voices
+from hookflash.core.commands import Instruction, RingHuman
 from hookflash.server.guard import Guard, StreamTokens, require_stand_ins
 
-NUMBERS_KEPT = 10_000
+PARTIES_KEPT = 10_000
+
+Find = Callable[[str], Parties | None]
 
 
 class Writer:
-    """Writes TwiML for a call: a token for each stream, and our number of the call as caller id.
+    """Writes for a call what the carrier is told: TwiML, and the orders to ring a human.
 
-    `language` and `voice` are those of what the carrier's own voice says.
+    `find` says who is on a call, from what the call itself knows, so that it is the same after a
+    restart; it is given when there are calls to ask. What only a webhook tells is remembered.
     """
 
-    def __init__(
-        self,
-        urls: Urls,
-        tokens: StreamTokens,
-        *,
-        language: str | None = None,
-        voice: str | None = None,
-    ) -> None:
+    def __init__(self, urls: Urls, tokens: StreamTokens, *, voices: Voices | None = None) -> None:
+        self.find: Find = lambda call_sid: None
         self._urls = urls
         self._tokens = tokens
-        self._language = language
-        self._voice = voice
-        self._numbers: OrderedDict[str, str] = OrderedDict()
+        self._voices = voices or Voices()
+        self._told: OrderedDict[str, Parties] = OrderedDict()
 
-    def remember(self, call_sid: str, own_number: str | None) -> None:
-        """Keep the number of ours in a call, as its webhooks told it, for a later REST update."""
-        if own_number is not None:
-            self._numbers[call_sid] = own_number
-            while len(self._numbers) > NUMBERS_KEPT:
-                self._numbers.popitem(last=False)
+    def remember(self, told: Parties) -> None:
+        """Keep who is on a call, as one of its webhooks told it."""
+        before = self._told.get(told.call_sid)
+        if before is not None and before.call_token and not told.call_token:
+            return
+        self._told[told.call_sid] = told
+        while len(self._told) > PARTIES_KEPT:
+            self._told.popitem(last=False)
 
-    def __call__(self, call_sid: str, instructions: Sequence[Instruction]) -> str:
+    def __call__(
+        self, call_sid: str, instructions: Sequence[Instruction], *, leg_sid: str = ""
+    ) -> str:
+        """Return TwiML for the caller's leg, or for `leg_sid`, a human's leg of that call."""
         return render(
             instructions,
             self._urls,
-            token=lambda step: self._tokens.mint(call_sid, step),
-            own_number=self._numbers.get(call_sid),
-            language=self._language,
-            voice=self._voice,
+            parties=self._parties(call_sid, leg_sid),
+            token=self._minting(leg_sid or call_sid),
+            voices=self._voices,
         )
+
+    def for_rest(self, call_sid: str, instructions: Sequence[Instruction]) -> str:
+        """Return TwiML that REST takes, for the leg `call_sid`, whosever it is."""
+        return render_for_rest(
+            instructions,
+            self._urls,
+            parties=self._parties(call_sid),
+            token=self._minting(call_sid),
+            voices=self._voices,
+        )
+
+    def order(self, call_sid: str, what: RingHuman) -> Fields:
+        """Return the fields of a call to a human, for the call `call_sid`."""
+        return ring_fields(what, self._urls, self._parties(call_sid))
+
+    def _parties(self, call_sid: str, leg_sid: str = "") -> Parties:
+        told = self._told.get(call_sid)
+        known = self.find(call_sid) or told or Parties(call_sid=call_sid)
+        token = told.call_token if told is not None else ""
+        return replace(known, call_token=token, consulting=known.consulting or bool(leg_sid))
+
+    def _minting(self, leg_sid: str) -> Callable[[int], str]:
+        return lambda step: self._tokens.mint(leg_sid, step)
 
 
 @dataclass(frozen=True)
@@ -97,12 +125,12 @@ class TwilioLine:
         return cls(
             urls=urls,
             tokens=tokens,
-            write=Writer(urls, tokens, language=language, voice=voice),
+            write=Writer(urls, tokens, voices=Voices(language, voice)),
             guard=Guard(signatures=signatures, urls=urls, allow_unsigned=allow_unsigned),
         )
 
     def control(self, *, account_sid: str, auth_token: str, api_url: str) -> TwilioControl:
         """Return the REST side; close it with `aclose`."""
         return TwilioControl(
-            account_sid=account_sid, auth_token=auth_token, api_url=api_url, render=self.write
+            account_sid=account_sid, auth_token=auth_token, api_url=api_url, writing=self.write
         )

@@ -32,6 +32,9 @@ from hookflash.console.here import asked_here
 from hookflash.core.commands import (
     AnswerCarrier,
     AnyCommand,
+    ConnectAgent,
+    Instruction,
+    MoveCall,
     OpenModel,
     PlayAudio,
     SendMark,
@@ -42,8 +45,12 @@ from hookflash.core.events import (
     CallArrived,
     CallerAudio,
     CarrierRefused,
+    InstructionsAsked,
+    LegRefused,
     ModelAudio,
+    RecordingReady,
     StreamStopped,
+    VoicemailTranscribed,
 )
 from hookflash.core.record import CallRecord
 from hookflash.server.counts import Counts, Spread, count
@@ -52,6 +59,12 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 STALLED = ("the carrier has stopped reading", "the carrier takes less than it is sent")
 """The reasons of `StreamStopped` for a carrier that reads too slowly (`server.media`)."""
+
+_WITH_HUMANS = ("dial", "queue", "room", "hold", "refer")
+"""Where a caller's leg is when the agent has brought it to humans."""
+
+_COMPLETES = (RecordingReady, VoicemailTranscribed)
+"""What makes the record of a call that is over once more, better than before."""
 
 
 class Metrics:
@@ -85,17 +98,22 @@ class Metrics:
                 # The first session of a stream goes with an answer to the carrier.
                 if not any(type(each) is AnswerCarrier for each in commands):
                     counts.model_reconnects += 1
-            elif isinstance(command, StoreRecord):
+            elif isinstance(command, MoveCall):
+                counts.returns += _to_agent(command.instructions)
+            elif isinstance(command, StoreRecord) and kind not in _COMPLETES:
                 self._over(call_sid, command.record)
         if kind is ModelAudio:
             return
         if kind is CallArrived:
             self._arrived.setdefault(call_sid, self._now())
-        elif isinstance(event, CarrierRefused):
-            if not event.gone:
+        elif isinstance(event, CarrierRefused | LegRefused):
+            if isinstance(event, LegRefused) or not event.gone:
                 counts.carrier_refusals += 1
         elif isinstance(event, StreamStopped) and event.reason in STALLED:
             counts.stream_stalls += 1
+        elif isinstance(event, InstructionsAsked) and event.point in _WITH_HUMANS:
+            answers = [each for each in commands if isinstance(each, AnswerCarrier)]
+            counts.returns += any(_to_agent(each.instructions) for each in answers)
 
     def counts(self) -> Counts:
         """Return the numbers as they are now."""
@@ -116,9 +134,17 @@ class Metrics:
         count(counts.ended, record.disposition)
         counts.barge_ins += record.barge_ins
         for attempt in record.handoffs:
-            count(counts.handoffs, attempt.outcome)
+            count(counts.handoffs.setdefault(attempt.destination, {}), attempt.outcome)
             if attempt.seconds_to_human is not None:
                 counts.to_human.add(attempt.seconds_to_human)
+        counts.abandoned_waiting += any(
+            attempt.outcome == "caller-gone" for attempt in record.handoffs
+        )
+
+
+def _to_agent(instructions: Sequence[Instruction]) -> bool:
+    """Whether a caller's leg is brought to the agent."""
+    return any(isinstance(each, ConnectAgent) for each in instructions)
 
 
 # --- the page -----------------------------------------------------------------------------------
@@ -128,16 +154,15 @@ _COUNTERS = (
     ("model_reconnects", "Sessions with the model that replaced a lost one"),
     ("carrier_refusals", "Requests that the carrier refused or did not answer"),
     ("journal_lines_lost", "Journal lines that the disk was too slow for"),
+    ("abandoned_waiting", "Calls whose caller hung up while a human was being reached"),
+    ("returns", "Times a caller came back to the agent after a hand-off"),
     ("stream_stalls", "Media streams given up because the carrier stopped reading"),
     ("webhooks_forwarded", "Webhooks that another worker answered"),
     ("streams_handed_over", "Media sockets given to the worker that has the call"),
     ("warm_given", "Calls that found a warm session with the model"),
     ("warm_missed", "Calls that found none, where there should have been some"),
 )
-_TABLES = (
-    ("ended", "calls_ended", "disposition", "Calls that are over"),
-    ("handoffs", "handoffs", "outcome", "Attempts to reach a human, of calls that are over"),
-)
+_TABLES = (("ended", "calls_ended", "disposition", "Calls that are over"),)
 _SPREADS = (
     ("first_audio", "first_audio_seconds", "From the voice webhook to the agent's first sound"),
     ("to_human", "human_seconds", "From the request for a human to their voice"),
@@ -167,7 +192,7 @@ class _Page(Collector):
             frames.add_metric((slot, "down"), counts.frames_down)
             for phase, number in counts.live.items():
                 live.add_metric((slot, phase), number)
-        yield from (live, warm, frames)
+        yield from (live, warm, frames, self._handoffs())
         for field, text in _COUNTERS:
             family = CounterMetricFamily(f"hookflash_{field}", text, labels=("worker",))
             for counts in self._workers:
@@ -185,6 +210,18 @@ class _Page(Collector):
                 spread: Spread = getattr(counts, field)
                 spreads.add_metric((str(counts.slot),), spread.cumulative(), spread.total)
             yield spreads
+
+    def _handoffs(self) -> Metric:
+        family = CounterMetricFamily(
+            "hookflash_handoffs",
+            "Attempts to reach a human, of calls that are over",
+            labels=("worker", "destination", "outcome"),
+        )
+        for counts in self._workers:
+            for destination, outcomes in counts.handoffs.items():
+                for outcome, number in outcomes.items():
+                    family.add_metric((str(counts.slot), destination, outcome), number)
+        return family
 
 
 def render(workers: Iterable[Counts]) -> bytes:

@@ -1,26 +1,45 @@
 """Twilio's webhooks and the media socket, as routes.
 
-    POST /twilio/voice           a call has arrived: what now?      TwiML
-    POST /twilio/connect/{step}  the stream is over: what now?      TwiML
-    POST /twilio/dial/{step}     the dialled leg is over: what now? TwiML
-    POST /twilio/queue/{step}    the queue was left: what now?      TwiML
-    POST /twilio/leg/{step}      a human's leg rings, is answered   204
-    POST /twilio/status          the caller's leg is over           204
-    POST /twilio/stream          the stream is over, or has failed  204
-    WS   /twilio/media           the caller's and the agent's voice
+    POST /twilio/voice                  a call has arrived: what now?               TwiML
+    POST /twilio/connect/{step}         the stream is over: what now?               TwiML
+    POST /twilio/dial/{step}            the dialled leg is over: what now?          TwiML
+    POST /twilio/queue/{step}           the queue was left: what now?               TwiML
+    POST /twilio/wait/{step}            what does a caller in a queue hear?         TwiML
+    POST /twilio/room/{step}            the room is over for the caller: what now?  TwiML
+    POST /twilio/hold/{step}            a moment on hold is over: what now?         TwiML
+    POST /twilio/refer/{step}           the caller was handed over, or was not      TwiML
+    POST /twilio/voicemail/{step}       the caller has left a message, or none      TwiML
+    POST /twilio/human/{call_sid}/{wave}/{leg}/answered | pressed | parting | left
+                                        a human's leg: what now?                    TwiML
+    POST /twilio/consult/{call_sid}/{step}
+                                        the stream of a human's leg is over         TwiML
+    POST /twilio/leg/{step}             a dialled human's leg rings, is answered    204
+    POST /twilio/human/{call_sid}/{wave}/{leg}/status
+                                        so does one that we have placed             204
+    POST /twilio/room-events/{call_sid}/{wave}
+                                        somebody came into a room, or left it       204
+    POST /twilio/recording/{step}       a voicemail can be fetched                  204
+    POST /twilio/transcription/{step}   a voicemail was written down                204
+    POST /twilio/status                 the caller's leg is over                    204
+    POST /twilio/stream                 the stream is over, or has failed           204
+    GET  /twilio/music/{seconds}.wav    what somebody hears who waits               a sound
+    WS   /twilio/media                  the caller's and the agent's voice
 
-Rules: nothing is looked at before its signature was good. A question is always answered with
-valid TwiML, if need be with an apology and a hang-up, because an error page would be read to the
-caller as "an application error has occurred". The same delivery twice gets the same answer. A
-status callback is never answered with TwiML. The core decides at once; what may be waited for is
-another worker that has the call, and if that one hangs the answer is 503: the carrier asks again.
+Rules: nothing is looked at before its signature was good (the music tells nothing of anybody). A
+question is always answered with valid TwiML, if need be with an apology and a hang-up, because an
+error page would be read to the caller as "an application error has occurred". The same delivery
+twice gets the same answer. A status callback is never answered with TwiML. The core decides at
+once; what may be waited for is another worker that has the call, and if that one hangs the answer
+is 503: the carrier asks again.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
+from typing import TypeVar, get_args
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -28,26 +47,26 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from hookflash.carriers.twilio import webhooks
 from hookflash.carriers.twilio.media import POLICY
-from hookflash.carriers.twilio.twiml import own_number
-from hookflash.carriers.twilio.urls import PREFIX
+from hookflash.carriers.twilio.urls import PREFIX, Point
 from hookflash.carriers.twilio.webhooks import Form
-from hookflash.core.events import AnyEvent, CallArrived, CallCompleted, InstructionsAsked
+from hookflash.server import asking
+from hookflash.server.asking import Notice, Read
 from hookflash.server.desk import APOLOGY, Answering, Calls, Desk, Question
 from hookflash.server.line import TwilioLine
 from hookflash.server.media import serve_media
+from hookflash.server.music import serve_music
 
 __all__ = ["APOLOGY", "Calls", "Voice"]
 
 log = logging.getLogger("hookflash.call")
 
+_T = TypeVar("_T")
+
 IDEMPOTENCY_HEADER = "i-twilio-idempotency-token"
 
-Asked = tuple[CallArrived | InstructionsAsked | None, CallCompleted | None]
-"""What a form asks, and whether the caller's leg is over too."""
-Read = Callable[[Form, int], Asked]
-Notice = Callable[[Form, int], tuple[str, AnyEvent | None]]
+_CALL = "{call_sid}/{wave:int}"
+_HUMAN = f"{PREFIX}/human/{_CALL}/{{leg:int}}"
 
 
 class Voice:
@@ -64,21 +83,38 @@ class Voice:
 
     def routes(self) -> list[Route | WebSocketRoute]:
         """Return the routes, without the public URL's path prefix."""
+        question = partial(self._route, self._question)
+        notice = partial(self._route, self._notice)
         return [
-            Route(f"{PREFIX}/voice", self._question(_arrived), methods=["POST"]),
-            Route(
-                f"{PREFIX}/connect/{{step:int}}", self._question(_connect_ended), methods=["POST"]
+            question(f"{PREFIX}/voice", asking.arrived),
+            question(f"{PREFIX}/connect/{{step:int}}", asking.connect_ended),
+            question(f"{PREFIX}/dial/{{step:int}}", asking.dial_ended),
+            question(f"{PREFIX}/queue/{{step:int}}", asking.queue_ended),
+            question(f"{PREFIX}/wait/{{step:int}}", asking.queue_asked),
+            question(f"{PREFIX}/room/{{step:int}}", asking.room_ended),
+            question(f"{PREFIX}/hold/{{step:int}}", asking.hold_ended),
+            question(f"{PREFIX}/refer/{{step:int}}", asking.refer_ended),
+            question(f"{PREFIX}/voicemail/{{step:int}}", asking.voicemail_ended),
+            *(
+                question(f"{_HUMAN}/{point}", asking.human_asked(point))
+                for point in get_args(Point)
             ),
-            Route(f"{PREFIX}/dial/{{step:int}}", self._question(_dial_ended), methods=["POST"]),
-            Route(f"{PREFIX}/queue/{{step:int}}", self._question(_queue_ended), methods=["POST"]),
-            Route(
-                f"{PREFIX}/leg/{{step:int}}", self._notice(webhooks.leg_changed), methods=["POST"]
-            ),
-            Route(f"{PREFIX}/status", self._notice(_call_status), methods=["POST"]),
-            Route(f"{PREFIX}/stream", self._notice(_stream_status), methods=["POST"]),
+            question(f"{PREFIX}/consult/{{call_sid}}/{{step:int}}", asking.consult_ended),
+            notice(f"{PREFIX}/leg/{{step:int}}", asking.leg_changed),
+            notice(f"{_HUMAN}/status", asking.human_changed),
+            notice(f"{PREFIX}/room-events/{_CALL}", asking.room_changed),
+            notice(f"{PREFIX}/recording/{{step:int}}", asking.recording_ready),
+            notice(f"{PREFIX}/transcription/{{step:int}}", asking.transcribed),
+            notice(f"{PREFIX}/status", asking.call_status),
+            notice(f"{PREFIX}/stream", asking.stream_status),
+            Route(f"{PREFIX}/music/{{seconds:int}}.wav", serve_music, methods=["GET"]),
             WebSocketRoute(f"{PREFIX}/media", self._media),
             WebSocketRoute(f"{PREFIX}/media/{{worker}}", self._media),
         ]
+
+    @staticmethod
+    def _route(kind: Callable[[_T], Callable[[Request], object]], path: str, read: _T) -> Route:
+        return Route(path, kind(read), methods=["POST"])
 
     # --- questions ------------------------------------------------------------------------------
 
@@ -105,9 +141,9 @@ class Voice:
         async def take(request: Request) -> Response:
             form, _ = await self._line.guard.form(request)
             try:
-                call_sid, event = read(form, request.path_params.get("step", 0))
+                call_sid, event = read(form, request.path_params)
                 if event is None:
-                    log.info("< %s %s", call_sid, _said(form))
+                    log.info("< %s %s", call_sid, asking.said(form))
                 elif not await self._asked(request).take(call_sid, event):
                     log.info("< %s %s after the call", call_sid, type(event).__name__)
             except Exception:
@@ -133,51 +169,18 @@ class Voice:
 
 def _as_question(request: Request, form: Form, body: bytes, read: Read) -> Question:
     path: str = request.scope["path"]
-    call_sid = webhooks.call_sid(form)
-    names = [(path, call_sid, sha256(body).hexdigest())]
+    put = read(form, request.path_params)
+    leg_sid = put.leg_sid or put.call_sid
+    names: list[tuple[str, ...]] = []
+    if not put.again:
+        names.append((path, leg_sid, sha256(body).hexdigest()))
     if token := request.headers.get(IDEMPOTENCY_HEADER):
-        names.append((path, call_sid, f"token {token}"))
-    asked, over = read(form, request.path_params.get("step", 0))
+        names.append((path, leg_sid, f"token {token}"))
     return Question(
-        call_sid=call_sid,
+        call_sid=put.call_sid,
         names=tuple(names),
-        asked=asked,
-        over=over,
-        own_number=own_number(webhooks.direction(form), form.get("From", ""), form.get("To", "")),
+        leg_sid=put.leg_sid,
+        asked=put.asked,
+        over=put.over,
+        parties=put.parties,
     )
-
-
-def _arrived(form: Form, _: int) -> Asked:
-    return webhooks.call_arrived(form), None
-
-
-def _connect_ended(form: Form, step: int) -> Asked:
-    over = _over(form)
-    # When nobody is left to connect, asking the core would open another model.
-    return (None if over else webhooks.connect_ended(form, step)), over
-
-
-def _dial_ended(form: Form, step: int) -> Asked:
-    return webhooks.dial_ended(form, step), _over(form)
-
-
-def _queue_ended(form: Form, step: int) -> Asked:
-    return webhooks.queue_ended(form, step), _over(form)
-
-
-def _over(form: Form) -> CallCompleted | None:
-    return CallCompleted(form["CallStatus"]) if webhooks.is_over(form) else None
-
-
-def _call_status(form: Form, _: int) -> tuple[str, AnyEvent | None]:
-    return webhooks.call_status(form)
-
-
-def _stream_status(form: Form, _: int) -> tuple[str, AnyEvent | None]:
-    return webhooks.stream_status(form)
-
-
-def _said(form: Form) -> str:
-    """Return what a notice without an event said, for the log: no number is among it."""
-    names = ("StreamEvent", "StreamError", "CallStatus")
-    return " ".join(form[name][:120] for name in names if name in form) or "nothing we know"

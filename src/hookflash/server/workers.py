@@ -32,7 +32,8 @@ from hookflash.cluster.peers import PeerGone, open_desk
 from hookflash.cluster.places import NAME, Places
 from hookflash.console.live import LiveCalls, Report
 from hookflash.console.shapes import CallDetail
-from hookflash.core.events import AnyEvent, CallCompleted
+from hookflash.core.events import AnyEvent
+from hookflash.runtime.switchboard import brings_back
 from hookflash.server.counts import Counts
 from hookflash.server.desk import Answering, Question
 from hookflash.server.neighbours import Neighbours
@@ -148,8 +149,7 @@ class Workers:
                 return isinstance(said, Known) and said.known
             except PeerGone:
                 self._neighbours.forget(call_sid)
-        # The last word on a call of a process that is gone; nothing less brings a call back.
-        if not isinstance(event, CallCompleted):
+        if not brings_back(event):
             return False
         async with self._claimed(call_sid) as holder:
             return holder == self.name and await self._desk.take(call_sid, event)

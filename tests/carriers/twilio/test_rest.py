@@ -11,7 +11,8 @@ from urllib.parse import parse_qsl
 import pytest
 
 from hookflash.carriers.twilio.rest import TwilioControl
-from hookflash.core.commands import HangUp, Instruction, Speak
+from hookflash.core.commands import HangUp, Instruction, RingHuman, Speak
+from hookflash.core.handoff_plan import Target
 from hookflash.errors import CarrierError
 
 ACCOUNT = "AC00000000000000000000000000000000"
@@ -49,6 +50,7 @@ class Twilio:
     def __init__(self, answers: Sequence[Answer]) -> None:
         self.answers = list(answers)
         self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self.bodies: list[str] = []
         self.connections: list[asyncio.Task[None]] = []
 
     def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -69,6 +71,7 @@ class Twilio:
                     for line in head.split("\r\n")
                     if line.lower().startswith("authorization")
                 )
+                self.bodies.append(body.decode())
                 self.requests.append((path, authorization, dict(parse_qsl(body.decode()))))
                 await self.answers.pop(0)(writer)
         writer.close()
@@ -76,21 +79,25 @@ class Twilio:
             await writer.wait_closed()
 
 
-def render(call_sid: str, instructions: Sequence[Instruction]) -> str:
-    return f"<Response>{call_sid} {len(instructions)}</Response>"
+class Writing:
+    """Writes short documents, and the fields that a test wants."""
+
+    def for_rest(self, call_sid: str, instructions: Sequence[Instruction]) -> str:
+        return f"<Response>{call_sid} {len(instructions)}</Response>"
+
+    def order(self, call_sid: str, what: RingHuman) -> dict[str, str | list[str]]:
+        return {"To": what.target.address, "StatusCallbackEvent": ["ringing", "completed"]}
 
 
 @contextlib.asynccontextmanager
-async def control(
-    *answers: Answer, render: Callable[[str, Sequence[Instruction]], str] = render
-) -> AsyncIterator[tuple[TwilioControl, Twilio]]:
+async def control(*answers: Answer) -> AsyncIterator[tuple[TwilioControl, Twilio]]:
     twilio = Twilio(answers)
     server = await asyncio.start_server(twilio.connected, "127.0.0.1", 0)
     made = TwilioControl(
         account_sid=ACCOUNT,
         auth_token="secret",
         api_url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/",
-        render=render,
+        writing=Writing(),
         pause_seconds=0,
     )
     try:
@@ -211,7 +218,7 @@ async def test_nobody_at_the_address_is_told_within_the_time() -> None:
         account_sid=ACCOUNT,
         auth_token="secret",
         api_url="http://127.0.0.1:1",
-        render=render,
+        writing=Writing(),
         pause_seconds=0,
     )
     error = await refused(made)
@@ -220,8 +227,78 @@ async def test_nobody_at_the_address_is_told_within_the_time() -> None:
     await made.aclose()
 
 
-async def test_a_document_too_long_for_rest_is_not_sent() -> None:
-    async with control(render=lambda call_sid, what: "x" * 4001) as (made, twilio):
-        error = await refused(made)
-    assert "4000 characters" in str(error)
-    assert twilio.requests == []
+# --- ringing a human ----------------------------------------------------------------------------
+
+LEG = "CA33333333333333333333333333333333"
+RING = RingHuman(1, 0, Target.phone("+15550177"), 20)
+PLACED = replies(201, sid=LEG, status="queued")
+
+
+async def test_ringing_places_a_call_and_tells_its_leg() -> None:
+    async with control(PLACED) as (made, twilio):
+        assert await made.ring(CALL, RING, seconds=5) == LEG
+    assert twilio.requests[0][0] == f"/2010-04-01/Accounts/{ACCOUNT}/Calls.json"
+    assert twilio.bodies == [
+        "To=%2B15550177&StatusCallbackEvent=ringing&StatusCallbackEvent=completed"
+    ]
+
+
+@pytest.mark.parametrize("bad", [replies(500, code=20500), replies(503), breaks, hangs])
+async def test_a_human_is_not_rung_again_where_it_may_have_been_done(bad: Answer) -> None:
+    async with control(bad, PLACED) as (made, twilio):
+        with pytest.raises(CarrierError):
+            await made.ring(CALL, RING, seconds=0.3)
+    assert len(twilio.requests) == 1
+
+
+async def test_a_human_is_rung_again_where_it_surely_was_not() -> None:
+    async with control(replies(429, code=20429), PLACED) as (made, twilio):
+        assert await made.ring(CALL, RING, seconds=5) == LEG
+    assert len(twilio.requests) == 2
+
+
+async def test_nobody_at_the_address_is_asked_twice_and_has_rung_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", "hookflash.call")
+    made = TwilioControl(
+        account_sid=ACCOUNT,
+        auth_token="secret",
+        api_url="http://127.0.0.1:1",
+        writing=Writing(),
+        pause_seconds=0,
+    )
+    with pytest.raises(CarrierError, match="could not be reached"):
+        await made.ring(CALL, RING, seconds=5)
+    assert "once more" in caplog.text
+    await made.aclose()
+
+
+async def test_a_human_who_cannot_be_rung_is_told_with_its_reason() -> None:
+    refusal = replies(400, code=21211, message="invalid To")
+    async with control(refusal) as (made, twilio):
+        with pytest.raises(CarrierError, match="invalid To") as caught:
+            await made.ring(CALL, RING, seconds=5)
+    assert (caught.value.status, caught.value.carrier_code) == (400, 21211)
+    assert len(twilio.requests) == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"<html>", b'{"sid": 7}', b"[" * 50_000])
+async def test_a_call_that_was_placed_without_a_name_is_an_error(body: bytes) -> None:
+    async with control(raw(201, body)) as (made, _):
+        with pytest.raises(CarrierError, match="did not say which"):
+            await made.ring(CALL, RING, seconds=5)
+
+
+@pytest.mark.parametrize("answer", [OK, replies(404, code=20404), replies(400, code=21220)])
+async def test_ending_a_leg_completes_it_and_one_that_is_over_is_no_error(answer: Answer) -> None:
+    async with control(answer) as (made, twilio):
+        await made.end_leg(LEG)
+    assert twilio.requests[0][2] == {"Status": "completed"}
+
+
+async def test_a_leg_that_cannot_be_ended_is_told() -> None:
+    async with control(replies(500), replies(500)) as (made, twilio):
+        with pytest.raises(CarrierError):
+            await made.end_leg(LEG)
+    assert len(twilio.requests) == 2

@@ -1,76 +1,52 @@
-"""Instructions as TwiML: what each becomes, and that all of it is documented."""
+"""Documents as a whole: streams, speech, endings, and what REST takes."""
 
 from __future__ import annotations
 
-import json
+import re
 import xml.etree.ElementTree as ET
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from hookflash.carriers.twilio.twiml import (
-    MAX_REST_CHARACTERS,
-    fit_for_rest,
-    own_number,
-    render,
-)
-from hookflash.carriers.twilio.urls import RETRY, Urls
+from hookflash.carriers.twilio.parties import Parties
+from hookflash.carriers.twilio.texts import ELLIPSIS
+from hookflash.carriers.twilio.twiml import MAX_REST_CHARACTERS, render, render_for_rest
+from hookflash.carriers.twilio.urls import RETRY
+from hookflash.carriers.twilio.voices import Voices
 from hookflash.core.commands import (
+    Bridge,
     ConnectAgent,
     DialHumans,
     HangUp,
+    Hold,
     Instruction,
     JoinQueue,
+    KeepInQueue,
+    LeaveQueue,
+    Screen,
     Speak,
 )
 from hookflash.core.handoff_plan import Target
 from hookflash.errors import CarrierError, ConfigError
 
-URLS = Urls.under("https://line.example.com")
-WORKFLOW = "WW" + "0123456789abcdef" * 2
-
-# Verb -> (documented attributes that we use, allowed children). Sources: twilio.com/docs/voice
-# /twiml/connect, /stream, /dial, /number, /client, /sip, /enqueue, /say, /hangup.
-DOCUMENTED: dict[str, tuple[set[str], set[str]]] = {
-    "Response": (set(), {"Connect", "Dial", "Enqueue", "Say", "Hangup"}),
-    "Connect": ({"action", "method"}, {"Stream"}),
-    "Stream": ({"url", "name", "track", "statusCallback", "statusCallbackMethod"}, {"Parameter"}),
-    "Parameter": ({"name", "value"}, set()),
-    "Dial": (
-        {"action", "method", "timeout", "callerId", "answerOnBridge"},
-        {"Number", "Client", "Sip"},
-    ),
-    "Number": ({"statusCallback", "statusCallbackMethod", "statusCallbackEvent"}, set()),
-    "Client": ({"statusCallback", "statusCallbackMethod", "statusCallbackEvent"}, set()),
-    "Sip": ({"statusCallback", "statusCallbackMethod", "statusCallbackEvent"}, set()),
-    "Enqueue": ({"action", "method", "workflowSid"}, {"Task"}),
-    "Task": (set(), set()),
-    "Say": ({"language", "voice"}, set()),
-    "Hangup": (set(), set()),
-}
+from .conftest import (
+    CALL,
+    PARTIES,
+    URLS,
+    WORKFLOW,
+    check_documented,
+    instructions_with,
+    paths,
+    said_in,
+    texts,
+    written,
+)
 
 
-def written(*instructions: Instruction, **options: str | None) -> ET.Element:
-    text = render(instructions, URLS, token=lambda step: f"token-of-{step}", **options)
-    assert text.startswith('<?xml version="1.0" encoding="UTF-8"?>')
-    return ET.fromstring(text)
-
-
-def check_documented(element: ET.Element) -> None:
-    attributes, children = DOCUMENTED[element.tag]
-    assert set(element.attrib) <= attributes, element.tag
-    for name, value in element.attrib.items():
-        assert not value.startswith(("[", "(")), f"{element.tag} {name} is a list"
-        if name in ("action", "statusCallback"):
-            assert value.startswith("https://line.example.com/twilio/")
-        if name == "url":
-            assert value == "wss://line.example.com/twilio/media"
-        if name.endswith("ethod"):
-            assert value == "POST"
-    for child in element:
-        assert child.tag in children, f"<{child.tag}> in <{element.tag}>"
-        check_documented(child)
+def for_rest(*instructions: Instruction) -> str:
+    return render_for_rest(instructions, URLS, parties=PARTIES, token=lambda step: "t" * 43)
 
 
 def test_connect_agent_opens_a_stream_with_its_token_and_a_net_under_it() -> None:
@@ -91,73 +67,28 @@ def test_connect_agent_opens_a_stream_with_its_token_and_a_net_under_it() -> Non
     assert hangup.tag == "Hangup"
 
 
-def test_dial_humans_rings_all_kinds_of_targets_at_once() -> None:
-    dial, _ = written(
-        DialHumans(
-            5,
-            (
-                Target.phone("+15550177"),
-                Target.client("anna"),
-                Target.sip("sip:desk@example.com;transport=tls?x-a=1&x-b=2"),
-            ),
-            25,
-            caller_id="+15550100",
-        )
-    )
-    assert dial.attrib == {
-        "action": "https://line.example.com/twilio/dial/5" + RETRY,
-        "method": "POST",
-        "timeout": "25",
-        "callerId": "+15550100",
-        "answerOnBridge": "true",
-    }
-    assert [(noun.tag, noun.text) for noun in dial] == [
-        ("Number", "+15550177"),
-        ("Client", "anna"),
-        ("Sip", "sip:desk@example.com;transport=tls?x-a=1&x-b=2"),
-    ]
-    for noun in dial:
-        assert noun.attrib == {
-            "statusCallback": "https://line.example.com/twilio/leg/5",
-            "statusCallbackMethod": "POST",
-            "statusCallbackEvent": "initiated ringing answered completed",
-        }
-
-
-def test_caller_id_is_the_instructions_own_else_our_number_else_left_to_twilio() -> None:
-    anna = (Target.client("anna"),)
-    own, default = DialHumans(1, anna, 20, "+15550111"), DialHumans(1, anna, 20)
-    assert written(own, own_number="+15550100")[0].get("callerId") == "+15550111"
-    assert written(default, own_number="+15550100")[0].get("callerId") == "+15550100"
-    assert "callerId" not in written(default)[0].attrib
-
-
-def test_a_workflow_gets_its_attributes_as_a_task() -> None:
-    attributes = {"reason": 'a "refund" & more', "name": "J\u00fcrgen\n\x01"}
-    enqueue, _ = written(JoinQueue(7, Target.queue(WORKFLOW), attributes))
-    assert enqueue.attrib == {
-        "action": "https://line.example.com/twilio/queue/7" + RETRY,
-        "method": "POST",
-        "workflowSid": WORKFLOW,
-    }
-    (task,) = enqueue
-    assert json.loads(task.text or "") == attributes
-
-
-def test_a_plain_queue_is_a_name() -> None:
-    enqueue, _ = written(JoinQueue(7, Target.queue("support desk"), {"reason": "x"}))
-    assert enqueue.text == "support desk"
-    assert list(enqueue) == []
-    assert "workflowSid" not in enqueue.attrib
+def test_a_humans_own_stream_is_asked_about_by_the_callers_call() -> None:
+    connect, _ = written(ConnectAgent(3), parties=replace(PARTIES, consulting=True))
+    assert connect.get("action") == f"https://line.example.com/twilio/consult/{CALL}/3" + RETRY
 
 
 def test_speech_is_escaped_and_freed_of_what_xml_cannot_hold() -> None:
-    say, hangup = written(
-        Speak("Tom & <Jerry>\x00\ud800 caf\u00e9"), HangUp(), language="de-DE", voice="Polly.Vicki"
-    )
-    assert say.text == "Tom & <Jerry>   caf\u00e9"
+    voices = Voices("de-DE", "Polly.Vicki")
+    say, hangup = written(Speak("Tom & <Jerry>\x00\ud800 café"), HangUp(), voices=voices)
+    assert say.text == "Tom & <Jerry>   café"
     assert say.attrib == {"language": "de-DE", "voice": "Polly.Vicki"}
     assert hangup.tag == "Hangup"
+
+
+def test_another_language_is_not_spoken_in_the_lines_own_voice() -> None:
+    voices = Voices("de-DE", "Polly.Vicki")
+    assert written(Speak("x", "fr-FR"), voices=voices)[0].attrib == {"language": "fr-FR"}
+    assert written(Speak("x", "de-DE"), voices=voices)[0].get("voice") == "Polly.Vicki"
+    assert written(Speak("x"))[0].attrib == {}
+
+
+def test_a_text_with_nothing_to_say_is_not_said() -> None:
+    assert [element.tag for element in written(Speak(" \x00\n"))] == ["Hangup"]
 
 
 def test_a_document_always_ends_with_one_hang_up() -> None:
@@ -167,79 +98,113 @@ def test_a_document_always_ends_with_one_hang_up() -> None:
         assert tags.count("Hangup") == 1
 
 
-def test_what_twilio_could_not_carry_out_is_refused() -> None:
-    anna = Target.client("anna")
-    for instruction in (
-        DialHumans(1, (), 20),
-        DialHumans(1, (anna,) * 11, 20),
-        DialHumans(1, (Target.queue("desk"),), 20),
-        JoinQueue(1, anna),
-    ):
-        with pytest.raises(ConfigError, match="<Dial>|<Enqueue>"):
-            written(instruction)
+def test_a_document_whose_end_means_something_has_no_hang_up() -> None:
+    assert [element.tag for element in written(Bridge())] == []
+    assert [element.tag for element in written(Speak("x"), Bridge())] == ["Say"]
+    assert [element.tag for element in written(LeaveQueue())] == ["Leave"]
+    assert [element.tag for element in written(KeepInQueue(1, "x"))] == ["Gather"]
+
+
+def test_a_token_too_long_for_a_parameter_is_refused() -> None:
     with pytest.raises(ConfigError, match="stream token"):
-        render((ConnectAgent(1),), URLS, token=lambda step: "x" * 495)
+        render((ConnectAgent(1),), URLS, parties=PARTIES, token=lambda step: "x" * 495)
 
 
-def test_a_document_too_long_for_rest_is_refused_and_one_that_fits_is_left_alone() -> None:
-    assert fit_for_rest("x" * MAX_REST_CHARACTERS) == "x" * MAX_REST_CHARACTERS
-    with pytest.raises(CarrierError, match="4000 characters, this has 4001") as caught:
-        fit_for_rest("x" * (MAX_REST_CHARACTERS + 1))
+# --- over REST ----------------------------------------------------------------------------------
+
+
+def test_a_document_that_fits_is_left_alone() -> None:
+    instructions = (Speak("word " * 700), HangUp())
+    assert for_rest(*instructions) == render(instructions, URLS, parties=PARTIES, token=str)
+
+
+def test_what_is_said_is_shortened_until_a_document_fits() -> None:
+    document = ET.fromstring(for_rest(Speak("good morning " * 900), HangUp()))
+    (said,) = said_in(document)
+    assert 3_800 < len(said) < 4_000
+    assert said.endswith(("good" + ELLIPSIS, "morning" + ELLIPSIS))
+
+
+def test_short_texts_stay_whole_and_long_ones_share_what_is_left() -> None:
+    long = "a long story & more " * 300
+    document = ET.fromstring(for_rest(Speak("Hello."), Speak(long), Speak(long)))
+    hello, one, other = said_in(document)
+    assert hello == "Hello."
+    assert one == other and 1_000 < len(one) < 2_000
+
+
+def test_the_summary_of_a_task_is_shortened_too() -> None:
+    attributes = {"reason": "a refund", "summary": 'said "no" \n' * 1000}
+    document = ET.fromstring(for_rest(JoinQueue(1, Target.queue(WORKFLOW), attributes)))
+    task = next(document.iter("Task")).text or ""
+    assert '"reason": "a refund"' in task and ELLIPSIS.encode("unicode_escape").decode() in task
+
+
+def test_a_stream_gets_one_token_however_often_its_document_is_written() -> None:
+    minted: list[int] = []
+
+    def token(step: int) -> str:
+        minted.append(step)
+        return "t"
+
+    instructions = (Speak("word " * 2000), ConnectAgent(7))
+    render_for_rest(instructions, URLS, parties=PARTIES, token=token)
+    assert minted == [7]
+
+
+def test_ten_screened_telephones_at_once_fit_into_a_rest_update() -> None:
+    phones = tuple(Target.phone(f"+1555010{n:08d}") for n in range(10))
+    assert len(for_rest(DialHumans(99, phones, 600, wave=1))) <= MAX_REST_CHARACTERS
+
+
+def test_too_many_long_addresses_are_refused_for_the_other_road() -> None:
+    desks = tuple(Target.sip(f"sip:{'d' * 200}{n}@example.com") for n in range(10))
+    with pytest.raises(CarrierError, match="4000 characters, this has 5[0-9]{3}") as caught:
+        for_rest(DialHumans(1, desks, 20, wave=1))
     assert not caught.value.retryable
 
 
-def test_ten_telephones_at_once_fit_into_a_rest_update() -> None:
-    phones = tuple(Target.phone(f"+1555010{n:08d}") for n in range(10))
-    document = render((DialHumans(99, phones, 600),), URLS, token=str, own_number="+15550100")
-    assert fit_for_rest(document) == document
+anything = instructions_with(texts)
+longer = instructions_with(st.text(st.characters(), min_size=200, max_size=3000))
 
 
-@pytest.mark.parametrize(
-    ("direction", "caller", "called", "number"),
-    [
-        ("inbound", "+15550142", "+15550100", "+15550100"),
-        ("inbound", "anonymous", "+15550100", "+15550100"),
-        ("inbound", "client:web", "+15550100", "+15550100"),
-        ("inbound", "sip:a@example.com", "+15550100", None),
-        ("inbound", "+15550142", "sip:line@example.com", None),
-        ("inbound", "client:web", "", None),
-        ("outbound", "+15550100", "+15550142", "+15550100"),
-        ("outbound", "client:web", "+15550142", None),
-    ],
-)
-def test_our_own_number_in_a_call_may_be_shown(
-    direction: str, caller: str, called: str, number: str | None
-) -> None:
-    assert own_number(direction, caller, called) == number
-
-
-steps = st.integers(0, 10_000)
-targets = st.one_of(
-    st.from_regex(r"\+[1-9][0-9]{5,14}", fullmatch=True).map(Target.phone),
-    st.from_regex(r"[A-Za-z0-9_.@+-]{1,40}", fullmatch=True).map(Target.client),
-    st.from_regex(r"sip:[a-z&;=?]{1,20}@[a-z.;=&?-]{1,20}", fullmatch=True).map(Target.sip),
-)
-queues = st.one_of(
-    st.just(Target.queue(WORKFLOW)),
-    st.from_regex(r"[A-Za-z0-9_. -]{1,64}", fullmatch=True).map(Target.queue),
-)
-instructions = st.one_of(
-    st.builds(ConnectAgent, steps),
-    st.builds(
-        DialHumans,
-        steps,
-        st.lists(targets, min_size=1, max_size=10).map(tuple),
-        st.integers(5, 600),
-        st.none() | st.just("+15550100"),
-    ),
-    st.builds(JoinQueue, steps, queues, st.dictionaries(st.text(), st.text(), max_size=3)),
-    st.builds(Speak, st.text(st.characters())),
-    st.just(HangUp()),
-)
-
-
-@given(st.lists(instructions, max_size=4), st.none() | st.just("+15550199"))
+@given(st.lists(anything, max_size=4), st.none() | st.just("+15550199"))
 def test_all_twiml_that_we_can_write_parses_and_uses_only_documented_attributes(
     sequence: list[Instruction], number: str | None
 ) -> None:
-    check_documented(written(*sequence, own_number=number))
+    check_documented(written(*sequence, parties=Parties(call_sid=CALL, own_number=number)))
+
+
+@given(longer)
+def test_whatever_is_said_a_document_fits_into_a_rest_update(instruction: Instruction) -> None:
+    document = for_rest(instruction)
+    assert len(document) <= MAX_REST_CHARACTERS
+    check_documented(ET.fromstring(document))
+
+
+@given(anything)
+def test_every_address_that_is_sent_by_rest_is_absolute(instruction: Instruction) -> None:
+    document = for_rest(instruction)
+    check_documented(ET.fromstring(document))
+    for value in re.findall(r'(?:action|url|Url|Callback)="([^"]*)"', document):
+        assert value.startswith(("https://line.example.com/", "wss://line.example.com/"))
+
+
+hostile = st.sampled_from(
+    ["</Say><Hangup/>", '"/><Dial>+15550199</Dial>', "]]>", "<!--", "&lt;", "%0a", "../..", "?a=1"]
+)
+
+
+@given(st.lists(hostile | texts, min_size=1, max_size=5).map("".join))
+def test_what_is_said_can_never_become_an_instruction(text: str) -> None:
+    tame = written(Speak("x"), Hold(1, "x"), Screen(1, 2, "x"))
+    document = written(Speak(f"x{text}"), Hold(1, f"x{text}"), Screen(1, 2, f"x{text}"))
+    assert [each.tag for each in document.iter()] == [each.tag for each in tame.iter()]
+    assert paths(document) == paths(tame)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=64))
+def test_a_call_sid_can_never_become_another_address(call_sid: str) -> None:
+    parties = Parties(call_sid=call_sid)
+    (path,) = paths(written(Screen(1, 2, "x"), parties=parties))
+    assert re.fullmatch(r"/twilio/human/[^/?#]+/1/2/pressed", path)

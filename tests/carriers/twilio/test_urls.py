@@ -20,6 +20,31 @@ def test_every_address_is_absolute_and_only_the_scheme_of_the_socket_differs() -
     assert urls.media() == "wss://line.example.com/twilio/media"
 
 
+def test_what_a_humans_leg_asks_has_the_callers_call_in_its_path() -> None:
+    urls = Urls.under("https://line.example.com/")
+    about = "https://line.example.com/twilio/human/CA1/2/1"
+    assert urls.human("CA1", 2, 1, "answered") == f"{about}/answered" + RETRY
+    assert urls.human("CA1", 2, 1, "left") == f"{about}/left" + RETRY
+    assert urls.human_status("CA1", 2, 1) == f"{about}/status"
+    assert urls.consult("CA1", 3) == "https://line.example.com/twilio/consult/CA1/3" + RETRY
+    assert urls.room_events("CA1", 2) == "https://line.example.com/twilio/room-events/CA1/2"
+    assert urls.transcript("CA1") == "https://line.example.com/api/calls/CA1"
+    assert urls.human_status("a/../b?c#d", 2, 1).endswith("/human/a%2F..%2Fb%3Fc%23d/2/1/status")
+
+
+def test_what_a_caller_who_waits_asks_is_asked_again_and_what_is_told_is_not() -> None:
+    urls = Urls.under("https://line.example.com/")
+    for name in ("room", "refer", "hold", "wait", "voicemail"):
+        at = getattr(urls, name)(4)
+        assert at == f"https://line.example.com/twilio/{name}/4" + RETRY
+    for name in ("recording", "transcription"):
+        assert getattr(urls, name)(4) == f"https://line.example.com/twilio/{name}/4"
+    assert urls.music(3) == "https://line.example.com/twilio/music/3.wav"
+    assert urls.notes() == "wss://line.example.com/twilio/notes"
+    named = Urls.under("https://line.example.com", worker="w1-00")
+    assert named.notes() == "wss://line.example.com/twilio/notes/w1-00"
+
+
 @pytest.mark.parametrize("prefix", ["", "/phone"])
 def test_a_media_socket_names_the_worker_that_it_belongs_to(prefix: str) -> None:
     urls = Urls.under(f"https://example.com{prefix}", worker="w2-00ff")

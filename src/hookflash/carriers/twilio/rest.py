@@ -1,4 +1,4 @@
-"""Twilio's REST side of a live call: give it other instructions, or end it.
+"""Twilio's REST side of a live call: give it other instructions, ring a human, end a leg.
 
 On httpx and not on the official client: its async transport has no timeout at all, and two
 endpoints with one deadline each read better than a client wrapped from outside.
@@ -6,9 +6,11 @@ endpoints with one deadline each read better than a client wrapped from outside.
     resource       | acquired         | released
     httpx client   | `TwilioControl`  | `aclose`
 
-A request is made twice at most, both times inside the time that its caller gave it: a 429, a
-5xx or a broken connection is tried once more. An update made twice is the same document twice:
-at worst a telephone starts to ring again. Source: twilio.com/docs/voice/api/call-resource.
+A request is made twice at most, both times inside the time that its caller gave it. An update
+that met a 429, a 5xx or a broken connection is tried once more: made twice it is the same document
+twice, at worst a telephone starts to ring again. The order to ring a human is repeated only where
+it surely was not taken (a 429, no connection at all), for a second one rings them a second time.
+Source: twilio.com/docs/voice/api/call-resource.
 """
 
 from __future__ import annotations
@@ -16,15 +18,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Protocol, TypeVar
 from urllib.parse import quote, urlsplit
 
 import httpx
 import msgspec
 
-from hookflash.carriers.twilio.twiml import fit_for_rest
+from hookflash.carriers.twilio.ringing import Fields
 from hookflash.carriers.twilio.urls import is_loopback
-from hookflash.core.commands import Instruction
+from hookflash.core.commands import Instruction, RingHuman
 from hookflash.errors import CarrierError
 
 log = logging.getLogger("hookflash.call")
@@ -33,8 +35,22 @@ NOT_IN_PROGRESS = 21220
 NO_SUCH_CALL = 20404
 END_SECONDS = 5.0
 
-Render = Callable[[str, Sequence[Instruction]], str]
-"""(call SID, instructions) -> TwiML: it mints the stream's token, so it belongs to the server."""
+_T = TypeVar("_T")
+
+
+class Writing(Protocol):
+    """Writes what is sent, for the call whose SID comes first.
+
+    It mints the streams' tokens and knows who is on a call, so it belongs to the server.
+    """
+
+    def for_rest(self, call_sid: str, instructions: Sequence[Instruction]) -> str:
+        """Return TwiML that REST takes."""
+        ...
+
+    def order(self, call_sid: str, what: RingHuman) -> Fields:
+        """Return the fields of a call to be placed."""
+        ...
 
 
 class _Problem(msgspec.Struct, frozen=True):
@@ -42,6 +58,12 @@ class _Problem(msgspec.Struct, frozen=True):
 
     code: int | None = None
     message: str = ""
+
+
+class _Placed(msgspec.Struct, frozen=True):
+    """The body of a call that was placed, as far as it is read."""
+
+    sid: str = ""
 
 
 class TwilioControl:
@@ -57,12 +79,12 @@ class TwilioControl:
         account_sid: str,
         auth_token: str,
         api_url: str,
-        render: Render,
+        writing: Writing,
         pause_seconds: float = 0.2,
     ) -> None:
-        self._render = render
+        self._writing = writing
         self._pause_seconds = pause_seconds
-        self._calls = f"/2010-04-01/Accounts/{quote(account_sid, safe='')}/Calls/"
+        self._calls = f"/2010-04-01/Accounts/{quote(account_sid, safe='')}/Calls"
         self._client = httpx.AsyncClient(
             base_url=api_url.rstrip("/"),
             auth=(account_sid, auth_token),
@@ -76,8 +98,27 @@ class TwilioControl:
         self, call_sid: str, instructions: Sequence[Instruction], *, seconds: float
     ) -> None:
         """Give the live call `instructions`; what it does now is abandoned at once."""
-        document = fit_for_rest(self._render(call_sid, instructions))
+        document = self._writing.for_rest(call_sid, instructions)
         await self._update(call_sid, {"Twiml": document}, seconds)
+
+    async def ring(self, call_sid: str, what: RingHuman, *, seconds: float) -> str:
+        """Place a call to a human, for the call `call_sid`; return the SID of their leg."""
+        fields = self._writing.order(call_sid, what)
+        path = f"{self._calls}.json"
+        what_for = f"the order to ring a human for {call_sid}"
+        body = await self._ask(path, fields, seconds, what_for, again=_not_taken)
+        leg_sid = _as(body, _Placed()).sid
+        if not leg_sid:
+            raise CarrierError(f"Twilio placed a call for {call_sid} and did not say which")
+        return leg_sid
+
+    async def end_leg(self, leg_sid: str) -> None:
+        """End a leg, ringing or not; one that is over already is no error."""
+        try:
+            await self.end(leg_sid)
+        except CarrierError as error:
+            if not error.gone:
+                raise
 
     async def end(self, call_sid: str) -> None:
         """End the live call."""
@@ -86,25 +127,36 @@ class TwilioControl:
     async def aclose(self) -> None:
         await self._client.aclose()
 
-    async def _update(self, call_sid: str, fields: dict[str, str], seconds: float) -> None:
-        path = f"{self._calls}{quote(call_sid, safe='')}.json"
+    async def _update(self, call_sid: str, fields: Fields, seconds: float) -> None:
+        path = f"{self._calls}/{quote(call_sid, safe='')}.json"
+        await self._ask(path, fields, seconds, f"the update of {call_sid}", again=_passing)
+
+    async def _ask(
+        self,
+        path: str,
+        fields: Fields,
+        seconds: float,
+        what: str,
+        *,
+        again: Callable[[CarrierError], bool],
+    ) -> bytes:
+        """Return the body of the answer; what fails is tried once more if `again` says so."""
         try:
             async with asyncio.timeout(seconds):
                 try:
-                    await self._post(path, fields)
+                    return await self._post(path, fields)
                 except CarrierError as error:
-                    if not error.retryable:
+                    if not again(error):
                         raise
-                    log.info("! %s carrier: %s; once more", call_sid, error)
+                    log.info("! %s: %s; once more", what, error)
                     await asyncio.sleep(self._pause_seconds)
-                    await self._post(path, fields)
+                    return await self._post(path, fields)
         except TimeoutError:
             raise CarrierError(
-                f"Twilio did not answer the update of {call_sid} within {seconds:g} s",
-                retryable=True,
+                f"Twilio did not answer {what} within {seconds:g} s", retryable=True
             ) from None
 
-    async def _post(self, path: str, fields: dict[str, str]) -> None:
+    async def _post(self, path: str, fields: Fields) -> bytes:
         try:
             response = await self._client.post(path, data=fields)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -113,14 +165,23 @@ class TwilioControl:
             ) from error
         if not response.is_success:
             raise _refusal(response)
+        return response.content
+
+
+def _passing(error: CarrierError) -> bool:
+    return error.retryable
+
+
+def _not_taken(error: CarrierError) -> bool:
+    """Whether Twilio has surely not taken the request: refused for its number, or never sent."""
+    if error.status is not None:
+        return error.status == 429
+    return isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout)
 
 
 def _refusal(response: httpx.Response) -> CarrierError:
     """Map an error response. Its body is Twilio's JSON, or anything else from a proxy."""
-    try:
-        problem = msgspec.convert(_json(response), _Problem)
-    except msgspec.ValidationError:
-        problem = _Problem()
+    problem = _as(response.content, _Problem())
     status = response.status_code
     remedy = "; check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN" if status == 401 else ""
     return CarrierError(
@@ -132,8 +193,9 @@ def _refusal(response: httpx.Response) -> CarrierError:
     )
 
 
-def _json(response: httpx.Response) -> Any:
+def _as(body: bytes, otherwise: _T) -> _T:
+    """Read a body; `otherwise`, which gives the type, for what is nothing of the kind."""
     try:
-        return msgspec.json.decode(response.content)
+        return msgspec.json.decode(body, type=type(otherwise))
     except (ValueError, RecursionError):
-        return {}
+        return otherwise

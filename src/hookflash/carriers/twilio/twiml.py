@@ -1,40 +1,47 @@
 """Instructions to the carrier, written as TwiML. No I/O.
 
-    ConnectAgent  <Connect action><Stream url statusCallback><Parameter token></Stream></Connect>
-    DialHumans    <Dial action timeout callerId answerOnBridge><Number|Client|Sip ...></Dial>
-    JoinQueue     <Enqueue action workflowSid><Task>{...}</Task></Enqueue>, or a plain queue
-    Speak         <Say>
-    HangUp        <Hangup/>
+    ConnectAgent   <Connect action><Stream url statusCallback><Parameter token></Stream></Connect>
+    Speak          <Say>
+    HangUp         <Hangup/>
+    Bridge         nothing: the end of a screening without <Hangup/> bridges the legs
+    others         see `twiml_humans` and `twiml_waiting`
 
 Rules: every address is absolute; only documented attributes; every verb that can end has an
 action, which is the net under the call: when a stream, a process or a leg is lost, Twilio asks
 for what is next instead of hanging up; and every document ends with `<Hangup/>`, so that nothing
-follows by accident. An attribute is always a text, never a list (the builder would print its
-`repr`).
+follows by accident, but for those whose end means something else: a bridge, and what a caller in
+a queue hears. An attribute is always a text, never a list (the builder would print its `repr`).
 
-Sources: twilio.com/docs/voice/twiml and its pages on connect, stream, dial, number, client, sip,
-enqueue, say.
+Sources: twilio.com/docs/voice/twiml and its pages on connect, stream, say, hangup.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Sequence
 
-from twilio.twiml.voice_response import (
-    Dial,
-    VoiceResponse,
-)
+import msgspec
+from twilio.twiml.voice_response import VoiceResponse
 
+from hookflash.carriers.twilio import twiml_humans, twiml_waiting
+from hookflash.carriers.twilio.parties import Parties
+from hookflash.carriers.twilio.texts import cost_of, share, shortened, texts_of, with_texts
 from hookflash.carriers.twilio.urls import Urls
+from hookflash.carriers.twilio.voices import Voices
 from hookflash.core.commands import (
+    Bridge,
     ConnectAgent,
     DialHumans,
     HangUp,
+    Hold,
     Instruction,
     JoinQueue,
+    JoinRoom,
+    KeepInQueue,
+    LeaveQueue,
+    ReferCaller,
+    Screen,
     Speak,
+    TakeVoicemail,
 )
 from hookflash.errors import CarrierError, ConfigError
 
@@ -42,123 +49,139 @@ TOKEN = "token"
 """The name of the stream's `<Parameter>` that carries its one-time token."""
 
 MAX_REST_CHARACTERS = 4000
-MAX_TARGETS = 10
 MAX_PARAMETER_CHARACTERS = 500
 
-_LEG_EVENTS = "initiated ringing answered completed"
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_WORKFLOW = re.compile(r"WW[0-9a-fA-F]{32}")
-_E164 = re.compile(r"\+[1-9]\d{5,14}")
+_OPEN_ENDED = (Bridge, HangUp, KeepInQueue, LeaveQueue)
+"""What ends a document by itself: `<Hangup/>` behind it would be one too many, or would end what
+is to go on."""
 
 
 def render(
     instructions: Sequence[Instruction],
     urls: Urls,
     *,
+    parties: Parties,
     token: Callable[[int], str],
-    own_number: str | None = None,
-    language: str | None = None,
-    voice: str | None = None,
+    voices: Voices | None = None,
 ) -> str:
     """Write a document.
 
-    `token` mints the one-time token of the stream of a step. `own_number` is shown to humans
-    where an instruction names no caller id (see `own_number`); without it Twilio's default
-    holds, which is the caller's own number. `language` and `voice` are those of `<Say>`.
-    Raises `ConfigError` for an instruction that Twilio could not carry out.
+    `token` mints the one-time token of the stream of a step. `parties` are those of the call that
+    the document belongs to. Raises `ConfigError` for an instruction that Twilio could not carry
+    out.
     """
-    document = VoiceResponse()
-    for instruction in instructions:
+    return _Document(urls, parties, token, voices or Voices()).write(instructions)
+
+
+def render_for_rest(
+    instructions: Sequence[Instruction],
+    urls: Urls,
+    *,
+    parties: Parties,
+    token: Callable[[int], str],
+    voices: Voices | None = None,
+) -> str:
+    """Write a document that REST takes: what is said is shortened until all of it fits.
+
+    Raises `CarrierError` where it cannot, which only many targets with long addresses can bring
+    about, and `ConfigError` as `render`.
+    """
+    tokens: dict[int, str] = {}
+
+    def once(step: int) -> str:
+        if step not in tokens:
+            tokens[step] = token(step)
+        return tokens[step]
+
+    document = _Document(urls, parties, once, voices or Voices())
+    written = document.write(instructions)
+    if len(written) <= MAX_REST_CHARACTERS:
+        return written
+    texts = texts_of(instructions)
+    # A text of nothing would not be said at all, and its verb not be counted.
+    bare = document.write(with_texts(instructions, ["-"] * len(texts)))
+    shares = share([cost_of(text) for text in texts], MAX_REST_CHARACTERS - len(bare))
+    fitting = [shortened(text, cost) for text, cost in zip(texts, shares, strict=True)]
+    written = document.write(with_texts(instructions, fitting))
+    if len(written) > MAX_REST_CHARACTERS:
+        raise CarrierError(
+            f"TwiML over REST may have {MAX_REST_CHARACTERS} characters, this has {len(bare)}"
+            " besides what is said: ring fewer targets at once"
+        )
+    return written
+
+
+class _Document(msgspec.Struct, frozen=True):
+    """What all instructions of a document are written with."""
+
+    urls: Urls
+    parties: Parties
+    token: Callable[[int], str]
+    voices: Voices
+
+    def write(self, instructions: Sequence[Instruction]) -> str:
+        document = VoiceResponse()
+        for instruction in instructions:
+            self._add(document, instruction)
+        if not instructions or not isinstance(instructions[-1], _OPEN_ENDED):
+            document.hangup()
+        return str(document)
+
+    def _add(self, document: VoiceResponse, instruction: Instruction) -> None:
+        urls, parties, voices = self.urls, self.parties, self.voices
         match instruction:
             case ConnectAgent():
-                _connect(document, instruction, urls, token(instruction.step))
+                self._connect(document, instruction)
             case DialHumans():
-                _dial(document, instruction, urls, instruction.caller_id or own_number)
+                twiml_humans.dial(document, instruction, urls, parties)
+            case JoinRoom():
+                if instruction.notes:
+                    self._listen(document, instruction.step)
+                twiml_humans.join_room(document, instruction, urls)
+            case Screen():
+                twiml_humans.screen(document, instruction, urls, parties, voices)
+            case ReferCaller():
+                twiml_humans.refer(document, instruction, urls)
             case JoinQueue():
-                _enqueue(document, instruction, urls)
-            case Speak(text=text):
-                document.say(_NOT_XML.sub(" ", text), language=language, voice=voice)
-            case _:
+                twiml_waiting.join_queue(document, instruction, urls, parties)
+            case KeepInQueue():
+                twiml_waiting.keep_in_queue(document, instruction, urls, voices)
+            case LeaveQueue():
+                document.leave()
+            case Hold():
+                twiml_waiting.hold(document, instruction, urls, voices)
+            case TakeVoicemail():
+                twiml_waiting.take_voicemail(document, instruction, urls, voices)
+            case Speak(text=text, language=language):
+                voices.say(document, text, language)
+            case HangUp():
                 document.hangup()
-    if not instructions or not isinstance(instructions[-1], HangUp):
-        document.hangup()
-    return str(document)
+            case _:
+                # A bridge: that nothing follows is what it says.
+                return
 
-
-def fit_for_rest(document: str) -> str:
-    """Return `document`, or raise `CarrierError` if REST would refuse it for its length."""
-    if len(document) > MAX_REST_CHARACTERS:
-        raise CarrierError(
-            f"TwiML over REST may have {MAX_REST_CHARACTERS} characters, this has"
-            f" {len(document)}: ring fewer targets at once or shorten what is said"
+    def _connect(self, document: VoiceResponse, what: ConnectAgent) -> None:
+        urls, parties = self.urls, self.parties
+        if parties.consulting:
+            action = urls.consult(parties.call_sid, what.step)
+        else:
+            action = urls.connect(what.step)
+        connect = document.connect(action=action, method="POST")
+        stream = connect.stream(
+            url=urls.media(), status_callback=urls.stream(), status_callback_method="POST"
         )
-    return document
+        stream.parameter(name=TOKEN, value=self._token(what.step))
 
+    def _listen(self, document: VoiceResponse, step: int) -> None:
+        """A stream beside the call, which hears both sides and says nothing."""
+        stream = document.start().stream(name="notes", url=self.urls.notes(), track="both_tracks")
+        stream.parameter(name=TOKEN, value=self._token(step))
 
-def own_number(direction: str, caller: str, called: str) -> str | None:
-    """Return the number of ours in a call, which may always be shown to a human; or None.
-
-    An inbound call came to our number, an outbound one from it. A call that came over SIP or
-    from a browser has no telephone number of ours: then the plan has to name a caller id.
-    """
-    number = called if direction == "inbound" else caller
-    other = caller if direction == "inbound" else called
-    if not _E164.fullmatch(number) or other.lower().startswith(("sip:", "sips:")):
-        return None
-    return number
-
-
-def _connect(document: VoiceResponse, what: ConnectAgent, urls: Urls, token: str) -> None:
-    if len(TOKEN) + len(token) >= MAX_PARAMETER_CHARACTERS:
-        raise ConfigError(
-            f"stream token: name and value must stay under {MAX_PARAMETER_CHARACTERS} characters,"
-            f" got {len(token)}"
-        )
-    connect = document.connect(action=urls.connect(what.step), method="POST")
-    stream = connect.stream(
-        url=urls.media(), status_callback=urls.stream(), status_callback_method="POST"
-    )
-    stream.parameter(name=TOKEN, value=token)
-
-
-def _dial(document: VoiceResponse, what: DialHumans, urls: Urls, caller_id: str | None) -> None:
-    if not 1 <= len(what.targets) <= MAX_TARGETS:
-        raise ConfigError(
-            f"<Dial>: expected 1 to {MAX_TARGETS} targets, got {len(what.targets)}; hunt instead"
-        )
-    # answerOnBridge lets a caller whose call is still unanswered (no model could be had) hear
-    # real ringing; on an answered call it changes nothing.
-    dial = document.dial(
-        action=urls.dial(what.step),
-        method="POST",
-        timeout=what.ring_seconds,
-        caller_id=caller_id,
-        answer_on_bridge=True,
-    )
-    for target in what.targets:
-        _ring(dial, target.kind, target.address, urls.leg(what.step))
-
-
-def _ring(dial: Dial, kind: str, address: str, callback: str) -> None:
-    nouns = {"phone": dial.number, "client": dial.client, "sip": dial.sip}
-    if kind not in nouns:
-        raise ConfigError(f"<Dial>: a target of kind {kind!r} cannot be rung; join it instead")
-    nouns[kind](
-        address,
-        status_callback=callback,
-        status_callback_method="POST",
-        status_callback_event=_LEG_EVENTS,
-    )
-
-
-def _enqueue(document: VoiceResponse, what: JoinQueue, urls: Urls) -> None:
-    address = what.target.address
-    if what.target.kind != "queue":
-        raise ConfigError(f"<Enqueue>: expected a queue, got a target of kind {what.target.kind!r}")
-    action = urls.queue(what.step)
-    if _WORKFLOW.fullmatch(address):
-        queue = document.enqueue(None, action=action, method="POST", workflow_sid=address)
-        queue.task(json.dumps(what.attributes))
-    else:
-        # A plain queue is a name and nothing else: it cannot carry attributes.
-        document.enqueue(address, action=action, method="POST")
+    def _token(self, step: int) -> str:
+        token = self.token(step)
+        if len(TOKEN) + len(token) >= MAX_PARAMETER_CHARACTERS:
+            raise ConfigError(
+                f"stream token: name and value must stay under {MAX_PARAMETER_CHARACTERS}"
+                f" characters, got {len(token)}"
+            )
+        return token

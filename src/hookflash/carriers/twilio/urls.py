@@ -8,7 +8,8 @@ Host header of a request.
 from __future__ import annotations
 
 import ipaddress
-from urllib.parse import urlsplit
+from typing import Literal
+from urllib.parse import quote, urlsplit
 
 import msgspec
 
@@ -16,11 +17,19 @@ from hookflash.errors import ConfigError
 
 PREFIX = "/twilio"
 MEDIA = f"{PREFIX}/media"
+NOTES = f"{PREFIX}/notes"
+
+MUSIC_SECONDS = 60
+"""The longest piece of music that there is an address for."""
 
 RETRY = "#ct=2000&rt=4500&rc=3&rp=ct,rt,5xx"
 """Connection overrides of the questions that a caller waits for: a process that is just being
 replaced is asked again, three times, within Twilio's limit of 15 s for all of them. A fragment is
 not part of the signature. Source: twilio.com/docs/usage/webhooks/webhooks-connection-overrides."""
+
+
+Point = Literal["answered", "pressed", "parting", "left"]
+"""What a human's leg has come to when it asks what is next (`HumanAsked.point`)."""
 
 
 class Urls(msgspec.Struct, frozen=True):
@@ -87,6 +96,59 @@ class Urls(msgspec.Struct, frozen=True):
     def leg(self, step: int) -> str:
         return self.http(f"{PREFIX}/leg/{step}")
 
+    # --- about a human's leg: the caller's call is in the path, for the form names the leg -------
+
+    def human(self, call_sid: str, wave: int, leg: int, point: Point) -> str:
+        """Return where a human's leg asks what is next."""
+        return self._human(call_sid, wave, leg, point) + RETRY
+
+    def human_status(self, call_sid: str, wave: int, leg: int) -> str:
+        return self._human(call_sid, wave, leg, "status")
+
+    def consult(self, call_sid: str, step: int) -> str:
+        """Return where a human's leg asks what is next when its own stream is over."""
+        return self.http(f"{PREFIX}/consult/{_segment(call_sid)}/{step}") + RETRY
+
+    def room_events(self, call_sid: str, wave: int) -> str:
+        return self.http(f"{PREFIX}/room-events/{_segment(call_sid)}/{wave}")
+
+    # --- about a caller who waits -----------------------------------------------------------------
+
+    def room(self, step: int) -> str:
+        return self.http(f"{PREFIX}/room/{step}") + RETRY
+
+    def refer(self, step: int) -> str:
+        return self.http(f"{PREFIX}/refer/{step}") + RETRY
+
+    def hold(self, step: int) -> str:
+        return self.http(f"{PREFIX}/hold/{step}") + RETRY
+
+    def wait(self, step: int) -> str:
+        """Return where it is asked what a caller in a queue hears."""
+        return self.http(f"{PREFIX}/wait/{step}") + RETRY
+
+    def voicemail(self, step: int) -> str:
+        return self.http(f"{PREFIX}/voicemail/{step}") + RETRY
+
+    def recording(self, step: int) -> str:
+        return self.http(f"{PREFIX}/recording/{step}")
+
+    def transcription(self, step: int) -> str:
+        return self.http(f"{PREFIX}/transcription/{step}")
+
+    def music(self, seconds: int) -> str:
+        """Return the address of music of about so many seconds."""
+        return self.http(f"{PREFIX}/music/{min(max(seconds, 1), MUSIC_SECONDS)}.wav")
+
+    def transcript(self, call_sid: str) -> str:
+        """Return where the owner's people read what was said in a call (signed in)."""
+        return self.http(f"/api/calls/{_segment(call_sid)}")
+
+    def _human(self, call_sid: str, wave: int, leg: int, point: str) -> str:
+        return self.http(f"{PREFIX}/human/{_segment(call_sid)}/{wave}/{leg}/{point}")
+
+    # --- about streams and the call itself --------------------------------------------------------
+
     def status(self) -> str:
         return self.http(f"{PREFIX}/status")
 
@@ -96,10 +158,19 @@ class Urls(msgspec.Struct, frozen=True):
     def media(self) -> str:
         return self.socket(f"{MEDIA}/{self.worker}" if self.worker else MEDIA)
 
+    def notes(self) -> str:
+        """Return the socket of a stream that only listens to caller and human."""
+        return self.socket(f"{NOTES}/{self.worker}" if self.worker else NOTES)
+
     def worker_of(self, path: str) -> str:
         """Return the worker that a media socket's `path` names; empty if it names none."""
         inner = self.inner(path.partition("?")[0])
         return inner.removeprefix(f"{MEDIA}/") if inner.startswith(f"{MEDIA}/") else ""
+
+
+def _segment(text: str) -> str:
+    """Return `text` as one segment of a path, whatever is in it."""
+    return quote(text, safe="")
 
 
 def is_loopback(host: str) -> bool:

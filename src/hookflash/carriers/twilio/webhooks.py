@@ -27,7 +27,7 @@ MAX_FIELDS = 500
 
 _LegStatus = Literal["initiated", "ringing", "answered", "completed"]
 
-_LEG_STATUS: dict[str, tuple[_LegStatus, Outcome | None]] = {
+LEG_STATUS: dict[str, tuple[_LegStatus, Outcome | None]] = {
     "queued": ("initiated", None),
     "initiated": ("initiated", None),
     "ringing": ("ringing", None),
@@ -111,6 +111,11 @@ def is_over(form: Mapping[str, str]) -> bool:
     return form.get("CallStatus", "") in _OVER
 
 
+def is_machine(answered_by: str) -> bool:
+    """Return whether a detection took who answered for a machine."""
+    return answered_by.startswith(("machine", "fax"))
+
+
 def call_arrived(form: Mapping[str, str]) -> CallArrived:
     """Read the voice webhook. A withheld caller comes as `anonymous` or as an empty text."""
     return CallArrived(
@@ -166,11 +171,11 @@ def leg_changed(form: Mapping[str, str], step: int) -> tuple[str, LegChanged | N
     None for a status that this version does not know.
     """
     parent = _required(form, "ParentCallSid")
-    found = _LEG_STATUS.get(form.get("CallStatus", ""))
+    found = LEG_STATUS.get(form.get("CallStatus", ""))
     if found is None:
         return parent, None
     status, outcome = found
-    if form.get("AnsweredBy", "").startswith(("machine", "fax")):
+    if is_machine(form.get("AnsweredBy", "")):
         outcome = "machine"
     return parent, LegChanged(_required(form, "CallSid"), status, step, outcome)
 

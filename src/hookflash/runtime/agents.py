@@ -1,0 +1,58 @@
+"""Who answers calls, as far as the runtime needs them: agents, and the directory of a line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+
+from hookflash.core.commands import Message
+from hookflash.core.handoff_plan import Destination
+from hookflash.core.setup import CallSetup, Consult, ModelSetup
+from hookflash.runtime.ports import IsFree
+from hookflash.runtime.tool_runner import ToolDefinition
+
+
+class AgentLike(Protocol):
+    """An agent, as far as calls need it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def tools(self) -> Mapping[str, ToolDefinition]: ...
+
+    @property
+    def destinations(self) -> tuple[Destination, ...]: ...
+
+    @property
+    def is_free(self) -> IsFree | None: ...
+
+    def call_setup(self, *, lead_ms: int) -> CallSetup: ...
+
+    def model_setup(
+        self, history: tuple[Message, ...], *, safety_identifier: str | None
+    ) -> ModelSetup: ...
+
+    def consult_setup(
+        self,
+        consult: Consult,
+        conversation: tuple[Message, ...],
+        history: tuple[Message, ...],
+        *,
+        safety_identifier: str | None,
+    ) -> ModelSetup:
+        """Return what a session is set up with in which the agent talks with a human about a
+        caller: `conversation` is the caller's so far, `history` that with the human."""
+        ...
+
+
+class DirectoryLike(Protocol):
+    """Which agent answers which line, and when."""
+
+    @property
+    def agents(self) -> tuple[AgentLike, ...]: ...
+
+    def find(self, called: str, at: datetime) -> AgentLike | None: ...
+
+    def named(self, name: str) -> AgentLike | None: ...

@@ -1,0 +1,146 @@
+"""What one call asks of the world that takes time: REST, and finding out who is there.
+
+Each errand is a task whose end, good or bad, is an event, so that nothing slow can delay a
+barge-in and nothing that breaks can leave a call waiting. An order that ends a human's leg is
+given again until it was taken: a telephone must not ring for a caller who is gone.
+
+    resource            acquired                          released
+    a task for REST     move(), ring(), end_leg()         its end, at most a few tries' time
+    a task for a check  check()                           its end, at most `CHECK_SECONDS`
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+
+from hookflash.core.commands import CheckTargets, EndLeg, MoveCall, RingHuman
+from hookflash.core.events import (
+    CallMoved,
+    CarrierRefused,
+    LegPlaced,
+    LegRefused,
+    TargetsChecked,
+)
+from hookflash.errors import CarrierError, HookflashError
+from hookflash.runtime.outside import Outside
+from hookflash.runtime.ports import EventSink
+
+log = logging.getLogger("hookflash.call")
+
+RING_SECONDS = 5.0
+"""How long the carrier has to take the order to ring somebody."""
+
+CHECK_SECONDS = 4.0
+"""How long it may take to find out who is there; then all count as free."""
+
+END_PAUSES = (0.5, 1.5, 4.0)
+"""Seconds before an order to end a leg is given again."""
+
+
+class Errands:
+    """The errands of one call; `post` gets the event in which each ends."""
+
+    def __init__(self, call_sid: str, outside: Outside, post: EventSink) -> None:
+        self._call_sid = call_sid
+        self._outside = outside
+        self._post = post
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def move(self, command: MoveCall) -> None:
+        self._start(self._move(command))
+
+    def ring(self, command: RingHuman) -> None:
+        self._start(self._ring(command))
+
+    def end_leg(self, command: EndLeg) -> None:
+        self._start(self._end_leg(command))
+
+    def check(self, command: CheckTargets) -> None:
+        self._start(self._check(command))
+
+    async def close(self) -> None:
+        """Give up what is still under way."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _start(self, errand: Coroutine[object, object, None]) -> None:
+        task = asyncio.get_running_loop().create_task(errand)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # --- each, to its end ---------------------------------------------------------------------
+
+    async def _move(self, command: MoveCall) -> None:
+        seconds = self._outside.clock.delay(command.seconds)
+        try:
+            await self._outside.control.move(self._call_sid, command.instructions, seconds=seconds)
+        except CarrierError as error:
+            self._tell("the carrier did not move the call", error)
+            refused = CarrierRefused(command.step, error.status, error.carrier_code, error.gone)
+            self._post(refused)
+        except Exception:
+            # The call must go on by its second road, whatever it was.
+            log.exception("%s ! moving the call failed", self._call_sid)
+            self._post(CarrierRefused(command.step))
+        else:
+            self._post(CallMoved(command.step))
+
+    async def _ring(self, command: RingHuman) -> None:
+        wave, leg = command.wave, command.leg
+        seconds = self._outside.clock.delay(RING_SECONDS)
+        try:
+            leg_sid = await self._outside.control.ring(self._call_sid, command, seconds=seconds)
+        except CarrierError as error:
+            self._tell("the carrier did not ring a human", error)
+            refused = LegRefused(wave, leg, error.status, error.carrier_code, str(error))
+            self._post(refused)
+        except HookflashError as error:
+            log.error("%s ! a human cannot be rung: %s", self._call_sid, error)
+            self._post(LegRefused(wave, leg, reason=str(error)))
+        except Exception:
+            # The next target is rung, whatever it was.
+            log.exception("%s ! ringing a human failed", self._call_sid)
+            self._post(LegRefused(wave, leg, reason="ringing failed: see the log"))
+        else:
+            self._post(LegPlaced(wave, leg, leg_sid))
+
+    async def _end_leg(self, command: EndLeg) -> None:
+        leg_sid = command.leg_sid
+        for pause in (*END_PAUSES, None):
+            try:
+                await self._outside.control.end_leg(leg_sid)
+                return
+            except CarrierError as error:
+                self._tell(f"the leg {leg_sid} was not ended", error)
+                if not error.retryable:
+                    return
+            except Exception:
+                # Nobody waits for this task: it has to say for itself what became of it.
+                log.exception("%s ! ending the leg %s failed", self._call_sid, leg_sid)
+                return
+            if pause is not None:
+                await asyncio.sleep(self._outside.clock.delay(pause))
+        log.error("%s ! the leg %s could not be ended: it may ring on", self._call_sid, leg_sid)
+
+    async def _check(self, command: CheckTargets) -> None:
+        try:
+            async with asyncio.timeout(self._outside.clock.delay(CHECK_SECONDS)):
+                checked = await self._outside.checks.check(command)
+        except TimeoutError:
+            log.warning(
+                "%s ! who is free in %s was not found out within %g s: all are rung",
+                *(self._call_sid, command.destination, CHECK_SECONDS),
+            )
+            checked = TargetsChecked(command.check)
+        except Exception:
+            # Whatever it was: a human who is rung for nothing is better than none.
+            log.exception("%s ! checking %s failed", self._call_sid, command.destination)
+            checked = TargetsChecked(command.check)
+        self._post(checked)
+
+    def _tell(self, what: str, error: CarrierError) -> None:
+        level = logging.INFO if error.gone else logging.WARNING
+        log.log(level, "%s ! %s: %s", self._call_sid, what, error)

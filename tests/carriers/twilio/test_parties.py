@@ -1,0 +1,29 @@
+"""Who is on a call, and what may be shown of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from hookflash.carriers.twilio.parties import Parties, outer_number, own_number
+
+CALLS = [
+    # direction, from, to, ours, theirs
+    ("inbound", "+15550142", "+15550100", "+15550100", "+15550142"),
+    ("inbound", "anonymous", "+15550100", "+15550100", None),
+    ("inbound", "client:web", "+15550100", "+15550100", None),
+    ("inbound", "sip:a@example.com", "+15550100", None, None),
+    ("inbound", "+15550142", "sip:line@example.com", None, None),
+    ("inbound", "client:web", "", None, None),
+    ("outbound", "+15550100", "+15550142", "+15550100", "+15550142"),
+    ("outbound", "client:web", "+15550142", None, "+15550142"),
+]
+
+
+@pytest.mark.parametrize(("direction", "caller", "called", "ours", "theirs"), CALLS)
+def test_each_side_has_a_number_if_it_is_one_that_may_be_shown(
+    direction: str, caller: str, called: str, ours: str | None, theirs: str | None
+) -> None:
+    assert own_number(direction, caller, called) == ours
+    assert outer_number(direction, caller, called) == theirs
+    parties = Parties.of("CA1", direction=direction, caller=caller, called=called)
+    assert (parties.own_number, parties.number) == (ours, theirs)

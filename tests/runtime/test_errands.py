@@ -1,0 +1,160 @@
+"""Errands: each ends in one event, whatever becomes of it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from hookflash.core.commands import CheckTargets, EndLeg, HangUp, MoveCall, RingHuman
+from hookflash.core.events import (
+    AnyEvent,
+    CallMoved,
+    CarrierRefused,
+    LegPlaced,
+    LegRefused,
+    TargetsChecked,
+)
+from hookflash.core.handoff_plan import Target
+from hookflash.core.setup import CallSetup, ModelSetup
+from hookflash.errors import CarrierError, ConfigError
+from hookflash.runtime.errands import END_PAUSES, Errands
+from hookflash.runtime.outside import Outside
+from hookflash.runtime.tool_runner import ToolRunner
+
+from .conftest import World
+
+RING = RingHuman(2, 1, Target.phone("+15550177"), 20)
+BUSY = CarrierError("busy", status=503, retryable=True)
+
+
+class Told:
+    """Where events go; `until` waits for the next."""
+
+    def __init__(self, world: World) -> None:
+        self.events: asyncio.Queue[AnyEvent] = asyncio.Queue()
+        outside = Outside(
+            clock=world.clock,
+            control=world.control,
+            checks=world.checks,
+            consults=world.consults,
+            deliveries=world.deliveries,
+            connector=world.connector,
+            model_setup=lambda history: ModelSetup(instructions="x"),
+            make_tools=lambda post: ToolRunner({}, None, post),
+            records=world.records,
+            journal=world.journals.begin("CA1", CallSetup()),
+        )
+        self.errands = Errands("CA1", outside, self.events.put_nowait)
+
+    async def next(self) -> AnyEvent:
+        async with asyncio.timeout(5):
+            return await self.events.get()
+
+
+@pytest.fixture
+async def told(world: World):
+    told = Told(world)
+    yield told
+    await told.errands.close()
+
+
+async def test_a_call_is_moved(world: World, told: Told) -> None:
+    told.errands.move(MoveCall(3, (HangUp(),), 2.0))
+    assert await told.next() == CallMoved(3)
+    assert world.control.moves == [("CA1", (HangUp(),))]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "refused"),
+    [
+        (CarrierError("no", status=404, carrier_code=20404, gone=True), (404, 20404, True)),
+        (CarrierError("no", status=500), (500, None, False)),
+        (RuntimeError("a bug in the adapter"), (None, None, False)),
+    ],
+)
+async def test_a_call_that_is_not_moved_is_told(
+    world: World, told: Told, trouble: Exception, refused: tuple[int | None, int | None, bool]
+) -> None:
+    world.control.answers = [trouble]
+    told.errands.move(MoveCall(3, (HangUp(),), 2.0))
+    assert await told.next() == CarrierRefused(3, *refused)
+
+
+async def test_a_human_is_rung_for_the_call(world: World, told: Told) -> None:
+    told.errands.ring(RING)
+    assert await told.next() == LegPlaced(2, 1, "CAleg1")
+    assert world.control.rung == [("CA1", RING)]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "refused"),
+    [
+        (CarrierError("invalid To", status=400, carrier_code=21211), (400, 21211, "invalid To")),
+        (ConfigError("set caller_id"), (None, None, "set caller_id")),
+        (RuntimeError("a bug"), (None, None, "ringing failed: see the log")),
+    ],
+)
+async def test_a_human_who_is_not_rung_is_told_and_never_rung_again(
+    world: World, told: Told, trouble: Exception, refused: tuple[int | None, int | None, str]
+) -> None:
+    world.control.answers = [trouble]
+    told.errands.ring(RING)
+    assert await told.next() == LegRefused(2, 1, *refused)
+    assert len(world.control.rung) == 1
+
+
+async def ended(told: Told) -> None:
+    async with asyncio.timeout(5):
+        await asyncio.gather(*told.errands._tasks)
+
+
+async def test_a_leg_is_ended_again_until_it_was_taken(world: World, told: Told, caplog) -> None:
+    world.control.answers = [BUSY, BUSY]
+    told.errands.end_leg(EndLeg("CA9"))
+    await ended(told)
+    assert world.control.ended == ["CA9"] * 3
+    assert "may ring on" not in caplog.text
+
+
+async def test_a_leg_that_cannot_be_ended_is_not_passed_over_in_silence(
+    world: World, told: Told, caplog
+) -> None:
+    world.control.answers = [BUSY] * (len(END_PAUSES) + 1)
+    told.errands.end_leg(EndLeg("CA9"))
+    await ended(told)
+    assert len(world.control.ended) == len(END_PAUSES) + 1
+    assert "it may ring on" in caplog.text
+
+
+@pytest.mark.parametrize("trouble", [CarrierError("no", status=401), RuntimeError("a bug")])
+async def test_a_refusal_for_good_is_not_argued_with(
+    world: World, told: Told, caplog, trouble: Exception
+) -> None:
+    world.control.answers = [trouble]
+    told.errands.end_leg(EndLeg("CA9"))
+    await ended(told)
+    assert world.control.ended == ["CA9"]
+    assert "CA9" in caplog.text
+
+
+async def test_who_is_free_is_found_out(told: Told) -> None:
+    told.errands.check(CheckTargets(4, "desk"))
+    assert await told.next() == TargetsChecked(4, free=(0,))
+
+
+async def test_where_nobody_can_tell_everybody_is_free(world: World, told: Told, caplog) -> None:
+    world.checks.answers = [RuntimeError("a bug")]
+    told.errands.check(CheckTargets(4, "desk"))
+    assert await told.next() == TargetsChecked(4)
+    world.checks.stuck = True
+    told.errands.check(CheckTargets(5, "desk"))
+    assert await told.next() == TargetsChecked(5)
+    assert "not found out" in caplog.text
+
+
+async def test_closing_gives_up_what_is_under_way(world: World, told: Told) -> None:
+    world.checks.stuck = True
+    told.errands.check(CheckTargets(4, "desk"))
+    await told.errands.close()
+    assert told.events.empty()
