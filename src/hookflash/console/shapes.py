@@ -265,13 +265,15 @@ class Attempt(Shape, frozen=True, kw_only=True):
 
 
 class PastCall(Shape, frozen=True, kw_only=True):
-    """A call that is over. `recording` is the address of its stereo sound, null without one."""
+    """A call that is over. `recording` is the address of its stereo sound, null without one; its
+    first sample was heard at `recorded_from`."""
 
     entry: PastEntry
     parts: Parts
     handoffs: tuple[Attempt, ...] = ()
     summary: str = ""
     recording: str | None = None
+    recorded_from: float = 0.0
 
 
 # --- figures ----------------------------------------------------------------------------------
@@ -335,7 +337,7 @@ class AuditPage(Shape, frozen=True, kw_only=True):
 class Session(Shape, frozen=True, kw_only=True):
     """Who is signed in. `csrf` goes as `X-CSRF-Token` with every request that changes anything;
     `can` are the actions that may be offered; `rings` says that there is a telephone to take
-    over on; `open` that nobody needs to sign in here."""
+    over on; `open` that nobody needs to sign in here; prices are in `currency`."""
 
     name: str
     role: Role
@@ -343,6 +345,7 @@ class Session(Shape, frozen=True, kw_only=True):
     can: tuple[str, ...] = ()
     rings: bool = False
     open: bool = False
+    currency: str = "USD"
 
 
 class Taken(Shape, frozen=True, kw_only=True):

@@ -32,7 +32,7 @@ from hookflash.console import shapes as s
 STATIC = Path(s.__file__).parent / "static"
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
-    " media-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    " media-src 'self' blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 ALL = ("listen", "hint", "say", "handoff", "giveback", "hangup", "answer", "delete", "audit")
 SID = "CA" + "0" * 31

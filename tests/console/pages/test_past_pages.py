@@ -33,9 +33,11 @@ def past(number: int, **changes: Any) -> s.PastEntry:
     return s.PastEntry(**(known | changes))
 
 
-def silence(seconds: int) -> bytes:
-    """A stereo WAV of mu-law at 8 kHz, as recordings are."""
-    data = b"\xff" * (seconds * 16_000)
+def recorded(seconds: int, loud: range) -> bytes:
+    """A stereo WAV of mu-law at 8 kHz, as recordings are; the caller is loud in these seconds."""
+    data = b"".join(
+        (b"\x90\xff\x10\xff" if second in loud else b"\xff" * 4) * 4000 for second in range(seconds)
+    )
     layout = struct.pack("<HHIIHHH", 7, 2, 8000, 16_000, 2, 8, 0)
     chunks = b"fmt " + struct.pack("<I", len(layout)) + layout
     chunks += b"data" + struct.pack("<I", len(data)) + data
@@ -73,7 +75,7 @@ PAST = s.PastCall(
 @pytest.fixture
 def record(page: Page, server: PageServer) -> Page:
     server.past_calls = {sid(1): PAST}
-    server.recording = silence(20)
+    server.recording = recorded(20, loud=range(10, 14))
     page.goto(f"/console#/past/{sid(1)}")
     expect(page.locator(".turn.line")).to_have_count(2)
     return page
@@ -186,6 +188,27 @@ def test_the_drawing_is_clicked_to_hear_that_second(record: Page) -> None:
     assert box
     record.mouse.click(box["x"] + box["width"] * 0.9, box["y"] + 5)
     expect(record.locator(".word.now")).to_have_text("four")
+
+
+def test_what_was_heard_is_drawn_where_it_was_heard(record: Page) -> None:
+    caller = record.locator("path.wave.caller")
+    expect(caller).to_have_count(1)
+    drawn, said = caller.bounding_box(), record.locator("rect.bar.caller").bounding_box()
+    assert drawn and said
+    assert abs(drawn["x"] - said["x"]) < 6
+    assert abs(drawn["width"] - said["width"]) < 12
+    expect(record.locator("path.wave.agent")).to_have_count(0)
+
+
+def test_a_recording_that_began_later_stays_in_step(page: Page, server: PageServer) -> None:
+    server.past_calls = {sid(1): msgspec.structs.replace(PAST, recorded_from=4.0)}
+    server.recording = recorded(16, loud=range(6, 10))
+    page.goto(f"/console#/past/{sid(1)}")
+    expect(page.locator("path.wave.caller")).to_have_count(1)
+    page.get_by_text("three", exact=True).click()
+    expect(page.locator(".word.now")).to_have_text("three")
+    page.keyboard.press("Space")
+    assert 11.5 <= float(page.get_by_label("Position").input_value()) <= 13.5
 
 
 def test_a_call_without_a_recording_says_so(page: Page, server: PageServer) -> None:

@@ -3,17 +3,12 @@
 // It waits for 120 ms before it begins and again after it ran dry; what is more than a second behind
 // is dropped, so that what is heard stays live.
 
-const LINE_RATE = 8000;
+import { LINE_RATE, LINEAR } from "./mulaw.js";
+
 const FIRST = LINE_RATE * 0.12;
 const MOST = LINE_RATE;
 const KEPT = LINE_RATE * 0.2;
 const NARROW = 0.2;
-
-const LINEAR = Float32Array.from({ length: 256 }, (_, byte) => {
-  const bits = ~byte & 0xff;
-  const size = ((((bits & 0x0f) << 3) + 0x84) << ((bits & 0x70) >> 4)) - 0x84;
-  return (bits & 0x80 ? -size : size) / 32768;
-});
 
 class Line extends AudioWorkletProcessor {
   constructor() {

@@ -3,8 +3,7 @@
 // A frame is 8 kHz mu-law, two channels interleaved: the caller left, what the caller hears right.
 
 import { listenUrl } from "./api.js";
-
-const RATE = 8000;
+import { LINE_RATE } from "./mulaw.js";
 
 export class Listening {
   /** `onChange({state: "off" | "opening" | "on", levels, error})`; levels are 0 to 1. */
@@ -22,7 +21,7 @@ export class Listening {
     this.tell("opening");
     try {
       // At the line's own rate, so that the browser's resampler does what the sound card needs.
-      this.context = new AudioContext({ sampleRate: RATE, latencyHint: "interactive" });
+      this.context = new AudioContext({ sampleRate: LINE_RATE, latencyHint: "interactive" });
       await this.context.audioWorklet.addModule(new URL("listen-worklet.js", import.meta.url));
       this.player = new AudioWorkletNode(this.context, "line", { outputChannelCount: [2] });
       this.player.port.onmessage = ({ data }) =>

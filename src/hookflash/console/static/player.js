@@ -3,23 +3,27 @@
 import { recordingUrl } from "./api.js";
 import { el, icon, put, say } from "./dom.js";
 import { clock, spokenTime } from "./format.js";
+import { envelopes } from "./wave.js";
 
+const MOST_DRAWN_BYTES = 24_000_000;
 const SPEEDS = [1, 1.25, 1.5, 2];
 
 export class Player {
   /**
    * `path` is that of the recording, or null; it begins `from` seconds into the call. Everything else
-   * here counts from the call's beginning. `onTime(seconds)` while it plays and when it is moved.
+   * here counts from the call's beginning. `onTime(seconds)` while it plays and when it is moved;
+   * `onSound(envelopes)` once, if it is short enough to be drawn.
    */
-  constructor({ path, from, seconds, onTime }) {
+  constructor({ path, from, seconds, onTime, onSound }) {
     this.onTime = onTime;
+    this.onSound = onSound;
     this.from = from;
     this.ready = Boolean(path);
     if (!path) {
       this.node = el("div.player", {}, el("p.small", {}, "This call was not recorded."));
       return;
     }
-    this.sound = new Audio(recordingUrl(path));
+    this.sound = new Audio();
     this.sound.preload = "metadata";
     this.button = el(
       "button.button.primary.only-icon.play",
@@ -61,13 +65,38 @@ export class Player {
       }
     });
     this.show(0);
+    this.fetch(recordingUrl(path));
   }
 
   close() {
+    this.closed = true;
     cancelAnimationFrame(this.frame);
     if (!this.sound) return;
     this.sound.pause();
     this.sound.removeAttribute("src");
+    if (this.blob) URL.revokeObjectURL(this.blob);
+  }
+
+  /** What is short is fetched whole, drawn and played from memory; what is long as it is needed. */
+  async fetch(url) {
+    try {
+      const stop = new AbortController();
+      const response = await fetch(url, { credentials: "same-origin", signal: stop.signal });
+      if (!response.ok) throw new Error(`the server answered ${response.status}`);
+      if (Number(response.headers.get("Content-Length")) > MOST_DRAWN_BYTES) {
+        stop.abort();
+        this.sound.src = url;
+        return;
+      }
+      const buffer = await response.arrayBuffer();
+      if (this.closed) return;
+      this.blob = URL.createObjectURL(new Blob([buffer], { type: "audio/wav" }));
+      this.sound.src = this.blob;
+      const drawn = envelopes(buffer);
+      if (drawn) this.onSound(drawn);
+    } catch {
+      if (!this.closed) this.failed();
+    }
   }
 
   /** The second of the call that is heard. */

@@ -63,6 +63,7 @@ export class Record {
       from: from ?? 0,
       seconds: entry.seconds,
       onTime: (at) => this.at(at),
+      onSound: (envelopes) => this.timeline.hear(envelopes, from ?? 0),
     });
     const onSeek = recording ? (seconds) => this.player.seek(seconds, { play: true }) : null;
     this.timeline = new Timeline({ onPick: (seconds) => onSeek?.(seconds) });

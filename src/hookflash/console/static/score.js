@@ -63,8 +63,8 @@ export class Score {
   }
 
   /** Draw these parts: so many pixels a second, in this width. */
-  draw({ parts, seconds, live, scale, lanes, width }) {
-    Object.assign(this, { parts, seconds, live, scale, lanes });
+  draw({ parts, seconds, live, scale, lanes, sound, width }) {
+    Object.assign(this, { parts, seconds, live, scale, lanes, sound });
     this.seen = new Set();
     this.frame(width);
     parts.stages.forEach((stage) => this.stage(stage));
@@ -164,6 +164,12 @@ export class Score {
       `a human is on the line, ${wait(end - started_at)}`,
     );
     if (this.parts.lines.some(isHuman)) return;
+    if (this.sound) {
+      // Nobody wrote down what these two said; it can still be seen.
+      this.wave(`human-${id}`, "human", started_at, end, y, HUMAN);
+      this.wave(`caller-${id}`, "caller", started_at, end, this.lanes.caller, SPEECH);
+      return;
+    }
     this.write(`human-name-${id}`, "on-soft", x + 6, y + HUMAN / 2 + 4, "on the line", width - 10);
   }
 
@@ -175,8 +181,10 @@ export class Score {
     const end = line.ended_at ?? Math.max(this.seconds, started_at);
     if (end > started_at) {
       const title = `${clock(started_at)} ${speaker}: ${text}${cut ? ` [never heard: ${cut}]` : ""}`;
-      const { x, width } = this.bar(`said-${id}`, `bar.${speaker}`, started_at, end, y, height, title);
-      this.write(`words-${id}`, "on-bar", x + 6, y + height / 2 + 4, text, width - 10);
+      const kind = this.sound ? `bar.${speaker}.shade` : `bar.${speaker}`;
+      const { x, width } = this.bar(`said-${id}`, kind, started_at, end, y, height, title);
+      if (this.sound) this.wave(id, speaker, started_at, end, y, height);
+      else this.write(`words-${id}`, "on-bar", x + 6, y + height / 2 + 4, text, width - 10);
     }
     if (!cut) return;
     const lasted = text ? ((end - started_at) * cut.length) / text.length : cut.length * CHARACTER_SECONDS;
@@ -196,6 +204,22 @@ export class Score {
       { x, y: y + 5, width: Math.max(2, this.x(until) - x), height: SPEECH - 10, rx: 3, fill: this.hatch },
       { title: `never heard: ${cut}` },
     );
+  }
+
+  /** Draw what was heard, mirrored about the lane's middle; `sound` begins `from` seconds into the call. */
+  wave(id, speaker, start, end, y, height) {
+    const { from, perSecond, left, right } = this.sound;
+    const side = speaker === "caller" ? left : right;
+    const middle = y + height / 2;
+    const step = Math.max(1, Math.ceil((2 * perSecond) / this.scale));
+    let d = "";
+    for (let bin = Math.floor((start - from) * perSecond); bin < (end - from) * perSecond; bin += step) {
+      const loud = Math.max(0, ...side.subarray(Math.max(0, bin), Math.max(0, bin + step)));
+      const half = (loud * height) / 2;
+      if (half >= 0.5)
+        d += `M${this.x(from + bin / perSecond).toFixed(1)} ${(middle - half).toFixed(1)}v${(2 * half).toFixed(1)}`;
+    }
+    if (d) this.shape(`wave-${id}`, `path.wave.${speaker}`, { d });
   }
 
   leg({ id, started_at, answered_at, ended_at, outcome }) {

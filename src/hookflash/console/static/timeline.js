@@ -24,6 +24,7 @@ export class Timeline {
     this.live = live;
     this.parts = null;
     this.seconds = 0;
+    this.sound = null;
     this.zoom = 1;
     this.following = live;
     this.left = 0;
@@ -37,7 +38,11 @@ export class Timeline {
     );
     this.drawing = svg("svg", { role: "img" }, this.pattern(), this.score.node, this.playhead);
     this.names = el("div.lane-names", { "aria-hidden": "true" });
-    this.scroller = el("div.lane-scroller", { onscroll: () => this.scrolled() }, this.drawing);
+    this.scroller = el(
+      "div.lane-scroller",
+      { tabindex: "0", role: "group", "aria-label": "Drawn call", onscroll: () => this.scrolled() },
+      this.drawing,
+    );
     this.empty = el("p.soft.small", {}, "Nothing has been said yet.");
     this.node = el(
       "section.timeline",
@@ -111,6 +116,12 @@ export class Timeline {
     this.live = live;
     this.parts = parts;
     this.seconds = seconds;
+    this.draw();
+  }
+
+  /** Draw the recording's envelopes (`wave.js`), which begin `from` seconds into the call. */
+  hear(envelopes, from) {
+    this.sound = { ...envelopes, from };
     this.draw();
   }
 
