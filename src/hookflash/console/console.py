@@ -95,7 +95,9 @@ class Console:
                 prices=plan.prices,
                 recordings=hooks.recordings,
             ).routes(),
-            *Doors(gate, can_listen=hooks.listen is not None).routes(),
+            *Doors(
+                gate, can_listen=hooks.listen is not None, currency=plan.prices.currency
+            ).routes(),
             *Pages(gate, path=plan.path).routes(),
         ]
         self._say_who_may(plan)

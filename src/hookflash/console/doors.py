@@ -41,11 +41,13 @@ class SignIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Doors:
-    """The routes by which people come in and leave. `can_listen`: there is sound to listen to."""
+    """The routes by which people come in and leave. `can_listen`: there is sound to listen to;
+    the owner's prices are in `currency`."""
 
-    def __init__(self, gate: Gate, *, can_listen: bool = False) -> None:
+    def __init__(self, gate: Gate, *, can_listen: bool = False, currency: str = "USD") -> None:
         self._gate = gate
         self._can_listen = can_listen
+        self._currency = currency
         self._throttle = Throttle(time.monotonic)
         self._one_at_a_time = asyncio.Semaphore(1)
         self._waiting = 0
@@ -134,4 +136,5 @@ class Doors:
             can=can,
             rings=person.rings is not None,
             open=is_open,
+            currency=self._currency,
         )

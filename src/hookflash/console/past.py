@@ -182,6 +182,7 @@ class Past:
                 handoffs=attempts,
                 summary=summary,
                 recording=recording,
+                recorded_from=record.recorded_from or 0.0,
             )
         )
 

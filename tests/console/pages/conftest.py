@@ -13,7 +13,6 @@ import shutil
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -28,13 +27,21 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from hookflash.console import shapes as s
+from hookflash.console.gate import HEADERS
+from hookflash.console.pages import STATIC
 
-STATIC = Path(s.__file__).parent / "static"
-CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
-    " media-src 'self' blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+ALL = (
+    "listen",
+    "hint",
+    "say",
+    "handoff",
+    "cancel",
+    "giveback",
+    "hangup",
+    "answer",
+    "delete",
+    "audit",
 )
-ALL = ("listen", "hint", "say", "handoff", "giveback", "hangup", "answer", "delete", "audit")
 SID = "CA" + "0" * 31
 
 
@@ -175,7 +182,7 @@ class PageServer:
 
     def _page(self, name: str) -> Any:
         async def page(_: Request) -> Response:
-            return FileResponse(STATIC / name, headers={"Content-Security-Policy": CSP})
+            return FileResponse(STATIC / name, headers=HEADERS)
 
         return page
 

@@ -145,7 +145,7 @@ def test_the_hand_off_shows_its_step_and_its_time_left(call: Page, server: PageS
         reason="wants a person",
         summary="About opening hours",
         source="tool",
-        asked_at=time.time(),
+        asked_at=9.0,
         until=time.time() + 20,
     )
     leg = s.Leg(id="g1", status="ringing", started_at=10.0)
@@ -157,6 +157,8 @@ def test_the_hand_off_shows_its_step_and_its_time_left(call: Page, server: PageS
     expect(notice.locator(".left")).to_have_text("0:18 left")
     expect(call.locator(".lane-names .human")).to_be_visible()
     expect(call.locator("rect.ringing")).to_have_count(1)
+    notice.get_by_role("button", name="Call off").click()
+    assert server.wait_for("cancel") == {}
     changed(server, entry(1, phase="talking"))
     expect(notice).to_be_hidden()
 
@@ -234,9 +236,7 @@ def test_nobody_hangs_up_by_one_key(call: Page, server: PageServer) -> None:
 
 
 def test_a_question_of_the_agents_is_answered(call: Page, server: PageServer) -> None:
-    asked = s.Question(
-        id="q7", text="May I give a discount?", asked_at=time.time(), until=time.time() + 25
-    )
+    asked = s.Question(id="q7", text="May I give a discount?", asked_at=9.0, until=time.time() + 25)
     changed(server, entry(1, question=asked))
     notice = call.get_by_label("The agent asks", exact=True)
     expect(notice).to_contain_text("May I give a discount?")

@@ -21,13 +21,13 @@ def handoff(state: str = "ringing", seconds: float = 18) -> s.HandoffNow:
         reason="asked",
         summary="",
         source="tool",
-        asked_at=time.time() - 3,
+        asked_at=17.0,
         until=time.time() + seconds,
     )
 
 
 def question(text: str) -> s.Question:
-    return s.Question(id="q1", text=text, asked_at=time.time(), until=time.time() + 30)
+    return s.Question(id="q1", text=text, asked_at=19.0, until=time.time() + 30)
 
 
 def row(page: Page, number: int) -> object:

@@ -28,7 +28,7 @@ export class CallView {
     this.state = el("span.state");
     this.time = el("span.big-time", { "aria-label": "Duration" });
     this.actions = new Actions({ session, sid, call: () => this.live.detail });
-    this.handoff = new HandoffNotice();
+    this.handoff = new HandoffNotice(this.actions);
     this.question = new QuestionNotice(this.actions);
     this.over = el(
       "div.notice.over",
@@ -109,8 +109,8 @@ export class CallView {
     this.question.update(this.isOver ? null : entry.question, now);
   }
 
-  stagesOf({ handoff, arrived_at: arrived }) {
-    const since = handoff ? handoff.asked_at - arrived - 0.5 : Infinity;
+  stagesOf({ handoff }) {
+    const since = handoff ? handoff.asked_at - 0.5 : Infinity;
     return this.detail.parts.stages.filter((stage) => stage.started_at >= since);
   }
 
@@ -122,7 +122,7 @@ export class CallView {
       this.timeline.update(parts, this.seconds, { live: false });
       return;
     }
-    this.seconds = this.live.now() - entry.arrived_at;
+    this.seconds = Math.max(this.live.now() - entry.arrived_at, lastOf(parts));
     this.timeline.update(parts, this.seconds);
   }
 
@@ -149,6 +149,7 @@ export class CallView {
 
 const COLD = ["farewell", "moving", "ringing", "with human"];
 const WARM = ["ringing", "screening", "closing", "bridging", "with human"];
+const BEFORE_HUMAN = new Set(["checking", "farewell", "moving", "ringing", "screening", "closing"]);
 const STEP_NAMES = {
   checking: "who is free",
   moving: "move",
@@ -157,8 +158,20 @@ const STEP_NAMES = {
   bridging: "bridge",
 };
 
+/** The latest second of which anything is known. */
+function lastOf({ lines, stages }) {
+  const last = [lines.at(-1), stages.at(-1)].map((one) => one?.ended_at ?? one?.started_at ?? 0);
+  return Math.max(...last);
+}
+
 class HandoffNotice {
-  constructor() {
+  constructor(actions) {
+    this.callOff = el(
+      "button.button.call-off",
+      { type: "button", onclick: () => actions.run("cancel", {}, "The hand-off is called off.") },
+      "Call off",
+    );
+    this.may = actions.may("cancel");
     this.title = el("strong");
     this.left = el("span.left");
     this.reason = el("span.reason");
@@ -166,7 +179,7 @@ class HandoffNotice {
     this.node = el(
       "section.notice.handoff-notice",
       { "aria-label": "Hand-off", hidden: true },
-      el("div.notice-head", {}, this.title, this.reason, this.left),
+      el("div.notice-head", {}, this.title, this.reason, this.left, this.callOff),
       this.steps,
     );
   }
@@ -181,6 +194,7 @@ class HandoffNotice {
     const asked = handoff.source === "tool" ? "the agent" : handoff.source;
     say(this.reason, [`Asked for by ${asked}`, handoff.reason, handoff.summary].filter(Boolean).join(" · "));
     show(this.steps, handoff.state !== "with human");
+    show(this.callOff, this.may && BEFORE_HUMAN.has(handoff.state));
     this.road(
       handoff.state,
       stages.map((stage) => stage.name),

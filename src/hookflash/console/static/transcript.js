@@ -26,6 +26,7 @@ const DONE = {
   hint: "gave a hint",
   say: "had the agent say",
   handoff: "asked for a human",
+  cancel: "called the hand-off off",
   giveback: "gave the caller back",
   hangup: "ended the call",
   answer: "answered",
