@@ -285,8 +285,9 @@ class Facts {
     if (!row) {
       row = { node: el("div"), value: el("dd") };
       row.node.append(el("dt", {}, name), row.value);
+      // The SID is for machines: it stays last, whatever becomes known later.
+      this.list.insertBefore(row.node, this.rows.get("Call")?.node ?? null);
       this.rows.set(name, row);
-      this.list.append(row.node);
     }
     show(row.node, value !== "");
     say(row.value, value);

@@ -4,7 +4,8 @@
 //     const view = await showCall(element, { callSid });     // or no callSid: the newest call there is
 //     view.close();
 //
-// The page includes the console's style sheets `base`, `calls`, `call`, `transcript` and `timeline`.
+// The page includes the console's style sheets `base`, `calls`, `call`, `notices`, `transcript` and
+// `timeline`, and gives the element a height.
 
 import { session as signedIn } from "./api.js";
 import { CallView } from "./call.js";
