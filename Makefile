@@ -10,7 +10,7 @@ help: ## print this list
 setup: ## make .venv from the lock file (the other targets do this by themselves)
 	@scripts/setup
 
-demo: setup ## hear a whole call on this machine, no account needed: answer, barge-in, tool, human
+demo: setup ## call an agent from your browser, on this machine, no account needed
 	@.venv/bin/hookflash demo
 
 test: ## run every test, in parallel, with full branch coverage of the core and the codecs

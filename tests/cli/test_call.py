@@ -64,7 +64,7 @@ def test_a_real_voice_asking_for_support_ends_with_a_human(tmp_path: Path) -> No
 
 
 def test_the_demo_is_interrupted_uses_a_tool_and_brings_a_human(tmp_path: Path) -> None:
-    record = hookflash(tmp_path, "demo")["record"]
+    record = hookflash(tmp_path, "demo", "--headless")["record"]
     assert record["disposition"] == "handed_off"
     assert record["barge_ins"] == 1
     assert any(one["cut"] for one in record["utterances"])

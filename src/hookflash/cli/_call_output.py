@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
 
 from hookflash.agents.agent import Agent
 from hookflash.agents.directory import Directory
+from hookflash.cli._loading import Loading
 from hookflash.demo.local_call import hold_call
 from hookflash.demo.screen import Screen
 from hookflash.demo.timeline import Timeline
@@ -29,21 +29,6 @@ def run_call(
 ) -> int:
     """Hold the call, show it, and return the exit code: 1 if the call failed."""
     console = Console(stderr=as_json, highlight=False)
-    loading = Progress(
-        TextColumn("[bold]{task.description}"), BarColumn(), console=console, transient=True
-    )
-    task = loading.add_task("starting", total=1.0)
-    told = ""
-
-    def progress(what: str, fraction: float) -> None:
-        nonlocal told
-        if fraction >= 1.0:
-            loading.stop()
-        elif console.is_terminal:
-            loading.update(task, description=what, completed=fraction)
-        elif what != told:
-            console.print(f"hookflash: {what} ...")
-        told = what
 
     async def held() -> tuple[Timeline, list[Path]]:
         with Screen(console) as screen:
@@ -52,17 +37,13 @@ def run_call(
                 caller=caller,
                 human=human,
                 screen=screen,
-                on_progress=progress,
+                on_progress=loading,
                 data_dir=Settings.load().data_dir,
                 out=out,
             )
 
-    if console.is_terminal:
-        loading.start()
-    try:
+    with Loading(console) as loading:
         timeline, paths = asyncio.run(held())
-    finally:
-        loading.stop()
     if as_json:
         click.echo(msgspec.json.encode(_summary(timeline, paths)))
     else:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -113,11 +113,12 @@ async def open_line(
     slot: int = 1,
     listener: socket.socket | None = None,
     hooks: Hooks | None = None,
+    routes: Sequence[BaseRoute] = (),
 ) -> AsyncIterator[Line]:
     """Open everything that a line needs.
 
     `watch` sees each event and command of each call, the caller's sound left out; `hooks` is what
-    the console has from elsewhere.
+    the console has from elsewhere. `routes` are served beside the line's own.
 
     `worker` is this process's name where others may serve the same line (see `workers`), `slot`
     its place among them, `listener` the socket that they share. Raises `ConfigError` that names
@@ -199,7 +200,7 @@ async def open_line(
             switchboard.on_let_go = workers.let_go
             metrics.refresh.append(workers.tell)
         gather = workers.gather_counts if workers is not None else _alone(metrics)
-        routes: list[BaseRoute] = [metrics_route(gather, token=settings.metrics_token)]
+        served = [*routes, metrics_route(gather, token=settings.metrics_token)]
         closing: list[Callable[[], None]] = []
         if shown is not None:
             console = open_console(
@@ -214,9 +215,9 @@ async def open_line(
                 hooks=hooks,
             )
             stack.push_async_callback(console.aclose)
-            routes += console.routes()
+            served += console.routes()
             closing.append(console.close)
-        app = create_app(switchboard, telephone, routes=routes)
+        app = create_app(switchboard, telephone, routes=served)
         app.state.closing = closing
         if workers is not None:
             app.state.answering = workers
@@ -237,6 +238,7 @@ async def serve_line(
     slot: int = 1,
     listener: socket.socket | None = None,
     hooks: Hooks | None = None,
+    routes: Sequence[BaseRoute] = (),
 ) -> None:
     """Serve until SIGTERM, SIGINT or `stop`; then drain and let go of everything."""
     async with open_line(
@@ -247,6 +249,7 @@ async def serve_line(
         slot=slot,
         listener=listener,
         hooks=hooks,
+        routes=routes,
     ) as line:
         await serve(
             line.app,

@@ -122,6 +122,14 @@ class PhoneServer:
     ) -> None:
         await self._server.stop()
 
+    async def go_down(self) -> None:
+        """Close what is open and answer nobody, until `come_back`."""
+        await self._server.stop()
+
+    def come_back(self) -> None:
+        """Listen again, on the same port."""
+        self._server.start()
+
     @property
     def port(self) -> int:
         return self._server.port

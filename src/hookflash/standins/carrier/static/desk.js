@@ -45,7 +45,7 @@ function guide() {
   return h("div", { class: "desk-guide" },
     h("h1", {}, "Hold a call with yourself"),
     h("ol", {}, ...steps.map(([what, how]) => h("li", {}, h("strong", {}, what), h("span", {}, how)))),
-    h("p", { class: "desk-keys" }, "With a phone in focus: ",
+    h("p", { class: "desk-keys" }, "Keys, for the phone in your hand: ",
       ...[["C", "call"], ["A", "answer"], ["D", "decline"], ["M", "mute"], ["H", "hold"], ["X", "hang up"], ["0–9", "keys"]]
         .flatMap(([key, does]) => [h("kbd", {}, key), ` ${does} `])),
   );

@@ -34,3 +34,8 @@ export function update() {
     speaker.cannotSpeak(error.message);
   });
 }
+
+// What is typed at nothing in particular is for the phone in the hand.
+addEventListener("keydown", (event) => {
+  if (event.target === document.body) held?.typed(event);
+});

@@ -120,7 +120,8 @@ class PhoneElement extends HTMLElement {
     this.phone = phone;
     this.answeredAt = performance.now() - phone.seconds * 1000;
     this.dataset.state = phone.state;
-    this.dataset.connected = String(phone.connected ?? false);
+    this.dataset.connected = String(phone.connected);
+    this.dataset.wantsKey = String(phone.wants_key && !phone.connected);
     const { title, detail } = words(phone, this.getAttribute("name") ?? "");
     this.parts.title.textContent = title;
     this.parts.detail.textContent = detail;
@@ -158,6 +159,7 @@ class PhoneElement extends HTMLElement {
 
   showActions({ state, role, muted, held }) {
     const { actions } = this.parts;
+    const focused = this.contains(document.activeElement) ? document.activeElement : null;
     actions.dial.hidden = !(state === "idle" && role === "caller");
     actions.dial.disabled = !this.hasAttribute("dials");
     actions.answer.hidden = actions.decline.hidden = state !== "ringing";
@@ -167,13 +169,14 @@ class PhoneElement extends HTMLElement {
     actions.mute.replaceChildren(icon(muted ? "microphone-off" : "microphone"), muted ? "Unmute" : "Mute");
     actions.hold.setAttribute("aria-pressed", String(held));
     actions.hold.replaceChildren(icon(held ? "resume" : "hold"), held ? "Take back" : "Hold");
+    // A button that goes takes the focus with it; the keyboard stays with this phone.
+    if (focused?.hidden) this.focus({ preventScroll: true });
   }
 
   tick() {
     const { state } = this.phone;
     const { clock } = this.parts;
-    clock.hidden = state !== "talking";
-    if (state === "talking") clock.textContent = shownTime((performance.now() - this.answeredAt) / 1000);
+    clock.textContent = state === "talking" ? shownTime((performance.now() - this.answeredAt) / 1000) : "";
   }
 
   meter(part, level) {
@@ -204,7 +207,7 @@ class PhoneElement extends HTMLElement {
       title: h("p", { class: "phone-title", role: "status" }, "Connecting…"),
       detail: h("p", { class: "phone-detail" }),
       number: h("span", { class: "phone-number" }, shownNumber(this.phone.number)),
-      clock: h("p", { class: "phone-clock", role: "timer", hidden: true }),
+      clock: h("p", { class: "phone-clock", role: "timer" }),
       hand: h("button", { type: "button", class: "phone-hand", hidden: true, onclick: () => take(this) }),
       theirs: meter("How loud they are"),
       yours: meter("How loud you are"),
@@ -228,8 +231,9 @@ class PhoneElement extends HTMLElement {
       parts.keys.set(digit, h("button", { type: "button", class: "phone-key", "aria-label": label, disabled: true, onclick: press },
         h("span", { class: "phone-digit" }, digit), h("span", { class: "phone-letters", "aria-hidden": "true" }, letters)));
     }
-    parts.said = h("section", { class: "phone-said", hidden: true, "aria-label": "Only you hear this" },
-      h("p", { class: "phone-eyebrow" }, "Only you hear this"), parts.list);
+    const hears = this.as === "human" ? "Only you hear this" : "The line says";
+    parts.said = h("section", { class: "phone-said", hidden: true, "aria-label": hears },
+      h("p", { class: "phone-eyebrow" }, hears), parts.list);
     const bar = (label, level) => h("p", { class: "phone-meter" }, h("span", { "aria-hidden": "true" }, label), level);
     this.setAttribute("role", "group");
     this.setAttribute("aria-label", ROLES[this.as]);

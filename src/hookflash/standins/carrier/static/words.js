@@ -36,10 +36,11 @@ function talking(phone) {
   return phone.connected ? "On the line" : "One moment";
 }
 
-/** Which keys the carrier's last words ask for: "Press 1 to take the call" names one. */
+const SPELLED = { zero: "0", one: "1", two: "2", star: "*", hash: "#" };
+
+/** Which keys the carrier's last words ask for: "Press 1 to take the call, or 2 to decline it". */
 export function namedKeys(said) {
-  const last = said.at(-1) ?? "";
-  return [...last.matchAll(/\bpress (?:the )?(?:key )?([0-9*#]|one|two|zero)\b/gi)].map(
-    ([, key]) => ({ one: "1", two: "2", zero: "0" })[key.toLowerCase()] ?? key,
-  );
+  const asked = /\bpress\b.*/is.exec(said.at(-1) ?? "")?.[0] ?? "";
+  const keys = asked.matchAll(/(?:\bpress|\bor|,) (?:the )?(?:key )?([0-9*#]|zero|one|two|star|hash)(?![\w])/gi);
+  return [...keys].map(([, key]) => SPELLED[key.toLowerCase()] ?? key);
 }
