@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.async_api import expect
 
 from hookflash import Settings
 from hookflash.demo.desk import open_desk
@@ -63,6 +64,30 @@ def timeline(data: Path) -> Timeline:
 async def words(parts: LocalParts, page: PhonePage, since: int = 0) -> str:
     heard = bytes(page.heard[since:])
     return (await asyncio.to_thread(parts.transcriber.transcribe, heard)).lower()
+
+
+@pytest.mark.timeout(300)
+async def test_the_desk_shows_the_live_call_between_its_phones(desk: str, opened: Opened) -> None:
+    caller = await opened(
+        desk, "hookflash-phone[as=caller]", viewport={"width": 1440, "height": 900}
+    )
+    human = caller.other("hookflash-phone[as=human]")
+    live = caller.page.get_by_role("region", name="The live call")
+    await expect(live).to_contain_text("Hold a call with yourself")
+    await caller.does("Call")
+    await caller.connected()
+    await expect(live).to_contain_text("With the agent", timeout=60_000)
+    await expect(live).to_contain_text("this is Riverside Books", timeout=60_000)
+    await caller.hears_out()
+    await caller.says(load("speak-to-customer-support").audio)
+    await human.state("ringing")
+    await expect(live).to_contain_text("customer support", timeout=60_000)
+    await caller.picture("desk-call")
+    await human.takes_the_call()
+    await expect(live).to_contain_text("With a human", timeout=60_000)
+    await human.does("Hang up")
+    await caller.state("idle")
+    await expect(live).to_contain_text("The call is over", timeout=60_000)
 
 
 @pytest.mark.timeout(400)

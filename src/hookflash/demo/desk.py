@@ -28,6 +28,8 @@ from starlette.routing import Mount, Route
 
 from hookflash.agents.agent import Agent
 from hookflash.agents.directory import Directory
+from hookflash.console.console import Hooks
+from hookflash.core.handoff_plan import Target
 from hookflash.demo.voice import ModelVoice
 from hookflash.server.assembly import serve_line
 from hookflash.server.listening import listen
@@ -36,7 +38,10 @@ from hookflash.standins.carrier import Desk, NumberConfig, Offer, Phones, Standi
 from hookflash.standins.model.process import ModelProcess
 
 LINE = "+15550100001"
-PUBLIC_URL = "https://line.hookflash.test"
+PUBLIC_URL = "https://localhost"
+"""Only the carrier's tunnel knows it. Its name says that the line is on this machine: where it is
+not, there is no console without sign-in."""
+
 PATH = "/demo/"
 CONSOLE = "/console/static/embed.js"
 """The console's module that shows a live call in somebody else's page."""
@@ -78,7 +83,10 @@ async def open_desk(
             twilio_auth_token_secondary=None,
             host="127.0.0.1",
             port=port,
+            workers=1,
             drain_seconds=0.0,
+            console=True,
+            console_open=True,
         )
         offer = Offer((LINE,), directory.agents[0].name, _desks(directory))
         ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -92,6 +100,8 @@ async def open_desk(
                 target,
                 on_listening=ready.set_result,
                 stop=stop,
+                # Whoever takes a call over in the console has the human's phone at hand.
+                hooks=Hooks(open_rings=_first_target(directory)),
                 routes=[
                     Route("/", front),
                     Route(PATH.rstrip("/"), front),
@@ -126,6 +136,11 @@ async def _with_model(
         return settings
     model = await stack.enter_async_context(ModelProcess(mode="local", on_progress=on_progress))
     return dataclasses.replace(settings, model_url=model.url, openai_api_key="any-key-will-do")
+
+
+def _first_target(directory: Directory) -> Target | None:
+    plans = (each.plan for agent in directory.agents for each in agent.destinations)
+    return next((target for plan in plans for target in plan.targets), None)
 
 
 def _desks(directory: Directory) -> tuple[Desk, ...]:

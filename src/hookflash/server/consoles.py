@@ -19,6 +19,7 @@ from hookflash.runtime.switchboard import Switchboard
 from hookflash.server.desk import Desk
 from hookflash.server.line import TwilioLine
 from hookflash.server.workers import Workers
+from hookflash.setting_forms import is_loopback
 from hookflash.settings import Settings
 from hookflash.stores.records import RecordStore
 
@@ -48,11 +49,14 @@ def open_console(
     hooks: Hooks | None,
 ) -> Console:
     """Return the console; `aclose` it. Raises `ConfigError`."""
-    if settings.console_open and not settings.unsigned_allowed:
+    # Where the model is does not matter: it is called, and calls nobody here.
+    if settings.console_open and not all(
+        map(is_loopback, (settings.public_url, settings.twilio_api_url))
+    ):
         raise ConfigError(
             "HOOKFLASH_CONSOLE_OPEN: a console without sign-in is only for the stand-ins, and this"
-            " line has peers elsewhere (HOOKFLASH_PUBLIC_URL, HOOKFLASH_TWILIO_API_URL,"
-            " HOOKFLASH_MODEL_URL); make users with `hookflash console password` instead"
+            " line can be reached from elsewhere (HOOKFLASH_PUBLIC_URL, HOOKFLASH_TWILIO_API_URL);"
+            " make users with `hookflash console password` instead"
         )
     desk = Desk(switchboard, telephone)
     reach: Reach = workers if workers is not None else Alone(shown, desk.take)

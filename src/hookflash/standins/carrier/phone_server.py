@@ -275,8 +275,8 @@ def _policy(host: str) -> str:
             "default-src 'none'",
             "script-src 'self'",
             "style-src 'self'",
-            "img-src 'self'",
-            "media-src 'self'",
+            "img-src 'self' data:",
+            "media-src 'self' blob:",
             # Not every browser takes 'self' to mean its sockets too.
             f"connect-src 'self' ws://{host}",
             "base-uri 'none'",
