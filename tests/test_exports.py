@@ -11,9 +11,10 @@ import hookflash
 from hookflash import errors
 
 PUBLIC = """
-    Agent CallContext CallRecord CarrierError CarrierProtocolError ConfigError Destination
-    Directory Disposition HandoffAttempt HandoffPlan HookflashError IllegalTransition ModelError
-    ModelProtocolError ProtocolError Settings Target ToolError ToolUse Utterance __version__
+    Agent CallContext CallRecord CallView CarrierError CarrierProtocolError ConfigError Delivery
+    Destination Directory Disposition Frustration HandoffAttempt HandoffPlan HookflashError
+    IllegalTransition ModelError ModelProtocolError ProtocolError Settings Target ToolError ToolUse
+    Utterance __version__
 """.split()
 
 

@@ -77,6 +77,9 @@ def test_every_setting_is_read_from_the_environment() -> None:
         "HOOKFLASH_CONSOLE_SESSION_HOURS": ("8", 8.0),
         "HOOKFLASH_PRICES": ("0.0125, 0.02, 0.08, EUR", (0.0125, 0.02, 0.08, "EUR")),
         "HOOKFLASH_METRICS_TOKEN": ("four", "four"),
+        "HOOKFLASH_DELIVERY_URL": ("https://example.com/in/?a=1", "https://example.com/in/?a=1"),
+        "HOOKFLASH_DELIVERY_SECRET": ("five", "five"),
+        "HOOKFLASH_DELIVERY_DAYS": ("0.5", 0.5),
         "HOOKFLASH_LOG_EVENTS": ("error, session.updated,", ("error", "session.updated")),
         "HOOKFLASH_LOG_TIMING": ("yes", True),
         "HOOKFLASH_TRANSCRIPTION_MODEL": ("gpt-live-transcribe", "gpt-live-transcribe"),
@@ -192,6 +195,9 @@ def test_a_wrong_value_in_the_file_is_named_as_it_is_written_there(folder: Path)
         ("HOOKFLASH_PUBLIC_URL", "http://127.0.0.1@phone.example.com", "a https:// URL"),
         ("HOOKFLASH_PUBLIC_URL", "http://localhost.example.com", "a https:// URL"),
         ("HOOKFLASH_TWILIO_API_URL", "http://api.example.com", "a https:// URL"),
+        ("HOOKFLASH_DELIVERY_URL", "http://hooks.example.com", "a https:// URL"),
+        ("HOOKFLASH_DELIVERY_URL", "https://[::1", "a https:// URL"),
+        ("HOOKFLASH_DELIVERY_DAYS", "366", "a number from 0 to 365"),
         ("HOOKFLASH_MODEL_URL", "ws://model.example.com", "a wss:// URL"),
         ("HOOKFLASH_MODEL_URL", "https://model.example.com", "a wss:// URL"),
     ],
@@ -239,10 +245,19 @@ def test_secrets_are_never_shown() -> None:
         twilio_auth_token="token-one",
         twilio_auth_token_secondary="token-two",
         llm_key="key-two",
+        delivery_secret="key-three",
         database_url="postgresql://ann:sword@fish@db/calls",
     )
     for text in (repr(settings), str(settings), f"{settings}"):
-        for secret in ("key-one", "token-one", "token-two", "key-two", "sword", "fish"):
+        for secret in (
+            "key-one",
+            "token-one",
+            "token-two",
+            "key-two",
+            "key-three",
+            "sword",
+            "fish",
+        ):
             assert secret not in text
     assert "openai_api_key='(set)'" in repr(settings)
     assert "postgresql://(hidden)@db/calls" in repr(settings)
@@ -283,6 +298,18 @@ def test_each_part_of_an_account_is_needed(missing: str) -> None:
     left = {name: text for name, text in ACCOUNT.items() if name != missing}
     with pytest.raises(ConfigError, match=f"missing:\n  {missing}: [^\n]*$"):
         Settings.load(left).check_serving()
+
+
+@pytest.mark.parametrize("secret", [{}, {"HOOKFLASH_DELIVERY_SECRET": "swordfish"}])
+def test_deliveries_are_not_posted_without_a_secret_to_sign_them_with(
+    secret: dict[str, str],
+) -> None:
+    url = {"HOOKFLASH_DELIVERY_URL": "https://example.com/hook"}
+    with pytest.raises(ConfigError, match="HOOKFLASH_DELIVERY_SECRET: at least 16") as caught:
+        Settings.load(ACCOUNT | url | secret).check_serving()
+    assert "swordfish" not in str(caught.value)
+    good = {"HOOKFLASH_DELIVERY_SECRET": "0123456789abcdef"}
+    assert Settings.load(ACCOUNT | url | good).check_serving().delivery_days == 7.0
 
 
 def test_stand_ins_on_this_machine_need_no_account() -> None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from hookflash.agents.agent import Agent
     from hookflash.agents.context import CallContext
     from hookflash.agents.directory import Directory
+    from hookflash.agents.view import CallView
+    from hookflash.core.delivery import Delivery
+    from hookflash.core.frustration import Frustration
     from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
     from hookflash.core.record import (
         CallRecord,
@@ -43,12 +46,15 @@ __all__ = [
     "Agent",
     "CallContext",
     "CallRecord",
+    "CallView",
     "CarrierError",
     "CarrierProtocolError",
     "ConfigError",
+    "Delivery",
     "Destination",
     "Directory",
     "Disposition",
+    "Frustration",
     "HandoffAttempt",
     "HandoffPlan",
     "HookflashError",
@@ -68,9 +74,12 @@ _HOMES = {
     "Agent": "agents.agent",
     "CallContext": "agents.context",
     "CallRecord": "core.record",
+    "CallView": "agents.view",
+    "Delivery": "core.delivery",
     "Destination": "core.handoff_plan",
     "Directory": "agents.directory",
     "Disposition": "core.record",
+    "Frustration": "core.frustration",
     "HandoffAttempt": "core.record",
     "HandoffPlan": "core.handoff_plan",
     "Settings": "settings",

@@ -82,17 +82,28 @@ def url_reader(secure: str, plain: str) -> Read:
     expected = f"a {secure}:// URL (or {plain}:// on this machine), without user or query"
 
     def read(text: str) -> str:
-        try:
-            parts = urlsplit(text)
-            whole = bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            raise ValueError(expected) from None
-        safe = parts.scheme == secure or (parts.scheme == plain and is_loopback(text))
-        if not (whole and safe) or parts.username or parts.query or parts.fragment:
+        if not _is_safe(text, secure, plain) or urlsplit(text).query:
             raise ValueError(expected)
         return text.rstrip("/")
 
     return read
+
+
+def read_webhook_url(text: str) -> str:
+    """Read the address of somebody else's, which is kept to the letter and may have a query."""
+    if not _is_safe(text, "https", "http"):
+        raise ValueError("a https:// URL (or http:// on this machine), without user")
+    return text
+
+
+def _is_safe(text: str, secure: str, plain: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    safe = parts.scheme == secure or (parts.scheme == plain and is_loopback(text))
+    return whole and safe and not parts.username and not parts.fragment
 
 
 def read_database_url(text: str) -> str:

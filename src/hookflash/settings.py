@@ -28,6 +28,7 @@ from hookflash.setting_forms import (
     read_prices,
     read_switch,
     read_text,
+    read_webhook_url,
     url_reader,
 )
 from hookflash.setting_sources import read_file, warn_of_unknown
@@ -52,6 +53,10 @@ def _setting(
         "hidden": hidden,
     }
     return dataclasses.field(default=default, metadata=about)
+
+
+_SECRET_LENGTH = 16
+"""How long a secret must be that deliveries are signed with."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
@@ -163,6 +168,19 @@ class Settings:
         " speech, and the currency, such as 0.0125,0.02,0.08,USD.",
         read_prices,
         shown="0,0,0,USD",
+    )
+    delivery_url: str | None = _setting(
+        None,
+        "Where voicemails, wishes to be called back and messages are posted, as signed JSON.",
+        read_webhook_url,
+    )
+    delivery_secret: str | None = _setting(
+        None, "What they are signed with: 16 characters or more that nobody can guess.", secret=True
+    )
+    delivery_days: float = _setting(
+        7.0,
+        "How many days a delivery that fails is tried again before it is given up (and kept).",
+        number_reader(0, 365),
     )
     log_events: tuple[str, ...] = _setting(
         (),
@@ -310,6 +328,12 @@ class Settings:
             missing.append(
                 "OPENAI_API_KEY: a key from platform.openai.com/api-keys; or set"
                 " HOOKFLASH_MODEL_URL to a model on this machine"
+            )
+        if self.delivery_url and len(self.delivery_secret or "") < _SECRET_LENGTH:
+            missing.append(
+                "HOOKFLASH_DELIVERY_SECRET: at least 16 characters that nobody can guess, such as"
+                " `openssl rand -hex 32` prints; whoever takes deliveries at HOOKFLASH_DELIVERY_URL"
+                " checks their signature with it"
             )
         if missing:
             raise ConfigError(

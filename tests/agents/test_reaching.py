@@ -62,24 +62,29 @@ def test_a_key_is_one_of_a_telephones(key: str) -> None:
     [
         ({}, None, False),
         ({"hours": "mon-fri 09:00-17:00 UTC"}, None, True),
-        ({"holidays": ("2026-12-25",)}, None, True),
+        ({"hours": "mon-fri 09:00-17:00 UTC", "holidays": ("12-25 Christmas Day",)}, None, True),
         ({}, is_free, True),
     ],
 )
 def test_a_destination_is_checked_if_there_is_something_to_find_out(
     plan, hook, checked: bool
 ) -> None:
-    agent = make(is_free=hook)
+    agent = make()
     agent.handoff("sales", when="x", plan=HandoffPlan(targets=ANNA, **plan))
+    if hook is not None:
+        agent.presence(hook)
     assert agent.destinations[0].checked is checked
 
 
 def test_hours_that_cannot_be_read_are_refused_when_they_are_given() -> None:
     with pytest.raises(ConfigError, match="expected hours such as"):
         make().handoff("sales", when="x", plan=HandoffPlan(targets=ANNA, hours="always"))
+    with pytest.raises(ConfigError, match="there is no such day"):
+        plan = HandoffPlan(targets=ANNA, hours="daily 09:00-17:00 UTC", holidays=("2027-02-29",))
+        make().handoff("sales", when="x", plan=plan)
 
 
-@pytest.mark.parametrize("hook", [lambda target: True, "yes"])
-def test_a_hook_that_is_not_async_is_refused(hook) -> None:
-    with pytest.raises(ConfigError, match="is_free must be an async function"):
-        make(is_free=hook)
+def test_holidays_need_the_time_zone_of_the_hours() -> None:
+    with pytest.raises(ConfigError, match="handoff 'sales': the plan has holidays but no hours"):
+        plan = HandoffPlan(targets=ANNA, holidays=("12-25",))
+        make().handoff("sales", when="x", plan=plan)

@@ -59,6 +59,7 @@ class Round:
 
     def __init__(self) -> None:
         self.pokes = 0
+        self.outcomes = {"delivered": 3}
         self.closed: float | None = None
 
     def start(self) -> None:
@@ -88,6 +89,7 @@ async def test_a_delivery_is_taken_at_once_and_written_soon() -> None:
     await box.flush()
     assert shelf.kept == [delivery(1), delivery(2)]
     assert postman.pokes == 2
+    assert box.outcomes == {"delivered": 3}
     await box.close()
     assert postman.closed is not None
     await box.flush()

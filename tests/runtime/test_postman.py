@@ -120,13 +120,15 @@ async def test_what_a_call_leaves_is_delivered_once_and_stays_on_the_shelf(
     shelf: DeliveryStore,
 ) -> None:
     hook = Outlet()
-    async with Office(shelf, [hook]) as box:
+    office = Office(shelf, [hook])
+    async with office as box:
         for number in range(20):
             box.deliver(delivery(number))
         assert sorted(await hook.has(20)) == sorted(delivery(n).id for n in range(20))
         kept = await state(shelf, "delivered", 7)
     assert kept.accepted == ("hook",)
     assert len(hook.taken) == 20
+    assert office.postman.outcomes == {"delivered": 20}
     assert await shelf.counts() == {"delivered": 20}
 
 
@@ -136,9 +138,11 @@ async def test_a_failure_is_tried_again_and_only_where_it_failed(
     hook, webhook = Outlet(), Outlet("webhook")
     webhook.does = Times(2, NotTaken("answered 503"))
     with caplog.at_level(logging.INFO):
-        async with Office(shelf, [hook, webhook]) as box:
+        office = Office(shelf, [hook, webhook])
+        async with office as box:
             box.deliver(delivery())
             kept = await state(shelf, "delivered")
+    assert office.postman.outcomes == {"failed": 2, "delivered": 1}
     assert (len(hook.taken), len(webhook.taken), kept.attempts) == (1, 1, 3)
     assert "CA1 ! callback CA1-callback again in 5 s: webhook: answered 503" in caplog.text
     assert "CA1 = callback CA1-callback delivered to hook, webhook" in caplog.text

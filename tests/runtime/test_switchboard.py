@@ -35,7 +35,7 @@ def board(world: World, directory: Directory | None = None, **more) -> Switchboa
         records=world.records,
         deliveries=world.deliveries,
         journals=world.journals,
-        make_context=lambda agent, call, post: None,
+        make_context=lambda agent, call, post, ask: None,
         **more,
     )
 

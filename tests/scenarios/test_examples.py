@@ -17,6 +17,7 @@ EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
 ARGUMENTS = {
     "order_status": {"number": 1001},
     "report_accident": {"what_happened": "a bruise"},
+    "ask_for_discount": {"percent": 10},
     "book_repair": {"day": "monday", "what_is_broken": "a wheel"},
 }
 

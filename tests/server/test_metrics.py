@@ -223,12 +223,14 @@ def test_the_page_has_every_number_of_every_worker() -> None:
     two = Counts(slot=2, live={"talking": 1}, ended={"handed_off": 1}, warm_ready=2)
     two.handoffs = {"desk": {"busy": 2}}
     two.to_human.add(3.0)
+    two.deliveries = {"dead": 1}
     found = samples(two, one)
     assert found["hookflash_calls", "1", "talking"] == 2
     assert found["hookflash_calls", "2", "talking"] == 1
     assert found["hookflash_calls_ended_total", "1", "handed_off"] == 3
     assert found["hookflash_calls_ended_total", "2", "handed_off"] == 1
     assert found["hookflash_handoffs_total", "2", "desk", "busy"] == 2
+    assert found["hookflash_deliveries_total", "2", "dead"] == 1
     assert found["hookflash_barge_ins_total", "1"] == 4
     assert found["hookflash_frames_total", "1", "up"] == 5
     assert found["hookflash_warm_sessions", "2"] == 2

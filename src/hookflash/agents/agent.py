@@ -13,7 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeVar, overload
 
+import msgspec
+
 from hookflash.agents import consult as consulting
+from hookflash.agents.hooks import Hooked
 from hookflash.agents.hours import parse_hours
 from hookflash.agents.own_tools import END_CALL, handoff_tools
 from hookflash.agents.tool import (
@@ -25,7 +28,6 @@ from hookflash.core.commands import Message
 from hookflash.core.handoff_plan import Destination, HandoffPlan
 from hookflash.core.setup import CallSetup, Consult, ModelSetup
 from hookflash.errors import ConfigError
-from hookflash.runtime.ports import IsFree
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -34,7 +36,7 @@ _LANGUAGE = re.compile(r"[a-z]{2}")
 _PHONE_KEY = re.compile(r"[0-9*#]")
 
 
-class Agent:
+class Agent(Hooked):
     """An AI agent that answers a line.
 
     `name` is for logs, records and the console. `instructions` are the model's, and hold the
@@ -45,9 +47,8 @@ class Agent:
     may end the call after saying goodbye.
 
     With `key_to_human` (such as "0") a caller who presses that key is brought to a human:
-    `key_destination`, or the fallback, or the only destination there is. `is_free` is asked before
-    a human is rung: an async function that gets a `Target` and says whether they can take a call
-    now. Raises `ConfigError` for what cannot be meant.
+    `key_destination`, or the fallback, or the only destination there is. Raises `ConfigError` for
+    what cannot be meant.
     """
 
     def __init__(
@@ -63,7 +64,6 @@ class Agent:
         can_hang_up: bool = True,
         key_to_human: str | None = None,
         key_destination: str | None = None,
-        is_free: IsFree | None = None,
     ) -> None:
         if not isinstance(name, str) or not name.strip():
             raise ConfigError(f"Agent: its name must be a text, got {name!r}")
@@ -84,12 +84,7 @@ class Agent:
                 f"Agent {name!r}: key_to_human is one key of a telephone such as '0', got"
                 f" {key_to_human!r}"
             )
-        if is_free is not None and not inspect.iscoroutinefunction(is_free):
-            raise ConfigError(
-                f"Agent {name!r}: is_free must be an async function that gets a Target and returns"
-                f" whether it is free; got {is_free!r}"
-            )
-        self.name = name
+        super().__init__(name)
         self.instructions = inspect.cleandoc(instructions)
         self.voice = voice
         self.greeting = inspect.cleandoc(greeting) if greeting is not None else None
@@ -99,7 +94,6 @@ class Agent:
         self.can_hang_up = can_hang_up
         self.key_to_human = key_to_human
         self.key_destination = key_destination
-        self.is_free = is_free
         self._tools: dict[str, Tool] = {}
         self._destinations: dict[str, Destination] = {}
 
@@ -115,7 +109,11 @@ class Agent:
     @property
     def destinations(self) -> tuple[Destination, ...]:
         """Where humans can be reached, in the order in which they were given."""
-        return tuple(self._destinations.values())
+        asks = self.presence_hook is not None
+        return tuple(
+            msgspec.structs.replace(each, checked=asks or each.plan.hours is not None)
+            for each in self._destinations.values()
+        )
 
     @overload
     def tool(self, function: _F, /) -> _F: ...
@@ -170,8 +168,8 @@ class Agent:
         """Let the agent bring in a human: `key` is what the model chooses, `when` tells it when.
 
         Raises `ConfigError` for a key that is taken or has characters other than lower-case
-        letters, digits, _ and -, for hours that cannot be read, and for a key or `when` that holds
-        one of the plan's numbers or addresses, which the model must not see.
+        letters, digits, _ and -, for hours or holidays that cannot be read, and for a key or `when`
+        that holds one of the plan's numbers or addresses, which the model must not see.
         """
         where = f"Agent {self.name!r}: handoff {key!r}"
         if not isinstance(key, str) or not _KEY.fullmatch(key):
@@ -194,9 +192,13 @@ class Agent:
                     " describe the occasion only"
                 )
         if plan.hours is not None:
-            parse_hours(plan.hours)
-        asked = self.is_free is not None or plan.hours is not None or bool(plan.holidays)
-        self._destinations[key] = Destination(key=key, when=when.strip(), plan=plan, checked=asked)
+            parse_hours(plan.hours, plan.holidays)
+        elif plan.holidays:
+            raise ConfigError(
+                f"{where}: the plan has holidays but no hours; they need a time zone: add"
+                " hours='daily 00:00-24:00 Europe/Berlin'"
+            )
+        self._destinations[key] = Destination(key=key, when=when.strip(), plan=plan)
 
     def check(self) -> Agent:
         """Return the agent if it is complete, or raise `ConfigError`."""
@@ -213,6 +215,7 @@ class Agent:
                 f" of its destinations ({', '.join(self._destinations) or 'none'}) in"
                 " key_destination"
             )
+        self.check_policies(tuple(self._destinations))
         return self
 
     def call_setup(self, *, lead_ms: int = 5000) -> CallSetup:

@@ -10,15 +10,21 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Literal, TypeVar
 
 from hookflash.core.events import HandoffRequested, HangUpRequested
 from hookflash.core.record import Utterance
-from hookflash.errors import ConfigError
+from hookflash.errors import ConfigError, ToolError
 from hookflash.runtime.ports import EventSink
 
 _T = TypeVar("_T")
+
+Via = Literal["hook", "console"]
+AskHuman = Callable[[str, Via | None, float], Coroutine[Any, Any, str]]
+"""(question, via, seconds) -> the answer, or a sentence that says that there is none."""
+
+ASK_SECONDS = 60.0
 
 
 def _nowhere(event: object) -> None:
@@ -27,6 +33,16 @@ def _nowhere(event: object) -> None:
 
 def _nothing_heard() -> Sequence[Utterance]:
     return ()
+
+
+async def _nobody_there(question: str, via: Via | None, seconds: float) -> str:
+    """Answer a question for a context made by hand: there is nobody to ask."""
+    return nobody_answered(seconds)
+
+
+def nobody_answered(seconds: float) -> str:
+    """Return what a tool gets when nobody has answered its question."""
+    return f"Nobody answered within {seconds:g} seconds."
 
 
 class _LoopThread:
@@ -54,13 +70,30 @@ class _LoopThread:
         self._loop.call_soon_threadsafe(run)
         return answer.result()
 
+    def wait(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
+        """Run `coroutine` in that thread's event loop and wait for its end."""
+        if self._loop is None:
+            return asyncio.run(coroutine)
+        if threading.get_ident() == self._thread:
+            coroutine.close()
+            raise ConfigError(
+                "context.ask_human_blocking would hold up every call; in an async tool write"
+                " `await context.ask_human(...)`"
+            )
+        try:
+            return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+        except concurrent.futures.CancelledError as error:
+            raise ToolError("Nobody waits for this any more.") from error
+
 
 class CallContext:
     """The call that a tool runs in. Declare a parameter of this type to be given it.
 
     `call_sid`, `caller` and `called` are as the carrier gave them; `agent` is the agent's name.
     `state` is a dict for the owner's own data: it lives as long as the call and is shared by all
-    of its tools. All methods return at once and may be called from sync and async tools alike.
+    of its tools. All methods but those that ask a human return at once and may be called from sync
+    and async tools alike.
+
     To test a tool, make one by hand: `CallContext(call_sid="CA1", caller="+15550100")`.
     """
 
@@ -74,6 +107,7 @@ class CallContext:
         post: EventSink = _nowhere,
         transcript: Callable[[], Sequence[Utterance]] = _nothing_heard,
         destinations: Sequence[str] | None = None,
+        ask: AskHuman = _nobody_there,
     ) -> None:
         self.call_sid = call_sid
         self.caller = caller
@@ -83,6 +117,7 @@ class CallContext:
         self._post = post
         self._transcript = transcript
         self._destinations = destinations
+        self._ask = ask
         self._loop_thread = _LoopThread()
 
     def __repr__(self) -> str:
@@ -112,3 +147,20 @@ class CallContext:
     def hang_up(self, reason: str = "") -> None:
         """End the call once the caller has heard what the agent is saying."""
         self._loop_thread.call(lambda: self._post(HangUpRequested(reason)))
+
+    async def ask_human(
+        self, question: str, *, via: Via | None = None, seconds: float = ASK_SECONDS
+    ) -> str:
+        """Ask a human something while the caller stays with the agent; return the answer.
+
+        `via` is `"hook"` (the function given by `@agent.answers`) or `"console"`; by default the
+        hook, if there is one. When nobody answers within `seconds`, the answer says so. The time
+        that this takes is none of the tool's own. Raises `ConfigError` for what cannot be asked.
+        """
+        return await self._ask(question, via, seconds)
+
+    def ask_human_blocking(
+        self, question: str, *, via: Via | None = None, seconds: float = ASK_SECONDS
+    ) -> str:
+        """As `ask_human`, for tools that are plain functions and run in a thread."""
+        return self._loop_thread.wait(self._ask(question, via, seconds))

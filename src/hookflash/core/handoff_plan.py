@@ -17,7 +17,7 @@ _E164 = re.compile(r"\+[1-9]\d{5,14}")
 _SIP = re.compile(r"sips?:[^\s@<>\"']+@[^\s@<>\"']+", re.IGNORECASE)
 _IDENTITY = re.compile(r"[A-Za-z0-9_.@+-]{1,256}")
 _QUEUE = re.compile(r"[A-Za-z0-9_. -]{1,64}")
-_DAY = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
+_DAY = re.compile(r"(\d{4}-)?(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(\s.*)?")
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -93,7 +93,8 @@ class HandoffPlan(msgspec.Struct, frozen=True, kw_only=True):
     Without either (cold, any answer) nothing is said and the legs are bridged at once. `language`
     is that of the spoken texts (BCP 47, as the carrier knows it).
 
-    `hours` (`"mon-fri 09:00-17:30 Europe/Berlin"`) and `holidays` (ISO dates) close a destination.
+    `hours` (`"mon-fri 09:00-17:30 Europe/Berlin"`) and `holidays` (dates such as `2026-12-25`, or
+    `12-25 Christmas Day` for every year) close a destination.
 
     `otherwise` says what happens when nobody is reached: `"return"`, the agent goes on and knows
     why; `"voicemail"`; `"callback"`, the agent takes a number and a wish; `"hang-up"`, after

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from hookflash.agents.hooks import AnswerHook, Policy, PresenceHook
 from hookflash.core.commands import Message
 from hookflash.core.handoff_plan import Destination
 from hookflash.core.setup import CallSetup, Consult, ModelSetup
-from hookflash.runtime.ports import IsFree
 from hookflash.runtime.tool_runner import ToolDefinition
 
 
@@ -26,7 +26,16 @@ class AgentLike(Protocol):
     def destinations(self) -> tuple[Destination, ...]: ...
 
     @property
-    def is_free(self) -> IsFree | None: ...
+    def language(self) -> str | None: ...
+
+    @property
+    def presence_hook(self) -> PresenceHook | None: ...
+
+    @property
+    def answer_hook(self) -> AnswerHook | None: ...
+
+    @property
+    def policies(self) -> Sequence[Policy]: ...
 
     def call_setup(self, *, lead_ms: int) -> CallSetup: ...
 

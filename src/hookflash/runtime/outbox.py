@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from hookflash.core.delivery import Delivery
@@ -37,6 +37,8 @@ class Shelf(Protocol):
 
 class Round(Protocol):
     """Whoever brings deliveries to the owner: a `Postman`."""
+
+    outcomes: dict[str, int]
 
     def start(self) -> None: ...
 
@@ -69,6 +71,11 @@ class Outbox:
         self._written = asyncio.Event()
         self._closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def outcomes(self) -> Mapping[str, int]:
+        """How often an attempt to deliver has ended how."""
+        return self._postman.outcomes
 
     def start(self) -> None:
         """Begin to write and to deliver. Call it once, in the event loop's thread."""

@@ -7,7 +7,7 @@ end is an event.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from hookflash.core.commands import (
@@ -19,15 +19,11 @@ from hookflash.core.commands import (
 )
 from hookflash.core.delivery import Delivery
 from hookflash.core.events import AnyEvent, ConsultDecided, TargetsChecked
-from hookflash.core.handoff_plan import Target
 from hookflash.core.record import CallRecord
 from hookflash.core.setup import ModelSetup
 
 EventSink = Callable[[AnyEvent], object]
 """Where an adapter delivers what happened: the driver's `post`."""
-
-IsFree = Callable[[Target], Awaitable[bool]]
-"""The owner's hook that knows whether a human can be rung now."""
 
 
 class Clock(Protocol):

@@ -106,6 +106,8 @@ class Postman:
         self._news = asyncio.Event()
         self._closing = False
         self._task: asyncio.Task[None] | None = None
+        self.outcomes: dict[str, int] = {}
+        """How often an attempt has ended as delivered, failed, dead or kept."""
 
     def start(self) -> None:
         """Begin to deliver. Call it once, in the event loop's thread."""
@@ -226,6 +228,8 @@ class Postman:
                     await asyncio.sleep(seconds)
 
     def _tell(self, after: KeptDelivery) -> None:
+        outcome = "failed" if after.state == "waiting" else after.state
+        self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
         delivery = after.delivery
         what = (delivery.call_sid, delivery.kind, delivery.id)
         if after.state == "delivered":

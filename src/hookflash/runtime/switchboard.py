@@ -19,6 +19,7 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+from hookflash.agents.context import AskHuman
 from hookflash.core.call import Call
 from hookflash.core.commands import (
     AnyCommand,
@@ -45,6 +46,7 @@ from hookflash.core.phases import Phase
 from hookflash.core.setup import CallSetup, ModelSetup
 from hookflash.errors import HookflashError
 from hookflash.runtime.agents import AgentLike, DirectoryLike
+from hookflash.runtime.asides import OBSERVED, Asides
 from hookflash.runtime.checks import AgentChecks
 from hookflash.runtime.consults import Consulting, NoRecords
 from hookflash.runtime.driver import Driver
@@ -76,7 +78,7 @@ _SETTLE_SECONDS = 45.0
 NOBODY = "I am sorry, nobody is here to take your call. Please call again later."
 
 
-MakeContext = Callable[[AgentLike, Call, EventSink], object]
+MakeContext = Callable[[AgentLike, Call, EventSink, AskHuman], object]
 """Makes what the owner's tools are given."""
 
 
@@ -112,6 +114,7 @@ class Switchboard:
         self._lead_ms = lead_ms
         self._watch = watch
         self._drivers: dict[str, Driver] = {}
+        self._asides: dict[str, Asides] = {}
         self._consults = Consulting(self._find, self._begin_talk)
         self._closing: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
@@ -212,6 +215,8 @@ class Switchboard:
 
     async def close(self) -> None:
         """Let go of every call at once."""
+        for asides in self._asides.values():
+            asides.close()
         drivers, self._drivers = list(self._drivers.values()), {}
         await asyncio.gather(*(driver.close() for driver in drivers), *self._closing)
 
@@ -227,6 +232,8 @@ class Switchboard:
     def _observe(self, call_sid: str, event: AnyEvent | None, commands: list[AnyCommand]) -> None:
         if self.draining:
             self._changed.set()
+        if type(event) in OBSERVED and call_sid in self._asides:
+            self._asides[call_sid].observe(event)
         if self._watch is not None:
             self._watch(call_sid, event, commands)
 
@@ -295,14 +302,15 @@ class Switchboard:
             return agent.consult_setup(consult, said, history, safety_identifier=name)
 
         def make_tools(post: EventSink) -> ToolRunner:
-            context = self._make_context(agent, call, post)
+            asides = self._asides[call_sid] = Asides(agent, call, post, clock=self._clock)
+            context = self._make_context(agent, call, post, asides.ask)
             tools = agent.tools if consult is None else {}
             return ToolRunner(tools, context, post, call_sid=call_sid)
 
         outside = Outside(
             clock=self._clock,
             control=self._control,
-            checks=AgentChecks(agent.destinations, agent.is_free, self._clock),
+            checks=AgentChecks(agent.destinations, agent.presence_hook, self._clock),
             consults=self._consults,
             deliveries=self._deliveries,
             connector=self._connector,
@@ -324,6 +332,8 @@ class Switchboard:
     def _linger(self, driver: Driver) -> None:
         """The call is over; its webhooks may not be."""
         self._consults.over(driver)
+        if (asides := self._asides.pop(driver.call_sid, None)) is not None:
+            asides.close()
         delay = self._clock.delay(_LINGER_SECONDS)
         asyncio.get_running_loop().call_later(delay, self._let_go, driver)
 

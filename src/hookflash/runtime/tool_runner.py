@@ -4,7 +4,7 @@ A cancelled tool ends in none, because nobody waits for its answer any more. Not
 does can delay a call: coroutine functions are tasks with a deadline, other functions run in
 threads. A thread cannot be stopped, so one that is late goes on, unheard; it is a daemon, so
 that it never keeps the process alive, and it keeps its place until it ends, so that hanging
-tools cannot use up the machine.
+tools cannot use up the machine. While a tool waits for a human its time stands still.
 
     resource                acquired           released
     a task for each call    run()              its end, cancel(), close()
@@ -32,6 +32,7 @@ from hookflash.core.commands import RunTool
 from hookflash.core.events import ToolFinished
 from hookflash.errors import ToolError
 from hookflash.runtime.ports import EventSink
+from hookflash.runtime.tool_time import timed_by
 
 _log = logging.getLogger("hookflash.call.tools")
 
@@ -174,7 +175,8 @@ class ToolRunner:
             return f"There is no tool named {command.name}; tools: {known}.", True
         try:
             async with asyncio.timeout(tool.timeout_seconds) as deadline:
-                return _text(await self._call(tool, command.arguments)), False
+                with timed_by(deadline):
+                    return _text(await self._call(tool, command.arguments)), False
         except ToolError as error:
             return str(error) or _BROKEN, True
         except TimeoutError:

@@ -2,6 +2,7 @@
 
     resource            acquired     released, in reverse
     database, writer    open_line    when its block ends
+    outbox              open_line    when its block ends, after the calls
     claims, their thread open_line   when its block ends, after the journals
     journals            open_line    when its block ends
     model connector     open_line    when its block ends
@@ -28,7 +29,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from hookflash.agents.agent import Agent
-from hookflash.agents.context import CallContext
+from hookflash.agents.context import AskHuman, CallContext
 from hookflash.agents.directory import Directory
 from hookflash.carriers.twilio.parties import Parties
 from hookflash.cluster.claims import Claims, ClaimThread
@@ -48,12 +49,14 @@ from hookflash.models.openai.warm import WarmingConnector
 from hookflash.models.pool import WarmPool
 from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.journal import Journals
+from hookflash.runtime.outbox import Outbox
 from hookflash.runtime.ports import EventSink, ModelConnector
 from hookflash.runtime.switchboard import AgentLike, Switchboard, Watch
 from hookflash.server.app import create_app, serve
 from hookflash.server.consoles import open_console, shown_calls
 from hookflash.server.counts import Counts, count
 from hookflash.server.crossing import Sharing, crossing
+from hookflash.server.delivering import delivering
 from hookflash.server.desk import Desk
 from hookflash.server.line import TwilioLine
 from hookflash.server.metrics import Metrics, metrics_route
@@ -133,6 +136,10 @@ async def open_line(
         writer = StoreWriter(store)
         writer.start()
         stack.push_async_callback(writer.close)
+        clock = SystemClock(settings.speed)
+        outbox = await stack.enter_async_context(
+            delivering(settings, directory, store.engine, clock)
+        )
         places = Places(settings.data_dir, public_url=settings.public_url or "") if worker else None
         # Let go of last: what another worker restores has then been written to the end.
         claims = ClaimThread(Claims(places.claims, worker)) if places is not None else None
@@ -167,7 +174,6 @@ async def open_line(
             api_url=settings.twilio_api_url,
         )
         stack.push_async_callback(control.aclose)
-        clock = SystemClock(settings.speed)
         metrics = Metrics(clock.now, slot=slot)
         shown = shown_calls(settings, lambda sid: switchboard.find(sid), clock.now, journals)
         switchboard = Switchboard(
@@ -178,12 +184,13 @@ async def open_line(
             records=writer,
             journals=journals,
             make_context=_context,
+            deliveries=outbox,
             lead_ms=settings.lead_ms,
             watch=_all(metrics.watch, shown.watch if shown is not None else None, watch),
         )
         stack.push_async_callback(switchboard.close)
         telephone.write.find = _parties(switchboard)
-        metrics.refresh += [_live_calls(switchboard), _lost_lines(journals)]
+        metrics.refresh += [_live_calls(switchboard), _lost_lines(journals), _outcomes(outbox)]
         if warm is not None:
             metrics.refresh.append(_warm_sessions(warm))
         workers: Workers | None = None
@@ -315,6 +322,13 @@ def _lost_lines(journals: Journals) -> Callable[[Counts], None]:
     return refresh
 
 
+def _outcomes(outbox: Outbox) -> Callable[[Counts], None]:
+    def refresh(counts: Counts) -> None:
+        counts.deliveries = dict(outbox.outcomes)
+
+    return refresh
+
+
 def _warm_sessions(pool: WarmPool) -> Callable[[Counts], None]:
     def refresh(counts: Counts) -> None:
         counts.warm_ready, counts.warm_given, counts.warm_missed = (
@@ -333,7 +347,7 @@ def _alone(metrics: Metrics) -> Callable[[], Awaitable[list[Counts]]]:
     return gather
 
 
-def _context(agent: AgentLike, call: Call, post: EventSink) -> CallContext:
+def _context(agent: AgentLike, call: Call, post: EventSink, ask: AskHuman) -> CallContext:
     """Return what the owner's tools are given of a call."""
     facts = call.facts
     return CallContext(
@@ -344,4 +358,5 @@ def _context(agent: AgentLike, call: Call, post: EventSink) -> CallContext:
         post=post,
         transcript=lambda: call.transcript.utterances(facts.arrived_at),
         destinations=[each.key for each in call.setup.destinations],
+        ask=ask,
     )

@@ -50,6 +50,8 @@ class Counts(msgspec.Struct):
     ended: dict[str, int] = {}
     handoffs: dict[str, dict[str, int]] = {}
     """Attempts to reach a human, by destination and outcome."""
+    deliveries: dict[str, int] = {}
+    """Attempts to deliver what calls left, by outcome."""
     abandoned_waiting: int = 0
     returns: int = 0
     first_audio: Spread = msgspec.field(default_factory=_first_audio)

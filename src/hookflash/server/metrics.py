@@ -162,7 +162,10 @@ _COUNTERS = (
     ("warm_given", "Calls that found a warm session with the model"),
     ("warm_missed", "Calls that found none, where there should have been some"),
 )
-_TABLES = (("ended", "calls_ended", "disposition", "Calls that are over"),)
+_TABLES = (
+    ("ended", "calls_ended", "disposition", "Calls that are over"),
+    ("deliveries", "deliveries", "outcome", "Attempts to deliver what calls left for their owner"),
+)
 _SPREADS = (
     ("first_audio", "first_audio_seconds", "From the voice webhook to the agent's first sound"),
     ("to_human", "human_seconds", "From the request for a human to their voice"),

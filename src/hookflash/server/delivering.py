@@ -1,0 +1,70 @@
+"""The outbox of a line, and the ways from it to the owner.
+
+resource          acquired      released
+webhook's client  delivering    when its block ends, last
+outbox, postman   delivering    when its block ends
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from hookflash.agents.directory import Directory
+from hookflash.agents.hooks import DeliveryHook
+from hookflash.core.kept_delivery import DAY_SECONDS
+from hookflash.runtime.delivery_hooks import HookOutlet
+from hookflash.runtime.left_behind import deliveries_since
+from hookflash.runtime.outbox import Outbox
+from hookflash.runtime.ports import Clock
+from hookflash.runtime.postman import Outlet, Postman
+from hookflash.server.delivery_webhook import WebhookOutlet
+from hookflash.settings import Settings
+from hookflash.stores.deliveries import DeliveryStore
+
+_AT_ONCE = 200
+
+
+@contextlib.asynccontextmanager
+async def delivering(
+    settings: Settings, directory: Directory, engine: AsyncEngine, clock: Clock
+) -> AsyncIterator[Outbox]:
+    """Deliver what calls leave: to the hook of their agent, and to the owner's address."""
+
+    def hook_of(name: str) -> DeliveryHook | None:
+        agent = directory.named(name)
+        return agent.delivery_hook if agent is not None else None
+
+    async with contextlib.AsyncExitStack() as stack:
+        outlets: list[Outlet] = [HookOutlet(hook_of)]
+        if settings.delivery_url:
+            secret = settings.delivery_secret or ""
+            webhook = WebhookOutlet(settings.delivery_url, secret, now=clock.now)
+            stack.push_async_callback(webhook.aclose)
+            outlets.append(webhook)
+        shelf = DeliveryStore(engine)
+        dead_seconds = settings.delivery_days * DAY_SECONDS
+        postman = Postman(shelf, outlets, clock=clock, dead_seconds=dead_seconds)
+        outbox = Outbox(shelf, postman, clock=clock)
+        outbox.start()
+        stack.push_async_callback(outbox.close)
+        searching = asyncio.create_task(_search(settings.data_dir / "journals", outbox))
+        stack.callback(searching.cancel)
+        yield outbox
+
+
+async def _search(journals: Path, outbox: Outbox) -> None:
+    """Deliver what a process before this one may have left behind."""
+    # By the clock of the files, which is not that of the calls where a test compresses it.
+    since = time.time() - DAY_SECONDS
+    found = await asyncio.to_thread(list, deliveries_since(journals, since))
+    for number, delivery in enumerate(found, start=1):
+        outbox.deliver(delivery)
+        if number % _AT_ONCE == 0:
+            # What comes from calls meanwhile must find room.
+            await outbox.flush()

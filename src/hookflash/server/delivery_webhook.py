@@ -1,0 +1,114 @@
+"""Deliveries to an address of the owner's, signed, so that no stranger can send them one.
+
+    POST, JSON: the fields of `Delivery`, and `revision`
+    Hookflash-Delivery    the id, the same at each attempt and each revision
+    Hookflash-Revision    counts from 1 how often what is delivered has changed
+    Hookflash-Signature   t=SECONDS,v1=HEX: HMAC-SHA256 over "SECONDS.BODY" with the shared secret
+
+Any answer of 200 to 299 means taken; a redirect does not, because the body would go to somebody
+whom the owner has not named. `Retry-After` is heeded.
+
+    resource       acquired           released
+    httpx client   `WebhookOutlet`    `aclose`
+"""
+
+from __future__ import annotations
+
+import email.utils
+import hashlib
+import hmac
+import logging
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+
+from hookflash import __version__
+from hookflash.core.delivery import Delivery
+from hookflash.core.kept_delivery import KeptDelivery
+from hookflash.runtime.postman import NotTaken
+
+WEBHOOK_SECONDS = 10.0
+_LONGEST_RETRY_SECONDS = 6 * 3600.0
+
+log = logging.getLogger("hookflash.call.deliveries")
+
+
+class WebhookOutlet:
+    """Posts deliveries to `url`. See `postman.Outlet`."""
+
+    name = "webhook"
+
+    def __init__(
+        self,
+        url: str,
+        secret: str,
+        *,
+        now: Callable[[], float],
+        seconds: float = WEBHOOK_SECONDS,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.seconds = seconds
+        self._url = url
+        self._secret = secret
+        self._now = now
+        self._client = httpx.AsyncClient(
+            # Each wait has this limit; the whole attempt has it from the postman.
+            timeout=seconds,
+            follow_redirects=False,
+            headers={"User-Agent": f"hookflash/{__version__}"},
+            transport=transport,
+        )
+
+    def wants(self, delivery: Delivery) -> bool:
+        return True
+
+    async def send(self, kept: KeptDelivery) -> None:
+        body = webhook_body(kept)
+        headers = {
+            "Content-Type": "application/json",
+            "Hookflash-Delivery": kept.delivery.id,
+            "Hookflash-Revision": str(kept.revision),
+            "Hookflash-Signature": signature(body, self._secret, int(self._now())),
+        }
+        try:
+            # Only the status is read: what else comes may be as long as it likes.
+            async with self._client.stream(
+                "POST", self._url, content=body, headers=headers
+            ) as response:
+                status = response.status_code
+                wait = self._retry_seconds(response)
+        except httpx.HTTPError as error:
+            host = urlsplit(self._url).hostname
+            raise NotTaken(f"{host}: {type(error).__name__}: {error}") from error
+        if not 200 <= status < 300:
+            raise NotTaken(f"answered {status}", retry_seconds=wait)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._client.aclose()
+
+    def _retry_seconds(self, response: httpx.Response) -> float:
+        """Return how long we are asked to wait: seconds or a date (RFC 9110, 10.2.3)."""
+        asked = response.headers.get("Retry-After", "").strip()
+        if asked.isdecimal() and len(asked) <= 9:
+            seconds = float(asked)
+        else:
+            try:
+                seconds = email.utils.parsedate_to_datetime(asked).timestamp() - self._now()
+            except (TypeError, ValueError):
+                return 0.0
+        return min(max(seconds, 0.0), _LONGEST_RETRY_SECONDS)
+
+
+def webhook_body(kept: KeptDelivery) -> bytes:
+    """Return what is posted, as JSON."""
+    fields = msgspec.structs.asdict(kept.delivery)
+    return msgspec.json.encode(fields | {"revision": kept.revision})
+
+
+def signature(body: bytes, secret: str, at: int) -> str:
+    """Return the value of `Hookflash-Signature` for `body`, signed at `at` seconds since 1970."""
+    signed = hmac.new(secret.encode(), b"%d." % at + body, hashlib.sha256)
+    return f"t={at},v1={signed.hexdigest()}"

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from hookflash import Agent, Delivery, Directory, Settings
+from hookflash.core.commands import Deliver
+from hookflash.core.events import CallArrived
+from hookflash.core.kept_delivery import KeptDelivery
+from hookflash.core.setup import CallSetup
+from hookflash.runtime.clock import SystemClock
+from hookflash.runtime.journal import Journals
+from hookflash.server.delivering import delivering
+from hookflash.stores.database import open_database
+from hookflash.stores.deliveries import DeliveryStore
+
+
+def message(number: int, agent: str = "shop") -> Delivery:
+    return Delivery(
+        id=f"CA{number}-message",
+        kind="message",
+        call_sid=f"CA{number}",
+        agent=agent,
+        destination="billing",
+        created_at=float(number),
+        summary="The invoice is wrong.",
+    )
+
+
+def agent_that_takes(taken: asyncio.Queue[Delivery], name: str = "shop") -> Agent:
+    agent = Agent(name, instructions="Help.")
+    loop = asyncio.get_running_loop()
+
+    @agent.on_delivery
+    def take(delivery: Delivery) -> None:
+        # Runs in a thread, as every plain function does.
+        loop.call_soon_threadsafe(taken.put_nowait, delivery)
+
+    return agent
+
+
+async def until(shelf: DeliveryStore, done: Callable[[Sequence[KeptDelivery]], bool]) -> None:
+    """Look at the shelf until it is as it should be."""
+    async with asyncio.timeout(5):
+        while True:
+            if done(await shelf.list()):
+                return
+            await asyncio.sleep(0.01)
+
+
+async def test_a_delivery_goes_to_the_hook_of_its_agent(tmp_path: Path) -> None:
+    engine = await open_database(f"sqlite:///{tmp_path}/a.db")
+    ours: asyncio.Queue[Delivery] = asyncio.Queue()
+    theirs: asyncio.Queue[Delivery] = asyncio.Queue()
+    directory = Directory()
+    directory.add(agent_that_takes(ours), lines=["+15550100"])
+    directory.add(agent_that_takes(theirs, "other"))
+    async with delivering(Settings(), directory, engine, SystemClock()) as outbox:
+        outbox.deliver(message(1))
+        outbox.deliver(message(2, "other"))
+        assert await asyncio.wait_for(ours.get(), 5) == message(1)
+        assert await asyncio.wait_for(theirs.get(), 5) == message(2, "other")
+    assert await DeliveryStore(engine).counts() == {"delivered": 2}
+    await engine.dispose()
+
+
+async def test_an_async_hook_and_one_behind_a_decorator_take_it_as_well(tmp_path: Path) -> None:
+    engine = await open_database(f"sqlite:///{tmp_path}/a.db")
+    taken: asyncio.Queue[Delivery] = asyncio.Queue()
+    plain, behind = (Agent(name, instructions="Help.") for name in ("plain", "behind"))
+
+    @plain.on_delivery
+    async def take(delivery: Delivery) -> None:
+        taken.put_nowait(delivery)
+
+    behind.on_delivery(lambda delivery: take(delivery))
+    directory = Directory()
+    directory.add(plain, lines=["+15550100"])
+    directory.add(behind)
+    async with delivering(Settings(), directory, engine, SystemClock()) as outbox:
+        outbox.deliver(message(1, "plain"))
+        assert await asyncio.wait_for(taken.get(), 5) == message(1, "plain")
+        outbox.deliver(message(2, "behind"))
+        assert await asyncio.wait_for(taken.get(), 5) == message(2, "behind")
+    await engine.dispose()
+
+
+async def test_with_an_address_it_is_posted_there_and_kept_when_that_fails(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = await open_database(f"sqlite:///{tmp_path}/a.db")
+    settings = Settings(delivery_url="http://127.0.0.1:9/", delivery_secret="0123456789abcdef")
+    directory = Directory.of(Agent("shop", instructions="Help."))
+    shelf = DeliveryStore(engine)
+    async with delivering(settings, directory, engine, SystemClock()) as outbox:
+        outbox.deliver(message(1))
+        outbox.deliver(message(2, "an agent of yesterday"))
+        await until(shelf, lambda kept: [each.attempts for each in kept] == [1, 1])
+    assert "CA1 ! message CA1-message again in" in caplog.text
+    assert "webhook: 127.0.0.1: ConnectError" in caplog.text
+    assert await shelf.counts() == {"waiting": 2}
+    await engine.dispose()
+
+
+async def test_without_anybody_who_wants_it_it_is_kept(tmp_path: Path) -> None:
+    engine = await open_database(f"sqlite:///{tmp_path}/a.db")
+    directory = Directory.of(Agent("shop", instructions="Help."))
+    shelf = DeliveryStore(engine)
+    async with delivering(Settings(), directory, engine, SystemClock()) as outbox:
+        outbox.deliver(message(1))
+        await until(shelf, lambda kept: [each.state for each in kept] == ["kept"])
+    await engine.dispose()
+
+
+async def test_what_a_process_before_left_in_a_journal_only_is_delivered(tmp_path: Path) -> None:
+    journals = Journals(tmp_path / "journals")
+    journal = journals.begin("CA1", CallSetup())
+    journal.write(1.0, CallArrived("CA1", "+15550101", "+15550100"), [Deliver(message(1))])
+    journal.close()
+    journals.close()
+    engine = await open_database(f"sqlite:///{tmp_path}/a.db")
+    taken: asyncio.Queue[Delivery] = asyncio.Queue()
+    directory = Directory.of(agent_that_takes(taken))
+    for _ in range(2):
+        async with delivering(Settings(data_dir=tmp_path), directory, engine, SystemClock()):
+            await until(
+                DeliveryStore(engine), lambda kept: [each.state for each in kept] == ["delivered"]
+            )
+    assert taken.get_nowait() == message(1)
+    assert taken.empty()
+    await engine.dispose()
