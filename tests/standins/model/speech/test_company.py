@@ -42,6 +42,13 @@ ARGUMENTS = '{"destination": "support", "reason": "x", "summary": "x"}'
 STILL = "I am still ringing support."
 
 
+CANCEL = {"type": "function", "name": "cancel_transfer", "parameters": {}}
+RINGING_NOTE = (
+    "Support is being rung now; the caller stays with you until somebody takes the call, and you"
+    " will be told. Keep the caller company. Do not call transfer_to_human again."
+)
+
+
 def answered(status, arguments=ARGUMENTS):
     output = f'{{"status": "{status}", "detail": "Keep the caller company."}}'
     return [
@@ -55,7 +62,7 @@ RUNG = [Turn("user", "A human please."), *answered("ringing"), Turn("assistant",
 
 def ask(*turns, before=RUNG):
     turns = [Turn("user", turn) if isinstance(turn, str) else turn for turn in turns]
-    return reply(MindRequest(INSTRUCTIONS, [*before, *turns], [TRANSFER, ORDER]))
+    return reply(MindRequest(INSTRUCTIONS, [*before, *turns], [TRANSFER, ORDER, CANCEL]))
 
 
 def said(answer):
@@ -119,6 +126,43 @@ def test_another_destination_is_asked_for():
     assert '"destination":"billing"' in answer[-1].arguments
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Never mind.",
+        "I have changed my mind, don't call them.",
+        "I don't need them any more.",
+        "Please stop ringing, I'd rather talk to you.",
+    ],
+)
+def test_a_caller_who_has_changed_their_mind_stays(words):
+    assert calls(ask(words)) == ["cancel_transfer"]
+    output = [
+        Turn("tool_call", "", "cancel_transfer", "{}", "c2"),
+        Turn("tool_output", '{"status": "cancelled", "detail": ""}', "cancel_transfer", "", "c2"),
+    ]
+    assert said(ask(words, *output)) == "All right, you stay with me. What can I do for you?"
+    assert calls(ask("A human please.", before=[*RUNG, *output])) == ["transfer_to_human"]
+
+
+def test_the_answer_of_the_tool_is_told_as_company():
+    told = ask(before=[Turn("user", "A human please."), *answered("ringing")])
+    assert said(told) == f"I am ringing support now and stay with you. {ANYTHING_TO_KNOW}"
+    again = ask("A human please.", *answered("already under way"))
+    assert said(again).startswith(STILL)
+
+
+def test_a_hand_off_that_somebody_else_began_is_known_from_the_lines_note():
+    note = Turn("system", RINGING_NOTE)
+    hello = Turn("assistant", "Hello, how can I help you?")
+    told = ask(before=[hello, Turn("user", "Hm."), hello, note])
+    assert said(told) == f"I am ringing support now and stay with you. {ANYTHING_TO_KNOW}"
+    assert said(ask("Okay.", before=[hello, note])).startswith(STILL)
+    assert calls(ask("Never mind.", before=[hello, note])) == ["cancel_transfer"]
+    waited = ask(before=[hello, note, Turn("assistant", said(told))])
+    assert said(waited) == f"{STILL} I stay with you until somebody answers. {ANYTHING_TO_KNOW}"
+
+
 def test_no_is_taken_as_nothing_to_add():
     assert calls(ask("No.")) == []
     assert said(ask("No.")) == "All right. I connect you as soon as support answers."
@@ -131,6 +175,9 @@ def test_no_is_taken_as_nothing_to_add():
         " with you.",
         "The caller interrupted the goodbye, so the transfer is off and they are still with you.",
         "The caller has spoken with support, who has hung up. The caller is back with you.",
+        "The transfer was called off by anna. The caller stays with you; go on helping them.",
+        "You tried to connect the caller with support, but nobody answered. Take the number and"
+        " the wish of the caller, read them back, and call schedule_callback.",
     ],
 )
 def test_once_the_line_says_that_it_is_over_a_human_may_be_asked_for_again(note):

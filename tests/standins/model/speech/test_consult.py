@@ -68,6 +68,11 @@ def test_a_human_who_speaks_first_is_told_all_the_same(words):
     assert ask(words, briefed=False) == [Say(BRIEFING)]
 
 
+def test_a_briefing_in_the_lines_words_is_a_briefing():
+    line = spoken("A caller whose number ends in 0 0 0 9 about a refund. Do you take the call?")
+    assert calls(ask(line, "Yes.", briefed=False)) == [("connect_caller", {})]
+
+
 def test_a_briefing_that_was_cut_at_its_beginning_is_given_again():
     cut = spoken("Hello, this is the")
     assert ask(cut, "Sorry?", briefed=False) == [Say(BRIEFING)]

@@ -81,6 +81,14 @@ def test_a_number_that_was_cut_in_two_by_a_pause_is_put_together():
     assert ask(*turns) == [Say(READ_BACK)]
 
 
+def test_the_lines_own_question_for_a_number_is_known():
+    asked = agent(
+        "I could not reach support: nobody answered. On which number may they call you back?"
+    )
+    assert ask(ABOUT, asked, "555 0100.") == [Say(READ_BACK)]
+    assert ask(ABOUT, asked, "Hm.") == [Say(NUMBER_AGAIN)]
+
+
 def test_a_wrong_number_is_asked_for_again_or_corrected():
     turns = [ABOUT, agent("Sorry."), "Call me back.", agent(WHAT_NUMBER), "555 0200"]
     turns += [agent("I have the number 5 5 5 0 2 0 0. Is that right?")]
@@ -146,6 +154,32 @@ def test_a_fact_about_call_backs_answers_where_there_is_no_tool():
     instructions = "- We call customers back within a day of their request for a call back."
     request = MindRequest(instructions, [Turn("user", "Can you call me back?")], [TRANSFER])
     assert "within a day" in said(reply(request))
+
+
+@pytest.mark.parametrize(
+    ("offers", "expected"),
+    [
+        ("", "What else can I do for you?"),
+        ("to record a message for them (take_voicemail).", "Shall I take a message?"),
+        ("that they are called back (schedule_callback).", "Shall they call you back?"),
+        (
+            "to record a message for them (take_voicemail) or that they are called back"
+            " (schedule_callback).",
+            "Shall I take a message, or shall they call you back?",
+        ),
+    ],
+)
+def test_a_closed_destination_is_told_with_what_may_be_done_instead(offers, expected):
+    detail = "Support is closed now and opens Monday at nine. Tell the caller so."
+    detail += f" You may offer {offers}" if offers else ""
+    output = msgspec.json.encode({"status": "closed", "detail": detail}).decode()
+    turns = [
+        Turn("tool_call", "", "transfer_to_human", "{}", "c1"),
+        Turn("tool_output", output, "transfer_to_human", "", "c1"),
+    ]
+    assert ask("A human please.", *turns) == [
+        Say(f"I am sorry. Support is closed now and opens Monday at nine. {expected}")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -220,7 +220,7 @@ def test_a_transfer_that_was_refused_is_told():
     refused = output('{"status": "refused", "detail": "choose another"}', "transfer_to_human")
     assert "could not connect" in said(ask("human", *refused))
     under_way = output('{"status": "already under way", "detail": "x"}', "transfer_to_human")
-    assert "connecting you" in said(ask("human", *under_way))
+    assert "still ringing" in said(ask("human", *under_way))
     assert said(ask("human", *output("Lisa is next.", "transfer_to_human"))) == "Lisa is next."
 
 

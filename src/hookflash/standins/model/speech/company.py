@@ -9,22 +9,38 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any, Final
 
 import msgspec
 
 from hookflash.standins.model.parts import Say, Turn
 from hookflash.standins.model.speech.scene import Scene
+from hookflash.standins.model.speech.sentences import sentences
 from hookflash.standins.model.speech.wishes import Wish
 from hookflash.standins.model.speech.words import normalised
 
 FAILED: Final = ("refused", "failed", "error", "closed", "unknown", "unavailable")
 """What a transfer's answer may have as `status` when no human is being rung."""
 
+CANCELLED: Final = "cancelled"
+RINGING: Final = "ringing"
+UNDER_WAY: Final = "already under way"
+
 ANYTHING_TO_KNOW: Final = "Is there anything that they should know before?"
+CHANGED_MIND: Final = re.compile(
+    r"\b(?:never ?mind|forget (?:it|about it)|changed my mind|call (?:it|that|them) off"
+    r"|cancel (?:it|that|the (?:transfer|call))|(?:no longer|don't|do not) (?:need|want) (?:to"
+    r" (?:talk|speak|wait)|them|him|her|that|it|anybody|anyone|a (?:human|person|colleague))"
+    r"|(?:don't|do not|stop) (?:connect|transfer|ring|call|bother|trying)\w*"
+    r"|(?:rather|just) (?:stay|talk|speak) (?:with|to) you)\b"
+)
+"""A waiting caller who does not want the human any more. A plain "no" may mean something else."""
+
+_RUNG = re.compile(r"^(?P<who>.+?) is being rung now\b")
 _NO_LONGER = re.compile(
-    r"\b(?:back with you|transfer is off|interrupted the goodbye|could not (?:reach|be reached)"
-    r"|nobody (?:answered|is free)|has hung up|no longer (?:ringing|being rung))\b",
+    r"\b(?:back with you|tried to connect the caller|transfer (?:is off|was called off)"
+    r"|interrupted the goodbye|has hung up)\b",
     re.IGNORECASE,
 )
 _PROGRESS = re.compile(
@@ -45,7 +61,8 @@ _ASKS = re.compile(
 def being_rung(conversation: Sequence[Turn], transfer: str) -> str | None:
     """Return the destination that is being rung by the tool `transfer`, or None.
 
-    It is rung from the tool's good answer until a note of the line says otherwise.
+    It is rung from the tool's good answer, or from a note of the line that says so, until a note
+    says otherwise or the transfer was cancelled.
     """
     asked, rung = "", None
     for turn in conversation:
@@ -54,8 +71,12 @@ def being_rung(conversation: Sequence[Turn], transfer: str) -> str | None:
         elif turn.role == "tool_output" and turn.name == transfer:
             status = told_status(turn.text)
             rung = asked if status and status not in FAILED else rung
+        elif turn.role == "tool_output" and told_status(turn.text) == CANCELLED:
+            rung = None
         elif turn.role == "system" and _NO_LONGER.search(turn.text):
             rung = None
+        elif turn.role == "system" and (match := _RUNG.search(turn.text)):
+            rung = match["who"].lower()
     return rung
 
 
@@ -92,6 +113,11 @@ def is_question(said: str) -> bool:
     return said.rstrip().endswith("?") or _ASKS.search(normalised(said)) is not None
 
 
+def ringing_now(who: str) -> Say:
+    """The first thing a caller hears who will wait with the agent."""
+    return Say(f"I am ringing {who} now and stay with you. {ANYTHING_TO_KNOW}")
+
+
 def still_ringing(who: str, scene: Scene) -> Say:
     """What a caller hears who asks how it goes; in other words when they have heard it before."""
     told = f"I am still ringing {who}."
@@ -104,6 +130,21 @@ def still_ringing(who: str, scene: Scene) -> Say:
 def noted(who: str) -> Say:
     """What a caller hears who has told something for the human."""
     return Say(f"Thank you, I have noted that for {who}. I am still ringing.")
+
+
+def closed(output: str) -> str:
+    """Say that a destination is closed, as its tool told it, and what may be done instead."""
+    told = list(
+        takewhile(lambda each: not each.startswith("Tell "), sentences(told_detail(output)))
+    )
+    message, back = "take_voicemail" in output, "schedule_callback" in output
+    offers = {
+        (True, True): "Shall I take a message, or shall they call you back?",
+        (True, False): "Shall I take a message?",
+        (False, True): "Shall they call you back?",
+    }
+    offer = offers.get((message, back), "What else can I do for you?")
+    return " ".join(["I am sorry.", *told, offer])
 
 
 def waits(meant: Wish | None, said: str) -> bool:

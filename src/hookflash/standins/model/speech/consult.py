@@ -44,6 +44,7 @@ PUTTING_THROUGH: Final = "Thank you. I am putting them through now."
 WILL_TELL: Final = "All right, I will tell them. Thank you, goodbye."
 NOT_KNOWN: Final = "I do not know that."
 _LONGEST_BRIEFING = 260
+_LEAST_BRIEFING = 10
 
 _MAILBOX = re.compile(
     r"\b(?:leave|record) (?:me |us |him |her )?(?:a |your |the )?(?:short |brief |detailed )?"
@@ -85,8 +86,9 @@ _WHO = re.compile(
 )
 _WHAT_ABOUT = re.compile(
     r"\b(?:what(?:'s| is| does| do| did)? (?:it|this|that|they|he|she|the \w+)?"
-    r"(?: about| want| need| wants| needs| calling| like)?|about what|why(?! not)|what for|regarding|the matter"
-    r"|the problem|the issue|more about|tell me more|what happened|remind me)\b"
+    r"(?: about| want| need| wants| needs| calling| like)?|about what|why(?! not)"
+    r"|what for|regarding|the matter|the problem|the issue|more about|tell me more"
+    r"|what happened|remind me)\b"
 )
 _LABEL = re.compile(
     r"^[-*•\s]*(?P<label>caller(?:'s name)?|name|number|phone|reason|about|summary|wish|context"
@@ -134,7 +136,7 @@ def _answer(scene: Scene, story: _Story, tools: dict[str, Form], briefing: str) 
     plainly_no = meant in (Wish.NO, Wish.GOODBYE) and not _NOT_CANNOT.search(said)
     if (cannot and not asks or plainly_no) and DECLINE in tools:
         return [Say(WILL_TELL), tools[DECLINE].call(_why(tools[DECLINE], scene.latest))]
-    if not _has_heard(briefing, scene):
+    if not _has_heard(scene):
         return [Say(briefing)]
     manners = (Wish.IDENTITY, Wish.REPEAT, Wish.WAIT)
     if meant not in manners and (answer := _look_up(scene.latest, story)):
@@ -160,11 +162,9 @@ def _why(form: Form, words: str) -> dict[str, str]:
     return {f.name: words for f in form.fields if takes_own_words(f.name, f.schema)}
 
 
-def _has_heard(briefing: str, scene: Scene) -> bool:
-    """Say whether the human has heard enough of the briefing to decide: its first half."""
-    words = normalised(briefing).split()
-    opening = " ".join(words[: len(words) // 2])
-    return any(opening in normalised(text) for text in scene.asked_times)
+def _has_heard(scene: Scene) -> bool:
+    """Say whether the human has heard enough of a briefing, in whatever words, to decide."""
+    return any(len(text.split()) >= _LEAST_BRIEFING for text in scene.asked_times)
 
 
 # --- what is known -------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from hookflash.standins.model.speech.scene import Scene
 from hookflash.standins.model.speech.tool_forms import Field, Form, fill
 from hookflash.standins.model.speech.values import takes_number, takes_own_words
 from hookflash.standins.model.speech.wishes import Wish
-from hookflash.standins.model.speech.words import content, figures, stem
+from hookflash.standins.model.speech.words import content, dictated, figures, stem
 
 Reply = list[Say | CallTool]
 
@@ -24,6 +24,7 @@ NUMBER_AGAIN: Final = "Please tell me the number again, digit by digit."
 WHAT_ABOUT: Final = "What is it about?"
 LEFT: Final = "All right, let us leave that. How else can I help you?"
 _READ_BACK = "I have the number"
+_WHICH_NUMBER: Final = re.compile(r"\bnumber\b.*\bcall you back\?$", re.IGNORECASE)
 _RIGHT: Final = "Is that right?"
 
 _SUMMARY_LENGTH = 300
@@ -89,12 +90,17 @@ def message(form: Form, scene: Scene) -> Reply:
         if field.required
     }
     known = {name: value for name, value in arguments.items() if value is not None}
-    return [Say("Of course."), form.call(known)]
+    return [Say("Of course. Please leave your message."), form.call(known)]
 
 
 def asks_about_callback(heard: str) -> bool:
     """Say whether what the agent said last was a question about a call back."""
-    return heard.endswith((WHAT_NUMBER, NUMBER_AGAIN, WHAT_ABOUT)) or heard.startswith(_READ_BACK)
+    return heard.endswith(WHAT_ABOUT) or _asks_number(heard) or heard.startswith(_READ_BACK)
+
+
+def _asks_number(heard: str) -> bool:
+    """Say whether a number was asked for, by these words or by those of the line."""
+    return heard.endswith((WHAT_NUMBER, NUMBER_AGAIN)) or _WHICH_NUMBER.search(heard) is not None
 
 
 def callback(form: Form, scene: Scene) -> Reply:
@@ -133,18 +139,18 @@ def _number(form: Form, field: Field, told: dict[str, Any], scene: Scene) -> Rep
             # A pause made the agent read half of it back.
             found = before + found if not wishes.says_no(latest) else found
         return _reading_back(found)
-    if found and heard.endswith((WHAT_NUMBER, NUMBER_AGAIN)):
+    if found and _asks_number(heard):
         return _reading_back(found)
     if read_back:
         return [Say(NUMBER_AGAIN)]
-    if heard.endswith((WHAT_NUMBER, NUMBER_AGAIN)) and wishes.wish(latest) is Wish.NO:
+    if _asks_number(heard) and wishes.wish(latest) is Wish.NO:
         return [Say(LEFT)]
     known = found or max((_phone(text) for text in scene.said), key=len, default="")
     if known:
         return _reading_back(known)
     if not field.required:
         return _arranged(form, told)
-    return [Say(NUMBER_AGAIN if heard.endswith(WHAT_NUMBER) else WHAT_NUMBER)]
+    return [Say(NUMBER_AGAIN if _asks_number(heard) else WHAT_NUMBER)]
 
 
 def _reading_back(number: str) -> Reply:
@@ -158,7 +164,7 @@ def _arranged(form: Form, arguments: dict[str, Any]) -> Reply:
 
 def _digits(text: str) -> str:
     """Return the longest number in `text`, as a telephone number if it is one."""
-    found = max(figures(text), key=len, default="")
+    found = max(dictated(text), key=len, default="")
     plus = re.search(r"\+ ?\d|\bplus\b", text, re.IGNORECASE)
     return ("+" if plus else "") + found if len(found) >= _LEAST_DIGITS else ""
 

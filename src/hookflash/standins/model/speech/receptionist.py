@@ -30,6 +30,7 @@ from hookflash.standins.model.speech.facts import ENOUGH, Fact, best_fact, busin
 from hookflash.standins.model.speech.reading import aloud
 from hookflash.standins.model.speech.scene import Scene, read_scene
 from hookflash.standins.model.speech.tool_forms import (
+    CANCEL,
     END_CALL,
     Field,
     Form,
@@ -37,6 +38,7 @@ from hookflash.standins.model.speech.tool_forms import (
     fill,
     occasions,
     read_forms,
+    spoken,
     wanted,
 )
 from hookflash.standins.model.speech.wishes import Wish
@@ -49,6 +51,7 @@ MOMENT: Final = "One moment please."
 GOODBYE: Final = "Thank you for calling. Goodbye."
 NOT_UNDERSTOOD: Final = "I am sorry, I did not understand that."
 CONNECTING: Final = "I am connecting you"
+STAYING: Final = "All right, you stay with me. What can I do for you?"
 _ANYTHING_ELSE = "Is there anything else I can do for you?"
 _WANTED_TOOL = 0.5
 _WANTED_OCCASION = 0.5
@@ -58,10 +61,6 @@ _DOES_NOT_KNOW = re.compile(
     r"\b(?:don't (?:know|have|remember)|do not (?:know|have)|no idea|forgot|lost)\b"
 )
 _MANNERS = (Wish.YES, Wish.NO, Wish.THANKS, Wish.GREETING, Wish.WAIT, Wish.REPEAT)
-_MANNERLY = frozenset(
-    "wait stop hold hang second moment minute sec filled nope yep repeat slowly slower right wrong"
-    " correct exactly fine great listen pardon".split()
-)
 
 
 class Receptionist:
@@ -87,7 +86,7 @@ def reply(request: MindRequest) -> Reply:
     if desk.scene.latest:
         said += desk.answer()
     elif not said:
-        said = desk.greet() if not desk.scene.said else [Say(desk.scene.heard or MOMENT)]
+        said = desk.go_on()
     if request.tool_choice == "required" and not any(isinstance(each, CallTool) for each in said):
         return desk.call_most_fitting()
     return said
@@ -106,7 +105,8 @@ class _Desk:
         self._end = next((form for form in forms if form.name == END_CALL), None)
         self._callback = next((form for form in forms if form.calls_back), None)
         self._voicemail = next((form for form in forms if form.takes_message), None)
-        special = (self._transfer, self._end, self._callback, self._voicemail)
+        self._cancel = next((form for form in forms if form.name == CANCEL), None)
+        special = (self._transfer, self._end, self._cancel, self._callback, self._voicemail)
         self._forms = [form for form in forms if form not in special]
         self._rung: str | None = None
         if self._transfer is not None:
@@ -124,6 +124,14 @@ class _Desk:
         hello = f"Hello, this is {name}." if name else "Hello."
         return [Say(f"{hello} How can I help you?")]
 
+    def go_on(self) -> Reply:
+        """Say something to a caller who has not spoken since the last answer."""
+        if self._rung is not None:
+            ringing = company.ringing_now(self._rung)
+            told = any(company.ANYTHING_TO_KNOW in text for text in self.scene.asked_times)
+            return [company.still_ringing(self._rung, self.scene) if told else ringing]
+        return self.greet() if not self.scene.said else [Say(self.scene.heard or MOMENT)]
+
     def tell_outputs(self) -> Reply:
         """Read tools' answers aloud; the outcome of a transfer only while the caller waits."""
         waiting = not self.scene.latest
@@ -140,6 +148,7 @@ class _Desk:
             form.name: outcomes
             for form, outcomes in (
                 (self._transfer, (f"{CONNECTING} now. {MOMENT}", "could not connect you")),
+                (self._cancel, (STAYING, "could not stop that")),
                 (self._callback, (f"That is arranged. {_ANYTHING_ELSE}", "could not arrange that")),
                 (self._voicemail, (MOMENT, "cannot take a message now")),
             )
@@ -149,6 +158,12 @@ class _Desk:
         if output.name not in own or status is None:
             return aloud(output.text)
         # The detail beside a status is for language models; the caller needs the outcome.
+        if self._rung is not None and status == company.RINGING:
+            return company.ringing_now(self._rung).text
+        if self._rung is not None and status == company.UNDER_WAY:
+            return company.still_ringing(self._rung, self.scene).text
+        if status == "closed":
+            return company.closed(output.text)
         good, bad = own[output.name]
         if status in company.FAILED:
             return f"I am sorry, I {bad}. What else can I do for you?"
@@ -159,7 +174,7 @@ class _Desk:
     def answer(self) -> Reply:
         """Answer the caller's latest utterance."""
         meant = wishes.wish(self.scene.latest)
-        if meant in _MANNERS and self._covered(_without_manners(self.scene.latest)) >= ENOUGH:
+        if meant in _MANNERS and self._covered(wishes.without_manners(self.scene.latest)) >= ENOUGH:
             # "Wait, stop. Are you open on Sunday?" asks more than it begs.
             meant = None
         if self._rung is None and (meant is Wish.PERSON or self.scene.latest == "0"):
@@ -176,6 +191,8 @@ class _Desk:
         if self._rung is None:
             return []
         latest, scene = self.scene.latest, self.scene
+        if company.CHANGED_MIND.search(normalised(latest)) and self._cancel and self._may_call:
+            return [self._cancel.call({})]
         if meant is Wish.NO:
             return [Say(f"All right. I connect you as soon as {self._rung} answers.")]
         if meant is Wish.PERSON and self._other_destination():
@@ -202,7 +219,7 @@ class _Desk:
             if meant is Wish.NO:
                 return [Say("All right. How else can I help you?")]
         if heard.startswith(CONNECTING) and meant in (Wish.NO, Wish.WAIT):
-            return [Say("All right, you stay with me. What can I do for you?")]
+            return [Say(STAYING)]
         if self._callback is not None and self._may_call and errands.asks_about_callback(heard):
             return errands.callback(self._callback, self.scene)
         if meant is Wish.YES and (arranged := self._offered(heard)):
@@ -291,7 +308,7 @@ class _Desk:
 
     def _look_up(self) -> Reply:
         """Facts, tools and occasions compete for what was said; the one that covers most wins."""
-        latest = _without_manners(self.scene.latest)
+        latest = wishes.without_manners(self.scene.latest)
         fact = best_fact(latest, self._facts, self._weights)
         known = fact.score if fact is not None else 0.0
         scored = [(wanted(latest, form, self._weights), form) for form in self._forms]
@@ -374,13 +391,3 @@ class _Desk:
             Say(f"{CONNECTING} with {spoken(destination)} now. {MOMENT}"),
             self._transfer.call(arguments),
         ]
-
-
-def spoken(destination: str) -> str:
-    """Return a destination's key as a person would say it."""
-    return destination.replace("_", " ").replace("-", " ") or "a person"
-
-
-def _without_manners(said: str) -> str:
-    """Return the words of `said` that ask for something, as long as there are any."""
-    return " ".join(word for word in normalised(said).split() if word not in _MANNERLY)

@@ -26,6 +26,7 @@ from hookflash.standins.model.speech.words import (
 
 TRANSFER: Final = "transfer_to_human"
 END_CALL: Final = "end_call"
+CANCEL: Final = "cancel_transfer"
 _CALLBACK_WORDS: Final = (frozenset({"callback"}), frozenset({"call", "back"}))
 _VOICEMAIL_WORDS: Final = frozenset({"voicemail", "message", "mailbox"})
 _TAKING: Final = frozenset({"take", "leave", "record"})
@@ -165,6 +166,11 @@ def choose_destination(said: str, form: Form, weights: Weights) -> tuple[str, fl
         if score > best_score:
             best_key, best_score = key, score
     return best_key, max(best_score, 0.0)
+
+
+def spoken(destination: str) -> str:
+    """Return a destination's key as a person would say it."""
+    return destination.replace("_", " ").replace("-", " ") or "a person"
 
 
 class Filled(msgspec.Struct, frozen=True):

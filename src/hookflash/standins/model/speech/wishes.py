@@ -58,6 +58,8 @@ _PERSON_PATTERNS: Final = tuple(
         r"\b(?:transfer|forward|redirect|escalate|reroute|route) (?:me|my call|this|the call|us)\b",
         r"\btransferred me (?:right now|now|please|to|over)\b",
         r"\bconnect (?:me|us|my call)\b(?! (?:to|with) (?:the )?(?:internet|wifi|network))",
+        rf"\b(?:transfer|connect|connecting)\b(?: \w+){{1,4}}"
+        rf" (?:department|team|staff|{_STRONG})\b",
         r"\b(?:put|patch) (?:me|us|my call|this call) (?:through|over|on to|onto|on with)\b",
         r"\b(?:hand|pass|switch) (?:me|us|my call|this call) (?:over|on|through|to)\b",
         r"\bget (?:me )?(?:through to|hold of|a hold of|in touch with)\b",
@@ -95,6 +97,10 @@ _NOT_REFUSED = re.compile(
 )
 """Can I not speak to someone? You are not helping, get me a supervisor."""
 
+_MANNERLY: Final = frozenset(
+    "wait stop hold hang second moment minute sec filled nope yep repeat slowly slower right wrong"
+    " correct exactly fine great listen pardon".split()
+)
 _PAST = re.compile(
     r"\b(?:was|were|been|already|yesterday|spoke|talked|they|he|she|you|who|last (?:time|week))"
     r" (?:just |already |been )*(?:speaking|talking|spoken|spoke|talked|transferred|connected)\b"
@@ -225,3 +231,8 @@ def says_yes(text: str) -> bool:
 def says_no(text: str) -> bool:
     """Say whether `text` begins by declining, whatever follows."""
     return _NO.search(normalised(text)) is not None
+
+
+def without_manners(said: str) -> str:
+    """Return the words of `said` that ask for something, as long as there are any."""
+    return " ".join(word for word in normalised(said).split() if word not in _MANNERLY)
