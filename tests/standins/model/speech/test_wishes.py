@@ -46,6 +46,9 @@ You're not helping get me a supervisor.
 Can I not speak to someone?
 I wanted to walk to a human.
 Can I go to an agent?
+any transfer meet at the building department
+Could I be transferred to accounts?
+I'd like to be put through to somebody else.
 this is an emergency transfer me right now"""
 
 NOT_ASKING = """\
@@ -80,6 +83,9 @@ I need a person's name
 We will be three people
 it was a human error
 can somebody call me back
+do you transfer money to other banks
+Yesterday I was transferred to the billing department.
+how can money be transferred to my account
 I want to walk to the shop
 can I go to the station by bus
 I left a message with your agent

@@ -21,6 +21,7 @@ from hookflash.standins.model.speech.words import (
         ("one two O five, treble-6", ["1205666"]),
         ("four thousand five hundred and two", ["4502"]),
         ("twenty thousand", ["20000"]),
+        ("one double 409", ["14409"]),
         ("two thousand and five", ["2005"]),
         ("triple 7 two", ["7772"]),
         ("one hundred and five", ["105"]),

@@ -6,6 +6,8 @@
 * Decoding is greedy. Where it ran into its limit it was in a loop ("five five five five ..."), and
   is done once more, on the same encoding, with five beams and no loops allowed: over 54 recordings,
   each begun at four moments, 3.3 % of the words were wrong instead of 5.2 %.
+* Where its score is poor it is done once more as well: on bad lines a tenth fewer words are wrong,
+  on good ones it rarely happens. Five beams for everybody err more often where the line is good.
 * An utterance longer than 18 s is cut at its quietest moments into pieces, heard one by one.
 * Whisper invents words for silence and noise ("you", "thank you"). So the sound must hold speech
   by the voice activity model, the model itself must not deny it (`no_speech` with a poor score),
@@ -43,11 +45,12 @@ _LONGEST_SECONDS = 18
 _EARLIEST_CUT_SECONDS = 10
 _QUIET_WINDOW = RATE // 5
 
-_SPEECH = 0.5
+_SPEECH = 0.25
 _LEAST_SPEECH_FRAMES = 3
 _NO_SPEECH = 0.6
 _POOR_SCORE = -1.0
 
+_UNSURE_SCORE = -0.4
 _BEAMS = 5
 _LOOP = 3
 """Once a loop was seen, no row of so many tokens may come twice."""
@@ -105,6 +108,8 @@ class WhisperTranscriber:
             result = self._decode(
                 encoded, most_tokens, beam_size=_BEAMS, no_repeat_ngram_size=_LOOP
             )
+        elif result.scores[0] < _UNSURE_SCORE:
+            result = self._decode(encoded, most_tokens, beam_size=_BEAMS)
         if result.no_speech_prob > _NO_SPEECH and result.scores[0] < _POOR_SCORE:
             return ""
         text = _NOT_SPOKEN.sub(" ", self._tokenizer.decode(result.sequences_ids[0]))

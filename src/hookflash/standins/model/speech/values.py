@@ -14,6 +14,7 @@ from hookflash.standins.model.speech.wishes import says_no, says_yes
 from hookflash.standins.model.speech.words import (
     best,
     content,
+    dictated,
     figures,
     leading_figures,
     likeness,
@@ -63,7 +64,12 @@ _LEAD: Final = re.compile(
     re.IGNORECASE,
 )
 _LETTER = r"(?<![\w'])[A-Za-z](?![\w'])"
-_AS_IN: Final = re.compile(rf"({_LETTER}),? (?:as in|for|like|as) [A-Za-z]{{2,}}", re.IGNORECASE)
+_AS_IN: Final = re.compile(
+    rf"\b(?:(?:[a-z]{{1,4}},? )?(?:as|is) in|{_LETTER},? (?:for|like|as)) ([a-z])[a-z]+",
+    re.IGNORECASE,
+)
+"""Be it heard as "B" or as "be" or "bee": the example's first letter is meant."""
+
 _DOUBLED: Final = re.compile(rf"\bdouble[ -]({_LETTER})", re.IGNORECASE)
 _SPELLED: Final = re.compile(rf"{_LETTER}(?:[-., ]+{_LETTER}){{2,}}")
 _NOT_A_CODE: Final = frozenset("aio")
@@ -207,7 +213,7 @@ def _identifier(name: str, schema: dict[str, Any], said: str, asked: bool) -> An
         return lettered[0].upper()
     if coded := _coded(said):
         return coded
-    found = max(figures(said), key=len, default="")
+    found = max(dictated(said) if asked else figures(said), key=len, default="")
     return found if len(found) >= (1 if asked else _LEAST_ID) else None
 
 

@@ -58,7 +58,8 @@ _PERSON_PATTERNS: Final = tuple(
         r"\b(?:transfer|forward|redirect|escalate|reroute|route) (?:me|my call|this|the call|us)\b",
         r"\btransferred me (?:right now|now|please|to|over)\b",
         r"\bconnect (?:me|us|my call)\b(?! (?:to|with) (?:the )?(?:internet|wifi|network))",
-        rf"\b(?:transfer|connect|connecting)\b(?: \w+){{1,4}}"
+        r"\b(?:i|me|to) be (?:transferred|connected|forwarded|put through)\b",
+        rf"\b(?:transfer|connect|connecting|transferred to)\b(?: \w+){{1,4}}"
         rf" (?:department|team|staff|{_STRONG})\b",
         r"\b(?:put|patch) (?:me|us|my call|this call) (?:through|over|on to|onto|on with)\b",
         r"\b(?:hand|pass|switch) (?:me|us|my call|this call) (?:over|on|through|to)\b",

@@ -83,6 +83,19 @@ _TENS: Final = {
 }
 _TIMES: Final = {"double": 2, "triple": 3, "treble": 3}
 _OH: Final = ("oh", "o")
+_SOUNDS_LIKE: Final = {
+    "to": "two",
+    "too": "two",
+    "tube": "two",
+    "for": "four",
+    "fore": "four",
+    "ate": "eight",
+    "won": "one",
+    "of": "oh",
+    "owe": "oh",
+    "purple": "triple",
+    "trouble": "double",
+}
 _NUMBER_WORDS: Final = re.compile(r"[a-z]+|\d+|[.?!;]")
 
 
@@ -209,6 +222,28 @@ def figures(text: str) -> list[str]:
     return [*found, run] if run else found
 
 
+def dictated(text: str) -> list[str]:
+    """Return the numbers in `text` where one was asked for.
+
+    Speech-to-text writes words where digits were dictated: "one tube double four" is `1244`. What
+    sounds like a digit is one if it stands beside another, and a full stop between two is none.
+    """
+    words = _NUMBER_WORDS.findall(text.lower())
+    meant = []
+    for at, word in enumerate(words):
+        beside = [_is_number(words, at - 1), _is_number(words, at + 1)]
+        if word == "." and all(beside):
+            # A pause between two digits is no end of a sentence.
+            continue
+        meant.append(_SOUNDS_LIKE.get(word, word) if any(beside) else word)
+    return figures(" ".join(meant))
+
+
+def _is_number(words: Sequence[str], at: int) -> bool:
+    word = words[at] if 0 <= at < len(words) else ""
+    return word in _UNITS or word in _TENS or word.isdigit()
+
+
 def leading_figures(text: str) -> str:
     """Return the number that `text` begins with, as figures, or an empty text."""
     words = _NUMBER_WORDS.findall(text.lower())
@@ -230,8 +265,9 @@ def _number(words: Sequence[str], at: int, *, inside: bool) -> tuple[str, int]:
         return word, 1
     if word in _TIMES:
         following = words[at + 1] if at + 1 < len(words) else ""
-        digit = str(_UNITS[following]) if following in _UNITS else following
-        return (digit * _TIMES[word], 2) if digit.isdigit() else ("", 0)
+        digits = str(_UNITS[following]) if following in _UNITS else following
+        # Of "double 409" only the four was said twice.
+        return (digits[0] * (_TIMES[word] - 1) + digits, 2) if digits.isdigit() else ("", 0)
     if word in _OH and not inside and not _digit_follows(words, at):
         return "", 0
     if word not in _UNITS and word not in _TENS:

@@ -1,0 +1,126 @@
+"""Callers made of words: who asks for a human in which words, with which voice, on which line.
+
+    python bench/callers.py        make the sound files that are missing
+
+`bench/callers/callers.json` lists what is said; the sound is kept beside it, since a voice never
+says the same twice. The voice `joe` (also faster and slower, which makes it higher and lower) is
+that of the extra `hookflash[speech]`; the others are those of flite and espeak-ng, two free
+programs that are needed to make sound but not to hear it again. No licence of these programs covers
+what they say: joe is CC0, flite's voices are free for any use, espeak-ng is GPL-3.0.
+
+The lines are those of `hookflash.standins.audio.bad_lines`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import wave
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from hookflash.standins.audio.bad_lines import BAD_LINES
+from hookflash.standins.audio.wav import decode_wav
+from hookflash.standins.model.speech.assets import piper_voice
+from hookflash.standins.model.speech.audio import (
+    PHONE_RATE,
+    mulaw_to_pcm16,
+    pcm16_to_mulaw,
+    resample,
+)
+from hookflash.standins.model.speech.tts import PiperVoice
+
+FOLDER = Path(__file__).parent / "callers"
+LEAD = b"\xff" * 4000
+"""Half a second before the first word, as on a line that is already open."""
+
+SPEEDS = {"joe": 1.0, "joe, faster": 1.12, "joe, slower": 0.88}
+ESPEAK = {"espeak-ng, American": "en-us", "espeak-ng, British woman": "en-gb+f3"}
+_HEADROOM = 0.7
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """One thing said. `wants` is `human`, or what is to be found in it as a number or a name."""
+
+    said: str
+    voice: str
+    line: str
+    wants: str = "human"
+
+    @property
+    def file(self) -> Path:
+        words = "".join(letter if letter.isalnum() else "-" for letter in self.said.lower())
+        voice = "".join(letter for letter in self.voice.lower() if letter.isalnum())
+        return FOLDER / f"{words[:32].strip('-')}.{voice}.wav"
+
+
+def callers() -> list[Caller]:
+    """Return all callers, in the order of the list."""
+    return msgspec.json.decode((FOLDER / "callers.json").read_bytes(), type=list[Caller])
+
+
+def clean(caller: Caller) -> bytes:
+    """Return what `caller` says, as mu-law, before any line has touched it."""
+    return LEAD + decode_wav(caller.file.read_bytes(), caller.file.name)
+
+
+def on_the_line(caller: Caller) -> bytes:
+    """Return what `caller` says as it arrives."""
+    return BAD_LINES[caller.line](clean(caller))
+
+
+def _made(caller: Caller) -> bytes:
+    if caller.voice in SPEEDS:
+        samples = mulaw_to_pcm16(b"".join(_joe().speak(caller.said)))
+        samples = resample(samples, int(PHONE_RATE * SPEEDS[caller.voice]), PHONE_RATE)
+        return pcm16_to_mulaw(samples)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "said.wav"
+        subprocess.run(_command(caller, path), check=True)
+        with wave.open(str(path)) as file:
+            samples = np.frombuffer(file.readframes(file.getnframes()), np.int16)
+            samples = resample(samples, file.getframerate(), PHONE_RATE)
+    loudest = max(int(np.abs(samples.astype(int)).max()), 1)
+    return pcm16_to_mulaw((samples / loudest * _HEADROOM * 32767).astype(np.int16))
+
+
+@cache
+def _joe() -> PiperVoice:
+    return PiperVoice(piper_voice(None))
+
+
+def _wav(sound: bytes) -> bytes:
+    """Return mu-law with the header that makes it a WAV file."""
+    form = struct.pack("<HHIIHHH", 7, 1, PHONE_RATE, PHONE_RATE, 1, 8, 0)
+    chunks = b"fmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(sound))
+    body = b"WAVE" + chunks + sound + b"\0" * (len(sound) % 2)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def _command(caller: Caller, path: Path) -> Sequence[str]:
+    if caller.voice in ESPEAK:
+        voice = ESPEAK[caller.voice]
+        return ["espeak-ng", "-v", voice, "-s", "150", "-w", str(path), caller.said]
+    voice = caller.voice.removeprefix("flite, ")
+    return ["flite", "-voice", voice, "-t", caller.said, "-o", str(path)]
+
+
+def main() -> None:
+    missing = [one for one in callers() if not one.file.exists()]
+    needed = [program for program in ("flite", "espeak-ng") if shutil.which(program) is None]
+    if any(one.voice not in SPEEDS for one in missing) and needed:
+        sys.exit(f"please install what Debian calls: {' '.join(needed)}")
+    for caller in missing:
+        caller.file.write_bytes(_wav(_made(caller)))
+        print(f"made {caller.file.name}")
+
+
+if __name__ == "__main__":
+    main()
