@@ -240,3 +240,16 @@ def test_nothing_is_written_as_markup(page: Page) -> None:
         assert not outside.search(text), f"{file.name} names an address outside"
         if file.suffix == ".html":
             assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*src=)", text), file.name
+
+
+def test_all_modules_are_fetched_at_once() -> None:
+    """What the page's script imports is named in the page, so that nothing waits for its turn."""
+    needed: set[str] = set()
+    left = ["app.js"]
+    while left:
+        for name in re.findall(r'from "\./([\w-]+\.js)"', (STATIC / left.pop()).read_text()):
+            if name not in needed:
+                needed.add(name)
+                left.append(name)
+    page = (STATIC / "index.html").read_text()
+    assert set(re.findall(r'modulepreload" href="/console/static/([\w-]+\.js)', page)) == needed

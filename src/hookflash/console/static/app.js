@@ -111,8 +111,11 @@ function make({ name, sid, params }) {
   return new Audit(common);
 }
 
+/** The call that the feed is to follow for a page, if there is one. */
+const watched = ({ name, sid }) => (name === "calls" ? sid : null);
+
 function callPage(sid) {
-  live.forget();
+  if (sid !== feed.sid) live.forget();
   const view = new CallView({ live, session, sid, back: "#/calls" });
   const node = el("div.page", {}, view.node);
   return { node, close: () => view.close() };
@@ -120,15 +123,10 @@ function callPage(sid) {
 
 function navigate() {
   const wanted = address();
-  document.querySelector(".skip").addEventListener("click", (event) => {
-    event.preventDefault();
-    main.focus();
-  });
   page?.close();
-  const watched = wanted.name === "calls" ? wanted.sid : null;
   page = make(wanted);
   main.replaceChildren(page.node);
-  feed.open(watched);
+  feed.open(watched(wanted));
   document
     .querySelectorAll("nav [data-page]")
     .forEach((one) => put(one, "aria-current", one.dataset.page === wanted.name ? "page" : null));
@@ -161,6 +159,8 @@ document.querySelector(".help").addEventListener("click", () => {
 });
 useKeys(() => page);
 
+// The feed needs no token: it is asked for at once, and has come when the page is made.
+feed.open(watched(address()));
 try {
   session = await api.session();
   useCurrency(session.currency ?? "USD");
