@@ -94,6 +94,7 @@ def test_every_setting_is_read_from_the_environment() -> None:
         "HOOKFLASH_LLM_KEY": ("three", "three"),
         "HOOKFLASH_WHISPER_MODEL": ("/models/w", "/models/w"),
         "HOOKFLASH_PIPER_VOICE": ("/models/v.onnx", "/models/v.onnx"),
+        "HOOKFLASH_RECORD": ("on", "on"),
         "HOOKFLASH_SPEED": ("4", 4.0),
     }
     assert set(values) == {setting.variable for setting in SETTINGS}

@@ -117,6 +117,11 @@ class Settings:
         read_database_url,
         shown="SQLite in the data folder",
     )
+    record: str = _setting(
+        "agent",
+        "Whether calls are recorded: agent (as each agent says), on or off.",
+        choice_reader("agent", "on", "off"),
+    )
     host: str = _setting("127.0.0.1", "The address to listen on; 0.0.0.0 for all.")
     port: int = _setting(
         8080, "The port to listen on; 0 takes a free one.", integer_reader(0, 65535)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from hookflash import Agent, ConfigError, HandoffPlan, Target
+from hookflash.agents.agent import CONSENT
 from hookflash.core.commands import Message
 from hookflash.core.setup import CallSetup, ToolSpec
 
@@ -212,6 +213,7 @@ def test_a_call_is_set_up_with_what_the_owner_decided() -> None:
         greeting_interruptible=False,
         destinations=agent.destinations,
         fallback="desk",
+        consent=CONSENT,
         lead_ms=2000,
     )
 
@@ -271,3 +273,20 @@ def test_an_agent_shows_what_it_has_but_no_number() -> None:
     agent = make_agent()
     agent.handoff("desk", when="always", plan=PLAN)
     assert repr(agent) == "Agent('reception', tools=[], destinations=['desk'])"
+
+
+def test_an_agent_that_records_says_so_and_takes_a_no() -> None:
+    agent = make_agent(record=True)
+    assert (agent.call_setup().record, agent.call_setup().consent) == (True, CONSENT)
+    assert "stop_recording" in [tool.name for tool in agent.model_setup().tools]
+    assert make_agent(record=True, consent=None).call_setup().consent is None
+    plain = make_agent()
+    assert not plain.call_setup().record
+    assert "stop_recording" not in [tool.name for tool in plain.model_setup().tools]
+    recorded = plain.model_setup(recorded=True)
+    assert "stop_recording" in [tool.name for tool in recorded.tools]
+
+
+def test_a_line_of_consent_must_be_a_text() -> None:
+    with pytest.raises(ConfigError, match="consent must be a text"):
+        make_agent(record=True, consent=" ")

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from hookflash import CallContext, ConfigError, Utterance
-from hookflash.core.events import HandoffRequested, HangUpRequested
+from hookflash.core.events import HandoffRequested, HangUpRequested, RecordingRefused
 
 HEARD = Utterance(speaker="caller", text="Hello?", started_at=0.5, ended_at=1.0)
 
@@ -106,3 +106,9 @@ def test_it_does_not_show_numbers_or_the_owners_data() -> None:
     context = make_context([])
     context.state["secret"] = "swordfish"
     assert repr(context) == "CallContext(call_sid='CA1', agent='reception')"
+
+
+def test_a_tool_can_stop_the_recording() -> None:
+    posted: list[object] = []
+    CallContext(call_sid="CA1", post=posted.append).stop_recording()
+    assert posted == [RecordingRefused()]

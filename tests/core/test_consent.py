@@ -17,6 +17,7 @@ from hookflash.core.commands import (
     StopRecording,
 )
 from hookflash.core.phases import Phase
+from hookflash.core.setup import Consult
 
 LINE = "This call is recorded."
 CONSENT = RequestResponse(lines.consent(LINE), "none")
@@ -184,6 +185,13 @@ def test_a_goodbye_that_was_said_already_ends_the_call(line: Any) -> None:
     line(e.ModelAudioEnded("r2", "bye"))
     assert line.returned()[0] == StartRecording(line.now)
     assert line.call.phase is Phase.ENDING
+
+
+def test_a_human_who_is_consulted_is_not_recorded(scene: Any) -> None:
+    consult = Consult(parent_sid="CA0", wave=1, leg=0, destination="billing", briefing="A refund.")
+    line = scene(record=True, consent=LINE, consult=consult).talk()
+    assert CONSENT not in line.log
+    assert starts(line) == []
 
 
 # --- no ---------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from hookflash.core.commands import ClearAudio, PlayAudio, SendMark
 from hookflash.core.playout import Playout, Settled
 
@@ -279,3 +281,26 @@ def test_a_response_that_was_dropped_is_never_heard_and_each_item_is_news_once()
     assert ledger.unheard("r", "a")
     assert not ledger.unheard("r", "a")
     assert add(ledger, "a", 100, T) == []
+
+
+def test_how_far_playing_has_come_can_be_looked_at() -> None:
+    ledger = Playout()
+    assert not ledger.played().open
+    ledger.start(10.0)
+    ledger.mark("1:1:probe", 10.05)
+    mark = ledger.add("r1", "a", "", 800, 11.0)[-1]
+    assert isinstance(mark, SendMark)
+    before = ledger.played()
+    assert (before.generation, before.open, before.confirmed, len(before.waiting)) == (
+        1,
+        True,
+        0,
+        1,
+    )
+    ledger.mark(mark.name, 11.16)
+    after = ledger.played()
+    assert (after.confirmed, len(after.waiting)) == (1, 0)
+    assert after.road_ms == pytest.approx(50.0)
+    assert after.edge_ms == pytest.approx(11_110.0)
+    ledger.stop(12.0)
+    assert (ledger.played().generation, ledger.played().open) == (2, False)

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -24,7 +26,9 @@ from hookflash.core.setup import CallSetup, ModelSetup
 from hookflash.errors import CarrierError
 from hookflash.runtime.driver import Driver
 from hookflash.runtime.journal import read_journal
+from hookflash.runtime.listening import Listener
 from hookflash.runtime.outside import Outside
+from hookflash.runtime.recorder import Recordings
 from hookflash.runtime.tool_runner import ToolRunner
 
 from .conftest import Stream, World
@@ -51,7 +55,9 @@ class Order:
         return lambda: f"order {arguments}"
 
 
-def drive(world: World, setup: CallSetup = SETUP) -> tuple[Driver, list[Driver]]:
+def drive(
+    world: World, setup: CallSetup = SETUP, recordings: Recordings | None = None
+) -> tuple[Driver, list[Driver]]:
     ended: list[Driver] = []
 
     def model_setup(history: tuple[Message, ...]) -> ModelSetup:
@@ -68,6 +74,7 @@ def drive(world: World, setup: CallSetup = SETUP) -> tuple[Driver, list[Driver]]
         make_tools=lambda post: ToolRunner({"order": Order()}, None, post),
         records=world.records,
         journal=world.journals.begin("CA1", setup),
+        recordings=recordings,
     )
     return Driver("CA1", Call(setup), outside, on_ended=ended.append), ended
 
@@ -130,6 +137,69 @@ async def test_the_callers_sound_goes_to_the_model_as_it_came(world: World) -> N
     driver.post(e.CallerAudio("/v7+", 3, 20))
     sent = world.connector.links[-1].sent[-1]
     assert (sent.payload, sent.size) == ("/v7+", 3)
+    await driver.close()
+
+
+async def test_without_a_tap_there_is_none_and_it_goes_with_the_last_who_wants_it(
+    world: World,
+) -> None:
+    driver, _ = talking(world)
+    assert driver._tap is None
+    listener = Listener(driver.tapped())
+    assert driver.tapped() is driver._tap
+    driver.post(e.CallerAudio("/v7+", 3, 20))
+    listener.close()
+    assert driver._tap is None
+    driver.post(e.CallerAudio("/v7+", 3, 40))
+    await driver.close()
+
+
+async def test_both_sides_reach_who_listens_also_while_no_model_hears_the_caller(
+    world: World,
+) -> None:
+    driver, _ = talking(world)
+    Listener(driver.tapped())
+    heard: list[e.CallerAudio] = []
+    driver.tapped().caller = heard.append  # type: ignore[method-assign]  # to see what it is told
+    driver.post(e.CallerAudio("AQEB", 3, 0))
+    driver.post(e.ModelLost("gone"))
+    driver.post(e.CallerAudio("AgIC", 3, 20))
+    driver.post(e.CallCompleted())
+    assert [event.payload for event in heard] == ["AQEB", "AgIC"]
+    assert driver._tap is None, "the call is over"
+    await driver.close()
+
+
+async def test_a_call_is_recorded_until_somebody_refuses(world: World, tmp_path: Path) -> None:
+    recordings = Recordings(tmp_path / "recordings")
+    setup = msgspec.structs.replace(SETUP, record=True)
+    driver, _ = drive(world, setup, recordings)
+    driver.ask(e.CallArrived("CA1", "+15550100009", "+15550100001"))
+    sink = driver.attach(Stream())
+    assert sink is not None
+    sink(e.StreamStarted("MZ1", 1))
+    tap = driver._tap
+    assert tap is not None
+    driver.call.facts.stream_sid = None
+    sink(e.StreamStarted("MZ2", 1))
+    assert driver._tap is tap, "one recording, whatever the streams"
+    driver.post(e.CallerAudio("AQEB", 3, 0))
+    driver.post(e.RecordingRefused())
+    assert driver._tap is None
+    assert await asyncio.to_thread(recordings.flush)
+    assert list((tmp_path / "recordings").iterdir()) == []
+    await driver.close()
+    recordings.close()
+
+
+async def test_where_nothing_is_recorded_a_wish_for_it_changes_nothing(world: World) -> None:
+    driver, _ = drive(world, msgspec.structs.replace(SETUP, record=True))
+    driver.ask(e.CallArrived("CA1", "+15550100009", "+15550100001"))
+    sink = driver.attach(Stream())
+    assert sink is not None
+    sink(e.StreamStarted("MZ1", 1))
+    driver.post(e.RecordingRefused())
+    assert driver._tap is None
     await driver.close()
 
 

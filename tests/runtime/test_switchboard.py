@@ -260,3 +260,13 @@ def test_journals_of_two_processes_share_a_folder(tmp_path) -> None:
     one, two = Journals(tmp_path), Journals(tmp_path)
     one.close()
     two.close()
+
+
+async def test_the_owners_setting_outranks_the_agents(world: World) -> None:
+    switchboard = board(world, record=True)
+    switchboard.arrive(ARRIVED)
+    driver = switchboard.find("CA1")
+    assert driver is not None and driver.call.setup.record
+    tools = [tool.name for tool in world.connector.links[0].setup.tools]
+    assert "stop_recording" in tools
+    await switchboard.close()

@@ -65,6 +65,7 @@ class Stage:
     model: ScriptedModel
     carrier: StandinCarrier
     line: Line
+    folder: Path
 
     async def call(self, script: Script | None = None) -> Leg:
         return await self.carrier.place_call(from_=CALLER, to=LINE, script=script)
@@ -129,7 +130,7 @@ async def open_stage(
                 fallback_url=f"{PUBLIC}/twilio/voice",
                 status_callback=f"{PUBLIC}/twilio/status",
             )
-            scene = Stage(model, carrier, line)
+            scene = Stage(model, carrier, line, folder)
             yield scene
             for call in carrier.calls:
                 call.end("completed", by="test")

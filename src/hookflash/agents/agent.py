@@ -18,7 +18,7 @@ import msgspec
 from hookflash.agents import consult as consulting
 from hookflash.agents.hooks import Hooked
 from hookflash.agents.hours import parse_hours
-from hookflash.agents.own_tools import END_CALL, handoff_tools
+from hookflash.agents.own_tools import END_CALL, STOP_RECORDING, handoff_tools
 from hookflash.agents.tool import (
     DEFAULT_TIMEOUT_SECONDS,
     Tool,
@@ -28,6 +28,9 @@ from hookflash.core.commands import Message
 from hookflash.core.handoff_plan import Destination, HandoffPlan
 from hookflash.core.setup import CallSetup, Consult, ModelSetup
 from hookflash.errors import ConfigError
+
+CONSENT = "This call is recorded."
+"""What a caller hears before a recording begins, if the owner has not written a line."""
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -47,8 +50,11 @@ class Agent(Hooked):
     may end the call after saying goodbye.
 
     With `key_to_human` (such as "0") a caller who presses that key is brought to a human:
-    `key_destination`, or the fallback, or the only destination there is. Raises `ConfigError` for
-    what cannot be meant.
+    `key_destination`, or the fallback, or the only destination there is.
+
+    With `record` the call's sound is kept: the caller hears `consent` before anything else, and
+    nothing from before that is kept; None says nothing, for where the law asks for nothing. Raises
+    `ConfigError` for what cannot be meant.
     """
 
     def __init__(
@@ -64,6 +70,8 @@ class Agent(Hooked):
         can_hang_up: bool = True,
         key_to_human: str | None = None,
         key_destination: str | None = None,
+        record: bool = False,
+        consent: str | None = CONSENT,
     ) -> None:
         if not isinstance(name, str) or not name.strip():
             raise ConfigError(f"Agent: its name must be a text, got {name!r}")
@@ -71,6 +79,7 @@ class Agent(Hooked):
             ("instructions", instructions, True),
             ("voice", voice, False),
             ("greeting", greeting, False),
+            ("consent", consent, False),
         ):
             if (needed or text is not None) and (not isinstance(text, str) or not text.strip()):
                 raise ConfigError(f"Agent {name!r}: {what} must be a text, got {text!r}")
@@ -94,6 +103,8 @@ class Agent(Hooked):
         self.can_hang_up = can_hang_up
         self.key_to_human = key_to_human
         self.key_destination = key_destination
+        self.record = record
+        self.consent = inspect.cleandoc(consent) if consent is not None else None
         self._tools: dict[str, Tool] = {}
         self._destinations: dict[str, Destination] = {}
 
@@ -232,20 +243,29 @@ class Agent(Hooked):
             fallback=self.fallback,
             key_to_human=self.key_to_human,
             key_destination=self._destination_of_key() if self.key_to_human else None,
+            record=self.record,
+            consent=self.consent,
             lead_ms=lead_ms,
         )
 
     def model_setup(
-        self, history: Sequence[Message] = (), *, safety_identifier: str | None = None
+        self,
+        history: Sequence[Message] = (),
+        *,
+        safety_identifier: str | None = None,
+        recorded: bool | None = None,
     ) -> ModelSetup:
         """Return what a model's session is set up with; `history` is the call so far, as heard.
 
-        `safety_identifier` is a stable name of the caller that does not reveal the number.
+        `safety_identifier` is a stable name of the caller that does not reveal the number;
+        `recorded` says whether the call is to be recorded, if not as the agent has it.
         """
         tools = [tool.spec for tool in self._tools.values()]
         tools += handoff_tools(self.destinations)
         if self.can_hang_up:
             tools.append(END_CALL)
+        if self.record if recorded is None else recorded:
+            tools.append(STOP_RECORDING)
         return ModelSetup(
             instructions=self.instructions,
             voice=self.voice,

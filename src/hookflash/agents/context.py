@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Literal, TypeVar
 
-from hookflash.core.events import HandoffRequested, HangUpRequested
+from hookflash.core.events import HandoffRequested, HangUpRequested, RecordingRefused
 from hookflash.core.record import Utterance
 from hookflash.errors import ConfigError, ToolError
 from hookflash.runtime.ports import EventSink
@@ -147,6 +147,10 @@ class CallContext:
     def hang_up(self, reason: str = "") -> None:
         """End the call once the caller has heard what the agent is saying."""
         self._loop_thread.call(lambda: self._post(HangUpRequested(reason)))
+
+    def stop_recording(self) -> None:
+        """Record this call no more, and delete what was recorded: the caller does not want it."""
+        self._loop_thread.call(lambda: self._post(RecordingRefused()))
 
     async def ask_human(
         self, question: str, *, via: Via | None = None, seconds: float = ASK_SECONDS

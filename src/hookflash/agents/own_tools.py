@@ -17,6 +17,7 @@ from hookflash.core.lines import (
     DECLINE_TOOL,
     END_TOOL,
     LEFT_TOOL,
+    STOP_RECORDING_TOOL,
     TRANSFER_TOOL,
     VOICEMAIL_TOOL,
 )
@@ -109,6 +110,15 @@ END_CALL = ToolSpec(
         " goodbye first, in the same turn."
     ),
     parameters=_object(reason="Why the call ends, in a few words."),
+)
+
+STOP_RECORDING = ToolSpec(
+    name=STOP_RECORDING_TOOL,
+    description=(
+        "Stop recording this call and delete what was recorded. Use it when the caller does not"
+        " want to be recorded; the call itself goes on."
+    ),
+    parameters=_object(),
 )
 
 CONSULT_TOOLS = (

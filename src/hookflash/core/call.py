@@ -79,7 +79,9 @@ class Call:
         self.model = ModelLine(seconds=setup.model_seconds, attempts=setup.model_attempts)
         self.keypad = Keypad()
         self.transcript = Transcript()
-        self.consent = Consent(record=setup.record, line=setup.consent)
+        # A human who is consulted has agreed to nothing.
+        wanted = setup.record and setup.consult is None
+        self.consent = Consent(record=wanted, line=setup.consent)
 
     def receive(self, event: e.AnyEvent, now: float) -> list[AnyCommand]:
         """Take what has happened; return what is to be done, in order.

@@ -26,6 +26,7 @@ right item is charged when several are queued.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 import msgspec
 
@@ -74,6 +75,19 @@ class Settled(msgspec.Struct, frozen=True):
     ended: bool
 
 
+class Played(msgspec.Struct, frozen=True):
+    """How far playing has come, for whoever keeps the sound. `confirmed` counts the chunks that are
+    known to have been played, the last until `edge_ms`; `waiting` are those of which it is not
+    known. A new `generation` means that all that waited before was cut where it was."""
+
+    generation: int
+    open: bool
+    confirmed: int
+    edge_ms: float
+    road_ms: float
+    waiting: Sequence[Chunk]
+
+
 class Playout:
     """The ledger of one call. Times in `now` are seconds; all else says its unit.
 
@@ -89,6 +103,7 @@ class Playout:
         self._items: dict[str, Item] = {}
         self._held: deque[tuple[str, str, int]] = deque()
         self._chunks: deque[Chunk] = deque()
+        self._confirmed = 0
         self._unmarked = Unmarked()
         self._road = Road()
         self._deaf: set[str] = set()
@@ -210,6 +225,18 @@ class Playout:
         item = self._items.get(item_id)
         return item.heard_ms if item is not None else 0.0
 
+    def played(self) -> Played:
+        """Return how far playing has come; `waiting` is not a copy."""
+        road = self._road
+        return Played(
+            generation=self._generation,
+            open=self._open,
+            confirmed=self._confirmed,
+            edge_ms=road.edge,
+            road_ms=road.road_ms,
+            waiting=self._chunks,
+        )
+
     def playing(self) -> bool:
         """Whether any sound is unheard: waiting here, or in the carrier's buffer."""
         return bool(self._chunks or self._held)
@@ -292,6 +319,7 @@ class Playout:
     def _confirm(self) -> Chunk:
         """The oldest chunk was played: so says its mark, a later one, or the clock."""
         chunk = self._chunks.popleft()
+        self._confirmed += 1
         item = self._items[chunk.item_id]
         if item.began_at is None:
             item.began_at = max(self._road.edge, chunk.sent_at) / 1000

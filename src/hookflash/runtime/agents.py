@@ -40,7 +40,7 @@ class AgentLike(Protocol):
     def call_setup(self, *, lead_ms: int) -> CallSetup: ...
 
     def model_setup(
-        self, history: tuple[Message, ...], *, safety_identifier: str | None
+        self, history: tuple[Message, ...], *, safety_identifier: str | None, recorded: bool
     ) -> ModelSetup: ...
 
     def consult_setup(

@@ -12,6 +12,7 @@ delay a barge-in.
     the errands' tasks    MoveCall, RingHuman ...        their end, or close()
     the tools' tasks      RunTool                        their end, or close()
     the journal           given                          close()
+    the tap               tapped(), StartRecording       its last sink's, or the call's end
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ from hookflash.core.commands import (
     SendCallerAudio,
     SendMark,
     SendToolOutput,
+    StartRecording,
+    StopRecording,
     StoreRecord,
     TruncateItem,
 )
@@ -64,13 +67,10 @@ from hookflash.core.phases import Phase
 from hookflash.runtime.allowance import FRAME_PRICE, Allowance
 from hookflash.runtime.errands import Errands
 from hookflash.runtime.journal import State
-from hookflash.runtime.log import brief
+from hookflash.runtime.log import log_step
 from hookflash.runtime.outside import Outside
-from hookflash.runtime.ports import (
-    CarrierStream,
-    EventSink,
-    ModelLink,
-)
+from hookflash.runtime.ports import CarrierStream, EventSink, ModelLink
+from hookflash.runtime.tap import Tap
 
 log = logging.getLogger("hookflash.call")
 
@@ -124,6 +124,7 @@ class Driver:
         self._traffic = outside.traffic
         self._allowance = Allowance(self._now)
         self._ear: Callable[[SendCallerAudio], None] | None = None
+        self._tap: Tap | None = None
         self._debug = log.isEnabledFor(logging.DEBUG)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -139,6 +140,8 @@ class Driver:
             allowance.left -= event.size + FRAME_PRICE
             if allowance.left >= 0 or not allowance.overdrawn(event.size):
                 self._ear(SendCallerAudio(event.payload, event.size))
+                if self._tap is not None:
+                    self._tap.caller(event)
             elif allowance.spent:
                 self._close_flooded()
             return
@@ -182,7 +185,15 @@ class Driver:
             self._stream.close()
         await self._errands.close()
         await self._tools.close()
+        if self._tap is not None:
+            self._tap.close()
         self._journal.close()
+
+    def tapped(self) -> Tap:
+        """Return the call's tap, which is there as long as somebody wants its blocks."""
+        if self._tap is None:
+            self._tap = Tap(self.call, self._now, self._outside.recordings, on_unused=self._untap)
+        return self._tap
 
     # --- the core -----------------------------------------------------------------------------
 
@@ -196,6 +207,8 @@ class Driver:
             if self._stream.stream_sid == event.stream_sid:  # type: ignore[union-attr]  # as above
                 self._stream = None
         commands = self.call.receive(event, now)
+        if self._tap is not None and kind is CallerAudio:
+            self._tap.caller(event)  # type: ignore[arg-type]  # as above
         self._done(now, event, commands)
         if kind is MarkReturned:
             self._set_timer_for_sound(commands)
@@ -213,12 +226,14 @@ class Driver:
                     self._stream.play(command.payload)
             else:
                 _CARRY_OUT[type(command)](self, command)
+        if self._tap is not None:
+            self._tap.follow(commands)
         self._journal.write_sound(now, event, commands)
         self._set_timer_for_sound(commands)
         if self._watch is not None:
             self._watch(self.call_sid, event, commands)
         if self._debug:
-            self._log(event, commands)
+            log_step(self.call_sid, event, commands)
 
     def _prick_up(self) -> None:
         """Something has happened: is the caller's sound heard now, and by whom?"""
@@ -256,11 +271,13 @@ class Driver:
         for command in commands:
             _CARRY_OUT[type(command)](self, command)
         if type(cause) is not CallerAudio:
+            if self._tap is not None:
+                self._tap.follow(commands)
             self._journal.write(now, cause, commands, self._changed_state())
             if self._watch is not None:
                 self._watch(self.call_sid, None if cause == "expired" else cause, commands)
         if self._debug:
-            self._log(cause, commands)
+            log_step(self.call_sid, None if cause == "expired" else cause, commands)
 
     def _changed_state(self) -> State | None:
         """Return what the call has become, if it is not what it was."""
@@ -269,12 +286,6 @@ class Driver:
             return None
         self._phase, self._handoff = phase, handoff
         return State(phase.value, handoff.value)
-
-    def _log(self, cause: AnyEvent | Literal["expired"], commands: list[AnyCommand]) -> None:
-        if cause != "expired":
-            log.debug("%s < %s", self.call_sid, brief(cause))
-        for command in commands:
-            log.debug("%s > %s", self.call_sid, brief(command))
 
     def _set_timer_for_sound(self, commands: list[AnyCommand]) -> None:
         """Sound and its marks move the ledger's deadline alone, unless they let go what waited."""
@@ -342,27 +353,14 @@ class Driver:
         if self._model is not None:
             self._model.carry_out(command)
 
-    def _run_tool(self, command: RunTool) -> None:
-        self._tools.run(command)
-
-    def _cancel_tool(self, command: CancelTool) -> None:
-        self._tools.cancel(command.call_id)
+    def _untap(self) -> None:
+        self._tap = None
 
     def _store(self, command: StoreRecord) -> None:
+        if self._tap is not None:
+            self._tap.close()
         self._outside.records.put(command.record)
         self._on_ended(self)
-
-    def _move(self, command: MoveCall) -> None:
-        self._errands.move(command)
-
-    def _ring(self, command: RingHuman) -> None:
-        self._errands.ring(command)
-
-    def _end_leg(self, command: EndLeg) -> None:
-        self._errands.end_leg(command)
-
-    def _check(self, command: CheckTargets) -> None:
-        self._errands.check(command)
 
     def _open_consult(self, command: OpenConsult) -> None:
         self._answer = self._outside.consults.open(self.call_sid, command)
@@ -382,18 +380,20 @@ _CARRY_OUT: dict[type, Callable[[Driver, Any], None]] = {
     SendMark: Driver._mark,
     ClearAudio: Driver._clear,
     AnswerCarrier: Driver._keep_answer,
-    MoveCall: Driver._move,
-    RingHuman: Driver._ring,
-    EndLeg: Driver._end_leg,
-    CheckTargets: Driver._check,
+    MoveCall: lambda driver, command: driver._errands.move(command),
+    RingHuman: lambda driver, command: driver._errands.ring(command),
+    EndLeg: lambda driver, command: driver._errands.end_leg(command),
+    CheckTargets: lambda driver, command: driver._errands.check(command),
     OpenConsult: Driver._open_consult,
     ReportConsult: Driver._report_consult,
     Deliver: Driver._deliver,
     CloseStream: Driver._close_stream,
     OpenModel: Driver._open_model,
     CloseModel: Driver._close_model,
-    RunTool: Driver._run_tool,
-    CancelTool: Driver._cancel_tool,
+    RunTool: lambda driver, command: driver._tools.run(command),
+    CancelTool: lambda driver, command: driver._tools.cancel(command.call_id),
+    StartRecording: lambda driver, command: driver.tapped().record(command.since),
+    StopRecording: lambda driver, command: driver.tapped().stop_recording(),
     StoreRecord: Driver._store,
     **dict.fromkeys(_TO_MODEL, Driver._tell_model),
 }

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
+
+log = logging.getLogger("hookflash.call")
 
 _NUMBER = re.compile(r"\+?\d[\d ().-]{5,}\d")
 _LONG = 120
@@ -20,6 +24,14 @@ def brief(value: Any) -> str:
             continue
         fields.append(f"{name}={_shown(content)}")
     return f"{type(value).__name__}({', '.join(fields)})"
+
+
+def log_step(call_sid: str, event: Any, commands: Iterable[Any]) -> None:
+    """Log an event (None: the timer) and the commands that it led to."""
+    if event is not None:
+        log.debug("%s < %s", call_sid, brief(event))
+    for command in commands:
+        log.debug("%s > %s", call_sid, brief(command))
 
 
 def masked(text: str) -> str:

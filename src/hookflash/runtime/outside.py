@@ -17,6 +17,7 @@ from hookflash.runtime.ports import (
     ModelConnector,
     RecordKeeper,
 )
+from hookflash.runtime.recorder import Recordings
 from hookflash.runtime.tool_runner import ToolRunner
 
 
@@ -47,6 +48,7 @@ class Outside:
         records: RecordKeeper,
         journal: Journal,
         traffic: Traffic | None = None,
+        recordings: Recordings | None = None,
     ) -> None:
         self.clock = clock
         self.control = control
@@ -59,3 +61,4 @@ class Outside:
         self.records = records
         self.journal = journal
         self.traffic = traffic or Traffic()
+        self.recordings = recordings

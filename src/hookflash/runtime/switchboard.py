@@ -19,6 +19,8 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+import msgspec
+
 from hookflash.agents.context import AskHuman
 from hookflash.core.call import Call
 from hookflash.core.commands import (
@@ -61,6 +63,7 @@ from hookflash.runtime.ports import (
     ModelConnector,
     RecordKeeper,
 )
+from hookflash.runtime.recorder import Recordings
 from hookflash.runtime.tool_runner import ToolRunner
 
 __all__ = ["AgentLike", "DirectoryLike", "Switchboard", "Watch"]
@@ -83,7 +86,10 @@ MakeContext = Callable[[AgentLike, Call, EventSink, AskHuman], object]
 
 
 class Switchboard:
-    """All calls of one process. Used in the event loop's thread."""
+    """All calls of one process. Used in the event loop's thread.
+
+    `record` is whether calls are recorded, if not as each agent has it.
+    """
 
     def __init__(
         self,
@@ -97,6 +103,8 @@ class Switchboard:
         make_context: MakeContext,
         deliveries: Deliveries | None = None,
         lead_ms: int = 5000,
+        recordings: Recordings | None = None,
+        record: bool | None = None,
         watch: Watch | None = None,
     ) -> None:
         self.draining = False
@@ -112,6 +120,8 @@ class Switchboard:
         self._journals = journals
         self._make_context = make_context
         self._lead_ms = lead_ms
+        self._recordings = recordings
+        self._record = record
         self._watch = watch
         self._drivers: dict[str, Driver] = {}
         self._asides: dict[str, Asides] = {}
@@ -139,7 +149,7 @@ class Switchboard:
             if agent is None:
                 log.warning("%s ! no agent answers this line now", arrived.call_sid)
                 return (Speak(NOBODY), HangUp())
-            setup = agent.call_setup(lead_ms=self._lead_ms)
+            setup = self._setup(agent)
             journal = self._journals.begin(arrived.call_sid, setup)
             driver = self._drive(arrived.call_sid, Call(setup), agent, journal, arrived)
         return driver.ask(arrived)
@@ -169,7 +179,7 @@ class Switchboard:
             return (HangUp(),)
         log.warning("%s ! a call without a journal goes on as a new one", call_sid)
         agents = self._directory.agents
-        setup = agents[0].call_setup(lead_ms=self._lead_ms)
+        setup = self._setup(agents[0])
         journal = self._journals.begin(call_sid, setup)
         driver = self._drive(call_sid, Call(setup), agents[0], journal)
         return driver.ask(CallArrived(call_sid, "", ""))
@@ -276,6 +286,12 @@ class Switchboard:
         driver.post(CallRecovered())
         return driver
 
+    def _setup(self, agent: AgentLike) -> CallSetup:
+        setup = agent.call_setup(lead_ms=self._lead_ms)
+        if self._record is None:
+            return setup
+        return msgspec.structs.replace(setup, record=self._record)
+
     def _agent(self, setup: CallSetup) -> AgentLike:
         return self._directory.named(setup.agent) or self._directory.agents[0]
 
@@ -296,7 +312,8 @@ class Switchboard:
         def model_setup(history: tuple[Message, ...]) -> ModelSetup:
             name = _pseudonym(call.facts.caller)
             if consult is None:
-                return agent.model_setup(history, safety_identifier=name)
+                recorded = call.setup.record
+                return agent.model_setup(history, safety_identifier=name, recorded=recorded)
             parent = self._drivers.get(consult.parent_sid)
             said = parent.call.transcript.history() if parent is not None else ()
             return agent.consult_setup(consult, said, history, safety_identifier=name)
@@ -319,6 +336,7 @@ class Switchboard:
             records=self._records if consult is None else NoRecords(),
             journal=journal,
             traffic=self.traffic,
+            recordings=self._recordings,
         )
         watch = self._observe if consult is None else None
         driver = Driver(

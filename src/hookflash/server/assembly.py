@@ -5,6 +5,7 @@
     outbox              open_line    when its block ends, after the calls
     claims, their thread open_line   when its block ends, after the journals
     journals            open_line    when its block ends
+    recordings          open_line    when its block ends
     model connector     open_line    when its block ends
     REST client         open_line    when its block ends
     warm sessions       open_line    when its block ends
@@ -49,8 +50,10 @@ from hookflash.models.openai.warm import WarmingConnector
 from hookflash.models.pool import WarmPool
 from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.journal import Journals
+from hookflash.runtime.listening import Listening
 from hookflash.runtime.outbox import Outbox
 from hookflash.runtime.ports import EventSink, ModelConnector
+from hookflash.runtime.recorder import Recordings
 from hookflash.runtime.switchboard import AgentLike, Switchboard, Watch
 from hookflash.server.app import create_app, serve
 from hookflash.server.consoles import open_console, shown_calls
@@ -75,6 +78,8 @@ class Line:
     app: Starlette
     switchboard: Switchboard
     journals: Journals
+    recordings: Recordings
+    listening: Listening
     store: RecordStore
     writer: StoreWriter
     metrics: Metrics
@@ -147,6 +152,8 @@ async def open_line(
             stack.enter_context(claims)
         journals = Journals(settings.data_dir / "journals")
         stack.push_async_callback(asyncio.to_thread, journals.close)
+        recordings = Recordings(settings.data_dir / "recordings")
+        stack.push_async_callback(asyncio.to_thread, recordings.close)
         sessions = WarmingConnector(
             settings.model_url,
             api_key=settings.openai_api_key,
@@ -186,6 +193,8 @@ async def open_line(
             make_context=_context,
             deliveries=outbox,
             lead_ms=settings.lead_ms,
+            recordings=recordings,
+            record={"on": True, "off": False}.get(settings.record),
             watch=_all(metrics.watch, shown.watch if shown is not None else None, watch),
         )
         stack.push_async_callback(switchboard.close)
@@ -231,7 +240,16 @@ async def open_line(
             app.state.sharing = Sharing(
                 crossing(telephone.urls, workers.hand_over), workers.working, listener
             )
-        yield Line(app, switchboard, journals, store, writer, metrics)
+        yield Line(
+            app,
+            switchboard,
+            journals,
+            recordings,
+            Listening(switchboard.find),
+            store,
+            writer,
+            metrics,
+        )
 
 
 async def serve_line(

@@ -1,0 +1,96 @@
+"""A stereo WAV file of mu-law as it grows: its header is right after every write. No network.
+
+    RIFF size WAVE | fmt 18: format 7, 2 channels, 8000 Hz, 8 bits | fact samples | data size ...
+
+A file whose writer died holds whole samples up to its last write; what was written after the last
+header is put into it by `mend`. (RFC 2361: WAVE_FORMAT_MULAW; players that know it are many.)
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+
+from hookflash.core.audio import SILENCE
+
+HEADER_BYTES = 58
+_CHANNELS, _RATE, _MULAW = 2, 8000, 7
+_QUIET = bytes([SILENCE])
+_AT_ONCE = 64 * 1024
+
+
+def header(samples: int) -> bytes:
+    """Return the header of a file that holds so many samples a side."""
+    size = _CHANNELS * samples
+    return (
+        struct.pack("<4sI4s", b"RIFF", HEADER_BYTES - 8 + size, b"WAVE")
+        + struct.pack("<4sIHHIIHHH", b"fmt ", 18, _MULAW, _CHANNELS, _RATE, 2 * _RATE, 2, 8, 0)
+        + struct.pack("<4sII", b"fact", 4, samples)
+        + struct.pack("<4sI", b"data", size)
+    )
+
+
+def samples_in(size: int) -> int:
+    """Return how many samples a side a file of so many bytes holds."""
+    return max(0, size - HEADER_BYTES) // _CHANNELS
+
+
+class WavFile:
+    """A recording that is written, from its end on. Every method may raise `OSError`."""
+
+    def __init__(self, path: Path) -> None:
+        # Nobody but the owner may hear it.
+        number = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+        self._file = open(number, "r+b", buffering=0)
+        self.samples = samples_in(self._file.seek(0, os.SEEK_END))
+        if not self.samples:
+            self._put_header()
+
+    def write(self, first: int, sound: bytes | bytearray) -> None:
+        """Write stereo sound that begins at sample `first`: silence before it where there is
+        nothing, and nothing of it that lies before what is there."""
+        late = self.samples - first
+        if late > 0:
+            sound = sound[_CHANNELS * late :]
+        self._file.seek(HEADER_BYTES + _CHANNELS * self.samples)
+        try:
+            missing = -_CHANNELS * late
+            while missing > 0:
+                missing -= self._write(_QUIET * min(missing, _AT_ONCE))
+            self._write(sound)
+        finally:
+            self._put_header()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _write(self, sound: bytes | bytearray) -> int:
+        view = memoryview(sound)
+        while view:
+            written = self._file.write(view)
+            self.samples += written // _CHANNELS
+            if written % _CHANNELS:
+                # A full disk may take half a sample: the next write begins with it again.
+                self._file.seek(HEADER_BYTES + _CHANNELS * self.samples)
+                written -= 1
+            view = view[written:]
+        return len(sound)
+
+    def _put_header(self) -> None:
+        self._file.seek(0)
+        self._file.write(header(self.samples))
+
+
+def mend(path: Path) -> bool:
+    """Put a header right that does not tell how much sound there is. Return whether it did."""
+    with path.open("r+b", buffering=0) as file:
+        samples = samples_in(file.seek(0, os.SEEK_END))
+        wanted = header(samples)
+        file.seek(0)
+        if file.read(HEADER_BYTES) == wanted:
+            return False
+        file.seek(0)
+        file.write(wanted)
+        file.truncate(HEADER_BYTES + _CHANNELS * samples)
+    return True
