@@ -28,6 +28,7 @@ async def test_a_session_is_a_cookie_that_scripts_and_other_sites_cannot_use(
             "can": [],
             "rings": True,
             "open": False,
+            "currency": "EUR",
         }
         cookie = answer.headers["set-cookie"]
         assert cookie.startswith("__Host-hookflash_session=")

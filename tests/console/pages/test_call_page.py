@@ -329,6 +329,7 @@ def test_another_page_shows_the_newest_call(page: Page, server: PageServer) -> N
     )
     expect(page.locator(".turn.line")).to_have_count(2)
     expect(page.get_by_role("link", name="Calls now")).to_have_count(0)
+    assert page.locator(".notices").evaluate("(one) => getComputedStyle(one).display") == "none"
     server.say(s.CallOver(call_sid=sid(2)))
     expect(page.locator(".turn.line")).to_have_count(1)
     assert page.evaluate("window.shown") == [sid(2), sid(1)]

@@ -4,15 +4,30 @@
 //     const view = await showCall(element, { callSid });     // or no callSid: the newest call there is
 //     view.close();
 //
-// The page includes the console's style sheets `base`, `calls`, `call`, `notices`, `transcript` and
-// `timeline`, and gives the element a height.
+// The element has a height of the page's own. The style sheets that a call needs are added to the page
+// where they are missing, before its own, which may therefore differ.
 
 import { session as signedIn } from "./api.js";
 import { CallView } from "./call.js";
+import { el } from "./dom.js";
 import { Feed } from "./feed.js";
 import { useCurrency } from "./format.js";
 import { Live } from "./live.js";
 import { empty } from "./page.js";
+
+const STYLES = ["base", "calls", "call", "notices", "transcript", "timeline"];
+
+/** Add the style sheets that are missing; resolves when they are there. */
+function dress() {
+  const there = new Set([...document.styleSheets].map((sheet) => sheet.href));
+  const wanted = STYLES.map((name) => new URL(`css/${name}.css`, import.meta.url).href);
+  const links = wanted
+    .filter((href) => !there.has(href))
+    .map((href) => el("link", { rel: "stylesheet", href }));
+  const loaded = links.map((link) => new Promise((resolve) => (link.onload = link.onerror = resolve)));
+  document.head.prepend(...links);
+  return Promise.all(loaded);
+}
 
 /**
  * Show a live call in `element`, and go on showing it when it is over. Without `callSid` it is the
@@ -23,7 +38,7 @@ export async function showCall(
   element,
   { callSid = null, waiting = "No call yet.", onCall = () => {}, onState = () => {} } = {},
 ) {
-  const session = await signedIn();
+  const [session] = await Promise.all([signedIn(), dress()]);
   useCurrency(session.currency ?? "USD");
   const live = new Live();
   const feed = new Feed({ onMessage: (type, message) => live.take(type, message), onState });
