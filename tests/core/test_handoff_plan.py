@@ -86,7 +86,6 @@ def test_plans_that_work() -> None:
         ({"total_seconds": 1}, "total_seconds must be 5 to 14400"),
         ({"queue_announce_seconds": 1}, "queue_announce_seconds must be 5 to 600"),
         ({"whisper": "{name} calls"}, "got {name}; write it out instead"),
-        ({"holidays": ("2026-12-24", "25.12.2026")}, "a holiday is a date such as 2026-12-25"),
         ({"caller_id": "5550100"}, "caller_id must be one of your numbers"),
         ({"queue_leave_key": "12"}, "queue_leave_key is one key of a telephone"),
         ({"targets": (DESK,), "manner": "warm"}, "a queue cannot be reached warm"),

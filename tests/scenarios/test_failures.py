@@ -62,7 +62,7 @@ async def test_a_model_that_cannot_be_had_rings_the_human_of_last_resort(stage):
 
 
 async def test_without_a_model_and_without_a_human_the_caller_hears_a_sentence(stage):
-    async with stage() as s:
+    async with stage(shop(otherwise="hang-up")) as s:
         s.model.faults.session_format = "audio/pcm"
         s.carrier.humans[DESK] = Human.busy()
         call = await s.call()

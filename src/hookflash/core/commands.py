@@ -31,8 +31,7 @@ class DialHumans(msgspec.Struct, frozen=True, tag=True):
 
     `caller_id` is a number of ours, `"caller"` for the caller's own, or None for the number that
     the caller dialled. With `wave`, whoever answers is asked about first (`HumanAsked`, numbered as
-    the targets), and bridged when the answer to that is over. With `detect` the carrier finds out
-    who has answered, and says so (`answered_by`).
+    the targets), and bridged when the answer to that is over.
     """
 
     step: int
@@ -40,7 +39,6 @@ class DialHumans(msgspec.Struct, frozen=True, tag=True):
     ring_seconds: int
     caller_id: str | None = None
     wave: int | None = None
-    detect: bool = False
 
 
 class JoinRoom(msgspec.Struct, frozen=True, tag=True):
@@ -226,7 +224,6 @@ class OpenConsult(Command, frozen=True, tag=True):
     leg_sid: str
     briefing: str
     destination: str
-    history: tuple[Message, ...] = ()
 
 
 class ReportConsult(Command, frozen=True, tag=True):

@@ -47,7 +47,6 @@ def open_consult(call: Call, leg: Leg, briefing: str) -> list[AnyCommand]:
             leg_sid=leg.sid,
             briefing=briefing,
             destination=call.handoff.destination.key,
-            history=call.transcript.history(),
         )
     ]
 

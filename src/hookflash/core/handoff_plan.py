@@ -150,7 +150,7 @@ class HandoffPlan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def screened(self) -> bool:
         """Whether a human on a dialled leg is asked, or told, before the legs are bridged."""
-        return self.acceptance == "press-1" or bool(self.whisper)
+        return self.acceptance != "any-answer" or bool(self.whisper)
 
     def __post_init__(self) -> None:
         if not self.targets:

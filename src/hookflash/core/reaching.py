@@ -81,12 +81,11 @@ def dial(call: Call, now: float) -> Instruction:
         return JoinQueue(step, targets[0], attributes)
     if request.manner == "refer":
         return ReferCaller(step, targets[0])
-    detect = plan.acceptance == "human-detected"
-    if not plan.screened and not detect:
+    if not plan.screened:
         return DialHumans(step, targets, plan.ring_seconds, plan.caller_id)
     for number, (target_number, _) in enumerate(wave):
         call.legs.place(call.handoff.wave, number, target_number, dialled=True)
-    return DialHumans(step, targets, plan.ring_seconds, plan.caller_id, call.handoff.wave, detect)
+    return DialHumans(step, targets, plan.ring_seconds, plan.caller_id, call.handoff.wave)
 
 
 # --- what becomes of a leg --------------------------------------------------------------------
@@ -192,9 +191,16 @@ def human_asked(call: Call, event: e.HumanAsked, now: float) -> list[AnyCommand]
     if call.handoff.request is not None and call.handoff.request.manner == "consult":
         call.handoff.until = _until(call, now, CONSULT_SECONDS)
         return consulting.open_consult(call, leg, whisper(call))
-    if call.handoff.plan.acceptance != "press-1":
+    if not _needs_key(call, leg):
         return _accepted(call, leg, now)
     return _answer(_screen(call, leg))
+
+
+def _needs_key(call: Call, leg: Leg) -> bool:
+    """Whether an answer counts only with a key. On a leg that the carrier dials by itself it finds
+    out about machines too late, so that a key is asked for instead."""
+    acceptance = call.handoff.plan.acceptance
+    return acceptance == "press-1" or (leg.dialled and acceptance == "human-detected")
 
 
 def _pressed(call: Call, leg: Leg, digit: str, now: float) -> list[AnyCommand]:
@@ -233,11 +239,11 @@ def _accepted(call: Call, leg: Leg, now: float) -> list[AnyCommand]:
             return _answer(HangUp())
         leg.state = LegState.TAKEN
         call.enter(Phase.WITH_HUMAN, now + leaving.TALK_SECONDS)
-        return _answer(*_greeted(call), Bridge())
+        return _answer(*_greeted(call, leg), Bridge())
     if not call.handoff.reaching:
         call.legs.drop(leg, told=True)
         return _answer(Speak(lines.TAKEN), HangUp())
-    greeted = _greeted(call)
+    greeted = _greeted(call, leg)
     leg.state = LegState.TAKEN
     others: list[AnyCommand] = []
     for other in call.legs.live:
@@ -249,10 +255,10 @@ def _accepted(call: Call, leg: Leg, now: float) -> list[AnyCommand]:
     return [*answer, *others, *meeting.close(call, now)]
 
 
-def _greeted(call: Call) -> tuple[Instruction, ...]:
+def _greeted(call: Call, leg: Leg) -> tuple[Instruction, ...]:
     """What a human hears who need not press a key."""
     plan = call.handoff.plan
-    if plan.acceptance == "press-1" or (plan.manner == "cold" and not plan.whisper):
+    if _needs_key(call, leg) or (leg.dialled and not plan.whisper):
         return ()
     return (Speak(whisper(call), plan.language),)
 

@@ -144,7 +144,6 @@ def instructions_with(said: st.SearchStrategy[str]) -> st.SearchStrategy[c.Instr
             st.integers(5, 600),
             caller_ids,
             st.none() | few,
-            st.booleans(),
         ),
         st.builds(c.JoinRoom, st.just(CALL), few, steps, st.none() | few, st.booleans()),
         st.builds(c.JoinQueue, steps, queues, st.dictionaries(st.sampled_from("abc"), said)),

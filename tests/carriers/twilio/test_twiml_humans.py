@@ -51,18 +51,6 @@ def test_of_a_wave_whoever_answers_is_asked_about_by_the_callers_call() -> None:
         }
 
 
-def test_a_detection_tells_its_result_and_a_browser_needs_none() -> None:
-    dial, _ = written(DialHumans(5, (PHONE, ANNA, DESK), 25, wave=3, detect=True))
-    for number, noun in enumerate(dial):
-        detection = {name: value for name, value in noun.attrib.items() if "achine" in name}
-        if noun.tag == "Client":
-            assert detection == {}
-            continue
-        assert detection == {"machineDetection": "Enable"}
-        told = f"https://line.example.com/twilio/human/{CALL}/3/{number}/status"
-        assert noun.get("amdStatusCallback") == told
-
-
 @pytest.mark.parametrize(
     ("caller_id", "number", "own_number", "shown"),
     [

@@ -53,12 +53,10 @@ def dial(document: VoiceResponse, what: DialHumans, urls: Urls, parties: Parties
         answer_on_bridge=True,
     )
     for leg, target in enumerate(what.targets):
-        _ring(dialling, target, _noun(what, leg, target, urls, parties))
+        _ring(dialling, target, _noun(what, leg, urls, parties))
 
 
-def _noun(
-    what: DialHumans, leg: int, target: Target, urls: Urls, parties: Parties
-) -> dict[str, str]:
+def _noun(what: DialHumans, leg: int, urls: Urls, parties: Parties) -> dict[str, str]:
     attributes = {
         "status_callback": urls.leg(what.step),
         "status_callback_method": "POST",
@@ -68,11 +66,6 @@ def _noun(
         return attributes
     attributes["url"] = urls.human(parties.call_sid, what.wave, leg, "answered")
     attributes["method"] = "POST"
-    if what.detect and target.kind != "client":
-        # It listens beside the call and tells its result by itself.
-        attributes["machine_detection"] = "Enable"
-        attributes["amd_status_callback"] = urls.human_status(parties.call_sid, what.wave, leg)
-        attributes["amd_status_callback_method"] = "POST"
     return attributes
 
 
