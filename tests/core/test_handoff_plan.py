@@ -86,6 +86,7 @@ def test_plans_that_work() -> None:
         ({"total_seconds": 1}, "total_seconds must be 5 to 14400"),
         ({"queue_announce_seconds": 1}, "queue_announce_seconds must be 5 to 600"),
         ({"whisper": "{name} calls"}, "got {name}; write it out instead"),
+        ({"holidays": ("12-24 Christmas Eve", "25.12.2026")}, "got '25.12.2026'"),
         ({"caller_id": "5550100"}, "caller_id must be one of your numbers"),
         ({"queue_leave_key": "12"}, "queue_leave_key is one key of a telephone"),
         ({"targets": (DESK,), "manner": "warm"}, "a queue cannot be reached warm"),
