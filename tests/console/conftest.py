@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
@@ -88,6 +89,8 @@ class FakeReach:
     ) -> Report | None:
         if process == "another":
             return None
+        if epoch == "e":
+            await asyncio.sleep(seconds)
         calls = tuple(shown.entry for shown in self.details.values())
         return Report(epoch="e", version=1, calls=calls, whole=True)
 

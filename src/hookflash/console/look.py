@@ -53,7 +53,7 @@ def entry(call: Call, trace: Trace, prices: Prices, now: float) -> CallEntry:
         called=facts.called,
         arrived_at=facts.arrived_at,
         phase=call.phase.value,
-        handoff=_handoff(call),
+        handoff=_handoff(call, trace),
         question=_question(call, trace),
         running=tuple(tool.name for tool in trace.tools.values() if tool.ended_at is None),
         barge_ins=facts.barge_ins,
@@ -125,12 +125,11 @@ def latencies(lines: Iterable[Line]) -> tuple[Latency, ...]:
     return tuple(found)
 
 
-def _handoff(call: Call) -> HandoffNow | None:
+def _handoff(call: Call, trace: Trace) -> HandoffNow | None:
     handoff = call.handoff
     if not handoff.running or handoff.request is None:
         return None
     request = handoff.request
-    farewell = handoff.state in (HandoffState.FAREWELL, HandoffState.CLOSING)
     return HandoffNow(
         state=handoff.state.value,
         destination=request.destination.key,
@@ -138,8 +137,21 @@ def _handoff(call: Call) -> HandoffNow | None:
         summary=request.summary,
         source=request.source,
         asked_at=_after(call.facts.arrived_at, request.asked_at),
-        until=handoff.until or (call.farewell.deadline if farewell else None),
+        until=_until(call, trace),
     )
+
+
+def _until(call: Call, trace: Trace) -> float | None:
+    """Return when the hand-off's state must have led somewhere."""
+    handoff = call.handoff
+    if handoff.until is not None:
+        return handoff.until
+    if handoff.state in (HandoffState.FAREWELL, HandoffState.CLOSING):
+        return call.farewell.deadline
+    if handoff.state in (HandoffState.MOVING, HandoffState.RINGING) and trace.stages:
+        # The carrier rings by itself, for as long as it was told to.
+        return trace.stages[-1].started_at + handoff.plan.ring_seconds
+    return None
 
 
 def _question(call: Call, trace: Trace) -> Question | None:

@@ -1,0 +1,198 @@
+"""Live calls over HTTP: looked at, followed and acted upon."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from hookflash.console import calls as calls_module
+from hookflash.core import events as e
+from hookflash.core.handoff_plan import Target
+
+from .conftest import Office, detail, entry
+
+
+async def test_live_calls_are_listed_the_oldest_first(office: Office) -> None:
+    office.reach.add(detail("CA2", arrived_at=20.0))
+    office.reach.add(detail("CA1", arrived_at=10.0))
+    async with office.signed_in("vera") as client:
+        found = (await client.get("/api/calls")).json()
+    assert [each["call_sid"] for each in found["calls"]] == ["CA1", "CA2"]
+    assert found["now"] == office.time.now
+    assert found["calls"][0]["phase"] == "talking"
+
+
+async def test_one_call_is_shown_whole(office: Office) -> None:
+    office.reach.add(detail())
+    async with office.signed_in("vera") as client:
+        found = (await client.get("/api/calls/CA1")).json()
+        assert found["entry"]["caller"] == entry().caller
+        assert found["destinations"] == ["desk"]
+        answer = await client.get("/api/calls/CA404")
+        assert (answer.status_code, answer.json()["code"]) == (404, "unknown")
+
+
+@pytest.mark.parametrize(
+    ("action", "body", "event", "text"),
+    [
+        ("hint", {"text": "a regular"}, e.HintGiven("a regular", "anna"), "a regular"),
+        ("say", {"text": "Hello"}, e.SayRequested("Hello", "anna"), "Hello"),
+        (
+            "handoff",
+            {"destination": "desk", "reason": "angry", "summary": "late"},
+            e.HandoffRequested("desk", "angry", "late", "console", by="anna"),
+            "desk: angry",
+        ),
+        ("cancel", {}, e.HandoffCancelled("anna"), ""),
+        ("giveback", {}, e.GiveBackRequested("anna"), ""),
+        ("hangup", {"reason": "rude"}, e.HangUpRequested("rude"), "rude"),
+        ("hangup", {}, e.HangUpRequested(""), ""),
+        (
+            "answer",
+            {"id": "q1", "text": "yes"},
+            e.QuestionAnswered("q1", "yes", "anna"),
+            "yes",
+        ),
+    ],
+)
+async def test_an_action_is_written_down_and_reaches_the_call(
+    office: Office, action: str, body: dict, event: e.AnyEvent, text: str
+) -> None:
+    office.reach.add(detail())
+    async with office.signed_in() as client:
+        answer = await client.post(f"/api/calls/CA1/{action}", json=body)
+        assert (answer.status_code, answer.json()) == (202, {"taken": True})
+        assert office.reach.taken == [("CA1", event)]
+        (kept, _) = (await client.get("/api/audit")).json()["entries"]
+    assert (kept["who"], kept["via"], kept["action"]) == ("anna", "session", action)
+    assert (kept["call_sid"], kept["text"], kept["peer"]) == ("CA1", text, "192.0.2.7")
+
+
+async def test_a_supervisor_takes_over_on_their_own_telephone(office: Office) -> None:
+    office.reach.add(detail())
+    async with office.signed_in() as client:
+        answer = await client.post(
+            "/api/calls/CA1/handoff", json={"destination": "me", "reason": "mine"}
+        )
+        assert answer.status_code == 202
+    ((_, event),) = office.reach.taken
+    assert isinstance(event, e.HandoffRequested) and event.plan is not None
+    assert event.plan.targets == (Target.phone("+15550142"),)
+    assert event.plan.stays
+    assert (event.source, event.by) == ("console", "anna")
+
+
+async def test_who_has_no_telephone_cannot_take_over(office: Office) -> None:
+    office.reach.add(detail())
+    token = "Bearer hf_" + "a" * 43
+    async with office.visitor(Authorization=token) as client:
+        answer = await client.post("/api/calls/CA1/handoff", json={"destination": "me"})
+        assert answer.status_code == 400
+        assert "no telephone" in answer.json()["message"]
+    assert office.reach.taken == []
+
+
+async def test_nobody_is_handed_to_where_the_owner_has_not_said(office: Office) -> None:
+    office.reach.add(detail())
+    async with office.signed_in() as client:
+        answer = await client.post(
+            "/api/calls/CA1/handoff", json={"destination": "+15550199", "reason": ""}
+        )
+        assert answer.status_code == 400
+        assert answer.json()["message"] == "destination is one of me, desk; got '+15550199'."
+    assert office.reach.taken == []
+
+
+@pytest.mark.parametrize(
+    ("action", "body", "status"),
+    [
+        ("hint", "{}", 400),
+        ("hint", '{"text": ""}', 400),
+        ("hint", json.dumps({"text": "x" * 1001}), 400),
+        ("hint", '{"text": 3}', 400),
+        ("hint", '{"text": "x", "more": 1}', 400),
+        ("hint", "[]", 400),
+        ("hint", "{", 400),
+        ("hint", "x" * 65_537, 413),
+        ("cancel", '{"why": "x"}', 400),
+        ("answer", '{"text": "x"}', 400),
+        ("handoff", "{}", 400),
+    ],
+)
+async def test_what_is_not_as_expected_is_refused_and_done_nowhere(
+    office: Office, action: str, body: str, status: int
+) -> None:
+    office.reach.add(detail())
+    async with office.signed_in() as client:
+        answer = await client.post(
+            f"/api/calls/CA1/{action}",
+            content=body,
+            headers={"Content-Type": "application/json"},
+        )
+        assert (answer.status_code, answer.json()["code"]) == (status, "request")
+    assert office.reach.taken == []
+
+
+async def test_an_action_on_a_call_that_is_over_is_told_so(office: Office) -> None:
+    async with office.signed_in() as client:
+        answer = await client.post("/api/calls/CA1/hint", json={"text": "x"})
+        assert (answer.status_code, answer.json()["code"]) == (404, "unknown")
+        trail = (await client.get("/api/audit")).json()["entries"]
+        assert [each["action"] for each in trail] == ["sign-in"]
+
+        async def gone(call_sid: str, event: e.AnyEvent) -> bool:
+            return False
+
+        office.reach.add(detail())
+        office.reach.take = gone
+        answer = await client.post("/api/calls/CA1/hint", json={"text": "x"})
+        assert answer.status_code == 404
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hookflash.console.body.BODY_SECONDS", 0.05)
+    office.reach.add(detail())
+
+    async def slow():
+        yield b'{"text":'
+        await asyncio.sleep(5)
+
+    async with office.signed_in() as client:
+        answer = await client.post(
+            "/api/calls/CA1/hint", content=slow(), headers={"Content-Type": "application/json"}
+        )
+        assert answer.status_code == 408
+
+
+async def test_pages_that_follow_are_not_without_number(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls_module, "MOST_FEEDS", 0)
+    async with office.signed_in() as client:
+        answer = await client.get("/console/feed")
+        assert (answer.status_code, answer.json()["code"]) == (503, "unreachable")
+
+
+async def test_who_has_signed_out_follows_no_longer(office: Office) -> None:
+    office.console.feed._comment_seconds = 0.05
+    office.reach.add(detail())
+    async with office.signed_in("vera") as client, office.signed_in() as other:
+        following = asyncio.create_task(client.get("/console/feed", params={"call": "CA1"}))
+        # Several comments' time.
+        await asyncio.sleep(0.3)
+        assert not following.done()
+        assert office.console.feed.pages == 1
+        cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+        await other.post(
+            "/console/sign-out",
+            headers={"Cookie": cookies, "X-CSRF-Token": client.headers["X-CSRF-Token"]},
+        )
+        async with asyncio.timeout(10):
+            answer = await following
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.headers["cache-control"] == "no-store, no-transform"
+    assert "event: CallShown" in answer.text
