@@ -183,7 +183,9 @@ async def test_a_page_that_reads_too_slowly_is_told_everything_afresh(
         assert (told["type"], len(told["calls"])) == ("Snapshot", 31)
 
 
-async def test_processes_come_and_go_with_their_calls(feed: Feed, processes: Processes) -> None:
+async def test_processes_come_and_go_with_their_calls(
+    feed: Feed, processes: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with page(feed) as one:
         await one.next()
         processes.names.append("w2")
@@ -193,8 +195,22 @@ async def test_processes_come_and_go_with_their_calls(feed: Feed, processes: Pro
         assert (await one.next())["gone"] == ["CA2"]
         processes.say("w2", "CA3", whole=True)
         assert (await one.next())["calls"][0]["call_sid"] == "CA3"
+        monkeypatch.setattr(feed_module, "LOST_SECONDS", 0.05)
         processes.names.remove("w2")
         assert (await one.next())["gone"] == ["CA3"]
+
+
+async def test_a_process_that_is_busy_for_a_moment_keeps_its_calls(
+    feed: Feed, processes: Processes
+) -> None:
+    async with page(feed) as one:
+        await one.next()
+        processes.names.clear()
+        await asyncio.sleep(0.1)
+        processes.names.append("w1")
+        processes.say("w1", "CA2")
+        changed = await one.next()
+        assert (changed["calls"][0]["call_sid"], changed["gone"]) == ("CA2", [])
 
 
 async def test_a_call_that_moves_to_another_process_is_not_over(

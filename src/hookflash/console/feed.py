@@ -53,6 +53,9 @@ REPORT_SECONDS = 5.0
 KEEP_SECONDS = 1.0
 SETTLE_SECONDS = 1.0
 IDLE_SECONDS = 60.0
+LOST_SECONDS = 5.0
+"""How long a process may be missing before its calls are no longer shown: it may be busy."""
+
 COMMENT_SECONDS = 10.0
 _MISSES = 5
 """So many looks in a row must find nobody who has a call before it counts as over."""
@@ -108,6 +111,7 @@ class Feed:
         self._settled = asyncio.Event()
         self._calls: dict[str, dict[str, CallEntry]] = {}
         self._following: dict[str, asyncio.Task[None]] = {}
+        self._met_at: dict[str, float] = {}
         self._open: dict[str, _Open] = {}
         self._left_at = 0.0
 
@@ -238,8 +242,11 @@ class Feed:
 
     def _follow_processes(self) -> None:
         names = self._reach.processes()
-        for name in [name for name in self._following if name not in names]:
+        now = self._time()
+        self._met_at |= dict.fromkeys(names, now)
+        for name in [each for each in self._following if now - self._met_at[each] > LOST_SECONDS]:
             self._following.pop(name).cancel()
+            del self._met_at[name]
             self._took(name, Report(epoch="", version=0, whole=True))
             self._calls.pop(name, None)
         for name in names:
