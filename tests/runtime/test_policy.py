@@ -14,6 +14,7 @@ from hookflash.core.events import (
     CallArrived,
     CallerTranscribed,
     HandoffRequested,
+    ToolCallRequested,
     ToolFinished,
 )
 from hookflash.core.frustration import Frustration
@@ -159,6 +160,24 @@ async def test_failing_tools_are_frustrating_by_themselves() -> None:
     assert bench.posted == []
     bench.policies.observe(ToolFinished("t3", "no", True))
     assert [event.reason for event in bench.posted] == ["third failed lookup"]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        HandoffRequested("support", "a supervisor takes over"),
+        ToolCallRequested("t1", "transfer_to_human", "{}"),
+    ],
+)
+async def test_when_a_human_is_on_the_way_already_the_signs_are_forgotten(event: Any) -> None:
+    bench = Bench(Frustration("support"))
+    bench.says("A human, please.")
+    bench.policies.observe(ToolCallRequested("t2", "order_status", "{}"))
+    bench.policies.observe(event)
+    bench.says("Is the human there now?")
+    assert bench.posted == []
+    bench.says("I want that human.")
+    assert [each.reason for each in bench.posted] == ["said 'human' twice"]
 
 
 async def test_a_call_that_is_over_hears_no_more_of_its_policies() -> None:

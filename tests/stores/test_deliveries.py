@@ -11,6 +11,7 @@ from hookflash.core.delivery import Delivery
 from hookflash.core.kept_delivery import COMPLETION_SECONDS, Attempt, KeptDelivery, attempted
 from hookflash.stores.database import open_database
 from hookflash.stores.deliveries import DeliveryStore
+from hookflash.stores.records import open_store
 
 NOW = 1_764_000_000.0
 
@@ -171,3 +172,13 @@ async def test_any_text_can_be_kept(store: DeliveryStore) -> None:
     kept = await store.get("CA1-callback")
     assert kept is not None
     assert kept.delivery.summary == "caf\u00e9 \0 ?, 'quoted' \\ and \U0001f600"
+
+
+async def test_a_call_that_is_deleted_leaves_nothing_behind(database_url: str) -> None:
+    records = await open_store(database_url)
+    store = DeliveryStore(records.engine)
+    await store.put(delivery(1), NOW)
+    await store.put(delivery(2), NOW)
+    await records.delete("CA1")
+    assert [kept.delivery.call_sid for kept in await store.list()] == ["CA2"]
+    await records.close()

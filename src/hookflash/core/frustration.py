@@ -8,8 +8,8 @@
     a tool failed           one after another; one that works forgives those before it   1.0
     talked over the agent   from the second time on                                      0.5
 
-Signs grow old and count no more. After a request all of them are forgotten: a caller who comes
-back from a hand-off begins afresh. Pure: fed with texts and facts, by whoever hears them.
+Signs grow old and count no more. After a request for a human, whoever made it, all of them are
+forgotten: a caller who comes back from a hand-off begins afresh. Pure: fed with texts and facts, by whoever hears them.
 """
 
 from __future__ import annotations
@@ -128,9 +128,13 @@ class FrustrationMeter:
         if self.score(now) < self._policy.threshold:
             return None
         reason = ", ".join(self.reasons(now))
+        self.forget()
+        return reason
+
+    def forget(self) -> None:
+        """A human is on the way, whoever asked for one."""
         self._signs.clear()
         self._turns.clear()
-        return reason
 
     def _add(self, kind: Sign, now: float, word: str = "") -> None:
         self._forget_old(now)

@@ -8,14 +8,23 @@ from __future__ import annotations
 from hookflash.agents.context import Via
 from hookflash.agents.view import CallView
 from hookflash.core.call import Call
-from hookflash.core.events import AnyEvent, CallerTranscribed, QuestionAnswered, ToolFinished
+from hookflash.core.events import (
+    AnyEvent,
+    CallerTranscribed,
+    HandoffRequested,
+    QuestionAnswered,
+    ToolCallRequested,
+    ToolFinished,
+)
 from hookflash.runtime.agents import AgentLike
 from hookflash.runtime.policy import Policies
 from hookflash.runtime.ports import Clock, EventSink
 from hookflash.runtime.questions import Questions
 from hookflash.runtime.view import view_of
 
-OBSERVED = frozenset({CallerTranscribed, QuestionAnswered, ToolFinished})
+OBSERVED = frozenset(
+    {CallerTranscribed, HandoffRequested, QuestionAnswered, ToolCallRequested, ToolFinished}
+)
 """The events that matter here, so that whoever watches a call need not ask for each."""
 
 

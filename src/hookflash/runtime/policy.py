@@ -17,8 +17,15 @@ from collections.abc import Callable, Sequence
 
 from hookflash.agents.hooks import Policy, PolicyHook
 from hookflash.agents.view import CallView
-from hookflash.core.events import AnyEvent, CallerTranscribed, HandoffRequested, ToolFinished
+from hookflash.core.events import (
+    AnyEvent,
+    CallerTranscribed,
+    HandoffRequested,
+    ToolCallRequested,
+    ToolFinished,
+)
 from hookflash.core.frustration import Frustration, FrustrationMeter
+from hookflash.core.lines import TRANSFER_TOOL
 from hookflash.runtime.bounded import dismiss, within
 from hookflash.runtime.ports import EventSink
 
@@ -71,6 +78,11 @@ class Policies:
             for _, meter in self._meters:
                 meter.tool_finished(event.failed, self._now())
             self._judge()
+        elif isinstance(event, HandoffRequested) or (
+            isinstance(event, ToolCallRequested) and event.name == TRANSFER_TOOL
+        ):
+            for _, meter in self._meters:
+                meter.forget()
 
     def close(self) -> None:
         """The call is over: whatever a function still wants is of no use."""

@@ -73,10 +73,14 @@ class RecordStore:
         return found[0] if found else None
 
     async def delete(self, call_sid: str) -> bool:
-        """Forget a call, with all its parts. Return False if it was not known."""
-        calls = tables.calls
+        """Forget a call, with all its parts and what it left for its owner, delivered or not.
+
+        Return False if it was not known.
+        """
+        calls, left = tables.calls, tables.deliveries
         async with self.engine.begin() as connection:
             await connection.run_sync(self._words.drop, call_sid)
+            await connection.execute(delete(left).where(left.c.call_sid == call_sid))
             gone = await connection.execute(delete(calls).where(calls.c.call_sid == call_sid))
             return bool(gone.rowcount)
 
