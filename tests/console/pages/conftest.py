@@ -312,8 +312,10 @@ def _ranged(data: bytes, wanted: str | None) -> Response:
     return Response(data[start : end + 1], 206, media_type="audio/wav", headers=headers)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Of one module, not of the session: while it is there, its own event loop runs in this thread,
+    and no test with another one could."""
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("chromium is not installed: run scripts/system-packages chromium")
