@@ -52,7 +52,7 @@ def test_what_is_against_the_grammar_is_a_schema_warning(inner: str, text: str) 
     [
         "<Pay/>",
         "<Dial><Sim>1</Sim></Dial>",
-        '<Dial record="true">1</Dial>',
+        '<Dial referUrl="/r">1</Dial>',
         '<Connect><ConversationRelay url="wss://h"/></Connect>',
     ],
 )

@@ -26,7 +26,7 @@ from xml.sax.saxutils import escape
 from hookflash.standins.carrier import party, sounds
 from hookflash.standins.carrier.api_server import ApiServer
 from hookflash.standins.carrier.clock import Clock
-from hookflash.standins.carrier.exchange import Exchange, NumberConfig, Settings
+from hookflash.standins.carrier.exchange import Exchange, NumberConfig, Settings, Transcribe
 from hookflash.standins.carrier.faults import Faults
 from hookflash.standins.carrier.humans import Human
 from hookflash.standins.carrier.leg import Leg
@@ -39,10 +39,20 @@ from hookflash.standins.carrier.pump import Pump
 from hookflash.standins.carrier.reports import StatusReports
 from hookflash.standins.carrier.rest import Rest
 from hookflash.standins.carrier.tasks import Tasks
-from hookflash.standins.carrier.verbs import connect, dial, enqueue, flow, gather, speech
+from hookflash.standins.carrier.verbs import (
+    connect,
+    dial,
+    enqueue,
+    flow,
+    gather,
+    record,
+    refer,
+    speech,
+    start,
+)
 from hookflash.standins.carrier.webhooks import Sent, Webhooks
 
-VERB_MODULES = (connect, dial, enqueue, flow, gather, speech)
+VERB_MODULES = (connect, dial, enqueue, flow, gather, record, refer, speech, start)
 """The language this carrier speaks: their import registers the verbs."""
 
 LAST_REPORTS_SECONDS = 2.0
@@ -58,7 +68,9 @@ class StandinCarrier:
     """Use it with `async with`. `speed` runs its clock faster; `network_ms` is the media road's
     delay each way; `tunnel` maps public origins to loopback ones; `allow_insecure` lets streams
     go to `ws://` on loopback; `speak` is its voice (text to mu-law); `calls_per_second` the pace at
-    which calls made by REST are started."""
+    which calls made by REST are started; `transcribe` turns recordings (mu-law) to text, where
+    otherwise the texts count that scripts `say`; `recordings_need_auth` is the account's setting.
+    """
 
     def __init__(
         self,
@@ -72,6 +84,8 @@ class StandinCarrier:
         speak: Speak = sounds.voice_pattern,
         unconfirmed: Unconfirmed | None = None,
         calls_per_second: float = 1.0,
+        transcribe: Transcribe | None = None,
+        recordings_need_auth: bool = True,
     ) -> None:
         self.account_sid = account_sid
         self.auth_token = auth_token
@@ -80,7 +94,14 @@ class StandinCarrier:
         self.exchange: Exchange
         self._speed = speed
         self._settings = Settings(
-            account_sid, auth_token, speak, network_ms / 1000, allow_insecure, calls_per_second
+            account_sid,
+            auth_token,
+            speak,
+            network_ms / 1000,
+            allow_insecure,
+            calls_per_second,
+            transcribe,
+            recordings_need_auth,
         )
         self._unconfirmed = unconfirmed or Unconfirmed()
         self._rest: Rest
@@ -99,6 +120,7 @@ class StandinCarrier:
         self._rest = Rest(self.exchange)
         self._server = ApiServer(self._rest.app)
         self._server.start()
+        self.exchange.live.api_url = self.api_url
         return self
 
     async def __aexit__(
@@ -170,15 +192,18 @@ class StandinCarrier:
         to: str,
         script: Script | Sound | None = None,
         extra: dict[str, str] | None = None,
+        refer_answer: str = "202",
     ) -> Leg:
         """Let somebody call one of the account's numbers; returns while it rings.
 
-        `script` runs from the answer on. `extra` are further webhook parameters. Raises KeyError
+        `script` runs from the answer on. `extra` are further webhook parameters. `refer_answer` is
+        what a SIP caller's device says to `<Refer>`: 202, or an error such as 405. Raises KeyError
         for a number that is not in `numbers`.
         """
         config = self.numbers[to]
         reports = StatusReports(config.status_callback or "")
         leg = self.exchange.new_leg(from_, to, "inbound", reports=reports, extra=extra)
+        leg.about.refer_answer = refer_answer
         leg.note("placed", to=to)
         leg.ring()
         wanted = party.as_script(script)

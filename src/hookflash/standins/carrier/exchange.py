@@ -5,7 +5,7 @@ No behaviour of its own beyond looking things up; `carrier.py` makes it, one for
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,11 @@ from hookflash.standins.carrier.webhooks import Webhooks
 if TYPE_CHECKING:
     from hookflash.standins.carrier.queue import Queue
     from hookflash.standins.carrier.room import Room
+    from hookflash.standins.carrier.tape import Tape
+
+
+Transcribe = Callable[[bytes], str | Awaitable[str]]
+"""Mu-law to text: what stands in for Twilio's transcription."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,8 @@ class Settings:
     network_seconds: float = 0.0
     allow_insecure: bool = False
     calls_per_second: float = 1.0
+    transcribe: Transcribe | None = None
+    recordings_need_auth: bool = True
 
 
 @dataclass
@@ -81,7 +88,9 @@ class Live:
     rooms: dict[str, Room] = field(default_factory=dict)
     conferences: dict[str, Room] = field(default_factory=dict)
     queues: dict[str, Queue] = field(default_factory=dict)
+    tapes: dict[str, Tape] = field(default_factory=dict)
     next_call: float = 0.0
+    api_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -126,7 +135,7 @@ class Exchange:
         self.notices.add(code, text, leg.sid if leg else "", self.clock.now())
 
     def leftovers(self) -> list[str]:
-        """Say what is still alive: legs, media sockets, rooms, callers in queues."""
+        """Say what is still alive: legs, media sockets, rooms, callers in queues, recordings."""
         found = [
             f"leg {leg.sid} ({leg.about.direction}) is {leg.status}"
             for leg in self.live.legs.values()
@@ -144,6 +153,11 @@ class Exchange:
             if room.members
         ]
         found += [f"queue {name} has members" for name in _filled(self.live.queues.values())]
+        found += [
+            f"recording {tape.sid} of {tape.leg.sid} is {tape.status}"
+            for tape in self.live.tapes.values()
+            if tape.running
+        ]
         return found
 
 

@@ -68,7 +68,10 @@ def _children(names: str) -> frozenset[str]:
     return frozenset(names.split())
 
 
-VERBS = _children("Connect Dial Enqueue Gather Hangup Leave Pause Play Redirect Reject Say")
+VERBS = _children(
+    "Connect Dial Enqueue Gather Hangup Leave Pause Play Record Redirect Refer Reject Say"
+    " Start Stop"
+)
 
 RULES: dict[str, Rule] = {
     "Response": Rule(children=VERBS),
@@ -83,6 +86,31 @@ RULES: dict[str, Rule] = {
         },
         _children("Parameter"),
     ),
+    "Start": Rule({"action": url, "method": METHOD}, _children("Stream Recording")),
+    "Stop": Rule(children=_children("Stream")),
+    "Recording": Rule(
+        {
+            "track": one_of("inbound", "outbound", "both"),
+            "channels": one_of("mono", "dual"),
+            "recordingConfigurationId": any_text,
+            **_RECORDED,
+        }
+    ),
+    "Record": Rule(
+        {
+            "action": url,
+            "method": METHOD,
+            "timeout": number(1, 86400),
+            "finishOnKey": matches("[0-9*#]{0,12}"),
+            "maxLength": number(2, 86400),
+            "playBeep": BOOL,
+            "transcribe": BOOL,
+            "transcribeCallback": url,
+            "recordingConfigurationId": any_text,
+            **_RECORDED,
+        }
+    ),
+    "Refer": Rule({"action": url, "method": METHOD}, _children("Sip")),
     "Parameter": Rule({"name": any_text, "value": any_text}),
     "Dial": Rule(
         {
@@ -203,15 +231,16 @@ RULES: dict[str, Rule] = {
     "Leave": Rule(),
 }
 
-NOT_SIMULATED_VERBS = _children("Start Stop Record Pay Refer Sms Prompt Queue Echo")
+NOT_SIMULATED_VERBS = _children("Pay Sms Prompt Queue Echo")
 """Twilio has them as verbs, this stand-in does not yet."""
 
 NOT_SIMULATED_NOUNS = _children(
-    "Application Sim WhatsApp ConversationRelay VirtualAgent AiSession Room Autopilot"
+    "Application Sim WhatsApp ConversationRelay VirtualAgent AiSession Room Autopilot Siprec"
+    " Transcription"
 )
 
 NOT_SIMULATED_ATTRIBUTES = {
-    "Dial": _children("record referUrl"),
+    "Dial": _children("referUrl"),
     "Conference": _children("record"),
     "Gather": _children("partialResultCallback"),
 }

@@ -84,6 +84,14 @@ class Ear:
         self._moved.set()
         self._moved = asyncio.Event()
 
+    def read(self, first: int, last: int) -> bytes:
+        """Return what was heard of the samples `first` to `last`; silence where it was closed."""
+        opened = sample_at(self.opened_at or 0.0)
+        before = max(0, min(last, opened) - first)
+        heard = self.recording[max(0, first - opened) : max(0, last - opened)]
+        after = last - first - before - len(heard)
+        return SILENCE * before + bytes(heard) + SILENCE * after
+
     def close(self, now: float) -> None:
         self.advance(sample_at(now))
         self._until = None

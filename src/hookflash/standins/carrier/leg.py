@@ -46,6 +46,8 @@ class About:
     """Further webhook parameters, such as CallerName or StirVerstat."""
     answered_by: str = ""
     """What machine detection found."""
+    refer_answer: str = "202"
+    """What the device of this party answers to a SIP REFER."""
     queue_ms: int = 0
     """How long a call made by REST waited for its turn."""
 

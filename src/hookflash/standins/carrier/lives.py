@@ -66,6 +66,12 @@ class Scene:
         """Go on at `url`, which may be relative. Raises FetchFailed if that cannot be."""
         return Ask(self.page.resolve(url), method or "POST", dict(form or {}))
 
+    def callback(self, element: Element, name: str) -> tuple[str, str] | None:
+        """Read an attribute that names a callback, and its method; None if there is none."""
+        if not element.get(name):
+            return None
+        return self.page.resolve(element.get(name)), element.get(f"{name}Method") or "POST"
+
     def ask_in_vain(self, url: str, method: str, form: Form | None = None) -> None:
         """Ask a URL as always, but ignore the answer: the leg is elsewhere already."""
         try:

@@ -75,6 +75,7 @@ class Unconfirmed:
     only noticed). `rooms_by_name`: REST finds a live conference by its name too (documented only
     for adding a participant). `music_for_the_last`: whoever is alone in a conference after the
     others left hears the music again (the documents have it only before the start).
+    `shortest_transcribed_seconds`: shorter recordings are not transcribed.
     """
 
     connect_action_on_redirect: bool = False
@@ -86,6 +87,7 @@ class Unconfirmed:
     wrong_values_refused: bool = True
     rooms_by_name: bool = False
     music_for_the_last: bool = False
+    shortest_transcribed_seconds: float = 0.0
 
 
 @dataclass

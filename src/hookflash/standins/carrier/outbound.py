@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from hookflash.standins.carrier import recorder
 from hookflash.standins.carrier.amd import Detection, detect
 from hookflash.standins.carrier.exchange import Exchange
 from hookflash.standins.carrier.keys import send_digits
@@ -23,6 +24,7 @@ from hookflash.standins.carrier.lives import Fallback, begin
 from hookflash.standins.carrier.pages import Ask, Entry
 from hookflash.standins.carrier.reports import StatusReports
 from hookflash.standins.carrier.ringing import begin_script, over_within, ring
+from hookflash.standins.carrier.tape import TapeWish
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Wish:
     detection: Detection | None = None
     send_digits: str = ""
     time_limit: float | None = None
+    recording: TapeWish | None = None
 
 
 def place(exchange: Exchange, wish: Wish) -> Leg:
@@ -60,6 +63,8 @@ async def _make(exchange: Exchange, leg: Leg, wish: Wish, seconds: float) -> Non
         return
     if wish.time_limit is not None:
         limit(exchange, leg, wish.time_limit)
+    if wish.recording is not None:
+        recorder.start(exchange, leg, wish.recording)
     begin_script(exchange, leg)
     entry = wish.entry
     if wish.send_digits:

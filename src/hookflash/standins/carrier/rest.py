@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from hookflash.standins.carrier import rest_calls, rest_rooms
+from hookflash.standins.carrier import rest_calls, rest_media, rest_rooms
 from hookflash.standins.carrier.bridge import first_of
 from hookflash.standins.carrier.exchange import Exchange
 from hookflash.standins.carrier.faults import BrokenOff, Late, Refused, Silent
@@ -33,7 +33,11 @@ from hookflash.standins.carrier.rest_request import Answer, Asked, Resource, Sou
 
 _CLOSE = {"Connection": "close"}
 
-RESOURCES: tuple[Resource, ...] = (*rest_calls.RESOURCES, *rest_rooms.RESOURCES)
+RESOURCES: tuple[Resource, ...] = (
+    *rest_calls.RESOURCES,
+    *rest_media.RESOURCES,
+    *rest_rooms.RESOURCES,
+)
 
 
 class Rest:
@@ -63,7 +67,7 @@ class Rest:
         """Check who asks, let a fault have its way, carry out, and turn refusals to bodies."""
         fault = self.exchange.faults.of_rest(resource.faults)
         try:
-            self._check_account(request)
+            self._check_account(request, resource)
             if isinstance(fault, Refused):
                 raise Refusal(fault.status, *fault.reason)
             if isinstance(fault, Silent):
@@ -87,8 +91,10 @@ class Rest:
                     raise Refusal(400, each.code, each.text)
         return resource.work(asked)
 
-    def _check_account(self, request: Request) -> None:
+    def _check_account(self, request: Request, resource: Resource) -> None:
         settings = self.exchange.settings
+        if resource.media and not settings.recordings_need_auth:
+            return
         pair = f"{settings.account_sid}:{settings.auth_token}".encode()
         expected = "Basic " + base64.b64encode(pair).decode()
         given = request.headers.get("authorization", "")

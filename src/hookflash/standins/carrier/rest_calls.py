@@ -16,6 +16,7 @@ from hookflash.standins.carrier.pages import Ask, Entry, Given
 from hookflash.standins.carrier.reports import FINAL_STATUSES, StatusReports
 from hookflash.standins.carrier.rest_bodies import Refusal, call_body
 from hookflash.standins.carrier.rest_request import Answer, Asked, Resource, page, report_to
+from hookflash.standins.carrier.tape import TapeWish, tape_wish
 
 
 def create(asked: Asked) -> Answer:
@@ -40,6 +41,7 @@ def create(asked: Asked) -> Answer:
             detection=_detection(asked),
             send_digits=fields.get("SendDigits", ""),
             time_limit=float(fields["TimeLimit"]) if "TimeLimit" in fields else None,
+            recording=_recording(asked) if fields.get("Record") == "true" else None,
         ),
     )
     return 201, call_body(leg)
@@ -64,6 +66,12 @@ def _detection(asked: Asked) -> Detection | None:
         asked.exchange.notice(notices.PARAMETERS, "REST: SendDigits: MachineDetection is ignored")
     told = report_to(asked, "AsyncAmdStatusCallback", "AsyncAmdStatusCallbackMethod")
     return detection(fields, asynchronous=asynchronous, report_to=told if asynchronous else None)
+
+
+def _recording(asked: Asked) -> TapeWish:
+    told = report_to(asked, "RecordingStatusCallback", "RecordingStatusCallbackMethod")
+    events = asked.many("RecordingStatusCallbackEvent")
+    return tape_wish("OutboundAPI", asked.fields, told, events, trim="trim-silence")
 
 
 def fetch(asked: Asked) -> Answer:

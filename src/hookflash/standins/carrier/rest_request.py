@@ -53,13 +53,15 @@ class Asked:
 
 @dataclass(frozen=True)
 class Resource:
-    """`fields` names the table of parameters, `faults` the list of faults that it takes from."""
+    """`fields` names the table of parameters, `faults` the list of faults that it takes from.
+    `media`: without credentials too, if the account is set so."""
 
     method: str
     path: str
     work: Callable[[Asked], Answer]
     fields: str = ""
     faults: str = ""
+    media: bool = False
 
 
 def report_to(asked: Asked, url: str, method: str) -> tuple[str, str] | None:

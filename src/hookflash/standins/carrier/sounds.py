@@ -108,6 +108,18 @@ def read_wav(data: bytes) -> bytes:
     return mulaw.encode(linear)
 
 
+def write_wav(channels: list[bytes]) -> bytes:
+    """Return a WAV file, 16-bit PCM at 8 kHz, of one or two channels of mu-law, equally long."""
+    count = len(channels)
+    linear = [mulaw.decode(channel) for channel in channels]
+    mixed = [sample for samples in zip(*linear, strict=True) for sample in samples]
+    data = struct.pack(f"<{len(mixed)}h", *mixed)
+    rate = SAMPLES_PER_SECOND
+    form = struct.pack("<HHIIHH", 1, count, rate, rate * 2 * count, 2 * count, 16)
+    chunks = b"fmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", len(data)) + data
+    return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
+
+
 def _decimate(samples: list[int], factor: int) -> list[int]:
     """Low-pass below 3.6 kHz and keep every `factor`-th sample: a polyphase FIR by its result."""
     import numpy as np  # only here: the rest of the stand-in runs without it

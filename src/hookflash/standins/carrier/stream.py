@@ -1,11 +1,12 @@
-"""A bidirectional media stream: the carrier's end of the media socket.
+"""A media stream: the carrier's end of the media socket.
 
     connect -> connected, start -> media up every 20 ms; media, mark, clear down -> ended
                                                                      server closes |
                                              call moved or over: stop, then close -+
                                                         cut by a fault: no stop ---+
 
-When the stream ends, what is still buffered is thrown away.
+When the stream ends, what is still buffered is thrown away. A one-way stream (`tracks` given, from
+`<Start>`) goes on beside the TwiML until it is stopped or the call is over, and plays nothing.
 
 resource | acquired | released
 task     | `run`    | when the socket is closed; `Tasks`
@@ -22,12 +23,13 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus
 
 from hookflash.standins.carrier import notices
+from hookflash.standins.carrier.bridge import first_of
 from hookflash.standins.carrier.exchange import Exchange
 from hookflash.standins.carrier.ids import iso8601, new_sid
 from hookflash.standins.carrier.leg import Leg
 from hookflash.standins.carrier.playout import Playout
 from hookflash.standins.carrier.signature import sign
-from hookflash.standins.carrier.stream_sides import Downlink, Uplink
+from hookflash.standins.carrier.stream_sides import Downlink, NoDownlink, Uplink
 from hookflash.standins.carrier.tunnel import road
 
 CONNECT_SECONDS = 5.0
@@ -68,19 +70,36 @@ class Stream:
         *,
         name: str = "",
         report_to: tuple[str, str] | None = None,
+        tracks: tuple[str, ...] = (),
     ) -> None:
         self.sid = new_sid("MZ")
         self.url = url
+        self.tracks = tracks
         self.error: int | None = None
         self._exchange = exchange
         self._leg = leg
         self._about = (name or self.sid, parameters, report_to)
         warn = _Warnings(exchange, leg)
-        self._up = Uplink(exchange, leg, self.sid, warn=warn, cut=self.cut)
-        self._down = Downlink(exchange, leg, self.sid, warn=warn, return_marks=self._up.marks)
+        self._up = Uplink(
+            exchange,
+            leg,
+            self.sid,
+            warn=warn,
+            cut=self.cut,
+            tracks=tracks or ("inbound",),
+            keys=not tracks,
+        )
+        self._down: Downlink | NoDownlink = NoDownlink(exchange, warn=warn)
+        if not tracks:
+            self._down = Downlink(exchange, leg, self.sid, warn=warn, return_marks=self._up.marks)
         self._socket: ClientConnection | None = None
         self._task: asyncio.Task[None] | None = None
+        self._stopped = asyncio.Event()
         leg.streams.append(self)
+
+    @property
+    def name(self) -> str:
+        return self._about[0]
 
     @property
     def playout(self) -> Playout:
@@ -91,6 +110,11 @@ class Stream:
         """The socket is being opened, or not closed yet."""
         return self._task is not None and not self._task.done()
 
+    @property
+    def over(self) -> bool:
+        """It ended, or could not be begun."""
+        return self._task.done() if self._task is not None else self.error is not None
+
     async def run(self) -> None:
         """Live until the stream is over. Cancelled: the call was moved or is over."""
         self._task = self._exchange.tasks.start(self._run(), f"stream {self.sid}")
@@ -99,6 +123,14 @@ class Stream:
         except asyncio.CancelledError:
             self._leave()
             raise
+
+    async def run_beside(self) -> None:
+        """Live beside the TwiML until `stop`, or until the call is over."""
+        await first_of(self.run(), self._leg.ended(), self._stopped.wait())
+
+    def stop(self) -> None:
+        """End a one-way stream: tell the server, then close."""
+        self._stopped.set()
 
     def cut(self) -> None:
         """Break the socket, as a network does: no `stop`, no close."""

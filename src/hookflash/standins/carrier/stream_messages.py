@@ -88,14 +88,21 @@ def connected() -> str:
 
 
 class Upward:
-    """Writes the messages after `connected` and counts them, from 1."""
+    """Writes the messages after `connected` and counts them, from 1; chunks for each track."""
 
-    def __init__(self, account_sid: str, call_sid: str, stream_sid: str) -> None:
+    def __init__(
+        self,
+        account_sid: str,
+        call_sid: str,
+        stream_sid: str,
+        tracks: tuple[str, ...] = ("inbound",),
+    ) -> None:
         self.account_sid = account_sid
         self.call_sid = call_sid
         self.stream_sid = stream_sid
+        self.tracks = tracks
         self._sequence = 0
-        self._chunk = 0
+        self._chunks = dict.fromkeys(tracks, 0)
 
     def start(self, parameters: dict[str, str]) -> str:
         return self._write(
@@ -104,20 +111,20 @@ class Upward:
                 "accountSid": self.account_sid,
                 "streamSid": self.stream_sid,
                 "callSid": self.call_sid,
-                "tracks": ["inbound"],
+                "tracks": list(self.tracks),
                 "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1},
                 "customParameters": parameters,
             },
         )
 
-    def media(self, payload: bytes, timestamp_ms: int) -> str:
+    def media(self, payload: bytes, timestamp_ms: int, track: str = "inbound") -> str:
         """`timestamp_ms` counts from the start of the stream to the frame's first sample."""
-        self._chunk += 1
+        self._chunks[track] += 1
         return self._write(
             "media",
             {
-                "track": "inbound",
-                "chunk": str(self._chunk),
+                "track": track,
+                "chunk": str(self._chunks[track]),
                 "timestamp": str(timestamp_ms),
                 "payload": base64.b64encode(payload).decode(),
             },

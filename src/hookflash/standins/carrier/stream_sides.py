@@ -1,8 +1,9 @@
 """The two sides of a media stream: what goes up to the server, and what comes down from it.
 
 Both have the length of the network (`Delay`). Up: the leg's mouth, 20 ms a message, keys and
-marks. Down: sound into a `Playout`, which is what the leg hears; its marks come back on a timer
-set to the very sample.
+marks; from a one-way stream what the leg hears too, and no keys. Down: sound into a `Playout`,
+which is what the leg hears; its marks come back on a timer set to the very sample. A one-way
+stream takes nothing down.
 
 resource      | acquired         | released
 pump listener | `Uplink.open`    | `Uplink.close`
@@ -37,14 +38,23 @@ class Uplink:
     """Towards the server. `get` yields texts to send; None is the order to close."""
 
     def __init__(
-        self, exchange: Exchange, leg: Leg, stream_sid: str, *, warn: Warn, cut: Callable[[], None]
+        self,
+        exchange: Exchange,
+        leg: Leg,
+        stream_sid: str,
+        *,
+        warn: Warn,
+        cut: Callable[[], None],
+        tracks: tuple[str, ...] = ("inbound",),
+        keys: bool = True,
     ) -> None:
         self._exchange = exchange
         self._leg = leg
         self._warn = warn
         self._cut = cut
         self._road: Delay[str | None] = Delay(exchange.clock, *_delay(exchange))
-        self._write = Upward(leg.about.account_sid, leg.sid, stream_sid)
+        self._write = Upward(leg.about.account_sid, leg.sid, stream_sid, tracks)
+        self._keys = keys
         self._first_frame = 0
 
     def open(self, parameters: dict[str, str]) -> None:
@@ -52,7 +62,8 @@ class Uplink:
         self._road.put(self._write.start(parameters))
         self._first_frame = self._exchange.pump.frame_at(self._exchange.clock.now())
         self._exchange.pump.add(self._frame_is_over)
-        self._leg.on_key = self._key
+        if self._keys:
+            self._leg.on_key = self._key
 
     def close(self) -> None:
         """Take nothing more from the leg."""
@@ -85,8 +96,30 @@ class Uplink:
         if len(self._road) >= OVERFLOW_MESSAGES:
             self._warn(notices.STREAM_UNREAD, "the server does not read: sound for it is dropped")
             return
-        payload = self._leg.mouth.read(frame * FRAME_SAMPLES, (frame + 1) * FRAME_SAMPLES)
-        self._road.put(self._write.media(payload, number * 20))
+        for track in self._write.tracks:
+            source = self._leg.mouth if track == "inbound" else self._leg.ear
+            payload = source.read(frame * FRAME_SAMPLES, (frame + 1) * FRAME_SAMPLES)
+            self._road.put(self._write.media(payload, number * 20, track))
+
+
+class NoDownlink:
+    """A one-way stream plays nothing: whatever comes from the server is a mistake."""
+
+    def __init__(self, exchange: Exchange, *, warn: Warn) -> None:
+        self.playout = Playout(exchange.clock.now())
+        self._warn = warn
+
+    def open(self) -> None:
+        """Nothing is heard of it."""
+
+    def close(self) -> None:
+        """Nothing was heard of it."""
+
+    def put(self, message: str | bytes) -> None:
+        self._warn(notices.STREAM_MESSAGE, "a one-way stream takes no messages")
+
+    async def obey(self) -> None:
+        await asyncio.Event().wait()
 
 
 class Downlink:

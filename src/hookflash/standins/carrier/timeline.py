@@ -3,7 +3,8 @@
 Kinds: placed, initiated, ringing, answered, answer (TwiML taken), say, play, gathering, gathered,
 digit, send-digits, stream-started, stream-stopped, clear, moved (by REST), whisper, detected (who
 answered), bridged, unbridged, joined, conference-joined (hears the others), held, unheld, left,
-queued, dequeued, recording-started, recording-stopped, referred, dial-result, party-says, ended.
+queued, dequeued, recording-started, recording-stopped, referring, referred, dial-result,
+party-says, ended.
 """
 
 from __future__ import annotations

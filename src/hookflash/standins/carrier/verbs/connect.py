@@ -7,12 +7,11 @@ moved by REST the documents do not say whether the action is asked: see `Unconfi
 from __future__ import annotations
 
 import asyncio
-from urllib.parse import urlsplit
 
 from hookflash.standins.carrier import notices
 from hookflash.standins.carrier.lives import Finish, Next, Scene, verb
 from hookflash.standins.carrier.stream import Stream
-from hookflash.standins.carrier.tunnel import NotReachable, is_loopback, road
+from hookflash.standins.carrier.stream_url import url_problem
 from hookflash.standins.carrier.twiml import Element
 
 MOST_PARAMETER_LETTERS = 500
@@ -26,14 +25,13 @@ async def connect(scene: Scene, element: Element) -> Next:
         exchange.notice(notices.SCHEMA, "<Connect> needs exactly one <Stream>", leg)
         return None
     noun = nouns[0]
-    report_to = None
-    if noun.get("statusCallback"):
-        method = noun.get("statusCallbackMethod") or "POST"
-        report_to = (scene.page.resolve(noun.get("statusCallback")), method)
-    parameters = _parameters(scene, noun)
-    name = noun.get("name")
-    stream = Stream(exchange, leg, noun.get("url"), parameters, name=name, report_to=report_to)
-    problem = _problem(scene, noun)
+    report_to = scene.callback(noun, "statusCallback")
+    parameters = stream_parameters(scene, noun)
+    url, name = noun.get("url"), noun.get("name")
+    stream = Stream(exchange, leg, url, parameters, name=name, report_to=report_to)
+    problem = url_problem(exchange, url)
+    if noun.get("track", "inbound_track") != "inbound_track":
+        problem = notices.STREAM_TRACK, "<Connect><Stream> has only the inbound_track"
     action, method = element.get("action"), element.get("method")
     try:
         if problem:
@@ -50,7 +48,8 @@ async def connect(scene: Scene, element: Element) -> Next:
     return scene.ask(action, method) if action else None
 
 
-def _parameters(scene: Scene, noun: Element) -> dict[str, str]:
+def stream_parameters(scene: Scene, noun: Element) -> dict[str, str]:
+    """Read the `<Parameter>` elements of a `<Stream>`."""
     parameters = {}
     for each in noun.children_named("Parameter"):
         name, value = each.get("name"), each.get("value")
@@ -59,23 +58,3 @@ def _parameters(scene: Scene, noun: Element) -> dict[str, str]:
             scene.exchange.notice(notices.SCHEMA, text, scene.leg)
         parameters[name] = value
     return parameters
-
-
-def _problem(scene: Scene, noun: Element) -> tuple[int, str] | None:
-    """Say why this stream cannot be opened, if so."""
-    url = noun.get("url")
-    parts = urlsplit(url)
-    if noun.get("track", "inbound_track") != "inbound_track":
-        return notices.STREAM_TRACK, "<Connect><Stream> has only the inbound_track"
-    insecure = scene.exchange.settings.allow_insecure and is_loopback(url)
-    if parts.scheme != "wss" and not (parts.scheme == "ws" and insecure):
-        return notices.STREAM_SCHEME, f"expected a wss:// URL, got {parts.scheme}://"
-    if not parts.hostname or parts.fragment:
-        return notices.STREAM_URL, f"malformed URL {url!r}"
-    if parts.query:
-        return notices.STREAM_HANDSHAKE, "a query string in the URL is not supported"
-    try:
-        road(url, scene.exchange.webhooks.tunnel)
-    except NotReachable as error:
-        return notices.STREAM_HOST, str(error)
-    return None

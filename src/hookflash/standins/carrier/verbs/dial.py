@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from hookflash.standins.carrier import notices, sounds
+from hookflash.standins.carrier import notices, recorder, sounds
 from hookflash.standins.carrier.amd import detect
 from hookflash.standins.carrier.bridge import bridge
 from hookflash.standins.carrier.hearing import Loop
@@ -25,9 +25,11 @@ from hookflash.standins.carrier.leg import Leg
 from hookflash.standins.carrier.lives import Finish, Next, Scene, run, verb
 from hookflash.standins.carrier.reports import SIP_CODES
 from hookflash.standins.carrier.ringing import begin_script, ring
+from hookflash.standins.carrier.tape import Tape
 from hookflash.standins.carrier.twiml import Element
 from hookflash.standins.carrier.verbs.conference import join_conference
 from hookflash.standins.carrier.verbs.dialled import (
+    dial_tape,
     dialled_detection,
     dialled_leg,
     sip_call_id,
@@ -49,6 +51,7 @@ class Dialling:
     child: Leg | None = None
     bridged: bool = False
     in_conference: bool = False
+    tape: Tape | None = None
 
     def form(self) -> dict[str, str]:
         """Return what the action is told."""
@@ -59,6 +62,8 @@ class Dialling:
         if self.child.about.to.startswith(("sip:", "sips:")):
             form["DialSipCallId"] = sip_call_id(self.child)
             form["DialSipResponseCode"] = SIP_CODES.get(self.child.status, "200")
+        if self.tape and self.bridged:
+            form["RecordingUrl"] = recorder.url_of(self.scene.exchange, self.tape)
         if self.child.seconds is not None and not self.child.course.left_dial.is_set():
             form["DialCallDuration"] = str(int(self.child.seconds))
         return form
@@ -134,6 +139,8 @@ async def _ring_and_bridge(dialling: Dialling, nouns: list[Element]) -> None:
     children: list[Leg] = []
     winner: Leg | None = None
     leg.listen_to(Loop(sounds.ringing_cycle(), scene.exchange.clock.now()))
+    if element.get("record").startswith("record-from-ringing"):
+        dialling.tape = dial_tape(scene, element)
     try:
         for group in rounds:
             winner = await _ring_group(dialling, group, children)
@@ -146,8 +153,12 @@ async def _ring_and_bridge(dialling: Dialling, nouns: list[Element]) -> None:
             star = element.true("hangupOnStar")
             left = winner.course.left_dial
             begin_script(scene.exchange, winner)
+            if element.get("record").startswith(("record-from-answer", "true")):
+                dialling.tape = dial_tape(scene, element)
             await bridge(scene.exchange, leg, winner, until=left, limit=limit, star=star)
     finally:
+        if dialling.tape:
+            dialling.tape.stop()
         leg.listen_to(None)
         for child in children:
             if not child.course.left_dial.is_set():

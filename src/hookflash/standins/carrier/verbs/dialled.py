@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 
-from hookflash.standins.carrier import notices, sip
+from hookflash.standins.carrier import notices, recorder, sip
 from hookflash.standins.carrier.amd import Detection, detection
 from hookflash.standins.carrier.leg import Leg
 from hookflash.standins.carrier.lives import Scene
 from hookflash.standins.carrier.reports import StatusReports, wanted
+from hookflash.standins.carrier.tape import Tape, tape_wish
 from hookflash.standins.carrier.twiml import Element
 
 _NUMBER = re.compile(r"\+?[0-9][0-9 ().-]{2,20}")
@@ -55,6 +56,19 @@ def dialled_detection(scene: Scene, noun: Element) -> Detection | None:
         told = (url, noun.get("amdStatusCallbackMethod") or "POST")
     fields = {name[:1].upper() + name[1:]: value for name, value in noun.attributes.items()}
     return detection(fields, asynchronous=True, report_to=told)
+
+
+def dial_tape(scene: Scene, dial: Element) -> Tape:
+    """Record the caller's leg of a `<Dial>`: both who calls and what they hear."""
+    fields = {
+        "RecordingChannels": "dual" if dial.get("record").endswith("-dual") else "mono",
+        "RecordingTrack": dial.get("recordingTrack", "both"),
+        "Trim": dial.get("trim", "do-not-trim"),
+    }
+    told = scene.callback(dial, "recordingStatusCallback")
+    events = frozenset(dial.get("recordingStatusCallbackEvent").split())
+    wish = tape_wish("DialVerb", fields, told, events, trim="do-not-trim")
+    return recorder.start(scene.exchange, scene.leg, wish)
 
 
 def sip_call_id(leg: Leg) -> str:

@@ -64,4 +64,11 @@ async def _play(scene: Scene, sound: bytes, element: Element) -> None:
             announcement.play(sound, clock.now())
             await clock.sleep_until(announcement.end)
     finally:
-        scene.leg.listen_to(None)
+        # Cut short, the leg may hear something else already: a conference that has started.
+        if scene.leg.ear.source is announcement:
+            scene.leg.listen_to(None)
+
+
+async def heard_once(scene: Scene, sound: bytes) -> None:
+    """Let the leg hear `sound` from end to end."""
+    await _play(scene, sound, Element("Play", {}, (), ""))
