@@ -4,7 +4,7 @@ from typing import Any
 
 from hookflash.core import events as e
 from hookflash.core import lines
-from hookflash.core.commands import AddMessage, Message, RequestResponse
+from hookflash.core.commands import AddMessage, Deliver, Message, RequestResponse
 from hookflash.core.record import Utterance
 
 
@@ -43,6 +43,19 @@ def test_a_caller_is_kept_company_while_a_colleague_is_asked(scene: Any) -> None
     assert line(e.QuestionAsked("q1", "Is the red one in stock?")) == [], "twice"
     assert line(e.QuestionAnswered("q1", "Yes.", "anna")) == []
     assert line.call.facts.questions == {}
+
+
+def test_what_nobody_has_answered_goes_to_the_owner(scene: Any) -> None:
+    line = scene().greet()
+    line(e.QuestionAsked("q1", "Is the red one in stock?"))
+    (command,) = line(e.QuestionAnswered("q1", ""))
+    assert isinstance(command, Deliver)
+    left = command.delivery
+    assert (left.id, left.kind, left.complete) == ("CA1-question-q1", "message", True)
+    assert (left.reason, left.summary) == ("nobody answered a question", "Is the red one in stock?")
+    assert (left.caller, left.created_at) == ("+15550100", line.now)
+    assert line(e.QuestionAnswered("q1", "")) == [], "twice"
+    assert line(e.QuestionAnswered("q9", "")) == [], "never asked"
 
 
 def test_a_question_during_the_goodbye_is_only_noted(scene: Any) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hookflash.core import events as e
-from hookflash.core import lines, talking
-from hookflash.core.commands import AnyCommand, RequestResponse
+from hookflash.core import lines, taking_message, talking
+from hookflash.core.commands import AnyCommand, Deliver, RequestResponse
 from hookflash.core.phases import Phase
 
 if TYPE_CHECKING:
@@ -38,9 +38,12 @@ def question_asked(call: Call, event: e.QuestionAsked, now: float) -> list[AnyCo
 
 
 def question_answered(call: Call, event: e.QuestionAnswered, now: float) -> list[AnyCommand]:
-    """The answer itself comes as the result of the tool that asked."""
-    call.facts.questions.pop(event.question_id, None)
-    return []
+    """The answer itself comes as the result of the tool that asked. What nobody has answered goes
+    to the owner, as a message."""
+    question = call.facts.questions.pop(event.question_id, None)
+    if question is None or event.answer:
+        return []
+    return [Deliver(taking_message.unanswered(call, event.question_id, question, now))]
 
 
 def human_said(call: Call, event: e.HumanSaid, now: float) -> list[AnyCommand]:

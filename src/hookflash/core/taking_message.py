@@ -1,4 +1,4 @@
-"""What a caller leaves when nobody can be reached: a voicemail, or a wish to be called back.
+"""What a call leaves for its owner: a voicemail, a wish to be called back, a question unanswered.
 
 Functions of (call, event, now) that couple the machines. A recording is announced by several
 webhooks, in any order, perhaps after the call: each makes the same delivery more complete.
@@ -138,6 +138,17 @@ def callback(call: Call, call_id: str, arguments: dict[str, Any], now: float) ->
         "accepted", f"It is passed on that the caller wants to be called back on {number}. Say so."
     )
     return [Deliver(delivery), *asking.answered(call, call_id, output, now)]
+
+
+# --- questions --------------------------------------------------------------------------------
+
+
+def unanswered(call: Call, question_id: str, question: str, now: float) -> Delivery:
+    """Return the message that says what a tool has asked and nobody has answered."""
+    message = _new(call, "message", now, f"question-{question_id}")
+    return msgspec.structs.replace(
+        message, reason="nobody answered a question", summary=question, complete=True
+    )
 
 
 def _new(call: Call, kind: Any, now: float, name: str = "") -> Delivery:
