@@ -2,6 +2,7 @@
 
     python bench/speech.py            print the tables
     python bench/speech.py --write    and put them into docs/local-speech.md
+    python bench/speech.py --tables turn "whole turns"    only these (an idle machine, please)
 
 Each recording is played to the ears in frames of 20 ms, as a call would; what they cut out is
 transcribed, and what was heard in several turns is joined. Errors are counted after normalisation:
@@ -16,10 +17,13 @@ import re
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jiwer
+import turns
+from caller_tables import lines_table, requests_table, values_table
 
 from hookflash.standins import audio
 from hookflash.standins.model.parts import Mind, MindRequest, Say, SpeechEnded, Turn
@@ -176,16 +180,27 @@ def write(document: Path, name: str, table: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the local speech.")
     parser.add_argument("--write", action="store_true", help="write the tables into the docs")
+    parser.add_argument("--tables", nargs="*", help="only these, by the names of their markers")
     parser.add_argument("--rounds", type=int, default=20, help="how many turns to time")
     chosen = parser.parse_args()
     begun = time.perf_counter()
     parts = build_parts(lambda what, done: print(f"{done:4.0%} {what}", file=sys.stderr))
     print(f"loaded in {time.perf_counter() - begun:.1f} s", file=sys.stderr)
-    for name, table in (
-        ("recordings", recordings_table(parts)),
-        ("turn", turn_table(parts, chosen.rounds)),
-        ("pauses", pauses_table(parts)),
-    ):
+
+    def hear(sound: bytes) -> str:
+        return " ".join(heard(parts, sound)[0])
+
+    tables: dict[str, Callable[[], str]] = {
+        "recordings": lambda: recordings_table(parts),
+        "lines": lambda: lines_table(hear, errors),
+        "requests": lambda: requests_table(hear),
+        "values": lambda: values_table(hear),
+        "turn": lambda: turn_table(parts, chosen.rounds),
+        "whole turns": lambda: turns.table(asyncio.run(turns.stand_in(chosen.rounds))),
+        "pauses": lambda: pauses_table(parts),
+    }
+    for name in chosen.tables or tables:
+        table = tables[name]()
         print(f"{table}\n")
         if chosen.write:
             write(DOCUMENT, name, table)

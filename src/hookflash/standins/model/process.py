@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from hookflash.errors import ConfigError, ModelError
+from hookflash.standins.model.speech.options import SpeechOptions
 
 log = logging.getLogger("hookflash.call.standin.model")
 
@@ -36,8 +37,9 @@ Progress = Callable[[str, float], None]
 class ModelProcess:
     """The stand-in model, running. `url` is set once it is ready, `unmet` (scripted) at the end.
 
-    In local mode `speech_url` is where its voice and its transcriber serve others: give it to a
-    `speech_client.SpeechClient`.
+    In local mode `options` are weights and a language model of the owner's (by default those of
+    the environment), and `speech_url` is where its voice and its transcriber serve others: give
+    it to a `speech_client.SpeechClient`.
 
     Raises `ConfigError` if the child says that something is missing, `ModelError` if it dies or is
     not ready in time; the last lines it wrote to standard error are then in the message.
@@ -52,6 +54,7 @@ class ModelProcess:
         speed: float = 1.0,
         network_ms: float = 0.0,
         pace: float | None = None,
+        options: SpeechOptions | None = None,
         on_progress: Progress | None = None,
         ready_seconds: float = 60.0,
     ) -> None:
@@ -62,6 +65,7 @@ class ModelProcess:
         self._arguments += ["--network-ms", str(network_ms), "--parent-pid", str(os.getpid())]
         self._arguments += ["--script", str(script)] if script else []
         self._arguments += ["--pace", str(pace)] if pace else []
+        self._options = options
         self._on_progress = on_progress
         self._ready_seconds = ready_seconds
         self._child: asyncio.subprocess.Process | None = None
@@ -77,8 +81,9 @@ class ModelProcess:
     async def __aenter__(self) -> Self:
         command = [sys.executable, "-m", "hookflash.standins.model", *self._arguments]
         pipe = asyncio.subprocess.PIPE
+        environment = {**os.environ, **self._options.environment()} if self._options else None
         self._child = await asyncio.create_subprocess_exec(
-            *command, stdin=pipe, stdout=pipe, stderr=pipe, limit=_LONGEST_LINE
+            *command, stdin=pipe, stdout=pipe, stderr=pipe, limit=_LONGEST_LINE, env=environment
         )
         self._readers.append(asyncio.create_task(self._read_complaints(self._child)))
         try:

@@ -4,8 +4,12 @@ import pytest
 from msgspec.structs import replace
 
 from hookflash.errors import ConfigError
-from hookflash.standins.model.speech import assets
+from hookflash.standins.model.process import ModelProcess
+from hookflash.standins.model.speech import SpeechOptions, assets, build_parts
 from hookflash.standins.model.speech.assets import PIPER, SILERO, WHISPER, checked
+from hookflash.standins.model.speech_client import SpeechClient
+
+FILES = ("model.bin", "config.json", "tokenizer.json", "vocabulary.txt")
 
 
 @pytest.mark.parametrize("weights", [WHISPER, PIPER, SILERO], ids=lambda each: each.package)
@@ -38,7 +42,7 @@ def test_a_package_that_is_not_installed_is_named_with_the_remedy():
 
 
 def test_weights_of_the_owners_are_taken_by_path(tmp_path):
-    for name in ("model.bin", "config.json", "tokenizer.json", "voice.onnx", "voice.onnx.json"):
+    for name in (*FILES, "voice.onnx", "voice.onnx.json"):
         (tmp_path / name).write_bytes(b"")
     assert assets.whisper_directory(tmp_path) == tmp_path
     assert assets.piper_voice(tmp_path / "voice.onnx") == tmp_path / "voice.onnx"
@@ -48,5 +52,58 @@ def test_weights_of_the_owners_that_are_incomplete_are_refused(tmp_path):
     (tmp_path / "voice.onnx").write_bytes(b"")
     with pytest.raises(ConfigError, match=r"HOOKFLASH_WHISPER_MODEL.*no model\.bin"):
         assets.whisper_directory(tmp_path)
+    with pytest.raises(ConfigError, match=r"nowhere does not exist; expected the folder"):
+        assets.whisper_directory(tmp_path / "nowhere")
+    with pytest.raises(ConfigError, match=r"voice\.onnx is a file; expected the folder"):
+        assets.whisper_directory(tmp_path / "voice.onnx")
+    with pytest.raises(ConfigError, match=r"HOOKFLASH_PIPER_VOICE.*is a folder; expected the file"):
+        assets.piper_voice(tmp_path)
     with pytest.raises(ConfigError, match=r"HOOKFLASH_PIPER_VOICE.*voice\.onnx\.json does not"):
         assets.piper_voice(tmp_path / "voice.onnx")
+
+
+@pytest.mark.parametrize("gone", FILES)
+def test_each_file_that_a_model_needs_is_named_when_it_is_not_there(tmp_path, gone):
+    for name in FILES:
+        if name != gone:
+            (tmp_path / name).write_bytes(b"")
+    with pytest.raises(ConfigError, match=f"has no {gone}"):
+        assets.whisper_directory(tmp_path)
+
+
+def linked(folder):
+    """Return a folder of the owner's with the pinned weights in it, as if downloaded."""
+    pinned = assets.whisper_directory(None)
+    for name in FILES:
+        (folder / name).symlink_to(pinned / name)
+    voice = assets.piper_voice(None)
+    (folder / "amy.onnx").symlink_to(voice)
+    (folder / "amy.onnx.json").symlink_to(voice.with_name(voice.name + ".json"))
+    return folder
+
+
+async def test_weights_of_the_owners_are_one_setting_away(tmp_path):
+    folder = linked(tmp_path)
+    options = SpeechOptions(whisper_model=folder, piper_voice=folder / "amy.onnx")
+    async with ModelProcess(mode="local", options=options) as model:
+        speech = SpeechClient(model.speech_url)
+        sound = await speech.speak("We are open on Saturday.")
+        assert "open on Saturday" in (await speech.transcribe(sound)).text
+
+
+@pytest.mark.parametrize("broken", ["model.bin", "tokenizer.json", "amy.onnx", "amy.onnx.json"])
+def test_weights_of_another_format_are_the_owners_error(tmp_path, broken):
+    folder = linked(tmp_path)
+    (folder / broken).unlink()
+    (folder / broken).write_bytes(b'{"version": "1.0"}')
+    options = SpeechOptions(whisper_model=folder, piper_voice=folder / "amy.onnx")
+    setting = "HOOKFLASH_PIPER_VOICE" if "amy" in broken else "HOOKFLASH_WHISPER_MODEL"
+    with pytest.raises(ConfigError, match=f"{setting}: .*cannot be loaded: .*; expected the"):
+        build_parts(lambda what, done: None, options)
+
+
+async def test_what_is_wrong_with_them_reaches_whoever_started_the_process(tmp_path):
+    options = SpeechOptions(whisper_model=tmp_path)
+    with pytest.raises(ConfigError, match=r"HOOKFLASH_WHISPER_MODEL.*has no model\.bin"):
+        async with ModelProcess(mode="local", options=options):
+            pass

@@ -29,6 +29,12 @@ def test_each_variable_is_read():
     )
 
 
+def test_options_are_handed_on_as_the_variables_they_were_read_from():
+    given = {"HOOKFLASH_WHISPER_MODEL": "models/base.en", "HOOKFLASH_LLM_KEY": "secret"}
+    assert SpeechOptions.from_environment(given).environment() == given
+    assert SpeechOptions().environment() == {}
+
+
 @pytest.mark.parametrize(
     ("environment", "text"),
     [

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -68,11 +70,13 @@ def build_parts(progress: Progress, options: SpeechOptions | None = None) -> Loc
     progress("loading speech-to-text", 0.25)
     from hookflash.standins.model.speech.stt import WhisperTranscriber
 
-    transcriber = WhisperTranscriber(whisper_path, silero)
+    with _explained(assets.WHISPER_SETTING, options.whisper_model, assets.WHISPER_EXPECTED):
+        transcriber = WhisperTranscriber(whisper_path, silero)
     progress("loading the voice", 0.6)
     from hookflash.standins.model.speech.tts import PiperVoice
 
-    voice = PiperVoice(piper_path)
+    with _explained(assets.PIPER_SETTING, options.piper_voice, assets.PIPER_EXPECTED):
+        voice = PiperVoice(piper_path)
     mind = _mind(options)
     progress("ready", 1.0)
     return LocalParts(
@@ -81,6 +85,21 @@ def build_parts(progress: Progress, options: SpeechOptions | None = None) -> Loc
         mind=mind,
         voice=voice,
     )
+
+
+@contextmanager
+def _explained(setting: str, chosen: Path | None, expected: str) -> Iterator[None]:
+    """Turn whatever loading the `chosen` weights raises into the owner's error."""
+    try:
+        yield
+    except Exception as error:
+        # Weights of any origin are read here, by libraries that raise plain exceptions; ours were
+        # checked, so that what goes wrong with them is no mistake of the owner's.
+        if chosen is None:
+            raise
+        raise ConfigError(
+            f"{setting}: {chosen} cannot be loaded: {type(error).__name__}: {error}; {expected}"
+        ) from error
 
 
 def _mind(options: SpeechOptions) -> Mind:

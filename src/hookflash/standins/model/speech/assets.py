@@ -109,15 +109,27 @@ def _checked_file(path: Path, expected: str, weights: Weights) -> Path:
     return path
 
 
+WHISPER_SETTING: Final = "HOOKFLASH_WHISPER_MODEL"
+WHISPER_EXPECTED: Final = (
+    "expected the folder of a Whisper model converted for CTranslate2, such as a download of one of"
+    " Systran/faster-whisper-*"
+)
+PIPER_SETTING: Final = "HOOKFLASH_PIPER_VOICE"
+PIPER_EXPECTED: Final = "expected the file of a Piper voice (.onnx), its .onnx.json beside it"
+_VOCABULARIES = ("vocabulary.txt", "vocabulary.json")
+
+
 def whisper_directory(chosen: Path | None) -> Path:
     """Return the directory of the speech-to-text model: the `chosen` one, or the pinned one."""
     if chosen is None:
         return checked(WHISPER)[0].parent
-    for name in ("model.bin", "config.json", "tokenizer.json"):
-        if not (chosen / name).is_file():
+    if not chosen.is_dir():
+        came = "is a file" if chosen.exists() else "does not exist"
+        raise ConfigError(f"{WHISPER_SETTING}: {chosen} {came}; {WHISPER_EXPECTED}")
+    for names in (("model.bin",), ("config.json",), ("tokenizer.json",), _VOCABULARIES):
+        if not any((chosen / name).is_file() for name in names):
             raise ConfigError(
-                f"HOOKFLASH_WHISPER_MODEL: {chosen} has no {name}; expected the directory of a"
-                " Whisper model converted for CTranslate2, such as one of Systran/faster-whisper-*"
+                f"{WHISPER_SETTING}: {chosen} has no {' or '.join(names)}; {WHISPER_EXPECTED}"
             )
     return chosen
 
@@ -128,10 +140,8 @@ def piper_voice(chosen: Path | None) -> Path:
         return checked(PIPER)[0]
     for path in (chosen, chosen.with_name(chosen.name + ".json")):
         if not path.is_file():
-            raise ConfigError(
-                f"HOOKFLASH_PIPER_VOICE: {path} does not exist; expected a Piper voice (.onnx)"
-                " with its .onnx.json beside it"
-            )
+            came = "is a folder" if path.is_dir() else "does not exist"
+            raise ConfigError(f"{PIPER_SETTING}: {path} {came}; {PIPER_EXPECTED}")
     return chosen
 
 

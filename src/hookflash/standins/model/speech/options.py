@@ -48,6 +48,17 @@ class SpeechOptions(msgspec.Struct, frozen=True, kw_only=True):
             llm_key=environment.get("HOOKFLASH_LLM_KEY") or None,
         )
 
+    def environment(self) -> dict[str, str]:
+        """Return the options as variables, to be handed to a process; defaults are left out."""
+        variables = {
+            "HOOKFLASH_WHISPER_MODEL": self.whisper_model,
+            "HOOKFLASH_PIPER_VOICE": self.piper_voice,
+            "HOOKFLASH_LLM_URL": self.llm_url,
+            "HOOKFLASH_LLM_MODEL": self.llm_model,
+            "HOOKFLASH_LLM_KEY": self.llm_key,
+        }
+        return {name: str(value) for name, value in variables.items() if value is not None}
+
 
 def _path(text: str | None) -> Path | None:
     return Path(text).expanduser() if text else None
