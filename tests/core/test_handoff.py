@@ -91,6 +91,19 @@ def test_the_time_to_the_human_is_measured_from_the_wish() -> None:
     assert attempt.started_at == T + 3
 
 
+def test_an_attempt_names_its_target_where_only_one_was_rung() -> None:
+    handoff = asked(ANNA, BEN)
+    handoff.keep("cancelled", T + 1)
+    handoff.next_wave(T + 2)
+    handoff.next_wave(T + 3)
+    handoff.keep("busy", T + 4)
+    group = asked(ANNA, BEN, order="ring")
+    group.next_wave(T)
+    group.keep("no-answer", T + 20)
+    named = [each.target for each in (*handoff.attempts, *group.attempts)]
+    assert named == [None, 1, None]
+
+
 def test_an_outcome_other_than_a_talk_has_no_time_to_the_human() -> None:
     handoff = asked()
     handoff.keep("declined", T + 9, note="in a meeting")

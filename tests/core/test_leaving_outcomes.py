@@ -116,7 +116,8 @@ def test_a_hunt_goes_on_to_the_next_target(scene: Any) -> None:
     assert line.asks(2, "dial", "busy") == [CloseModel(), AnswerCarrier(dial(3, BEN))]
     line(e.LegChanged("CA3", "answered", 3))
     assert line.asks(3, "dial", "bridged", "CA3")[-1] == AnswerCarrier((HangUp(),))
-    assert [each.outcome for each in line.call.handoff.attempts] == ["busy", "bridged"]
+    kept = [(each.outcome, each.target) for each in line.call.handoff.attempts]
+    assert kept == [("busy", 0), ("bridged", 1)]
 
 
 def test_a_human_who_answers_and_declines_is_followed_by_the_next(scene: Any) -> None:

@@ -16,6 +16,17 @@ def test_a_leg_is_known_by_its_place_and_by_its_sid() -> None:
     assert legs.named(leg, "CA2") == [] and leg.state is LegState.ASKED
 
 
+def test_who_took_the_call_is_known_when_their_leg_is_over() -> None:
+    legs = Legs()
+    one, two = legs.place(1, 0, 3), legs.place(1, 1, 4)
+    legs.take(two)
+    assert legs.taken is two and legs.taker(1) == 4
+    legs.over(two)
+    assert legs.taken is None and legs.taker(1) == 4 and legs.taker(2) is None
+    legs.drop(one)
+    assert legs.taker(1) == 4
+
+
 def test_a_leg_that_is_let_go_is_ended_once() -> None:
     legs = Legs()
     leg = legs.place(1, 0, 0)

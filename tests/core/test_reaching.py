@@ -176,7 +176,7 @@ def test_who_accepts_second_is_thanked(scene: Any) -> None:
         line.placed(leg=leg)
         line.human("answered", leg=leg)
     line.human("pressed", "1", leg=0)
-    assert answer(line.human("pressed", "1", leg=1)) == (Speak(lines.NO_CALLER), HangUp())
+    assert answer(line.human("pressed", "1", leg=1)) == (Speak(lines.TAKEN), HangUp())
 
 
 def test_who_accepts_when_the_caller_stays_is_thanked(scene: Any) -> None:

@@ -179,7 +179,7 @@ def test_a_cold_human_who_declines_is_followed_by_the_next(scene: Any) -> None:
     assert line.asks(2, "dial", "declined")[-1] == AnswerCarrier(
         (DialHumans(3, (BEN,), 20, None, 2),)
     )
-    assert outcomes(line) == [("declined", None)]
+    assert outcomes(line) == [("declined", 0)]
 
 
 def test_a_cold_leg_that_nobody_picks_up_is_known_by_its_target(scene: Any) -> None:

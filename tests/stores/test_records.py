@@ -31,7 +31,10 @@ FULL = CallRecord(
             reason="invoice",
             source="tool",
             started_at=6.0,
-            outcome="busy",
+            outcome="declined",
+            manner="warm",
+            target=1,
+            note="They are at lunch.",
         ),
         HandoffAttempt(
             destination="billing",

@@ -39,6 +39,18 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     manner: str = "cold"
 
 
+class Wave(msgspec.Struct, frozen=True):
+    """When the newest wave began to ring, and the numbers of its targets in the plan."""
+
+    at: float
+    targets: tuple[int, ...] = ()
+
+    @property
+    def only(self) -> int | None:
+        """Its target, where there is one and no other."""
+        return self.targets[0] if len(self.targets) == 1 else None
+
+
 class Handoff:
     """The hand-off machine. It knows plans and outcomes, nothing of carriers or models.
 
@@ -56,7 +68,7 @@ class Handoff:
         """When a caller who waits, and hears nobody, is told that they are not forgotten."""
         self.human_at: float | None = None
         self._waves: list[tuple[int, ...]] = []
-        self._rung_at = 0.0
+        self._rung = Wave(0.0)
 
     @property
     def destination(self) -> Destination:
@@ -95,7 +107,7 @@ class Handoff:
             return False
         self.request = request
         self.human_at = None
-        self._rung_at = request.asked_at
+        self._rung = Wave(request.asked_at)
         self.wanted(None)
         return True
 
@@ -121,10 +133,10 @@ class Handoff:
         assert self.request is not None
         self.wave += 1
         self.human_at = None
-        self._rung_at = now
+        self._rung = Wave(now, self._waves.pop(0))
         left = self.request.asked_at + self.plan.total_seconds - now
         self.until = now + min(self.plan.ring_seconds, left) + RING_SLACK_SECONDS
-        return tuple((number, self.plan.targets[number]) for number in self._waves.pop(0))
+        return tuple((number, self.plan.targets[number]) for number in self._rung.targets)
 
     def met(self, now: float) -> bool:
         """A human has the caller. Return whether that is news."""
@@ -135,7 +147,7 @@ class Handoff:
         return True
 
     def keep(self, outcome: str, now: float, *, target: int | None = None, note: str = "") -> None:
-        """Keep what came of an attempt."""
+        """Keep what came of an attempt; `target` may be left out where only one was rung."""
         assert self.request is not None
         waited = None
         if outcome == "bridged":
@@ -145,11 +157,11 @@ class Handoff:
                 destination=self.request.destination.key,
                 reason=self.request.reason,
                 source=self.request.source,
-                started_at=self._rung_at,
+                started_at=self._rung.at,
                 outcome=outcome,
                 seconds_to_human=waited,
                 manner=self.request.manner,
-                target=target,
+                target=self._rung.only if target is None else target,
                 note=note,
             )
         )

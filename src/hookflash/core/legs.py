@@ -37,6 +37,8 @@ class Leg(msgspec.Struct):
     state: LegState = LegState.PLACING
     tries: int = 0
     """How often this human was asked for a key and pressed none."""
+    took: bool = False
+    """Whether this human has taken the call, if only for a while."""
     ended: bool = False
     """Whether the carrier was told, or has told us, that it is over."""
 
@@ -69,6 +71,16 @@ class Legs:
     def taken(self) -> Leg | None:
         """The leg of the human who took the call, while it lasts."""
         return next((leg for leg in self.live if leg.state is LegState.TAKEN), None)
+
+    def take(self, leg: Leg) -> None:
+        """This human has the call."""
+        leg.state = LegState.TAKEN
+        leg.took = True
+
+    def taker(self, wave: int) -> int | None:
+        """Return which target took the call in a wave, whether its leg still lasts or not."""
+        took = (leg.target for leg in self._legs.values() if leg.wave == wave and leg.took)
+        return next(took, None)
 
     def named(self, leg: Leg, sid: str) -> list[EndLeg]:
         """The SID of a leg is known. Return its end, if it was let go in the meantime."""

@@ -178,8 +178,7 @@ def _abandon(call: Call, now: float) -> list[AnyCommand]:
     """The caller is gone: every leg that was for them ends, whatever it was doing."""
     state = call.handoff.state
     if state in (State.WITH_HUMAN, State.PARTING):
-        taken = call.legs.taken
-        call.handoff.keep("bridged", now, target=taken.target if taken is not None else None)
+        call.handoff.keep("bridged", now, target=call.legs.taker(call.handoff.wave))
     elif state is State.MESSAGE:
         call.facts.unanswered = True
     elif state not in (State.IDLE, State.RETURNING, State.DONE, State.FAILED):

@@ -165,11 +165,10 @@ def done(call: Call, asked: leaving.Asked, now: float) -> list[AnyCommand]:
     """The human is done with the caller: back to the agent, or the end, as the plan says."""
     handoff = call.handoff
     handoff.until = None
-    taken = call.legs.taken
     ends = [*call.legs.drop_all()]
     back = handoff.state is State.RETURNING
     if not back:
-        handoff.keep("bridged", now, target=taken.target if taken is not None else None)
+        handoff.keep("bridged", now, target=call.legs.taker(handoff.wave))
     back = back or handoff.plan.afterwards == "return" or handoff.state is State.PARTING
     if not back or _no_agent(call):
         handoff.fire(Trigger.OVER)
@@ -185,12 +184,11 @@ def give_back(call: Call, now: float) -> list[AnyCommand]:
     if call.phase not in (Phase.HANDING_OFF, Phase.WITH_HUMAN) or handoff.request is None:
         return []
     talked = handoff.state in (State.WITH_HUMAN, State.PARTING)
-    taken = call.legs.taken
     handoff.until = None
     ends = [*call.legs.drop_all()]
     if handoff.fire(Trigger.BACK if talked else Trigger.COME_BACK):
         outcome = "bridged" if talked else "cancelled"
-        handoff.keep(outcome, now, target=taken.target if taken is not None else None)
+        handoff.keep(outcome, now, target=call.legs.taker(handoff.wave))
     known, wanted = lines.after_human(handoff.destination)
     if not talked:
         known, wanted = lines.came_back(handoff.destination, "canceled")

@@ -174,7 +174,7 @@ def human_asked(call: Call, event: e.HumanAsked, now: float) -> list[AnyCommand]
         if leg is not None:
             leg.sid = leg.sid or event.leg_sid
             leg.ended = True
-        return _answer(Speak(lines.NO_CALLER), HangUp())
+        return _answer(Speak(lines.TAKEN if call.legs.taken else lines.NO_CALLER), HangUp())
     call.legs.named(leg, event.leg_sid)
     if event.point in ("left", "parting"):
         return meeting.human_left(call, leg, event, now)
@@ -237,14 +237,14 @@ def _accepted(call: Call, leg: Leg, now: float) -> list[AnyCommand]:
         if not call.handoff.met(now):
             call.legs.drop(leg, told=True)
             return _answer(HangUp())
-        leg.state = LegState.TAKEN
+        call.legs.take(leg)
         call.enter(Phase.WITH_HUMAN, now + leaving.TALK_SECONDS)
         return _answer(*_greeted(call, leg), Bridge())
     if not call.handoff.reaching:
         call.legs.drop(leg, told=True)
         return _answer(Speak(lines.TAKEN), HangUp())
     greeted = _greeted(call, leg)
-    leg.state = LegState.TAKEN
+    call.legs.take(leg)
     others: list[AnyCommand] = []
     for other in call.legs.live:
         if other is not leg:

@@ -89,6 +89,9 @@ handoffs = Table(
     Column("started_at", Double, nullable=False),
     Column("outcome", String(64), nullable=False),
     Column("seconds_to_human", Double, nullable=True),
+    Column("manner", String(16), nullable=False),
+    Column("target", Integer, nullable=True),
+    Column("note", Text, nullable=False),
     Index("handoffs_by_destination", "destination", "outcome"),
 )
 
