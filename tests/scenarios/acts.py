@@ -18,7 +18,7 @@ def script_whole_agent(s) -> None:
 
 async def hear(line: Line, byte: int, ms: int = 900) -> None:
     """Wait until so much of a recognisable sound was heard."""
-    while samples(line.heard, byte) < ms * 8 - 160:
+    while samples(line.heard, byte) < ms * 8:
         await line.pause(0.2)
 
 
