@@ -60,11 +60,24 @@ def call(page: Page, server: PageServer) -> Page:
     return opened(page, server, entry(1), **PARTS)
 
 
+def test_a_call_that_is_not_there_yet_offers_nothing(page: Page, server: PageServer) -> None:
+    server.calls = {sid(1): entry(1)}
+    server.break_link()
+    page.goto(f"/console#/calls/{sid(1)}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Looking for this call …")
+    expect(page.get_by_role("toolbar")).to_be_hidden()
+    server.details = {sid(1): detail(entry(1), lines=LINES[:1])}
+    server.mend_link()
+    page.get_by_role("button", name="Try now").click()
+    expect(page.locator(".turn.line")).to_have_count(1)
+    expect(page.get_by_role("toolbar")).to_be_visible()
+
+
 def opened(page: Page, server: PageServer, shown: s.CallEntry, **parts: Any) -> Page:
     server.calls = {shown.call_sid: shown}
     server.details = {shown.call_sid: detail(shown, **parts)}
     page.goto(f"/console#/calls/{shown.call_sid}")
-    expect(page.get_by_role("heading", level=1)).not_to_have_text("…")
+    expect(page.get_by_role("heading", level=1)).to_contain_text(re.compile(r"\+1|<"))
     return page
 
 

@@ -104,6 +104,8 @@ def test_who_waits_for_a_person_stands_first(page: Page, server: PageServer) -> 
     expect(first.locator(".state")).to_have_text("Asks a human")
     expect(first.locator(".place")).to_have_text("May I?")
     expect(page.locator("header p").first).to_have_text("3 calls · 1 asks a human")
+    expect(page).to_have_title("(1) Calls now · Hookflash")
+    expect(page.locator(".tally")).to_have_attribute("data-asks", "")
 
 
 def test_the_filter_finds_a_caller_however_the_number_is_written(
@@ -129,7 +131,7 @@ def test_hostile_names_are_text(page: Page, server: PageServer) -> None:
     expect(page.locator(".call-row strong")).to_have_text(HOSTILE)
     expect(page.locator(".call-row .place")).to_have_text(HOSTILE)
     assert page.locator("main img, main b").count() == 0
-    expect(page).to_have_title("Calls now · Hookflash")
+    expect(page).to_have_title("(1) Calls now · Hookflash")
 
 
 # --- the link -----------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import { caller, useCurrency } from "./format.js";
 import { Figures } from "./figures.js";
 import { dress, help, useKeys } from "./keys.js";
 import { Live } from "./live.js";
-import { announce, attempt, empty, everySecond, note } from "./page.js";
+import { announce, attempt, callsAsk, empty, entitle, everySecond, note } from "./page.js";
 import { PastCalls } from "./past.js";
 import { Record } from "./record.js";
 
@@ -78,6 +78,9 @@ live.watch(() => {
   const { size } = live.calls;
   show(tally, size > 0);
   say(tally, String(size));
+  const asking = [...live.calls.values()].filter((entry) => entry.question).length;
+  put(tally, "data-asks", asking > 0);
+  callsAsk(asking);
 });
 
 // --- pages --------------------------------------------------------------------------------------
@@ -131,7 +134,7 @@ function navigate() {
     .querySelectorAll("nav [data-page]")
     .forEach((one) => put(one, "aria-current", one.dataset.page === wanted.name ? "page" : null));
   const known = wanted.sid && live.calls.get(wanted.sid);
-  document.title = `${known ? caller(known.caller) : TITLES[wanted.name]} · Hookflash`;
+  entitle(known ? caller(known.caller) : TITLES[wanted.name]);
   if (shown && shown !== location.hash) {
     scrollTo(0, 0);
     main.focus({ preventScroll: true });

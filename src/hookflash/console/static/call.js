@@ -39,6 +39,13 @@ export class CallView {
     this.timeline = new Timeline({ live: true, onPick: (seconds) => this.reveal(seconds) });
     this.transcript = new Transcript({ live: true });
     this.facts = new Facts();
+    this.drawn = el("div.panel", {}, this.timeline.node);
+    this.columns = el(
+      "div.call-columns",
+      {},
+      el("div.panel.talk", {}, this.transcript.node, this.actions.composer),
+      this.facts.node,
+    );
     this.node = el(
       "article.call.live-call",
       {},
@@ -51,13 +58,8 @@ export class CallView {
       ),
       this.actions.node,
       el("div.notices", {}, this.question.node, this.handoff.node, this.over),
-      el("div.panel", {}, this.timeline.node),
-      el(
-        "div.call-columns",
-        {},
-        el("div.panel.talk", {}, this.transcript.node, this.actions.composer),
-        this.facts.node,
-      ),
+      this.drawn,
+      this.columns,
     );
     this.ends = [live.watch(() => this.draw()), everySecond(() => this.tick())];
     this.redraw = setInterval(() => this.drawTime(), REDRAW_MS);
@@ -84,10 +86,15 @@ export class CallView {
 
   draw() {
     show(this.over, this.isOver);
-    if (!this.detail) return;
+    show(this.drawn, this.detail !== null);
+    show(this.columns, this.detail !== null);
+    if (!this.detail) {
+      show(this.actions.node, false);
+      this.head(this.live.calls.get(this.sid));
+      return;
+    }
     const { entry, parts } = this.detail;
-    say(this.name, caller(entry.caller));
-    say(this.about, `${entry.agent} · called ${caller(entry.called)} · since ${timeOfDay(entry.arrived_at)}`);
+    this.head(entry);
     const { kind, text } = this.isOver ? { kind: "quiet", text: "Over" } : situation(entry);
     if (this.told.size && this.state.textContent !== text) announce(text);
     put(this.state, "data-kind", kind);
@@ -98,6 +105,16 @@ export class CallView {
     this.tick();
     this.drawTime();
     this.tell(parts.lines);
+  }
+
+  /** Who it is; the list knows that before the call itself is there. */
+  head(entry) {
+    if (!entry) {
+      say(this.name, this.isOver ? "A call that is over" : "Looking for this call …");
+      return;
+    }
+    say(this.name, caller(entry.caller));
+    say(this.about, `${entry.agent} · called ${caller(entry.called)} · since ${timeOfDay(entry.arrived_at)}`);
   }
 
   tick() {

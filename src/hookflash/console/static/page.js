@@ -69,6 +69,23 @@ export function question({ title, text, verb, danger = false, fields = [] }) {
   });
 }
 
+let title = "";
+let asking = 0;
+
+/** Name the page, in the window's title. */
+export function entitle(text) {
+  title = text;
+  document.title = `${asking ? `(${asking}) ` : ""}${title} · Hookflash`;
+}
+
+/** So many calls ask a human something: the title says it to those who look elsewhere. */
+export function callsAsk(count) {
+  if (count === asking) return;
+  if (count > asking) announce(count === 1 ? "A call asks a human." : `${count} calls ask a human.`);
+  asking = count;
+  entitle(title);
+}
+
 const ticking = new Set();
 let timer = null;
 

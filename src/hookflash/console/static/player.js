@@ -19,6 +19,7 @@ export class Player {
     this.onSound = onSound;
     this.from = from;
     this.ready = Boolean(path);
+    this.wanted = false;
     if (!path) {
       this.node = el("div.player", {}, el("p.small", {}, "This call was not recorded."));
       return;
@@ -85,18 +86,24 @@ export class Player {
       if (!response.ok) throw new Error(`the server answered ${response.status}`);
       if (Number(response.headers.get("Content-Length")) > MOST_DRAWN_BYTES) {
         stop.abort();
-        this.sound.src = url;
+        this.has(url);
         return;
       }
       const buffer = await response.arrayBuffer();
       if (this.closed) return;
       this.blob = URL.createObjectURL(new Blob([buffer], { type: "audio/wav" }));
-      this.sound.src = this.blob;
+      this.has(this.blob);
       const drawn = envelopes(buffer);
       if (drawn) this.onSound(drawn);
     } catch {
       if (!this.closed) this.failed();
     }
+  }
+
+  /** The sound is there; who has asked for it already hears it now. */
+  has(address) {
+    this.sound.src = address;
+    if (this.wanted) this.toggle();
   }
 
   /** The second of the call that is heard. */
@@ -105,7 +112,8 @@ export class Player {
   }
 
   toggle() {
-    if (this.sound.paused) this.sound.play().catch(() => this.failed());
+    if (!this.sound.src) this.wanted = !this.wanted;
+    else if (this.sound.paused) this.sound.play().catch(() => this.failed());
     else this.sound.pause();
   }
 

@@ -4,7 +4,7 @@ import { deletePast, pastCall } from "./api.js";
 import { el, icon, put, show } from "./dom.js";
 import { caller, clock, fullDate, label, money, wait, words } from "./format.js";
 import { merged } from "./live.js";
-import { attempt, empty, question } from "./page.js";
+import { attempt, empty, entitle, question } from "./page.js";
 import { Player } from "./player.js";
 import { Timeline } from "./timeline.js";
 import { Transcript } from "./transcript.js";
@@ -103,7 +103,7 @@ export class Record {
       ),
     );
     this.timeline.update(this.parts, entry.seconds);
-    document.title = `${caller(entry.caller)} · Hookflash`;
+    entitle(caller(entry.caller));
   }
 
   at(seconds) {
