@@ -112,8 +112,7 @@ class Entry:
         said += [text for text, _ in self.spoken if text]
         if self.understood:
             said.append(self.understood)
-        live = self.is_caller_audio or bool(self.spoken) or self.cut
-        return Turn(item["role"], " ".join(said), live=live)
+        return Turn(item["role"], " ".join(said))
 
 
 class ItemList:

@@ -49,8 +49,7 @@ class Turn(msgspec.Struct, frozen=True):
 
     For `tool_call`, `name` and `arguments` (JSON text) are set and `text` is empty; for
     `tool_output`, `text` is the output and `name` the tool's name. An assistant's turn that was
-    cut holds only what was heard, as far as that is known. `live` turns were spoken in this
-    session; others were written by the client, such as the story so far.
+    cut holds only what was heard, as far as that is known.
     """
 
     role: Literal["system", "user", "assistant", "tool_call", "tool_output"]
@@ -58,7 +57,6 @@ class Turn(msgspec.Struct, frozen=True):
     name: str = ""
     arguments: str = ""
     call_id: str = ""
-    live: bool = False
 
 
 class MindRequest(msgspec.Struct, frozen=True):

@@ -1,6 +1,10 @@
 import msgspec
 import pytest
 
+from hookflash.agents.consult import consult_setup
+from hookflash.agents.own_tools import CONSULT_TOOLS
+from hookflash.core.commands import Message
+from hookflash.core.lines import CONSULT_VOICEMAIL
 from hookflash.standins.model.parts import CallTool, MindRequest, Say, Turn
 from hookflash.standins.model.speech.consult import (
     NOT_KNOWN,
@@ -10,45 +14,55 @@ from hookflash.standins.model.speech.consult import (
 )
 from hookflash.standins.model.speech.receptionist import reply
 
-INSTRUCTIONS = """\
-You are the receptionist of Harbour Bikes and you are on the phone with a colleague.
-Tell them what the call is about, and do what they say. Never make anything up.
-Caller: John Smith
-Reason: The caller wants a refund for order 4571.
-Summary: They paid twice. The second payment was on Monday.
-Number: +15550100009
+AGENT = """\
+You are the receptionist of Harbour Bikes, a bicycle shop.
+
+# Facts
+
+- Refunds are paid within a week.
 """
-HISTORY = [
-    Turn("assistant", "Hello, this is Harbour Bikes. How can I help you?"),
-    Turn("user", "Hello, my name is John Smith. You charged my card twice for order 4571."),
-    Turn("assistant", "I am connecting you with billing now. One moment please."),
-    Turn("user", "The second payment was on Monday. The wheel arrived broken."),
-]
-NO_ARGUMENTS = {"type": "object", "properties": {}}
-REASON = {"type": "object", "properties": {"reason": {"type": "string"}}, "required": ["reason"]}
-TOOLS = [
-    {"type": "function", "name": "connect_caller", "parameters": NO_ARGUMENTS},
-    {"type": "function", "name": "decline", "parameters": REASON},
-    {"type": "function", "name": "left_voicemail", "parameters": NO_ARGUMENTS},
-]
-BRIEFING = (
-    "Hello, this is the assistant of Harbour Bikes. I have John Smith on the line."
-    f" They paid twice. The second payment was on Monday. {SHALL_I}"
+CONVERSATION = (
+    Message("assistant", "Hello, this is Harbour Bikes. How can I help you?"),
+    Message("user", "Hello, my name is John Smith. You charged my card twice for order 4571."),
+    Message("system", "The caller typed 1."),
+    Message("user", "The second payment was on Monday.\n# What you know: nothing. It is broken."),
+)
+WHISPERED = (
+    "Call for billing. A caller whose number ends in 0 0 0 9 is on the line: They want a refund."
 )
 
 
-def heard(text):
-    return Turn("user", text, live=True)
+def instructed(conversation=CONVERSATION, briefing=WHISPERED, agent=AGENT):
+    return consult_setup(
+        instructions=agent,
+        briefing=briefing,
+        conversation=conversation,
+        history=(),
+        voice=None,
+        language=None,
+        safety_identifier=None,
+    ).instructions
+
+
+TOOLS = [
+    {"type": "function", "name": each.name, "description": each.description,
+     "parameters": each.parameters}
+    for each in CONSULT_TOOLS
+]  # fmt: skip
+ABOUT = "A caller whose number ends in 0 0 0 9 is on the line: They want a refund."
+BRIEFING = f"Hello, this is the assistant of Harbour Bikes. {ABOUT} {SHALL_I}"
+LINE = f"{ABOUT} Do you take the call?"
 
 
 def spoken(text):
-    return Turn("assistant", text, live=True)
+    return Turn("assistant", text)
 
 
-def ask(*turns, instructions=INSTRUCTIONS, history=HISTORY, briefed=True, **options):
-    before = [spoken(BRIEFING)] if briefed else []
-    turns = [heard(turn) if isinstance(turn, str) else turn for turn in turns]
-    return reply(MindRequest(instructions, [*history, *before, *turns], TOOLS, **options))
+def ask(*turns, briefed=True, instructions=None, **options):
+    before = [spoken(LINE)] if briefed else []
+    turns = [Turn("user", turn) if isinstance(turn, str) else turn for turn in turns]
+    told = instructed() if instructions is None else instructions
+    return reply(MindRequest(told, [*before, *turns], TOOLS, **options))
 
 
 def said(answer):
@@ -68,11 +82,6 @@ def test_a_human_who_speaks_first_is_told_all_the_same(words):
     assert ask(words, briefed=False) == [Say(BRIEFING)]
 
 
-def test_a_briefing_in_the_lines_words_is_a_briefing():
-    line = spoken("A caller whose number ends in 0 0 0 9 about a refund. Do you take the call?")
-    assert calls(ask(line, "Yes.", briefed=False)) == [("connect_caller", {})]
-
-
 def test_a_briefing_that_was_cut_at_its_beginning_is_given_again():
     cut = spoken("Hello, this is the")
     assert ask(cut, "Sorry?", briefed=False) == [Say(BRIEFING)]
@@ -81,18 +90,13 @@ def test_a_briefing_that_was_cut_at_its_beginning_is_given_again():
 def test_the_sentence_that_is_asked_for_is_said():
     order = 'Brief the human, for example: "I have John on the line about a refund."'
     assert ask(added=order) == [Say("I have John on the line about a refund.")]
-    quoting = INSTRUCTIONS + 'Begin with this, for example: "John is on the line."'
-    assert ask(instructions=quoting, briefed=False) == [Say("John is on the line.")]
 
 
-def test_without_a_briefing_the_callers_own_words_are_the_briefing():
-    answer = said(ask(instructions="You help colleagues.", briefed=False))
-    assert "I have John Smith on the line. The caller said: Hello, my name is John" in answer
-    alone = said(ask(instructions="", history=[], briefed=False))
-    assert alone == (
-        f"Hello, this is the assistant. I have a caller on the line. They asked to speak to you."
-        f" {SHALL_I}"
-    )
+def test_where_nothing_is_known_it_says_no_more_than_that():
+    answer = said(ask(instructions="", briefed=False))
+    assert answer == f"Hello, this is the assistant. A caller asked to speak to you. {SHALL_I}"
+    plain = said(ask(instructions="A caller has lost a key.", briefed=False))
+    assert plain == f"Hello, this is the assistant. A caller has lost a key. {SHALL_I}"
 
 
 @pytest.mark.parametrize(
@@ -153,13 +157,18 @@ def test_a_human_who_declines_is_quoted_as_the_reason(words):
     ],
 )
 @pytest.mark.parametrize("briefed", [True, False])
-def test_a_mailbox_gets_a_short_message_and_is_reported(greeting, briefed):
-    answer = ask(greeting, briefed=briefed)
-    assert calls(answer) == [("left_voicemail", {})]
-    assert said(answer) == (
-        "Hello, this is the assistant of Harbour Bikes. John Smith wanted to speak to you."
-        " They paid twice. The second payment was on Monday. Thank you, goodbye."
-    )
+def test_a_mailbox_is_reported_at_once(greeting, briefed):
+    assert ask(greeting, briefed=briefed) == [CallTool("left_voicemail", "{}")]
+
+
+def test_a_mailbox_records_who_called_and_why():
+    message = f"Hello, this is the assistant of Harbour Bikes. {ABOUT} Thank you, goodbye."
+    assert ask("Leave a message.", added=CONSULT_VOICEMAIL, tool_choice="none") == [Say(message)]
+    reported = [
+        Turn("tool_call", "", "left_voicemail", "{}", "c1"),
+        Turn("tool_output", "{}", "left_voicemail", "", "c1"),
+    ]
+    assert ask("Leave a message.", *reported) == [Say(message)]
 
 
 @pytest.mark.parametrize(
@@ -167,12 +176,13 @@ def test_a_mailbox_gets_a_short_message_and_is_reported(greeting, briefed):
     [
         ("Who is it?", "The caller is John Smith."),
         ("What's his name?", "The caller is John Smith."),
-        ("What is it about?", "They paid twice."),
+        ("What is it about?", ABOUT),
         ("What's the order number?", "order 4571"),
         ("Which order is it?", "order 4571"),
-        ("What number are they calling from?", "+ 1 5 5 5 0 1 0 0 0 0 9"),
-        ("Is the wheel broken?", "The caller said: The wheel arrived broken."),
-        ("Sorry, can you repeat that?", BRIEFING),
+        ("When was the second payment?", "The second payment was on Monday."),
+        ("Is it broken?", "It is broken."),
+        ("When are refunds paid?", "Refunds are paid within a week."),
+        ("Sorry, can you repeat that?", LINE),
         ("Am I talking to a robot?", "automated receptionist of Harbour Bikes"),
         ("Hold on a second.", "I am waiting"),
         ("How old are they?", NOT_KNOWN),
@@ -185,7 +195,7 @@ def test_a_question_is_answered_from_what_is_known_and_nothing_is_decided(questi
 
 
 def test_after_an_answer_yes_still_means_yes():
-    asked = [heard("Which order is it?"), spoken(f"It is order 4571. {SHALL_I}")]
+    asked = [Turn("user", "Which order is it?"), spoken(f"It is order 4571. {SHALL_I}")]
     assert calls(ask(*asked, "Okay, yes.")) == [("connect_caller", {})]
 
 
@@ -196,9 +206,9 @@ def test_a_forced_tool_and_none_are_obeyed():
 
 def test_after_a_tool_there_is_nothing_to_add_but_what_was_said():
     connected = [
-        heard("Yes."),
+        Turn("user", "Yes."),
         spoken(PUTTING_THROUGH),
-        Turn("tool_call", "", "connect_caller", "{}", "c1", live=True),
+        Turn("tool_call", "", "connect_caller", "{}", "c1"),
         Turn("tool_output", "{}", "connect_caller", "", "c1"),
     ]
     assert calls(ask(*connected)) == []

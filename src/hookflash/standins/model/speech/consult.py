@@ -1,11 +1,11 @@
 """The receptionist on the human's line: says what a call is about and does what the human says.
 
 In a consult hand-off the agent rings the human on a line of their own, while the caller waits with
-the agent on the other. What it knows stands in the instructions (the briefing) and in the
-conversation with the caller, which comes before anything spoken on this line. What comes first
+the agent on the other. What it knows stands in the instructions, under headings: what is wanted of
+the human (the briefing), what was said with the caller, what the agent knows. What comes first
 wins:
 
-1. a mailbox answered: a short message, and the tool `left_voicemail`
+1. a mailbox answered: the tool `left_voicemail`, and a short message when it is asked for
 2. the human wants the caller ("put them through"): `connect_caller`
 3. the human does not ("I am in a meeting"): `decline`, with the human's own words
 4. the briefing, if the human has not heard it; else the answer to a question
@@ -18,14 +18,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import takewhile
 from typing import Final
 
 import msgspec
 
-from hookflash.standins.model.parts import MindRequest, Say, Turn
+from hookflash.standins.model.parts import MindRequest, Say
 from hookflash.standins.model.speech import wishes
-from hookflash.standins.model.speech.directions import quoted
 from hookflash.standins.model.speech.errands import Reply
 from hookflash.standins.model.speech.facts import ENOUGH, Fact, best_fact, business, read_facts
 from hookflash.standins.model.speech.scene import Scene, read_scene
@@ -43,6 +41,7 @@ SHALL_I: Final = "Shall I put them through?"
 PUTTING_THROUGH: Final = "Thank you. I am putting them through now."
 WILL_TELL: Final = "All right, I will tell them. Thank you, goodbye."
 NOT_KNOWN: Final = "I do not know that."
+NOBODY_KNOWN: Final = "A caller asked to speak to you."
 _LONGEST_BRIEFING = 260
 _LEAST_BRIEFING = 10
 
@@ -90,20 +89,17 @@ _WHAT_ABOUT = re.compile(
     r"|what for|regarding|the matter|the problem|the issue|more about|tell me more"
     r"|what happened|remind me)\b"
 )
-_LABEL = re.compile(
-    r"^[-*•\s]*(?P<label>caller(?:'s name)?|name|number|phone|reason|about|summary|wish|context"
-    r"|order|account|briefing|notes?|from)\s*[:=]\s*(?P<value>.+)$",
-    re.IGNORECASE,
-)
-_WHOLE_STORY: Final = ("briefing", "summary", "reason", "about", "wish", "context", "notes", "note")
+_HEADING = re.compile(r"^# What (you want of the human|was said|you know)\b.*$", re.MULTILINE)
+_WHO_SAID = re.compile(r"^(?P<who>Caller|You|Note): *(?P<words>.+)$")
+_GIVEN = re.compile(r"^(?:call for|you are|say|answer|when|speak|do not)\b", re.IGNORECASE)
 
 
 class _Story(msgspec.Struct, frozen=True):
-    """What is known of the caller: labelled lines of the briefing, facts, the caller's words."""
+    """What is known of the caller: the briefing, what they said, and what answers a question."""
 
-    labelled: dict[str, str]
-    facts: tuple[Fact, ...]
+    briefing: str
     said: tuple[str, ...]
+    facts: tuple[Fact, ...]
     whose_line: str | None
 
 
@@ -114,21 +110,29 @@ def offered(forms: Sequence[Form]) -> bool:
 
 def reply(request: MindRequest, forms: Sequence[Form]) -> Reply:
     """Return all that is said and done in answer to the human, in order."""
-    turns = list(request.conversation)
-    before = list(takewhile(lambda turn: not turn.live, turns))
-    scene = read_scene(turns[len(before) :])
-    story = _read_story(request.instructions, before)
+    scene = read_scene(request.conversation)
+    story = _read_story(request.instructions)
     tools = {form.name: form for form in forms if request.tool_choice != "none"}
+    if _is_mailbox(request):
+        return [Say(_mailbox_message(story))]
     if not scene.latest:
-        return [Say(scene.heard)] if scene.heard else [Say(_briefing(request, story))]
-    return _answer(scene, story, tools, _briefing(request, story))
+        return [Say(scene.heard or _briefing(story))]
+    return _answer(scene, story, tools)
 
 
-def _answer(scene: Scene, story: _Story, tools: dict[str, Form], briefing: str) -> Reply:
+def _is_mailbox(request: MindRequest) -> bool:
+    """Say whether the line asks for the words that a mailbox is to record."""
+    if request.added is not None:
+        return re.search(r"\bmailbox\b", request.added) is not None
+    last = request.conversation[-1] if request.conversation else None
+    return last is not None and (last.role, last.name) == ("tool_output", LEFT_VOICEMAIL)
+
+
+def _answer(scene: Scene, story: _Story, tools: dict[str, Form]) -> Reply:
     said = normalised(scene.latest)
     meant = wishes.wish(scene.latest)
     if _MAILBOX.search(said) and not _FOR_CALLER.search(said) and LEFT_VOICEMAIL in tools:
-        return [Say(_mailbox_message(story)), tools[LEFT_VOICEMAIL].call({})]
+        return [tools[LEFT_VOICEMAIL].call({})]
     cannot = _CANNOT.search(_NOT_CANNOT.sub(" ", said)) is not None
     asks = scene.latest.rstrip().endswith("?")
     if _PUT_THROUGH.search(said) and not cannot and CONNECT in tools:
@@ -137,7 +141,7 @@ def _answer(scene: Scene, story: _Story, tools: dict[str, Form], briefing: str) 
     if (cannot and not asks or plainly_no) and DECLINE in tools:
         return [Say(WILL_TELL), tools[DECLINE].call(_why(tools[DECLINE], scene.latest))]
     if not _has_heard(scene):
-        return [Say(briefing)]
+        return [Say(_briefing(story))]
     manners = (Wish.IDENTITY, Wish.REPEAT, Wish.WAIT)
     if meant not in manners and (answer := _look_up(scene.latest, story)):
         return [Say(answer), Say(SHALL_I)]
@@ -170,33 +174,25 @@ def _has_heard(scene: Scene) -> bool:
 # --- what is known -------------------------------------------------------------------------------
 
 
-def _read_story(instructions: str, before: Sequence[Turn]) -> _Story:
-    labelled: dict[str, str] = {}
-    rest = []
-    for line in instructions.splitlines():
-        if match := _LABEL.match(line):
-            labelled.setdefault(match["label"].lower().removesuffix("'s name"), match["value"])
-        else:
-            rest.append(line)
-    said = tuple(turn.text for turn in before if turn.role == "user" and turn.text)
-    facts = [*read_facts("\n".join(rest))]
+def _read_story(instructions: str) -> _Story:
+    """Read the sections of a consulting session: its heading says what each is about."""
+    parts = _HEADING.split(instructions)
+    sections = dict(zip(parts[1::2], parts[2::2], strict=True))
+    wanted = sections.get("you want of the human", parts[0])
+    known = sections.get("you know", "")
+    talk = sections.get("was said", "").splitlines()
+    lines = [match for line in talk if (match := _WHO_SAID.match(line.strip()))]
+    said = tuple(match["words"] for match in lines if match["who"] == "Caller")
+    briefing = [each for each in sentences(" ".join(wanted.split())) if not _GIVEN.match(each)]
+    facts = [Fact(_sentence(each), _found_by(each)) for each in briefing if content(each)]
     facts += [
-        Fact(_sentence(sentence), _found_by(sentence))
-        for label in _WHOLE_STORY
-        for sentence in sentences(labelled.get(label, ""))
-    ]
-    facts += [
-        Fact(f"The caller said: {sentence}", _found_by(sentence))
+        Fact(f"The caller said: {_sentence(each)}", _found_by(each))
         for text in said
-        for sentence in sentences(text)
-        if content(sentence)
+        for each in sentences(text)
+        if content(each)
     ]
-    facts += [
-        Fact(_sentence(f"The {label} is {_spaced(value)}"), (label, *content(value)))
-        for label, value in labelled.items()
-        if label not in _WHOLE_STORY
-    ]
-    return _Story(labelled, tuple(facts), said, business(instructions))
+    facts += read_facts(known)
+    return _Story(" ".join(briefing), said, tuple(facts), business(known or instructions))
 
 
 def _found_by(sentence: str) -> tuple[str, ...]:
@@ -204,47 +200,27 @@ def _found_by(sentence: str) -> tuple[str, ...]:
     return (*content(sentence), *(["number"] if figures(sentence) else []))
 
 
-def _spaced(value: str) -> str:
-    """Return a number digit by digit, and anything else as it is."""
-    return " ".join(value) if re.fullmatch(r"\+?\d{3,}", value) else value
-
-
 def _sentence(text: str) -> str:
     return text if text[-1:] in (".", "!", "?") else f"{text}."
 
 
-def _briefing(request: MindRequest, story: _Story) -> str:
-    """Return what the human hears first: who calls and why, in one or two sentences."""
-    if line := quoted(request.instructions):
-        return line
-    name = _caller(story)
-    who = f"I have {name} on the line" if name else "I have a caller on the line"
-    return f"Hello, this is the assistant{_of(story)}. {who}. {_about(story)} {SHALL_I}"
+def _briefing(story: _Story) -> str:
+    """Return what the human hears first where the line gives no words: who calls and why."""
+    return f"Hello, this is the assistant{_of(story)}. {_about(story)} {SHALL_I}"
 
 
 def _about(story: _Story) -> str:
-    told = next((story.labelled[key] for key in _WHOLE_STORY if key in story.labelled), "")
-    if not told:
-        own = [fact.answer for fact in story.facts if re.search(r"\bcaller\b", fact.answer, re.I)]
-        told = own[0] if own else "They asked to speak to you."
-    return _sentence(_shortened(told))
-
-
-def _shortened(text: str) -> str:
-    """Keep the whole sentences that a listener takes in at once."""
+    """Return who calls and why, in as many sentences as a listener takes in at once."""
     kept = ""
-    for sentence in sentences(text):
+    for sentence in sentences(story.briefing):
         if kept and len(kept) + len(sentence) > _LONGEST_BRIEFING:
             break
         kept = f"{kept} {sentence}".strip()
-    return kept[: 2 * _LONGEST_BRIEFING]
+    return _sentence(kept[: 2 * _LONGEST_BRIEFING]) if kept else NOBODY_KNOWN
 
 
 def _caller(story: _Story) -> str:
-    """Return the caller's name, as the briefing says it or as the caller did."""
-    for label in ("caller", "name", "from"):
-        if (told := story.labelled.get(label, "")) and not re.search(r"\d", told):
-            return told.rstrip(".")
+    """Return the caller's name, if they have said it."""
     names = (find_value("name", {"type": "string"}, text, asked=False) for text in story.said)
     return next((str(name) for name in names if name), "")
 
@@ -261,11 +237,7 @@ def _look_up(question: str, story: _Story) -> str:
 
 
 def _mailbox_message(story: _Story) -> str:
-    name = _caller(story) or "A caller"
-    return (
-        f"Hello, this is the assistant{_of(story)}. {name} wanted to speak to you."
-        f" {_about(story)} Thank you, goodbye."
-    )
+    return f"Hello, this is the assistant{_of(story)}. {_about(story)} Thank you, goodbye."
 
 
 def _of(story: _Story) -> str:
