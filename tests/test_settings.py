@@ -95,6 +95,8 @@ def test_every_setting_is_read_from_the_environment() -> None:
         "HOOKFLASH_WHISPER_MODEL": ("/models/w", "/models/w"),
         "HOOKFLASH_PIPER_VOICE": ("/models/v.onnx", "/models/v.onnx"),
         "HOOKFLASH_RECORD": ("on", "on"),
+        "HOOKFLASH_KEEP_RECORDINGS_DAYS": ("30", 30.0),
+        "HOOKFLASH_KEEP_CALLS_DAYS": ("0.5", 0.5),
         "HOOKFLASH_SPEED": ("4", 4.0),
     }
     assert set(values) == {setting.variable for setting in SETTINGS}

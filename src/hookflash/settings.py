@@ -122,6 +122,16 @@ class Settings:
         "Whether calls are recorded: agent (as each agent says), on or off.",
         choice_reader("agent", "on", "off"),
     )
+    keep_recordings_days: float = _setting(
+        0,
+        "How many days a recording is kept; 0 keeps it as long as its call.",
+        number_reader(0, 36_500),
+    )
+    keep_calls_days: float = _setting(
+        0,
+        "How many days a call's record, transcript, journal and recording are kept; 0 for ever.",
+        number_reader(0, 36_500),
+    )
     host: str = _setting("127.0.0.1", "The address to listen on; 0.0.0.0 for all.")
     port: int = _setting(
         8080, "The port to listen on; 0 takes a free one.", integer_reader(0, 65535)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 
 from hookflash.core.phases import Phase
 from hookflash.runtime.driver import Driver
@@ -66,7 +66,7 @@ class Listener:
         self._tap.remove(self)
         self.end()
 
-    async def frames(self) -> AsyncIterator[bytes]:
+    async def frames(self) -> AsyncGenerator[bytes, None]:
         """Yield the frames as they come; closes the listener when it is left."""
         try:
             while True:

@@ -10,6 +10,7 @@
     REST client         open_line    when its block ends
     warm sessions       open_line    when its block ends
     calls               as they come when its block ends
+    the sweep           open_line    when its block ends
     the console         open_line    when its block ends
     the workers' sockets serve_line  when it returns
 
@@ -56,11 +57,13 @@ from hookflash.runtime.ports import EventSink, ModelConnector
 from hookflash.runtime.recorder import Recordings
 from hookflash.runtime.switchboard import AgentLike, Switchboard, Watch
 from hookflash.server.app import create_app, serve
-from hookflash.server.consoles import open_console, shown_calls
+from hookflash.server.consoles import open_console, shown_calls, with_sound
 from hookflash.server.counts import Counts, count
 from hookflash.server.crossing import Sharing, crossing
 from hookflash.server.delivering import delivering
 from hookflash.server.desk import Desk
+from hookflash.server.hearing import listen_with
+from hookflash.server.kept import KeptCalls, sweeping
 from hookflash.server.line import TwilioLine
 from hookflash.server.metrics import Metrics, metrics_route
 from hookflash.server.workers import Workers
@@ -217,6 +220,12 @@ async def open_line(
             metrics.refresh.append(workers.tell)
         gather = workers.gather_counts if workers is not None else _alone(metrics)
         served = [*routes, metrics_route(gather, token=settings.metrics_token)]
+        kept = KeptCalls(store, settings.data_dir, discard=recordings.discard)
+        if slot == 1:
+            days = settings.keep_recordings_days, settings.keep_calls_days
+            sweep = sweeping(kept, recording_days=days[0], call_days=days[1])
+            await stack.enter_async_context(sweep)
+        listening = Listening(switchboard.find)
         closing: list[Callable[[], None]] = []
         if shown is not None:
             console = open_console(
@@ -228,7 +237,7 @@ async def open_line(
                 store=store,
                 journals=journals,
                 now=clock.now,
-                hooks=hooks,
+                hooks=with_sound(hooks or Hooks(), listen_with(listening), kept),
             )
             stack.push_async_callback(console.aclose)
             served += console.routes()
@@ -245,7 +254,7 @@ async def open_line(
             switchboard,
             journals,
             recordings,
-            Listening(switchboard.find),
+            listening,
             store,
             writer,
             metrics,

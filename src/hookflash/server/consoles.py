@@ -6,11 +6,14 @@ the console itself           `open_console`, when there is a way to reach every 
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 
+from hookflash.console.calls import Listen
 from hookflash.console.console import Console, Hooks, Plan
 from hookflash.console.live import Driven, LiveCalls
+from hookflash.console.past import Recordings
 from hookflash.console.prices import Prices
 from hookflash.console.reach import Alone, Reach
 from hookflash.errors import ConfigError
@@ -70,6 +73,13 @@ def open_console(
         prices=_prices(settings),
     )
     return Console(plan, reach, store, now=now, wall=time.time, journal=journals.find, hooks=hooks)
+
+
+def with_sound(hooks: Hooks, listen: Listen, recordings: Recordings) -> Hooks:
+    """Return `hooks` with a line's own sound, live and recorded, where they have no other."""
+    return dataclasses.replace(
+        hooks, listen=hooks.listen or listen, recordings=hooks.recordings or recordings
+    )
 
 
 def _prices(settings: Settings) -> Prices:

@@ -1,0 +1,66 @@
+"""`hookflash calls delete`, on a data folder of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from hookflash.cli import hookflash
+from hookflash.core.record import CallRecord
+from hookflash.errors import ConfigError
+from hookflash.stores.records import open_store
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder with the call CA1 in it."""
+    monkeypatch.setenv("HOOKFLASH_DATA_DIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "recordings").mkdir()
+    (tmp_path / "recordings" / "CA1.wav").write_bytes(b"sound")
+
+    async def fill() -> None:
+        store = await open_store(f"sqlite:///{tmp_path / 'hookflash.db'}")
+        record = CallRecord(
+            call_sid="CA1",
+            agent="shop",
+            caller="+15550101",
+            called="+15550100",
+            disposition="abandoned",
+            arrived_at=1.0,
+            seconds=1.0,
+        )
+        await store.put(record)
+        await store.close()
+
+    asyncio.run(fill())
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(
+        hookflash, ["calls", "delete", *arguments], standalone_mode=False, catch_exceptions=False
+    )
+
+
+def test_what_was_kept_is_named_and_gone(folder: Path) -> None:
+    result = run("CA1")
+    assert (result.return_value, result.output) == (0, "CA1: deleted record, recording\n")
+    assert list((folder / "recordings").iterdir()) == []
+    result = run("CA1")
+    assert result.return_value == 1
+    assert "nothing is kept of such a call" in result.output
+
+
+def test_it_is_told_as_json(folder: Path) -> None:
+    told = json.loads(run("CA1", "--json").output)
+    assert told == {"call_sid": "CA1", "record": True, "journal": False, "recording": True}
+
+
+def test_what_is_no_sid_is_refused(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="no call SID"):
+        run("CA/1")

@@ -1,0 +1,80 @@
+"""The console hears a live call, plays its recording afterwards, and has it forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from hookflash.runtime.listening import FRAME_BYTES
+from hookflash.standins.carrier.party import Line
+
+from .conftest import PUBLIC, samples
+from .test_console import page, users
+from .test_recording import CALLER, CONSENT, GREETING, kept, recorded_shop, script_agent
+
+__all__ = ["users"]
+
+
+async def test_a_live_call_is_heard_its_recording_played_and_all_of_it_forgotten(stage, users):
+    async with stage(recorded_shop(), settings=users, speed=1.0) as s:
+        script_agent(s)
+        heard: list[bytes] = []
+
+        async def listen(call_sid: str, cookie: str) -> None:
+            origin = s.carrier.tunnel[PUBLIC]
+            async with connect(
+                f"{origin.replace('http', 'ws')}/console/calls/{call_sid}/listen",
+                additional_headers={"Cookie": cookie},
+                origin=PUBLIC,
+                proxy=None,
+            ) as socket:
+                try:
+                    while True:
+                        heard.append(await socket.recv())
+                except ConnectionClosed as closed:
+                    assert closed.rcvd is not None and closed.rcvd.code == 1000
+
+        async with page(s) as anna:
+            tasks = []
+
+            async def script(line: Line) -> None:
+                cookie = anna.client.headers["Cookie"]
+                tasks.append(asyncio.create_task(listen(line.leg.sid, cookie)))
+                await line.wait_for_sound()
+                await line.wait_for_silence(0.5)
+                await line.play(bytes([CALLER]) * 4000)
+                await line.pause(0.5)
+                await line.hang_up()
+
+            call = await s.call(script)
+            await s.record(call)
+            await tasks[0]
+            assert {len(frame) for frame in heard} == {FRAME_BYTES}
+            sound = b"".join(heard)
+            # Whoever listens hears the line too, from where they came in: only the recording has
+            # to wait for it.
+            assert samples(sound[1::2], CONSENT) > 0
+            assert samples(sound[1::2], GREETING) == 600 * 8
+            assert samples(sound[0::2], CALLER) == 4000
+
+            wav = await kept(s, call)
+            past = await anna.get(f"/api/past/{call.sid}")
+            assert past["recording"] == f"../api/past/{call.sid}/recording"
+            played = await anna.client.get(f"/api/past/{call.sid}/recording")
+            assert samples(played.content[58::2], CALLER) == samples(wav.left, CALLER) == 4000
+
+            gone = await anna.client.delete(
+                f"/api/past/{call.sid}", headers={"X-CSRF-Token": anna.csrf}
+            )
+            assert gone.status_code == 204
+            assert (await anna.client.get(f"/api/past/{call.sid}")).status_code == 404
+            assert await asyncio.to_thread(s.line.recordings.flush)
+            assert [path.name for path in s.folder.rglob("CA*")] == []
+            (stone,) = await s.line.store.list()
+            assert (stone.caller, stone.utterances, stone.disposition) == (
+                "",
+                (),
+                "handled_by_agent",
+            )

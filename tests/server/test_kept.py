@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from hookflash.core import events as e
+from hookflash.core.call import Call
+from hookflash.core.record import CallRecord
+from hookflash.core.setup import CallSetup
+from hookflash.errors import ConfigError
+from hookflash.runtime.journal import Journals
+from hookflash.runtime.wav import header
+from hookflash.server.kept import KeptCalls, sweeping
+from hookflash.stores.records import RecordStore, open_store
+
+NOW = 1_790_000_000.0
+DAY = 86_400.0
+
+
+class Attic:
+    """A data folder with calls in it."""
+
+    def __init__(self, folder: Path, store: RecordStore) -> None:
+        self.folder = folder
+        self.store = store
+        self.journals = folder / "journals"
+        self.recordings = folder / "recordings"
+        for each in (self.journals, self.recordings):
+            each.mkdir()
+        self.discarded: list[str] = []
+        self.kept = KeptCalls(store, folder, discard=self.discarded.append)
+
+    async def put(self, call_sid: str, *, days: float = 0.0, ended: bool = True) -> None:
+        """Keep a call that arrived so many days ago."""
+        arrived_at = NOW - days * DAY
+        record = CallRecord(
+            call_sid=call_sid,
+            agent="shop",
+            caller="+15550101",
+            called="+15550100",
+            disposition="handled_by_agent",
+            arrived_at=arrived_at,
+            seconds=5.0,
+            summary="A bell.",
+        )
+        await self.store.put(record)
+        setup = CallSetup()
+        call, journals = Call(setup), Journals(self.journals)
+        journal = journals.begin(call_sid, setup)
+        events: list[e.AnyEvent] = [e.CallArrived(call_sid, "+15550101", "+15550100")]
+        if ended:
+            events.append(e.CallCompleted())
+        for event in events:
+            journal.write(arrived_at, event, call.receive(event, arrived_at))
+        journals.close()
+        (self.recordings / f"{call_sid}.wav").write_bytes(header(0))
+        for path in (self.journals / f"{call_sid}.jsonl", self.recordings / f"{call_sid}.wav"):
+            os.utime(path, (arrived_at, arrived_at))
+
+    def files(self) -> set[str]:
+        return {path.name for path in self.folder.rglob("CA*")}
+
+
+@pytest.fixture
+async def attic(tmp_path: Path) -> AsyncIterator[Attic]:
+    store = await open_store(f"sqlite:///{tmp_path}/calls.db")
+    yield Attic(tmp_path, store)
+    await store.close()
+
+
+async def test_a_calls_recording_and_summary_are_found(attic: Attic) -> None:
+    await attic.put("CA1")
+    assert await attic.kept.find("CA1") == attic.recordings / "CA1.wav"
+    assert await attic.kept.find("CA2") is None
+    assert await attic.kept.find("../CA1") is None
+    assert await attic.kept.summary("CA1") == "A bell."
+    assert await attic.kept.summary("CA2") == ""
+
+
+async def test_to_erase_a_call_takes_all_there_is_of_it(attic: Attic) -> None:
+    await attic.put("CA1")
+    await attic.put("CA2")
+    erased = await attic.kept.erase("CA1")
+    assert erased.record and erased.journal and erased.recording
+    assert attic.files() == {"CA2.jsonl", "CA2.wav"}
+    assert attic.discarded == ["CA1"]
+    assert not await attic.kept.erase("CA1")
+    await attic.kept.delete("CA2")
+    assert attic.files() == set()
+    assert {call.caller for call in await attic.store.list()} == {""}
+
+
+async def test_a_call_that_may_be_going_on_is_erased_only_by_force(attic: Attic) -> None:
+    await attic.put("CA1", ended=False)
+    with pytest.raises(ConfigError, match="its journal has no end"):
+        await attic.kept.erase("CA1")
+    assert attic.files() == {"CA1.jsonl", "CA1.wav"}
+    assert await attic.kept.erase("CA1", force=True)
+    assert attic.files() == set()
+
+
+async def test_a_journal_that_cannot_be_read_keeps_nobody_from_erasing(attic: Attic) -> None:
+    await attic.put("CA1")
+    (attic.journals / "CA1.jsonl").write_text("no journal\n")
+    assert (await attic.kept.erase("CA1")).journal
+
+
+async def test_what_is_no_call_sid_is_refused(attic: Attic) -> None:
+    with pytest.raises(ConfigError, match="no call SID"):
+        await attic.kept.erase("../../etc/passwd")
+
+
+async def test_what_is_older_than_its_days_is_swept(attic: Attic) -> None:
+    for days in (1, 10, 100):
+        await attic.put(f"CA{days}", days=days)
+    assert await attic.kept.sweep(NOW, recording_days=0, call_days=0) == 0
+    assert await attic.kept.sweep(NOW, recording_days=5, call_days=0) == 2
+    assert attic.files() == {"CA1.jsonl", "CA10.jsonl", "CA100.jsonl", "CA1.wav"}
+    # A journal without a record, of a process that died.
+    lost = attic.journals / "CAlost.jsonl"
+    lost.write_text("{}\n")
+    os.utime(lost, (NOW - 60 * DAY, NOW - 60 * DAY))
+    assert await attic.kept.sweep(NOW, recording_days=0, call_days=50) == 2
+    assert attic.files() == {"CA1.jsonl", "CA10.jsonl", "CA1.wav"}
+    assert await attic.kept.sweep(NOW, recording_days=0, call_days=50) == 0
+
+
+async def test_it_is_swept_again_and_again_even_after_a_failure(
+    attic: Attic, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "hookflash.server")
+    await attic.put("CA1", days=20_000)
+    swept = asyncio.Event()
+    sweep, fails = attic.kept.sweep, [OSError("the disk is gone")]
+
+    async def once_broken(now: float, *, recording_days: float, call_days: float) -> int:
+        if fails:
+            raise fails.pop()
+        try:
+            return await sweep(now, recording_days=recording_days, call_days=call_days)
+        finally:
+            swept.set()
+
+    monkeypatch.setattr(attic.kept, "sweep", once_broken)
+    async with sweeping(attic.kept, recording_days=0, call_days=30, seconds=0.01):
+        await asyncio.wait_for(swept.wait(), 10)
+    assert attic.files() == set()
+    assert "could not be deleted" in caplog.text and "deleted" in caplog.text
+
+
+async def test_where_all_is_kept_nothing_is_swept(attic: Attic) -> None:
+    await attic.put("CA1", days=20_000)
+    async with sweeping(attic.kept, recording_days=0, call_days=0, seconds=0.0):
+        await asyncio.sleep(0.01)
+    assert attic.files() == {"CA1.jsonl", "CA1.wav"}
