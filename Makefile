@@ -25,8 +25,9 @@ bench: setup ## measure the ledger against an ear, the relay against a bare one 
 	@.venv/bin/hookflash ledger
 	@.venv/bin/hookflash bench $(BENCH)
 
-docs: setup ## write the generated parts of docs/reference
+docs: setup ## write the generated parts of docs/reference and docs/how-to, and draw the hand-offs
 	@$(PY) scripts/docs
+	@$(PY) scripts/drawings
 
 lock: ## pin every package anew, with hashes
 	@scripts/lock
