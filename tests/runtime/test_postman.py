@@ -207,7 +207,7 @@ async def test_what_is_not_complete_waits_for_the_rest_and_goes_out_once(
     shelf: DeliveryStore,
 ) -> None:
     hook = Outlet()
-    async with Office(shelf, [hook]) as box:
+    async with Office(shelf, [hook], speed=20.0) as box:
         box.deliver(delivery(complete=False))
         await box.flush()
         await asyncio.sleep(0.03)

@@ -56,7 +56,7 @@ class Bench:
         self.post(QuestionAnswered(asked.question_id, text, by="ann"))
         return str(asked.question_id)
 
-    async def run(self, function: Callable[..., Any], timeout_seconds: float = 0.1) -> ToolFinished:
+    async def run(self, function: Callable[..., Any], timeout_seconds: float = 0.5) -> ToolFinished:
         self.agent.tool(name="tool", description="Ask.", timeout_seconds=timeout_seconds)(function)
         self.runner.run(RunTool("call_1", "tool", "{}"))
         finished = await self.wait_for(ToolFinished)
@@ -161,7 +161,7 @@ async def test_while_a_tool_waits_for_a_human_its_time_stands_still() -> None:
         return await call.ask_human("May I?")
 
     async def answer_late() -> None:
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.8)
         await bench.answers("You may.")
 
     answering = asyncio.create_task(answer_late())
@@ -176,7 +176,7 @@ async def test_a_plain_function_asks_from_its_thread() -> None:
         return call.ask_human_blocking("May I?").upper()
 
     async def answer_late() -> None:
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.8)
         await bench.answers("You may.")
 
     answering = asyncio.create_task(answer_late())
@@ -188,12 +188,12 @@ async def test_afterwards_it_has_what_was_left_of_its_time() -> None:
     bench = Bench(speed=1000.0)
 
     async def tool(call: CallContext) -> str:
-        await call.ask_human("Anybody?", seconds=300)
+        await call.ask_human("Anybody?", seconds=600)
         await asyncio.sleep(60)
         return "never"
 
-    finished = await bench.run(tool, timeout_seconds=0.2)
-    assert finished.output == "tool did not answer within 0.2 seconds."
+    finished = await bench.run(tool, timeout_seconds=0.4)
+    assert finished.output == "tool did not answer within 0.4 seconds."
     assert finished.failed
 
 
@@ -207,7 +207,7 @@ async def test_two_questions_at_once_stop_the_time_until_both_are_answered() -> 
 
     async def answer_both() -> None:
         await bench.answers("1")
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.8)
         for question_id in list(bench.questions.open):
             bench.post(QuestionAnswered(question_id, "2"))
 

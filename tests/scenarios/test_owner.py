@@ -61,7 +61,7 @@ async def test_a_tool_asks_a_human_while_the_agent_keeps_the_caller_company(stag
     agent = shop()
     asked: list[CallView] = []
 
-    @agent.tool(timeout_seconds=0.3)
+    @agent.tool(timeout_seconds=0.5)
     async def discount(percent: int, call: CallContext) -> str:
         """Give a discount."""
         return await call.ask_human(f"May I give {percent} percent off?", seconds=60)
@@ -69,7 +69,7 @@ async def test_a_tool_asks_a_human_while_the_agent_keeps_the_caller_company(stag
     @agent.answers
     async def answer(question: str, call: CallView) -> str:
         asked.append(call)
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(0.9)
         return f"{question} Yes."
 
     async with stage(agent) as s:
