@@ -36,6 +36,7 @@ from hookflash.standins.carrier.outbound import Wish, place
 from hookflash.standins.carrier.pages import Ask, Given
 from hookflash.standins.carrier.party import Line, Script, Sound, Speak
 from hookflash.standins.carrier.pump import Pump
+from hookflash.standins.carrier.queue import Queue
 from hookflash.standins.carrier.reports import StatusReports
 from hookflash.standins.carrier.rest import Rest
 from hookflash.standins.carrier.tasks import Tasks
@@ -214,11 +215,30 @@ class StandinCarrier:
         begin(self.exchange, leg, entry, fallback)
         return leg
 
+    def queue(self, name: str) -> Queue:
+        """Return a queue (by name, or a workflow by its `WW...`), made if there is none yet."""
+        return enqueue.queue_named(self.exchange, name)
+
     async def take_from_queue(self, queue: str, human: str) -> Leg:
         """Ring `human` and connect them to the first caller of `queue` (a name, or `WW...`)."""
-        twiml = f"<Response><Dial><Queue>{escape(queue)}</Queue></Dial></Response>"
+        self.queue(queue)
+        dial = f'<Dial timeout="600"><Queue>{escape(queue)}</Queue></Dial>'
         own = next(iter(self.numbers), "+15550100000")
-        return place(self.exchange, Wish(to=human, from_=own, entry=Given(twiml)))
+        return place(
+            self.exchange, Wish(to=human, from_=own, entry=Given(f"<Response>{dial}</Response>"))
+        )
+
+    def staff(self, queue: str, human: str, *, after: float = 1.0) -> None:
+        """Let `human` work at a queue or workflow: `after` so many seconds of somebody waiting
+        they are rung, for one caller after another."""
+        self.exchange.tasks.start(self._work(queue, human, after), f"worker {human}")
+
+    async def _work(self, queue: str, human: str, after: float) -> None:
+        while True:
+            await self.queue(queue).front()
+            await self.exchange.clock.sleep(after)
+            if self.queue(queue).waiting:
+                await (await self.take_from_queue(queue, human)).ended()
 
     def line(self, leg: Leg) -> Line:
         """Return the telephone of a leg, to be driven without a script."""
@@ -237,7 +257,7 @@ class StandinCarrier:
         await self.exchange.tasks.settle("report", 60.0)
 
     def leftovers(self) -> list[str]:
-        """Say what is still alive: calls, legs, sockets, rooms, queues."""
+        """Say what is still alive: legs, sockets, rooms, queues, recordings."""
         return self.exchange.leftovers()
 
     async def _when_answered(self, leg: Leg, script: Script) -> None:

@@ -5,7 +5,7 @@ No behaviour of its own beyond looking things up; `carrier.py` makes it, one for
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -152,14 +152,14 @@ class Exchange:
             for room in self.live.conferences.values()
             if room.members
         ]
-        found += [f"queue {name} has members" for name in _filled(self.live.queues.values())]
+        found += [
+            f"queue {queue.name}: {waiting.leg.sid} waits"
+            for queue in self.live.queues.values()
+            for waiting in queue.waiting
+        ]
         found += [
             f"recording {tape.sid} of {tape.leg.sid} is {tape.status}"
             for tape in self.live.tapes.values()
             if tape.running
         ]
         return found
-
-
-def _filled(queues: Iterable[Queue]) -> list[str]:
-    return [queue.name for queue in queues if queue.waiting]

@@ -193,7 +193,7 @@ RULES: dict[str, Rule] = {
         {
             "action": url,
             "method": METHOD,
-            "waitUrl": url,
+            "waitUrl": any_text,  # empty means silence
             "waitUrlMethod": METHOD,
             "workflowSid": matches("WW[0-9a-f]{32}"),
         },
@@ -242,6 +242,7 @@ NOT_SIMULATED_NOUNS = _children(
 NOT_SIMULATED_ATTRIBUTES = {
     "Dial": _children("referUrl"),
     "Conference": _children("record"),
+    "Task": _children("timeout"),
     "Gather": _children("partialResultCallback"),
 }
 """Known, and without effect here: a notice says so."""

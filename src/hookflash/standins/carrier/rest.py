@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from hookflash.standins.carrier import rest_calls, rest_media, rest_rooms
+from hookflash.standins.carrier import rest_calls, rest_media, rest_queues, rest_rooms
 from hookflash.standins.carrier.bridge import first_of
 from hookflash.standins.carrier.exchange import Exchange
 from hookflash.standins.carrier.faults import BrokenOff, Late, Refused, Silent
@@ -37,6 +37,7 @@ RESOURCES: tuple[Resource, ...] = (
     *rest_calls.RESOURCES,
     *rest_media.RESOURCES,
     *rest_rooms.RESOURCES,
+    *rest_queues.RESOURCES,
 )
 
 

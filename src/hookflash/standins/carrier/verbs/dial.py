@@ -116,8 +116,8 @@ async def _carry_out(dialling: Dialling) -> bool:
             text = f"<{special[0].name}> must stand alone in <Dial>"
             scene.exchange.notice(notices.SCHEMA, text, scene.leg)
         if special[0].name == "Queue":
-            dialling.bridged = await take_from_queue(scene, special[0])
-            dialling.status = "completed" if dialling.bridged else "failed"
+            dialling.status = await take_from_queue(scene, element, special[0])
+            dialling.bridged = dialling.status == "completed"
             return True
         dialling.in_conference, dialling.status, dialling.bridged = True, "answered", True
         status = await join_conference(scene, element, special[0])
