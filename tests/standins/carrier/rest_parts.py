@@ -44,3 +44,15 @@ async def create(world: Any, sid: str = "", **form: str) -> Leg:
 def leg_of(world: Any, sid: str) -> Leg:
     leg: Leg = next(leg for leg in world.carrier.calls if leg.sid == sid)
     return leg
+
+
+async def heard_for(call: Leg, seconds: float) -> bytes:
+    """Let a call go on for so long from now, and return what it heard in that time.
+
+    A busy machine may be behind with what was heard: the clock decides, not the recording.
+    """
+    assert call.ear.opened_at is not None
+    first = round((call.tools.clock.now() - call.ear.opened_at) * 50)
+    last = first + round(seconds * 50)
+    await call.ear.frame(last)
+    return bytes(call.ear.recording[first * 160 : last * 160])

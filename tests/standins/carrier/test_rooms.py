@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from hookflash.standins.carrier import Human, Leg, Line, Unconfirmed, mulaw, sounds
 
-from .rest_parts import ask, done, leg_of
+from .rest_parts import ask, done, heard_for, leg_of
 
 SPEECH = b"\x10" * 800
 OTHER = b"\x20" * 800
@@ -28,14 +28,6 @@ async def enter(world: Any, attributes: str = "", script: Any = None, **more: st
     call: Leg = await world.call(room(attributes, **more), script)
     await call.timeline.until("joined")
     return call
-
-
-async def seconds(call: Leg, number: float) -> bytes:
-    """Let a call go on for so long and return what it heard in that time."""
-    first = len(call.ear.recording)
-    frames = first // 160 + round(number * 50)
-    await call.ear.frame(frames)
-    return bytes(call.ear.recording[first:])
 
 
 async def hang_up(world: Any, *calls: Leg) -> None:
@@ -58,7 +50,7 @@ async def test_the_wait_document_is_followed_by_silence_and_loops_by_redirect(wo
     wait = sounds.voice_pattern("please wait")
     once = await enter(world, 'waitUrl="/once"')
     await once.timeline.until("say")
-    heard = await seconds(once, 4.0)
+    heard = await heard_for(once, 4.0)
     assert once.recording().heard.count(wait) == 1
     assert not mulaw.is_sound(heard[-8000:])
     loop = await enter(world, 'waitUrl="/loop"', name="room-2")
@@ -87,7 +79,7 @@ async def test_nobody_starts_it_before_one_who_may(world: Any) -> None:
     third = await enter(world, 'waitUrl="" jitterBufferSize="small"')
     await third.timeline.until("conference-joined", third.sid)
     await world.carrier.line(first).play(OTHER)
-    await seconds(second, 0.5)
+    await heard_for(second, 0.5)
     assert OTHER in second.recording().heard and OTHER in third.recording().heard
     assert third.timeline.find("joined")[0].detail["jitter"] == "small"
     await hang_up(world, first, second, third)
@@ -104,7 +96,7 @@ async def test_the_gap_between_joining_and_hearing_is_none(world: Any) -> None:
 
     human = await enter(world, 'waitUrl=""', speaker)
     caller = await enter(world, 'endConferenceOnExit="true"')
-    heard = await seconds(caller, 1.0)
+    heard = await heard_for(caller, 1.0)
     silent = next(n for n, byte in enumerate(heard) if byte == 0x10)
     assert silent <= 160, "from the very frame of joining"
     await hang_up(world, caller, human)
@@ -117,11 +109,11 @@ async def test_whoever_is_left_alone_hears_silence_or_music_as_it_is_read(
     world = await worlds(unconfirmed=Unconfirmed(music_for_the_last=music))
     first, second = await enter(world), await enter(world)
     await hang_up(world, second)
-    heard = await seconds(first, 2.0)
+    heard = await heard_for(first, 2.0)
     assert mulaw.is_sound(heard) is music
     third = await enter(world)
     await world.carrier.line(third).play(SPEECH)
-    await seconds(first, 0.5)
+    await heard_for(first, 0.5)
     assert SPEECH in first.recording().heard
     await hang_up(world, third, first)
 
@@ -131,7 +123,7 @@ async def test_a_coach_is_heard_by_one_alone(world: Any) -> None:
     coach = await enter(world, f'coach="{human.sid}"')
     await world.carrier.line(coach).play(SPEECH)
     await world.carrier.line(caller).play(OTHER)
-    await seconds(caller, 0.5)
+    await heard_for(caller, 0.5)
     assert SPEECH in human.recording().heard
     assert SPEECH not in caller.recording().heard
     assert OTHER in coach.recording().heard
@@ -150,7 +142,7 @@ async def test_the_same_name_twice_merges_strangers(world: Any) -> None:
     one = await enter(world)
     two = await enter(world, name="room-1")
     await world.carrier.line(one).play(SPEECH)
-    await seconds(two, 0.5)
+    await heard_for(two, 0.5)
     assert SPEECH in two.recording().heard
     conferences = (await done(world, "GET", "/Conferences.json"))["conferences"]
     assert len(conferences) == 1
@@ -227,19 +219,19 @@ async def test_a_participant_is_muted_held_modified_and_kicked(world: Any) -> No
 
     await done(world, "POST", f"{people}/human.json", Muted="true")
     await world.carrier.line(second).play(SPEECH)
-    await seconds(first, 0.5)
+    await heard_for(first, 0.5)
     assert SPEECH not in first.recording().heard
     await done(world, "POST", f"{people}/human.json", Muted="false")
 
     held = await done(world, "POST", f"{people}/{first.sid}.json", Hold="true")
     assert held["hold"] is True
     await world.carrier.line(second).play(OTHER)
-    heard = await seconds(first, 1.0)
+    heard = await heard_for(first, 1.0)
     assert mulaw.is_sound(heard) and OTHER not in first.recording().heard
     assert (await done(world, "GET", f"{people}.json", Hold="true"))["participants"]
     await done(world, "POST", f"{people}/{first.sid}.json", Hold="false")
     await world.carrier.line(second).play(OTHER)
-    await seconds(first, 0.5)
+    await heard_for(first, 0.5)
     assert OTHER in first.recording().heard
 
     await done(world, "POST", f"{people}/human.json", EndConferenceOnExit="true", BeepOnExit="true")
@@ -283,7 +275,7 @@ async def test_a_held_one_hears_its_own_document_and_an_announcement_is_for_one(
     told = sounds.voice_pattern("order forty two")
     assert told in second.recording().heard and told not in first.recording().heard
     await world.carrier.line(first).play(SPEECH)
-    await seconds(second, 0.5)
+    await heard_for(second, 0.5)
     assert SPEECH in second.recording().heard
     await hang_up(world, first, second)
 
