@@ -92,6 +92,7 @@ def test_every_setting_is_read_from_the_environment() -> None:
         "HOOKFLASH_LLM_URL": ("http://localhost:3/v1", "http://localhost:3/v1"),
         "HOOKFLASH_LLM_MODEL": ("small", "small"),
         "HOOKFLASH_LLM_KEY": ("three", "three"),
+        "HOOKFLASH_SUMMARY_MODEL": ("large", "large"),
         "HOOKFLASH_WHISPER_MODEL": ("/models/w", "/models/w"),
         "HOOKFLASH_PIPER_VOICE": ("/models/v.onnx", "/models/v.onnx"),
         "HOOKFLASH_RECORD": ("on", "on"),

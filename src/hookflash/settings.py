@@ -243,12 +243,15 @@ class Settings:
     )
     llm_url: str | None = _setting(
         None,
-        "Local stand-in model: an OpenAI-compatible chat address that thinks in place of the"
-        " built-in receptionist, such as http://localhost:11434/v1.",
+        "An OpenAI-compatible chat address, such as http://localhost:11434/v1: it thinks in place"
+        " of the local stand-in model's receptionist, and sums up calls.",
     )
-    llm_model: str | None = _setting(None, "Local stand-in model: the chat model at that address.")
-    llm_key: str | None = _setting(
-        None, "Local stand-in model: the key for that address.", secret=True
+    llm_model: str | None = _setting(None, "The chat model at that address.")
+    llm_key: str | None = _setting(None, "The key for that address.", secret=True)
+    summary_model: str | None = _setting(
+        None,
+        "Which chat model sums up calls, at HOOKFLASH_LLM_URL or else at OpenAI.",
+        shown="HOOKFLASH_LLM_MODEL where there is a URL, else none: sentences picked from the call",
     )
     whisper_model: str | None = _setting(
         None,

@@ -294,3 +294,22 @@ async def test_a_killed_process_leaves_a_recording_that_can_be_heard(tmp_path: P
         wav = Kept.of(tmp_path / "recordings" / f"{call.sid}.wav")
         assert samples(wav.right, LONG) > 8000
         assert mend_all(tmp_path / "recordings") == 0
+
+
+async def test_a_record_says_what_its_call_was_about(stage):
+    async with stage() as s:
+        script_agent(s)
+
+        async def script(line: Line) -> None:
+            await line.wait_for_sound()
+            await line.wait_for_silence(0.8)
+            words = "My bicycle bell is broken."
+            await s.model.perform([{"hears": {"text": words, "ms": 600, "respond": True}}])
+            await line.pause(1.0)
+            await line.hang_up()
+
+        call = await s.call(script)
+        record = await s.record(call)
+        assert record.summary == 'The caller said: "My bicycle bell is broken".'
+        assert record.recorded_from is None
+        assert list((s.folder / "recordings").iterdir()) == []

@@ -2,6 +2,7 @@
 
     resource            acquired     released, in reverse
     database, writer    open_line    when its block ends
+    summaries           open_line    when its block ends
     outbox              open_line    when its block ends, after the calls
     claims, their thread open_line   when its block ends, after the journals
     journals            open_line    when its block ends
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -66,8 +68,10 @@ from hookflash.server.hearing import listen_with
 from hookflash.server.kept import KeptCalls, sweeping
 from hookflash.server.line import TwilioLine
 from hookflash.server.metrics import Metrics, metrics_route
+from hookflash.server.summaries import Summaries, chat_endpoint
 from hookflash.server.workers import Workers
 from hookflash.settings import Settings
+from hookflash.stores.erasing import set_summary
 from hookflash.stores.records import RecordStore, open_store
 from hookflash.stores.writer import StoreWriter
 
@@ -144,6 +148,10 @@ async def open_line(
         writer = StoreWriter(store)
         writer.start()
         stack.push_async_callback(writer.close)
+        keep = functools.partial(set_summary, store.engine)
+        summaries = Summaries(writer, chat_endpoint(settings), keep)
+        summaries.start()
+        stack.push_async_callback(summaries.close)
         clock = SystemClock(settings.speed)
         outbox = await stack.enter_async_context(
             delivering(settings, directory, store.engine, clock)
@@ -191,7 +199,7 @@ async def open_line(
             clock=clock,
             control=control,
             connector=connector,
-            records=writer,
+            records=summaries,
             journals=journals,
             make_context=_context,
             deliveries=outbox,
