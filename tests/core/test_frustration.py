@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hookflash import ConfigError
@@ -164,6 +164,7 @@ feeds = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(feeds, st.floats(0.5, 6.0))
 def test_a_verdict_has_reasons_and_the_score_never_falls_below_zero(
     feed: list[tuple[str, object]], threshold: float

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -144,6 +144,7 @@ def test_what_nobody_wants_is_kept_until_somebody_does() -> None:
     assert revive(sent(take(WRITTEN, NOW), NOW), NOW + 9).state == "delivered"
 
 
+@settings(deadline=None)
 @given(st.permutations([0, 1, 2, 3]), st.integers(0, 4))
 def test_whatever_the_order_of_parts_and_attempts_all_of_it_is_delivered(
     order: list[int], attempt_after: int
