@@ -54,7 +54,7 @@ def entry(number: int = 1, **changes: Any) -> s.CallEntry:
         "call_sid": sid(number),
         "agent": "Riverside",
         "caller": f"+155501{number:05d}",
-        "called": "+15550100",
+        "called": "+15550100001",
         "arrived_at": time.time() - 20,
         "phase": "talking",
     }

@@ -23,7 +23,7 @@ def past(number: int, **changes: Any) -> s.PastEntry:
         "call_sid": sid(number),
         "agent": "Riverside",
         "caller": f"+155501{number:05d}",
-        "called": "+15550100",
+        "called": "+15550100001",
         "arrived_at": time.time() - 60 * number,
         "seconds": 12.0 + number,
         "disposition": "handled_by_agent",

@@ -24,6 +24,8 @@ const main = document.querySelector("main");
 const link = document.querySelector(".link");
 const lost = document.querySelector(".lost");
 const tally = document.querySelector(".tally");
+const asks = document.querySelector(".tally.asks");
+put(asks, "title", "Calls that ask a human");
 const live = new Live();
 let session = null;
 let page = null;
@@ -79,7 +81,8 @@ live.watch(() => {
   show(tally, size > 0);
   say(tally, String(size));
   const asking = [...live.calls.values()].filter((entry) => entry.question).length;
-  put(tally, "data-asks", asking > 0);
+  show(asks, asking > 0);
+  say(asks, String(asking));
   callsAsk(asking);
 });
 

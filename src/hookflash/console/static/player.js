@@ -113,8 +113,17 @@ export class Player {
 
   toggle() {
     if (!this.sound.src) this.wanted = !this.wanted;
-    else if (this.sound.paused) this.sound.play().catch(() => this.failed());
+    else if (this.sound.paused) this.play();
     else this.sound.pause();
+  }
+
+  async play() {
+    try {
+      await this.sound.play();
+    } catch (error) {
+      // Paused or moved before it had begun.
+      if (error.name !== "AbortError") this.failed();
+    }
   }
 
   seek(seconds, { play = false } = {}) {

@@ -133,7 +133,7 @@ export class Score {
         y1: STAGE.top + STAGE.height + 4,
         y2: axis + 4,
       });
-      this.write(`second-${second}`, "axis", x, axis + 17, clock(second));
+      if (x < width - 26) this.write(`second-${second}`, "axis", x, axis + 17, clock(second));
     }
   }
 

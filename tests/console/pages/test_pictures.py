@@ -1,0 +1,191 @@
+"""The pictures of the console in the documentation.
+
+HOOKFLASH_SCREENSHOTS names the folder that they are put into (`docs/images`); without it the test
+still brings every page into the state that its picture shows.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from hookflash.console import shapes as s
+
+from . import story
+from .conftest import PageServer, entry, sid
+from .test_past_pages import past
+
+Shot = Callable[..., Page]
+
+
+@pytest.fixture
+def shot(browser: Browser, server: PageServer, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """`shot(name, path, ready)`: go to a page, make it ready, keep its picture."""
+    folder = Path(os.environ.get("HOOKFLASH_SCREENSHOTS", tmp_path))
+
+    def take(
+        name: str,
+        path: str,
+        ready: Callable[[Page], object],
+        *,
+        scheme: Any = "light",
+        width: int = 1280,
+        height: int = 860,
+    ) -> None:
+        context = browser.new_context(
+            base_url=server.address,
+            color_scheme=scheme,
+            viewport={"width": width, "height": height},
+            locale="en-GB",
+        )
+        page = context.new_page()
+        page.goto(path)
+        ready(page)
+        page.evaluate("document.activeElement.blur()")
+        page.screenshot(path=folder / f"console-{name}.png")
+        context.close()
+
+    yield take
+
+
+def cost(seconds: float) -> s.Cost:
+    carrier, model = seconds * 0.0002, seconds * 0.0009
+    return s.Cost(carrier=carrier, model=model, total=carrier + model)
+
+
+def live_calls() -> list[s.CallEntry]:
+    """A busy minute: one asks, one is handed off, some talk."""
+    now = time.time()
+    asks = s.Question(id="q1", text="May I give ten per cent off?", asked_at=50.0, until=now + 41.4)
+    states = {
+        1: {"phase": "handing off", "handoff": ringing(now)},
+        2: {"question": asks},
+        3: {"phase": "with a human"},
+        4: {"running": ("find_order",)},
+        6: {"caller": "anonymous"},
+    }
+    ages = (0, 36, 71, 184, 22, 9, 48, 131)
+    return [
+        entry(
+            number,
+            agent="Riverside Books",
+            arrived_at=now - ages[number],
+            cost=cost(ages[number]),
+            **states.get(number, {}),
+        )
+        for number in range(1, 8)
+    ]
+
+
+def ringing(now: float) -> s.HandoffNow:
+    return s.HandoffNow(
+        state="ringing",
+        destination="support",
+        reason="order 4417 is late",
+        summary="It was due on Monday.",
+        source="tool",
+        asked_at=27.9,
+        until=now + 16.4,
+    )
+
+
+def test_the_list_of_live_calls(shot: Shot, server: PageServer) -> None:
+    server.calls = {one.call_sid: one for one in live_calls()}
+
+    def ready(page: Page) -> None:
+        expect(page.locator(".call-row")).to_have_count(7)
+
+    shot("calls", "/console#/calls", ready, height=640)
+
+
+@pytest.mark.parametrize(
+    ("name", "look"),
+    [
+        ("call", {}),
+        ("call-dark", {"scheme": "dark"}),
+        ("call-narrow", {"width": 400, "height": 860}),
+    ],
+)
+def test_a_live_call(shot: Shot, server: PageServer, name: str, look: dict[str, Any]) -> None:
+    calls = live_calls()
+    server.calls = {one.call_sid: one for one in calls}
+    server.details = {
+        sid(1): s.CallDetail(
+            entry=calls[0],
+            parts=story.parts(36.0),
+            now=time.time(),
+            destinations=("support", "billing"),
+        )
+    }
+
+    def ready(page: Page) -> None:
+        expect(page.locator(".turn.line")).to_have_count(7)
+        expect(page.locator("rect.ringing")).to_have_count(1)
+
+    shot(name, f"/console#/calls/{sid(1)}", ready, **look)
+
+
+def test_a_call_that_is_over(shot: Shot, server: PageServer) -> None:
+    about = past(1, agent="Riverside Books", seconds=story.SECONDS, disposition="handed_off")
+    server.past_calls = {sid(1): story.past_call(about)}
+    server.recording = story.recording()
+
+    def ready(page: Page) -> None:
+        expect(page.locator("path.wave.human")).to_have_count(2)
+        page.get_by_text("Saturday", exact=True).click()
+        page.keyboard.press("Space")
+        expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+        page.mouse.move(0, 0)
+
+    shot("record", f"/console#/past/{sid(1)}", ready)
+
+
+def test_past_calls(shot: Shot, server: PageServer) -> None:
+    kinds = ("handled_by_agent", "handed_off", "handled_by_agent", "abandoned", "voicemail")
+    server.past = [
+        past(
+            number,
+            agent="Riverside Books",
+            arrived_at=time.time() - 1700.0 * number,
+            seconds=31.0 + number * 37 % 140,
+            disposition=kinds[number % 5],
+            destination="support" if number % 5 == 1 else "",
+            outcome="bridged" if number % 5 == 1 else "",
+            seconds_to_human=8.0 + number % 9 if number % 5 == 1 else None,
+            answer_seconds=0.7 + number * 13 % 50 / 60,
+            cost=0.04 + number * 7 % 20 / 100,
+            excerpt="where is my order? It is number 4 4 1 7" if number % 2 else "my order is late",
+        )
+        for number in range(1, 40)
+    ]
+
+    def ready(page: Page) -> None:
+        expect(page.locator(".past mark").first).to_be_visible()
+
+    shot("past", "/console#/past?find=order", ready, height=640)
+
+
+def test_figures_over_time(shot: Shot, server: PageServer) -> None:
+    since = (time.time() // 86_400 - 29) * 86_400
+    server.figures = s.Figures(**story.figures(since))
+
+    def ready(page: Page) -> None:
+        expect(page.locator(".chart svg")).to_have_count(6)
+        expect(page.locator("path.curve")).to_have_count(4)
+
+    shot("figures", "/console#/figures?span=month", ready)
+
+
+def test_the_sign_in(shot: Shot, server: PageServer) -> None:
+    server.session = None
+
+    def ready(page: Page) -> None:
+        expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+
+    shot("sign-in", "/console/sign-in", ready, height=560)
