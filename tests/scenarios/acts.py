@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from hookflash.standins.carrier import Leg, Line, Script
+from hookflash.standins.carrier import Leg, Line, Script, mulaw
 
 from .conftest import samples
-from .test_meeting import HUMAN, ask_for_a_human, asked_to, say, script_agent
+from .test_meeting import FRAME, HUMAN, ask_for_a_human, asked_to, say, script_agent
 
 WELCOME, AGAIN = 0x77, 0x0A
 
@@ -41,3 +41,12 @@ async def talk(line: Line) -> None:
 def said_on(leg: Leg) -> list[str]:
     """What the carrier's own voice was told to say on a leg, in order."""
     return [str(each.detail["text"]) for each in leg.timeline.find("say", leg.sid)]
+
+
+def longest_silence(sound: bytes) -> float:
+    """Return the longest time in which nothing was heard, in seconds."""
+    longest = quiet = 0
+    for start in range(0, len(sound) - FRAME + 1, FRAME):
+        quiet = 0 if mulaw.is_sound(sound[start : start + FRAME]) else quiet + FRAME
+        longest = max(longest, quiet)
+    return longest / 8000
