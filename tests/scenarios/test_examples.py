@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from hookflash import Agent
+from hookflash import Agent, HandoffPlan
 from hookflash.agents.target import load_target
 from hookflash.standins.carrier import Human, Line
 
+from .conftest import DESK
 from .test_handoff import FAREWELL, GREETING, asked_to, desk, greeted, say
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
@@ -20,6 +21,29 @@ ARGUMENTS = {
     "ask_for_discount": {"percent": 10},
     "book_repair": {"day": "monday", "what_is_broken": "a wheel"},
 }
+
+
+async def listens(line: Line) -> None:
+    """A human who hears the agent out, and then talks with the caller."""
+    await line.wait_for("joined")
+    await line.connected()
+    await desk(line)
+
+
+def human(plan: HandoffPlan) -> Human:
+    """Return somebody who takes a call of this plan."""
+    if plan.manner == "consult":
+        return Human(answer_after=0.5, script=listens)
+    if plan.acceptance == "press-1":
+        return Human.accepts(0.5, then=desk)
+    return Human(answer_after=0.5, script=desk)
+
+
+async def take_from_queue(s, line: Line, plan: HandoffPlan) -> None:
+    if plan.targets[0].kind == "queue":
+        await line.wait_for("queued")
+        s.carrier.humans[DESK] = Human(answer_after=0.5, script=desk)
+        await s.carrier.take_from_queue(plan.targets[0].address, DESK)
 
 
 def test_there_are_examples_and_each_is_short_and_says_how_to_run_it() -> None:
@@ -37,10 +61,17 @@ async def test_an_example_answers_a_call(stage, path: Path) -> None:
     async with stage(agent) as s:
         s.model.on("response.create", [say("hi", 800, GREETING)], where=asked_to("just begun"))
         s.model.on("response.create", [say("bye", 800, FAREWELL)], where=asked_to("connected to"))
+        consulted = {"call_tool": {"name": "connect_caller", "arguments": {}}}
+        s.model.on(
+            "response.create",
+            [say("briefing", 800, FAREWELL), consulted],
+            where=asked_to("A human has picked up"),
+        )
+        s.model.on("response.create", [say("line", 800, FAREWELL)])
         for destination in agent.destinations:
             for target in destination.plan.targets:
                 prefix = "client:" if target.kind == "client" else ""
-                s.carrier.humans[prefix + target.address] = Human(answer_after=0.5, script=desk)
+                s.carrier.humans[prefix + target.address] = human(destination.plan)
         tools = [name for name in agent.tools if name in ARGUMENTS]
         assert bool(tools) == bool(agent.tools), "say with which arguments its tools are called"
 
@@ -60,7 +91,10 @@ async def test_an_example_answers_a_call(stage, path: Path) -> None:
                 call = {"call_tool": {"name": "transfer_to_human", "arguments": arguments}}
                 hears = {"hears": {"text": "a person", "ms": 500, "respond": True}}
                 await s.model.perform([hears, call])
-                await line.wait_for("bridged")
+                await take_from_queue(s, line, agent.destinations[0].plan)
+                await line.connected()
+                await line.wait_for_silence(1.5)
+                await line.hang_up()
             else:
                 await line.hang_up()
 

@@ -211,7 +211,8 @@ def draw(sequence: Sequence, title: str) -> str:
         parts += drawn(at[row.source], at[row.target], y, row)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}"'
-        f' width="{width:.0f}" role="img"><title>{escape(title)}</title><style>{STYLE}{_MORE}</style>'
+        f' width="{width:.0f}" role="img"><title>{escape(title)}</title>'
+        f"<style>{STYLE}{_MORE}</style>"
         f"{rect(0, 0, width, height, 'paper', 0)}{''.join(parts)}</svg>\n"
     )
 

@@ -1,0 +1,37 @@
+# Try it without an account: the first two do not take the call, the third does, and meanwhile the
+# agent keeps the caller company:
+#
+#     hookflash call --wav question.wav --agent examples/04_hunt_group.py \
+#         --human busy,no-answer,accepts
+#
+# On a real line, put your own numbers below: hookflash serve examples/04_hunt_group.py
+"""A hunt group, warm: one after another is called, told what it is about, and asked to accept."""
+
+from hookflash import Agent, HandoffPlan, Target
+
+agent = Agent(
+    "front-desk",
+    greeting="Riverside Bicycles, good day. How can I help you?",
+    key_to_human="0",  # callers who know the key need not ask
+    key_destination="workshop",
+    instructions="""
+    You are the front desk of Riverside Bicycles. You are on the telephone: answer in one or two
+    short sentences. While somebody is being called, ask for the number of the order and for what
+    is broken.
+    """,
+)
+
+agent.handoff(
+    "workshop",
+    when="the caller wants a mechanic, a person or somebody who knows about a repair",
+    plan=HandoffPlan(
+        targets=(Target.phone("+15550101"), Target.phone("+15550102"), Target.client("anna")),
+        manner="warm",
+        whisper="A call for the workshop: {reason}. {summary} {learned}",
+        ring_seconds=15,
+        total_seconds=90,  # nobody waits for longer, whoever is left to be called
+        otherwise="return",
+        offers=("voicemail",),  # what the agent may offer then
+        afterwards="return",  # the mechanic hangs up: the caller is back with the agent
+    ),
+)

@@ -1,0 +1,31 @@
+# Try it without an account: the caller joins a queue, hears the place, and is taken from it:
+#
+#     hookflash call --wav question.wav --agent examples/07_queue.py --human answers
+#
+# On a real line: hookflash serve examples/07_queue.py, and let your people take callers with
+# <Dial><Queue>support</Queue></Dial> or by TaskRouter.
+"""A queue for any free human. Callers hear their place, and can go back to the agent by a key."""
+
+from hookflash import Agent, HandoffPlan, Target
+
+agent = Agent(
+    "hotline",
+    greeting="Riverside Internet, good day. How can I help you?",
+    instructions="""
+    You answer the hotline of an internet provider: one or two short sentences at a time. Try to
+    solve simple problems: cables, switching the box off and on. Otherwise bring in a human.
+    """,
+)
+
+agent.handoff(
+    "support",
+    when="the caller wants a person, or the problem is not solved by simple means",
+    plan=HandoffPlan(
+        targets=(Target.queue("support"),),
+        total_seconds=900,
+        queue_announce_seconds=30,
+        queue_leave_key="1",
+        otherwise="return",
+        offers=("callback",),
+    ),
+)
