@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 import msgspec
 
 from hookflash.bench.figure import cost_picture, delay_picture, memory_picture
-from hookflash.bench.report import Leak, Machine, Report, Row
+from hookflash.bench.report import Leak, Machine, Report, Row, Watched
 from hookflash.bench.table import tables
 
 from .test_report import run
@@ -23,7 +23,13 @@ def report() -> Report:
             rows.append(Row.of([run("hookflash, TLS", 3.3)], [bare]))
         rows[-3:] = [msgspec.structs.replace(row, calls=calls) for row in rows[-3:]]
     leak = Leak(calls=100, seconds=9, curve=((50, 80.0), (100, 81.5)), growth_kb=12)
-    return Report(machine=machine, seconds=5, rows=rows, leak=leak, notes=["A note."])
+    watched = [
+        Watched(pages=pages, calls=200, cpu_ms=3.0, cpu_share=share, p99=1.5, messages=9.5)
+        for pages, share in ((None, 0.60), (2, 0.62))
+    ]
+    return Report(
+        machine=machine, seconds=5, rows=rows, leak=leak, watched=watched, notes=["A note."]
+    )
 
 
 def texts(picture: str) -> list[str]:
@@ -67,4 +73,5 @@ def test_the_tables_hold_the_numbers_and_the_verdict() -> None:
     printed = captured.get()
     assert "hookflash, TLS" in printed
     assert "50 calls cost 1.25 times the C relay: within 1.5" in printed
+    assert "+2.0%" in printed
     assert "A note." in printed

@@ -17,7 +17,7 @@ from hookflash.bench.report import HOOKFLASH, REFERENCE, Report
 
 @pytest.fixture(scope="module")
 def report() -> Iterator[Report]:
-    plan = msgspec.structs.replace(QUICK, parts=("cost", "leak"))
+    plan = msgspec.structs.replace(QUICK, parts=("cost", "console", "leak"))
     yield asyncio.run(measure(plan))
 
 
@@ -36,6 +36,16 @@ def test_both_relays_are_measured_side_by_side(report: Report) -> None:
         assert 0 < row.barge_in.p50 <= row.barge_in.max
         assert 0 < row.start.p50 <= row.start.max < 5000
         assert row.memory_kb < 2000
+
+
+def test_the_console_is_measured_with_and_without_pages(report: Report) -> None:
+    assert [each.pages for each in report.watched] == [None, 0, 2, 8]
+    assert [each.calls for each in report.watched] == [3] * 4
+    for each in report.watched:
+        assert 0 < each.cpu_ms < 1000
+        # In half a second not every page need be told something.
+        assert each.messages >= 0
+        assert each.messages == 0 or each.pages
 
 
 def test_memory_is_followed_over_calls_that_come_and_go(report: Report) -> None:

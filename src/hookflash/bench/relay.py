@@ -35,12 +35,13 @@ from hookflash.bench.report import (
     Spread,
 )
 from hookflash.bench.stage import Rig, Stage
+from hookflash.bench.watched import measure_watched
 from hookflash.errors import ConfigError
 
 BARGE_SECONDS = 2.0
 """How often each caller interrupts the agent."""
 LIMIT_MS = 20.0
-PARTS = ("cost", "tls", "workers", "limit", "faults", "leak")
+PARTS = ("cost", "tls", "workers", "limit", "faults", "console", "leak")
 _FIRST = 6
 """Enough that each of two workers has had one."""
 _STEP = 50
@@ -64,6 +65,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     repeats: int = 2
     most_calls: int = 800
     fault_calls: int = 50
+    watched_calls: int = 200
     leak_calls: int = 1000
     leak_seconds: float = 200.0
     realtime: bool = False
@@ -80,6 +82,7 @@ QUICK = Plan(
     repeats=0,
     most_calls=50,
     fault_calls=3,
+    watched_calls=3,
     leak_calls=5,
     leak_seconds=0.0,
     alone=False,
@@ -122,6 +125,10 @@ async def _measure(plan: Plan, rig: Rig, report: Report, tell: Tell) -> None:
             report.limits.append(await _limit(plan, variant))
     if "faults" in plan.parts:
         report.faults = await measure_faults(rig, plan.fault_calls, plan.seconds / 2, tell)
+    if "console" in plan.parts:
+        report.watched = await measure_watched(
+            rig, plan.watched_calls, plan.seconds, plan.runs, tell
+        )
     if "leak" in plan.parts:
         report.leak = await measure_leak(rig, plan.leak_calls, plan.leak_seconds, tell)
 

@@ -144,6 +144,18 @@ class Leak(msgspec.Struct, frozen=True, kw_only=True):
     """How much more memory a thousand calls take, by the slope of the curve from call 1 on."""
 
 
+class Watched(msgspec.Struct, frozen=True, kw_only=True):
+    """The relay with so many of the console's pages following its calls; `pages` None: it has no
+    console. `messages` are what each page was told, a second; `p99` the slower direction's, ms."""
+
+    pages: int | None
+    calls: int
+    cpu_ms: float
+    cpu_share: float
+    p99: float
+    messages: float
+
+
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """Where this was measured."""
 
@@ -177,6 +189,7 @@ class Report(msgspec.Struct, kw_only=True):
     limits: list[Limit] = []
     faults: list[Fault] = []
     leak: Leak | None = None
+    watched: list[Watched] = []
     notes: list[str] = []
 
     def row(self, relay: str, calls: int) -> Row | None:

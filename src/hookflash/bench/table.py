@@ -28,6 +28,8 @@ def tables(report: Report) -> Iterator[Table | str]:
         yield _limits(report)
     if report.faults:
         yield _faults(report)
+    if report.watched:
+        yield _watched(report)
     if report.leak is not None:
         leak = report.leak
         before = [megabytes for calls, megabytes in leak.curve if calls <= 0]
@@ -117,6 +119,25 @@ def _faults(report: Report) -> Table:
             f"{fault.during_p99:.2f}",
             f"{fault.times:.2f}",
             str(fault.lost),
+        )
+    return table
+
+
+def _watched(report: Report) -> Table:
+    table = Table(title="What the console costs", box=SIMPLE_HEAD)
+    table.add_column("pages that follow")
+    for name in ("calls", "CPU ms/s", "of a core", "more", "p99 ms", "told a page, 1/s"):
+        table.add_column(name, justify="right")
+    without = report.watched[0].cpu_share
+    for each in report.watched:
+        table.add_row(
+            "no console" if each.pages is None else str(each.pages),
+            str(each.calls),
+            f"{each.cpu_ms:.2f}",
+            f"{each.cpu_share:.1%}",
+            f"{each.cpu_share - without:+.1%}",
+            f"{each.p99:.1f}",
+            f"{each.messages:.1f}",
         )
     return table
 
