@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -79,6 +80,27 @@ async def test_a_call_that_is_not_moved_is_told(
     world.control.answers = [trouble]
     told.errands.move(MoveCall(3, (HangUp(),), 2.0))
     assert await told.next() == CarrierRefused(3, *refused)
+
+
+async def test_one_move_is_asked_for_after_another(
+    world: World, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The carrier carries them out as they come: the newest must come last."""
+    answered = asyncio.Event()
+    move = world.control.move
+
+    async def slow(*what: Any, seconds: float) -> None:
+        await move(*what, seconds=seconds)
+        await answered.wait()
+
+    monkeypatch.setattr(world.control, "move", slow)
+    told.errands.move(MoveCall(3, (HangUp(),), 2.0))
+    told.errands.move(MoveCall(4, (), 2.0))
+    await world.control.moved.wait()
+    assert len(world.control.moves) == 1
+    answered.set()
+    assert [await told.next(), await told.next()] == [CallMoved(3), CallMoved(4)]
+    assert [what for _, what in world.control.moves] == [(HangUp(),), ()]
 
 
 async def test_a_human_is_rung_for_the_call(world: World, told: Told) -> None:

@@ -47,9 +47,12 @@ class Errands:
         self._outside = outside
         self._post = post
         self._tasks: set[asyncio.Task[None]] = set()
+        self._last_move: asyncio.Task[None] | None = None
 
     def move(self, command: MoveCall) -> None:
-        self._start(self._move(command))
+        """Give the call other instructions, after those that it is being given already: the carrier
+        must not carry out the older ones last."""
+        self._last_move = self._start(self._move(command, self._last_move))
 
     def ring(self, command: RingHuman) -> None:
         self._start(self._ring(command))
@@ -66,14 +69,17 @@ class Errands:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _start(self, errand: Coroutine[object, object, None]) -> None:
+    def _start(self, errand: Coroutine[object, object, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(errand)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     # --- each, to its end ---------------------------------------------------------------------
 
-    async def _move(self, command: MoveCall) -> None:
+    async def _move(self, command: MoveCall, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait((before,))
         seconds = self._outside.clock.delay(command.seconds)
         try:
             await self._outside.control.move(self._call_sid, command.instructions, seconds=seconds)
