@@ -125,6 +125,20 @@ async def test_what_waits_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
     await asyncio.sleep(0)
 
 
+async def test_news_of_a_call_that_was_erased_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    office = Office()
+    summaries = office.open(chat=False)
+    summaries.forget("CA1")
+    summaries.put(record())
+    assert office.records == []
+    monkeypatch.setattr("hookflash.server.summaries._MOST_FORGOTTEN", 1)
+    summaries.forget("CA2")
+    summaries.put(record())
+    assert [each.call_sid for each in office.records] == ["CA1"], "that was long ago"
+
+
 def test_the_chat_model_is_the_owners_choice() -> None:
     assert chat_endpoint(Settings()) is None
     assert chat_endpoint(Settings(openai_api_key="k")) is None, "nobody is charged unasked"

@@ -9,6 +9,8 @@ agent = Agent(
     instructions="You answer the telephone of a bicycle shop.",
     greeting="Hello, this is the bicycle shop.",
     fallback="desk",
+    # With HOOKFLASH_RECORD=on it is recorded from the first moment.
+    consent=None,
 )
 agent.handoff(
     "desk",

@@ -42,7 +42,6 @@ from hookflash.console.console import Hooks
 from hookflash.core.call import Call
 from hookflash.core.commands import AnyCommand
 from hookflash.core.events import AnyEvent
-from hookflash.core.phases import Phase
 from hookflash.models.openai.options import (
     CAPABILITIES,
     RealtimeOptions,
@@ -54,13 +53,18 @@ from hookflash.models.pool import WarmPool
 from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.journal import Journals
 from hookflash.runtime.listening import Listening
-from hookflash.runtime.outbox import Outbox
 from hookflash.runtime.ports import EventSink, ModelConnector
 from hookflash.runtime.recorder import Recordings
 from hookflash.runtime.switchboard import AgentLike, Switchboard, Watch
 from hookflash.server.app import create_app, serve
 from hookflash.server.consoles import open_console, shown_calls, with_sound
-from hookflash.server.counts import Counts, count
+from hookflash.server.counted import (
+    delivery_outcomes,
+    live_calls,
+    lost_to_the_disk,
+    warm_sessions,
+)
+from hookflash.server.counts import Counts
 from hookflash.server.crossing import Sharing, crossing
 from hookflash.server.delivering import delivering
 from hookflash.server.desk import Desk
@@ -210,9 +214,13 @@ async def open_line(
         )
         stack.push_async_callback(switchboard.close)
         telephone.write.find = _parties(switchboard)
-        metrics.refresh += [_live_calls(switchboard), _lost_lines(journals), _outcomes(outbox)]
+        metrics.refresh += [
+            live_calls(switchboard),
+            lost_to_the_disk(journals, recordings),
+            delivery_outcomes(outbox),
+        ]
         if warm is not None:
-            metrics.refresh.append(_warm_sessions(warm))
+            metrics.refresh.append(warm_sessions(warm))
         workers: Workers | None = None
         if places is not None and claims is not None:
             workers = Workers(
@@ -228,7 +236,9 @@ async def open_line(
             metrics.refresh.append(workers.tell)
         gather = workers.gather_counts if workers is not None else _alone(metrics)
         served = [*routes, metrics_route(gather, token=settings.metrics_token)]
-        kept = KeptCalls(store, settings.data_dir, discard=recordings.discard)
+        kept = KeptCalls(
+            store, settings.data_dir, discard=recordings.discard, forget=summaries.forget
+        )
         if slot == 1:
             days = settings.keep_recordings_days, settings.keep_calls_days
             sweep = sweeping(kept, recording_days=days[0], call_days=days[1])
@@ -337,42 +347,6 @@ def _parties(switchboard: Switchboard) -> Callable[[str], Parties | None]:
         )
 
     return find
-
-
-def _live_calls(switchboard: Switchboard) -> Callable[[Counts], None]:
-    def refresh(counts: Counts) -> None:
-        counts.live = {phase.value: 0 for phase in Phase if phase is not Phase.ENDED}
-        for driver in switchboard.live:
-            count(counts.live, driver.call.phase.value)
-        # The caller's sound is counted where it passes: no watch is told of it.
-        counts.frames_up = switchboard.traffic.up
-
-    return refresh
-
-
-def _lost_lines(journals: Journals) -> Callable[[Counts], None]:
-    def refresh(counts: Counts) -> None:
-        counts.journal_lines_lost = journals.lost
-
-    return refresh
-
-
-def _outcomes(outbox: Outbox) -> Callable[[Counts], None]:
-    def refresh(counts: Counts) -> None:
-        counts.deliveries = dict(outbox.outcomes)
-
-    return refresh
-
-
-def _warm_sessions(pool: WarmPool) -> Callable[[Counts], None]:
-    def refresh(counts: Counts) -> None:
-        counts.warm_ready, counts.warm_given, counts.warm_missed = (
-            pool.ready,
-            pool.given,
-            pool.missed,
-        )
-
-    return refresh
 
 
 def _alone(metrics: Metrics) -> Callable[[], Awaitable[list[Counts]]]:

@@ -60,6 +60,7 @@ class Counts(msgspec.Struct):
     model_reconnects: int = 0
     carrier_refusals: int = 0
     journal_lines_lost: int = 0
+    recording_seconds_lost: int = 0
     frames_up: int = 0
     frames_down: int = 0
     stream_stalls: int = 0

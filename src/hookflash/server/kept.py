@@ -47,7 +47,8 @@ class Erased(msgspec.Struct, frozen=True, kw_only=True):
 class KeptCalls:
     """The calls that are over of a data folder and its database; the console's `Recordings`.
 
-    `discard` deletes a recording that this process may still be writing to.
+    `discard` deletes a recording that this process may still be writing to, `forget` keeps what
+    this process may still hear of a call that was erased from being kept.
     """
 
     def __init__(
@@ -56,11 +57,13 @@ class KeptCalls:
         folder: Path,
         *,
         discard: Callable[[str], None] = lambda call_sid: None,
+        forget: Callable[[str], None] = lambda call_sid: None,
     ) -> None:
         self._store = store
         self._journals = folder / "journals"
         self._recordings = folder / "recordings"
         self._discard = discard
+        self._forget = forget
 
     async def find(self, call_sid: str) -> Path | None:
         """Return the file of a call's recording, if there is one."""
@@ -96,6 +99,7 @@ class KeptCalls:
             )
         there = recording.is_file()
         self._discard(call_sid)
+        self._forget(call_sid)
         await asyncio.to_thread(recording.unlink, missing_ok=True)
         written = await asyncio.to_thread(_unlinked, journal)
         return Erased(

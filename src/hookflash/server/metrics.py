@@ -154,6 +154,7 @@ _COUNTERS = (
     ("model_reconnects", "Sessions with the model that replaced a lost one"),
     ("carrier_refusals", "Requests that the carrier refused or did not answer"),
     ("journal_lines_lost", "Journal lines that the disk was too slow for"),
+    ("recording_seconds_lost", "Seconds of recordings that the disk was too slow for"),
     ("abandoned_waiting", "Calls whose caller hung up while a human was being reached"),
     ("returns", "Times a caller came back to the agent after a hand-off"),
     ("stream_stalls", "Media streams given up because the carrier stopped reading"),

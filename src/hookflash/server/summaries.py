@@ -30,6 +30,7 @@ WRITERS = 2
 """So many calls are summed up at a time; a local model would only take longer for more."""
 
 QUEUE = 200
+_MOST_FORGOTTEN = 10_000
 OPENAI = "https://api.openai.com/v1"
 
 Keep = Callable[[str, str], Awaitable[bool]]
@@ -73,6 +74,7 @@ class Summaries:
         self._retry_seconds = tuple(retry_seconds)
         self._queue: asyncio.Queue[CallRecord] = asyncio.Queue(QUEUE)
         self._tasks: list[asyncio.Task[None]] = []
+        self._forgotten: set[str] = set()
 
     def start(self) -> None:
         """Begin to write. Call it once, in the event loop's thread."""
@@ -81,6 +83,8 @@ class Summaries:
 
     def put(self, record: CallRecord) -> None:
         """Take the record of a call that is over. Never waits."""
+        if record.call_sid in self._forgotten:
+            return
         self._records.put(replace(record, summary=summarise(record)))
         if not self._tasks or not any(
             each.speaker == "caller" and each.text for each in record.utterances
@@ -92,6 +96,13 @@ class Summaries:
             log.warning(
                 "%s ! too many calls wait for a summary: it keeps its own words", record.call_sid
             )
+
+    def forget(self, call_sid: str) -> None:
+        """A call was erased: news of it, such as a voicemail written down late, is not kept."""
+        if len(self._forgotten) >= _MOST_FORGOTTEN:
+            # Those of long ago: their calls are let go of, and nothing more comes of them.
+            self._forgotten.clear()
+        self._forgotten.add(call_sid)
 
     async def flush(self) -> None:
         """Wait until every record taken so far was summed up, or given up."""
