@@ -18,7 +18,10 @@ from hookflash.standins.carrier import Human, Line
 
 from .conftest import DESK, PUBLIC, shop
 from .test_handoff import FAREWELL, GREETING, asked_to, desk, greeted, say
+from .test_recording import CONSENT, recorded_shop
 
+CALLER_SOUND = bytes([0x05, 0x85]) * 4000
+LOUD = re.compile(r"--level: (0\.[1-9]|1)")
 PASSWORD = "correct horse battery"
 KEPT = hash_password(PASSWORD)
 
@@ -40,7 +43,10 @@ async def browsing(s: Any) -> AsyncIterator[Page]:
     if program is None:
         pytest.skip("chromium is not installed: run scripts/system-packages chromium")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = await playwright.chromium.launch(
+            executable_path=program,
+            args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"],
+        )
         context = await browser.new_context(base_url=s.carrier.tunnel[PUBLIC])
         page = await context.new_page()
         page.set_default_timeout(10_000)
@@ -153,6 +159,86 @@ async def test_a_supervisor_hands_the_caller_to_a_human_and_watches_it_happen(st
             await page.get_by_role("link", name="Open the record").click()
             await expect(page.locator(".attempts li")).to_contain_text("Desk: bridged")
             await expect(page.locator(".call-state")).to_contain_text("Handed off")
+
+
+async def test_a_supervisor_takes_a_call_over_and_gives_it_back(stage, users):
+    async with stage(shop(), settings=users, speed=1) as s:
+        s.model.on("response.create", [say("hi", 400, GREETING)], where=asked_to("just begun"))
+        s.model.on("response.create", [say("other", 600, FAREWELL)])
+        done = asyncio.Event()
+
+        async def script(line: Line) -> None:
+            await greeted(line)
+            await done.wait()
+            await line.hang_up()
+
+        async def stays(line: Line) -> None:
+            await line.wait_for_sound()
+            await line.press("1")
+            await line.pause(60)
+
+        s.carrier.humans[DESK] = Human(answer_after=0.5, script=stays)
+        async with browsing(s) as page:
+            await sign_in(page)
+            call = await s.call(script)
+            await page.locator(".call-row").click()
+            state = page.locator(".call-state .state")
+            await expect(state).to_have_text("With the agent")
+            await page.keyboard.press("t")
+            await expect(page.get_by_text("Your telephone is about to ring.").first).to_be_visible()
+            await expect(state).to_have_text("With a human", timeout=15_000)
+            await expect(page.get_by_label("Hint", exact=False).last).to_be_disabled()
+            await page.keyboard.press("b")
+            await expect(state).to_have_text("With the agent", timeout=15_000)
+            await expect(page.get_by_text("Back with the agent")).to_be_visible()
+            await expect(page.get_by_text("anna gave the caller back")).to_be_visible()
+            done.set()
+            await s.record(call)
+
+
+async def test_a_call_is_listened_to_and_played_afterwards(stage, users):
+    async with stage(recorded_shop(), settings=users, speed=1) as s:
+        s.model.on("response.create", [say("rec", 500, CONSENT)], where=asked_to("must hear this"))
+        s.model.on(
+            "response.create",
+            [say("hi", 2500, GREETING, "Good morning, this is the shop.")],
+            where=asked_to("just begun"),
+        )
+        listening, done = asyncio.Event(), asyncio.Event()
+
+        async def script(line: Line) -> None:
+            await listening.wait()
+            await line.play(CALLER_SOUND * 3)
+            await done.wait()
+            await line.hang_up()
+
+        async with browsing(s) as page:
+            await sign_in(page)
+            call = await s.call(script)
+            await page.locator(".call-row").click()
+            await expect(page.get_by_role("toolbar")).to_be_visible()
+            await page.keyboard.press("l")
+            button = page.get_by_role("button", name="Listening")
+            await expect(button).to_have_attribute("aria-pressed", "true")
+            listening.set()
+            caller, agent = await button.locator(".level i").all()
+            await expect(caller).to_have_attribute("style", LOUD)
+            await expect(agent).to_have_attribute("style", LOUD)
+            await expect(page.locator(".turn.line .heard").last).to_have_text(
+                "Good morning, this is the shop."
+            )
+            done.set()
+            await s.record(call)
+            await expect(page.get_by_role("button", name="Listen", exact=True)).to_be_disabled()
+            await page.get_by_role("link", name="Open the record").click()
+            await expect(page.locator("path.wave.agent")).to_have_count(1)
+            await page.get_by_text("shop.", exact=True).click()
+            await expect(page.get_by_role("button", name="Pause")).to_be_visible()
+            await expect(page.locator(".word.now")).to_have_text("shop.")
+            await page.keyboard.press("Space")
+            await page.get_by_role("button", name="Delete this call").click()
+            await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+            await expect(page.get_by_text("No past calls")).to_be_visible()
 
 
 async def test_a_viewer_only_looks(stage, users):
