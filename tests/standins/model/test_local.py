@@ -157,6 +157,24 @@ async def test_the_caller_interrupts_a_response_at_once(parts: Any, server_event
         assert heard[-1] == "w4"
 
 
+async def test_of_sentences_that_were_cut_it_is_known_which_were_heard(
+    parts: Any, server_event: Any
+) -> None:
+    async with local_model(parts) as model, phone(model.url, server_event) as line:
+        await line.configured()
+        told = "one two. three four five six. seven."
+        await line.send("response.create", response={"instructions": told})
+        item_id = (await line.next("response.output_audio.delta"))["item_id"]
+        await line.next("response.done")
+        await line.send(
+            "conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=800
+        )
+        await line.send("response.create")
+        await line.next("response.done")
+        # A word takes 200 ms: the first sentence was heard, and half of the second.
+        assert parts.mind.asked[-1].conversation[-1].text == "one two. three four"
+
+
 async def test_the_client_cancels_a_response_at_once(parts: Any, server_event: Any) -> None:
     async with (
         local_model(parts, pace=Pace(factor=0.1)) as model,

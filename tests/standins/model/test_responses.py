@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from hookflash.standins.model.conversation import Respond
 
 
@@ -171,6 +173,24 @@ def test_a_response_reads_its_own_instructions_tools_and_input(client: Any) -> N
     assert [turn.text for turn in request.conversation] == ["referred", "own"]
     assert request.tools == [tool]
     assert request.tool_choice == "t"
+
+
+@pytest.mark.parametrize(
+    ("own", "added"),
+    [
+        ("Be brief.\n\nSay hello.", "Say hello."),
+        ("Say hello.", "Say hello."),
+        ("Be brief.", None),
+        (None, None),
+    ],
+)
+def test_what_a_client_repeats_of_the_session_is_not_added(
+    client: Any, own: str | None, added: str | None
+) -> None:
+    client.sends("session.update", session={"type": "realtime", "instructions": "Be brief."})
+    client.sends("response.create", response={"instructions": own} if own else {})
+    request = client.conversation.active.request()
+    assert (request.instructions, request.added) == ("Be brief.", added)
 
 
 def test_a_response_counts_what_the_one_before_it_had_read_as_cached(client: Any) -> None:

@@ -26,6 +26,7 @@ from hookflash.standins.model.parts import Ears, Mind, Say, SpeechBegan, Transcr
 from hookflash.standins.model.responses import Response
 from hookflash.standins.model.server import ModelServer
 from hookflash.standins.model.session import Session
+from hookflash.standins.model.speech.sentences import sentences
 from hookflash.standins.model.timing import Faults, Pace, Timing
 
 log = logging.getLogger("hookflash.call.standin.model")
@@ -139,9 +140,10 @@ class LocalBehaviour:
         if begins:
             session.apply(response.open_message())
         words = deque(transcript_pieces(text, begins))
-        if response.speaks:
-            response.sentence(text)
-            async for chunk in self._chunks(text):
+        # Sentence by sentence, so that of a text that is cut it is known which part was heard.
+        for sentence in sentences(text) if response.speaks else ():
+            response.sentence(sentence)
+            async for chunk in self._chunks(sentence):
                 session.apply(response.words(words.popleft() if words else ""))
                 session.apply(response.sound(chunk))
                 if response.full:

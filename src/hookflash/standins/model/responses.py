@@ -83,12 +83,15 @@ class Response:
     def request(self) -> MindRequest:
         """Return what a mind is asked to answer."""
         choice = self.settings["tool_choice"]
+        instructions, own = self.settings["session_instructions"], self.settings["own_instructions"]
+        # A response's instructions replace the session's, so clients repeat those before their own.
+        added = own.removeprefix(instructions).strip() if own and instructions else own
         return MindRequest(
-            instructions=self.settings["session_instructions"],
+            instructions=instructions,
             conversation=turns(self.context),
             tools=[tool for tool in self.settings["tools"] if tool["type"] == "function"],
             tool_choice=choice if isinstance(choice, str) else str(choice.get("name", "auto")),
-            added=self.settings["own_instructions"],
+            added=added or None,
         )
 
     def created(self) -> Events:

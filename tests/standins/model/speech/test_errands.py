@@ -128,7 +128,7 @@ def test_a_wish_to_leave_a_message_is_granted(words):
 def test_a_message_tool_gets_the_callers_words_where_it_needs_them():
     theirs = tool("take_message", ["message"], message=STRING)
     answer = ask(ABOUT, agent("Sorry."), "Can I leave a message?", tools=[theirs])
-    assert calls(answer) == [("take_message", {"message": ABOUT})]
+    assert calls(answer) == [("take_message", {"message": ABOUT.rstrip(".")})]
 
 
 def test_yes_to_what_the_agent_offered_is_what_was_offered():

@@ -89,6 +89,7 @@ def test_no_instructions_hold_no_facts():
         ("You answer the phone. You are an assistant at The Blue Door.", "The Blue Door"),
         ("You are helpful.", None),
         ("", None),
+        ("You answer the telephone of Riverside Books, a shop.", "Riverside Books"),
     ],
 )
 def test_whose_line_it_is_is_read_from_the_role(instructions, expected):

@@ -46,7 +46,7 @@ _COUNTING: Final = frozenset("double triple treble plus".split())
 
 def reason(scene: Scene) -> str:
     """Return why the caller called, in the caller's words: the last that say more than yes."""
-    return _told(scene) or "The caller asked for a person."
+    return _told(scene).rstrip(".! ") or "The caller asked for a person"
 
 
 def _told(scene: Scene) -> str:
@@ -57,15 +57,16 @@ def _told(scene: Scene) -> str:
 
 
 def summary(scene: Scene) -> str:
-    """Return what the caller said, in the caller's words, the latest first to be kept."""
+    """Return what the caller said besides the reason, the latest first to be kept."""
     kept: list[str] = []
+    told = _told(scene)
     for text in reversed(scene.said):
-        if text == "0" or wishes.wish(text) in _SAYS_NOTHING:
+        if text in ("0", told) or wishes.wish(text) in _SAYS_NOTHING:
             continue
         if sum(map(len, kept)) + len(text) > _SUMMARY_LENGTH and kept:
             break
         kept.insert(0, f'"{text[:_SUMMARY_LENGTH]}"')
-    return f"The caller said: {' '.join(kept)}" if kept else "The caller only asked for a person."
+    return f"The caller said: {' '.join(kept)}" if kept else ""
 
 
 def transfer_arguments(form: Form, destination: str, scene: Scene) -> dict[str, Any]:

@@ -47,7 +47,7 @@ _ORDERS_HEADING = re.compile(
     re.IGNORECASE,
 )
 _WHERE = re.compile(
-    r"\b(?i:you are|you're|you work)\b.*?\b(?:of|for|at)\s+(?P<name>(?:the )?[A-Z][\w'&-]*"
+    r"\b(?i:you are|you're|you work|you answer)\b.*?\b(?:of|for|at)\s+(?P<name>(?:the )?[A-Z][\w'&-]*"
     r"(?:\s+(?:[A-Z][\w'&-]*|and|of|&))*)"
 )
 
