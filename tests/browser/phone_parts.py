@@ -124,15 +124,14 @@ class PhonePage:
             timeout=PATIENCE_SECONDS * 1000
         )
 
-    async def takes_the_call(self) -> None:
-        """Answer with the keyboard, and press 1 if that is asked for."""
-        await self.phone.press("a")
-        asked = self.page.locator("[data-wants-key=true]")
-        either = self.page.locator("[data-connected=true]").or_(asked)
-        await self.phone.and_(either).wait_for(timeout=PATIENCE_SECONDS * 1000)
-        if await self.phone.and_(asked).count():
-            await self.phone.press("1")
-        await self.connected()
+    async def hears_whisper(self) -> str:
+        """Wait until a key is wanted, and return what was said by then."""
+        await self.phone.and_(self.page.locator("[data-wants-key=true]")).wait_for(
+            timeout=PATIENCE_SECONDS * 1000
+        )
+        said = self.phone.get_by_role("region", name="Only you hear this")
+        await said.wait_for(timeout=PATIENCE_SECONDS * 1000)
+        return await said.inner_text()
 
     async def does(self, name: str) -> None:
         """Press a button by its label."""

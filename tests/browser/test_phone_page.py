@@ -80,7 +80,6 @@ async def test_a_whisper_is_shown_and_spoken_and_1_takes_the_call(
     await expect(anna.phone.get_by_role("status")).to_have_text("Listen, then press a key")
     await expect(anna.phone.locator(".phone-key.named")).to_have_text(["1", "2abc"])
     await anna.hears(1.0, since=0)
-    await anna.picture("phone-whisper")
     assert "connected" not in str(await caller.phone.get_attribute("data-connected"))
     await anna.phone.get_by_role("button", name="1", exact=True).click()
     await caller.connected()

@@ -30,7 +30,7 @@ def test_what_happens_is_told_once_and_when_it_is_known(whole_call: Any, record:
         "barge-in: the caller speaks, the agent stops",
         "caller  A human & please <now>",
         "the hand-off waits until it was heard",
-        "a human has picked up",
+        "caller and human hear each other",
     ):
         assert text.count(words) == 1, words
 

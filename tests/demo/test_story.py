@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -56,6 +57,34 @@ async def test_a_human_is_reached_as_soon_as_both_are_bridged(carrier: StandinCa
     began = near.now
     assert await story.reached_human(near)
     assert near.now - began < 5.0
+
+
+async def test_a_call_to_a_human_that_is_a_call_of_its_own_is_waited_for(
+    carrier: StandinCarrier,
+) -> None:
+    near = phone(carrier)
+    near.leg.note(story.HUMAN_RINGS)
+    reached = asyncio.ensure_future(story.reached_human(near))
+    await near.pause(20.0)
+    assert not reached.done(), "the agent says nothing, but a telephone rings"
+    near.leg.note("conference-joined")
+    assert await reached
+
+
+async def test_a_human_hears_the_whisper_out_and_takes_the_call(carrier: StandinCarrier) -> None:
+    near, whispering = phone(carrier), phone(carrier)
+    near.leg.listen_to(whispering.leg.mouth)
+    pressed = near.leg.timeline.until("digit", near.leg.sid)
+    human = asyncio.ensure_future(story.demo_human(near))
+    near.leg.note("gathering")
+    whisper = voice_pattern("ben is on the line about a refund")
+    whispering.send(whisper)
+    digit = await pressed
+    assert digit.detail == {"digit": "1"} and digit.at >= len(whisper) / 8000
+    assert not near.leg.mouth.segments(carrier.now()), "nothing is said before both are connected"
+    near.leg.note("bridged")
+    await human
+    assert near.leg.mouth.segments(carrier.now())
 
 
 def test_humans_do_what_was_chosen() -> None:

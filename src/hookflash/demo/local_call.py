@@ -10,6 +10,7 @@
     stand-in carrier         hold_call   when it returns
     the line's server task   hold_call   stopped and awaited before the carrier goes
     the screen's task        hold_call   cancelled when the record is there
+    telling of ringing       hold_call   cancelled when the record is there
 
 Nothing here needs an account, and nothing leaves the machine: the public address exists only in
 the carrier's tunnel, and signatures are really made and really checked.
@@ -32,7 +33,9 @@ from hookflash.agents.directory import Directory
 from hookflash.demo.files import folder_for, write_call
 from hookflash.demo.screen import Screen
 from hookflash.demo.sound import Tracks
+from hookflash.demo.story import HUMAN_RINGS
 from hookflash.demo.timeline import Timeline
+from hookflash.demo.voice import ModelVoice
 from hookflash.errors import HookflashError
 from hookflash.server.assembly import serve_line
 from hookflash.settings import Settings
@@ -70,7 +73,10 @@ async def hold_call(
                 ModelProcess(mode="local", on_progress=on_progress)
             )
             carrier = await stack.enter_async_context(
-                StandinCarrier(auth_token=secrets.token_hex(16))
+                StandinCarrier(
+                    auth_token=secrets.token_hex(16),
+                    speak=ModelVoice(model.url, api_key="any-key-will-do", model="local"),
+                )
             )
             settings = Settings(
                 public_url=PUBLIC_URL,
@@ -90,7 +96,11 @@ async def hold_call(
                         carrier.humans[_address(each.kind, each.address)] = human
             leg = await carrier.place_call(from_=CALLER, to=LINE, script=caller)
             journal = settings.data_dir / "journals" / f"{leg.sid}.jsonl"
-            await _watched(leg, journal, screen, serving)
+            telling = asyncio.create_task(_tell_of_ringing(carrier, leg))
+            try:
+                await _watched(leg, journal, screen, serving)
+            finally:
+                telling.cancel()
             recording = leg.recording()
         answered_at = leg.about.answered or leg.about.created
         tracks = Tracks(
@@ -124,6 +134,15 @@ async def _served(
     finally:
         stop.set()
         await serving
+
+
+async def _tell_of_ringing(carrier: StandinCarrier, leg: Leg) -> None:
+    """Note on the caller's call that a call to a human has begun: it is a call of its own."""
+    known = 1
+    while known == 1:
+        await asyncio.sleep(_LOOK_SECONDS)
+        known = len(carrier.calls)
+    leg.note(HUMAN_RINGS)
 
 
 async def _watched(leg: Leg, journal: Path, screen: Screen, serving: asyncio.Task[None]) -> None:

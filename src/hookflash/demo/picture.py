@@ -52,7 +52,15 @@ _NARROWEST = 40.0
 
 Span = tuple[float, float]
 _ALWAYS: list[Span] = [(-math.inf, math.inf)]
-_SHOWN_STAGES = ("talking", "farewell", "moving", "ringing", "with human", "returning")
+_SHOWN_STAGES = (
+    "talking",
+    "farewell",
+    "moving",
+    "ringing",
+    "screening",
+    "with human",
+    "returning",
+)
 
 
 def draw(timeline: Timeline, tracks: Tracks | None = None) -> str:

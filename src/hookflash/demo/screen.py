@@ -22,8 +22,9 @@ _COLOURS = {"caller": "cyan", "agent": "magenta", "human": "yellow"}
 _STAGES = {
     "farewell": "the agent says goodbye; the hand-off waits until it was heard",
     "moving": "the goodbye was heard; the call moves",
-    "ringing": "a human's phone rings; the caller hears it",
-    "with human": "a human has picked up: caller and human hear each other",
+    "ringing": "a human's phone rings",
+    "screening": "a human has picked up and hears what it is about",
+    "with human": "caller and human hear each other",
     "returning": "nobody there: the caller comes back to the agent",
 }
 

@@ -41,7 +41,8 @@ agent.handoff(
     when="the caller asks for a person or for customer support, complains, or wants a refund",
     plan=HandoffPlan(
         targets=(Target.phone("+15550102"),),
-        ring_seconds=12,
+        manner="warm",
+        ring_seconds=30,
         otherwise="return",
     ),
 )

@@ -16,6 +16,9 @@ from hookflash.standins.carrier import Human, Line, Script
 
 HumanChoice = Literal["answers", "busy", "no-answer"]
 
+HUMAN_RINGS = "human-rings"
+"""On the caller's timeline: somebody is called while the agent keeps the caller company."""
+
 _PATIENCE_SECONDS = 15.0
 _PAUSE_SECONDS = 1.4
 """Longer than any pause inside a turn of the agent's."""
@@ -66,7 +69,8 @@ def recording_caller(recording: bytes) -> Script:
 
 
 async def demo_human(line: Line) -> None:
-    """The person in customer support: says hello, listens, helps."""
+    """The person in customer support: takes the call, says hello, listens, helps."""
+    await _take_call(line)
     await line.pause(0.3)
     await line.play(sound("human-hello"))
     await hear_out(line)
@@ -97,25 +101,41 @@ async def reached_human(line: Line) -> bool:
     """
     timeline = line.leg.timeline
     streams = len(timeline.find("stream-started", line.leg.sid))
-    bridged = asyncio.ensure_future(timeline.until("bridged", line.leg.sid))
+    connected = asyncio.ensure_future(line.connected())
     back = asyncio.ensure_future(timeline.until("stream-started", line.leg.sid, count=streams + 1))
     answer = asyncio.ensure_future(hear_out(line))
-    waiting = {bridged, back, answer}
+    waiting = {connected, back, answer}
     try:
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        if answer.done() and line.leg.children:
+        if answer.done() and (line.leg.children or timeline.find(HUMAN_RINGS)):
             await asyncio.wait(
-                {bridged, back},
+                {connected, back},
                 timeout=line.leg.tools.clock.real(_HUMAN_PATIENCE_SECONDS),
                 return_when=asyncio.FIRST_COMPLETED,
             )
-        if back.done() and not bridged.done():
+        if back.done() and not connected.done():
             await hear_out(line)
-        return bridged.done()
+        return connected.done()
     finally:
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def _take_call(line: Line) -> None:
+    """Be connected; where a whisper asks for a key, hear it to its end and press 1."""
+    connected = asyncio.ensure_future(line.connected())
+    asked = asyncio.ensure_future(line.leg.timeline.until("gathering", line.leg.sid))
+    try:
+        await asyncio.wait({connected, asked}, return_when=asyncio.FIRST_COMPLETED)
+        if not connected.done():
+            await hear_out(line)
+            await line.press("1")
+            await connected
+    finally:
+        for task in (connected, asked):
+            task.cancel()
+        await asyncio.gather(connected, asked, return_exceptions=True)
 
 
 async def _begins(line: Line) -> bool:

@@ -24,7 +24,7 @@ text{fill:var(--ink)}.soft{fill:var(--soft)}.title{font-size:19px;font-weight:65
 .alarm{fill:var(--alarm);font-weight:600}.wait{stroke:var(--ink);fill:none}
 .ringing{fill:var(--ring);opacity:.5}.tool{fill:none;stroke:var(--soft)}
 .failed{stroke:var(--alarm)}.stage{fill:var(--soft)}.stage-talking{fill:var(--agent)}
-.stage-farewell{fill:var(--alarm)}.stage-moving,.stage-ringing{fill:var(--ring)}
+.stage-farewell{fill:var(--alarm)}.stage-moving,.stage-ringing,.stage-screening{fill:var(--ring)}
 .stage-with-human{fill:var(--human)}.stage-returning{fill:var(--caller)}
 .on{fill:var(--paper);font-weight:600;font-size:10px}
 """

@@ -234,3 +234,19 @@ async def test_a_live_human_is_rung_by_rest_too(opened) -> None:
         await connected(caller, anna)
         await anna.ask("hang-up")
         await caller.state("idle")
+
+
+async def test_who_waits_alone_in_a_conference_is_not_connected_yet(opened) -> None:
+    world, server = await opened()
+    world.app.answers["/voice"] = "<Response><Dial><Conference>room</Conference></Dial></Response>"
+    async with page(server, "caller") as caller, page(server, "caller") as second:
+        await caller.ask("dial", to=LINE)
+        await caller.state("talking")
+        await caller.until(lambda page: page.heard)
+        assert not caller.shown["connected"]
+        await second.ask("dial", to=LINE)
+        await connected(caller, second)
+        await talk(caller, HIGH, second)
+        for each in (caller, second):
+            await each.ask("hang-up")
+            await each.state("idle")

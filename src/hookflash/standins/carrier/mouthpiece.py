@@ -10,8 +10,8 @@ from __future__ import annotations
 from hookflash.standins.carrier import mulaw
 from hookflash.standins.carrier.playout import SILENCE, Playout
 
-CUSHION_MS = 40
-LATE_MS = 120
+CUSHION_MS = 60
+LATE_MS = 240
 """Further behind than this, silence is left out."""
 
 TOO_LATE_MS = 1000

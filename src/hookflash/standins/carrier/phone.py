@@ -215,7 +215,7 @@ class Phone:
                 call.wants_key = True
             case "gathered":
                 call.wants_key = False
-            case "bridged" | "joined" | "stream-started":
+            case "bridged" | "conference-joined" | "stream-started":
                 call.connected, call.wants_key = True, False
             case "unbridged" | "left" | "stream-stopped":
                 call.connected = False
