@@ -285,6 +285,14 @@ def test_goodbye_ends_the_call_where_it_may():
     assert calls(ask("Thanks.", more, "No."))[0][0] == "end_call"
 
 
+def test_a_recording_is_stopped_when_that_is_asked_for_and_not_by_a_question():
+    stop = tool("stop_recording", "Stop recording this call and delete what was recorded.", [])
+    assert ask("I don't want to be recorded.", tools=[stop]) == [CallTool("stop_recording", "{}")]
+    accepted = output('{"status": "accepted", "detail": "Done."}', "stop_recording")
+    assert said(ask("Stop recording.", *accepted, tools=[stop])).startswith("Nothing of this call")
+    assert calls(ask("Is this call recorded?", tools=[stop])) == []
+
+
 def test_without_a_human_to_offer_it_asks_for_other_words():
     assert ask("Blurb.", tools=[]) == [Say(f"{NOT_UNDERSTOOD} Could you say it in other words?")]
 

@@ -83,6 +83,8 @@ I need a person's name
 We will be three people
 it was a human error
 can somebody call me back
+Stop recording please.
+I do not want this call recorded
 do you transfer money to other banks
 Yesterday I was transferred to the billing department.
 how can money be transferred to my account
@@ -128,6 +130,11 @@ def test_of_the_recordings_exactly_those_that_ask_for_a_human_do(name):
         ("Hello?", Wish.GREETING),
         ("Could somebody call me back?", Wish.CALLBACK),
         ("Can I leave a message for your manager?", Wish.MESSAGE),
+        ("Stop recording please.", Wish.UNRECORDED),
+        ("I don't want to be recorded.", Wish.UNRECORDED),
+        ("Please delete the recording.", Wish.UNRECORDED),
+        ("Is this call recorded?", None),
+        ("I do not know whether this is recorded.", None),
         ("Good morning!", Wish.GREETING),
         ("What are your opening hours on Saturday?", None),
         ("Yes, I would like to know what a new wheel costs.", None),

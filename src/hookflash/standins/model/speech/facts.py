@@ -47,8 +47,8 @@ _ORDERS_HEADING = re.compile(
     re.IGNORECASE,
 )
 _WHERE = re.compile(
-    r"\b(?i:you are|you're|you work|you answer)\b.*?\b(?:of|for|at)\s+(?P<name>(?:the )?[A-Z][\w'&-]*"
-    r"(?:\s+(?:[A-Z][\w'&-]*|and|of|&))*)"
+    r"\b(?i:you are|you're|you work|you answer)\b.*?\b(?:of|for|at)\s+"
+    r"(?P<name>(?:the )?[A-Z][\w'&-]*(?:\s+(?:[A-Z][\w'&-]*|and|of|&))*)"
 )
 
 _WRAPPED = 70

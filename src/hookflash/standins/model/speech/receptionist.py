@@ -30,13 +30,12 @@ from hookflash.standins.model.speech.facts import ENOUGH, Fact, best_fact, busin
 from hookflash.standins.model.speech.reading import aloud
 from hookflash.standins.model.speech.scene import Scene, read_scene
 from hookflash.standins.model.speech.tool_forms import (
-    CANCEL,
-    END_CALL,
     Field,
     Form,
     choose_destination,
     fill,
     occasions,
+    of_the_line,
     read_forms,
     spoken,
     wanted,
@@ -51,6 +50,7 @@ MOMENT: Final = "One moment please."
 GOODBYE: Final = "Thank you for calling. Goodbye."
 NOT_UNDERSTOOD: Final = "I am sorry, I did not understand that."
 CONNECTING: Final = "I am connecting you"
+UNRECORDED: Final = "Nothing of this call is recorded any more. What can I do for you?"
 STAYING: Final = "All right, you stay with me. What can I do for you?"
 _ANYTHING_ELSE = "Is there anything else I can do for you?"
 _WANTED_TOOL = 0.5
@@ -101,16 +101,10 @@ class _Desk:
         self.request = request
         self.scene = scene
         self._facts = facts
-        self._transfer = next((form for form in forms if form.transfers), None)
-        self._end = next((form for form in forms if form.name == END_CALL), None)
-        self._callback = next((form for form in forms if form.calls_back), None)
-        self._voicemail = next((form for form in forms if form.takes_message), None)
-        self._cancel = next((form for form in forms if form.name == CANCEL), None)
-        special = (self._transfer, self._end, self._cancel, self._callback, self._voicemail)
-        self._forms = [form for form in forms if form not in special]
+        self._line, self._forms = of_the_line(forms)
         self._rung: str | None = None
-        if self._transfer is not None:
-            rung = company.being_rung(request.conversation, self._transfer.name)
+        if self._line.transfer is not None:
+            rung = company.being_rung(request.conversation, self._line.transfer.name)
             self._rung = rung if rung is None else spoken(rung)
         known = [*(fact.about for fact in facts), *(form.about for form in forms)]
         self._weights = Weights(known)
@@ -142,15 +136,19 @@ class _Desk:
         ]
 
     def _told(self, output: Turn) -> str:
-        if self._end is not None and output.name == self._end.name:
+        if self._line.end is not None and output.name == self._line.end.name:
             return GOODBYE
         own = {
             form.name: outcomes
             for form, outcomes in (
-                (self._transfer, (f"{CONNECTING} now. {MOMENT}", "could not connect you")),
-                (self._cancel, (STAYING, "could not stop that")),
-                (self._callback, (f"That is arranged. {_ANYTHING_ELSE}", "could not arrange that")),
-                (self._voicemail, (MOMENT, "cannot take a message now")),
+                (self._line.transfer, (f"{CONNECTING} now. {MOMENT}", "could not connect you")),
+                (self._line.cancel, (STAYING, "could not stop that")),
+                (self._line.unrecord, (UNRECORDED, "could not stop that")),
+                (
+                    self._line.callback,
+                    (f"That is arranged. {_ANYTHING_ELSE}", "could not arrange that"),
+                ),
+                (self._line.voicemail, (MOMENT, "cannot take a message now")),
             )
             if form is not None
         }
@@ -191,8 +189,8 @@ class _Desk:
         if self._rung is None:
             return []
         latest, scene = self.scene.latest, self.scene
-        if company.CHANGED_MIND.search(normalised(latest)) and self._cancel and self._may_call:
-            return [self._cancel.call({})]
+        if company.CHANGED_MIND.search(normalised(latest)) and self._line.cancel and self._may_call:
+            return [self._line.cancel.call({})]
         if meant is Wish.NO:
             return [Say(f"All right. I connect you as soon as {self._rung} answers.")]
         if meant is Wish.PERSON and self._other_destination():
@@ -206,9 +204,9 @@ class _Desk:
 
     def _other_destination(self) -> str:
         """Return the destination that the latest words name, if it is not being rung."""
-        if self._transfer is None:
+        if self._line.transfer is None:
             return ""
-        key, score = choose_destination(self.scene.latest, self._transfer, self._weights)
+        key, score = choose_destination(self.scene.latest, self._line.transfer, self._weights)
         return key if score >= _WANTED_OCCASION and spoken(key) != self._rung else ""
 
     def _answer_own_question(self, meant: Wish | None) -> Reply:
@@ -220,8 +218,12 @@ class _Desk:
                 return [Say("All right. How else can I help you?")]
         if heard.startswith(CONNECTING) and meant in (Wish.NO, Wish.WAIT):
             return [Say(STAYING)]
-        if self._callback is not None and self._may_call and errands.asks_about_callback(heard):
-            return errands.callback(self._callback, self.scene)
+        if (
+            self._line.callback is not None
+            and self._may_call
+            and errands.asks_about_callback(heard)
+        ):
+            return errands.callback(self._line.callback, self.scene)
         if meant is Wish.YES and (arranged := self._offered(heard)):
             return arranged
         form, field = self._asked_field()
@@ -270,10 +272,12 @@ class _Desk:
 
     def _grant(self, meant: Wish | None) -> Reply:
         match meant:
-            case Wish.CALLBACK if self._callback is not None and self._may_call:
-                return errands.callback(self._callback, self.scene)
-            case Wish.MESSAGE if self._voicemail is not None and self._may_call:
-                return errands.message(self._voicemail, self.scene)
+            case Wish.CALLBACK if self._line.callback is not None and self._may_call:
+                return errands.callback(self._line.callback, self.scene)
+            case Wish.UNRECORDED if self._line.unrecord is not None and self._may_call:
+                return [self._line.unrecord.call({})]
+            case Wish.MESSAGE if self._line.voicemail is not None and self._may_call:
+                return errands.message(self._line.voicemail, self.scene)
             case Wish.CALLBACK | Wish.MESSAGE if self._covered(self.scene.latest) < ENOUGH:
                 what = "arrange a call back" if meant is Wish.CALLBACK else "take a message"
                 return self._offering(f"I am sorry, I cannot {what}.")
@@ -300,10 +304,10 @@ class _Desk:
 
     def _goodbye(self) -> Reply:
         said: Reply = [Say(GOODBYE)]
-        if self._end is not None and self._may_call:
+        if self._line.end is not None and self._may_call:
             reason = {"reason": "The caller said goodbye."}
-            named = {f.name: reason[f.name] for f in self._end.fields if f.name in reason}
-            said.append(self._end.call(named))
+            named = {f.name: reason[f.name] for f in self._line.end.fields if f.name in reason}
+            said.append(self._line.end.call(named))
         return said
 
     def _look_up(self) -> Reply:
@@ -314,7 +318,7 @@ class _Desk:
         scored = [(wanted(latest, form, self._weights), form) for form in self._forms]
         use, form = max(scored, key=lambda each: each[0], default=(0.0, None))
         occasion, destination = 0.0, ""
-        if self._transfer is not None and self._may_call:
+        if self._line.transfer is not None and self._may_call:
             destination, occasion = self._occasion(latest)
         if form is not None and self._may_call and use >= max(_WANTED_TOOL, known, occasion):
             return self._use(form)
@@ -336,7 +340,7 @@ class _Desk:
     def _offering(self, text: str) -> Reply:
         if self._rung is not None:
             return [Say(f"{text} I am still ringing {self._rung}, who may know.")]
-        can = self._transfer is not None and self._may_call
+        can = self._line.transfer is not None and self._may_call
         return [Say(f"{text} {OFFER}" if can else f"{text} Could you say it in other words?")]
 
     # --- tools ----------------------------------------------------------------------------------
@@ -350,7 +354,7 @@ class _Desk:
 
     def call(self, form: Form) -> Reply:
         """Call a tool because the response is forced to, with whatever the caller has said."""
-        if form == self._transfer:
+        if form == self._line.transfer:
             destination = self._latest_destination()
             return [form.call(errands.transfer_arguments(form, destination, self.scene))]
         return [form.call(fill(form, self.scene.said).arguments)]
@@ -360,34 +364,34 @@ class _Desk:
         latest = " ".join(self.scene.said[-1:])
         scored = [(wanted(latest, form, self._weights), form) for form in self._forms]
         use, form = max(scored, key=lambda each: each[0], default=(0.0, None))
-        chosen = form if use >= _WANTED_TOOL or self._transfer is None else self._transfer
-        chosen = chosen or self._end
+        chosen = form if use >= _WANTED_TOOL or self._line.transfer is None else self._line.transfer
+        chosen = chosen or self._line.end
         return self.call(chosen) if chosen is not None else self._not_understood()
 
     # --- humans ---------------------------------------------------------------------------------
 
     def _occasion(self, said: str) -> tuple[str, float]:
         """Return the destination whose occasion `said` is, and how clearly."""
-        form = self._transfer
+        form = self._line.transfer
         if form is None or not any(occasions(form).values()):
             return "", 0.0
         return choose_destination(said, form, self._weights)
 
     def _latest_destination(self) -> str:
         """Choose by the latest words; where they fit none, by all that was said before."""
-        if self._transfer is None:
+        if self._line.transfer is None:
             return ""
         for said in (self.scene.latest, " ".join(self.scene.said)):
-            key, score = choose_destination(said, self._transfer, self._weights)
+            key, score = choose_destination(said, self._line.transfer, self._weights)
             if score > 0:
                 return key
-        return next(iter(occasions(self._transfer)), "")
+        return next(iter(occasions(self._line.transfer)), "")
 
     def _bring_human(self, destination: str) -> Reply:
-        if self._transfer is None or not self._may_call:
+        if self._line.transfer is None or not self._may_call:
             return [Say("I am sorry, I cannot bring a person to this call. Can I help you myself?")]
-        arguments = errands.transfer_arguments(self._transfer, destination, self.scene)
+        arguments = errands.transfer_arguments(self._line.transfer, destination, self.scene)
         return [
             Say(f"{CONNECTING} with {spoken(destination)} now. {MOMENT}"),
-            self._transfer.call(arguments),
+            self._line.transfer.call(arguments),
         ]

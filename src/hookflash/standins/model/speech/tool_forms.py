@@ -8,7 +8,7 @@ is required and was not said is asked for; nothing is made up.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -27,6 +27,7 @@ from hookflash.standins.model.speech.words import (
 TRANSFER: Final = "transfer_to_human"
 END_CALL: Final = "end_call"
 CANCEL: Final = "cancel_transfer"
+UNRECORD: Final = "stop_recording"
 _CALLBACK_WORDS: Final = (frozenset({"callback"}), frozenset({"call", "back"}))
 _VOICEMAIL_WORDS: Final = frozenset({"voicemail", "message", "mailbox"})
 _TAKING: Final = frozenset({"take", "leave", "record"})
@@ -120,6 +121,32 @@ def read_forms(tools: Sequence[dict[str, Any]]) -> list[Form]:
         )
         forms.append(Form(str(tool.get("name", "")), str(tool.get("description") or ""), fields))
     return [form for form in forms if form.name]
+
+
+class LineTools(msgspec.Struct, frozen=True):
+    """The tools by which an agent acts on the call itself, as far as they are offered."""
+
+    transfer: Form | None = None
+    end: Form | None = None
+    cancel: Form | None = None
+    callback: Form | None = None
+    voicemail: Form | None = None
+    unrecord: Form | None = None
+
+
+def of_the_line(forms: Sequence[Form]) -> tuple[LineTools, list[Form]]:
+    """Tell the tools of the line from those of the agent's owner."""
+    kinds: dict[str, Callable[[Form], bool]] = {
+        "transfer": lambda form: form.transfers,
+        "end": lambda form: form.name == END_CALL,
+        "cancel": lambda form: form.name == CANCEL,
+        "callback": lambda form: form.calls_back,
+        "voicemail": lambda form: form.takes_message,
+        "unrecord": lambda form: form.name == UNRECORD,
+    }
+    found = {kind: next(filter(is_one, forms), None) for kind, is_one in kinds.items()}
+    line = LineTools(**found)
+    return line, [form for form in forms if form not in found.values()]
 
 
 def wanted(question: str, form: Form, weights: Weights) -> float:

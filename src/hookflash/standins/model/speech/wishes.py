@@ -20,6 +20,7 @@ class Wish(enum.Enum):
     PERSON = "a human"
     CALLBACK = "to be called back"
     MESSAGE = "to leave a message"
+    UNRECORDED = "not to be recorded"
     IDENTITY = "to know whether this is a human"
     REPEAT = "to hear it again"
     WAIT = "a moment"
@@ -168,6 +169,10 @@ _MESSAGE: Final = re.compile(
     r"|\bpass (?:on )?a message\b|\bgive (?:him|her|them) a message\b"
     r"|^(?:a |the |your |voice )*(?:message|voice ?mail|mailbox)(?: please| then| is fine)*$"
 )
+_UNRECORDED: Final = re.compile(
+    r"\b(?:stop|turn off|switch off|end|delete|erase|no|without|not|never|don't|object to)"
+    r" (?:(?!know|sure|hear)\w+ ){0,4}record(?:ing|ings|ed)?\b"
+)
 _NO_MESSAGE: Final = re.compile(
     r"\b(?:don't|do not|didn't|not|never|no|already|nobody|did you|have you|why)"
     r" (?:\w+ ){0,4}(?:message|voice ?mail)\b"
@@ -188,7 +193,7 @@ def _asks_for_person(clause: str) -> bool:
     # "Are you a real person?" asks who we are, whatever else the sentence asks for.
     said = _IDENTITY.sub(" ", said)
     said = _NOT_REFUSED.sub(" ", said)
-    if _AGAINST_MACHINES.search(said):
+    if _AGAINST_MACHINES.search(_UNRECORDED.sub(" ", said)):
         return True
     if _REFUSED.search(said) or _PAST.search(said):
         return False
@@ -202,6 +207,8 @@ def wish(text: str) -> Wish | None:
     they are (nearly) all that was said.
     """
     said = normalised(text)
+    if _UNRECORDED.search(said):
+        return Wish.UNRECORDED
     if _MESSAGE.search(said) and not _NO_MESSAGE.search(said):
         return Wish.MESSAGE
     if _CALLBACK.search(said) and not _NO_CALLBACK.search(said):
