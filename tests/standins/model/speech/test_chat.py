@@ -70,6 +70,14 @@ async def test_sentences_come_out_of_a_stream_of_fragments():
     assert "tools" not in body
 
 
+async def test_what_is_dictated_is_said_as_it_stands_and_nobody_is_asked():
+    async with chat_server(answering(events({"content": "Well, "}))) as (url, requests):
+        order = 'Say exactly: "Ben is on the line: \\"a refund\\"."'
+        answer = await collect(url, MindRequest("Be kind.", [], added=order))
+    assert answer == [Say('Ben is on the line: "a refund".')]
+    assert requests == []
+
+
 async def test_a_sentence_is_said_while_the_next_is_still_being_written():
     go_on = asyncio.Event()
 

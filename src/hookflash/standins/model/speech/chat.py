@@ -16,6 +16,7 @@ import httpx
 import msgspec
 
 from hookflash.standins.model.parts import CallTool, MindRequest, Say, Turn
+from hookflash.standins.model.speech.directions import quoted
 from hookflash.standins.model.speech.sentences import complete_sentences
 
 _log = logging.getLogger("hookflash.call.mind")
@@ -61,6 +62,9 @@ class ChatMind:
 
     async def answer(self, request: MindRequest) -> AsyncIterator[Say | CallTool]:
         """Yield sentences and tool calls as the model makes them."""
+        if (text := _dictated(request.added or "")) is not None:
+            yield Say(text)
+            return
         answered = False
         try:
             async with httpx.AsyncClient(timeout=self._timeout, verify=self._tls) as client:
@@ -99,6 +103,11 @@ class ChatMind:
                 else {"type": "function", "function": {"name": request.tool_choice}}
             )
         return body
+
+
+def _dictated(added: str) -> str | None:
+    """Return the text that is to be said as it stands: a model would only change it, and later."""
+    return quoted(added) if added.startswith("Say exactly:") else None
 
 
 def _tool(tool: dict[str, Any]) -> dict[str, Any]:
