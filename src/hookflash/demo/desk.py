@@ -33,9 +33,10 @@ from hookflash.core.handoff_plan import Target
 from hookflash.demo.voice import ModelVoice
 from hookflash.server.assembly import serve_line
 from hookflash.server.listening import listen
-from hookflash.settings import Settings
+from hookflash.settings import SETTINGS, Settings
 from hookflash.standins.carrier import Desk, NumberConfig, Offer, Phones, StandinCarrier, phone_app
 from hookflash.standins.model.process import ModelProcess
+from hookflash.standins.model.speech.options import SpeechOptions
 
 LINE = "+15550100001"
 PUBLIC_URL = "https://localhost"
@@ -134,8 +135,15 @@ async def _with_model(
     """Return the settings with a model: the owner's, or the local speech, which is started."""
     if settings.openai_api_key or settings.model_url != Settings().model_url:
         return settings
-    model = await stack.enter_async_context(ModelProcess(mode="local", on_progress=on_progress))
+    local = ModelProcess(mode="local", options=speech_options(settings), on_progress=on_progress)
+    model = await stack.enter_async_context(local)
     return dataclasses.replace(settings, model_url=model.url, openai_api_key="any-key-will-do")
+
+
+def speech_options(settings: Settings) -> SpeechOptions:
+    """Return what the settings, wherever they were written, say about the local speech."""
+    values = {each.variable: getattr(settings, each.name) for each in SETTINGS}
+    return SpeechOptions.from_environment({name: str(v) for name, v in values.items() if v})
 
 
 def _first_target(directory: Directory) -> Target | None:
