@@ -346,6 +346,10 @@ def test_another_page_shows_the_newest_call(page: Page, server: PageServer) -> N
     server.say(s.CallOver(call_sid=sid(2)))
     expect(page.locator(".turn.line")).to_have_count(1)
     assert page.evaluate("window.shown") == [sid(2), sid(1)]
+    server.say(s.CallOver(call_sid=sid(1)))
+    expect(page.get_by_role("link", name="Open the record")).to_have_attribute(
+        "href", f"{server.address}/console/#/past/{sid(1)}"
+    )
     page.evaluate("window.view.close()")
     expect(page.locator(".turn.line")).to_have_count(0)
 

@@ -17,8 +17,11 @@ import { Transcript } from "./transcript.js";
 const REDRAW_MS = 250;
 
 export class CallView {
-  /** `live` is the store that the feed fills; `session` says what may be offered. */
-  constructor({ live, session, sid, back = null }) {
+  /**
+   * `live` is the store that the feed fills; `session` says what may be offered. `back` leads to the
+   * list; outside of the console there is none, and `home` is the console's address.
+   */
+  constructor({ live, session, sid, back = null, home = "" }) {
     this.live = live;
     this.sid = sid;
     this.drawnAt = 0;
@@ -34,7 +37,11 @@ export class CallView {
       "div.notice.over",
       { hidden: true },
       el("span", {}, el("strong", {}, "The call is over. "), "Its record is with the past calls."),
-      el("a.button", { href: `#/past/${encodeURIComponent(sid)}` }, "Open the record"),
+      el(
+        "a.button",
+        { href: `${home}#/past/${encodeURIComponent(sid)}`, target: home ? "_blank" : null },
+        "Open the record",
+      ),
     );
     this.timeline = new Timeline({ live: true, onPick: (seconds) => this.reveal(seconds) });
     this.transcript = new Transcript({ live: true });

@@ -4,10 +4,10 @@
 //     const view = await showCall(element, { callSid });     // or no callSid: the newest call there is
 //     view.close();
 //
-// The element has a height of the page's own. The style sheets that a call needs are added to the page
-// where they are missing, before its own, which may therefore differ.
+// The call is as high as `--call-height` says, else as the window with room for a bar. The style
+// sheets that a call needs are added to the page where they are missing, before the page's own.
 
-import { session as signedIn } from "./api.js";
+import { CONSOLE, session as signedIn } from "./api.js";
 import { CallView } from "./call.js";
 import { el } from "./dom.js";
 import { Feed } from "./feed.js";
@@ -44,12 +44,13 @@ export async function showCall(
   const feed = new Feed({ onMessage: (type, message) => live.take(type, message), onState });
   let view = null;
   let shown = null;
+  const over = new Set();
 
   function open(sid) {
     view?.close();
     shown = sid;
     live.forget();
-    view = new CallView({ live, session, sid });
+    view = new CallView({ live, session, sid, home: CONSOLE });
     element.replaceChildren(view.node);
     feed.open(sid);
     onCall(sid);
@@ -57,10 +58,11 @@ export async function showCall(
 
   function newest() {
     const calls = [...live.calls.values()].sort((a, b) => b.arrived_at - a.arrived_at);
-    return calls.find((entry) => entry.call_sid !== live.over)?.call_sid ?? null;
+    return calls.find((entry) => !over.has(entry.call_sid))?.call_sid ?? null;
   }
 
   const end = live.watch(() => {
+    if (live.over) over.add(live.over);
     if (callSid || (shown && live.over !== shown && live.calls.has(shown))) return;
     const next = newest();
     if (next && next !== shown) open(next);
