@@ -109,6 +109,7 @@ class StandinCarrier:
         self._server: ApiServer
 
     async def __aenter__(self) -> Self:
+        sounds.prepare()
         clock, tasks, found = Clock(self._speed), Tasks(), Notices()
         webhooks = Webhooks(
             clock, tasks, self.faults, found, auth_token=self.auth_token, tunnel=self.tunnel

@@ -56,6 +56,12 @@ def hold_music() -> bytes:
     return b"".join(tone((note,), 480, 2500) + SILENCE * 160 for note in notes)
 
 
+def prepare() -> None:
+    """Make what is made on first use: in the middle of a call it would hold everything up."""
+    for sound in (beep, ringing_cycle, hold_music):
+        sound()
+
+
 def voice_pattern(text: str) -> bytes:
     """Stand in for speech: 65 ms a letter, a pitch that depends on the word, a rest between words.
 
