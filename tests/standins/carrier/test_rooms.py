@@ -329,3 +329,54 @@ async def test_rooms_may_be_found_by_name_if_it_is_read_so(worlds: Any) -> None:
     body = await done(world, "POST", "/Conferences/room-1.json", Status="completed")
     assert body["friendly_name"] == "room-1"
     await call.ended()
+
+
+async def test_rest_decides_who_coaches_whom(world: Any) -> None:
+    caller, human = await enter(world), await enter(world)
+    coach = await enter(world)
+    people = f"/Conferences/{await sid_of(world)}/Participants"
+    one = f"{people}/{coach.sid}.json"
+    unknown = await ask(world, "POST", one, CallSidToCoach="CA" + "0" * 32)
+    assert unknown.json()["code"] == 13240
+    body = await done(world, "POST", one, Coaching="true", CallSidToCoach=human.sid)
+    assert (body["coaching"], body["call_sid_to_coach"]) == (True, human.sid)
+    await world.carrier.line(coach).play(SPEECH)
+    await heard_for(caller, 0.5)
+    assert SPEECH in human.recording().heard and SPEECH not in caller.recording().heard
+    assert (await done(world, "GET", f"{people}.json", Coaching="true"))["participants"]
+    await done(world, "POST", one, Coaching="false")
+    await world.carrier.line(coach).play(OTHER)
+    await heard_for(caller, 0.5)
+    assert OTHER in caller.recording().heard
+    await hang_up(world, coach, human, caller)
+
+
+@pytest.mark.parametrize(("wanted", "beeps"), [("true", True), ("false", False)])
+async def test_a_beep_on_leaving_is_set_by_rest(world: Any, wanted: str, beeps: bool) -> None:
+    first, second = await enter(world), await enter(world)
+    people = f"/Conferences/{await sid_of(world)}/Participants"
+    await done(world, "POST", f"{people}/{second.sid}.json", BeepOnExit=wanted)
+    await hang_up(world, second)
+    heard = await heard_for(first, 1.0)
+    assert mulaw.is_sound(heard) is beeps
+    await hang_up(world, first)
+
+
+async def test_holding_twice_is_holding_once_and_a_held_one_may_go(world: Any) -> None:
+    first, second = await enter(world), await enter(world)
+    one = f"/Conferences/{await sid_of(world)}/Participants/{first.sid}.json"
+    world.app.answers["/hold"] = response("<Say>one moment</Say>")
+    await done(world, "POST", one, Hold="false")
+    await done(world, "POST", one, Hold="true", HoldUrl=f"{world.ORIGIN}/hold")
+    await done(world, "POST", one, Hold="true")
+    assert len(first.timeline.find("held")) == 1
+    await hang_up(world, first)
+    assert (await ask(world, "GET", one)).status_code == 404
+    assert second.live
+    await hang_up(world, second)
+
+
+async def test_the_time_limit_of_dial_ends_the_stay(world: Any) -> None:
+    call = await enter(world, dial='timeLimit="2"')
+    await call.ended()
+    assert "time limit" in world.carrier.notices.entries[0].text

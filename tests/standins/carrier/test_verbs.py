@@ -12,6 +12,8 @@ from starlette.responses import Response
 from hookflash.standins.carrier import Human, Line, sounds
 from hookflash.standins.carrier.queue import Queue
 
+from .rest_parts import heard_for
+
 
 def response(inner: str) -> str:
     return f"<Response>{inner}</Response>"
@@ -198,7 +200,7 @@ async def test_a_conference_waits_with_music_for_somebody_who_starts_it(world: A
     await waiting.timeline.until("joined")
     again = await world.call(room('startConferenceOnEnter="false"'))
     await again.timeline.until("joined")
-    await waiting.ear.frame(len(waiting.ear.recording) // 160 + 50)
+    await heard_for(waiting, 1.0)
     assert sounds.hold_music()[:4000] in waiting.recording().heard
 
     async def moderator(line: Line) -> None:
