@@ -71,10 +71,16 @@ async def test_the_second_in_the_queue_is_told_so_and_how_long_it_takes(stage):
         assert later == NEXT
 
 
+async def desk_once_connected(line):
+    """A worker is on the telephone before the caller is: their first word waits for that."""
+    await line.connected()
+    await desk(line)
+
+
 async def test_a_human_takes_the_caller_from_a_workflow_and_knows_what_it_is_about(stage):
     async with stage(shop(targets=(WORKFLOW,), afterwards="return")) as s:
         script_whole_agent(s)
-        s.carrier.humans[DESK] = Human(0.5, desk)
+        s.carrier.humans[DESK] = Human(0.5, desk_once_connected)
         call = await s.call(caller_until(s, WELCOME))
         queued = await call.timeline.until("queued", call.sid)
         task = json.loads(queued.detail["task"])
