@@ -6,12 +6,17 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from hookflash.standins.carrier.phone_server import PhoneServer
+
+class Served(Protocol):
+    """Whatever has a page of phones: a `PhoneServer`, or a demo."""
+
+    @property
+    def url(self) -> str: ...
 
 
 class Page:
@@ -61,9 +66,10 @@ class Page:
 
 
 @contextlib.asynccontextmanager
-async def page(server: PhoneServer, role: str = "", **more: Any) -> AsyncIterator[Page]:
+async def page(server: Served, role: str = "", **more: Any) -> AsyncIterator[Page]:
     """Open a socket; with a role, register and wait until the phone is shown."""
-    async with connect(f"ws://127.0.0.1:{server.port}/phones", compression=None) as socket:
+    address = server.url.replace("http:", "ws:") + "phones"
+    async with connect(address, compression=None) as socket:
         the_page = Page(socket)
         reader = asyncio.create_task(the_page.read())
         try:
