@@ -57,6 +57,8 @@ def test_a_value_is_taken_only_from_the_callers_words(name, schema, said, expect
         ("order_number", TEXT, "It is one tube double 4 of 9.", "124409"),
         ("order_number", TEXT, "9. 021 of", "90210"),
         ("order_number", TEXT, "It is for you.", None),
+        ("order_number", TEXT, "It is for 4571.", "4571"),
+        ("order_number", TEXT, "863 purple 1", "863111"),
         ("urgent", {"type": "boolean"}, "Yes please", True),
         ("urgent", {"type": "boolean"}, "No, not really", False),
         ("urgent", {"type": "boolean"}, "Blue", None),

@@ -226,22 +226,23 @@ def dictated(text: str) -> list[str]:
     """Return the numbers in `text` where one was asked for.
 
     Speech-to-text writes words where digits were dictated: "one tube double four" is `1244`. What
-    sounds like a digit is one if it stands beside another, and a full stop between two is none.
+    sounds like a digit is one between two others or at the end, and a full stop there is none.
     """
     words = _NUMBER_WORDS.findall(text.lower())
     meant = []
     for at, word in enumerate(words):
-        beside = [_is_number(words, at - 1), _is_number(words, at + 1)]
-        if word == "." and all(beside):
+        inside = _is_number(words, at - 1) and _is_number(words, at + 1)
+        if word == "." and inside:
             # A pause between two digits is no end of a sentence.
             continue
-        meant.append(_SOUNDS_LIKE.get(word, word) if any(beside) else word)
+        last = at + 1 == len(words) and _is_number(words, at - 1)
+        meant.append(_SOUNDS_LIKE.get(word, word) if inside or last else word)
     return figures(" ".join(meant))
 
 
 def _is_number(words: Sequence[str], at: int) -> bool:
     word = words[at] if 0 <= at < len(words) else ""
-    return word in _UNITS or word in _TENS or word.isdigit()
+    return word in _UNITS or word in _TENS or word in _TIMES or word.isdigit()
 
 
 def leading_figures(text: str) -> str:
