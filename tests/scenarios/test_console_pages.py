@@ -185,7 +185,7 @@ async def test_a_supervisor_takes_a_call_over_and_gives_it_back(stage, users):
             state = page.locator(".call-state .state")
             await expect(state).to_have_text("With the agent")
             await page.keyboard.press("t")
-            await expect(page.get_by_text("Your telephone is about to ring.").first).to_be_visible()
+            await expect(page.get_by_text("Your telephone is about to ring").first).to_be_visible()
             await expect(state).to_have_text("With a human", timeout=15_000)
             await expect(page.get_by_label("Hint", exact=False).last).to_be_disabled()
             await page.keyboard.press("b")

@@ -133,7 +133,11 @@ export class Actions {
   }
 
   takeOver() {
-    return this.run("handoff", { destination: "me", reason: "taken over" }, "Your telephone is about to ring.");
+    return this.run(
+      "handoff",
+      { destination: "me", reason: "taken over" },
+      "Your telephone is about to ring: press 1 to have the caller.",
+    );
   }
 
   async handOff() {

@@ -4,18 +4,18 @@ const NUMBER = new Intl.NumberFormat(undefined);
 
 /** 3:07, or 1:02:09: as on a telephone's display. */
 export function clock(seconds) {
-  const whole = Math.max(0, Math.floor(seconds));
-  const minutes = Math.floor(whole / 60) % 60;
-  const rest = String(whole % 60).padStart(2, "0");
-  const hours = Math.floor(whole / 3600);
+  const total = Math.max(0, Math.floor(seconds));
+  const minutes = Math.floor(total / 60) % 60;
+  const rest = String(total % 60).padStart(2, "0");
+  const hours = Math.floor(total / 3600);
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }
 
 /** How long, in words: "3 min 7 s". For those who hear the page rather than see it. */
 export function spokenTime(seconds) {
-  const whole = Math.max(0, Math.round(seconds));
-  const minutes = Math.floor(whole / 60);
-  return minutes ? `${minutes} min ${whole % 60} s` : `${whole} s`;
+  const total = Math.max(0, Math.round(seconds));
+  const minutes = Math.floor(total / 60);
+  return minutes ? `${minutes} min ${total % 60} s` : `${total} s`;
 }
 
 /** A short wait: 840 ms, 1.6 s, 38 s, 2:10. */
@@ -26,8 +26,8 @@ export function wait(seconds) {
   return seconds < 99.5 ? `${Math.round(seconds)} s` : clock(seconds);
 }
 
-export function count(number, word, words = `${word}s`) {
-  return `${NUMBER.format(number)} ${number === 1 ? word : words}`;
+export function count(number, one, several = `${one}s`) {
+  return `${NUMBER.format(number)} ${number === 1 ? one : several}`;
 }
 
 export function whole(number) {

@@ -69,13 +69,13 @@ export function question({ title, text, verb, danger = false, fields = [] }) {
   });
 }
 
-let title = "";
+let named = "";
 let asking = 0;
 
 /** Name the page, in the window's title. */
 export function entitle(text) {
-  title = text;
-  document.title = `${asking ? `(${asking}) ` : ""}${title} · Hookflash`;
+  named = text;
+  document.title = `${asking ? `(${asking}) ` : ""}${named} · Hookflash`;
 }
 
 /** So many calls ask a human something: the title says it to those who look elsewhere. */
@@ -83,7 +83,7 @@ export function callsAsk(count) {
   if (count === asking) return;
   if (count > asking) announce(count === 1 ? "A call asks a human." : `${count} calls ask a human.`);
   asking = count;
-  entitle(title);
+  entitle(named);
 }
 
 const ticking = new Set();

@@ -108,10 +108,10 @@ export class Score {
     return { x, width };
   }
 
-  write(key, kind, x, y, words, room = Infinity) {
+  write(key, kind, x, y, said, room = Infinity) {
     const fits = Math.floor(room / CHARACTER);
     if (fits < 3) return;
-    const text = words.length <= fits ? words : `${words.slice(0, fits - 1).trimEnd()}…`;
+    const text = said.length <= fits ? said : `${said.slice(0, fits - 1).trimEnd()}…`;
     this.shape(key, `text.${kind}`, { x, y }, { text });
   }
 
