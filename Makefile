@@ -11,7 +11,7 @@ setup: ## make .venv from the lock file (the other targets do this by themselves
 	@scripts/setup
 
 demo: setup ## call an agent from your browser, on this machine, no account needed
-	@.venv/bin/hookflash demo
+	@.venv/bin/hookflash demo $(DEMO)
 
 test: ## run every test, in parallel, with full branch coverage of the core and the codecs
 	@scripts/system-packages venv postgres cc chromium

@@ -5,7 +5,7 @@
 import { h, icon, shownNumber, shownTime } from "./dom.js";
 import { lay, take, update } from "./hand.js";
 import { Link } from "./link.js";
-import { Speaker, whenBlocked } from "./sound.js";
+import { askFirst, Speaker, whenBlocked } from "./sound.js";
 import { Bell, key as keyTone } from "./tones.js";
 import { namedKeys, words } from "./words.js";
 
@@ -50,11 +50,21 @@ class PhoneElement extends HTMLElement {
   does(kind) {
     const button = this.parts.actions[kind];
     if (button.hidden || button.disabled) return false;
-    if (kind === "dial") this.ask("dial", { to: this.getAttribute("dials") ?? "" });
+    if (kind === "dial") this.begins("dial", { to: this.getAttribute("dials") ?? "" });
+    else if (kind === "answer") this.begins("answer");
     else if (kind === "mute") this.ask("mute", { on: !this.phone.muted });
     else if (kind === "hold") this.ask("hold", { on: !this.phone.held });
     else this.ask(kind);
     return true;
+  }
+
+  async begins(kind, more) {
+    take(this);
+    const button = this.parts.actions[kind];
+    button.disabled = true;
+    await askFirst();
+    button.disabled = false;
+    this.ask(kind, more);
   }
 
   press(digit) {

@@ -33,6 +33,20 @@ async function start() {
   return audio;
 }
 
+/**
+ * Let the browser ask for the microphone, if it has to, before a call begins: its question takes as
+ * long as its owner likes, and nobody should wait on the line for that. A refusal is told later.
+ */
+export async function askFirst() {
+  context();
+  try {
+    const { state } = await navigator.permissions.query({ name: "microphone" });
+    if (state === "prompt") for (const track of (await ask()).getTracks()) track.stop();
+  } catch {
+    // Not every browser can be asked, and the call tells why there is no microphone.
+  }
+}
+
 /** What a phone plays into: `play(frame)`, `loud(true)`; `onLevel(level)` as it sounds. */
 export class Speaker {
   constructor(onLevel) {
