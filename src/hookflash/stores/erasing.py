@@ -1,6 +1,6 @@
 """Forgetting calls: what remains of one is a stone without a name.
 
-The stone has the call's agent, disposition and times, and how its hand-off went, so that figures
+The stone has the call's agent, disposition and times, and how its hand-offs went, so that figures
 over time stay true; no number, no word, no SID that a carrier knows. Whatever else is kept of the
 call in the database is deleted.
 """
@@ -14,10 +14,11 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hookflash.stores import tables
+from hookflash.stores.tables import STONE
 from hookflash.stores.words import words_of
 
-STONE = "erased-"
-"""With this the call SID of one begins that was erased."""
+_WORDS = ("reason", "note")
+"""What is said of a hand-off in somebody's words."""
 
 _NAMELESS = {"caller": "", "called": "", "digits": "", "summary": "", "recorded_from": None}
 
@@ -35,10 +36,17 @@ async def erase_record(engine: AsyncEngine, call_sid: str) -> bool:
         await connection.execute(delete(deliveries).where(deliveries.c.call_sid == call_sid))
         if row is None or call_sid.startswith(STONE):
             return False
+        stone = STONE + secrets.token_hex(16)
+        await connection.execute(insert(calls).values(dict(row) | _NAMELESS | {"call_sid": stone}))
+        handoffs = tables.handoffs
+        await connection.execute(
+            update(handoffs)
+            .where(handoffs.c.call_sid == call_sid)
+            .values({"call_sid": stone} | {name: "" for name in _WORDS if name in handoffs.c})
+        )
         await connection.run_sync(words.drop, call_sid)
+        # What else belongs to the call goes with it.
         await connection.execute(delete(calls).where(mine))
-        stone = {"call_sid": STONE + secrets.token_hex(16), **_NAMELESS}
-        await connection.execute(insert(calls).values(dict(row) | stone))
         return True
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hookflash.stores import tables
 from hookflash.stores.derived import last_digits
+from hookflash.stores.tables import STONE
 from hookflash.stores.words import words_in, words_of
 
 _EXCERPT_CHARACTERS = 200
@@ -93,7 +94,8 @@ class CallSearch:
 
     def _query(self, wanted: Wanted, words: list[str]) -> Any:
         calls = tables.calls.c
-        where: list[ColumnElement[bool]] = []
+        # A stone counts in the figures, and nobody looks for it.
+        where: list[ColumnElement[bool]] = [calls.call_sid.not_like(f"{STONE}%")]
         if wanted.before:
             last = select(calls.arrived_at, calls.call_sid).where(calls.call_sid == wanted.before)
             where.append(tuple_(calls.arrived_at, calls.call_sid) < last.scalar_subquery())

@@ -27,6 +27,9 @@ from sqlalchemy import (
     Text,
 )
 
+STONE = "erased-"
+"""With this the call SID of one begins that was erased (`erasing.py`)."""
+
 metadata = MetaData()
 
 calls = Table(
