@@ -358,3 +358,16 @@ def test_with_rest_down_the_caller_hears_music_and_it_is_tried_again(scene: Any)
     assert line.call.phase is Phase.RINGING
     assert line.sent(MoveCall)[-1].instructions == (ConnectAgent(3),)
     assert len(line.sent(MoveCall)) == 8
+
+
+def test_what_the_agent_happens_to_say_is_not_the_closing_line(scene: Any) -> None:
+    line = scene(warm()).accompanied()
+    line(e.ResponseStarted("r-comfort"))
+    line.human("answered")
+    line.human("pressed", "1")
+    line.sound("comfort", "r-comfort", 700)
+    line(e.ModelAudioEnded("r-comfort", "comfort"))
+    line(e.ResponseEnded("r-comfort", "completed"))
+    line.now += 0.7
+    assert "connecting you with billing now" in line.returned()[-1].instructions
+    assert not line.sent(MoveCall)

@@ -7,6 +7,7 @@ by when to choose them, never by number.
 
 from __future__ import annotations
 
+import copy
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar, overload
 
 import msgspec
+from msgspec.structs import replace
 
 from hookflash.agents import consult as consulting
 from hookflash.agents.hooks import Hooked
@@ -210,6 +212,14 @@ class Agent(Hooked):
                 " hours='daily 00:00-24:00 Europe/Berlin'"
             )
         self._destinations[key] = Destination(key=key, when=when.strip(), plan=plan)
+
+    def with_plans(self, change: Callable[[HandoffPlan], HandoffPlan]) -> Agent:
+        """Return this agent with other plans, as for a trial; everything else is shared."""
+        other = copy.copy(self)
+        other._destinations = {
+            key: replace(each, plan=change(each.plan)) for key, each in self._destinations.items()
+        }
+        return other
 
     def check(self) -> Agent:
         """Return the agent if it is complete, or raise `ConfigError`."""

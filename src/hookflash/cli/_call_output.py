@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -23,7 +24,7 @@ def run_call(
     target: Agent | Directory,
     *,
     caller: Script,
-    human: Human,
+    humans: Sequence[Human],
     out: Path | None,
     as_json: bool,
 ) -> int:
@@ -35,7 +36,7 @@ def run_call(
             return await hold_call(
                 target,
                 caller=caller,
-                human=human,
+                humans=humans,
                 screen=screen,
                 on_progress=loading,
                 data_dir=Settings.load().data_dir,

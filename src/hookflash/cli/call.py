@@ -20,18 +20,30 @@ import click
 )
 @click.option(
     "--human",
-    "choice",
-    type=click.Choice(["answers", "busy", "no-answer"]),
+    "choices",
     default="answers",
     show_default=True,
-    help="What a human does when the agent brings one in.",
+    help="What humans do when the agent brings one in: answers, accepts, declines, busy,"
+    " no-answer, mailbox, hangs-up, fails; several, such as busy,accepts, for one after another.",
+)
+@click.option(
+    "--manner",
+    type=click.Choice(["cold", "warm", "consult"]),
+    help="How they are brought in, whatever the agent's plans say.",
+)
+@click.option(
+    "--meanwhile",
+    type=click.Path(path_type=Path),
+    help="What the caller says while a human is called.  [default: a question about an order]",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the call's files.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 def command(
     wav: Path,
     target: str | None,
-    choice: Literal["answers", "busy", "no-answer"],
+    choices: str,
+    manner: Literal["cold", "warm", "consult"] | None,
+    meanwhile: Path | None,
     out: Path | None,
     as_json: bool,
 ) -> int:
@@ -43,11 +55,18 @@ def command(
     from hookflash.agents.target import load_target
     from hookflash.cli._call_output import run_call
     from hookflash.demo.shop import agent as demo_agent
-    from hookflash.demo.story import human, recording_caller
+    from hookflash.demo.story import human, recording_caller, sound
+    from hookflash.demo.trial import arranged, read_humans
     from hookflash.standins.audio.wav import read_wav
 
     recording = read_wav(wav)
+    said = sound("caller-order") if meanwhile is None else read_wav(meanwhile)
+    humans = read_humans(choices)
     agent = demo_agent if target is None else load_target(target)
     return run_call(
-        agent, caller=recording_caller(recording), human=human(choice), out=out, as_json=as_json
+        arranged(agent, manner=manner, humans=humans),
+        caller=recording_caller(recording, meanwhile=said),
+        humans=[human(each) for each in humans],
+        out=out,
+        as_json=as_json,
     )

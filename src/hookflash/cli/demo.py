@@ -43,7 +43,7 @@ def command(
     from hookflash.cli._call_output import run_call
     from hookflash.demo.story import demo_caller, human
 
-    return run_call(chosen, caller=demo_caller, human=human("answers"), out=out, as_json=as_json)
+    return run_call(chosen, caller=demo_caller, humans=[human("answers")], out=out, as_json=as_json)
 
 
 def _open_desk(target: Agent | Directory, port: int, no_open: bool) -> None:

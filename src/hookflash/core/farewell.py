@@ -26,12 +26,15 @@ class Farewell:
         self.purpose: Purpose | None = None
         self.spoke = False
         self.asked_for_line = False
+        self._own_line = False
         self._begun_at = 0.0
         self._until = 0.0
 
-    def begin(self, purpose: Purpose, *, spoke: bool, now: float) -> None:
-        """Last words are due. `spoke`: the response of now has them in it."""
+    def begin(self, purpose: Purpose, *, spoke: bool, now: float, own_line: bool = False) -> None:
+        """Last words are due. `spoke`: the response of now has them in it. `own_line`: only a line
+        that is asked for has them, whatever is being said when it begins."""
         self.purpose = purpose
+        self._own_line = own_line
         self.spoke = spoke
         self.asked_for_line = False
         self._begun_at = now
@@ -45,7 +48,7 @@ class Farewell:
 
     def sounding(self, quiet_at: float) -> None:
         """Sound is on its way: wait until it must have been heard."""
-        self.spoke = True
+        self.spoke = self.asked_for_line or not self._own_line
         wanted = max(self._until, quiet_at + _GRACE_SECONDS)
         self._until = min(wanted, self._begun_at + _MOST_SECONDS)
 

@@ -56,7 +56,7 @@ def close(call: Call, now: float) -> list[AnyCommand]:
         call.handoff.fire(Trigger.LET_IN)
         call.handoff.until = now + MEET_SECONDS
         return []
-    call.farewell.begin("hand-off", spoke=False, now=now)
+    call.farewell.begin("hand-off", spoke=False, now=now, own_line=True)
     call.floor.protected = True
     return talking.after_heard(call, now)
 

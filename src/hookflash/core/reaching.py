@@ -323,7 +323,7 @@ def _with_agent(
         case "hang-up":
             call.handoff.fire(Trigger.GIVE_UP)
             call.facts.failed = True
-            call.farewell.begin("hang-up", spoke=False, now=now)
+            call.farewell.begin("hang-up", spoke=False, now=now, own_line=True)
             return talking.after_heard(call, now)
     call.handoff.fire(Trigger.NOBODY)
     known, wanted = lines.came_back(to, outcome, note)

@@ -39,7 +39,7 @@ LEAST_SECONDS = 1.0
 def announce(call: Call, now: float) -> list[AnyCommand]:
     """The agent says that a message can be left; when that was heard it is recorded."""
     call.handoff.fire(Trigger.MESSAGE)
-    call.farewell.begin("voicemail", spoke=False, now=now)
+    call.farewell.begin("voicemail", spoke=False, now=now, own_line=True)
     return talking.after_heard(call, now)
 
 

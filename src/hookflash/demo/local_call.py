@@ -24,7 +24,7 @@ import json
 import secrets
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ async def hold_call(
     target: Agent | Directory,
     *,
     caller: Script,
-    human: Human,
+    humans: Sequence[Human],
     screen: Screen,
     on_progress: Progress,
     data_dir: Path,
@@ -64,7 +64,8 @@ async def hold_call(
 ) -> tuple[Timeline, list[Path]]:
     """Let `caller` call `target` and return the finished call and the files made of it.
 
-    `human` answers for every target of every plan. The files go to `out`, by default a folder of
+    `humans` answer for the targets of every plan, in their order; the last for all that are left.
+    The files go to `out`, by default a folder of
     the call's own in `data_dir`. Raises `ConfigError` if something needed is missing.
     """
     with tempfile.TemporaryDirectory(prefix="hookflash-") as work:
@@ -92,8 +93,9 @@ async def hold_call(
             serving = await stack.enter_async_context(_served(settings, target, carrier))
             for agent in Directory.of(target).agents:
                 for destination in agent.destinations:
-                    for each in destination.plan.targets:
-                        carrier.humans[_address(each.kind, each.address)] = human
+                    for number, each in enumerate(destination.plan.targets):
+                        who = humans[min(number, len(humans) - 1)]
+                        carrier.humans[_address(each.kind, each.address)] = who
             leg = await carrier.place_call(from_=CALLER, to=LINE, script=caller)
             journal = settings.data_dir / "journals" / f"{leg.sid}.jsonl"
             telling = asyncio.create_task(_tell_of_ringing(carrier, leg))

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from hookflash.demo.attempts import Attempts
 from hookflash.demo.svg import clock, shortened
 from hookflash.demo.timeline import JournalReader, Spoken
 from hookflash.demo.transcript import spoken_text, tool_text
@@ -34,6 +35,7 @@ class Screen:
 
     def __init__(self, console: Console) -> None:
         self.reader = JournalReader()
+        self._attempts = Attempts()
         self._console = console
         self._live = Live(console=console, transient=True, refresh_per_second=10)
         self._told: set[int] = set()
@@ -59,6 +61,9 @@ class Screen:
             return
         spoken_so_far = list(self.reader.timeline.spoken)
         self.reader.feed(line)
+        for step in self._attempts.feed(line):
+            since = step.at - self.reader.timeline.arrived_at
+            self._print(since, "", Text(step.text, style="yellow"))
         if self.reader.timeline.record is not None:
             # The record has replaced the estimates; what was on the screen stays as it was.
             self.reader.timeline.spoken = spoken_so_far

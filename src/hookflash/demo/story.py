@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import asyncio
 from importlib.resources import files
-from typing import Literal
+from typing import Literal, get_args
 
 from hookflash.standins.audio import load
 from hookflash.standins.audio.wav import decode_wav
 from hookflash.standins.carrier import Human, Line, Script
 
-HumanChoice = Literal["answers", "busy", "no-answer"]
+HumanChoice = Literal[
+    "answers", "accepts", "declines", "busy", "no-answer", "mailbox", "hangs-up", "fails"
+]
+HUMAN_CHOICES: tuple[HumanChoice, ...] = get_args(HumanChoice)
+"""What a human may do when the telephone rings. Who `answers` or, a little later, `accepts` presses
+1 where a key is asked for."""
 
 HUMAN_RINGS = "human-rings"
 """On the caller's timeline: somebody is called while the agent keeps the caller company."""
@@ -24,7 +29,7 @@ _PAUSE_SECONDS = 1.4
 """Longer than any pause inside a turn of the agent's."""
 
 _BARGE_IN_AFTER_SECONDS = 2.5
-_HUMAN_PATIENCE_SECONDS = 40.0
+_HUMAN_PATIENCE_SECONDS = 120.0
 
 
 def sound(name: str) -> bytes:
@@ -52,16 +57,17 @@ async def demo_caller(line: Line) -> None:
     await line.hang_up()
 
 
-def recording_caller(recording: bytes) -> Script:
+def recording_caller(recording: bytes, *, meanwhile: bytes | None = None) -> Script:
     """A caller who hears the greeting, says `recording`, and stays as long as there is somebody.
 
-    Afterwards they wait for a human, or for the agent to have nothing more to say, and hang up.
+    While a human is called and the agent keeps them company they say `meanwhile`. Afterwards they
+    wait for a human, or for the agent to have nothing more to say, and hang up.
     """
 
     async def caller(line: Line) -> None:
         await hear_out(line)
         await line.play(recording)
-        if await reached_human(line):
+        if await reached_human(line, meanwhile=meanwhile):
             await hear_out(line)
         await line.hang_up()
 
@@ -84,8 +90,19 @@ def human(choice: HumanChoice) -> Human:
             return Human.busy()
         case "no-answer":
             return Human.no_answer()
+        case "declines":
+            return Human.declines(2.0)
+        case "mailbox":
+            return Human.mailbox()
+        case "hangs-up":
+            return Human.hangs_up(2.0)
+        case "fails":
+            return Human.fails()
         case "answers":
             return Human(answer_after=2.0, script=demo_human)
+        case "accepts":
+            # Late enough for a caller who has something to say in the meantime.
+            return Human(answer_after=7.0, script=demo_human)
 
 
 async def hear_out(line: Line) -> None:
@@ -94,7 +111,7 @@ async def hear_out(line: Line) -> None:
         await line.wait_for_silence(_PAUSE_SECONDS)
 
 
-async def reached_human(line: Line) -> bool:
+async def reached_human(line: Line, *, meanwhile: bytes | None = None) -> bool:
     """Hear the agent's answer; return, as soon as it is so, that it led to a human on the line.
 
     A caller who comes back to the agent hears what it says and does not wait any longer.
@@ -107,6 +124,8 @@ async def reached_human(line: Line) -> bool:
     waiting = {connected, back, answer}
     try:
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if answer.done() and meanwhile is not None and timeline.find(HUMAN_RINGS):
+            await line.play(meanwhile)
         if answer.done() and (line.leg.children or timeline.find(HUMAN_RINGS)):
             await asyncio.wait(
                 {connected, back},
