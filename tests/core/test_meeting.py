@@ -371,3 +371,13 @@ def test_what_the_agent_happens_to_say_is_not_the_closing_line(scene: Any) -> No
     line.now += 0.7
     assert "connecting you with billing now" in line.returned()[-1].instructions
     assert not line.sent(MoveCall)
+
+
+def test_a_caller_who_was_given_up_and_is_there_all_the_same_is_with_the_agent(scene: Any) -> None:
+    """The carrier answered neither REST nor the closed stream for half a minute, and asks then."""
+    line = scene(warm()).closed()
+    line.wait(60.0)
+    assert line.call.phase is Phase.ENDED
+    assert answer(line.asks(1)) == (ConnectAgent(3),)
+    assert answer(line.asks(1)) == (ConnectAgent(3),), "twice"
+    assert line.call.phase is Phase.RINGING

@@ -7,6 +7,8 @@ from hookflash.core import events as e
 
 from .world import Choice, Human, Walk
 
+ORDER_SECONDS = 5.0
+
 TOOLS = {
     "transfer_to_human": '{"destination": "desk", "reason": "a refund", "summary": "Order 12."}',
     "cancel_transfer": "{}",
@@ -20,12 +22,19 @@ class Walker(Walk):
     """Lets one thing after another happen."""
 
     def step(self) -> None:
+        self.give_up()
         choices = [*self.of_time(), *self.of_caller(), *self.of_model(), *self.of_humans()]
         choices += self.of_people()
         weights = [weight for weight, _ in choices]
         ((_, happen),) = self.random.choices(choices, weights)
         happen()
         self.check()
+
+    def give_up(self) -> None:
+        """No order is waited for much longer than the shell waits; it may be done all the same."""
+        while self.ordered and self.ordered[0] < self.now - ORDER_SECONDS:
+            how = "done, said refused" if self.random.random() < 0.3 else "refused"
+            self.settle(0, self.orders[0], how)
 
     def of_time(self) -> list[Choice]:
         choices: list[Choice] = [(2.0, lambda: self.pass_time(self.random.choice((0.1, 1.0, 7.0))))]
@@ -43,7 +52,7 @@ class Walker(Walk):
         return choices
 
     def settle(self, index: int, order: object, how: str) -> None:
-        del self.orders[index]
+        del self.orders[index], self.ordered[index]
         self.order(order, how)
 
     def of_caller(self) -> list[Choice]:

@@ -48,6 +48,8 @@ class Walk:
         self.humans: list[Human] = []
         self.news: list[e.AnyEvent] = []
         self.orders: list[Any] = []
+        self.ordered: list[float] = []
+        """When each was given."""
         self.wishes = 0
         self.session = False
         self.speaking: str | None = None
@@ -110,6 +112,7 @@ class Walk:
             match command:
                 case c.MoveCall() | c.RingHuman() | c.CheckTargets():
                     self.orders.append(command)
+                    self.ordered.append(self.now)
                     if isinstance(command, c.MoveCall):
                         self.check_uncut(cause)
                 case c.CloseStream():
@@ -260,6 +263,7 @@ class Walk:
                 break
             self.deliver(lose=False)
             while self.orders:
+                self.ordered.pop(0)
                 self.order(self.orders.pop(0), "done")
         self.pass_time(20_000.0)
         for _ in range(50):

@@ -9,7 +9,8 @@
     talked over the agent   from the second time on                                      0.5
 
 Signs grow old and count no more. After a request for a human, whoever made it, all of them are
-forgotten: a caller who comes back from a hand-off begins afresh. Pure: fed with texts and facts, by whoever hears them.
+forgotten: a caller who comes back from a hand-off begins afresh. Pure: fed with texts and facts, by
+whoever hears them.
 """
 
 from __future__ import annotations

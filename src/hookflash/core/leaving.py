@@ -136,6 +136,10 @@ def _where(call: Call) -> Where:
 
 
 def instructions_asked(call: Call, event: e.InstructionsAsked, now: float) -> list[AnyCommand]:
+    if call.phase is Phase.ENDED and not call.facts.completed and call.route.to_room:
+        # We had given the call up, and its human; the caller is there all the same.
+        call.route.in_force = ()
+        return _resume(call, event.step, event.leg_sid, now)
     known = call.route.known_answer(event.step, event.leg_sid)
     if known is not None:
         return [AnswerCarrier(known)]

@@ -17,7 +17,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Literal
 
-from hookflash.core.commands import CloseStream, Instruction, MoveCall
+from hookflash.core.commands import CloseStream, Instruction, JoinRoom, MoveCall
 
 
 class State(Enum):
@@ -51,6 +51,11 @@ class Route:
         self._most_rounds = _ROUNDS
         self._moves: set[int] = set()
         """The steps that the carrier was told to move to."""
+
+    @property
+    def to_room(self) -> bool:
+        """Whether the caller was sent to a room."""
+        return any(isinstance(each, JoinRoom) for each in self.in_force)
 
     def next_step(self) -> int:
         self.step += 1
