@@ -243,7 +243,7 @@ class PageServer:
         self.listeners -= 1
 
     async def _act(self, request: Request) -> Response:
-        if request.headers.get("x-csrf-token") != "the-token":
+        if self.session is None or request.headers.get("x-csrf-token") != self.session.csrf:
             return _fault(403, "csrf", "The token is missing.")
         self.asked.append(("POST", request.url.path, await request.json()))
         if self.refusal is not None:

@@ -298,6 +298,16 @@ def test_leaving_the_page_stops_the_sound(call: Page, server: PageServer) -> Non
     assert eventually(lambda: server.listeners == 0)
 
 
+def test_who_has_signed_in_anew_elsewhere_goes_on_here(call: Page, server: PageServer) -> None:
+    assert server.session is not None
+    server.session = msgspec.structs.replace(server.session, csrf="another-token")
+    call.keyboard.press("h")
+    call.keyboard.type("Still here.")
+    call.keyboard.press("Enter")
+    assert server.wait_for("hint") == {"text": "Still here."}
+    expect(call.locator(".toast.failed")).to_have_count(0)
+
+
 def test_a_viewer_is_offered_nothing_that_acts(page: Page, server: PageServer) -> None:
     assert server.session is not None
     server.session = msgspec.structs.replace(server.session, role="viewer", can=("listen",))

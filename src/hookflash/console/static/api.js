@@ -15,7 +15,18 @@ export class Refused extends Error {
 
 let csrf = "";
 
+/** Ask; where somebody has signed in anew in another window, ask again with the token of now. */
 async function ask(method, url, body) {
+  try {
+    return await askOnce(method, url, body);
+  } catch (error) {
+    if (error.code !== "csrf") throw error;
+    await session();
+    return askOnce(method, url, body);
+  }
+}
+
+async function askOnce(method, url, body) {
   const headers = { Accept: "application/json" };
   if (method !== "GET") headers["X-CSRF-Token"] = csrf;
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -57,7 +68,7 @@ const past = (sid) => `past/${encodeURIComponent(sid)}`;
 
 /** Who is signed in; asked first, because its token goes with everything that changes anything. */
 export async function session() {
-  const found = await ask("GET", within(CONSOLE, "session"));
+  const found = await askOnce("GET", within(CONSOLE, "session"));
   csrf = found.csrf;
   return found;
 }
