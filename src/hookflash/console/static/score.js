@@ -287,6 +287,11 @@ export class Score {
       { d: `M${from} ${middle - 3}v6m0-3H${to.toFixed(1)}m0-3v6` },
       { title: `the caller waited ${wait(seconds)} for an answer` },
     );
-    this.write(`wait-time-${id}`, kind, to + 4, middle + 4, wait(seconds), this.scale > 9 ? 80 : 0);
+    // The time stands behind the mark, or before it where a barge-in is in the way.
+    const text = wait(seconds);
+    const width = text.length * CHARACTER + 6;
+    const taken = this.parts.barge_ins.some(({ at }) => at >= ended_at && this.x(at) < to + width);
+    const x = taken ? this.x(started_at) - width : to + 4;
+    this.write(`wait-time-${id}`, kind, x, middle + 4, text, this.scale > 9 ? 80 : 0);
   }
 }
