@@ -38,6 +38,11 @@ def test_without_a_reason_there_is_one(scene: Any) -> None:
     assert "they want to talk to a person" in whispered(scene, None, reason="")
 
 
+def test_a_reason_that_is_a_sentence_has_one_full_stop(scene: Any) -> None:
+    text = whispered(scene, None, reason="I want to talk to support.")
+    assert "I want to talk to support. Since" in text
+
+
 def test_a_long_story_is_cut_behind_a_whole_word(scene: Any) -> None:
     text = whispered(scene, "{summary}", summary="word " * 400)
     assert len(text) <= 600 and text.endswith("word...")

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 _REASON, _SUMMARY, _LEARNED = 200, 600, 400
 """So many characters of each are whispered: a human must not listen for a minute."""
 
+_NO_REASON = "they want to talk to a person"
+
 
 def whisper(call: Call) -> str:
     """Return what the human hears: who, why, and what was said up to this moment."""
@@ -23,7 +25,7 @@ def whisper(call: Call) -> str:
     values = {
         "destination": lines.spoken(request.destination),
         "caller": lines.spoken_caller(call.facts.caller),
-        "reason": lines.shortened(request.reason, _REASON) or "they want to talk to a person",
+        "reason": lines.shortened(request.reason, _REASON).rstrip(". ") or _NO_REASON,
         "summary": lines.shortened(request.summary, _SUMMARY),
         "learned": f"Since then they said: {learned}" if learned else "",
         "agent": call.setup.agent,
