@@ -121,8 +121,10 @@ def test_the_call_is_drawn(call: Page) -> None:
     drawing = call.locator(".timeline svg[role=img]")
     expect(drawing).to_have_attribute(
         "aria-label",
-        "Timeline: 0:20, 2 turns of the caller,"
-        " 3 turns of the agent, 1 barge-in, 1 tool call. The transcript says the same in words.",
+        re.compile(
+            "^Timeline: 0:2., 2 turns of the caller, 3 turns of the agent, 1 barge-in, 1 tool call."
+            " The transcript says the same in words.$"
+        ),
     )
     expect(drawing.locator("rect.bar.caller")).to_have_count(2)
     expect(drawing.locator("rect.bar.agent")).to_have_count(3)
@@ -167,7 +169,7 @@ def test_the_hand_off_shows_its_step_and_its_time_left(call: Page, server: PageS
     expect(notice).to_contain_text("Hand-off to front desk")
     expect(notice).to_contain_text("wants a person · About opening hours")
     expect(notice.locator("[aria-current=step]")).to_have_text("ringing")
-    expect(notice.locator(".left")).to_have_text("0:18 left")
+    expect(notice.locator(".left")).to_have_text(re.compile(r"0:1\d left"))
     expect(call.locator(".lane-names .human")).to_be_visible()
     expect(call.locator("rect.ringing")).to_have_count(1)
     notice.get_by_role("button", name="Call off").click()

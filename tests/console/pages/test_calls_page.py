@@ -49,8 +49,8 @@ def test_the_time_left_of_a_hand_off_counts_down(page: Page, server: PageServer)
     server.calls = {sid(1): entry(1, phase="handing off", handoff=handoff(seconds=7.5))}
     page.goto("/console#/calls")
     left = page.locator(".call-row .left")
-    expect(left).to_have_text("0:07 left")
-    expect(left).to_have_text("0:05 left")
+    expect(left).to_have_text(re.compile("0:0[1-8] left"))
+    expect(left).to_have_text(re.compile("0:0[1-4] left"))
     expect(left).to_have_attribute("data-short", "")
     expect(page.locator(".call-row .state")).to_have_text("Ringing")
 
