@@ -32,7 +32,9 @@ _SID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _QUEUE_SAMPLES = 8000 * 1200
 """Twenty minutes of sound of all calls together: some 25 MB."""
 
-_BATCH_SECONDS = 0.1
+_BATCH_SECONDS = 0.5
+"""How long the thread waits for more before it writes: waking up costs more than writing."""
+
 _ALIVE_SECONDS = 60.0
 """A file that was written to since may be another process's, which keeps its header itself."""
 
@@ -133,7 +135,8 @@ class Recordings:
     # --- the thread ---------------------------------------------------------------------------
 
     def _run(self) -> None:
-        mend_all(self._folder)
+        with contextlib.suppress(OSError):
+            mend_all(self._folder)
         while not (self._closing and not self._queue):
             self._news.wait()
             self._hurry.wait(_BATCH_SECONDS)

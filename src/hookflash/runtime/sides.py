@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from hookflash.core.audio import BYTES_PER_MS, ms
 from hookflash.core.commands import PlayAudio
+from hookflash.core.events import CallerAudio
 from hookflash.core.playout import Played
 from hookflash.runtime.tracks import Track
 
@@ -48,25 +49,17 @@ class CallerSide:
     """Lays frames of one presentation clock on a track, whose sample 0 is heard at `zero_ms`."""
 
     def __init__(self, track: Track, zero_ms: float) -> None:
+        self.heard: list[tuple[CallerAudio, float]] = []
+        """Frames that have come, each with its moment in seconds: to be laid in one go."""
         self._track = track
         self._zero_ms = zero_ms
-        self._pending: list[tuple[float, str, int]] = []
         self._begin()
 
     def _begin(self) -> None:
         self._base: float | None = None
         self._least = self._before = inf
         self._frames = 0
-
-    def frame(self, payload: str, size: int, at_ms: int, now_ms: float) -> None:
-        """Take a frame that has just come."""
-        late = now_ms - at_ms - size / BYTES_PER_MS
-        base = self._base
-        if base is not None and not -_JUMP_MS < late - base < _STUCK_MS:
-            self.restart()
-        if late < self._least:
-            self._least = late
-        self._pending.append((at_ms, payload, size))
+        self._pending: list[CallerAudio] = []
 
     def restart(self) -> None:
         """What comes from now on counts its time anew."""
@@ -75,14 +68,28 @@ class CallerSide:
 
     def lay(self) -> None:
         """Lay down what has come, by what is known of its clock now."""
-        if not self._pending:
+        if not self.heard:
             return
+        for event, now in self.heard:
+            late = now * 1000 - event.at_ms - event.size / BYTES_PER_MS
+            base = self._base
+            if base is not None and not -_JUMP_MS < late - base < _STUCK_MS:
+                self._place()
+                self._begin()
+            if late < self._least:
+                self._least = late
+            self._pending.append(event)
+        self.heard.clear()
+        self._place()
+
+    def _place(self) -> None:
         quickest = min(self._least, self._before)
         if self._base is None or abs(quickest - self._base) > _WRONG_MS:
             self._base = quickest
         shift = self._base - self._zero_ms
-        for at_ms, payload, size in self._pending:
-            self._track.lay(round((at_ms + shift) * BYTES_PER_MS), payload, size)
+        for event in self._pending:
+            at = round((event.at_ms + shift) * BYTES_PER_MS)
+            self._track.lay(at, event.payload, event.size)
         self._frames += len(self._pending)
         if self._frames >= _WINDOW_FRAMES:
             self._before, self._least, self._frames = self._least, inf, 0

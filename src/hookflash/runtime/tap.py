@@ -112,12 +112,12 @@ class Tap:
 
     def caller(self, event: CallerAudio) -> None:
         """The caller was heard: fifty times a second, so it drives the blocks too."""
-        now_ms = self._now() * 1000
-        self._caller.frame(event.payload, event.size, event.at_ms, now_ms)
+        now = self._now()
+        self._caller.heard.append((event, now))
         self._due -= 1
         if self._due <= 0:
             self._due = self._every
-            self._cut_off(now_ms)
+            self._cut_off(now * 1000)
 
     def follow(self, commands: Iterable[AnyCommand]) -> None:
         """The core has taken something other than the caller's sound, and wants `commands`."""
@@ -155,8 +155,7 @@ class Tap:
         if track == "inbound":
             self.caller(event)
         else:
-            now_ms = self._now() * 1000
-            self._human.frame(event.payload, event.size, event.at_ms, now_ms)
+            self._human.heard.append((event, self._now()))
 
     def notes_begin(self) -> None:
         """Such a stream begins, with a clock of its own."""
