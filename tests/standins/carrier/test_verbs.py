@@ -317,7 +317,7 @@ async def test_a_task_waits_in_its_workflow_with_its_attributes(world: Any) -> N
     await call.timeline.until("bridged")
     await world.carrier.line(call).hang_up()
     await taken.ended()
-    assert (await world.app.form("/after"))["QueueResult"] == "hangup"
+    assert (await world.app.form("/after"))["QueueResult"] == "bridged"
 
 
 async def test_leaving_moving_and_hanging_up_end_the_waiting(world: Any) -> None:

@@ -44,9 +44,7 @@ async def enqueue(scene: Scene, element: Element) -> Next:
         result = await _stay(scene, element, queue, waiting)
     except asyncio.CancelledError:
         if element.get("action"):
-            moved = "redirected-from-bridged" if waiting.taken_by else "redirected"
-            result = moved if leg.live else "hangup"
-            form = _result(exchange, queue, waiting, result)
+            form = _result(exchange, queue, waiting, _cut_short(waiting))
             scene.ask_in_vain(element.get("action"), element.get("method"), form)
         raise
     finally:
@@ -61,6 +59,14 @@ async def enqueue(scene: Scene, element: Element) -> Next:
     if not element.get("action"):
         return None
     return scene.ask(element.get("action"), element.get("method"), form)
+
+
+def _cut_short(waiting: Waiting) -> str:
+    """Return the QueueResult of a call that REST moved, or whose caller hung up."""
+    if waiting.taken_by is None:
+        return "redirected" if waiting.leg.live else "hangup"
+    # `hangup` is documented for callers who were not connected yet.
+    return "redirected-from-bridged" if waiting.leg.live else "bridged"
 
 
 def _waiting(scene: Scene, element: Element) -> Waiting:
