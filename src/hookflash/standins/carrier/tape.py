@@ -94,10 +94,16 @@ class Tape:
             self.status = "in-progress"
             self.spans.append(_Span(self._here()))
 
-    def stop(self) -> None:
-        """Record no more. Whoever made the tape goes on with it (`recorder.py`)."""
+    def stop(self, longest: float | None = None) -> None:
+        """Record no more, and of a tape that was never paused keep at most `longest` seconds.
+
+        Whoever made the tape goes on with it (`recorder.py`).
+        """
         if self.running:
             self._close()
+            span = self.spans[0]
+            if longest is not None and span.last is not None:
+                span.last = min(span.last, span.first + round(longest * SAMPLES_PER_SECOND))
             self.status = "processing"
             self.leg.note("recording-stopped", recording=self.sid)
             self.stopped.set()

@@ -44,7 +44,7 @@ async def record(scene: Scene, element: Element) -> Next:
             url = element.get("action") or scene.page.url
             scene.ask_in_vain(url, element.get("method"), _form(scene, tape, "hangup"))
         raise
-    tape.stop()
+    tape.stop(_longest(element))
     if tape.is_empty:
         return None
     url = element.get("action") or scene.page.url
@@ -73,10 +73,14 @@ def _transcribe_to(scene: Scene, element: Element) -> tuple[str, str] | None:
     return scene.callback(element, "transcribeCallback")
 
 
+def _longest(element: Element) -> float:
+    transcribed = recorder.LONGEST_TRANSCRIBED_SECONDS
+    default = transcribed if element.true("transcribe") else LONGEST_SECONDS
+    return element.number("maxLength", default)
+
+
 async def _until_it_ends(scene: Scene, element: Element) -> str:
     """Wait for silence, a key or the longest time; return the key, if it was one."""
-    longest = recorder.LONGEST_TRANSCRIBED_SECONDS if element.true("transcribe") else None
-    limit = element.number("maxLength", longest or LONGEST_SECONDS)
     finish = element.get("finishOnKey", "1234567890*#")
     keys: asyncio.Queue[str] = asyncio.Queue()
     pressed: list[str] = []
@@ -87,7 +91,7 @@ async def _until_it_ends(scene: Scene, element: Element) -> str:
 
     before, scene.leg.on_key = scene.leg.on_key, keys.put_nowait
     try:
-        async with scene.exchange.clock.timeout(limit):
+        async with scene.exchange.clock.timeout(_longest(element)):
             first = await first_of(key(), _silence(scene, element))
             return pressed[-1] if first == 0 else ""
     except TimeoutError:
