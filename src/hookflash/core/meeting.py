@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 MEET_SECONDS = 15.0
 """How long both may take to be in the room; the carrier's word that they are may be lost."""
 
+ASK_SECONDS = 2.0
+"""How soon the carrier asks for a caller whose human is gone, if they were in one room."""
+
 NEWS_SECONDS = 6.0
 """How long the news of why a human has left may take."""
 
@@ -91,7 +94,9 @@ def human_gone(call: Call, leg: Leg, now: float) -> list[AnyCommand]:
             call.farewell.end()
             call.floor.protected = False
         case State.BRIDGING:
-            pass
+            # If they had met already, the carrier asks for the caller now.
+            call.handoff.until = now + ASK_SECONDS
+            return []
         case State.WITH_HUMAN | State.PARTING:
             # The carrier asks for the caller now; if it does not, we do not wait for it.
             call.handoff.until = now + NEWS_SECONDS
@@ -139,6 +144,9 @@ def caller_asks(call: Call, event: e.InstructionsAsked, now: float) -> list[AnyC
     """The caller's room is over, or the moment on hold is."""
     asked = (event.step, event.leg_sid)
     taken = call.legs.taken
+    if event.point == "room" and event.outcome != "failed":
+        # It is over, so it had begun, even where the news of that is late or lost.
+        _met(call, now)
     match call.handoff.state:
         case State.WITH_HUMAN if taken is not None and call.handoff.plan.give_back:
             if call.handoff.until is None:

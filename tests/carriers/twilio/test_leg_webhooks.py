@@ -136,6 +136,10 @@ def test_a_number_that_is_none_is_not_known(odd: str) -> None:
 
 def test_room_and_hold_ask_what_is_next() -> None:
     assert room_ended(form(CALL), 4) == InstructionsAsked(4, "room")
+    answered = form(CALL, DialCallStatus="answered")
+    assert room_ended(answered, 4) == InstructionsAsked(4, "room")
+    failed = form(CALL, DialCallStatus="failed")
+    assert room_ended(failed, 4) == InstructionsAsked(4, "room", outcome="failed")
     assert hold_ended(form(CALL), 4) == InstructionsAsked(4, "hold")
 
 

@@ -102,8 +102,9 @@ def queue_asked(form: Mapping[str, str], step: int) -> QueueAsked:
 
 
 def room_ended(form: Mapping[str, str], step: int) -> InstructionsAsked:
-    """Read the caller's `<Dial action>` of a room."""
-    return InstructionsAsked(step, "room")
+    """Read the caller's `<Dial action>` of a room; `failed` if they could not come in."""
+    failed = form.get("DialCallStatus") == "failed"
+    return InstructionsAsked(step, "room", outcome="failed" if failed else None)
 
 
 def hold_ended(form: Mapping[str, str], step: int) -> InstructionsAsked:

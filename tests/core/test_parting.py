@@ -1,0 +1,117 @@
+"""The human leaves the caller, by a key or because somebody says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hookflash.core import events as e
+from hookflash.core import lines
+from hookflash.core.commands import (
+    AnswerCarrier,
+    ConnectAgent,
+    EndLeg,
+    HangUp,
+    Hold,
+    JoinRoom,
+    MoveCall,
+    RingHuman,
+    Screen,
+    Speak,
+)
+from hookflash.core.handoff_table import State
+from hookflash.core.phases import Phase
+
+from .test_meeting import BEN, answer, warm
+
+
+def test_a_human_gives_the_caller_back_with_star_and_two(scene: Any) -> None:
+    line = scene(warm()).met()
+    for _ in range(2):
+        assert answer(line.human("left")) == (Screen(1, 0, lines.PARTING, "parting"),)
+        assert line.call.handoff.state is State.PARTING
+    assert answer(line.asks(2, "room")) == (Hold(3, lines.ON_HOLD),)
+    assert answer(line.human("parting", "2")) == (Speak(lines.GIVEN_BACK), HangUp())
+    assert answer(line.asks(3, "hold")) == (ConnectAgent(4),)
+    line(e.ModelReady("S2"))
+    line.stream("MZ2")
+    line(e.CallCompleted())
+    assert [each.outcome for each in line.record.handoffs] == ["bridged"]
+
+
+def test_a_human_who_says_nothing_has_given_the_caller_back(scene: Any) -> None:
+    line = scene(warm()).met()
+    line.human("left")
+    line.human("parting", "")
+    assert answer(line.asks(2, "room")) == (ConnectAgent(3),)
+
+
+def test_a_human_who_presses_one_talks_on(scene: Any) -> None:
+    line = scene(warm()).met()
+    line.asks(2, "room")
+    line.human("left")
+    assert answer(line.human("parting", "1")) == (JoinRoom("CA1", 1, leg=0),)
+    assert answer(line.human("parting", "1")) == (JoinRoom("CA1", 1, leg=0),), "twice"
+    assert answer(line.asks(3, "hold")) == (JoinRoom("CA1", 1, 4),)
+    line(e.RoomChanged(1, "started"))
+    assert line.call.phase is Phase.WITH_HUMAN
+
+
+def test_a_human_who_hangs_up_while_asked_has_given_the_caller_back(scene: Any) -> None:
+    line = scene(warm()).met()
+    line.human("left")
+    line.asks(2, "room")
+    line.news("completed")
+    assert answer(line.asks(3, "hold")) == (ConnectAgent(4),)
+
+
+def test_a_human_who_never_says_what_becomes_of_the_caller(scene: Any) -> None:
+    line = scene(warm()).met()
+    line.human("left")
+    line.asks(2, "room")
+    assert EndLeg("CA-1-0") in line.wait(20.1)
+    assert line.sent(MoveCall)[-1].instructions == (ConnectAgent(4),)
+
+
+def test_a_key_after_the_caller_is_gone_gives_nobody_back(scene: Any) -> None:
+    line = scene(warm()).met()
+    assert answer(line.human("parting", "2")) == (Speak(lines.GIVEN_BACK), HangUp())
+    assert line.call.handoff.state is State.WITH_HUMAN
+
+
+def test_star_before_the_caller_is_there_is_hanging_up(scene: Any) -> None:
+    line = scene(warm()).closed()
+    commands = line.human("left")
+    assert commands == [AnswerCarrier((HangUp(),))]
+    assert RingHuman(2, 0, BEN, 20) in line.wait(2.1)
+
+
+def test_star_where_nothing_is_given_back_is_hanging_up(scene: Any) -> None:
+    line = scene(warm(give_back=False)).met()
+    assert answer(line.human("left")) == (HangUp(),)
+    assert answer(line.asks(2, "room")) == (HangUp(),)
+
+
+def test_a_supervisor_gives_the_caller_back(scene: Any) -> None:
+    line = scene(warm()).met()
+    commands = line(e.GiveBackRequested("anna"))
+    assert MoveCall(3, (ConnectAgent(3),), 2.0) in commands
+    assert EndLeg("CA-1-0") in commands
+    line(e.ModelReady("S2"))
+    line.stream("MZ2")
+    assert line.call.phase is Phase.TALKING
+    assert line(e.GiveBackRequested("anna")) == []
+
+
+def test_a_supervisor_takes_back_a_caller_who_is_still_rung_for(scene: Any) -> None:
+    line = scene().moved()
+    commands = line(e.HandoffCancelled("anna"))
+    assert MoveCall(3, (ConnectAgent(3),), 2.0) in commands
+    assert [each.outcome for each in line.call.handoff.attempts] == ["cancelled"]
+
+
+def test_giving_back_twice_changes_nothing(scene: Any) -> None:
+    line = scene(warm()).met()
+    line(e.GiveBackRequested("anna"))
+    line.call.phase = Phase.WITH_HUMAN
+    line(e.GiveBackRequested("anna"))
+    assert [each.outcome for each in line.call.handoff.attempts] == ["bridged"]
