@@ -1,0 +1,235 @@
+"""The process dies in each state of a hand-off; another one goes on with the next webhook."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import pytest
+
+from hookflash import Agent, CallRecord, Settings, Target
+from hookflash.core import lines
+from hookflash.core.handoff_table import State
+from hookflash.core.phases import Phase
+from hookflash.server.assembly import Line as ServedLine
+from hookflash.server.assembly import open_line
+from hookflash.standins.carrier import Delayed, Human, Leg, Line
+
+from .acts import WELCOME, hear, said_on, script_whole_agent, talk
+from .conftest import DESK, PUBLIC, SPEED, Stage, eventually, samples, serving, shop
+from .test_meeting import FRAME, HUMAN, ask_for_a_human, asked_to, desk, other_legs, say
+from .test_otherwise import APOLOGY, leave_words, taken_from
+
+BACK_AGAIN = 0x2A
+
+
+@dataclass
+class Second:
+    """Another process on the same data, which takes over when the first one dies."""
+
+    first: Stage
+    line: ServedLine
+    port: int
+    died_in: State | None = None
+
+    async def dies(self, call: Leg, state: State) -> None:
+        """Let the first process die as soon as the hand-off is in `state`."""
+        driver = self.first.line.switchboard.find(call.sid)
+        assert driver is not None
+        await eventually(lambda: driver.call.handoff.state is state, 30)
+        await asyncio.to_thread(self.first.line.journals.flush)
+        self.first.carrier.tunnel[PUBLIC] = f"http://127.0.0.1:{self.port}"
+        self.died_in = driver.call.handoff.state
+        await driver.close()
+
+    async def record(self, call: Leg) -> CallRecord:
+        """Return the record that the second process has made."""
+        await call.ended()
+        await self.first.carrier.reports_sent()
+        driver = self.line.switchboard.find(call.sid)
+        assert driver is not None, "the second process has never heard of the call"
+        await eventually(lambda: driver.call.phase is Phase.ENDED)
+        await self.line.writer.flush()
+        record = await self.line.store.get(call.sid)
+        assert record is not None
+        return record
+
+
+@pytest.fixture
+def twice(stage, tmp_path) -> Callable[..., contextlib.AbstractAsyncContextManager]:
+    @contextlib.asynccontextmanager
+    async def both(agent: Agent):
+        async with stage(agent, notices=False) as s:
+            again = asked_to("interrupted")
+            s.model.on("response.create", [say("again", 900, BACK_AGAIN)], where=again)
+            script_whole_agent(s)
+            settings = Settings(
+                public_url=PUBLIC,
+                openai_api_key="any",
+                twilio_account_sid=s.carrier.account_sid,
+                twilio_auth_token=s.carrier.auth_token,
+                twilio_api_url=s.carrier.api_url,
+                model_url=s.model.url,
+                data_dir=tmp_path,
+                speed=SPEED,
+            )
+            async with open_line(settings, agent) as line, serving(line) as port:
+                yield s, Second(s, line, port)
+                # Everything is over before the second process is.
+                for call in s.carrier.calls:
+                    call.end("completed", by="test")
+                await s.carrier.reports_sent()
+
+    return both
+
+
+Then = Callable[[Line], Awaitable[None]]
+
+
+def caller_who(s: Stage, second: Second, state: State, then: Then):
+    async def script(line: Line) -> None:
+        await ask_for_a_human(s, line)
+        await second.dies(line.leg, state)
+        await then(line)
+
+    return script
+
+
+async def meets(line: Line) -> None:
+    await line.connected()
+
+
+async def is_welcomed(line: Line) -> None:
+    await hear(line, WELCOME)
+    await line.hang_up()
+
+
+def is_there_when(died: asyncio.Event, human: Human) -> Human:
+    """Somebody who only answers when the first process is dead."""
+
+    async def instant(leg: Leg) -> None:
+        await died.wait()
+        await leg.tools.clock.sleep(2.0)
+
+    return human.when(instant)
+
+
+async def test_while_it_is_found_out_who_is_there(twice):
+    agent = shop(manner="warm")
+    asked: list[Target] = []
+
+    @agent.presence
+    async def is_free(target: Target) -> bool:
+        asked.append(target)
+        await asyncio.sleep(5)
+        return True
+
+    async with twice(agent) as (s, second):
+        s.carrier.humans[DESK] = Human.accepts(0.5, then=desk)
+        call = await s.call(caller_who(s, second, State.CHECKING, meets))
+        record = await second.record(call)
+        assert asked and second.died_in is State.CHECKING
+        assert samples(call.recording().heard, HUMAN) >= 8000 - FRAME
+        assert len(other_legs(s, call)) == 1
+        assert record.disposition == "handed_off"
+
+
+async def test_while_a_telephone_rings(twice):
+    async with twice(shop(manner="warm")) as (s, second):
+        died = asyncio.Event()
+        s.carrier.humans[DESK] = is_there_when(died, Human.accepts(0.5, then=desk))
+
+        async def script(line: Line) -> None:
+            await ask_for_a_human(s, line)
+            await eventually(lambda: len(s.carrier.calls) == 2)
+            await line.pause(1.0)
+            await second.dies(line.leg, State.RINGING)
+            died.set()
+            await meets(line)
+
+        call = await s.call(script)
+        record = await second.record(call)
+        assert samples(call.recording().heard, HUMAN) >= 8000 - FRAME
+        assert len(other_legs(s, call)) == 1
+        assert record.disposition == "handed_off"
+
+
+async def test_while_the_human_hears_the_whisper(twice):
+    async with twice(shop(manner="warm")) as (s, second):
+        s.carrier.humans[DESK] = Human.accepts(0.5, then=desk)
+        call = await s.call(caller_who(s, second, State.SCREENING, meets))
+        record = await second.record(call)
+        (leg,) = other_legs(s, call)
+        assert "Order 7 is late." in " ".join(said_on(leg))
+        assert samples(call.recording().heard, HUMAN) >= 8000 - FRAME
+        assert record.disposition == "handed_off"
+
+
+async def test_while_the_agent_says_its_closing_line(twice):
+    async with twice(shop(manner="warm")) as (s, second):
+        s.carrier.humans[DESK] = Human.accepts(0.5, then=desk)
+        call = await s.call(caller_who(s, second, State.CLOSING, meets))
+        record = await second.record(call)
+        assert second.died_in is State.CLOSING
+        assert samples(call.recording().heard, HUMAN) >= 8000 - FRAME
+        assert record.disposition == "handed_off"
+
+
+async def test_while_the_caller_is_on_the_way_to_the_room(twice):
+    async with twice(shop(manner="warm", afterwards="return")) as (s, second):
+        s.carrier.faults.webhooks.append(Delayed("/room-events", times=1000, seconds=1.5))
+        s.carrier.humans[DESK] = Human.accepts(0.5, then=desk)
+        call = await s.call(caller_who(s, second, State.BRIDGING, is_welcomed))
+        record = await second.record(call)
+        assert second.died_in is State.BRIDGING
+        assert samples(call.recording().heard, HUMAN) >= 8000 - FRAME
+        assert samples(call.recording().heard, WELCOME) == 900 * 8
+        assert record.disposition == "handed_off"
+
+
+@pytest.mark.parametrize("afterwards", ["return", "hang-up"])
+async def test_while_both_talk(twice, afterwards):
+    async with twice(shop(manner="warm", afterwards=afterwards)) as (s, second):
+        s.carrier.humans[DESK] = Human.accepts(0.5, then=desk)
+        call = await s.call(caller_who(s, second, State.WITH_HUMAN, is_welcomed))
+        record = await second.record(call)
+        assert second.died_in is State.WITH_HUMAN
+        assert samples(call.recording().heard, HUMAN) >= 8000 - FRAME
+        welcomed = samples(call.recording().heard, WELCOME)
+        assert welcomed == (900 * 8 if afterwards == "return" else 0)
+        assert [attempt.outcome for attempt in record.handoffs] == ["bridged"]
+        assert record.disposition == "handed_off"
+
+
+async def test_while_the_human_chooses_what_becomes_of_the_caller(twice):
+    async with twice(shop(manner="warm")) as (s, second):
+
+        async def human(line: Line) -> None:
+            await talk(line)
+            await line.press("*")
+            await line.wait_to_hear(lines.PARTING)
+            await eventually(lambda: second.died_in is State.PARTING)
+            await line.press("2")
+
+        s.carrier.humans[DESK] = Human.accepts(0.5, then=human)
+        call = await s.call(caller_who(s, second, State.PARTING, is_welcomed))
+        record = await second.record(call)
+        assert samples(call.recording().heard, WELCOME) == 900 * 8
+        (leg,) = other_legs(s, call)
+        assert said_on(leg)[-1] == lines.GIVEN_BACK
+        assert record.disposition == "handed_off"
+
+
+async def test_while_a_message_is_recorded(twice):
+    agent = shop(otherwise="voicemail")
+    taken = taken_from(agent)
+    async with twice(agent) as (s, second):
+        s.carrier.humans[DESK] = Human.busy()
+        call = await s.call(caller_who(s, second, State.MESSAGE, leave_words))
+        record = await second.record(call)
+        delivery = await asyncio.wait_for(taken.get(), 20)
+        assert said_on(call) == [APOLOGY, lines.MESSAGE_THANKS]
+        assert (delivery.kind, delivery.call_sid) == ("voicemail", call.sid)
+        assert record.disposition == "voicemail"
