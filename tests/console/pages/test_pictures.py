@@ -107,8 +107,8 @@ def test_the_list_of_live_calls(shot: Shot, server: PageServer) -> None:
 @pytest.mark.parametrize(
     ("name", "look"),
     [
-        ("call", {}),
-        ("call-dark", {"scheme": "dark"}),
+        ("call", {"height": 1120}),
+        ("call-dark", {"scheme": "dark", "height": 1120}),
         ("call-narrow", {"width": 400, "height": 860}),
     ],
 )
