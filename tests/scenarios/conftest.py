@@ -27,7 +27,8 @@ from hookflash.core.phases import Phase
 from hookflash.server.app import serve
 from hookflash.server.assembly import Line, open_line
 from hookflash.standins.carrier import Leg, NumberConfig, StandinCarrier
-from hookflash.standins.carrier.party import Script
+from hookflash.standins.carrier.party import Script, Speak
+from hookflash.standins.carrier.sounds import voice_pattern
 from hookflash.standins.model.scripted import ScriptedModel
 
 PUBLIC = "https://line.example.test"
@@ -104,11 +105,12 @@ async def open_stage(
     network_ms: float = 0.0,
     notices: bool = True,
     settings: dict | None = None,
+    speak: Speak = voice_pattern,
 ) -> AsyncIterator[Stage]:
     async with contextlib.AsyncExitStack() as stack:
         model = await stack.enter_async_context(ScriptedModel(speed=speed, network_ms=network_ms))
         carrier = await stack.enter_async_context(
-            StandinCarrier(speed=speed, network_ms=network_ms)
+            StandinCarrier(speed=speed, network_ms=network_ms, speak=speak)
         )
         chosen = {
             "public_url": PUBLIC,
