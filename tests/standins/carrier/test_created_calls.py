@@ -7,9 +7,18 @@ from typing import Any
 
 import pytest
 
-from hookflash.standins.carrier import Human, Leg, Never, OutOfOrder, Twice, Unconfirmed
+from hookflash.standins.carrier import (
+    Delayed,
+    Human,
+    Leg,
+    Never,
+    OutOfOrder,
+    Refused,
+    Twice,
+    Unconfirmed,
+)
 
-from .rest_parts import HOLD, create, post
+from .rest_parts import HOLD, ask, create, post
 
 
 async def told(world: Any, count: int, path: str = "/status") -> list[tuple[str, str]]:
@@ -237,3 +246,31 @@ async def test_a_held_report_goes_alone_if_nothing_follows(world: Any) -> None:
     before = world.carrier.now()
     await world.app.form("/status")
     assert world.carrier.now() - before >= 2.0
+
+
+async def test_a_question_that_is_lost_is_lost_with_its_repetitions(world: Any) -> None:
+    world.carrier.humans[world.ANNA] = Human(0.2)
+    world.carrier.faults.webhooks.append(Never("/voice"))
+    call = await create(world, Url=f"{world.ORIGIN}/voice#rc=5&rp=all", Twiml="")
+    await call.ended()
+    assert world.app.forms("/voice") == []
+    assert world.carrier.notices.codes() == [11205]
+    assert "application error" in call.timeline.find("say")[0].detail["text"]
+
+
+async def test_a_late_report_may_come_after_any_time(world: Any) -> None:
+    world.carrier.humans[world.ANNA] = Human.busy(0.1)
+    world.carrier.faults.webhooks.append(Delayed("/status", seconds=40.0))
+    call = await create(world, StatusCallback=f"{world.ORIGIN}/status")
+    await call.ended()
+    before = world.carrier.now()
+    assert (await world.app.form("/status"))["CallStatus"] == "busy"
+    assert world.carrier.now() - before >= 35.0
+    assert not world.carrier.notices
+
+
+async def test_a_fault_may_wait_for_any_rest_request(world: Any) -> None:
+    world.carrier.faults.requests.append(Refused(503))
+    first = await ask(world, "GET", "/Conferences.json")
+    second = await ask(world, "GET", "/Conferences.json")
+    assert (first.status_code, second.status_code) == (503, 200)
