@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hookflash.standins.carrier.playout import Playout, sample_at
@@ -107,6 +107,7 @@ STEPS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(STEPS)
 def test_in_any_order_each_mark_comes_back_once_and_the_past_never_changes(
     steps: list[tuple[str, float, int]],
@@ -134,6 +135,7 @@ def test_in_any_order_each_mark_comes_back_once_and_the_past_never_changes(
     assert returned == asked
 
 
+@settings(deadline=None)
 @given(STEPS, st.integers(1, 400))
 def test_reading_in_pieces_gives_what_reading_at_once_gives(
     steps: list[tuple[str, float, int]], piece: int

@@ -10,7 +10,7 @@ from hookflash.standins.carrier import Human, Leg, Line, sounds
 
 WHISPER = "a caller about an invoice"
 SCREEN = (
-    '<Response><Gather numDigits="1" action="/key" timeout="3"><Say>'
+    '<Response><Gather numDigits="1" action="/key" timeout="8"><Say>'
     + WHISPER
     + "</Say></Gather><Hangup/></Response>"
 )
@@ -80,15 +80,17 @@ async def test_whoever_does_not_accept_is_completed_but_not_bridged(
 
 
 async def test_the_first_to_finish_the_screening_wins_though_another_answered_first(
-    world: Any,
+    worlds: Any,
 ) -> None:
+    world = await worlds(speed=5.0)
+
     async def talk(line: Line) -> None:
         await line.hang_up()
 
-    world.carrier.humans[world.ANNA] = Human.accepts(0.2, after_seconds=8.0)
-    world.carrier.humans["client:bert"] = Human.accepts(1.5, after_seconds=1.0, then=talk)
+    world.carrier.humans[world.ANNA] = Human.accepts(0.2, after_seconds=60.0)
+    world.carrier.humans["client:bert"] = Human.accepts(3.0, then=talk)
     world.carrier.humans["sip:carl@example.test"] = Human.no_answer()
-    world.carrier.humans[world.BERT] = Human.declines(0.2, after_seconds=0.5)
+    world.carrier.humans[world.BERT] = Human.declines(0.2)
     inner = (
         noun("Number", world.ANNA)
         + noun("Client", "bert")
