@@ -145,7 +145,7 @@ async def test_a_caller_who_hangs_up_in_the_middle_is_recorded_to_that_moment(st
         wav = await kept(s, call)
         # What was on the road when the carrier said that it is over has not come any more.
         missing = samples(call.recording().heard, LONG) - samples(wav.right, LONG)
-        assert -NOISE <= missing <= (40 + 40) * 8 + NOISE
+        assert -NOISE <= missing <= (40 + 40) * 8 + 4 * NOISE
         assert abs(len(wav.left) - len(wav.right)) == 0
 
 
@@ -178,7 +178,8 @@ async def test_a_recording_goes_on_when_the_caller_is_back_from_a_human(stage):
         truth = call.recording()
         assert samples(wav.right, HUMAN) == 0, "we do not hear what humans say"
         for sound in (GREETING, LONG, EARLY):
-            assert samples(wav.right, sound) == samples(truth.heard, sound) > 0
+            there = samples(truth.heard, sound)
+            assert there > 0 and abs(samples(wav.right, sound) - there) <= NOISE * SPEED
         # The human's part is silence, so that what comes after it is where it was.
         apart = first(truth.heard, EARLY) - first(truth.heard, GREETING)
         assert abs(first(wav.right, EARLY) - first(wav.right, GREETING) - apart) <= NOISE * SPEED
