@@ -58,8 +58,8 @@ def _numbers_in(text: str) -> list[str]:
     return [" ".join(run) for run in runs if run]
 
 
-def heard(parts: LocalParts, sound: bytes) -> tuple[list[str], float]:
-    """Return the turns heard in `sound`, and the seconds spent on transcribing the last."""
+def heard(parts: LocalParts, sound: bytes) -> list[str]:
+    """Return the turns heard in `sound`."""
     ears = parts.new_ears({})
     stream = sound + PAUSE
     events = [
@@ -67,13 +67,8 @@ def heard(parts: LocalParts, sound: bytes) -> tuple[list[str], float]:
         for start in range(0, len(stream), FRAME_BYTES)
         for event in ears.hear(stream[start : start + FRAME_BYTES])
     ]
-    texts, seconds = [], 0.0
-    for event in events:
-        if isinstance(event, SpeechEnded):
-            begun = time.perf_counter()
-            texts.append(parts.transcriber.transcribe(event.audio))
-            seconds = time.perf_counter() - begun
-    return texts, seconds
+    ended = [event for event in events if isinstance(event, SpeechEnded)]
+    return [parts.transcriber.transcribe(event.audio) for event in ended]
 
 
 def errors(reference: str, hypothesis: str) -> tuple[int, int]:
@@ -87,30 +82,23 @@ def errors(reference: str, hypothesis: str) -> tuple[int, int]:
 
 
 def recordings_table(parts: LocalParts) -> str:
-    rows = ["| recording | said | heard | turns | wrong | seconds |", "|---|---|---|---|---|---|"]
+    rows = ["| recording | said | heard | turns | wrong |", "|---|---|---|---|---|"]
     sums = {"real": [0, 0], "synthetic": [0, 0]}
-    spent: list[float] = []
     for name in audio.names():
         recording = audio.load(name)
-        texts, seconds = heard(parts, recording.audio)
+        texts = heard(parts, recording.audio)
         hypothesis = " ".join(texts)
         wrong, words = errors(recording.transcript, hypothesis)
         kind = "synthetic" if "synthetic" in recording.licence else "real"
         sums[kind][0] += wrong
         sums[kind][1] += words
-        spent.append(seconds)
         rows.append(
             f"| {name} | {recording.transcript} | {hypothesis} | {len(texts)}"
-            f" | {wrong} of {words} | {seconds:.2f} |"
+            f" | {wrong} of {words} |"
         )
-    spent.sort()
     rows.append("")
     for kind, (wrong, words) in sums.items():
         rows.append(f"* {kind} voices: {wrong} of {words} words wrong, WER {wrong / words:.1%}")
-    rows.append(
-        f"* transcribing a turn: {statistics.median(spent):.2f} s in the middle,"
-        f" {spent[int(len(spent) * 0.95)]:.2f} s at the 95th percentile"
-    )
     return "\n".join(rows)
 
 
@@ -188,7 +176,7 @@ def main() -> None:
     print(f"loaded in {time.perf_counter() - begun:.1f} s", file=sys.stderr)
 
     def hear(sound: bytes) -> str:
-        return " ".join(heard(parts, sound)[0])
+        return " ".join(heard(parts, sound))
 
     tables: dict[str, Callable[[], str]] = {
         "recordings": lambda: recordings_table(parts),
