@@ -9,6 +9,7 @@ from sqlalchemy import text
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from hookflash.console import calls as calls_module
 from hookflash.console.console import Hooks
 
 from .conftest import PASSWORD, TOKEN, VIEWER_TOKEN, MakeOffice, Office, detail
@@ -241,11 +242,33 @@ async def test_a_live_call_is_played_to_who_may_hear_it(make_office: MakeOffice)
                     listening(office, cookies)
 
 
+async def test_who_has_signed_out_hears_no_more(
+    make_office: MakeOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls_module, "STILL_SECONDS", 0.05)
+    trail = _Nothing()
+
+    async def play(call_sid: str, socket: WebSocket) -> None:
+        await socket.accept()
+        trail.ended = True
+        await asyncio.sleep(30)
+
+    async with make_office(hooks=Hooks(listen=play)) as office:
+        office.reach.add(detail())
+        async with office.signed_in() as client:
+            cookies = dict(client.cookies)
+        office.console.gate._audit = trail
+        with pytest.raises(WebSocketDisconnect):
+            listening(office, cookies)
+
+
 class _Nothing:
     """An audit trail that nobody reads."""
 
+    ended = False
+
     async def session_ended(self, session_id: str) -> bool:
-        return False
+        return self.ended
 
     async def add(self, entry: object) -> None:
         return

@@ -7,19 +7,29 @@ import json
 from pathlib import Path
 
 import httpx
+from websockets.asyncio.client import connect
 
 from hookflash.console.passwords import hash_token
+from hookflash.runtime.listening import FRAME_BYTES
 from hookflash.standins.carrier import Line
 
+from .test_console import KEPT, PASSWORD
 from .test_handoff import greeted
-from .test_workers import crew, live_workers
+from .test_workers import crew, live_workers, total
 
 TOKEN = "hf_" + "a" * 43
+
+
+async def signed_in(client: httpx.AsyncClient) -> str:
+    answer = await client.post("/console/sign-in", json={"name": "vera", "password": PASSWORD})
+    assert answer.status_code == 200
+    return answer.headers["set-cookie"].partition(";")[0]
 
 
 async def test_the_calls_of_both_workers_are_seen_and_acted_upon(tmp_path: Path) -> None:
     (tmp_path / "hookflash-users.toml").write_text(
         f'[tokens.crm]\nhash = "{hash_token(TOKEN)}"\nrole = "supervisor"\n'
+        f'[users.vera]\npassword = "{KEPT}"\nrole = "viewer"\n'
     )
     async with crew(tmp_path) as line:
         done = asyncio.Event()
@@ -31,10 +41,7 @@ async def test_the_calls_of_both_workers_are_seen_and_acted_upon(tmp_path: Path)
 
         calls = [await line.call(script) for _ in range(4)]
         sids = {call.sid for call in calls}
-        found = await line.until(
-            lambda found: all(found.get(("hookflash_calls", w, "talking")) == 2 for w in "12")
-        )
-        assert found
+        await line.until(lambda found: total(found, "hookflash_calls", "talking") == 4)
         headers = {"Authorization": f"Bearer {TOKEN}"}
         for slot in ("1", "2"):
             # Each worker is asked itself, over a connection that it has accepted.
@@ -58,6 +65,12 @@ async def test_the_calls_of_both_workers_are_seen_and_acted_upon(tmp_path: Path)
                 assert hint.status_code == 202
                 detail = (await client.get(f"/api/calls/{sid}")).json()
                 assert [each["text"] for each in detail["parts"]["actions"]] == [f"for {sid}"]
+                # Whichever worker is asked, the sound comes from the one that has the call.
+                cookie = await signed_in(client)
+                address = f"{line.origin.replace('http', 'ws')}/console/calls/{sid}/listen"
+                for _ in range(2):
+                    async with connect(address, additional_headers={"Cookie": cookie}) as sound:
+                        assert len(await sound.recv()) == FRAME_BYTES
             done.set()
             await asyncio.gather(*(call.ended() for call in calls))
             await line.carrier.reports_sent()

@@ -52,6 +52,8 @@ def application(name: str) -> Starlette:
             Route("/hello", hello),
             WebSocketRoute("/twilio/media/{worker}", media),
             WebSocketRoute("/phone/twilio/media/{worker}", media),
+            WebSocketRoute("/console/calls/{sid}/listen", media),
+            WebSocketRoute("/phone/console/calls/{sid}/listen", media),
         ]
     )
 
@@ -64,10 +66,16 @@ async def worker(name: str, folder: Path) -> AsyncIterator[str]:
     def hand_over(connection: socket.socket, request: bytes, to: str) -> bool:
         return send_connection(folder / to, connection, request)
 
+    async def owner(call_sid: str) -> str:
+        await asyncio.sleep(0.01)
+        if call_sid == "CAbroken":
+            raise RuntimeError("a bug of ours")
+        return call_sid.removeprefix("CA") if call_sid.startswith("CAw") else ""
+
     server = uvicorn.Server(
         uvicorn.Config(
             application(name),
-            http=crossing(urls, hand_over),
+            http=crossing(urls, hand_over, owner),
             ws="websockets-sansio",
             log_config=None,
             lifespan="off",
@@ -123,6 +131,38 @@ async def test_many_sockets_cross_both_ways_at_once(tmp_path: Path) -> None:
             *(told(f"{origin}/twilio/media/{name}") for origin, name in roads)
         )
         assert [about["served_by"] for about, _ in told_all] == [name for _, name in roads]
+
+
+@pytest.mark.parametrize("prefix", ["", "/phone"])
+async def test_who_listens_to_a_call_is_served_by_the_worker_that_has_it(
+    tmp_path: Path, prefix: str
+) -> None:
+    async with worker("w1", tmp_path) as one, worker("w2", tmp_path) as two:
+        for origin, sid, served_by in (
+            (one, "CAw2", "w2"),
+            (two, "CAw2", "w2"),
+            (one, "CAw9", "w1"),
+            (one, "CA404", "w1"),
+            (two, "CAbroken", "w2"),
+        ):
+            path = f"{prefix}/console/calls/{sid}/listen"
+            about, answer = await told(f"{origin}{path}?a=1")
+            assert (about["served_by"], about["path"], about["query"]) == (served_by, path, "a=1")
+            assert answer == f"{served_by} heard a frame"
+
+
+async def test_who_goes_while_the_call_is_looked_for_is_forgotten(tmp_path: Path) -> None:
+    async with worker("w1", tmp_path) as one:
+        host, _, port = one.partition(":")
+        for _ in range(3):
+            _, writer = await asyncio.open_connection(host, int(port))
+            head = "GET /console/calls/CAw2/listen HTTP/1.1", "Connection: Upgrade"
+            lines = (*head, "Upgrade: websocket", "Host: x", "", "")
+            writer.write("\r\n".join(lines).encode())
+            await writer.drain()
+            writer.transport.abort()
+        async with httpx.AsyncClient() as client:
+            assert (await client.get(f"http://{one}/hello")).text == "w1"
 
 
 async def test_requests_that_are_no_upgrade_stay(tmp_path: Path) -> None:

@@ -13,21 +13,22 @@ becomes of it is seen on the feed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated
 
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from hookflash.console import requests
 from hookflash.console.body import read_body
 from hookflash.console.feed import Feed
-from hookflash.console.gate import Gate, Refused, Visitor, answer
+from hookflash.console.gate import POLICY, Gate, Refused, Visitor, answer
 from hookflash.console.reach import Reach
 from hookflash.console.shapes import CallDetail, CallList, Taken
 from hookflash.core.events import AnyEvent
@@ -38,6 +39,9 @@ Listen = Callable[[str, WebSocket], Awaitable[None]]
 """Plays a call (its SID) on a socket that was let in and is not accepted yet, until either ends."""
 
 MOST_FEEDS = 500
+
+STILL_SECONDS = 10.0
+"""How often it is looked whether somebody who listens still may."""
 
 Line = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
 Key = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
@@ -136,9 +140,7 @@ class Calls:
         call_sid = request.query_params.get("call", "")
 
         async def alive() -> bool:
-            """Who has signed out, or was taken off the list, hears no more."""
-            still = await self._gate.visitor(request)
-            return still is not None and still.name == visitor.name
+            return await self._still(request, visitor)
 
         async def events() -> AsyncIterator[bytes]:
             async for event in self._feed.stream(call_sid, last_id, alive):
@@ -165,7 +167,27 @@ class Calls:
             log.exception("! the console's database does not answer")
             await socket.close(1011)
             return
-        await self._listen(call_sid, socket)
+        playing = asyncio.ensure_future(self._listen(call_sid, socket))
+        try:
+            while await self._still(socket, visitor):
+                await asyncio.wait((playing,), timeout=STILL_SECONDS)
+                if playing.done():
+                    return await playing
+        finally:
+            playing.cancel()
+            await asyncio.gather(playing, return_exceptions=True)
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+            await socket.close(POLICY)
+
+    async def _still(self, connection: HTTPConnection, visitor: Visitor) -> bool:
+        """Return whether somebody may still be here: who has signed out, or was taken off the
+        list, sees and hears no more."""
+        try:
+            still = await self._gate.visitor(connection)
+        except SQLAlchemyError:
+            log.exception("! the console's database does not answer")
+            return False
+        return still is not None and still.name == visitor.name
 
     async def _found(self, request: Request) -> CallDetail:
         detail = await self._reach.look_at(request.path_params["sid"])

@@ -265,7 +265,9 @@ async def open_line(
         if workers is not None:
             app.state.answering = workers
             app.state.sharing = Sharing(
-                crossing(telephone.urls, workers.hand_over), workers.working, listener
+                crossing(telephone.urls, workers.hand_over, workers.owner),
+                workers.working,
+                listener,
             )
         yield Line(
             app,

@@ -179,6 +179,10 @@ class Workers:
             return None
         return said.report if isinstance(said, Reported) else None
 
+    async def owner(self, call_sid: str) -> str:
+        """Return the name of the worker that has a live call; empty if nobody has it."""
+        return self.name if self._has(call_sid) else await self._neighbours.find(call_sid) or ""
+
     async def look_at(self, call_sid: str) -> CallDetail | None:
         """Return a live call of any worker with all its parts, or None."""
         if self._has(call_sid):
