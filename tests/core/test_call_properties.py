@@ -117,9 +117,11 @@ class Witness:
                     if isinstance(each, ConnectAgent | DialHumans | JoinQueue)
                 }
             if isinstance(command, StoreRecord):
-                self.records += 1
+                self.records += not over
                 msgspec.json.encode(command)
-            assert not over or isinstance(command, AnswerCarrier | CloseStream)
+                # Made anew only where a human had the caller after all.
+                assert not over or command.record.handoffs[-1].outcome == "bridged"
+            assert not over or isinstance(command, AnswerCarrier | CloseStream | StoreRecord)
         self.endings += self.call.phase is Phase.ENDED and before is not Phase.ENDED
         assert self.records == self.endings
         self.check_no_dead_end()

@@ -285,3 +285,15 @@ def test_nobody_waits_in_a_queue_for_ever(scene: Any) -> None:
 def test_a_queue_that_was_left_long_ago_is_left(scene: Any) -> None:
     assert scene().greet()(e.QueueAsked(1, 3)) == [AnswerCarrier((LeaveQueue(),))]
     assert in_queue(scene)(e.QueueAsked(1, 3)) == [AnswerCarrier((LeaveQueue(),))]
+
+
+def test_a_caller_who_was_taken_from_a_queue_was_not_abandoned_whichever_news_comes_first(
+    scene: Any,
+) -> None:
+    line = in_queue(scene)
+    line(e.CallCompleted())
+    assert line.record.disposition == "abandoned"
+    stored, answered = line.asks(2, "queue", "bridged")
+    assert stored.record.disposition == "handed_off"
+    assert answered == AnswerCarrier((HangUp(),))
+    assert line.asks(2, "queue", "bridged") == [AnswerCarrier((HangUp(),))]

@@ -146,6 +146,13 @@ class Handoff:
         self.until = None
         return True
 
+    def met_after_all(self) -> bool:
+        """A caller who was taken for gone had a human all the same. Return whether that is news."""
+        if not self.attempts or self.attempts[-1].outcome != "caller-gone":
+            return False
+        self.attempts[-1] = msgspec.structs.replace(self.attempts[-1], outcome="bridged")
+        return True
+
     def keep(self, outcome: str, now: float, *, target: int | None = None, note: str = "") -> None:
         """Keep what came of an attempt; `target` may be left out where only one was rung."""
         assert self.request is not None

@@ -33,6 +33,7 @@ from hookflash.core.commands import (
     OpenModel,
     RequestResponse,
     Speak,
+    StoreRecord,
 )
 from hookflash.core.handoff_table import State
 from hookflash.core.phases import Phase
@@ -147,7 +148,12 @@ def instructions_asked(call: Call, event: e.InstructionsAsked, now: float) -> li
     if event.point == "voicemail":
         return taking_message.recorded(call, event, now)
     if call.facts.completed or call.phase is Phase.ENDING:
-        return [AnswerCarrier((HangUp(),))]
+        late: list[AnyCommand] = []
+        now_over = event.step == call.route.step and event.outcome == "bridged"
+        if now_over and call.handoff.met_after_all():
+            # They had spoken with a human: that their leg is over was only told first.
+            late = [StoreRecord(record(call, now))]
+        return [*late, AnswerCarrier((HangUp(),))]
     if event.point == "connect" or call.phase not in (Phase.HANDING_OFF, Phase.WITH_HUMAN):
         return _resume(call, event.step, event.leg_sid, now)
     if event.point in ("room", "hold"):
