@@ -19,6 +19,8 @@ from hookflash.standins.carrier import Delayed, Human, Leg, Line
 
 from .acts import WELCOME, hear, said_on, script_whole_agent, talk
 from .conftest import DESK, PUBLIC, SPEED, Stage, eventually, samples, serving, shop
+from .test_consult import BRIEFING
+from .test_consult import desk as consulted
 from .test_meeting import FRAME, HUMAN, ask_for_a_human, asked_to, desk, other_legs, say
 from .test_otherwise import APOLOGY, leave_words, taken_from
 
@@ -42,7 +44,11 @@ class Second:
         await asyncio.to_thread(self.first.line.journals.flush)
         self.first.carrier.tunnel[PUBLIC] = f"http://127.0.0.1:{self.port}"
         self.died_in = driver.call.handoff.state
-        await driver.close()
+        for leg in self.first.carrier.calls:
+            # Its talk with a human is a call of its own.
+            driver = self.first.line.switchboard.find(leg.sid)
+            if driver is not None:
+                await driver.close()
 
     async def record(self, call: Leg) -> CallRecord:
         """Return the record that the second process has made."""
@@ -60,8 +66,9 @@ class Second:
 @pytest.fixture
 def twice(stage, tmp_path) -> Callable[..., contextlib.AbstractAsyncContextManager]:
     @contextlib.asynccontextmanager
-    async def both(agent: Agent):
+    async def both(agent: Agent, prepare: Callable[[Stage], None] = lambda s: None):
         async with stage(agent, notices=False) as s:
+            prepare(s)
             again = asked_to("interrupted")
             s.model.on("response.create", [say("again", 900, BACK_AGAIN)], where=again)
             script_whole_agent(s)
@@ -164,6 +171,34 @@ async def test_while_the_human_hears_the_whisper(twice):
         (leg,) = other_legs(s, call)
         assert "Order 7 is late." in " ".join(said_on(leg))
         assert samples(call.recording().heard, HUMAN) >= 8000 - FRAME
+        assert record.disposition == "handed_off"
+
+
+def consulting(s: Stage) -> None:
+    """The agent that talks with the human briefs them, and when it is cut off it connects them."""
+    briefed = asked_to("on the telephone with a human")
+    s.model.on("response.create", [say("briefing", 3000, BRIEFING)], where=briefed, times=1)
+    connect = {"call_tool": {"name": "connect_caller", "arguments": {}}}
+    s.model.on("response.create", [say("thanks", 500, BRIEFING), connect], where=briefed, times=1)
+
+
+async def test_while_the_agent_talks_with_the_human(twice):
+    async with twice(shop(manner="consult"), consulting) as (s, second):
+        s.carrier.humans[DESK] = Human(0.5, consulted)
+
+        async def script(line: Line) -> None:
+            await ask_for_a_human(s, line)
+            await eventually(lambda: len(s.carrier.calls) == 2)
+            (leg,) = other_legs(s, line.leg)
+            await hear(s.carrier.line(leg), BRIEFING, 1000)
+            await second.dies(line.leg, State.SCREENING)
+            await meets(line)
+
+        call = await s.call(script)
+        record = await second.record(call)
+        assert samples(call.recording().heard, HUMAN) >= 8000 - FRAME
+        assert samples(call.recording().heard, BRIEFING) == 0
+        assert len(other_legs(s, call)) == 1
         assert record.disposition == "handed_off"
 
 
