@@ -119,3 +119,14 @@ def test_a_summary_gives_the_last_reason() -> None:
         "Wanted: a complaint. Billing desk could not be reached: the line was busy. The caller"
         " spoke with desk."
     )
+
+
+def test_what_a_human_said_where_it_was_written_down_is_part_of_it() -> None:
+    utterances = [
+        *said("My bell is broken."),
+        *said("Hello.", "I will send you a new one on Friday.", speaker="human"),
+    ]
+    assert summarise(record(utterances=tuple(utterances), handoffs=(attempt("bridged"),))) == (
+        'The caller said: "My bell is broken". The human said: "I will send you a new one on'
+        ' Friday". The caller spoke with billing desk.'
+    )

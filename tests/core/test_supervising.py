@@ -79,3 +79,18 @@ def test_what_a_human_said_is_in_the_record_and_in_the_agents_memory(scene: Any)
         Utterance(speaker="human", text="I will send a new one.", started_at=3.0, ended_at=5.0),
         Utterance(speaker="caller", text="Thank you.", started_at=5.0, ended_at=6.0),
     )
+
+
+def test_what_is_understood_late_is_told_to_the_agent_that_has_the_caller_back(scene: Any) -> None:
+    line = scene().moved()
+    line(e.GiveBackRequested())
+    start = line.now
+    assert line(e.HumanSaid("human", "I send a new one.", start - 2, start - 1)) == [
+        AddMessage(Message("system", "The human said: I send a new one."))
+    ]
+    assert line(e.HumanSaid("caller", "Thank you.", start - 1, start)) == [
+        AddMessage(Message("user", "Thank you."))
+    ]
+    assert line(e.HumanSaid("human", "  ", start - 1, start)) == []
+    line(e.CallCompleted())
+    assert line(e.HumanSaid("human", "Goodbye.", start - 1, start)) == [], "the record is made"

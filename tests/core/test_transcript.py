@@ -99,3 +99,20 @@ def test_when_the_call_is_over_what_was_not_heard_never_was() -> None:
         ("Hello?", ""),
         ("", "Yes?"),
     ]
+
+
+def test_what_a_human_said_takes_its_place_when_it_is_known_later() -> None:
+    transcript = Transcript()
+    transcript.note(Message("system", "They met."))
+    transcript.human_said("caller", "Yes.", T + 4, T + 5)
+    told = transcript.human_said("human", " Is it a red one? ", T + 1, T + 4)
+    assert told == Message("system", "The human said: Is it a red one?")
+    transcript.agent_says("a", "Welcome back.", T + 9)
+    assert transcript.human_said("caller", "Bye.", T + 6, T + 7) == Message("user", "Bye.")
+    assert [each.text for each in transcript.history()] == [
+        "They met.",
+        "The human said: Is it a red one?",
+        "Yes.",
+        "Bye.",
+        "Welcome back.",
+    ]

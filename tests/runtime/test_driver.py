@@ -144,12 +144,12 @@ async def test_without_a_tap_there_is_none_and_it_goes_with_the_last_who_wants_i
     world: World,
 ) -> None:
     driver, _ = talking(world)
-    assert driver._tap is None
+    assert driver.tap is None
     listener = Listener(driver.tapped())
-    assert driver.tapped() is driver._tap
+    assert driver.tapped() is driver.tap
     driver.post(e.CallerAudio("/v7+", 3, 20))
     listener.close()
-    assert driver._tap is None
+    assert driver.tap is None
     driver.post(e.CallerAudio("/v7+", 3, 40))
     await driver.close()
 
@@ -166,7 +166,7 @@ async def test_both_sides_reach_who_listens_also_while_no_model_hears_the_caller
     driver.post(e.CallerAudio("AgIC", 3, 20))
     driver.post(e.CallCompleted())
     assert [event.payload for event in heard] == ["AQEB", "AgIC"]
-    assert driver._tap is None, "the call is over"
+    assert driver.tap is None, "the call is over"
     await driver.close()
 
 
@@ -178,14 +178,14 @@ async def test_a_call_is_recorded_until_somebody_refuses(world: World, tmp_path:
     sink = driver.attach(Stream())
     assert sink is not None
     sink(e.StreamStarted("MZ1", 1))
-    tap = driver._tap
+    tap = driver.tap
     assert tap is not None
     driver.call.facts.stream_sid = None
     sink(e.StreamStarted("MZ2", 1))
-    assert driver._tap is tap, "one recording, whatever the streams"
+    assert driver.tap is tap, "one recording, whatever the streams"
     driver.post(e.CallerAudio("AQEB", 3, 0))
     driver.post(e.RecordingRefused())
-    assert driver._tap is None
+    assert driver.tap is None
     assert await asyncio.to_thread(recordings.flush)
     assert list((tmp_path / "recordings").iterdir()) == []
     await driver.close()
@@ -199,7 +199,7 @@ async def test_where_nothing_is_recorded_a_wish_for_it_changes_nothing(world: Wo
     assert sink is not None
     sink(e.StreamStarted("MZ1", 1))
     driver.post(e.RecordingRefused())
-    assert driver._tap is None
+    assert driver.tap is None
     await driver.close()
 
 
@@ -331,7 +331,7 @@ async def test_a_message_goes_to_whoever_takes_messages(world: World, caplog) ->
     )
     driver._deliver(Deliver(message))
     assert world.deliveries.taken == [message]
-    driver._outside.deliveries = None
+    driver.outside.deliveries = None
     driver._deliver(Deliver(message))
     assert "nobody takes messages" in caplog.text
     await driver.close()

@@ -245,7 +245,7 @@ async def test_who_listens_hears_what_is_recorded(stage):
         assert s.line.listening.listen(call.sid) is None, "the call is over"
         assert s.line.listening.listen("CAnobody") is None
         assert [frame async for frame in slow.frames()] == heard, "five seconds are kept for it"
-        assert s.line.switchboard.find(call.sid)._tap is None
+        assert s.line.switchboard.find(call.sid).tap is None
 
 
 AGENT = """

@@ -50,8 +50,8 @@ def application(name: str) -> Starlette:
     return Starlette(
         routes=[
             Route("/hello", hello),
-            WebSocketRoute("/twilio/media/{worker}", media),
-            WebSocketRoute("/phone/twilio/media/{worker}", media),
+            WebSocketRoute("/twilio/{kind}/{worker}", media),
+            WebSocketRoute("/phone/twilio/{kind}/{worker}", media),
             WebSocketRoute("/console/calls/{sid}/listen", media),
             WebSocketRoute("/phone/console/calls/{sid}/listen", media),
         ]
@@ -99,10 +99,11 @@ async def told(address: str, **headers: str) -> tuple[dict, str]:
 
 
 @pytest.mark.parametrize("prefix", ["", "/phone"])
+@pytest.mark.parametrize("kind", ["media", "notes"])
 async def test_a_socket_for_another_worker_is_served_there_as_if_it_had_come_there(
-    tmp_path: Path, prefix: str
+    tmp_path: Path, prefix: str, kind: str
 ) -> None:
-    path = f"{prefix}/twilio/media/w2"
+    path = f"{prefix}/twilio/{kind}/w2"
     async with worker("w1", tmp_path) as one, worker("w2", tmp_path) as two:
         for origin in (one, two):
             headers = {"X-Twilio-Signature": "abc="}

@@ -138,6 +138,8 @@ async def test_a_stranger_reaches_nothing_but_health_and_the_door(app: Starlette
         "POST /twilio/voice",
         "POST /twilio/human/{call_sid}/{wave:int}/{leg:int}/answered",
         "/twilio/media",
+        "/twilio/notes",
+        "/twilio/notes/{worker}",
         "GET /metrics",
         "GET /api/calls",
         "POST /api/calls/{sid}/hint",

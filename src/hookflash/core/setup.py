@@ -19,7 +19,10 @@ class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelSetup(msgspec.Struct, frozen=True, kw_only=True):
-    """A model session before it is opened. `history` is the conversation so far, as heard."""
+    """A model session before it is opened. `history` is the conversation so far, as heard.
+
+    One that only `listens` writes down what it hears and never answers.
+    """
 
     instructions: str
     voice: str | None = None
@@ -27,6 +30,7 @@ class ModelSetup(msgspec.Struct, frozen=True, kw_only=True):
     tools: tuple[ToolSpec, ...] = ()
     history: tuple[Message, ...] = ()
     safety_identifier: str | None = None
+    listens: bool = False
 
 
 class Consult(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,8 +1,9 @@
 """What a call was about, in a few plain sentences picked from the call itself. No model.
 
-Why a human was wanted, what the caller asked for in their own words, what the tools found, and
-how it ended. The same call always gives the same text, so a human who is about to take over can be
-told at once, and a call has a summary even where no model is there to write one.
+Why a human was wanted, what the caller asked for in their own words, what the tools found, what a
+human said where that was written down, and how it ended. The same call always gives the same text,
+so a human who is about to take over can be told at once, and a call has a summary even where no
+model is there to write one.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from typing import Literal
 
 from hookflash.core.record import CallRecord, ToolUse, Utterance
 
-_REQUESTS = 3
+_TURNS = 3
 _TOOLS = 3
 _QUOTE = 160
 _FILLERS = frozenset(
@@ -48,10 +50,9 @@ def extract(
     told: list[str] = []
     if reason.strip():
         told.append(f"Wanted: {_sentence(reason)}")
-    quotes = [f'"{_short(each)}"' for each in _requests(utterances)]
-    if quotes:
-        told.append(f"The caller said: {', then '.join(quotes)}.")
+    told += _said("caller", utterances)
     told += [_tool(use) for use in tools[-_TOOLS:]]
+    told += _said("human", utterances)
     if outcome.strip():
         told.append(_sentence(outcome))
     return " ".join(told)
@@ -78,19 +79,25 @@ def _outcome(record: CallRecord) -> str:
     return " ".join(told)
 
 
-def _requests(utterances: Sequence[Utterance]) -> list[str]:
-    """Return the caller's turns that tell most, in the order in which they came.
+def _said(speaker: Literal["caller", "human"], utterances: Sequence[Utterance]) -> list[str]:
+    quotes = [f'"{_short(each)}"' for each in _turns(speaker, utterances)]
+    return [f"The {speaker} said: {', then '.join(quotes)}."] if quotes else []
 
-    The first that says anything is what they called for; after that, those with most that is new.
+
+def _turns(speaker: str, utterances: Sequence[Utterance]) -> list[str]:
+    """Return the turns of one side that tell most, in the order in which they came.
+
+    The first that says anything is what a caller called for; after that, those with most that is
+    new.
     """
     turns: list[tuple[int, str, frozenset[str]]] = []
     for number, each in enumerate(utterances):
         words = frozenset(re.findall(r"\w+", each.text.lower())) - _FILLERS
-        if each.speaker == "caller" and words:
+        if each.speaker == speaker and words:
             turns.append((number, each.text, words))
     chosen = turns[:1]
     rest = turns[1:]
-    while rest and len(chosen) < _REQUESTS:
+    while rest and len(chosen) < _TURNS:
         known = frozenset().union(*(words for _, _, words in chosen))
         # Of two that are equally new the earlier one counts.
         best = max(rest, key=lambda turn: (len(turn[2] - known), -turn[0]))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hookflash.core import events as e
 from hookflash.core import lines, taking_message, talking
-from hookflash.core.commands import AnyCommand, Deliver, RequestResponse
+from hookflash.core.commands import AddMessage, AnyCommand, Deliver, RequestResponse
 from hookflash.core.phases import Phase
 
 if TYPE_CHECKING:
@@ -47,5 +47,9 @@ def question_answered(call: Call, event: e.QuestionAnswered, now: float) -> list
 
 
 def human_said(call: Call, event: e.HumanSaid, now: float) -> list[AnyCommand]:
-    call.transcript.human_said(event.speaker, event.text, event.started_at, event.ended_at)
-    return []
+    """What a caller and a human say is written down a moment later: when the caller is back with
+    the agent already, its model is told as well."""
+    if call.phase is Phase.ENDED or not event.text.strip():
+        return []
+    said = call.transcript.human_said(event.speaker, event.text, event.started_at, event.ended_at)
+    return [AddMessage(said)] if call.model.listening else []

@@ -82,9 +82,15 @@ class Transcript:
         text: str,
         started_at: float,
         ended_at: float,
-    ) -> None:
-        """Something was said between the caller and a human."""
-        self._lines.append(_Line(speaker, "", started_at, ended_at, text.strip()))
+    ) -> Message:
+        """Something was said between the caller and a human: it takes its place among what was
+        said since, for it is known a while later. Return it as a model is told."""
+        line = _Line(speaker, "", started_at, ended_at, text.strip())
+        place = len(self._lines)
+        while place and self._lines[place - 1].started_at > started_at:
+            place -= 1
+        self._lines.insert(place, line)
+        return _told(line)
 
     def note(self, message: Message) -> None:
         """Keep something that every model of this call should know, though nobody said it."""
@@ -94,20 +100,7 @@ class Transcript:
 
     def history(self) -> tuple[Message, ...]:
         """The conversation as heard, for a model that starts afresh."""
-        roles: dict[str, Literal["system", "user", "assistant"]] = {
-            "caller": "user",
-            "agent": "assistant",
-            "human": "system",
-            "note": "system",
-        }
-        return tuple(
-            Message(
-                roles[line.speaker],
-                f"The human said: {line.text}" if line.speaker == "human" else line.text,
-            )
-            for line in self._lines
-            if line.text
-        )
+        return tuple(_told(line) for line in self._lines if line.text)
 
     def caller_since(self, since: float, most: int) -> str:
         """Return what the caller has said since, the newest `most` characters in whole words."""
@@ -146,6 +139,18 @@ class Transcript:
     def _add(self, line: _Line) -> None:
         self._lines.append(line)
         self._by_item[line.item_id] = line
+
+
+def _told(line: _Line) -> Message:
+    """Return a line as a model is told."""
+    match line.speaker:
+        case "caller":
+            return Message("user", line.text)
+        case "agent":
+            return Message("assistant", line.text)
+        case "human":
+            return Message("system", f"The human said: {line.text}")
+    return Message("system", line.text)
 
 
 def _cut(text: str, fate: Settled) -> tuple[str, str]:

@@ -107,7 +107,7 @@ class Driver:
         self.call_sid = call_sid
         self.call = call
         self.arrived = arrived
-        self._outside = outside
+        self.outside = outside
         self._on_ended = on_ended
         self._watch = watch
         self._tools = outside.make_tools(self.post)
@@ -124,7 +124,7 @@ class Driver:
         self._traffic = outside.traffic
         self._allowance = Allowance(self._now)
         self._ear: Callable[[SendCallerAudio], None] | None = None
-        self._tap: Tap | None = None
+        self.tap: Tap | None = None
         self._debug = log.isEnabledFor(logging.DEBUG)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -140,8 +140,8 @@ class Driver:
             allowance.left -= event.size + FRAME_PRICE
             if allowance.left >= 0 or not allowance.overdrawn(event.size):
                 self._ear(SendCallerAudio(event.payload, event.size))
-                if self._tap is not None:
-                    self._tap.caller(event)
+                if self.tap is not None:
+                    self.tap.caller(event)
             elif allowance.spent:
                 self._close_flooded()
             return
@@ -185,15 +185,15 @@ class Driver:
             self._stream.close()
         await self._errands.close()
         await self._tools.close()
-        if self._tap is not None:
-            self._tap.close()
+        if self.tap is not None:
+            self.tap.close()
         self._journal.close()
 
     def tapped(self) -> Tap:
         """Return the call's tap, which is there as long as somebody wants its blocks."""
-        if self._tap is None:
-            self._tap = Tap(self.call, self._now, self._outside.recordings, on_unused=self._untap)
-        return self._tap
+        if self.tap is None:
+            self.tap = Tap(self.call, self._now, self.outside.recordings, on_unused=self._untap)
+        return self.tap
 
     # --- the core -----------------------------------------------------------------------------
 
@@ -207,8 +207,8 @@ class Driver:
             if self._stream.stream_sid == event.stream_sid:  # type: ignore[union-attr]  # as above
                 self._stream = None
         commands = self.call.receive(event, now)
-        if self._tap is not None and kind is CallerAudio:
-            self._tap.caller(event)  # type: ignore[arg-type]  # as above
+        if self.tap is not None and kind is CallerAudio:
+            self.tap.caller(event)  # type: ignore[arg-type]  # as above
         self._done(now, event, commands)
         if kind is MarkReturned:
             self._set_timer_for_sound(commands)
@@ -226,8 +226,8 @@ class Driver:
                     self._stream.play(command.payload)
             else:
                 _CARRY_OUT[type(command)](self, command)
-        if self._tap is not None:
-            self._tap.follow(commands)
+        if self.tap is not None:
+            self.tap.follow(commands)
         self._journal.write_sound(now, event, commands)
         self._set_timer_for_sound(commands)
         if self._watch is not None:
@@ -271,8 +271,8 @@ class Driver:
         for command in commands:
             _CARRY_OUT[type(command)](self, command)
         if type(cause) is not CallerAudio:
-            if self._tap is not None:
-                self._tap.follow(commands)
+            if self.tap is not None:
+                self.tap.follow(commands)
             self._journal.write(now, cause, commands, self._changed_state())
             if self._watch is not None:
                 self._watch(self.call_sid, None if cause == "expired" else cause, commands)
@@ -313,7 +313,7 @@ class Driver:
             self._timer = None
         if deadline is not None:
             seconds = max(0.0, deadline - self._now())
-            delay = self._outside.clock.delay(seconds)
+            delay = self.outside.clock.delay(seconds)
             self._timer = asyncio.get_running_loop().call_later(delay, self._expire)
             self._timer_at = deadline
 
@@ -341,8 +341,8 @@ class Driver:
     def _open_model(self, command: OpenModel) -> None:
         if self._model is not None:
             self._model.close()
-        setup = self._outside.model_setup(command.history)
-        self._model = self._outside.connector.open(setup, self.post)
+        setup = self.outside.model_setup(command.history)
+        self._model = self.outside.connector.open(setup, self.post)
 
     def _close_model(self, command: CloseModel) -> None:
         if self._model is not None:
@@ -354,25 +354,25 @@ class Driver:
             self._model.carry_out(command)
 
     def _untap(self) -> None:
-        self._tap = None
+        self.tap = None
 
     def _store(self, command: StoreRecord) -> None:
-        if self._tap is not None:
-            self._tap.close()
-        self._outside.records.put(command.record)
+        if self.tap is not None:
+            self.tap.close()
+        self.outside.records.put(command.record)
         self._on_ended(self)
 
     def _open_consult(self, command: OpenConsult) -> None:
-        self._answer = self._outside.consults.open(self.call_sid, command)
+        self._answer = self.outside.consults.open(self.call_sid, command)
 
     def _report_consult(self, command: ReportConsult) -> None:
-        self._outside.consults.report(command.parent_sid, command.decided)
+        self.outside.consults.report(command.parent_sid, command.decided)
 
     def _deliver(self, command: Deliver) -> None:
-        if self._outside.deliveries is None:
+        if self.outside.deliveries is None:
             log.error("%s ! nobody takes messages here: it is in the journal", self.call_sid)
         else:
-            self._outside.deliveries.deliver(command.delivery)
+            self.outside.deliveries.deliver(command.delivery)
 
 
 _CARRY_OUT: dict[type, Callable[[Driver, Any], None]] = {

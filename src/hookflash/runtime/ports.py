@@ -50,6 +50,12 @@ class CarrierStream(Protocol):
     def close(self) -> None: ...
 
 
+class ListeningStream(Protocol):
+    """One stream that only listens, open. Closing it ends nothing else."""
+
+    def close(self) -> None: ...
+
+
 class CarrierControl(Protocol):
     """The carrier's REST side. Raises `CarrierError`; takes no longer than `seconds`."""
 

@@ -10,7 +10,7 @@
     model connector     open_line    when its block ends
     REST client         open_line    when its block ends
     warm sessions       open_line    when its block ends
-    calls               as they come when its block ends
+    calls, their notes  as they come when its block ends
     the sweep           open_line    when its block ends
     the console         open_line    when its block ends
     the workers' sockets serve_line  when it returns
@@ -53,6 +53,7 @@ from hookflash.models.pool import WarmPool
 from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.journal import Journals
 from hookflash.runtime.listening import Listening
+from hookflash.runtime.notes import Notes
 from hookflash.runtime.ports import EventSink, ModelConnector
 from hookflash.runtime.recorder import Recordings
 from hookflash.runtime.switchboard import AgentLike, Switchboard, Watch
@@ -72,6 +73,7 @@ from hookflash.server.hearing import listen_with
 from hookflash.server.kept import KeptCalls, sweeping
 from hookflash.server.line import TwilioLine
 from hookflash.server.metrics import Metrics, metrics_route
+from hookflash.server.notes import notes_routes
 from hookflash.server.summaries import Summaries, chat_endpoint
 from hookflash.server.workers import Workers
 from hookflash.settings import Settings
@@ -236,6 +238,9 @@ async def open_line(
             metrics.refresh.append(workers.tell)
         gather = workers.gather_counts if workers is not None else _alone(metrics)
         served = [*routes, metrics_route(gather, token=settings.metrics_token)]
+        notes = Notes(switchboard.find, sessions)
+        stack.callback(notes.close)
+        served += notes_routes(telephone, notes.attach)
         kept = KeptCalls(
             store, settings.data_dir, discard=recordings.discard, forget=summaries.forget
         )

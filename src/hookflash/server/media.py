@@ -1,11 +1,12 @@
-"""The media socket as an ASGI WebSocket: frames in, a bounded queue out.
+"""A call's socket as an ASGI WebSocket: frames in, a bounded queue out.
 
-The second road: `server.port` carries the frames as long as picows is as we know it.
+The media socket's second road: `server.port` carries its frames as long as picows is as we know it.
+A socket that only listens (`server.notes`) has this one alone.
 
     resource        | acquired           | released
-    socket          | `serve_media`      | closed by either side, or when `serve_media` returns
-    reader, writer  | `serve_media`      | both ended before `serve_media` returns
-    token, call     | `MediaStream`      | `StreamStopped`, always before `serve_media` returns
+    socket          | `serve_stream`     | closed by either side, or when `serve_stream` returns
+    reader, writer  | `serve_stream`     | both ended before `serve_stream` returns
+    token, call     | `CallStream`       | `closed`, always before `serve_stream` returns
 
 Back-pressure: the runtime never waits for a socket, so what it sends is queued. A carrier that
 takes nothing for `STALL_SECONDS`, or lets `QUEUE_CHARACTERS` pile up, is lost: the stream is over
@@ -18,6 +19,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
+from typing import Protocol
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -94,6 +97,19 @@ class Outbound:
                 return "the socket is gone"
 
 
+class CallStream(Protocol):
+    """A stream without its socket (`carriers.twilio.media`, `carriers.twilio.notes`)."""
+
+    stream_sid: str
+
+    @property
+    def started(self) -> bool: ...
+
+    def receive(self, text: str) -> None: ...
+
+    def closed(self, reason: str) -> None: ...
+
+
 async def serve_media(
     socket: WebSocket,
     *,
@@ -102,12 +118,27 @@ async def serve_media(
     start_seconds: float = START_SECONDS,
     stall_seconds: float = STALL_SECONDS,
 ) -> None:
+    """Serve the upgrade of a media socket whose signature was good, until the stream is over."""
+
+    def opened(outbound: Outbound) -> MediaStream:
+        return MediaStream(
+            send_text=outbound.send, close_socket=outbound.close, redeem=redeem, attach=attach
+        )
+
+    await serve_stream(socket, opened, start_seconds=start_seconds, stall_seconds=stall_seconds)
+
+
+async def serve_stream(
+    socket: WebSocket,
+    opened: Callable[[Outbound], CallStream],
+    *,
+    start_seconds: float = START_SECONDS,
+    stall_seconds: float = STALL_SECONDS,
+) -> None:
     """Serve an upgrade whose signature was good, until the stream is over."""
     await socket.accept()
     outbound = Outbound(socket, stall_seconds=stall_seconds)
-    stream = MediaStream(
-        send_text=outbound.send, close_socket=outbound.close, redeem=redeem, attach=attach
-    )
+    stream = opened(outbound)
     reader = asyncio.create_task(_read(socket, stream, outbound, start_seconds))
     writer = asyncio.create_task(outbound.run())
     reason = "the server stops"
@@ -126,7 +157,7 @@ async def serve_media(
 
 
 async def _read(
-    socket: WebSocket, stream: MediaStream, outbound: Outbound, start_seconds: float
+    socket: WebSocket, stream: CallStream, outbound: Outbound, start_seconds: float
 ) -> str:
     """Deliver frames until the socket is gone or has to be closed, and return why."""
     try:
@@ -145,6 +176,6 @@ async def _read(
         return "no start"
     except Exception:
         # Ours, and this stream's alone: the carrier will ask for what is next.
-        log.exception("! %s media socket failed", stream.stream_sid)
+        log.exception("! %s a call's socket failed", stream.stream_sid)
         outbound.close(INTERNAL, "failed")
         return "failed"

@@ -24,6 +24,7 @@
     POST /twilio/stream                 the stream is over, or has failed           204
     GET  /twilio/music/{seconds}.wav    what somebody hears who waits               a sound
     WS   /twilio/media                  the caller's and the agent's voice
+    WS   /twilio/notes                  the caller and a human: see `notes`
 
 Rules: nothing is looked at before its signature was good (the music tells nothing of anybody). A
 question is always answered with valid TwiML, if need be with an apology and a hang-up, because an

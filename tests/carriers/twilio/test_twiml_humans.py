@@ -116,7 +116,7 @@ def test_with_notes_another_stream_hears_both_sides() -> None:
     start, dial, _ = written(JoinRoom(CALL, 2, 7, notes=True))
     (stream,) = start
     assert stream.attrib == {
-        "name": "notes",
+        "name": "notes-7",
         "url": "wss://line.example.com/twilio/notes",
         "track": "both_tracks",
     }

@@ -51,7 +51,8 @@ def test_a_media_socket_names_the_worker_that_it_belongs_to(prefix: str) -> None
     assert urls.media() == f"wss://example.com{prefix}/twilio/media/w2-00ff"
     assert urls.worker_of(f"{prefix}/twilio/media/w2-00ff") == "w2-00ff"
     assert urls.worker_of("/twilio/media/w1-00aa?x=/twilio/media/w3") == "w1-00aa"
-    for path in ("/twilio/media", "/twilio/media/", "/twilio/mediator", "/", "/twilio/voice"):
+    assert urls.worker_of(f"{prefix}/twilio/notes/w2-00ff") == "w2-00ff"
+    for path in ("/twilio/media", "/twilio/media/", "/twilio/mediator", "/", "/twilio/notes"):
         assert urls.worker_of(path) == ""
 
 

@@ -214,3 +214,18 @@ def test_what_the_model_can_do_is_data() -> None:
     assert CAPABILITIES.truncates
     assert CAPABILITIES.audio_formats == ("audio/pcmu",)
     assert CAPABILITIES.max_session_seconds == 3600
+
+
+@pytest.mark.parametrize("vad", [ServerVad(idle_timeout_ms=6000, threshold=0.6), SemanticVad()])
+def test_a_session_that_only_listens_answers_nothing_and_writes_down_all(
+    vad: ServerVad | SemanticVad,
+) -> None:
+    setup = ModelSetup(instructions="Listen.", language="de", listens=True)
+    heard = config(setup, turn_detection=vad, transcription_model=None)["audio"]["input"]
+    assert heard["turn_detection"]["create_response"] is False
+    assert "idle_timeout_ms" not in heard["turn_detection"]
+    assert heard["turn_detection"].get("threshold") == getattr(vad, "threshold", None)
+    assert heard["transcription"] == {"model": "gpt-transcribe", "language": "de"}
+    own = config(setup, transcription_model="whisper-1")["audio"]["input"]
+    assert own["transcription"]["model"] == "whisper-1"
+    assert vad.create_response is True, "the owner's own option stays"

@@ -18,7 +18,6 @@ import logging
 from collections.abc import Callable
 
 from hookflash.carriers.twilio.messages import (
-    MULAW,
     Connected,
     Frames,
     Media,
@@ -157,14 +156,7 @@ class MediaStream:
             log.warning("! %r media socket refused: token is wrong, used or too old", call_sid[:34])
             self._refuse(POLICY, "token")
             return
-        form = message.start.media_format
-        if (form.encoding, form.sample_rate, form.channels) != (MULAW, 8000, 1) or not (
-            message.sid()
-        ):
-            raise CarrierProtocolError(
-                f"media socket: expected a stream SID and {MULAW}, 8000 Hz, one channel"
-            )
-        self.stream_sid = message.sid()
+        self.stream_sid = message.checked_sid()
         self._frames = Frames(self.stream_sid)
         self._state = State.OPEN
         sink = self._attach(call_sid, self)

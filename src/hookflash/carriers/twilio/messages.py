@@ -61,6 +61,16 @@ class Start(_Message, frozen=True, tag="start"):
         """Return the stream's SID, which stands in two places."""
         return self.stream_sid or self.start.stream_sid
 
+    def checked_sid(self) -> str:
+        """Return the stream's SID. Raises `CarrierProtocolError` where there is none, or where the
+        sound is not a telephone's."""
+        form = self.start.media_format
+        if (form.encoding, form.sample_rate, form.channels) != (MULAW, 8000, 1) or not self.sid():
+            raise CarrierProtocolError(
+                f"media socket: expected a stream SID and {MULAW}, 8000 Hz, one channel"
+            )
+        return self.sid()
+
     def parameter(self, name: str) -> str:
         """Return a `<Parameter>` of our own, or an empty text."""
         value = self.start.custom_parameters.get(name, "")
@@ -160,9 +170,17 @@ def to_sound(message: Media) -> CallerAudio | None:
 
     Raises `CarrierProtocolError` for a payload that is not base64.
     """
+    return any_sound(message) if message.media.track.startswith("inbound") else None
+
+
+def any_sound(message: Media) -> CallerAudio | None:
+    """Return the sound of whichever track; None for an empty payload.
+
+    Raises `CarrierProtocolError` for a payload that is not base64.
+    """
     media = message.media
     payload = media.payload
-    if not payload or not media.track.startswith("inbound"):
+    if not payload:
         return None
     try:
         # Checking in C is the cheapest way to know that these are four characters of base64 a

@@ -173,8 +173,14 @@ class _Document(msgspec.Struct, frozen=True):
         stream.parameter(name=TOKEN, value=self._token(what.step))
 
     def _listen(self, document: VoiceResponse, step: int) -> None:
-        """A stream beside the call, which hears both sides and says nothing."""
-        stream = document.start().stream(name="notes", url=self.urls.notes(), track="both_tracks")
+        """A stream beside the call, which hears both sides and says nothing.
+
+        A name is taken while its stream runs: carrying out the same step twice starts no second
+        one, and another step is not refused because of the one before.
+        """
+        stream = document.start().stream(
+            name=f"notes-{step}", url=self.urls.notes(), track="both_tracks"
+        )
         stream.parameter(name=TOKEN, value=self._token(step))
 
     def _token(self, step: int) -> str:

@@ -35,7 +35,7 @@ Point = Literal["answered", "pressed", "parting", "left"]
 class Urls(msgspec.Struct, frozen=True):
     """`origin` is `scheme://host[:port]`, `path` the prefix behind it (empty or `/prefix`).
 
-    `worker` is the process that a media socket belongs to, where there are several.
+    `worker` is the process that a call's sockets belong to, where there are several.
     """
 
     origin: str
@@ -163,9 +163,12 @@ class Urls(msgspec.Struct, frozen=True):
         return self.socket(f"{NOTES}/{self.worker}" if self.worker else NOTES)
 
     def worker_of(self, path: str) -> str:
-        """Return the worker that a media socket's `path` names; empty if it names none."""
+        """Return the worker that the `path` of a call's socket names; empty if it names none."""
         inner = self.inner(path.partition("?")[0])
-        return inner.removeprefix(f"{MEDIA}/") if inner.startswith(f"{MEDIA}/") else ""
+        for socket in (MEDIA, NOTES):
+            if inner.startswith(f"{socket}/"):
+                return inner.removeprefix(f"{socket}/")
+        return ""
 
 
 def _segment(text: str) -> str:

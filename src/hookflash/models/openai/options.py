@@ -25,6 +25,7 @@ from hookflash.models import Capabilities
 
 DEFAULT_URL = "wss://api.openai.com/v1/realtime"
 DEFAULT_MODEL = "gpt-realtime-2.1"
+DEFAULT_TRANSCRIPTION = "gpt-transcribe"
 PCMU = "audio/pcmu"
 
 CAPABILITIES = Capabilities(truncates=True, audio_formats=(PCMU,), max_session_seconds=3600)
@@ -127,7 +128,8 @@ class RealtimeOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     An agent's own voice and language (`ModelSetup`) come before `voice` and
     `transcription_language` (ISO 639-1). `transcription_model=None` turns the caller's
-    transcript off, and the record then holds only the agent's words. `reasoning_effort` and
+    transcript off, and the record then holds only the agent's words; a session that only listens
+    (`ModelSetup.listens`) transcribes all the same, by the default. `reasoning_effort` and
     `parallel_tool_calls` are for reasoning models only (gpt-realtime-2 and later). `speed` is
     0.25 to 1.5, `max_output_tokens` 1 to 4,096 or `inf`.
 
@@ -141,7 +143,7 @@ class RealtimeOptions(msgspec.Struct, frozen=True, kw_only=True):
     speed: float | None = None
     turn_detection: ServerVad | SemanticVad = ServerVad()
     noise_reduction: Literal["near_field", "far_field"] | None = None
-    transcription_model: str | None = "gpt-transcribe"
+    transcription_model: str | None = DEFAULT_TRANSCRIPTION
     transcription_language: str | None = None
     transcription_prompt: str | None = None
     transcription_keywords: tuple[str, ...] = ()
@@ -184,7 +186,7 @@ def session_config(setup: ModelSetup, options: RealtimeOptions) -> dict[str, Any
             "input": _present(
                 format={"type": PCMU},
                 noise_reduction=None if noise is None else {"type": noise},
-                turn_detection=options.turn_detection.config(),
+                turn_detection=_turn_detection(setup, options),
             )
             | {"transcription": _transcription(setup, options)},
             "output": _present(
@@ -210,12 +212,26 @@ def session_config(setup: ModelSetup, options: RealtimeOptions) -> dict[str, Any
     )
 
 
+def _turn_detection(setup: ModelSetup, options: RealtimeOptions) -> dict[str, Any]:
+    """A session that only listens finds the turns like any other, and answers none of them, nor a
+    long silence."""
+    config = options.turn_detection.config()
+    if setup.listens:
+        config["create_response"] = False
+        config.pop("idle_timeout_ms", None)
+    return config
+
+
 def _transcription(setup: ModelSetup, options: RealtimeOptions) -> dict[str, Any] | None:
-    if options.transcription_model is None:
+    """A session that only listens is there for its transcript, whatever the others have."""
+    model = options.transcription_model
+    if setup.listens:
+        model = model or DEFAULT_TRANSCRIPTION
+    if model is None:
         return None
     language = setup.language or options.transcription_language
     return _present(
-        model=options.transcription_model,
+        model=model,
         # The API takes ISO 639-1; an agent may be set to a locale such as en-GB.
         language=None if language is None else language.partition("-")[0].lower(),
         prompt=options.transcription_prompt,

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import defaultdict
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -91,6 +92,7 @@ class Watch:
     def perform(self, session: Session, job: Job) -> None:
         if isinstance(job, Hear):
             self._model.caller_audio += job.audio
+            self._model.heard[session] += job.audio
             self._model.received.wake()
         elif isinstance(job, Respond) and self._event is not None:
             event, self._event = self._event, None
@@ -111,7 +113,8 @@ class ScriptedModel:
 
     Public, for tests: `url`, `server` (sessions, faults), `received` (what the client sent, over
     all sessions), `sent` (server events), `refused` (bodies of the errors sent), `truncations` as
-    (item id, audio_end_ms) and `deletions` that were accepted, `caller_audio` (mu-law).
+    (item id, audio_end_ms) and `deletions` that were accepted, `caller_audio` (mu-law) and `heard`,
+    the same for each session.
     """
 
     def __init__(
@@ -132,6 +135,7 @@ class ScriptedModel:
         self.truncations: list[tuple[str, int]] = []
         self.deletions: list[str] = []
         self.caller_audio = bytearray()
+        self.heard: defaultdict[Session, bytearray] = defaultdict(bytearray)
         self._reactions: list[Reaction] = []
         self._performance = Performance(self.server, self.received, checked_script(script))
         self._task: asyncio.Task[None] | None = None
@@ -206,9 +210,10 @@ class ScriptedModel:
                 session.spawn(f"reaction {id(performance)}", performance.run())
                 return
 
-    async def perform(self, steps: Script) -> None:
-        """Do these steps now, on the newest session. Raises `Unmet` where an expectation fails."""
-        performance = self._performance.aside(self.session, checked_script(steps), None)
+    async def perform(self, steps: Script, *, session: Session | None = None) -> None:
+        """Do these steps now, on the newest session or on this one. Raises `Unmet` where an
+        expectation fails."""
+        performance = self._performance.aside(session or self.session, checked_script(steps), None)
         performance.unmet = []  # Told to the caller, and not by `assert_met` a second time.
         await performance.run()
         if performance.unmet:
