@@ -168,9 +168,11 @@ async def test_only_a_caller_with_humans_is_listened_to(talk: Talk) -> None:
     step = talk.driver.call.route.step
     assert talk.notes.attach("CA9", step, talk.stream) is None
     assert talk.notes.attach("CA1", step - 1, talk.stream) is None
+    talk.listen()
+    assert talk.notes.attach("CA9", step, Stream()) is None and not talk.stream.closed
     talk.driver.post(e.GiveBackRequested())
     assert talk.notes.attach("CA1", talk.driver.call.route.step, talk.stream) is None
-    assert talk.models.links == []
+    assert len(talk.models.links) == 2
 
 
 async def test_a_lost_session_is_opened_again_a_few_times(

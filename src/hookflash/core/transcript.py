@@ -31,7 +31,7 @@ class _Line(msgspec.Struct):
 
 
 class Transcript:
-    """The lines of one call, in the order in which they began."""
+    """The lines of one call, in the order in which they became known."""
 
     def __init__(self) -> None:
         self._lines: list[_Line] = []
@@ -83,13 +83,9 @@ class Transcript:
         started_at: float,
         ended_at: float,
     ) -> Message:
-        """Something was said between the caller and a human: it takes its place among what was
-        said since, for it is known a while later. Return it as a model is told."""
+        """Something was said between the caller and a human. Return it as a model is told."""
         line = _Line(speaker, "", started_at, ended_at, text.strip())
-        place = len(self._lines)
-        while place and self._lines[place - 1].started_at > started_at:
-            place -= 1
-        self._lines.insert(place, line)
+        self._lines.append(line)
         return _told(line)
 
     def note(self, message: Message) -> None:
@@ -100,7 +96,15 @@ class Transcript:
 
     def history(self) -> tuple[Message, ...]:
         """The conversation as heard, for a model that starts afresh."""
-        return tuple(_told(line) for line in self._lines if line.text)
+        lines: list[_Line] = []
+        for line in self._lines:
+            place = len(lines)
+            if not line.item_id and line.speaker != "note":
+                # Known a while after it was said, so what was said since may come before it here.
+                while place and lines[place - 1].started_at > line.started_at:
+                    place -= 1
+            lines.insert(place, line)
+        return tuple(_told(line) for line in lines if line.text)
 
     def caller_since(self, since: float, most: int) -> str:
         """Return what the caller has said since, the newest `most` characters in whole words."""
