@@ -143,7 +143,9 @@ def total(samples: dict, name: str, label: str | None = None) -> float:
 
 
 @contextlib.asynccontextmanager
-async def crew(folder: Path, workers: int = 2) -> AsyncIterator[Crew]:
+async def crew(
+    folder: Path, workers: int = 2, agent: Path = EXAMPLES / "03_handoff.py"
+) -> AsyncIterator[Crew]:
     async with (
         ScriptedModel(speed=SPEED) as model,
         StandinCarrier(speed=SPEED) as carrier,
@@ -151,7 +153,7 @@ async def crew(folder: Path, workers: int = 2) -> AsyncIterator[Crew]:
     ):
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "hookflash", "serve", str(EXAMPLES / "03_handoff.py")),
+            *("-m", "hookflash", "serve", str(agent)),
             *("--port", "0", "--workers", str(workers)),
             cwd=folder,
             env={
