@@ -48,7 +48,8 @@ def command(
     Starts `hookflash serve` with everything on, and the load in processes of their own: CPU for
     a second of a call, added delay, barge-in, memory, start of a call, with TLS to the model and
     with two workers, how many calls one core carries, what a fault does to the others, what the
-    console costs, and memory over a thousand calls. Takes about half an hour; --calls, --runs and --part make it shorter.
+    console costs, and memory over a thousand calls. Takes about half an hour; --calls, --runs and
+    --part make it shorter.
     """
     if not sys.platform.startswith("linux"):
         raise ConfigError("the relay is measured on Linux only: it needs epoll and /proc")
