@@ -26,5 +26,6 @@ agent.handoff(
         manner="consult",
         ring_seconds=20,
         otherwise="callback",  # the agent takes a number and a wish, which are delivered
+        notes=True,  # what the two say is written down, too
     ),
 )
