@@ -247,7 +247,7 @@ async def test_a_call_is_handed_off_whichever_worker_is_asked(tmp_path: Path) ->
             assert samples(heard, FAREWELL) == 1200 * 8
             assert samples(heard, HUMAN) >= 8000 - 160
         found = await line.until(
-            lambda found: total(found, "hookflash_handoffs_total", "bridged") == 2
+            lambda found: total(found, "hookflash_handoffs_total", "support bridged") == 2
         )
         assert total(found, "hookflash_human_seconds_count") == 2
         assert total(found, "hookflash_calls_ended_total", "handed_off") == 2
