@@ -7,11 +7,11 @@ import asyncio
 from hookflash import CallContext
 from hookflash.standins.carrier import Human, Line
 
-from .acts import script_whole_agent
+from .acts import WELCOME, hear, script_whole_agent, talk
 from .conftest import DESK, samples, shop
 from .test_console import page, parts, users
 from .test_handoff import greeted
-from .test_meeting import asked_to, say
+from .test_meeting import CALLER, CLOSING, FRAME, HUMAN, asked_to, other_legs, say
 
 __all__ = ["users"]
 GOODBYE = 0x0B
@@ -21,6 +21,49 @@ def state(event: dict) -> str:
     """Return the hand-off's state, if an event of the feed says one."""
     entry = event.get("entry") or event.get("detail", {}).get("entry") or {}
     return (entry.get("handoff") or {}).get("state", "")
+
+
+async def test_a_supervisor_takes_over_talks_and_gives_the_caller_back(stage, users):
+    async with stage(settings=users) as s:
+        script_whole_agent(s)
+        s.carrier.humans[DESK] = Human.accepts(0.5, then=talk)
+        talking, spoken = asyncio.Event(), asyncio.Event()
+
+        async def script(line: Line) -> None:
+            await greeted(line)
+            talking.set()
+            await line.connected()
+            await line.play(bytes([CALLER]) * 8000)
+            await hear(line, HUMAN, 900)
+            spoken.set()
+            await hear(line, WELCOME)
+            await line.hang_up()
+
+        async with page(s) as p:
+            call = await s.call(script)
+            await talking.wait()
+            async with p.feed(call=call.sid) as one:
+                wanted = {"destination": "me", "reason": "I know them", "summary": "A regular."}
+                assert (await p.act(call.sid, "handoff", **wanted)).status_code == 202
+                # In compressed time the feed joins the steps before; the record has each of them.
+                await one.until(lambda event: state(event) == "with human")
+                await spoken.wait()
+                assert (await p.act(call.sid, "giveback")).status_code == 202
+                await one.until(lambda event: event["type"] == "CallOver")
+            record = await s.record(call)
+            heard = call.recording().heard
+            assert samples(heard, CLOSING) == 900 * 8
+            assert samples(heard, HUMAN) >= 8000 - FRAME
+            assert samples(heard, WELCOME) == 900 * 8
+            (leg,) = other_legs(s, call)
+            assert samples(leg.recording().heard, CALLER) >= 8000 - FRAME
+            (attempt,) = record.handoffs
+            assert (attempt.source, attempt.outcome) == ("console", "bridged")
+            kept = await p.get(f"/api/past/{call.sid}")
+            assert [each["kind"] for each in kept["parts"]["actions"]] == ["handoff", "giveback"]
+            stages = [each["name"] for each in kept["parts"]["stages"]]
+            for expected in ("ringing", "screening", "with human"):
+                assert expected in stages
 
 
 async def test_a_hand_off_that_is_called_off_leaves_the_caller_with_the_agent(stage, users):

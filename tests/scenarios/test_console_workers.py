@@ -15,7 +15,7 @@ from hookflash.standins.carrier import Line
 
 from .test_console import KEPT, PASSWORD
 from .test_handoff import greeted
-from .test_workers import crew, live_workers, total
+from .test_workers import Crew, crew, live_workers, total
 
 TOKEN = "hf_" + "a" * 43
 
@@ -24,6 +24,21 @@ async def signed_in(client: httpx.AsyncClient) -> str:
     answer = await client.post("/console/sign-in", json={"name": "vera", "password": PASSWORD})
     assert answer.status_code == 200
     return answer.headers["set-cookie"].partition(";")[0]
+
+
+async def calls_that_a_worker_shows(line: Crew, slot: str) -> set[str]:
+    """Ask one worker itself, over a connection that it has accepted."""
+    connection = await line.connection_to(slot)
+    await line.until(lambda found: live_workers(found) == {"1", "2"})
+    reader, writer = await asyncio.open_connection(sock=connection)
+    writer.write(
+        b"GET /api/calls HTTP/1.1\r\nHost: line.example.test\r\nConnection: close\r\n"
+        + f"Authorization: Bearer {TOKEN}\r\n\r\n".encode()
+    )
+    answer = await reader.read()
+    writer.close()
+    shown = json.loads(answer.partition(b"\r\n\r\n")[2])
+    return {each["call_sid"] for each in shown["calls"]}
 
 
 async def test_the_calls_of_both_workers_are_seen_and_acted_upon(tmp_path: Path) -> None:
@@ -44,19 +59,10 @@ async def test_the_calls_of_both_workers_are_seen_and_acted_upon(tmp_path: Path)
         await line.until(lambda found: total(found, "hookflash_calls", "talking") == 4)
         headers = {"Authorization": f"Bearer {TOKEN}"}
         for slot in ("1", "2"):
-            # Each worker is asked itself, over a connection that it has accepted.
-            connection = await line.connection_to(slot)
             # One that was stopped a moment ago counts as silent until it is asked again.
-            await line.until(lambda found: live_workers(found) == {"1", "2"})
-            reader, writer = await asyncio.open_connection(sock=connection)
-            writer.write(
-                b"GET /api/calls HTTP/1.1\r\nHost: line.example.test\r\nConnection: close\r\n"
-                + f"Authorization: Bearer {TOKEN}\r\n\r\n".encode()
-            )
-            answer = await reader.read()
-            writer.close()
-            shown = json.loads(answer.partition(b"\r\n\r\n")[2])
-            assert {each["call_sid"] for each in shown["calls"]} == sids
+            async with asyncio.timeout(20):
+                while await calls_that_a_worker_shows(line, slot) != sids:
+                    await line.until(lambda found: live_workers(found) == {"1", "2"})
         async with httpx.AsyncClient(base_url=line.origin, headers=headers, timeout=20) as client:
             for sid in sids:
                 detail = await client.get(f"/api/calls/{sid}")
