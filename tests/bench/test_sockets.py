@@ -25,15 +25,24 @@ class Stalls:
             self.worst_ms = max(self.worst_ms, (loop.time() - before) * 1000 - 5)
 
 
+TRIES = 3
+CALM_MS = 80.0
+"""What a scenario cuts to the last mark can't be judged while the machine stands still for longer;
+it is then measured again, and the last try counts whatever it was."""
+
+
 async def test_what_the_model_is_told_is_within_a_frame_of_what_the_ear_got() -> None:
     chosen = [scenario for scenario in SCENARIOS if playable(scenario)]
     assert len(chosen) >= 9
-    stalls = Stalls()
-    watching = asyncio.create_task(stalls.watch())
-    measured = await asyncio.gather(*(play(scenario) for scenario in chosen))
-    watching.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await watching
+    for _ in range(TRIES):
+        stalls = Stalls()
+        watching = asyncio.create_task(stalls.watch())
+        measured = await asyncio.gather(*(play(scenario) for scenario in chosen))
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
+        if stalls.worst_ms <= CALM_MS:
+            break
     for scenario, each in zip(chosen, measured, strict=True):
         row = judge(scenario, each)
         # Stand-ins and line share a process here, so a stall of the machine is one of all three.

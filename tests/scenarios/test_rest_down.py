@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from hookflash import Target
@@ -22,7 +24,7 @@ from .test_meeting import (
     desk,
     other_legs,
 )
-from .test_otherwise import lose_the_model
+from .test_otherwise import leave_words, lose_the_model, taken_from
 
 DOWN = {
     "refused": [Refused(503)] * 6,
@@ -114,6 +116,27 @@ async def test_a_caller_whose_agent_is_gone_comes_to_wait_by_the_other_road(stag
         record = await s.record(call)
         assert samples(call.recording().heard, HUMAN) >= 8000 - FRAME
         assert record.disposition == "handed_off"
+
+
+@pytest.mark.parametrize("faults", DOWN.values(), ids=DOWN.keys())
+async def test_a_caller_for_whom_nobody_is_there_leaves_a_message_by_the_other_road(stage, faults):
+    agent = shop(manner="warm", otherwise="voicemail")
+    taken = taken_from(agent)
+    async with stage(agent) as s:
+        script_whole_agent(s)
+        s.carrier.faults.updates.extend(faults)
+        s.carrier.humans[DESK] = Human.busy()
+
+        async def script(line: Line) -> None:
+            await ask_for_a_human(s, line)
+            await leave_words(line)
+
+        call = await s.call(script)
+        record = await s.record(call)
+        s.carrier.faults.updates.clear()
+        delivery = await asyncio.wait_for(taken.get(), 20)
+        assert (delivery.kind, delivery.call_sid) == ("voicemail", call.sid)
+        assert record.disposition == "voicemail"
 
 
 async def test_a_human_who_rings_for_a_caller_who_is_gone_is_let_go_at_last(stage):

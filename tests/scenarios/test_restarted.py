@@ -11,11 +11,12 @@ import pytest
 
 from hookflash import Agent, CallRecord, Settings, Target
 from hookflash.core import lines
+from hookflash.core.events import GiveBackRequested
 from hookflash.core.handoff_table import State
 from hookflash.core.phases import Phase
 from hookflash.server.assembly import Line as ServedLine
 from hookflash.server.assembly import open_line
-from hookflash.standins.carrier import Delayed, Human, Leg, Line
+from hookflash.standins.carrier import Delayed, Human, Leg, Line, Silent
 
 from .acts import WELCOME, hear, said_on, script_whole_agent, talk
 from .conftest import DESK, PUBLIC, SPEED, Stage, eventually, samples, serving, shop
@@ -140,6 +141,59 @@ async def test_while_it_is_found_out_who_is_there(twice):
         assert asked and second.died_in is State.CHECKING
         assert samples(call.recording().heard, HUMAN) >= 8000 - FRAME
         assert len(other_legs(s, call)) == 1
+        assert record.disposition == "handed_off"
+
+
+async def test_while_the_agent_says_goodbye(twice):
+    async with twice(shop()) as (s, second):
+        s.carrier.humans[DESK] = Human(answer_after=0.5, script=desk)
+        call = await s.call(caller_who(s, second, State.FAREWELL, meets))
+        record = await second.record(call)
+        assert second.died_in is State.FAREWELL
+        assert samples(call.recording().heard, HUMAN) >= 8000 - FRAME
+        assert len(other_legs(s, call)) == 1
+        assert record.disposition == "handed_off"
+
+
+async def test_while_the_caller_is_taken_off_the_stream(twice):
+    async with twice(shop()) as (s, second):
+        # REST never answers, so that the move takes its time.
+        s.carrier.faults.updates.append(Silent())
+        s.carrier.humans[DESK] = Human(answer_after=0.5, script=desk)
+        call = await s.call(caller_who(s, second, State.MOVING, meets))
+        record = await second.record(call)
+        assert second.died_in is State.MOVING
+        assert samples(call.recording().heard, HUMAN) >= 8000 - FRAME
+        assert len(other_legs(s, call)) == 1
+        assert record.disposition == "handed_off"
+
+
+async def test_while_the_caller_is_on_the_way_back(twice):
+    async with twice(shop(manner="warm", afterwards="return")) as (s, second):
+        died = asyncio.Event()
+
+        async def human(line: Line) -> None:
+            await talk(line)
+            await died.wait()
+            await line.hang_up()
+
+        s.carrier.humans[DESK] = Human.accepts(0.5, then=human)
+
+        async def script(line: Line) -> None:
+            await ask_for_a_human(s, line)
+            await hear(line, HUMAN, 900)
+            # REST never answers, so that the caller is still with the human when the process dies.
+            s.carrier.faults.updates.extend([Silent()] * 20)
+            s.line.switchboard.find(line.leg.sid).post(GiveBackRequested(by="anna"))
+            await second.dies(line.leg, State.RETURNING)
+            s.carrier.faults.updates.clear()
+            died.set()
+            await is_welcomed(line)
+
+        call = await s.call(script)
+        record = await second.record(call)
+        assert second.died_in is State.RETURNING
+        assert samples(call.recording().heard, WELCOME) == 900 * 8
         assert record.disposition == "handed_off"
 
 
