@@ -144,25 +144,16 @@ async def test_while_it_is_found_out_who_is_there(twice):
         assert record.disposition == "handed_off"
 
 
-async def test_while_the_agent_says_goodbye(twice):
+@pytest.mark.parametrize("state", [State.FAREWELL, State.MOVING])
+async def test_while_the_caller_is_said_goodbye_to_or_taken_off_the_stream(twice, state):
     async with twice(shop()) as (s, second):
+        if state is State.MOVING:
+            # REST never answers, so that the move takes its time.
+            s.carrier.faults.updates.append(Silent())
         s.carrier.humans[DESK] = Human(answer_after=0.5, script=desk)
-        call = await s.call(caller_who(s, second, State.FAREWELL, meets))
+        call = await s.call(caller_who(s, second, state, meets))
         record = await second.record(call)
-        assert second.died_in is State.FAREWELL
-        assert samples(call.recording().heard, HUMAN) >= 8000 - FRAME
-        assert len(other_legs(s, call)) == 1
-        assert record.disposition == "handed_off"
-
-
-async def test_while_the_caller_is_taken_off_the_stream(twice):
-    async with twice(shop()) as (s, second):
-        # REST never answers, so that the move takes its time.
-        s.carrier.faults.updates.append(Silent())
-        s.carrier.humans[DESK] = Human(answer_after=0.5, script=desk)
-        call = await s.call(caller_who(s, second, State.MOVING, meets))
-        record = await second.record(call)
-        assert second.died_in is State.MOVING
+        assert second.died_in is state
         assert samples(call.recording().heard, HUMAN) >= 8000 - FRAME
         assert len(other_legs(s, call)) == 1
         assert record.disposition == "handed_off"
