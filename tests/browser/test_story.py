@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -158,7 +159,7 @@ async def test_the_story(desk: str, opened: Opened, parts: LocalParts, tmp_path:
     assert "from customer support" in await words(parts, caller, first)
     first = len(human.heard)
     await caller.says(sound("caller-neighbor"))
-    assert "neighbor" in await words(parts, human, first)
+    assert re.search("neighbou?r", await words(parts, human, first))
 
     await caller.phone.press("x")
     await human.state("idle")
