@@ -52,11 +52,19 @@ async def test_both_hear_each_other_and_the_meters_show_it(line: Line, opened: O
     level = caller.phone.get_by_role("meter", name="How loud you are")
     await caller.begins_to_say(QUESTION)
     await until_above(level, 30)
-    await until_above(anna.phone.get_by_role("meter", name="How loud they are"), 30)
+    theirs = anna.phone.get_by_role("meter", name="How loud they are")
+    await until_above(theirs, 30)
+    await anna.does("Hold")
+    await expect(theirs).to_have_attribute("aria-valuenow", "0")
+    await anna.does("Take back")
+    await caller.begins_to_say(QUESTION)
+    await until_above(theirs, 30)
     await anna.does("Hang up")
     await caller.state("idle")
     await expect(caller.phone.get_by_role("status")).to_have_text("The call is over")
-    await expect(level).to_have_attribute("aria-valuenow", "0")
+    for page in (caller, anna):
+        for meter in await page.phone.get_by_role("meter").all():
+            await expect(meter).to_have_attribute("aria-valuenow", "0")
 
 
 async def until_above(meter, level: int) -> None:

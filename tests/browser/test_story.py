@@ -114,6 +114,7 @@ async def test_the_desk_shows_the_live_call_between_its_phones(
     await human.hears_whisper()
     await human.phone.get_by_role("button", name="1", exact=True).click()
     await expect(live).to_contain_text("With a human", timeout=60_000)
+    await expect(caller.phone.get_by_role("status")).to_have_text("On the line")
     await human.does("Hang up")
     await caller.state("idle")
     await expect(live).to_contain_text("The call is over", timeout=60_000)

@@ -31,6 +31,15 @@ def test_sound_is_followed_by_a_mark_of_its_own() -> None:
     assert marks(add(ledger, "a", 150, T + 0.05)) == ["1:3:a:250"]
 
 
+def test_an_item_is_known_while_any_of_it_is_unheard() -> None:
+    ledger = opened()
+    add(ledger, "a", 200, T)
+    item = ledger.item("a")
+    assert item is not None and item.generated == 1600 and not item.ended
+    ledger.cut(T + 0.1)
+    assert ledger.item("a") is None
+
+
 def test_crumbs_of_sound_share_a_mark() -> None:
     ledger = opened()
     sent = [marks(add(ledger, "a", 20, T + 0.05 + number / 50)) for number in range(10)]

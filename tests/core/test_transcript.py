@@ -51,6 +51,16 @@ def test_text_that_comes_after_the_cut_is_cut_with_the_rest() -> None:
     )
 
 
+def test_its_lines_are_read_as_they_are_and_an_item_is_settled_by_its_last_word() -> None:
+    transcript = Transcript()
+    transcript.agent_says("a", "One two.", T)
+    (line,) = transcript.lines
+    assert (line.speaker, line.whole, line.started_at, line.ended_at) == ("agent", "One two.", T, T)
+    assert not transcript.is_settled("a")
+    transcript.agent_heard(heard("a", 900, 900, cut=False), T + 1)
+    assert transcript.is_settled("a")
+
+
 def test_an_item_without_sound_or_text_is_no_line() -> None:
     transcript = Transcript()
     transcript.agent_heard(Settled("a", 0, 0, None, True, False), T)

@@ -80,6 +80,9 @@ class Refused(Exception):
         return answer(self.fault, self.status, headers=self.headers)
 
 
+ANYBODY = "a supervisor"
+"""Who acts where nobody signs in, as it is read and spoken. No user has a name like this."""
+
 NOT_SIGNED_IN = "Nobody is signed in here, or not any more: sign in at /console/sign-in."
 
 Endpoint = Callable[[Request, Visitor], Awaitable[Response]]
@@ -214,7 +217,7 @@ class Gate:
                 csrf = self.sessions.csrf(ticket.id)
                 return _visitor(person, "session", peer, csrf=csrf, ticket=ticket)
         if self.is_open(connection):
-            anybody = Person(name="open", role="supervisor", rings=self._open_rings)
+            anybody = Person(name=ANYBODY, role="supervisor", rings=self._open_rings)
             return _visitor(anybody, "open", peer, csrf=self.sessions.csrf(self._open_id))
         return None
 

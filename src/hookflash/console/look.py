@@ -165,13 +165,13 @@ def _lines(call: Call, now: float) -> tuple[Line, ...]:
     """Return what was said as heard; an agent's line that is not settled, as far as it is heard."""
     transcript, ledger, since = call.transcript, call.playout, call.facts.arrived_at
     lines = []
-    for number, line in enumerate(transcript._lines):
+    for number, line in enumerate(transcript.lines):
         if line.speaker == "note":
             continue
         text, ahead, began, ended = line.text, "", line.started_at, line.ended_at
         is_open = line.speaker == "caller" and not line.text and ended <= began
-        item = ledger._items.get(line.item_id)
-        if line.speaker == "agent" and line.item_id not in transcript._fates:
+        item = ledger.item(line.item_id)
+        if line.speaker == "agent" and not transcript.is_settled(line.item_id):
             is_open = True
             heard_ms = ledger.heard_ms(line.item_id, now) if item is not None else 0.0
             made_ms = max(ms(item.generated) if item is not None else 0.0, 1.0)

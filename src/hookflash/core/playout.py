@@ -219,6 +219,10 @@ class Playout:
             del self._items[item.item_id]
         return [_settled(item, cut=False) for item in done]
 
+    def item(self, item_id: str) -> Item | None:
+        """Return an item of which something is unheard; None when it is settled, or never was."""
+        return self._items.get(item_id)
+
     def heard_ms(self, item_id: str, now: float) -> float:
         """Return how much of an item the caller has heard, or 0 if it is not queued."""
         self._listen(now)

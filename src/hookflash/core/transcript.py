@@ -7,6 +7,7 @@ said. Text has no times of its own, so the cut falls in proportion, back to a wh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -19,7 +20,9 @@ _MS_PER_CHARACTER = 60.0
 """Fast speech. While an item is still generated its text may run ahead of its sound."""
 
 
-class _Line(msgspec.Struct):
+class Line(msgspec.Struct):
+    """What somebody says. `ended_at` is `started_at` while nobody has told the end."""
+
     speaker: Literal["caller", "agent", "human", "note"]
     item_id: str
     started_at: float
@@ -34,15 +37,15 @@ class Transcript:
     """The lines of one call, in the order in which they became known."""
 
     def __init__(self) -> None:
-        self._lines: list[_Line] = []
-        self._by_item: dict[str, _Line] = {}
+        self._lines: list[Line] = []
+        self._by_item: dict[str, Line] = {}
         self._fates: dict[str, Settled] = {}
 
     # --- the caller ---------------------------------------------------------------------------
 
     def caller_started(self, item_id: str, now: float) -> None:
         if item_id not in self._by_item:
-            self._add(_Line("caller", item_id, now, now))
+            self._add(Line("caller", item_id, now, now))
 
     def caller_stopped(self, item_id: str, now: float) -> None:
         line = self._by_item.get(item_id)
@@ -59,7 +62,7 @@ class Transcript:
         """The next words of an item, which may be long before they are heard, or after."""
         line = self._by_item.get(item_id)
         if line is None:
-            line = _Line("agent", item_id, now, now)
+            line = Line("agent", item_id, now, now)
             self._add(line)
         line.whole += text
         fate = self._fates.get(item_id)
@@ -84,19 +87,28 @@ class Transcript:
         ended_at: float,
     ) -> Message:
         """Something was said between the caller and a human. Return it as a model is told."""
-        line = _Line(speaker, "", started_at, ended_at, text.strip())
+        line = Line(speaker, "", started_at, ended_at, text.strip())
         self._lines.append(line)
         return _told(line)
 
     def note(self, message: Message) -> None:
         """Keep something that every model of this call should know, though nobody said it."""
-        self._lines.append(_Line("note", "", 0.0, 0.0, message.text))
+        self._lines.append(Line("note", "", 0.0, 0.0, message.text))
 
     # --- reading it ---------------------------------------------------------------------------
 
+    @property
+    def lines(self) -> Sequence[Line]:
+        """All lines as they are now, in the order in which they became known; no copies."""
+        return self._lines
+
+    def is_settled(self, item_id: str) -> bool:
+        """Return whether the ledger's last word on an item was heard: its line is closed."""
+        return item_id in self._fates
+
     def history(self) -> tuple[Message, ...]:
         """The conversation as heard, for a model that starts afresh."""
-        lines: list[_Line] = []
+        lines: list[Line] = []
         for line in self._lines:
             place = len(lines)
             if not line.item_id and line.speaker != "note":
@@ -140,12 +152,12 @@ class Transcript:
     def agent_was_heard(self) -> bool:
         return any(fate.heard_ms > 0 for fate in self._fates.values())
 
-    def _add(self, line: _Line) -> None:
+    def _add(self, line: Line) -> None:
         self._lines.append(line)
         self._by_item[line.item_id] = line
 
 
-def _told(line: _Line) -> Message:
+def _told(line: Line) -> Message:
     """Return a line as a model is told."""
     match line.speaker:
         case "caller":

@@ -251,6 +251,7 @@ def bucket(day: int, calls: int) -> s.Bucket:
         calls=calls,
         seconds=calls * 90.0,
         cost=calls * 0.1,
+        barge_ins=calls // 6,
         dispositions={"handled_by_agent": calls - 2, "handed_off": 2} if calls else {},
         outcomes={"bridged": 2, "busy": 1} if calls else {},
         to_human=s.Quantiles(count=2, mean=9.0, p50=8.0, p90=14.0) if calls else s.Quantiles(),
@@ -284,6 +285,22 @@ def test_figures_are_drawn_and_written(page: Page, server: PageServer) -> None:
     asked = server.asked[-1][2]
     assert asked["step"] == "3600"
     assert float(asked["until"]) - float(asked["since"]) == 86_400
+
+
+def test_without_prices_barge_ins_stand_where_the_cost_would(
+    page: Page, server: PageServer
+) -> None:
+    whole = bucket(20_000, 18)
+    server.figures = s.Figures(step_seconds=86_400, buckets=(whole,), whole=whole)
+    page.goto("/console#/figures")
+    cost = page.locator(".chart", has_text="Cost")
+    expect(cost.locator("figcaption")).to_contain_text("an estimate")
+    expect(page.locator(".chart")).to_have_count(6)
+    free = msgspec.structs.replace(whole, cost=0.0)
+    server.figures = s.Figures(step_seconds=86_400, buckets=(free,), whole=free)
+    page.get_by_role("button", name="24 hours").click()
+    expect(page.locator(".chart", has_text="Barge-ins").locator(".figure")).to_have_text("3")
+    expect(page.locator(".chart")).to_have_count(6)
 
 
 def test_a_time_without_calls_says_so(page: Page, server: PageServer) -> None:

@@ -250,3 +250,23 @@ async def test_who_waits_alone_in_a_conference_is_not_connected_yet(opened) -> N
         for each in (caller, second):
             await each.ask("hang-up")
             await each.state("idle")
+
+
+async def test_an_end_that_is_told_late_does_not_end_what_has_begun_meanwhile(opened) -> None:
+    world, server = await opened()
+    world.app.answers["/voice"] = "<Response><Enqueue>wait</Enqueue></Response>"
+    async with page(server, "caller") as caller:
+        await caller.ask("dial", to=LINE)
+        await caller.state("talking")
+        (leg,) = world.carrier.calls
+        leg.note("stream-started", stream="MZ1")
+        await caller.until(lambda page: page.shown["connected"])
+        leg.note("conference-joined", room="room")
+        leg.note("stream-stopped", stream="MZ1")
+        leg.note("say", text="Both were told.")
+        await caller.until(lambda page: page.shown["said"])
+        assert caller.shown["connected"]
+        leg.note("left", room="room")
+        await caller.until(lambda page: not page.shown["connected"])
+        await caller.ask("hang-up")
+        await caller.state("idle")

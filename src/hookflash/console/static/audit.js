@@ -7,6 +7,7 @@ import { empty } from "./page.js";
 
 const PAGE = 100;
 const TYPING_MS = 250;
+const VIA = { token: "by token", open: "without sign-in" };
 const ACTIONS = { handoff: "Hand-off", giveback: "Give back", hangup: "Hang up" };
 
 export class Audit {
@@ -109,8 +110,8 @@ function row({ at, who, via, action, call_sid: sid, text, peer }) {
     "tr",
     {},
     el("td.when", {}, el("span", {}, day(at)), el("span.soft.small", {}, secondOfDay(at))),
-    el("td", {}, who || "–", via === "session" ? "" : el("span.soft.small", {}, ` by ${via}`)),
-    el("td", {}, ACTIONS[action] ?? label(action.replaceAll("-", " "))),
+    el("td", {}, who || "–", VIA[via] ? el("span.soft.small", {}, ` ${VIA[via]}`) : ""),
+    el("td", {}, ACTIONS[action] ?? label(action)),
     el("td", {}, call),
     el("td.text.small", {}, text),
     el("td.soft.small", {}, peer),

@@ -143,16 +143,26 @@ export class Figures {
       ),
       this.spread("Time to human", buckets, all, "to_human"),
       this.spread("Answer delay", buckets, all, "answer"),
-      all.cost &&
-        new Chart({
-          title: "Cost",
-          figure: money(all.cost),
-          note: `in ${SPANS[this.span].name}`,
-          ...this.frame,
-          format: money,
-          axis: roundMoney,
-          series: [{ name: "Cost", kind: "one", values: buckets.map((bucket) => bucket.cost) }],
-        }),
+      // Six charts fill rows of three and of two: the last is of cost where it is known.
+      all.cost
+        ? new Chart({
+            title: "Cost",
+            figure: money(all.cost),
+            note: `in ${SPANS[this.span].name}, an estimate`,
+            ...this.frame,
+            format: money,
+            axis: roundMoney,
+            series: [{ name: "Cost", kind: "one", values: buckets.map((bucket) => bucket.cost) }],
+          })
+        : new Chart({
+            title: "Barge-ins",
+            figure: whole(all.barge_ins),
+            note: `${(all.barge_ins / all.calls).toFixed(1)} a call`,
+            ...this.frame,
+            format: whole,
+            whole: true,
+            series: [{ name: "Barge-ins", kind: "one", values: buckets.map((bucket) => bucket.barge_ins) }],
+          }),
       new Chart({
         title: "Minutes on the line",
         figure: `${whole(Math.round(all.seconds / 60))} min`,
@@ -161,7 +171,7 @@ export class Figures {
         format: (value) => whole(Math.round(value)),
         series: [{ name: "Minutes", kind: "one", values: buckets.map((bucket) => bucket.seconds / 60) }],
       }),
-    ].filter(Boolean);
+    ];
     this.grid.replaceChildren(...this.charts.map((chart) => chart.node));
   }
 

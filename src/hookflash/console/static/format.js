@@ -97,9 +97,9 @@ export function day(at, now = Date.now() / 1000) {
   return then.getFullYear() === today.getFullYear() ? DAY.format(then) : DATE.format(then);
 }
 
-/** "handled_by_agent" as words. */
+/** "handled_by_agent" and "no-answer" as words. */
 export function words(name) {
-  return String(name ?? "").replaceAll("_", " ");
+  return String(name ?? "").replace(/[_-]/g, " ");
 }
 
 /** With a capital, to begin a label. */

@@ -40,7 +40,8 @@ export function entries(parts) {
     .filter((line) => line.text || line.ahead || line.cut || line.ended_at === null)
     .map((line) => ({ kind: "line", at: line.started_at, part: line }));
   for (const tool of parts.tools) found.push({ kind: "tool", at: tool.started_at, part: tool });
-  for (const action of parts.actions) found.push({ kind: "action", at: action.at, part: action });
+  // What somebody did comes before the step that it led to in the same moment.
+  for (const action of parts.actions) found.push({ kind: "action", at: action.at - 0.1, part: action });
   parts.stages.forEach((stage, place) => {
     const text = STEPS[stage.name] ?? (stage.name === "talking" ? "Back with the agent" : label(stage.name));
     if (QUIET.has(stage.name) || (stage.name === "talking" && !cameBack(parts.stages, place))) return;

@@ -54,7 +54,9 @@ class OnCall:
     choice: asyncio.Future[bool] | None = None
     said: tuple[str, ...] = ()
     wants_key: bool = False
-    connected: bool = False
+    hears: set[str] = field(default_factory=set)
+    """Who is at the other end: a bridge, a conference, streams. Of a caller who moves from one to
+    another, the first may be told to be over after the second has begun."""
     muted: bool = False
     holding: asyncio.Task[None] | None = field(default=None, repr=False)
 
@@ -92,7 +94,7 @@ class Phone:
             muted=call.muted,
             held=call.holding is not None,
             wants_key=call.wants_key,
-            connected=call.connected,
+            connected=bool(call.hears),
             said=call.said,
         )
 
@@ -216,9 +218,10 @@ class Phone:
             case "gathered":
                 call.wants_key = False
             case "bridged" | "conference-joined" | "stream-started":
-                call.connected, call.wants_key = True, False
+                call.hears.add(_end_of(event))
+                call.wants_key = False
             case "unbridged" | "left" | "stream-stopped":
-                call.connected = False
+                call.hears.discard(_end_of(event))
             case "answered":
                 """Shown below: the clock of the call runs from here."""
             case _:
@@ -248,3 +251,13 @@ class Phone:
     def _show(self) -> None:
         if self.page is not None:
             self.page.show(self.shown)
+
+
+def _end_of(event: Event) -> str:
+    """Return which end an event is about."""
+    match event.kind:
+        case "bridged" | "unbridged":
+            return "bridge"
+        case "conference-joined" | "left":
+            return f"room {event.detail['room']}"
+    return f"stream {event.detail['stream']}"

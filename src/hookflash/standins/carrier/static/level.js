@@ -13,7 +13,8 @@ export class Level {
     for (const sample of samples) sum += sample * sample;
     const db = 10 * Math.log10(sum / Math.max(1, samples.length) + 1e-9);
     const now = Math.max(0, Math.min(1, 1 - (db + 6) / (FLOOR_DB + 6)));
-    this.value = Math.max(now, this.value * 0.8);
+    const fallen = this.value * 0.8;
+    this.value = Math.max(now, fallen < 0.004 ? 0 : fallen);
     return this.value;
   }
 }

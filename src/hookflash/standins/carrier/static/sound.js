@@ -75,6 +75,8 @@ export class Speaker {
   }
 
   close() {
+    // What it has already told is of a call that is over.
+    if (this.node) this.node.port.onmessage = null;
     this.node?.disconnect();
     this.gain?.disconnect();
     this.node = this.gain = null;

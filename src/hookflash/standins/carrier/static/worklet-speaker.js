@@ -5,6 +5,9 @@ import { Jitter } from "./jitter.js";
 import { Level } from "./level.js";
 import { Resampler } from "./resample.js";
 
+const FRAME_SECONDS = 0.02;
+const SILENCE = new Float32Array(160);
+
 class Speaker extends AudioWorkletProcessor {
   constructor() {
     super();
@@ -12,6 +15,7 @@ class Speaker extends AudioWorkletProcessor {
     this.resampler = new Resampler(8000, sampleRate);
     this.level = new Level();
     this.ready = new Float32Array(0);
+    this.told = 0;
     this.port.onmessage = ({ data }) => this.jitter.push(new Uint8Array(data));
   }
 
@@ -31,11 +35,20 @@ class Speaker extends AudioWorkletProcessor {
 
   more() {
     const frame = this.jitter.pull();
-    if (frame === null) return false;
+    if (frame === null) {
+      // Held, or without a link: nothing comes, and the meter falls as it does in silence.
+      if (this.level.value > 0 && currentTime - this.told >= FRAME_SECONDS) this.tell(SILENCE);
+      return false;
+    }
     const samples = decode(frame);
     this.ready = this.resampler.push(samples);
-    this.port.postMessage({ level: this.level.take(samples), gaps: this.jitter.gaps });
+    this.tell(samples);
     return this.ready.length > 0;
+  }
+
+  tell(samples) {
+    this.told = currentTime;
+    this.port.postMessage({ level: this.level.take(samples), gaps: this.jitter.gaps });
   }
 }
 
