@@ -77,12 +77,16 @@ class FakeReach:
 
     details: dict[str, CallDetail] = field(default_factory=dict)
     taken: list[tuple[str, AnyEvent]] = field(default_factory=list)
+    mute: tuple[str, ...] = ()
 
     def add(self, shown: CallDetail) -> None:
         self.details[shown.entry.call_sid] = shown
 
     def processes(self) -> Sequence[str]:
         return ("", "another")
+
+    def silent(self) -> Sequence[str]:
+        return self.mute
 
     async def next_report(
         self, process: str, epoch: str, since: int, *, seconds: float

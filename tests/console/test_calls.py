@@ -24,6 +24,38 @@ async def test_live_calls_are_listed_the_oldest_first(office: Office) -> None:
     assert found["calls"][0]["phase"] == "talking"
 
 
+async def test_who_does_not_answer_is_named_and_its_calls_are_not_said_to_be_over(
+    office: Office,
+) -> None:
+    office.reach.add(detail())
+    office.reach.mute = ("w3",)
+    async with office.signed_in() as client:
+        found = (await client.get("/api/calls")).json()
+        assert [each["call_sid"] for each in found["calls"]] == ["CA1"]
+        assert found["missing"] == ["another", "w3"]
+        for answer in (
+            await client.get("/api/calls/CA2"),
+            await client.post("/api/calls/CA2/hint", json={"text": "a regular"}),
+        ):
+            assert (answer.status_code, answer.json()["code"]) == (503, "unreachable")
+            assert "Worker w3 does not answer" in answer.json()["message"]
+
+
+async def test_an_action_that_nobody_takes_in_time_is_told_so(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.reach.add(detail())
+
+    async def hang(call_sid: str, event: e.AnyEvent) -> bool:
+        office.reach.mute = ("w3",)
+        raise TimeoutError
+
+    monkeypatch.setattr(office.reach, "take", hang)
+    async with office.signed_in() as client:
+        answer = await client.post("/api/calls/CA1/hint", json={"text": "a regular"})
+        assert (answer.status_code, answer.json()["code"]) == (503, "unreachable")
+
+
 async def test_one_call_is_shown_whole(office: Office) -> None:
     office.reach.add(detail())
     async with office.signed_in("vera") as client:

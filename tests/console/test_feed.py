@@ -29,6 +29,7 @@ class Processes:
     details: dict[str, CallDetail] = field(default_factory=dict)
     looked: int = 0
     failing: bool = False
+    mute: tuple[str, ...] = ()
 
     def say(self, process: str, *sids: str, gone: tuple[str, ...] = (), whole: bool = False):
         report = Report(epoch="e", version=1, calls=tuple(map(entry, sids)), gone=gone, whole=whole)
@@ -39,6 +40,9 @@ class Processes:
 
     def processes(self) -> Sequence[str]:
         return list(self.names)
+
+    def silent(self) -> Sequence[str]:
+        return self.mute
 
     async def next_report(
         self, process: str, epoch: str, since: int, *, seconds: float
@@ -192,9 +196,11 @@ async def test_processes_come_and_go_with_their_calls(
         processes.say("w2", "CA2", whole=True)
         assert (await one.next())["calls"][0]["call_sid"] == "CA2"
         processes.lose("w2")
+        assert (await one.next())["missing"] == ["w2"]
         assert (await one.next())["gone"] == ["CA2"]
         processes.say("w2", "CA3", whole=True)
         assert (await one.next())["calls"][0]["call_sid"] == "CA3"
+        assert (await one.next())["missing"] == []
         monkeypatch.setattr(feed_module, "LOST_SECONDS", 0.05)
         processes.names.remove("w2")
         assert (await one.next())["gone"] == ["CA3"]
@@ -211,6 +217,35 @@ async def test_a_process_that_is_busy_for_a_moment_keeps_its_calls(
         processes.say("w1", "CA2")
         changed = await one.next()
         assert (changed["calls"][0]["call_sid"], changed["gone"]) == ("CA2", [])
+
+
+async def test_a_process_that_does_not_answer_is_told_and_keeps_its_calls(
+    feed: Feed, processes: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_module, "LOST_SECONDS", 0.05)
+    processes.details["CA2"] = detail("CA2")
+    processes.names.append("w2")
+    processes.say("w2", "CA2", whole=True)
+    async with page(feed, "CA2") as one:
+        assert await one.names(2) == ["Snapshot", "CallShown"]
+        processes.names.remove("w2")
+        processes.mute = ("w2",)
+        del processes.details["CA2"]
+        assert await one.next() == {"type": "PartMissing", "missing": ["w2"]}
+        processes.lose("w2")
+        looked = processes.looked
+        async with page(feed) as late:
+            told = await late.next()
+            assert (told["missing"], len(told["calls"])) == (["w2"], 2)
+        await asyncio.sleep(0.3)
+        assert processes.looked > looked + 5
+        processes.names.append("w2")
+        processes.mute = ()
+        processes.details["CA2"] = detail("CA2", phase="ending")
+        processes.say("w2", "CA2", "CA3", whole=True)
+        # Nothing was said to be over meanwhile: what comes is what has changed.
+        told = [await one.next() for _ in range(3)]
+        assert {each["type"] for each in told} == {"PartMissing", "CallsChanged", "CallPatched"}
 
 
 async def test_a_call_that_moves_to_another_process_is_not_over(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 from pathlib import Path
 
 import httpx
@@ -39,6 +41,68 @@ async def calls_that_a_worker_shows(line: Crew, slot: str) -> set[str]:
     writer.close()
     shown = json.loads(answer.partition(b"\r\n\r\n")[2])
     return {each["call_sid"] for each in shown["calls"]}
+
+
+class Asking:
+    """One worker's console, asked again and again over a connection that it has accepted."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def calls(self) -> tuple[set[str], list[str]]:
+        """Return the calls that it shows, and whom it misses."""
+        self._writer.write(
+            b"GET /api/calls HTTP/1.1\r\nHost: line.example.test\r\n"
+            + f"Authorization: Bearer {TOKEN}\r\n\r\n".encode()
+        )
+        head = (await self._reader.readuntil(b"\r\n\r\n")).decode().lower()
+        size = int(head.partition("content-length:")[2].partition("\r\n")[0])
+        shown = json.loads(await self._reader.readexactly(size))
+        return {each["call_sid"] for each in shown["calls"]}, shown["missing"]
+
+    async def until(self, wanted: tuple[set[str], int]) -> None:
+        """Ask until it shows these calls, and misses so many workers."""
+        async with asyncio.timeout(20):
+            while True:
+                shown, missing = await self.calls()
+                if (shown, len(missing)) == wanted:
+                    return
+
+
+async def test_a_worker_that_hangs_is_named_and_then_the_list_is_whole(tmp_path: Path) -> None:
+    (tmp_path / "hookflash-users.toml").write_text(
+        f'[tokens.crm]\nhash = "{hash_token(TOKEN)}"\nrole = "viewer"\n'
+    )
+    async with crew(tmp_path) as line:
+        done = asyncio.Event()
+
+        async def script(telephone: Line) -> None:
+            await greeted(telephone)
+            await done.wait()
+            await telephone.hang_up()
+
+        calls = [await line.call(script) for _ in range(2)]
+        found = await line.until(lambda found: total(found, "hookflash_calls", "talking") == 2)
+        assert {found["hookflash_calls", slot, "talking"] for slot in ("1", "2")} == {1.0}
+        connection = await line.connection_to("1")
+        reader, writer = await asyncio.open_connection(sock=connection)
+        one, everything = Asking(reader, writer), {call.sid for call in calls}
+        await one.until((everything, 0))
+        pid = line.pid_of("2")
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            async with asyncio.timeout(20):
+                while not (told := await one.calls())[1]:
+                    """Its round comes once a second."""
+            assert len(told[0]) == 1 and told[0] < everything
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        await one.until((everything, 0))
+        writer.close()
+        done.set()
+        await asyncio.gather(*(call.ended() for call in calls))
+        await line.carrier.reports_sent()
 
 
 async def test_the_calls_of_both_workers_are_seen_and_acted_upon(tmp_path: Path) -> None:

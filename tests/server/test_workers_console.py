@@ -115,6 +115,22 @@ async def test_a_console_looks_at_a_call_wherever_it_is(tmp_path: Path) -> None:
         assert await two.workers.look_at("CA2") is not None
 
 
+async def test_a_worker_that_does_not_greet_is_silent_until_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bureaus(tmp_path, True, True) as (one, two):
+        two.arrive("CA2")
+        assert one.workers.silent() == ()
+        with monkeypatch.context() as patched:
+            patched.setattr(two.workers, "_load", lambda: 1 / 0)
+            await one.workers._neighbours.meet()
+            assert one.workers.silent() == ("w2",)
+            assert list(one.workers.processes()) == ["w1"]
+        await one.workers._neighbours.meet()
+        assert one.workers.silent() == ()
+        assert list(one.workers.processes()) == ["w1", "w2"]
+
+
 async def test_an_action_reaches_the_call_wherever_it_is(tmp_path: Path) -> None:
     async with bureaus(tmp_path, True, True) as (one, two):
         two.arrive("CA2")

@@ -120,15 +120,15 @@ class Calls:
     # --- looking --------------------------------------------------------------------------------
 
     async def _all(self, request: Request, visitor: Visitor) -> Response:
+        names = self._reach.processes()
         reports = await asyncio.gather(
-            *(
-                self._reach.next_report(process, "", 0, seconds=0.0)
-                for process in self._reach.processes()
-            )
+            *(self._reach.next_report(process, "", 0, seconds=0.0) for process in names)
         )
+        mute = {name for name, report in zip(names, reports, strict=True) if report is None}
+        missing = tuple(sorted(mute.union(self._reach.silent())))
         found = {entry.call_sid: entry for report in reports if report for entry in report.calls}
         calls = sorted(found.values(), key=lambda entry: entry.arrived_at)
-        return answer(CallList(calls=tuple(calls), now=self._now()))
+        return answer(CallList(calls=tuple(calls), now=self._now(), missing=missing))
 
     async def _one(self, request: Request, visitor: Visitor) -> Response:
         return answer(await self._found(request))
@@ -192,8 +192,15 @@ class Calls:
     async def _found(self, request: Request) -> CallDetail:
         detail = await self._reach.look_at(request.path_params["sid"])
         if detail is None:
-            raise Refused(404, "unknown", "No such call is live.")
+            raise self._not_found()
         return detail
+
+    def _not_found(self) -> Refused:
+        if missing := ", ".join(self._reach.silent()):
+            return Refused(
+                503, "unreachable", f"Worker {missing} does not answer: this call may be there."
+            )
+        return Refused(404, "unknown", "No such call is live.")
 
     # --- acting ---------------------------------------------------------------------------------
 
@@ -249,6 +256,10 @@ class Calls:
     ) -> Response:
         call_sid = (await self._found(request)).entry.call_sid
         await self._gate.note(visitor, action, call_sid=call_sid, text=text)
-        if not await self._reach.take(call_sid, event):
-            raise Refused(404, "unknown", "No such call is live.")
+        try:
+            taken = await self._reach.take(call_sid, event)
+        except TimeoutError:
+            taken = False
+        if not taken:
+            raise self._not_found()
         return answer(Taken(), 202)

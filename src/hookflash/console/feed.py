@@ -5,6 +5,9 @@ has it open.
                                       +--> ring --> every page that listens
     processes --a look---> one call --+
 
+A process that is there and does not answer is told as missing, and what it last said stays: its
+calls most likely go on.
+
 Nothing is asked of any process while nobody listens, and for `IDLE_SECONDS` after the last one
 has gone, so that a page which comes back finds the ring as it left it. Each page reads the ring
 by its own number: a slow one holds up nobody, and gets a snapshot when it has fallen too far
@@ -37,6 +40,7 @@ from hookflash.console.shapes import (
     CallPatched,
     CallsChanged,
     CallShown,
+    PartMissing,
     Parts,
     Snapshot,
 )
@@ -112,6 +116,9 @@ class Feed:
         self._calls: dict[str, dict[str, CallEntry]] = {}
         self._following: dict[str, asyncio.Task[None]] = {}
         self._met_at: dict[str, float] = {}
+        self._mute: set[str] = set()
+        """Those that have not answered when they were asked last."""
+        self._missing: tuple[str, ...] = ()
         self._open: dict[str, _Open] = {}
         self._left_at = 0.0
 
@@ -177,7 +184,9 @@ class Feed:
     def _everything(self, opened: _Open | None) -> list[AnyFeedMessage]:
         calls = [entry for those in self._calls.values() for entry in those.values()]
         calls.sort(key=lambda entry: entry.arrived_at)
-        told: list[AnyFeedMessage] = [Snapshot(calls=tuple(calls), now=self._now())]
+        told: list[AnyFeedMessage] = [
+            Snapshot(calls=tuple(calls), now=self._now(), missing=self._missing)
+        ]
         if opened is not None and opened.over:
             told.append(CallOver(call_sid=opened.call_sid))
         elif opened is not None and opened.detail is not None:
@@ -244,28 +253,43 @@ class Feed:
         names = self._reach.processes()
         now = self._time()
         self._met_at |= dict.fromkeys(names, now)
+        self._met_at |= {name: now for name in self._reach.silent() if name in self._following}
         for name in [each for each in self._following if now - self._met_at[each] > LOST_SECONDS]:
             self._following.pop(name).cancel()
             del self._met_at[name]
+            self._mute.discard(name)
             self._took(name, Report(epoch="", version=0, whole=True))
             self._calls.pop(name, None)
         for name in names:
             task = self._following.get(name)
             if task is None or task.done():
                 self._following[name] = _task(self._follow(name))
+        self._look_what_is_missing()
 
     async def _follow(self, process: str) -> None:
         epoch, version = "", 0
         while True:
             report = await self._reach.next_report(process, epoch, version, seconds=REPORT_SECONDS)
-            if report is None:
-                # It is gone, or of another version, or hangs: it has no calls that can be shown.
-                report = Report(epoch="", version=0, whole=True)
+            if report is not None:
+                self._mute.discard(process)
                 self._took(process, report)
-                await asyncio.sleep(KEEP_SECONDS)
-            else:
-                self._took(process, report)
-            epoch, version = report.epoch, report.version
+                epoch, version = report.epoch, report.version
+                self._look_what_is_missing()
+                continue
+            self._mute.add(process)
+            self._look_what_is_missing()
+            epoch, version = "", 0
+            if process not in self._reach.silent():
+                # It is gone, or of another version: it has no calls that can be shown.
+                self._took(process, Report(epoch="", version=0, whole=True))
+            await asyncio.sleep(KEEP_SECONDS)
+
+    def _look_what_is_missing(self) -> None:
+        mute = self._mute.intersection(self._reach.processes())
+        missing = tuple(sorted(mute.union(self._reach.silent())))
+        if missing != self._missing:
+            self._missing = missing
+            self._say("", PartMissing(missing=missing))
 
     def _took(self, process: str, report: Report) -> None:
         """A process has said what it has."""
@@ -308,7 +332,8 @@ class Feed:
         while True:
             detail = await self._reach.look_at(opened.call_sid)
             if detail is None:
-                opened.misses += 1
+                # Whoever does not answer may have it.
+                opened.misses += not self._missing
             else:
                 opened.misses = 0
                 self._compare(opened, detail)

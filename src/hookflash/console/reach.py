@@ -20,6 +20,9 @@ class Reach(Protocol):
     def processes(self) -> Sequence[str]:
         """Return the names of those that answer, our own first."""
 
+    def silent(self) -> Sequence[str]:
+        """Return the names of those that are there and do not answer: what they have is missing."""
+
     async def next_report(
         self, process: str, epoch: str, since: int, *, seconds: float
     ) -> Report | None:
@@ -41,6 +44,9 @@ class Alone:
 
     def processes(self) -> Sequence[str]:
         return ("",)
+
+    def silent(self) -> Sequence[str]:
+        return ()
 
     async def next_report(
         self, process: str, epoch: str, since: int, *, seconds: float

@@ -172,8 +172,11 @@ class CallDetail(Shape, frozen=True, kw_only=True):
 
 
 class CallList(Shape, frozen=True, kw_only=True):
+    """Live calls. `missing` are the worker processes that did not answer: theirs are not here."""
+
     calls: tuple[CallEntry, ...]
     now: float
+    missing: tuple[str, ...] = ()
 
 
 # --- the feed ---------------------------------------------------------------------------------
@@ -185,10 +188,11 @@ class FeedMessage(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 class Snapshot(FeedMessage, frozen=True, kw_only=True, tag=True):
     """All calls that are live: throw away what you had. Sent first, and again to a page that was
-    away for longer than the feed remembers."""
+    away for longer than the feed remembers. `missing` as in `PartMissing`."""
 
     calls: tuple[CallEntry, ...]
     now: float
+    missing: tuple[str, ...] = ()
 
 
 class CallsChanged(FeedMessage, frozen=True, kw_only=True, tag=True):
@@ -196,6 +200,13 @@ class CallsChanged(FeedMessage, frozen=True, kw_only=True, tag=True):
 
     calls: tuple[CallEntry, ...] = ()
     gone: tuple[str, ...] = ()
+
+
+class PartMissing(FeedMessage, frozen=True, kw_only=True, tag=True):
+    """These worker processes do not answer now: their calls are not known, or are as they last
+    said. Empty: nothing is missing any more."""
+
+    missing: tuple[str, ...] = ()
 
 
 class CallShown(FeedMessage, frozen=True, kw_only=True, tag=True):
@@ -219,7 +230,7 @@ class CallOver(FeedMessage, frozen=True, kw_only=True, tag=True):
     call_sid: str
 
 
-AnyFeedMessage = Snapshot | CallsChanged | CallShown | CallPatched | CallOver
+AnyFeedMessage = Snapshot | CallsChanged | PartMissing | CallShown | CallPatched | CallOver
 
 
 # --- calls that are over ----------------------------------------------------------------------

@@ -42,10 +42,12 @@ _OWNERS_KEPT = 10_000
 
 
 class Neighbours:
-    """Asks the other workers. `load` is what was last heard of each that answers."""
+    """Asks the other workers. `load` is what was last heard of each that answers; `silent` are
+    those that are there, and did not answer in the last round."""
 
     def __init__(self, places: Places, name: str) -> None:
         self.load: dict[str, Load] = {}
+        self.silent: tuple[str, ...] = ()
         self._places = places
         self._name = name
         self._peers: dict[str, Peer] = {}
@@ -103,6 +105,7 @@ class Neighbours:
             # Twice in a row: a process that crashed, and not one that is just being born.
             await asyncio.to_thread(self._places.remove, name)
         self.load = {name: said for name, said in heard.items() if isinstance(said, Load)}
+        self.silent = tuple(sorted(set(names) - self.load.keys() - self._dead))
 
     @contextlib.asynccontextmanager
     async def meeting(self) -> AsyncIterator[None]:

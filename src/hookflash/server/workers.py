@@ -166,6 +166,10 @@ class Workers:
         """Return the names of the workers that answer, our own first."""
         return (self.name, *self._neighbours.load)
 
+    def silent(self) -> Sequence[str]:
+        """Return the names of the workers that are there and do not answer."""
+        return self._neighbours.silent
+
     async def next_report(
         self, process: str, epoch: str, since: int, *, seconds: float
     ) -> Report | None:

@@ -61,6 +61,26 @@ def test_no_call_is_a_page_that_says_so(page: Page) -> None:
     expect(page.locator(".calls-head")).to_be_hidden()
 
 
+def test_a_worker_that_does_not_answer_is_named_until_it_does(
+    page: Page, server: PageServer
+) -> None:
+    server.calls = {sid(1): entry(1)}
+    page.goto("/console#/calls")
+    expect(page.locator(".call-row")).to_have_count(1)
+    part = page.get_by_text("does not answer: calls there are missing here")
+    expect(part).to_be_hidden()
+    server.say(s.PartMissing(missing=("w2",)))
+    expect(part).to_be_visible()
+    expect(part).to_contain_text("Worker w2 does not answer")
+    # What is known stays, and every page says it.
+    expect(page.locator(".call-row")).to_have_count(1)
+    page.goto("/console#/past")
+    expect(part).to_be_visible()
+    server.say(s.PartMissing())
+    expect(part).to_be_hidden()
+    expect(page.get_by_role("status").filter(has_text="All workers answer again")).to_be_attached()
+
+
 def test_a_change_touches_its_own_row_and_no_other(page: Page, server: PageServer) -> None:
     server.calls = {sid(number): entry(number) for number in range(1, 6)}
     page.goto("/console#/calls")

@@ -23,6 +23,7 @@ const TITLES = { calls: "Calls now", past: "Past calls", figures: "Figures", aud
 const main = document.querySelector("main");
 const link = document.querySelector(".link");
 const lost = document.querySelector(".lost");
+const part = document.querySelector(".part");
 const tally = document.querySelector(".tally");
 const asks = document.querySelector(".tally.asks");
 put(asks, "title", "Calls that ask a human");
@@ -84,6 +85,20 @@ live.watch(() => {
   show(asks, asking > 0);
   say(asks, String(asking));
   callsAsk(asking);
+});
+
+live.watch(() => {
+  const { missing } = live;
+  const whole = !missing.length;
+  if (whole && !part.hidden) announce("All workers answer again: every call is shown.");
+  show(part, !whole);
+  const [who, them] = missing.length === 1 ? ["Worker", "does"] : ["Workers", "do"];
+  say(
+    part,
+    whole
+      ? ""
+      : `${who} ${missing.join(", ")} ${them} not answer: calls there are missing here, or shown as they were last.`,
+  );
 });
 
 // --- pages --------------------------------------------------------------------------------------

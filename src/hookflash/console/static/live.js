@@ -26,6 +26,7 @@ export class Live {
     this.detail = null;
     this.over = null;
     this.ahead = 0;
+    this.missing = [];
     this.watchers = new Set();
     this.touched = new Set();
     this.afresh = false;
@@ -55,6 +56,7 @@ export class Live {
     switch (type) {
       case "Snapshot":
         this.ahead = message.now - Date.now() / 1000;
+        this.missing = message.missing ?? [];
         this.calls = new Map(message.calls.map((entry) => [entry.call_sid, entry]));
         this.afresh = true;
         break;
@@ -64,6 +66,9 @@ export class Live {
           this.calls.delete(sid);
           this.touched.add(sid);
         }
+        break;
+      case "PartMissing":
+        this.missing = message.missing;
         break;
       case "CallShown":
         this.detail = { ...message.detail, parts: merged({}, message.detail.parts) };
