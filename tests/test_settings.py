@@ -98,6 +98,7 @@ def test_every_setting_is_read_from_the_environment() -> None:
         "HOOKFLASH_RECORD": ("on", "on"),
         "HOOKFLASH_KEEP_RECORDINGS_DAYS": ("30", 30.0),
         "HOOKFLASH_KEEP_CALLS_DAYS": ("0.5", 0.5),
+        "HOOKFLASH_KEEP_DELIVERIES_DAYS": ("2.5", 2.5),
         "HOOKFLASH_SPEED": ("4", 4.0),
     }
     assert set(values) == {setting.variable for setting in SETTINGS}
@@ -179,6 +180,7 @@ def test_a_wrong_value_in_the_file_is_named_as_it_is_written_there(folder: Path)
         ("HOOKFLASH_PORT", "eighty", "a whole number from 0 to 65535"),
         ("HOOKFLASH_PORT", "-1", "a whole number from 0 to 65535"),
         ("HOOKFLASH_PORT", "80.5", "a whole number from 0 to 65535"),
+        ("HOOKFLASH_KEEP_DELIVERIES_DAYS", "1", "0, or a number from 2 to 36500"),
         ("HOOKFLASH_LEAD_MS", "600001", "a whole number from 200 to 600000"),
         ("HOOKFLASH_PRICES", "0.1,0.2,USD", "three prices a minute and a currency"),
         ("HOOKFLASH_PRICES", "0.1,0.2,-1,USD", "three prices a minute and a currency"),

@@ -41,6 +41,15 @@ def number_reader(low: float, high: float) -> Read:
     return read
 
 
+def read_delivery_days(text: str) -> float:
+    """A journal is searched for a day for what was left behind: what is kept for a shorter time
+    than that would come again."""
+    value = float(number_reader(0, 36_500)(text))
+    if 0 < value < 2:
+        raise ValueError("0, or a number from 2 to 36500")
+    return value
+
+
 def choice_reader(*allowed: str) -> Read:
     def read(text: str) -> str:
         if text.lower() not in allowed:

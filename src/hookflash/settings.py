@@ -24,6 +24,7 @@ from hookflash.setting_forms import (
     number_reader,
     read_account_sid,
     read_database_url,
+    read_delivery_days,
     read_names,
     read_prices,
     read_switch,
@@ -131,6 +132,11 @@ class Settings:
         0,
         "How many days a call's record, transcript, journal and recording are kept; 0 for ever.",
         number_reader(0, 36_500),
+    )
+    keep_deliveries_days: float = _setting(
+        0,
+        "How many days a delivery that waits no more is kept, 2 or more; 0: as long as its call.",
+        read_delivery_days,
     )
     host: str = _setting("127.0.0.1", "The address to listen on; 0.0.0.0 for all.")
     port: int = _setting(

@@ -157,6 +157,7 @@ async def test_a_viewer_looks_and_does_nothing(office: Office) -> None:
             ("POST", "/api/calls/CA1/handoff"),
             ("POST", "/api/calls/CA1/hangup"),
             ("DELETE", "/api/past/CA1"),
+            ("POST", "/api/deliveries/CA1-message/retry"),
             ("GET", "/api/audit"),
         ):
             answer = await client.request(method, path, json={"text": "x"})

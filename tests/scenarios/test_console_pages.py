@@ -125,7 +125,7 @@ async def test_a_supervisor_sees_a_call_acts_on_it_and_finds_it_afterwards(stage
             await expect(page.locator(".excerpt mark")).to_have_text("brake")
             await page.goto("/console#/figures")
             await expect(page.locator(".numbers")).to_contain_text("Calls1")
-            await page.keyboard.press("4")
+            await page.keyboard.press("5")
             await expect(page.locator(".audit tbody tr")).to_have_count(3)
 
 

@@ -105,6 +105,31 @@ async def test_with_an_address_it_is_posted_there_and_kept_when_that_fails(
     await engine.dispose()
 
 
+async def test_what_is_tried_again_is_delivered_at_once(tmp_path: Path) -> None:
+    engine = await open_database(f"sqlite:///{tmp_path}/a.db")
+    taken: asyncio.Queue[Delivery] = asyncio.Queue()
+    agent, away = Agent("shop", instructions="Help."), asyncio.Event()
+    away.set()
+
+    @agent.on_delivery
+    async def take(delivery: Delivery) -> None:
+        if away.is_set():
+            raise OSError("the mail is away")
+        taken.put_nowait(delivery)
+
+    settings, clock = Settings(delivery_days=0), SystemClock()
+    shelf = DeliveryStore(engine)
+    async with delivering(settings, Directory.of(agent), engine, clock) as outbox:
+        outbox.deliver(message(1))
+        await until(shelf, lambda kept: [each.state for each in kept] == ["dead"])
+        away.clear()
+        assert await shelf.revive(clock.now(), delivery_id="CA1-message") == 1
+        outbox.poke()
+        assert await asyncio.wait_for(taken.get(), 5) == message(1)
+    assert await shelf.counts() == {"delivered": 1}
+    await engine.dispose()
+
+
 async def test_without_anybody_who_wants_it_it_is_kept(tmp_path: Path) -> None:
     engine = await open_database(f"sqlite:///{tmp_path}/a.db")
     directory = Directory.of(Agent("shop", instructions="Help."))

@@ -26,7 +26,7 @@ STRANGER = ("192.0.2.7", 4711)
 HERE = ("127.0.0.1", 4711)
 KEPT = hash_password("correct horse battery")
 
-FILLED = {"sid": "CA1", "step": "1", "worker": "w1", "path": "app.js"} | {
+FILLED = {"sid": "CA1", "id": "CA1-message", "step": "1", "worker": "w1", "path": "app.js"} | {
     "call_sid": "CA1",
     "wave": "1",
     "leg": "0",
@@ -148,6 +148,7 @@ async def test_a_stranger_reaches_nothing_but_health_and_the_door(app: Starlette
         "GET /console/static/{path:path}",
         "DELETE /api/past/{sid}",
         "GET /api/audit",
+        "POST /api/deliveries/{id}/retry",
     }
 
 

@@ -9,12 +9,15 @@ import pytest
 
 from hookflash.core import events as e
 from hookflash.core.call import Call
+from hookflash.core.delivery import Delivery
+from hookflash.core.kept_delivery import Attempt, attempted
 from hookflash.core.record import CallRecord
 from hookflash.core.setup import CallSetup
 from hookflash.errors import ConfigError
 from hookflash.runtime.journal import Journals
 from hookflash.runtime.wav import header
-from hookflash.server.kept import KeptCalls, sweeping
+from hookflash.server.kept import Days, KeptCalls, sweeping
+from hookflash.stores.deliveries import DeliveryStore
 from hookflash.stores.records import RecordStore, open_store
 
 NOW = 1_790_000_000.0
@@ -117,16 +120,40 @@ async def test_what_is_no_call_sid_is_refused(attic: Attic) -> None:
 async def test_what_is_older_than_its_days_is_swept(attic: Attic) -> None:
     for days in (1, 10, 100):
         await attic.put(f"CA{days}", days=days)
-    assert await attic.kept.sweep(NOW, recording_days=0, call_days=0) == 0
-    assert await attic.kept.sweep(NOW, recording_days=5, call_days=0) == 2
+    assert await attic.kept.sweep(NOW, Days()) == 0
+    assert await attic.kept.sweep(NOW, Days(recordings=5)) == 2
     assert attic.files() == {"CA1.jsonl", "CA10.jsonl", "CA100.jsonl", "CA1.wav"}
     # A journal without a record, of a process that died.
     lost = attic.journals / "CAlost.jsonl"
     lost.write_text("{}\n")
     os.utime(lost, (NOW - 60 * DAY, NOW - 60 * DAY))
-    assert await attic.kept.sweep(NOW, recording_days=0, call_days=50) == 2
+    assert await attic.kept.sweep(NOW, Days(calls=50)) == 2
     assert attic.files() == {"CA1.jsonl", "CA10.jsonl", "CA1.wav"}
-    assert await attic.kept.sweep(NOW, recording_days=0, call_days=50) == 0
+    assert await attic.kept.sweep(NOW, Days(calls=50)) == 0
+
+
+async def test_deliveries_that_wait_for_nothing_are_swept_and_their_calls_stay(
+    attic: Attic,
+) -> None:
+    await attic.put("CA1", days=100)
+    shelf = DeliveryStore(attic.store.engine)
+    for number, days in enumerate((1, 100), start=1):
+        left = Delivery(
+            id=f"CA{number}-message",
+            kind="message",
+            call_sid=f"CA{number}",
+            agent="shop",
+            destination="desk",
+            created_at=NOW - days * DAY,
+        )
+        kept = await shelf.put(left, NOW)
+        assert await shelf.claim(NOW, lease="a", seconds=9.0, limit=1) == [kept]
+        await shelf.finish(
+            attempted(kept, Attempt(wanted=()), NOW, chance=0, dead_seconds=9.0), "a"
+        )
+    assert await attic.kept.sweep(NOW, Days(deliveries=30)) == 1
+    assert [each.delivery.id for each in await shelf.list()] == ["CA1-message"]
+    assert attic.files() == {"CA1.jsonl", "CA1.wav"}
 
 
 async def test_it_is_swept_again_and_again_even_after_a_failure(
@@ -137,16 +164,16 @@ async def test_it_is_swept_again_and_again_even_after_a_failure(
     swept = asyncio.Event()
     sweep, fails = attic.kept.sweep, [OSError("the disk is gone")]
 
-    async def once_broken(now: float, *, recording_days: float, call_days: float) -> int:
+    async def once_broken(now: float, days: Days) -> int:
         if fails:
             raise fails.pop()
         try:
-            return await sweep(now, recording_days=recording_days, call_days=call_days)
+            return await sweep(now, days)
         finally:
             swept.set()
 
     monkeypatch.setattr(attic.kept, "sweep", once_broken)
-    async with sweeping(attic.kept, recording_days=0, call_days=30, seconds=0.01):
+    async with sweeping(attic.kept, Days(calls=30), seconds=0.01):
         await asyncio.wait_for(swept.wait(), 10)
     assert attic.files() == set()
     assert "could not be deleted" in caplog.text and "deleted" in caplog.text
@@ -154,6 +181,6 @@ async def test_it_is_swept_again_and_again_even_after_a_failure(
 
 async def test_where_all_is_kept_nothing_is_swept(attic: Attic) -> None:
     await attic.put("CA1", days=20_000)
-    async with sweeping(attic.kept, recording_days=0, call_days=0, seconds=0.0):
+    async with sweeping(attic.kept, Days(), seconds=0.0):
         await asyncio.sleep(0.01)
     assert attic.files() == {"CA1.jsonl", "CA1.wav"}

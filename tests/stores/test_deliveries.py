@@ -57,6 +57,18 @@ async def test_a_delivery_is_kept_as_it_is_and_claimed_once(store: DeliveryStore
     assert await store.next_due() == NOW + 60
 
 
+async def test_what_waits_for_nothing_is_forgotten_when_it_is_old(store: DeliveryStore) -> None:
+    for number in range(1, 4):
+        await store.put(delivery(number), NOW)
+    first, second, _ = sorted(await claim(store), key=lambda kept: kept.delivery.id)
+    assert await store.finish(attempt(first), "a")
+    assert await store.finish(attempt(second), "a")
+    assert await store.forget_before(first.delivery.created_at) == 0
+    # The third waits, however old it is.
+    assert await store.forget_before(NOW + 100) == 2
+    assert [kept.delivery.id for kept in await store.list()] == ["CA3-callback"]
+
+
 async def test_putting_the_same_twice_changes_nothing(store: DeliveryStore) -> None:
     first = await store.put(delivery(), NOW)
     assert await store.put(delivery(), NOW + 9) == first

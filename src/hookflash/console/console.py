@@ -16,6 +16,7 @@ from pathlib import Path
 from starlette.routing import BaseRoute
 
 from hookflash.console.calls import Calls, Listen
+from hookflash.console.deliveries import Deliveries
 from hookflash.console.doors import Doors
 from hookflash.console.feed import Feed
 from hookflash.console.gate import Gate
@@ -27,6 +28,7 @@ from hookflash.console.reach import Reach
 from hookflash.console.sessions import Sessions, read_secret
 from hookflash.core.handoff_plan import Target
 from hookflash.stores.audit import AuditStore
+from hookflash.stores.deliveries import DeliveryStore
 from hookflash.stores.records import RecordStore
 
 log = logging.getLogger("hookflash.console")
@@ -35,11 +37,13 @@ log = logging.getLogger("hookflash.console")
 @dataclass(frozen=True, kw_only=True)
 class Hooks:
     """`listen` plays a live call on a socket; `recordings` has the sound of calls that are over;
-    `open_rings` is the telephone of whoever uses a console that is open on this machine."""
+    `open_rings` is the telephone of whoever uses a console that is open on this machine; `deliver`
+    begins a round of deliveries."""
 
     listen: Listen | None = None
     recordings: Recordings | None = None
     open_rings: Target | None = None
+    deliver: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +99,7 @@ class Console:
                 prices=plan.prices,
                 recordings=hooks.recordings,
             ).routes(),
+            *Deliveries(gate, DeliveryStore(store.engine), now=now, deliver=hooks.deliver).routes(),
             *Doors(
                 gate, can_listen=hooks.listen is not None, currency=plan.prices.currency
             ).routes(),

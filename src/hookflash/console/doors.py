@@ -128,7 +128,7 @@ class Doors:
     def _told(self, person: Person, *, csrf: str, is_open: bool = False) -> Session:
         can = ("listen",) if self._can_listen else ()
         if person.role == "supervisor":
-            can = (*ACTIONS, "delete", "audit", *can)
+            can = (*ACTIONS, "delete", "retry", "audit", *can)
         return Session(
             name=person.name,
             role=person.role,

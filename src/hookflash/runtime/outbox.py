@@ -102,6 +102,10 @@ class Outbox:
                 self._size,
             )
 
+    def poke(self) -> None:
+        """There is something to deliver again."""
+        self._postman.poke()
+
     async def flush(self) -> None:
         """Wait until every delivery taken so far is kept by the store."""
         if self._unwritten:

@@ -58,7 +58,7 @@ from hookflash.runtime.ports import EventSink, ModelConnector
 from hookflash.runtime.recorder import Recordings
 from hookflash.runtime.switchboard import AgentLike, Switchboard, Watch
 from hookflash.server.app import create_app, serve
-from hookflash.server.consoles import open_console, shown_calls, with_sound
+from hookflash.server.consoles import open_console, shown_calls, with_line
 from hookflash.server.counted import (
     delivery_outcomes,
     live_calls,
@@ -70,7 +70,7 @@ from hookflash.server.crossing import Sharing, crossing
 from hookflash.server.delivering import delivering
 from hookflash.server.desk import Desk
 from hookflash.server.hearing import listen_with
-from hookflash.server.kept import KeptCalls, sweeping
+from hookflash.server.kept import Days, KeptCalls, sweeping
 from hookflash.server.line import TwilioLine
 from hookflash.server.metrics import Metrics, metrics_route
 from hookflash.server.notes import notes_routes
@@ -245,9 +245,12 @@ async def open_line(
             store, settings.data_dir, discard=recordings.discard, forget=summaries.forget
         )
         if slot == 1:
-            days = settings.keep_recordings_days, settings.keep_calls_days
-            sweep = sweeping(kept, recording_days=days[0], call_days=days[1])
-            await stack.enter_async_context(sweep)
+            days = Days(
+                recordings=settings.keep_recordings_days,
+                calls=settings.keep_calls_days,
+                deliveries=settings.keep_deliveries_days,
+            )
+            await stack.enter_async_context(sweeping(kept, days))
         listening = Listening(switchboard.find)
         closing: list[Callable[[], None]] = []
         if shown is not None:
@@ -260,7 +263,7 @@ async def open_line(
                 store=store,
                 journals=journals,
                 now=clock.now,
-                hooks=with_sound(hooks or Hooks(), listen_with(listening), kept),
+                hooks=with_line(hooks or Hooks(), listen_with(listening), kept, outbox.poke),
             )
             stack.push_async_callback(console.aclose)
             served += console.routes()

@@ -75,10 +75,16 @@ def open_console(
     return Console(plan, reach, store, now=now, wall=time.time, journal=journals.find, hooks=hooks)
 
 
-def with_sound(hooks: Hooks, listen: Listen, recordings: Recordings) -> Hooks:
-    """Return `hooks` with a line's own sound, live and recorded, where they have no other."""
+def with_line(
+    hooks: Hooks, listen: Listen, recordings: Recordings, deliver: Callable[[], None]
+) -> Hooks:
+    """Return `hooks` with a line's own sound, live and recorded, and its postman, where they have
+    no other."""
     return dataclasses.replace(
-        hooks, listen=hooks.listen or listen, recordings=hooks.recordings or recordings
+        hooks,
+        listen=hooks.listen or listen,
+        recordings=hooks.recordings or recordings,
+        deliver=hooks.deliver or deliver,
     )
 
 

@@ -23,6 +23,7 @@ from hookflash.core.phases import Phase
 from hookflash.errors import ConfigError, HookflashError
 from hookflash.runtime.journal import read_journal, rebuild
 from hookflash.runtime.recorder import recording_path
+from hookflash.stores.deliveries import DeliveryStore
 from hookflash.stores.erasing import calls_before, erase_record
 from hookflash.stores.records import RecordStore
 
@@ -42,6 +43,14 @@ class Erased(msgspec.Struct, frozen=True, kw_only=True):
 
     def __bool__(self) -> bool:
         return self.record or self.journal or self.recording
+
+
+class Days(msgspec.Struct, frozen=True, kw_only=True):
+    """How many days something is kept; 0: for ever. A delivery that waits is kept in any case."""
+
+    recordings: float = 0.0
+    calls: float = 0.0
+    deliveries: float = 0.0
 
 
 class KeptCalls:
@@ -108,16 +117,19 @@ class KeptCalls:
             recording=there,
         )
 
-    async def sweep(self, now: float, *, recording_days: float, call_days: float) -> int:
-        """Delete recordings and calls that are older than so many days; 0 keeps them. Return how
-        many it were. `now` is by the clock that files are stamped with."""
+    async def sweep(self, now: float, days: Days) -> int:
+        """Delete what is older than so many days. Return how many it were. `now` is by the clock
+        that files are stamped with."""
         swept = 0
-        if recording_days:
-            old = now - recording_days * _DAY_SECONDS
+        if days.recordings:
+            old = now - days.recordings * _DAY_SECONDS
             swept += await asyncio.to_thread(_unlink_older, self._recordings, "*.wav", old)
-        if not call_days:
+        if days.deliveries:
+            old = now - days.deliveries * _DAY_SECONDS
+            swept += await DeliveryStore(self._store.engine).forget_before(old)
+        if not days.calls:
             return swept
-        old = now - call_days * _DAY_SECONDS
+        old = now - days.calls * _DAY_SECONDS
         while found := await calls_before(self._store.engine, old, limit=_BATCH):
             for call_sid in found:
                 swept += bool(await self.erase(call_sid, force=True))
@@ -128,13 +140,13 @@ class KeptCalls:
 
 @contextlib.asynccontextmanager
 async def sweeping(
-    kept: KeptCalls, *, recording_days: float, call_days: float, seconds: float = SWEEP_SECONDS
+    kept: KeptCalls, days: Days, *, seconds: float = SWEEP_SECONDS
 ) -> AsyncIterator[None]:
     """Sweep at once and every so often, until the block ends; never, if all is to be kept."""
-    if not recording_days and not call_days:
+    if days == Days():
         yield
         return
-    task = asyncio.create_task(_sweep_always(kept, recording_days, call_days, seconds))
+    task = asyncio.create_task(_sweep_always(kept, days, seconds))
     try:
         yield
     finally:
@@ -142,16 +154,11 @@ async def sweeping(
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _sweep_always(
-    kept: KeptCalls, recording_days: float, call_days: float, seconds: float
-) -> None:
+async def _sweep_always(kept: KeptCalls, days: Days, seconds: float) -> None:
     while True:
         try:
-            swept = await kept.sweep(
-                time.time(), recording_days=recording_days, call_days=call_days
-            )
-            if swept:
-                log.info("%d calls and recordings were kept for long enough and deleted", swept)
+            if swept := await kept.sweep(time.time(), days):
+                log.info("%d calls, recordings and deliveries had their time: deleted", swept)
         except Exception:
             # The database or the disk is in trouble: the next sweep finds the same.
             log.exception("! what was kept for long enough could not be deleted")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import CursorResult, Row, case, func, select, tuple_, update
+from sqlalchemy import CursorResult, Row, case, delete, func, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -112,6 +112,12 @@ class DeliveryStore:
             for each in ids:
                 await self._change(connection, each, lambda kept: revive(kept, now))
         return len(ids)
+
+    async def forget_before(self, moment: float) -> int:
+        """Delete what was left before `moment` and waits for nothing; return how many it were."""
+        old = delete(deliveries).where(_row.created_at < moment, _row.state != "waiting")
+        async with self._engine.begin() as connection:
+            return int((await connection.execute(old)).rowcount)
 
     async def get(self, delivery_id: str) -> KeptDelivery | None:
         """Return a delivery by its id, or None."""

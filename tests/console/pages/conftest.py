@@ -12,6 +12,7 @@ import contextlib
 import shutil
 import threading
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -27,6 +28,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from hookflash.console import shapes as s
+from hookflash.console.delivery_shapes import DeliveryEntry, DeliveryPage
 from hookflash.console.gate import HEADERS
 from hookflash.console.pages import STATIC
 
@@ -40,6 +42,7 @@ ALL = (
     "hangup",
     "answer",
     "delete",
+    "retry",
     "audit",
 )
 SID = "CA" + "0" * 31
@@ -90,6 +93,7 @@ class PageServer:
         self.past_calls: dict[str, s.PastCall] = {}
         self.figures: s.Figures | None = None
         self.audit: list[s.AuditEntry] = []
+        self.deliveries: list[DeliveryEntry] = []
         self.recording: bytes = b""
         self.asked: list[tuple[str, str, Any]] = []
         self.feeds: list[tuple[str, str]] = []
@@ -177,6 +181,8 @@ class PageServer:
                 Route("/api/figures", self._figures),
                 Route("/api/audit", self._audit),
                 Route("/api/calls/{sid}/{action}", self._act, methods=["POST"]),
+                Route("/api/deliveries", self._deliveries),
+                Route("/api/deliveries/{id}/{action}", self._act, methods=["POST"]),
             ]
         )
 
@@ -283,6 +289,22 @@ class PageServer:
     async def _figures(self, request: Request) -> Response:
         self.asked.append(("GET", request.url.path, dict(request.query_params)))
         return _json(self.figures)
+
+    async def _deliveries(self, request: Request) -> Response:
+        query = dict(request.query_params)
+        self.asked.append(("GET", request.url.path, query))
+        ids = [one.id for one in self.deliveries]
+        first, limit = ids.index(query["before"]) + 1 if "before" in query else 0, 50
+        found = [
+            one for one in self.deliveries[first:] if query.get("state", one.state) == one.state
+        ][:limit]
+        return _json(
+            DeliveryPage(
+                deliveries=tuple(found),
+                counts=Counter(one.state for one in self.deliveries),
+                next=found[-1].id if len(found) == limit else None,
+            )
+        )
 
     async def _audit(self, request: Request) -> Response:
         self.asked.append(("GET", request.url.path, dict(request.query_params)))

@@ -19,6 +19,7 @@ from hookflash.console import shapes as s
 
 from . import story
 from .conftest import PageServer, entry, sid
+from .test_deliveries_page import left
 from .test_past_pages import past
 
 Shot = Callable[..., Page]
@@ -169,6 +170,52 @@ def test_past_calls(shot: Shot, server: PageServer) -> None:
         expect(page.locator(".past mark").first).to_be_visible()
 
     shot("past", "/console#/past?find=order", ready, height=640)
+
+
+def test_deliveries(shot: Shot, server: PageServer) -> None:
+    now = time.time()
+    about = {"agent": "Riverside Books", "destination": "support"}
+    server.deliveries = [
+        left(
+            1,
+            **about,
+            kind="voicemail",
+            state="waiting",
+            created_at=now - 95,
+            said="Hello, it is about order 4417. It was due on Monday. Please call me back.",
+            recording_url="https://api.twilio.com/RE1",
+            recording_seconds=11.2,
+            attempts=2,
+            error="webhook: answered 503",
+            due_at=now + 41,
+        ),
+        left(
+            2,
+            **about,
+            kind="callback",
+            created_at=now - 2600,
+            delivered_at=now - 2598,
+            said="tomorrow after five",
+            reason="A page is torn, and the caller wants another copy.",
+        ),
+        left(
+            3,
+            **about,
+            state="dead",
+            created_at=now - 8 * 86_400,
+            said="May I give ten per cent off?",
+            attempts=34,
+            error="webhook: no answer within 10 s",
+        ),
+    ] + [
+        left(number, **about, created_at=now - 40_000 * number, delivered_at=now - 39_990 * number)
+        for number in range(4, 7)
+    ]
+
+    def ready(page: Page) -> None:
+        expect(page.locator(".deliveries tbody tr")).to_have_count(6)
+
+    shot("deliveries", "/console#/deliveries", ready, height=640)
 
 
 def test_figures_over_time(shot: Shot, server: PageServer) -> None:

@@ -35,7 +35,12 @@ def test_the_keyboard_reaches_every_page_and_call(page: Page, full: PageServer) 
     expect(page.locator(".call-who h1")).to_have_text("+1 555 010 0002")
     page.keyboard.press("Escape")
     expect(page.get_by_role("heading", name="Calls now")).to_be_visible()
-    for key, name in (("2", "Past calls"), ("4", "Audit"), ("1", "Calls now")):
+    for key, name in (
+        ("2", "Past calls"),
+        ("3", "Deliveries"),
+        ("5", "Audit"),
+        ("1", "Calls now"),
+    ):
         page.keyboard.press(key)
         expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
         expect(page.locator("nav [aria-current=page]")).to_have_attribute("data-key", key)
@@ -132,7 +137,7 @@ def test_the_reader_may_choose_another_appearance(page: Page, full: PageServer) 
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
 
 
-@pytest.mark.parametrize("path", ["calls", f"calls/{sid(1)}", "past", "audit"])
+@pytest.mark.parametrize("path", ["calls", f"calls/{sid(1)}", "past", "deliveries", "audit"])
 def test_a_telephones_screen_needs_no_scrolling_sideways(
     browser: Browser, full: PageServer, path: str
 ) -> None:
@@ -141,6 +146,9 @@ def test_a_telephones_screen_needs_no_scrolling_sideways(
     page.goto(f"/console#/{path}")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == 360
+    for link in page.locator("nav [data-page]").all():
+        box = link.bounding_box()
+        assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 360
     context.close()
 
 

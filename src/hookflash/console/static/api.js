@@ -82,6 +82,10 @@ export const deletePast = (sid) => ask("DELETE", within(API, past(sid)));
 export const figures = (query) => ask("GET", within(API, "figures", query));
 export const audit = (query) => ask("GET", within(API, "audit", query));
 
+export const deliveries = (query) => ask("GET", within(API, "deliveries", query));
+export const retryDelivery = (id) =>
+  ask("POST", within(API, `deliveries/${encodeURIComponent(id)}/retry`), {});
+
 export const feedUrl = (sid) => within(CONSOLE, "feed", { call: sid });
 
 /** The address of the socket on which a call is heard live. */

@@ -2,12 +2,14 @@
 //
 //     #/calls          calls now             #/calls/SID      one of them
 //     #/past?find=...  calls that are over   #/past/SID       one of them
-//     #/figures        over time             #/audit          who did what
+//     #/deliveries     what calls have left  #/audit          who did what
+//     #/figures        over time
 
 import * as api from "./api.js";
 import { Audit } from "./audit.js";
 import { CallView } from "./call.js";
 import { CallsNow } from "./calls.js";
+import { Deliveries } from "./deliveries.js";
 import { el, put, say, show } from "./dom.js";
 import { Feed } from "./feed.js";
 import { caller, useCurrency } from "./format.js";
@@ -18,7 +20,13 @@ import { announce, attempt, callsAsk, empty, entitle, everySecond, note } from "
 import { PastCalls } from "./past.js";
 import { Record } from "./record.js";
 
-const TITLES = { calls: "Calls now", past: "Past calls", figures: "Figures", audit: "Audit" };
+const TITLES = {
+  calls: "Calls now",
+  past: "Past calls",
+  deliveries: "Deliveries",
+  figures: "Figures",
+  audit: "Audit",
+};
 
 const main = document.querySelector("main");
 const link = document.querySelector(".link");
@@ -128,6 +136,7 @@ function make({ name, sid, params }) {
   if (name === "past" && sid) return new Record({ sid, session });
   const common = { params, go: keeper(name) };
   if (name === "past") return new PastCalls(common);
+  if (name === "deliveries") return new Deliveries({ ...common, session, now: () => live.now() });
   if (name === "figures") return new Figures(common);
   return new Audit(common);
 }

@@ -324,7 +324,7 @@ class Facts {
     this.row("Barge-ins", entry.barge_ins ? String(entry.barge_ins) : "");
     this.row("Tools", parts.tools.length ? count(parts.tools.length, "call") : "");
     const { total, carrier, model } = entry.cost;
-    this.row("Cost so far", total ? money(total) : "");
+    this.row("Cost so far, estimated", total ? money(total) : "");
     this.row("of it carrier, model", total ? `${money(carrier)}, ${money(model)}` : "");
     parts.legs.forEach((leg, place) => {
       const end = leg.answered_at ?? leg.ended_at;

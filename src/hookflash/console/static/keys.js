@@ -9,7 +9,7 @@ const LISTED = [
   [
     "Everywhere",
     [
-      ["1 2 3 4", "Calls, past calls, figures, audit"],
+      ["1 2 3 4 5", "Calls, past calls, deliveries, figures, audit"],
       ["/", "Search or filter"],
       ["?", "This list"],
     ],

@@ -147,7 +147,7 @@ export class Record {
     const rows = [
       ["Answers after", entry.answer_seconds === null ? "" : `${wait(entry.answer_seconds)} median`],
       ["Barge-ins", entry.barge_ins ? String(entry.barge_ins) : ""],
-      ["Cost", entry.cost ? money(entry.cost) : ""],
+      ["Cost, estimated", entry.cost ? money(entry.cost) : ""],
       ["Call", entry.call_sid],
     ].filter(([, value]) => value);
     return [
