@@ -72,3 +72,19 @@ def test_the_demo_is_interrupted_uses_a_tool_and_brings_a_human(tmp_path: Path) 
     (tool,) = record["tools"]
     assert tool["name"] == "order_status" and json.loads(tool["arguments"]) == {"number": "4571"}
     assert record["handoffs"][-1]["seconds_to_human"] > 0
+
+
+def test_what_the_settings_file_says_of_the_local_speech_counts_here_too(tmp_path: Path) -> None:
+    write_mulaw(tmp_path / "caller.wav", load("speak-to-customer-support").audio)
+    (tmp_path / "hookflash.toml").write_text('whisper_model = "no-such-model"\n')
+    environment = {name: value for name, value in os.environ.items() if name not in NO_ACCOUNT}
+    finished = subprocess.run(
+        [sys.executable, "-m", "hookflash", "call", "--wav", "caller.wav"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert finished.returncode == 2
+    assert "no-such-model" in finished.stderr and "HOOKFLASH_WHISPER_MODEL" in finished.stderr

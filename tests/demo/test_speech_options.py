@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hookflash import ConfigError, Settings
-from hookflash.demo.desk import speech_options
+from hookflash.demo.speech import speech_options
 from hookflash.standins.model.speech import SpeechOptions
 
 

@@ -30,6 +30,7 @@ def run_call(
 ) -> int:
     """Hold the call, show it, and return the exit code: 1 if the call failed."""
     console = Console(stderr=as_json, highlight=False)
+    settings = Settings.load()
 
     async def held() -> tuple[Timeline, list[Path]]:
         with Screen(console) as screen:
@@ -39,7 +40,7 @@ def run_call(
                 humans=humans,
                 screen=screen,
                 on_progress=loading,
-                data_dir=Settings.load().data_dir,
+                settings=settings,
                 out=out,
             )
 

@@ -30,13 +30,13 @@ from hookflash.agents.agent import Agent
 from hookflash.agents.directory import Directory
 from hookflash.console.console import Hooks
 from hookflash.core.handoff_plan import Target
+from hookflash.demo.speech import speech_options
 from hookflash.demo.voice import ModelVoice
 from hookflash.server.assembly import serve_line
 from hookflash.server.listening import listen
-from hookflash.settings import SETTINGS, Settings
+from hookflash.settings import Settings
 from hookflash.standins.carrier import Desk, NumberConfig, Offer, Phones, StandinCarrier, phone_app
 from hookflash.standins.model.process import ModelProcess
-from hookflash.standins.model.speech.options import SpeechOptions
 
 LINE = "+15550100001"
 PUBLIC_URL = "https://localhost"
@@ -138,12 +138,6 @@ async def _with_model(
     local = ModelProcess(mode="local", options=speech_options(settings), on_progress=on_progress)
     model = await stack.enter_async_context(local)
     return dataclasses.replace(settings, model_url=model.url, openai_api_key="any-key-will-do")
-
-
-def speech_options(settings: Settings) -> SpeechOptions:
-    """Return what the settings, wherever they were written, say about the local speech."""
-    values = {each.variable: getattr(settings, each.name) for each in SETTINGS}
-    return SpeechOptions.from_environment({name: str(v) for name, v in values.items() if v})
 
 
 def _first_target(directory: Directory) -> Target | None:

@@ -33,6 +33,7 @@ from hookflash.agents.directory import Directory
 from hookflash.demo.files import folder_for, write_call
 from hookflash.demo.screen import Screen
 from hookflash.demo.sound import Tracks
+from hookflash.demo.speech import speech_options
 from hookflash.demo.story import HUMAN_RINGS
 from hookflash.demo.timeline import Timeline
 from hookflash.demo.voice import ModelVoice
@@ -59,19 +60,22 @@ async def hold_call(
     humans: Sequence[Human],
     screen: Screen,
     on_progress: Progress,
-    data_dir: Path,
+    settings: Settings,
     out: Path | None = None,
 ) -> tuple[Timeline, list[Path]]:
     """Let `caller` call `target` and return the finished call and the files made of it.
 
     `humans` answer for the targets of every plan, in their order; the last for all that are left.
-    The files go to `out`, by default a folder of
-    the call's own in `data_dir`. Raises `ConfigError` if something needed is missing.
+    The files go to `out`, by default a folder of the call's own in the data folder. Of `settings`
+    only that folder and the local speech count: all else is this call's. Raises `ConfigError` if
+    something needed is missing.
     """
     with tempfile.TemporaryDirectory(prefix="hookflash-") as work:
         async with contextlib.AsyncExitStack() as stack:
             model = await stack.enter_async_context(
-                ModelProcess(mode="local", on_progress=on_progress)
+                ModelProcess(
+                    mode="local", options=speech_options(settings), on_progress=on_progress
+                )
             )
             carrier = await stack.enter_async_context(
                 StandinCarrier(
@@ -79,7 +83,7 @@ async def hold_call(
                     speak=ModelVoice(model.url, api_key="any-key-will-do", model="local"),
                 )
             )
-            settings = Settings(
+            its_own = Settings(
                 public_url=PUBLIC_URL,
                 model_url=model.url,
                 openai_api_key="any-key-will-do",
@@ -90,14 +94,14 @@ async def hold_call(
                 port=0,
                 drain_seconds=0.0,
             )
-            serving = await stack.enter_async_context(_served(settings, target, carrier))
+            serving = await stack.enter_async_context(_served(its_own, target, carrier))
             for agent in Directory.of(target).agents:
                 for destination in agent.destinations:
                     for number, each in enumerate(destination.plan.targets):
                         who = humans[min(number, len(humans) - 1)]
                         carrier.humans[_address(each.kind, each.address)] = who
             leg = await carrier.place_call(from_=CALLER, to=LINE, script=caller)
-            journal = settings.data_dir / "journals" / f"{leg.sid}.jsonl"
+            journal = its_own.data_dir / "journals" / f"{leg.sid}.jsonl"
             telling = asyncio.create_task(_tell_of_ringing(carrier, leg))
             try:
                 await _watched(leg, journal, screen, serving)
@@ -108,7 +112,7 @@ async def hold_call(
         tracks = Tracks(
             recording.said, recording.heard, answered_at - screen.reader.timeline.arrived_at
         )
-        folder = out or folder_for(data_dir, leg.sid, leg.about.created)
+        folder = out or folder_for(settings.data_dir, leg.sid, leg.about.created)
         return write_call(folder, journal, tracks)
 
 
