@@ -80,6 +80,14 @@ def read_prices(text: str) -> tuple[float, float, float, str]:
     return line, listened, spoken, found[2]
 
 
+def read_token_prices(text: str) -> tuple[float, ...]:
+    """Read what a million tokens cost, in the order of `core.tokens.COUNTS`."""
+    prices = text.replace(" ", "").split(",")
+    if len(prices) != 6 or not all(re.fullmatch(r"\d{1,6}(\.\d{1,9})?", each) for each in prices):
+        raise ValueError("six prices of a million tokens, such as 4,0.4,32,0.4,16,64")
+    return tuple(map(float, prices))
+
+
 def read_account_sid(text: str) -> str:
     if not re.fullmatch(r"AC[0-9a-fA-F]{32}", text):
         raise ValueError("an account SID: AC and 32 hex digits, from the Twilio console")

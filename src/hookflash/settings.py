@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hookflash.errors import ConfigError
+from hookflash.setting_checks import missing_for_serving
 from hookflash.setting_forms import (
     Read,
     choice_reader,
@@ -29,6 +30,7 @@ from hookflash.setting_forms import (
     read_prices,
     read_switch,
     read_text,
+    read_token_prices,
     read_webhook_url,
     url_reader,
 )
@@ -54,10 +56,6 @@ def _setting(
         "hidden": hidden,
     }
     return dataclasses.field(default=default, metadata=about)
-
-
-_SECRET_LENGTH = 16
-"""How long a secret must be that deliveries are signed with."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
@@ -189,6 +187,14 @@ class Settings:
         " speech, and the currency, such as 0.0125,0.02,0.08,USD.",
         read_prices,
         shown="0,0,0,USD",
+    )
+    token_prices: tuple[float, ...] = _setting(
+        (),
+        "What a million tokens of the model cost: text read, text read from its cache, sound read,"
+        " sound read from its cache, text written, sound written, such as 4,0.4,32,0.4,16,64."
+        " Where the model tells its tokens they count, and not minutes of speech.",
+        read_token_prices,
+        shown="none",
     )
     delivery_url: str | None = _setting(
         None,
@@ -329,36 +335,7 @@ class Settings:
 
     def check_serving(self) -> Settings:
         """Return the settings if `serve` can start with them; else name all that is missing."""
-        missing: list[str] = []
-        if not self.public_url:
-            missing.append(
-                "HOOKFLASH_PUBLIC_URL: the https address under which Twilio reaches this server;"
-                " for a trial, the address that your tunnel (ngrok, cloudflared) shows"
-            )
-        if not self.unsigned_allowed:
-            if not self.twilio_account_sid:
-                missing.append(
-                    "TWILIO_ACCOUNT_SID: the account's SID, from the front page of"
-                    " console.twilio.com"
-                )
-            if not self.twilio_auth_token:
-                missing.append(
-                    "TWILIO_AUTH_TOKEN: the account's auth token, from the same page; without it"
-                    " nobody can tell Twilio's requests from a stranger's, so unsigned serving"
-                    " needs every peer (HOOKFLASH_PUBLIC_URL, HOOKFLASH_TWILIO_API_URL,"
-                    " HOOKFLASH_MODEL_URL) to be a stand-in on this machine"
-                )
-        if not self.openai_api_key and not is_loopback(self.model_url):
-            missing.append(
-                "OPENAI_API_KEY: a key from platform.openai.com/api-keys; or set"
-                " HOOKFLASH_MODEL_URL to a model on this machine"
-            )
-        if self.delivery_url and len(self.delivery_secret or "") < _SECRET_LENGTH:
-            missing.append(
-                "HOOKFLASH_DELIVERY_SECRET: at least 16 characters that nobody can guess, such as"
-                " `openssl rand -hex 32` prints; whoever takes deliveries at HOOKFLASH_DELIVERY_URL"
-                " checks their signature with it"
-            )
+        missing = missing_for_serving(self)
         if missing:
             raise ConfigError(
                 "serve cannot start; missing:\n" + "\n".join(f"  {each}" for each in missing)

@@ -12,7 +12,7 @@ from hookflash.standins.audio import load
 from .conftest import Line, Opened
 
 DIAL = "<Response><Dial>+15550100002</Dial></Response>"
-WIDE = {"width": 1440, "height": 860}
+WIDE = {"width": 1440, "height": 720}
 CALLER, HUMAN = "hookflash-phone[as=caller]", "hookflash-phone[as=human]"
 
 

@@ -17,6 +17,7 @@ from hookflash.core.commands import PlayAudio, SendMark
 from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
 from hookflash.core.phases import Phase
 from hookflash.core.setup import CallSetup
+from hookflash.core.tokens import Tokens
 from hookflash.runtime.journal import Journals
 
 from ..core.conftest import START, Scene
@@ -181,6 +182,20 @@ async def test_what_supervisors_do_and_what_the_agent_asks_is_shown(scene: Watch
         ("ben", "cancel"),
         ("ben", "giveback"),
     ]
+
+
+async def test_a_call_whose_model_tells_its_tokens_costs_by_them(scene: Watched) -> None:
+    scene.live = LiveCalls(
+        lambda sid: scene,
+        lambda: scene.now,
+        prices=Prices(line=6.0, listened=60.0, tokens=(4.0, 0.4, 32.0, 0.4, 16.0, 64.0)),
+    )
+    scene.talk()
+    scene(e.TokensUsed(Tokens(text_read=100_000)))
+    scene(e.TokensUsed(Tokens(sound_written=10_000)))
+    cost = scene.live.report("", 0).calls[0].cost
+    assert cost.counted
+    assert cost.model == pytest.approx(0.4 + 0.64)
 
 
 async def test_a_call_costs_by_the_minute_and_by_the_speech(scene: Watched) -> None:

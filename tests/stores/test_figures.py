@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from hookflash.core.tokens import NONE, Tokens
 from hookflash.stores.figures import Figure, Spread, figures
 from hookflash.stores.records import open_store
 
@@ -39,6 +40,20 @@ async def test_calls_are_counted_by_the_step_in_which_they_arrived(engine: Async
     assert first.dispositions == {"abandoned": 3, "handed_off": 2}
     assert second.dispositions == {"abandoned": 2, "handed_off": 3}
     assert second.outcomes == {"busy": 3, "bridged": 3}
+
+
+async def test_speech_of_calls_that_told_no_tokens_is_summed_apart(database_url: str) -> None:
+    store = await open_store(database_url)
+    told = Tokens(text_read=10, sound_written=3)
+    for number, tokens in enumerate((told, NONE, told)):
+        await store.put(
+            record(f"CA{number}", ("hello?", "yes"), arrived_at=1000.0 + number, tokens=tokens)
+        )
+    (whole,) = await figures(store.engine, since=1000.0, until=1010.0, step=10.0)
+    assert whole.tokens == told + told
+    assert (whole.caller_seconds, whole.agent_seconds) == (4.5, 4.5)
+    assert whole.uncounted == (1.5, 1.5)
+    await store.close()
 
 
 async def test_a_step_ends_before_the_next_begins(engine: AsyncEngine) -> None:

@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from hookflash.core.record import CallRecord, HandoffAttempt, ToolUse, Utterance
+from hookflash.core.tokens import Tokens
 from hookflash.stores.records import RecordStore, open_store
 
 FULL = CallRecord(
@@ -57,6 +58,7 @@ FULL = CallRecord(
     ),
     recorded_from=1.5,
     summary="Wanted: an invoice put right.",
+    tokens=Tokens(text_read=55, text_cached=64, sound_read=13, sound_written=3_000_000_000),
 )
 
 

@@ -61,6 +61,7 @@ def entry(call: Call, trace: Trace, prices: Prices, now: float) -> CallEntry:
             line_seconds=max(0.0, now - facts.arrived_at),
             caller_seconds=spoken["caller"],
             agent_seconds=spoken["agent"],
+            tokens=facts.tokens,
         ),
     )
 

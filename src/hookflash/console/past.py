@@ -233,9 +233,12 @@ class Past:
 
     def _entry(self, found: Found) -> PastEntry:
         about = msgspec.structs.asdict(found)
-        caller, agent = about.pop("caller_seconds"), about.pop("agent_seconds")
+        del about["caller_seconds"], about["agent_seconds"], about["tokens"]
         cost = self._prices.cost(
-            line_seconds=found.seconds, caller_seconds=caller, agent_seconds=agent
+            line_seconds=found.seconds,
+            caller_seconds=found.caller_seconds,
+            agent_seconds=found.agent_seconds,
+            tokens=found.tokens,
         )
         return PastEntry(**about, cost=cost.total)
 
@@ -272,10 +275,11 @@ class Past:
         )
 
     def _bucket(self, figure: Figure, since: float, until: float) -> Bucket:
-        cost = self._prices.cost(
+        cost = self._prices.sum(
             line_seconds=figure.seconds,
-            caller_seconds=figure.caller_seconds,
-            agent_seconds=figure.agent_seconds,
+            spoken=(figure.caller_seconds, figure.agent_seconds),
+            uncounted=figure.uncounted,
+            tokens=figure.tokens,
         )
         return Bucket(
             since=since,

@@ -1,11 +1,12 @@
-"""What a call costs, by the owner's prices a minute. No I/O.
+"""What a call costs, by the owner's prices. No I/O.
 
     line      the carrier's minutes, from ring to end
-    listened  the caller's speech, which the model hears
-    spoken    the agent's speech, as far as it was heard
+    model     the tokens that it has told, where they have prices and it has told any; else
+              listened: minutes of the caller's speech, which it hears, and
+              spoken: minutes of the agent's speech, as far as it was heard
 
-An estimate: the bill also has the model's rereading of the conversation and the minutes of the
-human's own leg.
+An estimate: the bill also has the minutes of the human's own leg, the writing down of what was
+said, and, by minutes, the model's rereading of the conversation.
 """
 
 from __future__ import annotations
@@ -13,22 +14,63 @@ from __future__ import annotations
 import msgspec
 
 from hookflash.console.shapes import Cost
+from hookflash.core.tokens import COUNTS, NONE, Tokens
+
+_MILLION = 1_000_000
 
 
 class Prices(msgspec.Struct, frozen=True, kw_only=True):
-    """Prices a minute. Unset they are 0, and every call is free."""
+    """Prices a minute, and of a million `tokens` of each kind (in the order of `COUNTS`). Unset
+    they are 0, and every call is free."""
 
     line: float = 0.0
     listened: float = 0.0
     spoken: float = 0.0
+    tokens: tuple[float, ...] = ()
     currency: str = "USD"
 
-    def cost(self, *, line_seconds: float, caller_seconds: float, agent_seconds: float) -> Cost:
+    def cost(
+        self,
+        *,
+        line_seconds: float,
+        caller_seconds: float,
+        agent_seconds: float,
+        tokens: Tokens = NONE,
+    ) -> Cost:
+        """Return what one call costs."""
+        counted = bool(self.tokens and tokens)
+        by_time = (0.0, 0.0) if counted else (caller_seconds, agent_seconds)
+        return self._cost(line_seconds, by_time, tokens, counted)
+
+    def sum(
+        self,
+        *,
+        line_seconds: float,
+        spoken: tuple[float, float],
+        uncounted: tuple[float, float],
+        tokens: Tokens,
+    ) -> Cost:
+        """Return what several calls cost, some of which have told their tokens. `spoken` and
+        `uncounted` are seconds of callers and agents: all, and of those that have told none."""
+        counted = bool(self.tokens)
+        return self._cost(line_seconds, uncounted if counted else spoken, tokens, counted)
+
+    def _cost(
+        self, line_seconds: float, by_time: tuple[float, float], tokens: Tokens, counted: bool
+    ) -> Cost:
         carrier = round(self.line * line_seconds / 60, 4)
-        model = round((self.listened * caller_seconds + self.spoken * agent_seconds) / 60, 4)
+        model = (self.listened * by_time[0] + self.spoken * by_time[1]) / 60
+        if counted:
+            model += self._of_tokens(tokens)
+        model = round(model, 4)
         return Cost(
             carrier=carrier,
             model=model,
             total=round(carrier + model, 4),
+            counted=counted,
             currency=self.currency,
         )
+
+    def _of_tokens(self, tokens: Tokens) -> float:
+        prices = zip(COUNTS, self.tokens, strict=True)
+        return float(sum(getattr(tokens, name) * price for name, price in prices)) / _MILLION

@@ -63,11 +63,13 @@ class Question(Shape, frozen=True, kw_only=True):
 
 
 class Cost(Shape, frozen=True, kw_only=True):
-    """What the call has cost so far, by the owner's prices: an estimate until the bill comes."""
+    """What the call has cost so far, by the owner's prices: an estimate until the bill comes.
+    `counted`: the model's part is of the tokens that it has told, not of minutes."""
 
     carrier: float = 0.0
     model: float = 0.0
     total: float = 0.0
+    counted: bool = False
     currency: str = "USD"
 
 

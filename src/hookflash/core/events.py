@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from hookflash.core.handoff_plan import HandoffPlan
+from hookflash.core.tokens import Tokens
 
 
 class Event(msgspec.Struct, frozen=True, tag=True):
@@ -260,6 +261,12 @@ class ResponseEnded(Event, frozen=True, tag=True):
     reason: str = ""
 
 
+class TokensUsed(Event, frozen=True, tag=True):
+    """The model tells what a response took, whether anybody hears it or not."""
+
+    tokens: Tokens
+
+
 class ModelAudio(Event, frozen=True, tag=True, gc=False):
     """A piece of the agent's speech: `size` bytes of mu-law of item `item_id`."""
 
@@ -448,6 +455,7 @@ AnyEvent = (
     | ModelRefused
     | ResponseStarted
     | ResponseEnded
+    | TokensUsed
     | ModelAudio
     | ModelAudioEnded
     | AgentTranscribed

@@ -8,6 +8,7 @@ import msgspec
 
 from hookflash.core.delivery import Delivery
 from hookflash.core.record import CallRecord, Disposition, HandoffAttempt, ToolUse
+from hookflash.core.tokens import Tokens
 from hookflash.core.transcript import Transcript
 
 
@@ -23,6 +24,7 @@ class Facts(msgspec.Struct):
     """How many streams were opened, and how many times one was wanted since the last opened."""
     stream_tries: int = 0
     barge_ins: int = 0
+    tokens: Tokens = Tokens()
     tools: list[ToolUse] = []
     failed: bool = False
     voicemail: Delivery | None = None
@@ -58,6 +60,7 @@ class Facts(msgspec.Struct):
             arrived_at=self.arrived_at,
             seconds=round(now - self.arrived_at, 3),
             barge_ins=self.barge_ins,
+            tokens=self.tokens,
             recorded_from=self._since(recorded_since),
             utterances=transcript.utterances(self.arrived_at),
             handoffs=tuple(self._since_arrival(attempt) for attempt in attempts),

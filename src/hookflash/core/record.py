@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from hookflash.core.tokens import Tokens
+
 Disposition = Literal[
     "handled_by_agent",
     "handed_off",
@@ -70,6 +72,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     `recorded_from` is when the first sample of its recording was heard, in seconds since the call
     arrived; None if it was not recorded. `summary` is written when the call is over.
+    `tokens` are all zero where the model has told none.
     """
 
     call_sid: str
@@ -85,3 +88,4 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     tools: tuple[ToolUse, ...] = ()
     recorded_from: float | None = None
     summary: str = ""
+    tokens: Tokens = Tokens()

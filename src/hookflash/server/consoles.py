@@ -90,4 +90,10 @@ def with_line(
 
 def _prices(settings: Settings) -> Prices:
     line, listened, spoken, currency = settings.prices
-    return Prices(line=line, listened=listened, spoken=spoken, currency=currency)
+    return Prices(
+        line=line,
+        listened=listened,
+        spoken=spoken,
+        tokens=settings.token_prices,
+        currency=currency,
+    )

@@ -7,9 +7,10 @@ from math import ceil
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Integer, cast, func, or_, select
+from sqlalchemy import ColumnElement, Integer, and_, case, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from hookflash.core.tokens import COUNTS, Tokens
 from hookflash.stores import tables
 
 
@@ -23,13 +24,16 @@ class Spread(msgspec.Struct):
 
 
 class Figure(msgspec.Struct):
-    """The calls that arrived in one step of time. The seconds are sums."""
+    """The calls that arrived in one step of time. Seconds and tokens are sums; `uncounted` are the
+    seconds of the caller and of the agent in calls whose model has told no tokens."""
 
     calls: int = 0
     seconds: float = 0.0
     caller_seconds: float = 0.0
     agent_seconds: float = 0.0
     barge_ins: int = 0
+    uncounted: tuple[float, float] = (0.0, 0.0)
+    tokens: Tokens = Tokens()
     dispositions: dict[str, int] = {}
     outcomes: dict[str, int] = {}
     to_human: Spread = msgspec.field(default_factory=Spread)
@@ -63,11 +67,18 @@ class _Count:
 
     async def fill(self, found: dict[int, Figure]) -> None:
         calls, attempts = tables.calls.c, tables.handoffs.c
-        sums = (calls.seconds, calls.caller_seconds, calls.agent_seconds, calls.barge_ins)
+        spoken = (calls.caller_seconds, calls.agent_seconds)
+        counts = [tables.calls.c[name] for name in COUNTS]
+        nothing = and_(*(each == 0 for each in counts))
+        uncounted = (case((nothing, each), else_=0.0) for each in spoken)
+        sums = (calls.seconds, *spoken, calls.barge_ins, *uncounted, *counts)
         query = select(self._step, func.count(), *(func.sum(each) for each in sums))
         for step, *numbers in await self._rows(query.where(*self._within).group_by(self._step)):
-            count, seconds, caller, agent, barge_ins = numbers
-            found[step] = Figure(count, seconds, caller, agent, barge_ins, {}, {})
+            count, seconds, caller, agent, barge_ins, caller_by, agent_by, *tokens = numbers
+            # PostgreSQL adds whole numbers up to a decimal.
+            took = Tokens(**dict(zip(COUNTS, map(int, tokens), strict=True)))
+            by_time = (caller_by, agent_by)
+            found[step] = Figure(count, seconds, caller, agent, barge_ins, by_time, took, {}, {})
         by_disposition = select(self._step, calls.disposition, func.count())
         for step, name, number in await self._grouped(by_disposition, calls.disposition):
             found[step].dispositions[name] = number

@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from hookflash.core.record import CallRecord
+from hookflash.core.tokens import COUNTS
 from hookflash.stores import tables
 from hookflash.stores.database import open_database
 from hookflash.stores.derived import derived
@@ -50,7 +51,8 @@ class RecordStore:
         """Keep a record. One with the same call SID is replaced, so putting twice changes
         nothing."""
         worked_out = {name: _storable(value) for name, value in derived(record).items()}
-        call = _row(record, _CALL_COLUMNS) | worked_out
+        counted = msgspec.structs.asdict(record.tokens)
+        call = _row(record, _CALL_COLUMNS) | counted | worked_out
         said = _storable("\n".join(each.text for each in record.utterances))
         async with self.engine.begin() as connection:
             # The call's row first: it is locked until the end, so that two writers of one call
@@ -136,6 +138,8 @@ class RecordStore:
             by_sid = {call["call_sid"]: call for call in found}
             for field, table in _PARTS.items():
                 await _add_parts(connection, by_sid, field, table)
+        for call in found:
+            call["tokens"] = {name: call.pop(name) for name in COUNTS}
         return [msgspec.convert(call, CallRecord) for call in found]
 
 

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from hookflash.core.tokens import COUNTS, Tokens
 from hookflash.stores import tables
 from hookflash.stores.derived import last_digits
 from hookflash.stores.tables import STONE
@@ -56,10 +57,11 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     answer_seconds: float | None
     caller_seconds: float
     agent_seconds: float
+    tokens: Tokens = Tokens()
     excerpt: str = ""
 
 
-_COLUMNS = tuple(name for name in Found.__struct_fields__ if name != "excerpt")
+_COLUMNS = tuple(name for name in Found.__struct_fields__ if name not in ("tokens", "excerpt"))
 
 
 class CallSearch:
@@ -74,7 +76,7 @@ class CallSearch:
         words = words_in(wanted.text)
         async with self._engine.connect() as connection:
             rows = (await connection.execute(self._query(wanted, words))).all()
-            found = [Found(**dict(zip(_COLUMNS, row, strict=True))) for row in rows]
+            found = [_found(row) for row in rows]
             if not words or not found:
                 return found
             said = await connection.execute(_lines(words, [each.call_sid for each in found]))
@@ -90,7 +92,7 @@ class CallSearch:
         query = _all_calls().where(tables.calls.c.call_sid == call_sid)
         async with self._engine.connect() as connection:
             row = (await connection.execute(query)).first()
-        return Found(**dict(zip(_COLUMNS, row, strict=True))) if row is not None else None
+        return _found(row) if row is not None else None
 
     def _query(self, wanted: Wanted, words: list[str]) -> Any:
         calls = tables.calls.c
@@ -121,7 +123,13 @@ class CallSearch:
 
 
 def _all_calls() -> Any:
-    return select(*(tables.calls.c[name] for name in _COLUMNS))
+    return select(*(tables.calls.c[name] for name in (*_COLUMNS, *COUNTS)))
+
+
+def _found(row: Row[Any]) -> Found:
+    about = dict(zip((*_COLUMNS, *COUNTS), row, strict=True))
+    tokens = Tokens(**{name: about.pop(name) for name in COUNTS})
+    return Found(**about, tokens=tokens)
 
 
 def _lines(words: Sequence[str], call_sids: Sequence[str]) -> Any:

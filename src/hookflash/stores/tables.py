@@ -15,6 +15,7 @@ migrations make; only `call_words`, an index of the database's own kind, is `wor
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Double,
@@ -26,6 +27,8 @@ from sqlalchemy import (
     Table,
     Text,
 )
+
+from hookflash.core.tokens import COUNTS
 
 STONE = "erased-"
 """With this the call SID of one begins that was erased (`erasing.py`)."""
@@ -45,6 +48,7 @@ calls = Table(
     Column("barge_ins", Integer, nullable=False),
     Column("recorded_from", Double, nullable=True),
     Column("summary", Text, nullable=False, server_default=""),
+    *(Column(name, BigInteger, nullable=False, server_default="0") for name in COUNTS),
     # From here on worked out of the record (`derived.py`), to find and to count by.
     Column("destination", Text, nullable=False),
     Column("outcome", String(64), nullable=False),

@@ -330,6 +330,7 @@ async def test_close_between_two_events_of_one_message_holds_back_the_second() -
             pass
     assert [type(event) for event in heard.events] == [
         events.ModelReady,
+        events.TokensUsed,
         events.ToolCallRequested,
     ]
 

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hookflash.core import commands, events
+from hookflash.core.tokens import Tokens
 from hookflash.models.openai.session import Ids, State
 
 from .session_parts import (
@@ -25,6 +26,8 @@ from .session_parts import (
     updated,
     wire,
 )
+
+TOKENS = Tokens(text_read=55, text_cached=64, sound_read=13, text_written=30, sound_written=91)
 
 # --- a turn -----------------------------------------------------------------------------------
 
@@ -44,6 +47,7 @@ def test_a_spoken_turn() -> None:
         events.AgentTranscribed("item_a1", "t nine o'clock. Größe?"),
         events.ModelAudioEnded("resp_1", "item_a1"),
         events.CallerTranscribed("item_u1", "When do you open?"),
+        events.TokensUsed(TOKENS),
         events.ResponseEnded("resp_1", "completed"),
     ]
     for piece in pieces:
@@ -68,6 +72,13 @@ def test_responses_outside_the_conversation_are_not_heard() -> None:
 def test_a_response_outside_the_conversation_is_known_by_its_end_alone() -> None:
     line = wire(type="response.done", response={"id": "r", "conversation_id": None})
     assert ready().receive(line) == []
+
+
+def test_what_a_response_outside_the_conversation_took_counts_too() -> None:
+    usage = {"input_token_details": {"text_tokens": 7}}
+    response = {"id": "r", "conversation_id": None, "usage": usage}
+    line = wire(type="response.done", response=response)
+    assert ready().receive(line) == [events.TokensUsed(Tokens(text_read=7))]
 
 
 def test_a_failed_transcription_is_recorded() -> None:
@@ -126,6 +137,7 @@ def test_a_response_always_ends_in_a_status_of_ours(
 
 def test_tool_calls_come_once_and_before_the_end_of_their_response() -> None:
     found = play(ready(), "tool_calls.jsonl")
+    assert found.pop(2) == events.TokensUsed(TOKENS)
     arguments = '{"destination":"billing","reason":"refund"}'
     assert found == [
         events.ResponseStarted("resp_2"),

@@ -107,6 +107,8 @@ async def test_a_tool_call_is_answered_and_the_answer_spoken() -> None:
         asked = await call.until(events.ToolCallRequested)
         assert asked.name == "transfer_to_human"
         assert "billing" in asked.arguments
+        took = (await call.until(events.TokensUsed)).tokens
+        assert took.text_read > 0 and took.text_written > 0
         ended = await call.until(events.ResponseEnded)
         assert ended == events.ResponseEnded(asked.response_id, "completed")
         call.link.carry_out(commands.SendToolOutput(asked.call_id, "It is ringing."))

@@ -323,9 +323,10 @@ class Facts {
     this.row("Slowest answer", waits.length > 1 ? wait(waits.at(-1)) : "");
     this.row("Barge-ins", entry.barge_ins ? String(entry.barge_ins) : "");
     this.row("Tools", parts.tools.length ? count(parts.tools.length, "call") : "");
-    const { total, carrier, model } = entry.cost;
+    const { total, carrier, model, counted } = entry.cost;
     this.row("Cost so far, estimated", total ? money(total) : "");
-    this.row("of it carrier, model", total ? `${money(carrier)}, ${money(model)}` : "");
+    const how = counted ? "by its tokens" : "by the minute";
+    this.row("of it carrier, model", total ? `${money(carrier)}, ${money(model)} ${how}` : "");
     parts.legs.forEach((leg, place) => {
       const end = leg.answered_at ?? leg.ended_at;
       const result = leg.answered_at === null ? words(leg.outcome) || leg.status : "answered";

@@ -70,12 +70,14 @@ class StatusDetails(Struct, frozen=True):
 
 
 class Response(Struct, frozen=True):
-    """A response. `conversation_id` is null for an out-of-band one; clones leave it out."""
+    """A response. `conversation_id` is null for an out-of-band one; clones leave it out. `usage` is
+    read by `usage.py`: what cannot be counted must not cost the response."""
 
     id: str
     status: str | None = None
     status_details: StatusDetails | None = None
     output: list[Item] | None = None
+    usage: Any = None
     conversation_id: str | UnsetType | None = UNSET
 
 

@@ -36,6 +36,7 @@ from hookflash.errors import IllegalTransition
 from hookflash.models.openai import faults, messages
 from hookflash.models.openai.messages import ClientMessage, ServerMessage
 from hookflash.models.openai.options import PCMU, RealtimeOptions, session_config
+from hookflash.models.openai.usage import tokens_used
 
 logger = logging.getLogger("hookflash.model")
 
@@ -330,9 +331,9 @@ class RealtimeSession:
         return [events.ResponseStarted(response.id)]
 
     def _response_done(self, response: messages.Response) -> list[AnyEvent]:
+        found: list[AnyEvent] = tokens_used(response.usage)
         if response.id in self._aside or response.conversation_id is None:
-            return []
-        found: list[AnyEvent] = []
+            return found
         for item in response.output or ():
             found += self._tool_call(item, response.id, sure=response.status == "completed")
         found.append(_ended(response))

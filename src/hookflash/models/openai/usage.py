@@ -1,0 +1,52 @@
+"""What a response took, by the `usage` of its `response.done`. No I/O.
+
+    input_token_details    text_tokens, audio_tokens, and of these cached_tokens_details
+    output_token_details   text_tokens, audio_tokens
+
+A server that counts otherwise, or not at all, loses nothing by it but the count.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+
+from hookflash.core.events import AnyEvent, TokensUsed
+from hookflash.core.tokens import Tokens
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=100_000_000)]
+
+
+class _Details(msgspec.Struct, frozen=True):
+    text_tokens: Count = 0
+    audio_tokens: Count = 0
+
+
+class _InputDetails(_Details, frozen=True):
+    cached_tokens_details: _Details | None = None
+
+
+class _Usage(msgspec.Struct, frozen=True):
+    input_token_details: _InputDetails | None = None
+    output_token_details: _Details | None = None
+
+
+def tokens_used(usage: Any) -> list[AnyEvent]:
+    """Return what a response took, if the model tells: what was cached is a part of the input."""
+    try:
+        told = msgspec.convert(usage, _Usage)
+    except msgspec.ValidationError:
+        return []
+    read = told.input_token_details or _InputDetails()
+    cached = read.cached_tokens_details or _Details()
+    written = told.output_token_details or _Details()
+    tokens = Tokens(
+        text_read=max(0, read.text_tokens - cached.text_tokens),
+        text_cached=cached.text_tokens,
+        sound_read=max(0, read.audio_tokens - cached.audio_tokens),
+        sound_cached=cached.audio_tokens,
+        text_written=written.text_tokens,
+        sound_written=written.audio_tokens,
+    )
+    return [TokensUsed(tokens)] if tokens else []
