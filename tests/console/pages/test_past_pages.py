@@ -287,6 +287,22 @@ def test_figures_are_drawn_and_written(page: Page, server: PageServer) -> None:
     assert float(asked["until"]) - float(asked["since"]) == 86_400
 
 
+def test_the_figures_of_a_first_short_call_are_whole_words_and_numbers(
+    page: Page, server: PageServer
+) -> None:
+    one = msgspec.structs.replace(
+        bucket(20_000, 1), dispositions={"handed_off": 1}, outcomes={}, seconds=45.0
+    )
+    server.figures = s.Figures(step_seconds=86_400, buckets=(one,), whole=one)
+    page.goto("/console#/figures")
+    ended = page.locator(".chart", has_text="How calls ended")
+    expect(ended.locator(".figure")).to_have_text("1 call")
+    minutes = page.locator(".chart", has_text="Minutes on the line")
+    expect(minutes.locator("text", has_text=re.compile(r"^[01]$"))).to_have_text(["0", "1"])
+    none = page.locator(".chart", has_text="Attempts to reach a human")
+    expect(none.locator("text", has_text=re.compile(r"^[01]$"))).to_have_text(["0", "1"])
+
+
 def test_without_prices_barge_ins_stand_where_the_cost_would(
     page: Page, server: PageServer
 ) -> None:

@@ -114,7 +114,7 @@ export class Chart {
         ? Math.max(...this.series.map(({ values }) => values[place] ?? 0))
         : this.series.reduce((sum, { values }) => sum + (values[place] ?? 0), 0),
     );
-    const scale = ticks(Math.max(...totals, 0)).filter((value) => !this.whole || Number.isInteger(value));
+    const scale = ticks(Math.max(...totals, this.whole ? 1 : 0)).filter((value) => !this.whole || Number.isInteger(value));
     this.most = scale.at(-1);
     this.step = (width - LEFT - RIGHT) / Math.max(1, this.labels.length);
     const shapes = scale.flatMap((value) => [

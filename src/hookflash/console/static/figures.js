@@ -132,7 +132,7 @@ export class Figures {
       all.cost ? number("Cost a call", money(all.cost / all.calls)) : "",
     );
     this.charts = [
-      this.split("How calls ended", buckets, all, "dispositions", ORDER, `${whole(all.calls)} calls`),
+      this.split("How calls ended", buckets, all, "dispositions", ORDER, count(all.calls, "call")),
       this.split(
         "Attempts to reach a human",
         buckets,
@@ -169,6 +169,7 @@ export class Figures {
         note: `${wait(all.seconds / all.calls)} a call`,
         ...this.frame,
         format: (value) => whole(Math.round(value)),
+        whole: true,
         series: [{ name: "Minutes", kind: "one", values: buckets.map((bucket) => bucket.seconds / 60) }],
       }),
     ];
