@@ -8,8 +8,10 @@
  * clock, all at once after a `clear`. Orders come on standard input, one a line; what happens goes
  * to standard output as one JSON object a line.
  *
- *     relay PORT PATH SIGNATURE    where media sockets go; `-` for no signature
- *     call SID TOKEN POSTED_NS     open one, for a voice webhook that was sent at POSTED_NS
+ *     relay PORT                   where media sockets go
+ *     call SID PATH SIGNATURE TOKEN POSTED_NS
+ *                                  open one, for a voice webhook that was sent at POSTED_NS; `-`
+ *                                  for no signature
  *     end SID                      the caller hangs up
  *     measure SECONDS              begin; `measured` comes when it is over
  *     barge SECONDS                each caller interrupts that often; 0 for never
@@ -33,7 +35,6 @@ enum { FRAME, RELEASE, MARK, DELTA, SPEECH, SPEECH_END, MEASURED };
 
 static struct {
     int relay_port;
-    char path[128], signature[128];
     double jitter_share, jitter_ns;
     uint64_t barge_ns;
     bool tls;
@@ -130,11 +131,11 @@ static void turn_deaf(struct peer *p) {
 
 static void obey(char *line) {
     struct call *call;
-    char a[128], b[128];
+    char a[128], path[128], signature[128], token[128];
     unsigned long long number;
     double x, y;
-    if (sscanf(line, "call %127s %127s %llu", a, b, &number) == 3) {
-        carrier_call(a, b, number);
+    if (sscanf(line, "call %127s %127s %127s %127s %llu", a, path, signature, token, &number) == 5) {
+        carrier_call(a, path, signature, token, number);
     } else if (sscanf(line, "end %127s", a) == 1) {
         if ((call = calls_find(a))) carrier_hang_up(call);
     } else if (sscanf(line, "measure %lf", &x) == 1) {
@@ -148,9 +149,8 @@ static void obey(char *line) {
     } else if (sscanf(line, "jitter %lf %lf", &x, &y) == 2) {
         set.jitter_share = x;
         set.jitter_ns = y * 1e6;
-    } else if (sscanf(line, "relay %d %127s %127s", &set.relay_port, a, b) == 3) {
-        strcpy(set.path, a);
-        strcpy(set.signature, b);
+    } else if (sscanf(line, "relay %d", &set.relay_port) == 1) {
+        /* Read where it belongs. */
     } else if (sscanf(line, "flood %127s %lf", a, &x) == 2 && (call = calls_find(a))) {
         call->odd = true;
         call->period = (uint64_t)(1e9 / x);

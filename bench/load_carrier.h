@@ -35,7 +35,8 @@ static struct call *calls_find(const char *sid) { /* the newest first: it is ask
     return NULL;
 }
 
-static void carrier_call(const char *sid, const char *token, uint64_t posted) {
+static void carrier_call(const char *sid, const char *path, const char *signature,
+                         const char *token, uint64_t posted) {
     struct call *call = calloc(1, sizeof *call);
     char headers[256] = "";
     if (!call) die("calloc");
@@ -50,11 +51,11 @@ static void carrier_call(const char *sid, const char *token, uint64_t posted) {
     snprintf(call->stream, sizeof call->stream, "MZ%.60s", sid + 2);
     call->posted = posted;
     call->period = PERIOD;
-    if (strcmp(set.signature, "-")) {
-        snprintf(headers, sizeof headers, "X-Twilio-Signature: %s\r\n", set.signature);
+    if (strcmp(signature, "-")) {
+        snprintf(headers, sizeof headers, "X-Twilio-Signature: %s\r\n", signature);
     }
     call->peer = peer_new(connect_to(set.relay_port), true, CARRIER, call);
-    peer_ask_upgrade(call->peer, set.path, headers);
+    peer_ask_upgrade(call->peer, path, headers);
 }
 
 static void carrier_open(struct call *call) {

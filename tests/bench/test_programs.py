@@ -41,8 +41,8 @@ async def test_an_answer_that_does_not_come_is_said_with_the_calls_that_are_gone
     async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
         load = await Load.start(programs.load, seat=Seat(tuple(cores())))
         gone = load.expect("gone", "CA1")
-        load.order("relay", server.sockets[0].getsockname()[1], "/", "-")
-        load.order("call", "CA1", "-", 0)
+        load.order("relay", server.sockets[0].getsockname()[1])
+        load.order("call", "CA1", "/", "-", "-", 0)
         await gone
         with pytest.raises(BenchError, match="'speaking CA1' within 0.1 s.*1 calls gone, .*CA1: "):
             await load.expect("speaking", "CA1", seconds=0.1)

@@ -115,8 +115,8 @@ async def test_marks_come_back_when_their_sound_was_played_or_cleared(programs: 
 
     async with serve(relay, "127.0.0.1", 0) as server:
         load = await Load.start(programs.load, seat=Seat(tuple(cores()[-1:])))
-        load.order("relay", server.sockets[0].getsockname()[1], "/media", "-")
-        load.order("call", "CA1", "secret", 0)
+        load.order("relay", server.sockets[0].getsockname()[1])
+        load.order("call", "CA1", "/media", "-", "secret", 0)
         await asyncio.wait_for(heard.wait(), 10)
         await load.stop()
     assert list(back) == ["nothing before it", "first", "second", "cut"]

@@ -18,7 +18,8 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
+from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 import httpx
@@ -28,11 +29,21 @@ from hookflash.bench.processes import Seat, kill
 from hookflash.bench.programs import BenchError
 
 PUBLIC = "https://line.example.test"
-MEDIA = "/twilio/media"
+_MEDIA = "/twilio/media"
 ACCOUNT = "AC" + "0" * 32
 _AUTH_TOKEN = "a token that signs the webhooks of a benchmark"
 _START_SECONDS = 30.0
 _TOLD_LINES = 40
+
+
+class Stream(NamedTuple):
+    """Where a call's media socket goes: a path, what its upgrade is signed with (`-` for nothing),
+    and the token that the stream begins with.
+    """
+
+    path: str
+    signature: str
+    token: str
 
 
 class Relay(Protocol):
@@ -40,11 +51,9 @@ class Relay(Protocol):
 
     pid: int
     port: int
-    signature: str
-    """What the upgrade of a media socket is signed with; `-` for nothing."""
 
-    async def arrive(self, call_sid: str) -> str:
-        """A call comes in; return the token for its media stream."""
+    async def arrive(self, call_sid: str) -> Stream:
+        """A call comes in; return what its carrier is told to do."""
 
     async def completed(self, call_sid: str) -> None:
         """The caller's leg is over."""
@@ -53,14 +62,12 @@ class Relay(Protocol):
 class Reference:
     """The bare relay in C: no webhooks, so a call is its media socket."""
 
-    signature = "-"
-
     def __init__(self, pid: int, port: int) -> None:
         self.pid = pid
         self.port = port
 
-    async def arrive(self, call_sid: str) -> str:
-        return "-"
+    async def arrive(self, call_sid: str) -> Stream:
+        return Stream(_MEDIA, "-", "-")
 
     async def completed(self, call_sid: str) -> None:
         return None
@@ -75,14 +82,16 @@ class ServedLine:
         self.journals = journals
         self._validator = RequestValidator(_AUTH_TOKEN)
         self._client = client
-        self.signature = self._validator.compute_signature(f"wss{PUBLIC[5:]}{MEDIA}", {})
 
-    async def arrive(self, call_sid: str) -> str:
+    async def arrive(self, call_sid: str) -> Stream:
         twiml = await self._post("/twilio/voice", call_sid, "ringing")
-        for parameter in ElementTree.fromstring(twiml).iter("Parameter"):
-            if parameter.get("name") == "token":
-                return parameter.get("value", "")
-        raise BenchError(f"hookflash serve: expected a <Parameter> named token, got {twiml[:300]}")
+        for stream in ElementTree.fromstring(twiml).iter("Stream"):
+            url = stream.get("url", "")
+            for parameter in stream.iter("Parameter"):
+                if parameter.get("name") == "token":
+                    signature = self._validator.compute_signature(url, {})
+                    return Stream(urlsplit(url).path, signature, parameter.get("value", ""))
+        raise BenchError(f"hookflash serve: expected a <Stream> with a token, got {twiml[:300]}")
 
     async def completed(self, call_sid: str) -> None:
         await self._post("/twilio/status", call_sid, "completed")

@@ -94,7 +94,7 @@ class Stage:
         """From the voice webhook to the first sound of the agent, for each call."""
         self.live: list[str] = []
         self._placed = 0
-        load.order("relay", relay.port, relays.MEDIA, relay.signature)
+        load.order("relay", relay.port)
 
     async def place(self, calls: int) -> None:
         """Add calls, one after another, each until its agent is heard."""
@@ -102,9 +102,9 @@ class Stage:
             self._placed += 1
             call_sid = f"CA{self._placed:032x}"
             posted = relays.posted_at()
-            token = await self.relay.arrive(call_sid)
+            stream = await self.relay.arrive(call_sid)
             speaking = self.load.expect("speaking", call_sid)
-            self.load.order("call", call_sid, token, posted)
+            self.load.order("call", call_sid, *stream, posted)
             self.started_ms.append((await speaking)["ms"])
             self.live.append(call_sid)
 
