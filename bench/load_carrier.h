@@ -13,7 +13,9 @@ struct call {
     struct model *model; /* known once its sound has come */
     bool speaks, odd, ended, heard;
     uint32_t chunk, sequence, backlog;
-    uint32_t turn, next_count;
+    uint32_t turn, next_count, pieces; /* of the turn, so far */
+    uint32_t cut_turn;                 /* the last that was cut, and how much of it was heard */
+    double cut_ms;
     uint64_t held_until, play_end, alarm;
     struct mark *marks; /* a ring */
     uint32_t marks_room, marks_first, marks_used;
@@ -131,21 +133,31 @@ static void carrier_return_mark(struct call *call) {
     peer_send(call->peer, TEXT, text, (size_t)n);
 }
 
+/* When the first mark of the queue goes back: what holds up the caller's sound holds up marks. */
+static uint64_t carrier_mark_due(struct call *call) {
+    uint64_t at = call->marks[call->marks_first].at;
+    return at > call->held_until ? at : call->held_until;
+}
+
 /* Has itself called when the first mark of the queue is due; older alarms come to nothing. */
 static void carrier_set_alarm(struct call *call) {
-    if (call->marks_used && call->alarm != call->marks[call->marks_first].at) {
-        call->alarm = call->marks[call->marks_first].at;
+    if (call->marks_used && call->alarm != carrier_mark_due(call)) {
+        call->alarm = carrier_mark_due(call);
         heap_add(call->alarm, MARK, call->index);
     }
+}
+
+static void carrier_return_marks(struct call *call, uint64_t now) {
+    while (call->peer && call->marks_used && carrier_mark_due(call) <= now) {
+        carrier_return_mark(call);
+    }
+    if (call->peer) carrier_set_alarm(call);
 }
 
 static void carrier_marks(struct call *call, uint64_t due, uint64_t now) {
     if (due != call->alarm) return;
     call->alarm = 0;
-    while (call->peer && call->marks_used && call->marks[call->marks_first].at <= now) {
-        carrier_return_mark(call);
-    }
-    carrier_set_alarm(call);
+    carrier_return_marks(call, now);
 }
 
 static void carrier_mark(struct call *call, const char *name, size_t size, uint64_t now) {
@@ -162,8 +174,8 @@ static void carrier_mark(struct call *call, const char *name, size_t size, uint6
     struct mark *mark = &call->marks[(call->marks_first + call->marks_used) % call->marks_room];
     mark->at = call->play_end > now ? call->play_end : now;
     snprintf(mark->name, sizeof mark->name, "%.*s", (int)size, name);
-    if (call->marks_used++ == 0 && mark->at <= now) carrier_return_mark(call);
-    else carrier_set_alarm(call);
+    call->marks_used++;
+    carrier_return_marks(call, now);
 }
 
 static void carrier_sound(struct call *call, const char *sound, size_t size, uint64_t now);
@@ -195,9 +207,13 @@ static void carrier_message(struct call *call, char *text, size_t size) {
         if (at) carrier_mark(call, at, found, now);
         else unreadable++;
     } else if (!strncmp(event, "clear\"", 6)) {
-        call->play_end = now;
         carrier_cleared(call, now);
-        while (call->peer && call->marks_used) carrier_return_mark(call);
+        call->play_end = now;
+        for (uint32_t i = 0; i < call->marks_used; i++) {
+            struct mark *mark = &call->marks[(call->marks_first + i) % call->marks_room];
+            if (mark->at > now) mark->at = now;
+        }
+        carrier_return_marks(call, now);
     } else {
         unreadable++;
     }

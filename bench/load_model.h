@@ -7,6 +7,8 @@ struct model {
     bool answering;
     uint32_t turn, count, events, next_count;
     uint64_t speech_at; /* when `speech_started` was sent; 0 once a `clear` came */
+    uint32_t told_turn; /* the last of which we were told how much was heard */
+    double told_ms;
 };
 
 static struct model **models;
@@ -152,12 +154,46 @@ static void model_speech_end(struct model *model, uint64_t now) {
     model_answer(model);
 }
 
+/* Compares what the ear got of a turn that was cut with what the model was told, once it knows
+ * both: they come on two sockets. */
+static void judge_cut(struct call *call, struct model *model) {
+    if (call->cut_turn && call->cut_turn == model->told_turn) {
+        double error = model->told_ms - call->cut_ms;
+        sample(&taken[call->odd][LEDGER], error < 0 ? -error : error);
+        call->cut_turn = 0;
+    }
+}
+
 static void carrier_cleared(struct call *call, uint64_t now) {
     struct model *model = call->model;
     if (model && model->speech_at) {
+        double left = call->play_end > now ? (double)(call->play_end - now) / 1e6 : 0;
         sample(&taken[call->odd][BARGE_IN], (double)(now - model->speech_at) / 1e6);
         model->speech_at = 0;
+        call->cut_ms = call->pieces * 20.0 - left;
+        if (call->cut_ms < 0) call->cut_ms = 0;
+        call->cut_turn = call->turn;
+        sent[call->odd][LEDGER] += measuring && left > 0;
+        judge_cut(call, model);
     }
+}
+
+/* `conversation.item.truncate`: how much of which item was heard. */
+static void model_told(struct model *model, char *text, size_t size) {
+    static const char field[] = "\"audio_end_ms\"";
+    size_t found;
+    unsigned of, turn;
+    char *item = between(text, size, "\"item_id\"", &found);
+    char *at = memmem(text, size, field, sizeof field - 1);
+    if (!item || !at || sscanf(item, "item_%u_%u", &of, &turn) != 2 || of != model->index) {
+        unreadable++;
+        return;
+    }
+    at += sizeof field - 1;
+    while (*at == ' ' || *at == ':') at++;
+    model->told_turn = turn;
+    model->told_ms = strtod(at, NULL);
+    if (model->call) judge_cut(model->call, model);
 }
 
 /* --- what arrives ----------------------------------------------------------------------------- */
@@ -184,6 +220,7 @@ static void carrier_sound(struct call *call, const char *sound, size_t size, uin
     if (stamp.turn == call->turn && stamp.count > call->next_count && measuring) {
         taken[call->odd][DOWN].lost += stamp.count - call->next_count;
     }
+    call->pieces = stamp.turn == call->turn ? call->pieces + 1 : 1;
     call->turn = stamp.turn;
     call->next_count = stamp.count + 1;
     if (stamp.at) sample(&taken[call->odd][DOWN], (double)(now - stamp.at) / 1e6);
@@ -223,6 +260,7 @@ static void model_message(struct model *model, char *text, size_t size) {
     } else if (IS("response.cancel")) {
         model_end_answer(model, "cancelled");
     } else if (IS("conversation.item.truncate")) {
+        model_told(model, text, size);
         tell(model, "conversation.item.truncated", ",\"content_index\":0");
     }
 #undef IS

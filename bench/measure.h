@@ -16,7 +16,7 @@ struct stamp {
     uint64_t at; /* 0: not to be measured */
 };
 
-enum { MAGIC = 0x31424648, UP = 0, DOWN = 1, BARGE_IN = 2, KINDS = 3 };
+enum { MAGIC = 0x31424648, UP = 0, DOWN = 1, BARGE_IN = 2, LEDGER = 3, KINDS = 4 };
 
 struct samples {
     float *at;
@@ -100,8 +100,9 @@ static void measure_begin(void) {
 }
 
 static void measure_end(double seconds, int calls) {
-    static const char *NAMES[2][KINDS] = {{"up", "down", "barge_in"},
-                                          {"odd_up", "odd_down", "odd_barge_in"}};
+    static const char *NAMES[2][KINDS] = {
+        {"up", "down", "barge_in", "ledger"},
+        {"odd_up", "odd_down", "odd_barge_in", "odd_ledger"}};
     measuring = false;
     printf("{\"event\":\"measured\",\"seconds\":%.6f,\"calls\":%d,", seconds, calls);
     for (int odd = 0; odd < 2; odd++) {

@@ -140,7 +140,8 @@ async def test_the_reference_refuses_what_is_no_websocket(programs: Programs) ->
 
 def window(**changes: object) -> Window:
     none = Delay(count=0, sent=0, lost=0, mean=0, p50=0, p99=0, p999=0, max=0)
-    kinds = ("up", "down", "barge_in", "odd_up", "odd_down", "odd_barge_in", "late")
+    kinds = ("up", "down", "barge_in", "ledger", "late")
+    kinds += ("odd_up", "odd_down", "odd_barge_in", "odd_ledger")
     plain: dict[str, object] = dict.fromkeys(kinds, none)
     plain |= {"calls": 1, "seconds": 1.0, "cpu_ms": 1.0, "cpu_share": 0.1, "load_share": 0.1}
     plain |= {"foreign_share": 0.0}

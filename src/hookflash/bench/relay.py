@@ -18,6 +18,7 @@ from pathlib import Path
 
 import msgspec
 
+from hookflash.bench.accuracy import measure_accuracy
 from hookflash.bench.faults import measure_faults
 from hookflash.bench.leak import measure_leak
 from hookflash.bench.processes import cores, require_realtime
@@ -41,7 +42,7 @@ from hookflash.errors import ConfigError
 BARGE_SECONDS = 2.0
 """How often each caller interrupts the agent."""
 LIMIT_MS = 20.0
-PARTS = ("cost", "tls", "workers", "limit", "faults", "console", "leak")
+PARTS = ("cost", "tls", "workers", "limit", "faults", "ledger", "console", "leak")
 _FIRST = 6
 """Enough that each of two workers has had one."""
 _STEP = 50
@@ -65,6 +66,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     repeats: int = 2
     most_calls: int = 800
     fault_calls: int = 50
+    ledger_calls: int = 100
     watched_calls: int = 200
     leak_calls: int = 1000
     leak_seconds: float = 200.0
@@ -82,6 +84,7 @@ QUICK = Plan(
     repeats=0,
     most_calls=50,
     fault_calls=3,
+    ledger_calls=3,
     watched_calls=3,
     leak_calls=5,
     leak_seconds=0.0,
@@ -125,6 +128,8 @@ async def _measure(plan: Plan, rig: Rig, report: Report, tell: Tell) -> None:
             report.limits.append(await _limit(plan, variant))
     if "faults" in plan.parts:
         report.faults = await measure_faults(rig, plan.fault_calls, plan.seconds / 2, tell)
+    if "ledger" in plan.parts:
+        report.accuracy = await measure_accuracy(rig, plan.ledger_calls, 2 * plan.seconds, tell)
     if "console" in plan.parts:
         report.watched = await measure_watched(
             rig, plan.watched_calls, plan.seconds, plan.runs, tell

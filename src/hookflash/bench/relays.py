@@ -33,6 +33,7 @@ _MEDIA = "/twilio/media"
 ACCOUNT = "AC" + "0" * 32
 _AUTH_TOKEN = "a token that signs the webhooks of a benchmark"
 _START_SECONDS = 30.0
+_LOOK_SECONDS = 0.1
 _TOLD_LINES = 40
 
 
@@ -156,6 +157,7 @@ async def line(
             try:
                 origin = f"http://127.0.0.1:{port}"
                 async with httpx.AsyncClient(base_url=origin, trust_env=False) as client:
+                    await _met(client, workers)
                     yield ServedLine(process.pid, port, client, Path(folder) / "journals")
             except (BenchError, httpx.HTTPError) as error:
                 log = b"".join(told).decode("utf-8", "replace")
@@ -165,6 +167,19 @@ async def line(
             finally:
                 draining.cancel()
                 await asyncio.gather(draining, return_exceptions=True)
+
+
+async def _met(client: httpx.AsyncClient, workers: int) -> None:
+    """Wait until the worker that answers us knows all the others: calls are shared from then on."""
+    for _ in range(round(_START_SECONDS / _LOOK_SECONDS)):
+        answer = await client.get("/metrics")
+        if answer.text.count("\nhookflash_warm_sessions{") == workers:
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
+    raise BenchError(
+        f"hookflash serve: expected {workers} workers in /metrics within {_START_SECONDS:g} s, got"
+        f" {answer.status_code} with {answer.text.count('hookflash_warm_sessions{')}"
+    )
 
 
 def posted_at() -> int:

@@ -133,6 +133,18 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
         return self.during_p99 / max(self.before_p99, 1e-3)
 
 
+class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
+    """By how many ms what the model was told was heard differs from what the ear got, over all
+    turns that were cut."""
+
+    condition: str
+    calls: int
+    cuts: int
+    p50: float
+    p99: float
+    max: float
+
+
 class Leak(msgspec.Struct, frozen=True, kw_only=True):
     """Memory while calls were placed and ended one after another."""
 
@@ -188,6 +200,7 @@ class Report(msgspec.Struct, kw_only=True):
     rows: list[Row] = []
     limits: list[Limit] = []
     faults: list[Fault] = []
+    accuracy: list[Accuracy] = []
     leak: Leak | None = None
     watched: list[Watched] = []
     notes: list[str] = []

@@ -45,8 +45,10 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     """What was measured over `seconds` of `calls` calls.
 
     `up` is from the carrier to the model, `down` back, `barge_in` from `speech_started` to
-    `clear`; the `odd_` ones are of calls that a fault was put into. `late` is how much later than
-    due the generator itself was. `cpu_ms` is of the relay, for a second of a call.
+    `clear`. `ledger` is by how much what the model was told of a turn that was cut differs from
+    what the ear got; `sent` there are the turns that were cut. The `odd_` ones are of calls that a
+    fault was put into. `late` is how much later than due the generator itself was. `cpu_ms` is of
+    the relay, for a second of a call.
     `foreign_share` is what others have used of all our cores meanwhile (1 is a whole core): a
     relay that has to wait for its core does several pieces at once and seems cheaper.
     """
@@ -63,6 +65,8 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     odd_up: Delay
     odd_down: Delay
     odd_barge_in: Delay
+    ledger: Delay
+    odd_ledger: Delay
     late: Delay
     unreadable: int
     skipped: int

@@ -8,6 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from hookflash.bench.report import HOOKFLASH, Report, Row, Spread
+from hookflash.core.playout import FRAME_MS
 
 TARGETS = ((50, 1.5), (150, 1.5))
 """Calls, and how many times the reference they may cost at most."""
@@ -28,6 +29,8 @@ def tables(report: Report) -> Iterator[Table | str]:
         yield _limits(report)
     if report.faults:
         yield _faults(report)
+    if report.accuracy:
+        yield _accuracy(report)
     if report.watched:
         yield _watched(report)
     if report.leak is not None:
@@ -119,6 +122,24 @@ def _faults(report: Report) -> Table:
             f"{fault.during_p99:.2f}",
             f"{fault.times:.2f}",
             str(fault.lost),
+        )
+    return table
+
+
+def _accuracy(report: Report) -> Table:
+    table = Table(title="What the model is told was heard: off by so many ms", box=SIMPLE_HEAD)
+    table.add_column("line")
+    for name in ("calls", "turns cut", "median", "p99", "most", "within 20 ms"):
+        table.add_column(name, justify="right")
+    for each in report.accuracy:
+        table.add_row(
+            each.condition,
+            str(each.calls),
+            str(each.cuts),
+            f"{each.p50:.2f}",
+            f"{each.p99:.2f}",
+            f"{each.max:.2f}",
+            "[green]all[/]" if each.max <= FRAME_MS else "[red]not all[/]",
         )
     return table
 

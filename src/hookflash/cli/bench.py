@@ -20,7 +20,7 @@ from hookflash.errors import ConfigError
     "--part",
     "parts",
     multiple=True,
-    type=click.Choice(["cost", "tls", "workers", "limit", "faults", "console", "leak"]),
+    type=click.Choice(["cost", "tls", "workers", "limit", "faults", "ledger", "console", "leak"]),
     help="Only this part; may be given several times.",
 )
 @click.option(
@@ -47,9 +47,9 @@ def command(
 
     Starts `hookflash serve` with everything on, and the load in processes of their own: CPU for
     a second of a call, added delay, barge-in, memory, start of a call, with TLS to the model and
-    with two workers, how many calls one core carries, what a fault does to the others, what the
-    console costs, and memory over a thousand calls. Takes about half an hour; --calls, --runs and
-    --part make it shorter.
+    with two workers, how many calls one core carries, what a fault does to the others, whether
+    the model is told what was heard, what the console costs, and memory over a thousand calls.
+    Takes about half an hour; --calls, --runs and --part make it shorter.
     """
     if not sys.platform.startswith("linux"):
         raise ConfigError("the relay is measured on Linux only: it needs epoll and /proc")
