@@ -19,7 +19,7 @@ from hookflash.core.events import (
 from hookflash.core.handoff_plan import Target
 from hookflash.core.setup import CallSetup, ModelSetup
 from hookflash.errors import CarrierError, ConfigError
-from hookflash.runtime.errands import END_PAUSES, Errands
+from hookflash.runtime.errands import END_PAUSES, Errands, Inlet
 from hookflash.runtime.outside import Outside
 from hookflash.runtime.tool_runner import ToolRunner
 
@@ -180,3 +180,12 @@ async def test_closing_gives_up_what_is_under_way(world: World, told: Told) -> N
     told.errands.check(CheckTargets(4, "desk"))
     await told.errands.close()
     assert told.events.empty()
+
+
+def test_what_is_posted_to_a_call_that_was_let_go_is_dropped() -> None:
+    events: list[AnyEvent] = []
+    inlet = Inlet(events.append)
+    inlet(CallMoved(1))
+    inlet.close()
+    inlet(CallMoved(2))
+    assert events == [CallMoved(1)]

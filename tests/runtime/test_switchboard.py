@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from datetime import datetime
 
 import pytest
 
 from hookflash.agents.agent import Agent
+from hookflash.agents.context import CallContext
 from hookflash.agents.directory import Directory
 from hookflash.core import events as e
 from hookflash.core.commands import ConnectAgent, HangUp, LeaveQueue, Speak
@@ -243,6 +246,39 @@ async def test_an_ended_call_is_forgotten_after_a_while_but_its_journal_is_not(
     assert switchboard.find("CA1") is None
     world.journals.flush()
     assert switchboard.ask("CA1", e.InstructionsAsked(1, "connect")) == (HangUp(),)
+    await switchboard.close()
+
+
+async def test_a_call_that_was_let_go_leaves_nothing_for_the_garbage_collector(
+    world: World,
+) -> None:
+    world.clock = type(world.clock)(6000.0)
+    switchboard = Switchboard(
+        Directory.of(agent()),
+        clock=world.clock,
+        control=world.control,
+        connector=world.connector,
+        records=world.records,
+        deliveries=world.deliveries,
+        journals=world.journals,
+        make_context=lambda agent, call, post, ask: CallContext(call_sid="CA1", post=post, ask=ask),
+    )
+    gc.collect()
+    gc.disable()
+    try:
+        switchboard.arrive(ARRIVED)
+        switchboard.attach("CA1", Stream())
+        gone, driver = asyncio.Event(), switchboard.find("CA1")
+        call = weakref.ref(driver.call)
+        weakref.finalize(driver, gone.set)
+        del driver
+        switchboard.post("CA1", e.CallCompleted())
+        # The link is the connector's here, and holds what it was given.
+        world.connector.links.clear()
+        await asyncio.wait_for(gone.wait(), 10)
+        assert call() is None
+    finally:
+        gc.enable()
     await switchboard.close()
 
 

@@ -65,7 +65,7 @@ from hookflash.core.events import (
 from hookflash.core.handoff import State as HandoffState
 from hookflash.core.phases import Phase
 from hookflash.runtime.allowance import FRAME_PRICE, Allowance
-from hookflash.runtime.errands import Errands
+from hookflash.runtime.errands import Errands, Inlet
 from hookflash.runtime.journal import State
 from hookflash.runtime.log import log_step
 from hookflash.runtime.outside import Outside
@@ -110,8 +110,9 @@ class Driver:
         self.outside = outside
         self._on_ended = on_ended
         self._watch = watch
-        self._tools = outside.make_tools(self.post)
-        self._errands = Errands(call_sid, outside, self.post)
+        self._inlet = Inlet(self.post)
+        self._tools = outside.make_tools(self._inlet)
+        self._errands = Errands(call_sid, outside, self._inlet)
         self._stream: CarrierStream | None = None
         self._model: ModelLink | None = None
         self._answer: tuple[Instruction, ...] = ()
@@ -179,15 +180,14 @@ class Driver:
         """Let go of everything at once; for a process that ends."""
         if self._timer is not None:
             self._timer.cancel()
-        if self._model is not None:
-            self._model.close()
-        if self._stream is not None:
-            self._stream.close()
+        for held in (self._model, self._stream, self.tap):
+            if held is not None:
+                held.close()
         await self._errands.close()
         await self._tools.close()
-        if self.tap is not None:
-            self.tap.close()
         self._journal.close()
+        self._inlet.close()
+        self._model = self._stream = self._ear = self.tap = None
 
     def tapped(self) -> Tap:
         """Return the call's tap, which is there as long as somebody wants its blocks."""

@@ -17,6 +17,7 @@ from collections.abc import Coroutine
 
 from hookflash.core.commands import CheckTargets, EndLeg, MoveCall, RingHuman
 from hookflash.core.events import (
+    AnyEvent,
     CallMoved,
     CarrierRefused,
     LegPlaced,
@@ -37,6 +38,27 @@ CHECK_SECONDS = 4.0
 
 END_PAUSES = (0.5, 1.5, 4.0)
 """Seconds before an order to end a leg is given again."""
+
+
+class Inlet:
+    """Where what runs beside a call posts its events, until the call is let go.
+
+    It is what keeps a call and those beside it from holding each other: a call that nobody has any
+    more is gone at once, and not when Python's garbage collector, which comes seldom, finds it.
+    """
+
+    __slots__ = ("_post",)
+
+    def __init__(self, post: EventSink) -> None:
+        self._post: EventSink | None = post
+
+    def __call__(self, event: AnyEvent) -> None:
+        """Post `event`; too late, it is dropped."""
+        if self._post is not None:
+            self._post(event)
+
+    def close(self) -> None:
+        self._post = None
 
 
 class Errands:

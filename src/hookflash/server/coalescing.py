@@ -2,10 +2,14 @@
 
 With a hundred calls a frame comes every tenth of a millisecond, and each wakes the process: the
 kernel's work to wake it, and cold caches, cost more than what is done for the frame. So above
-`BUSY_FRAMES` a second the loop rests after each round, as a network card coalesces its interrupts:
-for half a millisecond, and from a hundred calls on longer, up to one. The frames of that time are
-then served in one go. It adds half of it to the delay of a frame, and nothing at all while there is
-little to do.
+`BUSY_FRAMES` a second the loop rests after each round, as a network card coalesces its interrupts,
+and the frames of that time are then served in one go. While there is little to do it adds nothing.
+
+A frame waits for the end of the rest and then for those of its round that are served before it. Up
+to `FULL_FRAMES` the rest is the shorter the more comes, so that both together stay under a
+millisecond. That can't be kept up: with still more calls the rest would soon be too short to save
+anything just when the core fills up. There it is longer the more comes, and a frame takes two
+milliseconds, which no ear can tell from one.
 
 The rest blocks the loop's thread on purpose: as a timer of the loop it would have the loop wake up
 for each frame meanwhile, which is what it is there to prevent.
@@ -20,9 +24,12 @@ from collections.abc import Callable
 BUSY_FRAMES = 1000
 """Caller's frames a second (of twenty calls) from which on the loop rests."""
 
-LEAST_SECONDS, MOST_SECONDS = 0.0005, 0.001
+FULL_FRAMES = 6000
+"""Caller's frames a second (of 120 calls) from which on it rests for the sake of the core."""
+
+_ROUND_SECONDS, MOST_SECONDS = 0.00085, 0.001
 _SECONDS_A_FRAME = 1e-7
-"""The rest in seconds for each frame a second, between the two."""
+"""How much shorter the rest is for each frame a second, and from `FULL_FRAMES` on how long."""
 
 _LOOK_SECONDS = 0.1
 
@@ -70,4 +77,6 @@ def rest(frames: float) -> float:
     """Return for how many seconds to rest after a round, at so many frames a second."""
     if frames < BUSY_FRAMES:
         return 0.0
-    return min(max(frames * _SECONDS_A_FRAME, LEAST_SECONDS), MOST_SECONDS)
+    if frames < FULL_FRAMES:
+        return _ROUND_SECONDS - frames * _SECONDS_A_FRAME
+    return min(frames * _SECONDS_A_FRAME, MOST_SECONDS)
