@@ -18,7 +18,7 @@ from hookflash.core.playout import FRAME_MS
 
 @pytest.fixture(scope="module")
 def report() -> Iterator[Report]:
-    plan = msgspec.structs.replace(QUICK, parts=("cost", "ledger", "console", "leak"))
+    plan = msgspec.structs.replace(QUICK, parts=("cost", "workers", "ledger", "console", "leak"))
     yield asyncio.run(measure(plan))
 
 
@@ -47,6 +47,14 @@ def test_the_console_is_measured_with_and_without_pages(report: Report) -> None:
         # In half a second not every page need be told something.
         assert each.messages >= 0
         assert each.messages == 0 or each.pages
+
+
+def test_two_workers_are_measured_with_twice_the_calls(report: Report) -> None:
+    (shared,) = report.shared
+    assert shared.calls == 3
+    assert all(0.1 < cpu_ms < 300 for cpu_ms in shared.cpu_ms)
+    assert all(p99 > 0 for p99 in shared.p99)
+    assert shared.times == pytest.approx(2 * shared.cpu_ms[0] / shared.cpu_ms[1])
 
 
 def test_what_the_model_is_told_was_heard_is_measured_on_a_busy_line(report: Report) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -33,6 +32,7 @@ from hookflash.bench.report import (
     Report,
     Row,
     Run,
+    Shared,
     Spread,
 )
 from hookflash.bench.stage import Rig, Stage
@@ -120,10 +120,13 @@ async def measure(plan: Plan, tell: Tell = lambda doing: None) -> Report:
 
 async def _measure(plan: Plan, rig: Rig, report: Report, tell: Tell) -> None:
     for calls in _numbers(plan):
-        variants = _variants(plan, calls, rig, report.notes)
+        variants = _variants(plan, calls, rig)
         report.rows += await _cost(plan, calls, variants, tell, report.notes)
+    if "workers" in plan.parts:
+        for calls in plan.compared:
+            report.shared.append(await _shared(plan, calls, rig, tell))
     if "limit" in plan.parts:
-        for variant in _plain(rig):
+        for variant in [*_plain(rig), _two_workers(rig)]:
             tell(f"{variant.name}: how many calls")
             report.limits.append(await _limit(plan, variant))
     if "faults" in plan.parts:
@@ -163,14 +166,18 @@ def certificate() -> Iterator[Certificate]:
 def _numbers(plan: Plan) -> Sequence[int]:
     if "cost" in plan.parts:
         return plan.calls
-    return plan.compared if {"tls", "workers"} & set(plan.parts) else ()
+    return plan.compared if "tls" in plan.parts else ()
 
 
 def _plain(rig: Rig) -> list[_Variant]:
     return [_Variant(REFERENCE, rig.reference), _Variant(HOOKFLASH, rig.hookflash)]
 
 
-def _variants(plan: Plan, calls: int, rig: Rig, notes: list[str]) -> list[_Variant]:
+def _two_workers(rig: Rig) -> _Variant:
+    return _Variant(HOOKFLASH + WORKERS, lambda: rig.hookflash(workers=2))
+
+
+def _variants(plan: Plan, calls: int, rig: Rig) -> list[_Variant]:
     variants = _plain(rig)
     if calls not in plan.compared:
         return variants
@@ -179,18 +186,7 @@ def _variants(plan: Plan, calls: int, rig: Rig, notes: list[str]) -> list[_Varia
             _Variant(REFERENCE + TLS, lambda: rig.reference(tls=True)),
             _Variant(HOOKFLASH + TLS, lambda: rig.hookflash(tls=True)),
         ]
-    if "workers" in plan.parts:
-        if serve_has("--workers"):
-            variants.append(_Variant(HOOKFLASH + WORKERS, lambda: rig.hookflash(workers=2)))
-        elif calls == plan.compared[0]:
-            notes.append("Two workers were not measured: serve has no --workers.")
     return variants
-
-
-def serve_has(option: str) -> bool:
-    """Return whether `hookflash serve` knows an option."""
-    command = [sys.executable, "-m", "hookflash", "serve", "--help"]
-    return option in subprocess.run(command, capture_output=True, text=True).stdout
 
 
 async def _cost(
@@ -252,6 +248,17 @@ async def _run(name: str, stage: Stage, calls: int, plan: Plan) -> Run:
         memory_kb=memory_kb,
         start=Spread.of(stage.started_ms),
     )
+
+
+async def _shared(plan: Plan, calls: int, rig: Rig, tell: Tell) -> Shared:
+    """Measure one worker with `calls` and two with twice as many, by turns."""
+    alone, both = _plain(rig)[1], _two_workers(rig)
+    runs: list[tuple[Run, Run]] = []
+    for number in range(plan.runs):
+        tell(f"{alone.name}, one worker and two: {calls} calls each, {number + 1} of {plan.runs}")
+        one = await _undisturbed(alone, calls, plan)
+        runs.append((one, await _undisturbed(both, 2 * calls, plan)))
+    return Shared.of(calls, runs)
 
 
 # --- how many -------------------------------------------------------------------------------------

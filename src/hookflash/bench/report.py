@@ -106,6 +106,35 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class Shared(msgspec.Struct, frozen=True, kw_only=True):
+    """One worker with so many calls, and two with twice as many: medians of several runs.
+
+    `cpu_ms` are for a second of a call, of the one and of the two together; `p99` are the slower
+    direction's. `times` is how many calls two carry for one's, on cores of their own, by the time
+    they take: two workers share nothing but the port, so what a call costs decides.
+    """
+
+    calls: int
+    cpu_ms: tuple[float, float]
+    p99: tuple[float, float]
+    times: float
+
+    @classmethod
+    def of(cls, calls: int, runs: Sequence[tuple[Run, Run]]) -> Shared:
+        ones, twos = zip(*runs, strict=True)
+
+        def medians(figure: Callable[[Run], float]) -> tuple[float, float]:
+            return statistics.median(map(figure, ones)), statistics.median(map(figure, twos))
+
+        times = [2 * one.window.cpu_ms / two.window.cpu_ms for one, two in runs]
+        return cls(
+            calls=calls,
+            cpu_ms=medians(lambda run: run.window.cpu_ms),
+            p99=medians(lambda run: run.window.p99),
+            times=statistics.median(times),
+        )
+
+
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
     """The most calls at which p99 stayed under 20 ms each way, and why there were no more."""
 
@@ -198,6 +227,7 @@ class Report(msgspec.Struct, kw_only=True):
     machine: Machine
     seconds: float
     rows: list[Row] = []
+    shared: list[Shared] = []
     limits: list[Limit] = []
     faults: list[Fault] = []
     accuracy: list[Accuracy] = []
