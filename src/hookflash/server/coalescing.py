@@ -27,7 +27,7 @@ BUSY_FRAMES = 1000
 FULL_FRAMES = 6000
 """Caller's frames a second (of 120 calls) from which on it rests for the sake of the core."""
 
-_ROUND_SECONDS, MOST_SECONDS = 0.00085, 0.001
+_ROUND_SECONDS, MOST_SECONDS = 0.0008, 0.001
 _SECONDS_A_FRAME = 1e-7
 """How much shorter the rest is for each frame a second, and from `FULL_FRAMES` on how long."""
 
