@@ -28,6 +28,7 @@ class Processes:
     reports: dict[str, asyncio.Queue[Report | None]] = field(default_factory=dict)
     details: dict[str, CallDetail] = field(default_factory=dict)
     looked: int = 0
+    look: asyncio.Event = field(default_factory=asyncio.Event)
     failing: bool = False
     mute: tuple[str, ...] = ()
 
@@ -51,6 +52,7 @@ class Processes:
 
     async def look_at(self, call_sid: str) -> CallDetail | None:
         self.looked += 1
+        self.look.set()
         if self.failing:
             raise RuntimeError("a bug of ours")
         return self.details.get(call_sid)
@@ -237,8 +239,10 @@ async def test_a_process_that_does_not_answer_is_told_and_keeps_its_calls(
         async with page(feed) as late:
             told = await late.next()
             assert (told["missing"], len(told["calls"])) == (["w2"], 2)
-        await asyncio.sleep(0.3)
-        assert processes.looked > looked + 5
+        async with asyncio.timeout(10):
+            while processes.looked <= looked + 5:
+                processes.look.clear()
+                await processes.look.wait()
         processes.names.append("w2")
         processes.mute = ()
         processes.details["CA2"] = detail("CA2", phase="ending")

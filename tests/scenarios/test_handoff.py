@@ -9,7 +9,7 @@ import pytest
 from hookflash import HandoffPlan, Target
 from hookflash.standins.carrier import BrokenOff, Human, Late, Line, Refused, Silent, Twice
 
-from .conftest import DESK, SECOND_DESK, SPEED, samples, shop
+from .conftest import DESK, SECOND_DESK, samples, shop
 
 GREETING, FAREWELL, BACK, HUMAN, CALLER = 0x11, 0x22, 0x33, 0x44, 0x55
 FRAME = 160
@@ -162,7 +162,8 @@ async def test_the_caller_comes_back_to_an_agent_that_says_why_and_remembers(
 
 
 async def test_a_caller_who_says_no_during_the_farewell_stays(stage):
-    async with stage() as s:
+    # In real time: what is on its way when the machine stalls would count five times otherwise.
+    async with stage(speed=1.0) as s:
         script_agent(s, farewell_ms=4000)
         s.carrier.humans[DESK] = Human(answer_after=0.5, script=desk)
 
@@ -188,7 +189,7 @@ async def test_a_caller_who_says_no_during_the_farewell_stays(stage):
         assert 900 < heard_ms < 2500
         ((item, truncated_ms),) = s.model.truncations
         assert item == "bye"
-        assert abs(truncated_ms - heard_ms) <= 60 * SPEED  # 60 ms of real time
+        assert abs(truncated_ms - heard_ms) <= 200
         assert samples(call.recording().heard, BACK) == 1000 * 8
         assert [attempt.outcome for attempt in record.handoffs] == ["cancelled"]
         assert record.disposition == "handled_by_agent"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
@@ -15,6 +15,14 @@ BODY_BYTES = 64 * 1024
 BODY_SECONDS = 10.0
 
 Form = TypeVar("Form", bound=msgspec.Struct)
+
+Short = Annotated[str, msgspec.Meta(max_length=200)]
+Limit = Annotated[int, msgspec.Meta(ge=1, le=200)]
+"""How many of a list are wanted at once."""
+
+
+class Nothing(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of a request that says all by its address."""
 
 
 async def read_body(request: Request, form: type[Form]) -> Form:

@@ -26,7 +26,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from hookflash.console import requests
-from hookflash.console.body import read_body
+from hookflash.console.body import Nothing, read_body
 from hookflash.console.feed import Feed
 from hookflash.console.gate import POLICY, Gate, Refused, Visitor, answer
 from hookflash.console.reach import Reach
@@ -47,10 +47,6 @@ Line = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
 Key = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Reason = Annotated[str, msgspec.Meta(max_length=500)]
 Summary = Annotated[str, msgspec.Meta(max_length=2000)]
-
-
-class Nothing(msgspec.Struct, forbid_unknown_fields=True):
-    pass
 
 
 class Words(msgspec.Struct, forbid_unknown_fields=True):

@@ -9,22 +9,19 @@ Who delivers them is `runtime.postman`; `deliver` tells it that there is somethi
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hookflash.console.body import read_body, read_query
+from hookflash.console.body import Limit, Nothing, Short, read_body, read_query
 from hookflash.console.delivery_shapes import DeliveryEntry, DeliveryPage
 from hookflash.console.gate import Gate, Refused, Visitor, answer
 from hookflash.console.shapes import Taken
 from hookflash.core.kept_delivery import KeptDelivery
 from hookflash.stores.deliveries import DeliveryStore
-
-Short = Annotated[str, msgspec.Meta(max_length=200)]
-Limit = Annotated[int, msgspec.Meta(ge=1, le=200)]
 
 
 class DeliveriesWanted(msgspec.Struct, forbid_unknown_fields=True):
@@ -32,10 +29,6 @@ class DeliveriesWanted(msgspec.Struct, forbid_unknown_fields=True):
     call: Short = ""
     before: Short = ""
     limit: Limit = 50
-
-
-class Nothing(msgspec.Struct, forbid_unknown_fields=True):
-    pass
 
 
 class Deliveries:

@@ -22,7 +22,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from hookflash.console import look
-from hookflash.console.body import read_query
+from hookflash.console.body import Limit, Short, read_query
 from hookflash.console.gate import Endpoint, Gate, Refused, Visitor, answer
 from hookflash.console.history import read_history
 from hookflash.console.prices import Prices
@@ -50,9 +50,6 @@ log = logging.getLogger("hookflash.console")
 
 MOST_STEPS = 1000
 _WEEK_SECONDS, _DAY_SECONDS = 7 * 86_400.0, 86_400.0
-
-Short = Annotated[str, msgspec.Meta(max_length=200)]
-Limit = Annotated[int, msgspec.Meta(ge=1, le=200)]
 
 
 class Recordings(Protocol):

@@ -6,7 +6,7 @@ kernel's work to wake it, and cold caches, cost more than what is done for the f
 and the frames of that time are then served in one go. While there is little to do it adds nothing.
 
 A frame waits for the end of the rest and then for those of its round that are served before it. Up
-to `FULL_FRAMES` the rest is the shorter the more comes, so that both together stay under a
+to `FULL_FRAMES` the rest is the shorter the more comes, so that both together stay about a
 millisecond. That can't be kept up: with still more calls the rest would soon be too short to save
 anything just when the core fills up. There it is longer the more comes, and a frame takes two
 milliseconds, which no ear can tell from one.
