@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -26,6 +28,21 @@ def test_the_caller_is_told_why_nobody_was_reached(outcome: str) -> None:
     known, said = lines.came_back(DESK, outcome)
     assert lines.why(outcome) in known
     assert lines.why(outcome) in said
+
+
+@pytest.mark.parametrize(
+    ("offers", "message", "back"),
+    [((), False, False), (("voicemail",), True, False), (("voicemail", "callback"), True, True)],
+)
+def test_what_may_be_offered_is_what_the_plan_allows(
+    offers: tuple[Any, ...], message: bool, back: bool
+) -> None:
+    plan = HandoffPlan(targets=(Target.phone("+15550102"),), offers=offers)
+    desk = Destination(key="desk", when="", plan=plan)
+    known, wanted = lines.came_back(desk, "busy")
+    for text in (known, wanted, lines.after_human(desk)[0]):
+        assert ("record a message" in text) is message
+        assert ("called back" in text) is back
 
 
 def test_a_tools_status_is_json() -> None:

@@ -9,9 +9,12 @@ import pytest
 from hookflash import Agent, Delivery
 from hookflash.standins.carrier import Human, Line
 
-from .conftest import CALLER, DESK, Stage, shop
+from .acts import WELCOME, hear, script_whole_agent, talk
+from .conftest import CALLER, DESK, Stage, samples, shop
 from .test_handoff import asked_to, greeted, say, script_agent
+from .test_meeting import ask_for_a_human
 from .test_owner import calls, hears, transfer
+from .test_who_is_there import told
 
 SORRY = 0x67
 WORDS = "This is Ann, please call me about order seven."
@@ -73,3 +76,32 @@ async def test_a_caller_may_ask_for_a_mailbox_outright(stage):
         assert (delivery.kind, delivery.transcript) == ("voicemail", WORDS)
         assert record.disposition == "voicemail"
         assert len(s.carrier.calls) == 1
+
+
+async def test_a_caller_who_is_back_from_a_human_may_still_leave_a_message(stage):
+    agent = shop(manner="warm", afterwards="return", offers=("voicemail",))
+    taken = owner_of(agent)
+    async with stage(agent) as s:
+        script_whole_agent(s)
+
+        async def human(line: Line) -> None:
+            await talk(line)
+            await line.pause(0.5)
+            await line.hang_up()
+
+        async def caller(line: Line) -> None:
+            await ask_for_a_human(s, line)
+            await hear(line, WELCOME)
+            assert "You may offer to record a message" in told(s)
+            await s.model.perform([hears("a message please"), calls("take_voicemail")])
+            await line.wait_for("recording-started")
+            await line.pause(0.2)
+            await line.say(WORDS)
+            await line.press("#")
+
+        s.carrier.humans[DESK] = Human.accepts(0.5, then=human)
+        call = await s.call(caller)
+        await s.record(call)
+        delivery = await asyncio.wait_for(taken.get(), 20)
+        assert samples(call.recording().heard, WELCOME) == 900 * 8
+        assert (delivery.kind, delivery.transcript) == ("voicemail", WORDS)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from hookflash.core.handoff_plan import Destination
+from hookflash.core.handoff_plan import Destination, HandoffPlan
 
 TRANSFER_TOOL = "transfer_to_human"
 END_TOOL = "end_call"
@@ -109,22 +109,25 @@ def came_back(destination: Destination, outcome: str, note: str = "") -> tuple[s
             f' number to call them back on, for example: "I could not reach {name}: {reason}. On'
             ' which number may they call you back?"',
         )
-    offers = offered(destination)
+    or_instead = f" or {offers}" if (offers := _offers(plan)) else ""
     return (
         f"You tried to connect the caller with {name}, but {reason}.{said} The caller is back with"
-        f" you.{offers}",
-        f"Tell the caller that you could not reach {name} because {reason}, and offer to go on or"
-        f' to take a message, for example: "I could not reach {name}: {reason}. You are back with'
-        ' me. What can I do for you?"',
+        f" you.{offered(destination)}",
+        f"Tell the caller that you could not reach {name} because {reason}, and offer to go on"
+        f'{or_instead}, for example: "I could not reach {name}: {reason}. You are back with me.'
+        ' What can I do for you?"',
     )
 
 
 def offered(destination: Destination) -> str:
     """Return what the agent may offer instead, as a sentence of its own, or nothing."""
-    plan = destination.plan
-    kinds = dict.fromkeys((plan.otherwise, *plan.offers))
-    offers = " or ".join(_OFFERS[kind] for kind in kinds if kind in _OFFERS)
+    offers = _offers(destination.plan)
     return f" You may offer {offers}." if offers else ""
+
+
+def _offers(plan: HandoffPlan) -> str:
+    kinds = dict.fromkeys((plan.otherwise, *plan.offers))
+    return " or ".join(_OFFERS[kind] for kind in kinds if kind in _OFFERS)
 
 
 def ringing(destination: Destination) -> str:
@@ -294,7 +297,8 @@ def after_human(destination: Destination) -> tuple[str, str]:
     """Return (what the model should know, what it is asked to say) after a human hung up."""
     name = spoken(destination)
     return (
-        f"The caller has spoken with {name}, who has hung up. The caller is back with you.",
+        f"The caller has spoken with {name}, who has hung up. The caller is back with you."
+        f"{offered(destination)}",
         "Welcome the caller back in one short sentence, for example:"
         ' "You are back with me. Is there anything else I can do for you?"',
     )
