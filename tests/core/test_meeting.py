@@ -301,9 +301,9 @@ def test_what_the_agent_happens_to_say_is_not_the_closing_line(scene: Any) -> No
 
 
 def test_a_caller_who_was_given_up_and_is_there_all_the_same_is_with_the_agent(scene: Any) -> None:
-    """The carrier answered neither REST nor the closed stream for half a minute, and asks then."""
+    """The carrier answered neither REST nor the closed stream for some minutes, and asks then."""
     line = scene(warm()).closed()
-    line.wait(60.0)
+    line.wait(300.0)
     assert line.call.phase is Phase.ENDED
     assert answer(line.asks(1)) == (ConnectAgent(3),)
     assert answer(line.asks(1)) == (ConnectAgent(3),), "twice"

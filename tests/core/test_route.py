@@ -106,6 +106,20 @@ def test_a_move_that_was_given_up_and_done_all_the_same_is_put_right() -> None:
         assert getattr(route, late)(2, T, fixed=False) == []
 
 
+def test_a_stream_that_an_older_move_may_have_ended_is_opened_again_once() -> None:
+    route = leaving()
+    assert route.stopped(T) == [], "it is being moved, and that is why"
+    route.refused(2, T, fixed=False)
+    route.next_step()
+    route.answer(1, "", AGENT)
+    route.asked()
+    assert route.stopped(T) == [], "nobody else has moved it"
+    route.accepted(2, T, fixed=True)
+    assert route.stopped(T) == [MoveCall(3, AGENT, 2.0)]
+    route.accepted(3, T, fixed=False)
+    assert route.stopped(T) == []
+
+
 def test_where_there_is_no_second_road_rest_is_tried_for_longer() -> None:
     route = following()
     route.next_step()

@@ -45,7 +45,7 @@ def stream_stopped(call: Call, event: e.StreamStopped, now: float) -> list[AnyCo
     leaving.close_lines(call, now)
     seconds = _STOPPED_SECONDS if event.reason == "stop" else leaving.BROKEN_SECONDS
     call.enter(Phase.TALKING, now + seconds)
-    return [CloseModel()]
+    return [CloseModel(), *call.route.stopped(now)]
 
 
 def model_lost(call: Call, event: e.ModelLost, now: float) -> list[AnyCommand]:

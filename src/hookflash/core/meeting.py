@@ -73,14 +73,20 @@ def let_in(call: Call, asked: leaving.Asked, now: float) -> list[AnyCommand]:
 
 def room_changed(call: Call, event: e.RoomChanged, now: float) -> list[AnyCommand]:
     """The room began: both are in it and hear each other."""
-    if event.change == "started" and event.wave == call.handoff.wave:
-        return _met(call, now)
-    return []
+    if event.change != "started" or event.wave != call.handoff.wave:
+        return []
+    if call.handoff.state is State.BRIDGING and call.route.to_room:
+        # The caller is there, whatever REST says of the move.
+        call.route.asked()
+    return _met(call, now)
 
 
 def _met(call: Call, now: float) -> list[AnyCommand]:
     if call.handoff.state is State.BRIDGING and call.handoff.met(now):
         call.enter(Phase.WITH_HUMAN, now + leaving.TALK_SECONDS)
+        if call.legs.taken is None:
+            # The news is late: the human has left already, and the carrier asks for the caller.
+            call.handoff.until = now + ASK_SECONDS
     return []
 
 
@@ -210,6 +216,10 @@ def give_back_requested(call: Call, event: e.GiveBackRequested, now: float) -> l
 def expire(call: Call, now: float) -> list[AnyCommand]:
     """What was waited for in a room has not come."""
     match call.handoff.state:
+        case State.BRIDGING if call.legs.taken is not None and call.route.deadline is not None:
+            # The caller is still on the way, as far as anybody knows.
+            call.handoff.until = call.route.deadline + MEET_SECONDS
+            return []
         case State.BRIDGING if call.legs.taken is not None:
             # Both were sent to the room, and nobody has come out of it: the news was lost.
             call.handoff.until = None

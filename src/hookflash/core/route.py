@@ -30,7 +30,8 @@ _CLOSING_SECONDS = 5.0
 _ROUNDS = 3
 _PATIENT_ROUNDS = 20
 """A caller who is with humans, or waits for them, hears music and has no second road: REST is
-tried for longer."""
+tried for longer. So it is for one who is moved to a room, where a move that was carried out
+although REST refused it has brought them already."""
 
 Where = Literal["stream", "between", "elsewhere"]
 """Where the caller's leg is: on a stream; between two instructions, so that the carrier is about to
@@ -51,6 +52,8 @@ class Route:
         self._most_rounds = _ROUNDS
         self._moves: set[int] = set()
         """The steps that the carrier was told to move to."""
+        self._doubtful = False
+        """Whether a move of an older step may have undone what is in force."""
 
     @property
     def to_room(self) -> bool:
@@ -90,7 +93,9 @@ class Route:
         not be answered yet, and the carrier refuses to move it: wait until it asks."""
         self.in_force = instructions
         self._rounds = 0
-        self._most_rounds = _ROUNDS if where == "stream" else _PATIENT_ROUNDS
+        self._doubtful = False
+        impatient = where == "stream" and not self.to_room
+        self._most_rounds = _ROUNDS if impatient else _PATIENT_ROUNDS
         if where != "between":
             return self._by_rest(now)
         self.state = State.CLOSING
@@ -113,9 +118,23 @@ class Route:
     def _late(self, step: int, now: float, *, fixed: bool) -> list[MoveCall]:
         """A move of an older step, which was given up and may have been carried out all the same,
         may have undone what came after it: unless that is `fixed`, it is done again."""
-        if step not in self._moves or self.state is not State.FOLLOWING or fixed:
+        if step not in self._moves or self.state is not State.FOLLOWING:
+            return []
+        if fixed:
+            self._doubtful = True
             return []
         self._moves.discard(step)
+        return self._again(now)
+
+    def stopped(self, now: float) -> list[MoveCall]:
+        """The stream stopped without our doing: if an older move may have done it, the caller is
+        where that move led, and is moved again."""
+        if not self._doubtful or self.state is not State.FOLLOWING:
+            return []
+        return self._again(now)
+
+    def _again(self, now: float) -> list[MoveCall]:
+        self._doubtful = False
         self._rounds = 0
         self._most_rounds = _PATIENT_ROUNDS
         return self._by_rest(now)
