@@ -27,7 +27,7 @@ class Processes:
     names: list[str] = field(default_factory=lambda: ["w1"])
     reports: dict[str, asyncio.Queue[Report | None]] = field(default_factory=dict)
     details: dict[str, CallDetail] = field(default_factory=dict)
-    looked: int = 0
+    looks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
     failing: bool = False
     mute: tuple[str, ...] = ()
 
@@ -50,7 +50,7 @@ class Processes:
         return await self._queue(process).get()
 
     async def look_at(self, call_sid: str) -> CallDetail | None:
-        self.looked += 1
+        self.looks.release()
         if self.failing:
             raise RuntimeError("a bug of ours")
         return self.details.get(call_sid)
@@ -233,13 +233,13 @@ async def test_a_process_that_does_not_answer_is_told_and_keeps_its_calls(
         del processes.details["CA2"]
         assert await one.next() == {"type": "PartMissing", "missing": ["w2"]}
         processes.lose("w2")
-        looked = processes.looked
+        processes.looks = asyncio.Semaphore(0)
         async with page(feed) as late:
             told = await late.next()
             assert (told["missing"], len(told["calls"])) == (["w2"], 2)
         async with asyncio.timeout(10):
-            while processes.looked <= looked + 5:
-                await asyncio.sleep(0.01)
+            for _ in range(6):
+                await processes.looks.acquire()
         processes.names.append("w2")
         processes.mute = ()
         processes.details["CA2"] = detail("CA2", phase="ending")
@@ -356,9 +356,9 @@ async def test_nobody_is_asked_when_nobody_listens(feed: Feed, processes: Proces
     keeper = feed._keeper
     assert keeper is not None
     await asyncio.wait((keeper,), timeout=10)
-    looked = processes.looked
+    processes.looks = asyncio.Semaphore(0)
     await asyncio.sleep(0.1)
-    assert processes.looked == looked
+    assert processes.looks.locked()
     processes.say("w1", "CA5", whole=True)
     async with page(feed, last_id=one.id) as again:
         told = await again.next()
