@@ -8,6 +8,7 @@ from hookflash.core import events as e
 from hookflash.core import lines
 from hookflash.core.commands import (
     AnswerCarrier,
+    CancelResponse,
     CloseModel,
     CloseStream,
     ConnectAgent,
@@ -18,6 +19,7 @@ from hookflash.core.commands import (
     RequestResponse,
     RingHuman,
     TakeVoicemail,
+    TruncateItem,
 )
 from hookflash.core.handoff_plan import HandoffPlan, Target
 from hookflash.core.handoff_table import State
@@ -287,16 +289,28 @@ def test_with_rest_down_the_caller_hears_music_and_it_is_tried_again(scene: Any)
     assert len(line.sent(MoveCall)) == 8
 
 
-def test_what_the_agent_happens_to_say_is_not_the_closing_line(scene: Any) -> None:
+def test_what_the_agent_was_about_to_say_is_not_said_before_the_closing_line(scene: Any) -> None:
     line = scene(warm()).accompanied()
     line(e.ResponseStarted("r-comfort"))
     line.human("answered")
+    assert CancelResponse("r-comfort") in line.human("pressed", "1")
+    assert line.sound("comfort", "r-comfort", 700) == [TruncateItem("comfort", 0)]
+    asked = line(e.ResponseEnded("r-comfort", "cancelled"))
+    assert "connecting you with billing now" in asked[-1].instructions
+    line.say("closing", "r-closing", 800)
+    line.now += 0.8
+    assert isinstance(line.returned()[-1], MoveCall)
+
+
+def test_what_was_asked_for_and_begins_after_the_human_accepted_is_not_said(scene: Any) -> None:
+    line = scene(warm()).accompanied()
+    line.human("answered")
+    (comfort,) = line.wait(8.1)
+    assert "still trying to reach billing" in comfort.instructions
     line.human("pressed", "1")
-    line.sound("comfort", "r-comfort", 700)
-    line(e.ModelAudioEnded("r-comfort", "comfort"))
-    line(e.ResponseEnded("r-comfort", "completed"))
-    line.now += 0.7
-    assert "connecting you with billing now" in line.returned()[-1].instructions
+    assert line(e.ResponseStarted("r-comfort")) == [CancelResponse("r-comfort")]
+    asked = line(e.ResponseEnded("r-comfort", "cancelled"))
+    assert "connecting you with billing now" in asked[-1].instructions
     assert not line.sent(MoveCall)
 
 

@@ -52,6 +52,11 @@ class Farewell:
         wanted = max(self._until, quiet_at + _GRACE_SECONDS)
         self._until = min(wanted, self._begun_at + _MOST_SECONDS)
 
+    @property
+    def line_is_due(self) -> bool:
+        """Whether a line of its own is still to be asked for: nothing else is to be begun."""
+        return self.purpose is not None and self._own_line and not self.asked_for_line
+
     def end(self) -> None:
         self.purpose = None
 

@@ -61,7 +61,7 @@ def close(call: Call, now: float) -> list[AnyCommand]:
         return []
     call.farewell.begin("hand-off", spoke=False, now=now, own_line=True)
     call.floor.protected = True
-    return talking.after_heard(call, now)
+    return [*talking.stop(call), *talking.after_heard(call, now)]
 
 
 def let_in(call: Call, asked: leaving.Asked, now: float) -> list[AnyCommand]:

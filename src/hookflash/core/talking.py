@@ -35,7 +35,7 @@ from hookflash.core.commands import (
     TruncateItem,
 )
 from hookflash.core.handoff import Trigger
-from hookflash.core.handoff_table import State
+from hookflash.core.last_words import last_words
 from hookflash.core.model_line import State as ModelState
 from hookflash.core.phases import Phase
 from hookflash.core.playout import Settled
@@ -135,7 +135,8 @@ def response_started(call: Call, event: e.ResponseStarted, now: float) -> list[A
     if not _answering(call):
         return []
     call.promise.response_started()
-    return _cancelled(call, call.floor.response_started(event.response_id, now))
+    stopped = call.floor.response_started(event.response_id, now)
+    return stop(call) if call.farewell.line_is_due else _cancelled(call, stopped)
 
 
 def response_ended(call: Call, event: e.ResponseEnded, now: float) -> list[AnyCommand]:
@@ -214,6 +215,12 @@ def _barge_in(call: Call, now: float) -> list[AnyCommand]:
             commands.append(TruncateItem(fate.item_id, fate.heard_ms))
     call.facts.barge_ins += any(fate.cut for fate in fates)
     return commands
+
+
+def stop(call: Call) -> list[AnyCommand]:
+    """What the agent is about to say, and has not begun to, is not said any more."""
+    call.floor.drop_wish()
+    return [] if call.floor.spoke else _cancelled(call, call.floor.cancel())
 
 
 def _cancelled(call: Call, cancelled: list[CancelResponse]) -> list[AnyCommand]:
@@ -330,25 +337,7 @@ def expire(call: Call, now: float) -> list[AnyCommand]:
 
 def _ask_for_last_words(call: Call, now: float) -> list[AnyCommand]:
     call.farewell.wait_for_line(now)
-    return [*call.floor.ask(RequestResponse(_last_words(call), "none"), now)]
-
-
-def _last_words(call: Call) -> str:
-    request = call.handoff.request
-    match call.farewell.purpose:
-        case "consulted":
-            return consulting.last_words(call)
-        case "hand-off" if request is not None and call.handoff.state is State.CLOSING:
-            return lines.closing(request.destination)
-        case "hand-off" if request is not None:
-            return lines.farewell(request.destination)
-        case "voicemail" if request is not None and call.handoff.attempts:
-            return lines.voicemail(request.destination, call.handoff.attempts[-1].outcome)
-        case "voicemail":
-            return lines.LEAVE_MESSAGE
-        case "hang-up" if request is not None and call.handoff.state is State.FAILED:
-            return lines.sorry(request.destination.plan.sorry)
-    return lines.GOODBYE
+    return [*call.floor.ask(RequestResponse(last_words(call), "none"), now)]
 
 
 def _open(call: Call, now: float) -> list[AnyCommand]:
