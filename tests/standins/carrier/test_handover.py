@@ -23,8 +23,8 @@ def longest_silence(heard: bytes) -> float:
     return longest * 0.02
 
 
-def meeting(world: Any, call: Leg, attributes: str) -> str:
-    conference = f'<Conference beep="false" jitterBufferSize="small" {attributes}>{call.sid}'
+def meeting(room: str, attributes: str = "") -> str:
+    conference = f'<Conference beep="false" jitterBufferSize="small" {attributes}>{room}'
     return f"<Response><Dial>{conference}</Conference></Dial></Response>"
 
 
@@ -52,10 +52,10 @@ async def test_the_caller_stays_with_the_agent_until_both_meet_without_a_gap(
     await media.play(TONE)
     accepts = Human.accepts(0.5, after_seconds=1.5, then=talks)
     human = await ring_anna(world, accepts)
-    world.app.answers["/key"] = meeting(world, call, 'waitUrl="" endConferenceOnExit="true"')
+    world.app.answers["/key"] = meeting(call.sid, 'waitUrl="" endConferenceOnExit="true"')
     await human.timeline.until("joined")
     assert not media.over.is_set(), "the caller's leg has not moved before the human accepted"
-    await create(world, call.sid, Twiml=meeting(world, call, 'waitUrl=""'))
+    await create(world, call.sid, Twiml=meeting(call.sid, 'waitUrl=""'))
     await media.over.wait()
     await heard_for(call, 1.0)
     for leg in (call, human):
@@ -94,8 +94,8 @@ async def test_a_human_is_called_off_in_each_state(worlds: Any, state: str) -> N
     if state == "queued":
         await (await ring_anna(world, Human.busy(0.1))).ended()
     answers = Human.accepts(0.2, after_seconds=0.5) if state == "joined" else Human.ignores(0.2)
+    world.app.answers["/key"] = meeting("desk")
     human = await ring_anna(world, Human.no_answer() if state == "ringing" else answers)
-    world.app.answers["/key"] = meeting(world, human, "")
     if state != "queued":
         await human.timeline.until(state)
     await done(world, "POST", f"/Calls/{human.sid}.json", Status="completed")
