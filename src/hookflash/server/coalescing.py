@@ -27,8 +27,8 @@ BUSY_FRAMES = 1000
 FULL_FRAMES = 6000
 """Caller's frames a second (of 120 calls) from which on it rests for the sake of the core."""
 
-_ROUND_SECONDS, MOST_SECONDS = 0.0008, 0.001
-_SECONDS_A_FRAME = 1e-7
+MOST_SECONDS = 0.001
+_SHORTER_SECONDS, _LONGER_SECONDS = 1.5e-7, 1e-7
 """How much shorter the rest is for each frame a second, and from `FULL_FRAMES` on how long."""
 
 _LOOK_SECONDS = 0.1
@@ -78,5 +78,5 @@ def rest(frames: float) -> float:
     if frames < BUSY_FRAMES:
         return 0.0
     if frames < FULL_FRAMES:
-        return _ROUND_SECONDS - frames * _SECONDS_A_FRAME
-    return min(frames * _SECONDS_A_FRAME, MOST_SECONDS)
+        return MOST_SECONDS - frames * _SHORTER_SECONDS
+    return min(frames * _LONGER_SECONDS, MOST_SECONDS)
