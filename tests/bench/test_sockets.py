@@ -25,10 +25,10 @@ class Stalls:
             self.worst_ms = max(self.worst_ms, (loop.time() - before) * 1000 - 5)
 
 
-TRIES = 3
+TRIES = 5
 CALM_MS = 80.0
-"""What a scenario cuts to the last mark can't be judged while the machine stands still for longer;
-it is then measured again, and the last try counts whatever it was."""
+"""What a scenario cuts to the last mark can't be judged while the machine stands still for longer:
+stalls add up. A try that goes wrong on such a machine is made again; one on a calm one is wrong."""
 
 
 async def test_what_the_model_is_told_is_within_a_frame_of_what_the_ear_got() -> None:
@@ -41,15 +41,14 @@ async def test_what_the_model_is_told_is_within_a_frame_of_what_the_ear_got() ->
         watching.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await watching
-        if stalls.worst_ms <= CALM_MS:
-            break
-    for scenario, each in zip(chosen, measured, strict=True):
-        row = judge(scenario, each)
+        rows = [judge(scenario, each) for scenario, each in zip(chosen, measured, strict=True)]
         # Stand-ins and line share a process here, so a stall of the machine is one of all three.
-        assert abs(row.error_ms) <= FRAME_MS + stalls.worst_ms, (
-            scenario.name,
-            row,
-            stalls.worst_ms,
-        )
-        wrong = [problem for problem in row.problems if "told" not in problem]
-        assert not wrong, (scenario.name, wrong)
+        wrong = [
+            (scenario.name, row, stalls.worst_ms)
+            for scenario, row in zip(chosen, rows, strict=True)
+            if abs(row.error_ms) > FRAME_MS + stalls.worst_ms
+            or any("told" not in problem for problem in row.problems)
+        ]
+        if not wrong or stalls.worst_ms <= CALM_MS:
+            break
+    assert not wrong

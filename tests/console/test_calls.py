@@ -8,6 +8,7 @@ import json
 import pytest
 
 from hookflash.console import calls as calls_module
+from hookflash.console.shapes import HandoffNow
 from hookflash.core import events as e
 from hookflash.core.handoff_plan import Target
 
@@ -123,6 +124,27 @@ async def test_who_has_no_telephone_cannot_take_over(office: Office) -> None:
         answer = await client.post("/api/calls/CA1/handoff", json={"destination": "me"})
         assert answer.status_code == 400
         assert "no telephone" in answer.json()["message"]
+    assert office.reach.taken == []
+
+
+@pytest.mark.parametrize("destination", ["desk", "me"])
+async def test_a_second_hand_off_is_answered_with_the_state_of_the_first(
+    office: Office, destination: str
+) -> None:
+    running = HandoffNow(
+        state="ringing",
+        destination="billing",
+        reason="a refund",
+        summary="",
+        source="tool",
+        asked_at=1.0,
+    )
+    office.reach.add(detail(handoff=running))
+    async with office.signed_in() as client:
+        wanted = {"destination": destination, "reason": "angry"}
+        answer = await client.post("/api/calls/CA1/handoff", json=wanted)
+        assert (answer.status_code, answer.json()["code"]) == (409, "under way")
+        assert "to billing is under way (ringing)" in answer.json()["message"]
     assert office.reach.taken == []
 
 

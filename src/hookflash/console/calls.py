@@ -212,7 +212,15 @@ class Calls:
 
     async def _hand_off(self, request: Request, visitor: Visitor) -> Response:
         given = await read_body(request, HandoffWanted)
-        known = (await self._found(request)).destinations
+        detail = await self._found(request)
+        known = detail.destinations
+        if (running := detail.entry.handoff) is not None:
+            raise Refused(
+                409,
+                "under way",
+                f"A hand-off to {running.destination} is under way ({running.state}). Cancel it or"
+                " have the caller given back first.",
+            )
         if given.destination == "me":
             if visitor.rings is None:
                 raise Refused(

@@ -200,7 +200,8 @@ async def test_a_conference_waits_with_music_for_somebody_who_starts_it(world: A
     await waiting.timeline.until("joined")
     again = await world.call(room('startConferenceOnEnter="false"'))
     await again.timeline.until("joined")
-    await heard_for(waiting, 1.0)
+    # A turn of the music takes two seconds: this holds the start of one wherever it begins.
+    await heard_for(waiting, 3.0)
     assert sounds.hold_music()[:4000] in waiting.recording().heard
 
     async def moderator(line: Line) -> None:
