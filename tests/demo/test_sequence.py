@@ -136,6 +136,35 @@ def test_what_leads_to_a_human_has_a_row(
     assert rows(happened) == [row]
 
 
+def test_a_consult_shows_what_was_said_to_the_human_where_it_was_said() -> None:
+    call = [
+        Line(T, e.CallArrived("CA1", "+15550100", "+15550101")),
+        Line(T + 1, command=c.OpenConsult(1, 0, "CA2", "a refund", "desk")),
+        Line(T + 4, e.CallerTranscribed("c1", "It is order 4021.")),
+        Line(T + 6, e.ConsultDecided("CA2", "connect")),
+    ]
+    talk = [
+        Line(T + 1, e.CallArrived("CA2", "+15550100", "+15550102")),
+        Line(T + 2, e.AgentTranscribed("a1", "A caller wants a refund.")),
+        Line(T + 3, e.ModelAudioEnded("r1", "a1")),
+        Line(T + 3.5, e.CallerTranscribed("h0", "")),
+        Line(T + 5, e.CallerTranscribed("h1", "Put them through.")),
+        Line(T + 5.5, e.ToolCallRequested("t1", "connect_caller", "{}")),
+        Line(T + 7, command=c.MoveCall(2, (c.JoinRoom("CA1", 1, leg=0),), 2.0)),
+    ]
+    found = read_sequence(call, {"CA2": talk, "CA9": talk})
+    assert [(row.at, row.source, row.target, row.words) for row in found.rows] == [
+        (0.0, CALLER, OURS, "calls"),
+        (1.0, OURS, "human 1", "<Connect><Stream>: the agent briefs"),
+        (3.0, MODEL, "human 1", "“A caller wants a refund.”"),
+        (4.0, CALLER, OURS, "“It is order 4021.”"),
+        (5.0, "human 1", MODEL, "“Put them through.”"),
+        (5.5, MODEL, OURS, "connect_caller(...)"),
+        (6.0, "human 1", OURS, "consulted: connect"),
+        (7.0, OURS, "human 1", "REST: <Dial><Conference>"),
+    ]
+
+
 def test_what_the_agent_says_is_quoted_whole_and_once() -> None:
     said = rows(
         e.AgentTranscribed("a1", "I am "),

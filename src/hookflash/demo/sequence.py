@@ -8,7 +8,7 @@ little about the way to a human (sound, marks, words one by one) is left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Literal
 
@@ -63,13 +63,20 @@ class Sequence(msgspec.Struct):
     rows: list[Row]
 
 
-def read_sequence(lines: Iterable[Line]) -> Sequence:
-    """Read a journal's lines, from the first."""
-    return _Reader().read(lines)
+def read_sequence(
+    lines: Iterable[Line], consults: Mapping[str, Iterable[Line]] | None = None
+) -> Sequence:
+    """Read a journal's lines, from the first.
+
+    `consults` are the lines of the journals of the agent's talks with humans, by the SID of their
+    leg: what was said there is shown where it was said.
+    """
+    return _Reader(consults or {}).read(lines)
 
 
 class _Reader:
-    def __init__(self) -> None:
+    def __init__(self, consults: Mapping[str, Iterable[Line]]) -> None:
+        self._consults = consults
         self._found = Sequence([CALLER, OURS, MODEL], [])
         self._zero: float | None = None
         self._asked_by = CALLER
@@ -86,6 +93,7 @@ class _Reader:
                 self._event(each.event, each.at - self._zero)
             elif each.command is not None:
                 self._command(each.command, each.at - self._zero)
+        self._found.rows.sort(key=lambda row: row.at)
         return self._found
 
     def _row(self, at: float, source: str, target: str, words: str, kind: Kind = "arrow") -> None:
@@ -151,6 +159,24 @@ class _Reader:
             over = event.outcome or "is over"
             self._row(at, name, OURS, "rings" if event.status == "ringing" else over)
 
+    def _talk(self, name: str, lines: Iterable[Line]) -> None:
+        """What the agent and a human say to each other; the rest of that call is like any."""
+        said: dict[str, str] = {}
+        for each in lines:
+            at = each.at - (self._zero or 0.0)
+            match each.event:
+                case e.AgentTranscribed(item_id=item, text=words):
+                    said[item] = said.get(item, "") + words
+                case e.ModelAudioEnded(item_id=item) if said.get(item):
+                    self._row(at, MODEL, name, quoted(said.pop(item)))
+                case e.CallerTranscribed(text=words) if words:
+                    self._row(at, name, MODEL, quoted(words))
+                case e.ToolCallRequested(name=tool):
+                    self._row(at, MODEL, OURS, f"{tool}(...)")
+            match each.command:
+                case c.MoveCall(instructions=instructions):
+                    self._row(at, OURS, name, f"REST: {verbs(instructions)}")
+
     def _command(self, command: c.AnyCommand, at: float) -> None:
         match command:
             case c.AnswerCarrier(instructions=instructions):
@@ -163,8 +189,9 @@ class _Reader:
                 self._row(at, OURS, self._human, "REST: end the leg")
             case c.CloseStream():
                 self._row(at, OURS, CALLER, "closes the stream")
-            case c.OpenConsult(wave=wave, leg=leg):
+            case c.OpenConsult(wave=wave, leg=leg, leg_sid=sid):
                 self._row(at, OURS, human(wave, leg), "<Connect><Stream>: the agent briefs")
+                self._talk(human(wave, leg), self._consults.get(sid, ()))
             case c.SendToolOutput(output=output):
                 self._row(at, OURS, MODEL, quoted(_status(output)), "answer")
             case c.Deliver(delivery=delivery):
