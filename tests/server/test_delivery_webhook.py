@@ -9,8 +9,10 @@ import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
+from msgspec.structs import replace
 
 from hookflash import __version__
 from hookflash.core.delivery import Delivery
@@ -77,10 +79,10 @@ async def receiver() -> AsyncIterator[Receiver]:
     server.close()
 
 
-async def send(url: str, **about: Any) -> None:
+async def send(url: str, *, kept: KeptDelivery = KEPT, **about: Any) -> None:
     outlet = WebhookOutlet(url, SECRET, now=lambda: NOW, **about)
     try:
-        await outlet.send(KEPT)
+        await outlet.send(kept)
     finally:
         await outlet.aclose()
 
@@ -99,6 +101,22 @@ async def test_a_delivery_is_posted_as_signed_json(receiver: Receiver) -> None:
     assert said["recording_seconds"] == 12.5
     assert said["complete"] is True
     assert receiver.headers["hookflash-signature"] == signature(receiver.body, SECRET, int(NOW))
+
+
+@pytest.mark.parametrize(
+    "words", ["\r\nX-Evil: 1", "\n\nbody", "\x00", "\u2028", "Grüße", "a b, c; d", "\ud7ff"]
+)
+async def test_nothing_in_a_delivery_becomes_a_header(receiver: Receiver, words: str) -> None:
+    hostile = replace(
+        KEPT.delivery, id=f"CA1-question-{words}", reason=words, summary=words, caller=words
+    )
+    await send(receiver.url, kept=replace(KEPT, delivery=hostile))
+    assert set(receiver.headers) == {
+        *("host", "accept", "accept-encoding", "connection", "user-agent", "content-type"),
+        *("content-length", "hookflash-delivery", "hookflash-revision", "hookflash-signature"),
+    }
+    assert unquote(receiver.headers["hookflash-delivery"]) == f"CA1-question-{words}"
+    assert json.loads(receiver.body)["summary"] == words
 
 
 def test_the_signature_is_an_hmac_over_time_and_body() -> None:

@@ -13,8 +13,9 @@ import msgspec
 
 from hookflash.errors import ConfigError
 
-_E164 = re.compile(r"\+[1-9]\d{5,14}")
-_SIP = re.compile(r"sips?:[^\s@<>\"']+@[^\s@<>\"']+", re.IGNORECASE)
+_E164 = re.compile(r"\+[1-9][0-9]{5,14}")
+_SIP = re.compile(r"sips?:[!-~]+@[!-~]+", re.IGNORECASE)
+_NOT_IN_SIP = re.compile(r"[<>\"']|@.*@")
 _IDENTITY = re.compile(r"[A-Za-z0-9_.@+-]{1,256}")
 _QUEUE = re.compile(r"[A-Za-z0-9_. -]{1,64}")
 _DAY = re.compile(r"(\d{4}-)?(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(\s.*)?")
@@ -38,7 +39,7 @@ class Target(msgspec.Struct, frozen=True):
     @classmethod
     def sip(cls, uri: str) -> Target:
         """A SIP address, such as `sip:desk@example.com` (fewer than 255 characters)."""
-        if not _SIP.fullmatch(uri) or len(uri) >= 255:
+        if not _SIP.fullmatch(uri) or _NOT_IN_SIP.search(uri) or len(uri) >= 255:
             raise ConfigError(
                 "Target.sip: expected a SIP URI of fewer than 255 characters such as"
                 f" sip:desk@example.com, got {uri!r}"

@@ -19,7 +19,7 @@ import hashlib
 import hmac
 import logging
 from collections.abc import Callable
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 import msgspec
@@ -68,7 +68,8 @@ class WebhookOutlet:
         body = webhook_body(kept)
         headers = {
             "Content-Type": "application/json",
-            "Hookflash-Delivery": kept.delivery.id,
+            # A part of it may be the model's own: it is one word on one line, whatever is in it.
+            "Hookflash-Delivery": quote(kept.delivery.id, safe=""),
             "Hookflash-Revision": str(kept.revision),
             "Hookflash-Signature": signature(body, self._secret, int(self._now())),
         }

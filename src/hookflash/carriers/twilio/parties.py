@@ -12,7 +12,7 @@ import re
 
 import msgspec
 
-_E164 = re.compile(r"\+[1-9]\d{5,14}")
+_E164 = re.compile(r"\+[1-9][0-9]{5,14}")
 
 CALLER = "caller"
 """The caller id of a plan that shows the caller's own number."""

@@ -17,7 +17,7 @@ MOST_TWIML_LETTERS = 4000
 GONE = 21220
 NOT_FOUND = 20404
 
-_PARTY = re.compile(r"\+[1-9]\d{5,14}|client:.+|sips?:.+@.+")
+_PARTY = re.compile(r"\+[1-9][0-9]{5,14}|client:.+|sips?:.+@.+")
 _USER = re.compile(r"[A-Za-z0-9+_.-]+")
 
 
