@@ -21,6 +21,11 @@ NO_ACCOUNT = ("OPENAI_API_KEY", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
 
 
 def hookflash(folder: Path, *arguments: str) -> dict[str, Any]:
+    return hookflash_shown(folder, *arguments)[0]
+
+
+def hookflash_shown(folder: Path, *arguments: str) -> tuple[dict[str, Any], list[str]]:
+    """Return what a command says at its end, and the lines that it shows until then."""
     environment = {name: value for name, value in os.environ.items() if name not in NO_ACCOUNT}
     finished = subprocess.run(
         [sys.executable, "-m", "hookflash", *arguments, "--json"],
@@ -32,7 +37,7 @@ def hookflash(folder: Path, *arguments: str) -> dict[str, Any]:
     )
     assert finished.returncode == 0, finished.stderr
     told: dict[str, Any] = json.loads(finished.stdout)
-    return told
+    return told, finished.stderr.splitlines()
 
 
 def words(said: str) -> str:
@@ -62,6 +67,50 @@ def test_a_real_voice_asking_for_support_ends_with_a_human(tmp_path: Path) -> No
 
     replayed = hookflash(tmp_path, "replay", str(files["journal.jsonl"]))
     assert replayed["same"]
+
+
+def test_a_third_human_hears_what_the_caller_said_while_the_first_two_were_tried(
+    tmp_path: Path,
+) -> None:
+    write_mulaw(tmp_path / "caller.wav", load("speak-to-customer-support").audio)
+    humans = "busy,no-answer,accepts"
+    told, shown = hookflash_shown(
+        tmp_path, "call", "--wav", "caller.wav", "--manner", "warm", "--human", humans
+    )
+    record = told["record"]
+    assert record["disposition"] == "handed_off"
+    outcomes = [(each["outcome"], each["target"]) for each in record["handoffs"]]
+    assert outcomes == [("busy", 0), ("no-answer", 1), ("bridged", 2)]
+
+    def place(*text: str) -> int:
+        """Return where it was shown; each of it on one line."""
+        (found,) = [at for at, each in enumerate(shown) if all(part in each for part in text)]
+        return found
+
+    steps = [
+        place("human 1 is called"),
+        place("human 1 is busy"),
+        place("human 2 is called"),
+        place("human 2 does not answer"),
+        place("human 3 is called"),
+        place("human 3 picks up"),
+        place("human 3 hears:", "Since then they said", "order", "4571"),
+        place("human 3 presses 1"),
+        place("caller and human hear each other"),
+    ]
+    assert steps == sorted(steps)
+    # While the humans were called, caller and agent went on talking.
+    first = record["handoffs"][0]["started_at"]
+    met = first + record["handoffs"][-1]["seconds_to_human"]
+    talk = [one for one in record["utterances"] if first < one["started_at"] < met]
+    (question,) = [one for one in talk if one["speaker"] == "caller"]
+    assert "4571" in question["text"]
+    company = [one for one in talk if one["speaker"] == "agent"]
+    assert [one for one in company if one["started_at"] < question["started_at"]]
+    answer = next(one for one in company if "Friday" in one["text"])
+    assert question["started_at"] < answer["started_at"]
+    assert "connecting you with support" in company[-1]["text"]
+    assert company[-1]["started_at"] > answer["started_at"]
 
 
 def test_the_demo_is_interrupted_uses_a_tool_and_brings_a_human(tmp_path: Path) -> None:
