@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 
 from hookflash.core import events as e
-from hookflash.core.commands import CloseStream, ConnectAgent, EndLeg, JoinRoom, MoveCall
+from hookflash.core.commands import (
+    AnswerCarrier,
+    CloseStream,
+    ConnectAgent,
+    EndLeg,
+    JoinRoom,
+    MoveCall,
+)
 from hookflash.core.handoff_plan import HandoffPlan, Target
 from hookflash.core.handoff_table import State
 from hookflash.core.phases import Phase
@@ -52,6 +59,20 @@ def test_a_stream_that_a_late_move_has_ended_is_opened_again(scene: Any) -> None
     line(e.CallMoved(2))
     stopped = line(e.StreamStopped("MZ2", "stop"))
     assert stopped[-1] == MoveCall(3, (ConnectAgent(3),), 2.0)
+
+
+def test_a_human_who_goes_while_rest_is_silent_leaves_no_caller_in_silence(scene: Any) -> None:
+    """The line has been still since the closing line: REST is not waited for a second time. What
+    it was asked for may still happen, and is undone then."""
+    line = scene(WARM).closed()
+    line.news("completed")
+    line.log.clear()
+    line.wait(2.1)
+    assert line.sent(CloseStream) and not line.sent(MoveCall)
+    (answered,) = line.asks(1)
+    assert answered == AnswerCarrier((ConnectAgent(3),))
+    assert line(e.CallMoved(2)) == [MoveCall(3, (ConnectAgent(3),), 2.0)]
+    assert line(e.StreamStopped("MZ1", "stop")) == []
 
 
 def test_a_human_who_has_left_before_the_news_that_they_met_has_left(scene: Any) -> None:

@@ -120,6 +120,27 @@ def test_a_stream_that_an_older_move_may_have_ended_is_opened_again_once() -> No
     assert route.stopped(T) == []
 
 
+def test_a_caller_whom_rest_keeps_waiting_leaves_the_stream_by_the_other_road() -> None:
+    """Nothing is heard since the first move: two in a row would be twice the silence."""
+    route = leaving()
+    route.next_step()
+    assert route.move(AGENT, T + 2, where="leaving") == [CloseStream()]
+    assert route.known_answer(2, "") == AGENT
+    assert route.state is State.FOLLOWING
+
+    accepted = leaving()
+    accepted.accepted(2, T, fixed=False)
+    accepted.next_step()
+    assert accepted.move(AGENT, T + 2, where="leaving") == [MoveCall(3, AGENT, 2.0)]
+
+    closed = leaving()
+    closed.refused(2, T, fixed=False)
+    assert closed.expire(T + 5) == [MoveCall(2, END, 2.0)]
+    closed.next_step()
+    moves = closed.move(AGENT, T + 6, where="leaving")
+    assert moves == [MoveCall(3, AGENT, 2.0)], "its stream was closed before: nobody would ask"
+
+
 def test_where_there_is_no_second_road_rest_is_tried_for_longer() -> None:
     route = following()
     route.next_step()

@@ -1,8 +1,9 @@
 """Ten thousand walks through hand-offs: whatever comes in whatever order, nobody is left behind.
 
 A walk lets things happen at random (`walker.py`) in a small world that has the truth (`world.py`).
-After each step and at the end: every question is answered, no leg is left over, no caller is alone
-in a room, the last words are never cut, and there is always a record.
+After each step and at the end: every question is answered, no leg is left over, the last words are
+never cut, and there is always a record. And four times in each second that passes: no caller has
+heard nothing, no agent, human, ringing or music, for more than three seconds.
 """
 
 from __future__ import annotations

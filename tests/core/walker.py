@@ -7,8 +7,6 @@ from hookflash.core import events as e
 
 from .world import Choice, Human, Walk
 
-ORDER_SECONDS = 5.0
-
 TOOLS = {
     "transfer_to_human": '{"destination": "desk", "reason": "a refund", "summary": "Order 12."}',
     "cancel_transfer": "{}",
@@ -22,7 +20,6 @@ class Walker(Walk):
     """Lets one thing after another happen."""
 
     def step(self) -> None:
-        self.give_up()
         choices = [*self.of_time(), *self.of_caller(), *self.of_model(), *self.of_humans()]
         choices += self.of_people()
         weights = [weight for weight, _ in choices]
@@ -30,30 +27,20 @@ class Walker(Walk):
         happen()
         self.check()
 
-    def give_up(self) -> None:
-        """No order is waited for much longer than the shell waits; it may be done all the same."""
-        while self.ordered and self.ordered[0] < self.now - ORDER_SECONDS:
-            how = "done, said refused" if self.random.random() < 0.3 else "refused"
-            self.settle(0, self.orders[0], how)
-
     def of_time(self) -> list[Choice]:
         choices: list[Choice] = [(2.0, lambda: self.pass_time(self.random.choice((0.1, 1.0, 7.0))))]
         if self.news:
             choices.append((4.0, lambda: self.deliver(lose=True)))
         moving = False
-        for index, order in enumerate(self.orders):
+        for order in self.orders:
             if isinstance(order, c.MoveCall):
                 # The driver asks for one move after another.
                 if moving:
                     continue
                 moving = True
             for weight, how in ((3.0, "done"), (0.3, "refused"), (0.2, "done, said refused")):
-                choices.append((weight, lambda i=index, o=order, h=how: self.settle(i, o, h)))
+                choices.append((weight, lambda o=order, h=how: self.settle(o, h)))
         return choices
-
-    def settle(self, index: int, order: object, how: str) -> None:
-        del self.orders[index], self.ordered[index]
-        self.order(order, how)
 
     def of_caller(self) -> list[Choice]:
         doing = self.caller
@@ -104,7 +91,7 @@ class Walker(Walk):
 
     def hear(self) -> None:
         """Everything that was sent is played, and its marks come back."""
-        self.now = max(self.now, self.call.playout.quiet_at())
+        self.pass_time(max(0.0, self.call.playout.quiet_at() - self.now))
         marks, self.marks = self.marks, []
         for name in marks:
             if self.caller == "stream":

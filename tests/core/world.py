@@ -23,6 +23,18 @@ from hookflash.core.setup import CallSetup
 START = 1_764_000_000.0
 SID = "CA1"
 
+ORDER_SECONDS = 5.0
+"""How long the shell waits for anything but a move."""
+
+ALONE_SECONDS = 3.0
+"""What a caller may be left with: no agent, no human, no ringing, no music."""
+
+MUSIC_SECONDS = 10.0
+"""How long music may play to a caller for whom nobody is called any more."""
+
+LOOK_SECONDS = 0.25
+"""How often it is looked at while time passes."""
+
 
 class Human(msgspec.Struct):
     """A human's leg, as the carrier has it. `at`: ringing, asked, parting, room, bridged, over."""
@@ -61,6 +73,8 @@ class Walk:
         self.count = 0
         self.streams = 0
         self.alone_since: float | None = None
+        self.started = False
+        """Whether somebody was in the caller's room with them."""
         self.ask(e.CallArrived(SID, "+15550100", "+15550101"))
 
     # --- telling the call -------------------------------------------------------------------------
@@ -85,17 +99,52 @@ class Walk:
         return answers[0].instructions
 
     def pass_time(self, seconds: float) -> None:
+        """Let time pass, and look after the caller all the while."""
         end = self.now + seconds
         rounds = 0
-        while (deadline := self.call.deadline) is not None and deadline <= end:
-            self.now = max(self.now, deadline)
-            self.trace.append(f"{self.now - START:8.2f} expired")
-            self.carry_out(self.call.expire(self.now), None)
-            later = self.call.deadline
-            assert later is None or later > self.now, f"rings without end: {self.timers()}"
-            rounds += 1
-            assert rounds < 10_000
-        self.now = end
+        while True:
+            deadline = self.call.deadline
+            if deadline is not None and deadline <= min(end, self.now + LOOK_SECONDS):
+                self.now = max(self.now, deadline)
+                self.trace.append(f"{self.now - START:8.2f} expired")
+                self.carry_out(self.call.expire(self.now), None)
+                later = self.call.deadline
+                assert later is None or later > self.now, f"rings without end: {self.timers()}"
+                rounds += 1
+                assert rounds < 10_000
+            elif self.now >= end:
+                return
+            elif self.caller == "gone":
+                # Nobody to look after: on to what happens next.
+                self.now = end if deadline is None else min(end, deadline)
+            else:
+                self.now = min(end, self.now + LOOK_SECONDS)
+            self.give_up()
+            self.check_company()
+
+    def give_up(self) -> None:
+        """No order is waited for longer than the shell waits; it may be carried out all the same.
+
+        It asks for one move after another, and the time of each begins when it is asked for.
+        """
+        moving = False
+        for order, since in list(zip(self.orders, self.ordered, strict=True)):
+            if isinstance(order, c.MoveCall):
+                late, moving = not moving and self.now >= since + order.seconds, True
+            else:
+                late = self.now >= since + ORDER_SECONDS
+            if late:
+                done = self.random.random() < 0.3
+                self.settle(order, "done, said refused" if done else "refused")
+
+    def settle(self, order: Any, how: str) -> None:
+        """The carrier does what REST asked of it, or not; the next move is asked for then."""
+        index = next(at for at, each in enumerate(self.orders) if each is order)
+        del self.orders[index], self.ordered[index]
+        moves = [at for at, each in enumerate(self.orders) if isinstance(each, c.MoveCall)]
+        if isinstance(order, c.MoveCall) and moves:
+            self.ordered[moves[0]] = self.now
+        self.order(order, how)
 
     def timers(self) -> dict[str, float | None]:
         call = self.call
@@ -163,7 +212,7 @@ class Walk:
                         self.add_human(wave if wave is not None else -1, number, dialled=True)
                     return
                 case c.JoinRoom():
-                    self.caller = "room"
+                    self.caller, self.started = "room", False
                     self.meet()
                     return
                 case c.Hold():
@@ -209,6 +258,7 @@ class Walk:
 
     def meet(self) -> None:
         if self.caller == "room" and any(each.at == "room" for each in self.humans):
+            self.started = True
             self.news.append(e.RoomChanged(self.doing.wave, "started"))
 
     def room_over(self) -> None:
@@ -239,21 +289,26 @@ class Walk:
         live = [each for each in self.call.legs.live if not each.dialled]
         if not self.call.handoff.running and phase is not Phase.ENDED:
             assert not live, f"{live} are rung for nobody in {state}"
-        quiet = not self.orders and not self.news
-        alone = (
-            quiet and self.caller == "room" and not any(each.at != "over" for each in self.humans)
-        )
-        deaf = quiet and self.caller == "stream" and not self.session
-        if not alone and not deaf:
+        self.check_company()
+
+    def check_company(self) -> None:
+        """No caller hears nothing for longer than they may, once the carrier has told its news.
+
+        A room has music until it has started: then it may be for nothing, but not for long, unless
+        REST is asked for what comes next.
+        """
+        nobody = not any(each.at != "over" for each in self.humans)
+        silent = self.caller == "stream" and not self.session
+        silent = silent or (self.caller == "room" and nobody and self.started)
+        music = self.caller == "room" and nobody and not self.started and not self.orders
+        if self.news or not (silent or music):
             self.alone_since = None
         elif self.alone_since is None:
             self.alone_since = self.now
         else:
-            # A step may let seven seconds pass; three are what a caller may be left with.
-            assert self.now - self.alone_since < 3 + 7, f"nobody is with the caller ({self.caller})"
-        if deaf:
-            soon = self.call.deadline
-            assert soon is not None and soon - self.now <= 10, "a caller talks to nobody"
+            lonely = self.now - self.alone_since
+            most = ALONE_SECONDS if silent else MUSIC_SECONDS
+            assert lonely <= most, f"nobody is with the caller ({self.caller}) for {lonely:.2f} s"
 
     def finish(self) -> None:
         """The caller hangs up, the last news comes, and nothing may be left."""

@@ -24,6 +24,7 @@ from hookflash.core.commands import (
     AnswerCarrier,
     AnyCommand,
     CloseModel,
+    CloseStream,
     ConnectAgent,
     HangUp,
     Instruction,
@@ -122,14 +123,18 @@ def _send(
     if asked is not None:
         call.route.answer(*asked, instructions)
         return [AnswerCarrier(instructions)]
-    return [*call.route.move(instructions, now, where=where)]
+    moves = call.route.move(instructions, now, where=where)
+    if any(isinstance(each, CloseStream) for each in moves):
+        # A move that is still under way may end it, too: it says nothing about the newest step.
+        call.facts.stream_sid = None
+    return [*moves]
 
 
 def _where(call: Call) -> Where:
     """Say what the caller's leg is taken off. Without a stream, and not with humans either, the
     carrier is just about to ask, or has not even answered the call."""
     if call.phase not in (Phase.RINGING, Phase.TALKING):
-        return "elsewhere"
+        return "leaving" if call.facts.stream_sid is not None else "elsewhere"
     return "stream" if call.facts.stream_sid is not None else "between"
 
 

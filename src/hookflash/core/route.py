@@ -33,9 +33,9 @@ _PATIENT_ROUNDS = 20
 tried for longer. So it is for one who is moved to a room, where a move that was carried out
 although REST refused it has brought them already."""
 
-Where = Literal["stream", "between", "elsewhere"]
-"""Where the caller's leg is: on a stream; between two instructions, so that the carrier is about to
-ask; or with humans, in a room, on hold."""
+Where = Literal["stream", "leaving", "between", "elsewhere"]
+"""Where the caller's leg is: on a stream; still on one that it is being taken off; between two
+instructions, so that the carrier is about to ask; or with humans, in a room, on hold."""
 
 
 class Route:
@@ -88,16 +88,20 @@ class Route:
 
     def move(
         self, instructions: tuple[Instruction, ...], now: float, *, where: Where
-    ) -> list[MoveCall]:
+    ) -> list[MoveCall | CloseStream]:
         """Take the call off what it follows. REST first; but a call that has no stream yet may
-        not be answered yet, and the carrier refuses to move it: wait until it asks."""
+        not be answered yet, and the carrier refuses to move it: wait until it asks. And a caller
+        for whom REST has not answered yet has heard nothing since: it is not waited for again."""
+        unanswered = self.state is State.REST and self._rounds == 1
         self.in_force = instructions
         self._rounds = 0
         self._doubtful = False
         impatient = where == "stream" and not self.to_room
         self._most_rounds = _ROUNDS if impatient else _PATIENT_ROUNDS
+        if where == "leaving" and unanswered:
+            return [*self._by_closing(now)]
         if where != "between":
-            return self._by_rest(now)
+            return [*self._by_rest(now)]
         self.state = State.CLOSING
         self.deadline = now + _CLOSING_SECONDS
         return []
