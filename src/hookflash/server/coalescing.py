@@ -28,7 +28,7 @@ FULL_FRAMES = 6000
 """Caller's frames a second (of 120 calls) from which on it rests for the sake of the core."""
 
 MOST_SECONDS = 0.001
-_SHORTER_SECONDS, _LONGER_SECONDS = 1.5e-7, 1e-7
+_SHORTER_SECONDS, _LONGER_SECONDS = 1.6e-7, 1e-7
 """How much shorter the rest is for each frame a second, and from `FULL_FRAMES` on how long."""
 
 _LOOK_SECONDS = 0.1
