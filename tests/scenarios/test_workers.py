@@ -207,16 +207,22 @@ async def test_calls_spread_over_both_workers_and_every_webhook_finds_its_call(
             await telephone.pause(4.0)
             await telephone.hang_up()
 
-        calls = [await line.call(script) for _ in range(8)]
-        await asyncio.gather(*(call.ended() for call in calls))
-        await line.carrier.reports_sent()
-        for call in calls:
-            assert samples(call.recording().heard, GREETING) == 800 * 8
         ended = "hookflash_calls_ended_total"
-        found = await line.until(lambda found: total(found, ended) == 8)
-        assert {worker for name, worker, _ in found if name == ended} == {"1", "2"}
-        assert total(found, ended, "handled_by_agent") == 8
-        assert total(found, "hookflash_first_audio_seconds_count") == 8
+        workers: set[str] = set()
+        # Whoever is free first takes a connection: on a busy machine that may be one for a while.
+        for calls in range(8, 48, 8):
+            placed = [await line.call(script) for _ in range(8)]
+            await asyncio.gather(*(call.ended() for call in placed))
+            await line.carrier.reports_sent()
+            for call in placed:
+                assert samples(call.recording().heard, GREETING) == 800 * 8
+            found = await line.until(lambda found, n=calls: total(found, ended) == n)
+            workers = {worker for name, worker, _ in found if name == ended}
+            if len(workers) == 2:
+                break
+        assert workers == {"1", "2"}
+        assert total(found, ended, "handled_by_agent") == calls
+        assert total(found, "hookflash_first_audio_seconds_count") == calls
         assert total(found, "hookflash_calls") == 0
         assert line.carrier.notices.entries == []
         line.process.terminate()

@@ -60,8 +60,9 @@ async def test_both_tracks_come_in_step_and_the_next_verb_runs_at_once(world: An
     numbers = [int(m["sequenceNumber"]) for m in media.messages[1:]]
     assert numbers == list(range(1, len(numbers) + 1))
     assert media.messages[-1]["event"] == "stop"
-    outbound = track(media, "outbound")
-    assert outbound and outbound in call.recording().heard + b"\xff" * 400
+    # Without the silence at its end: a stall of the machine makes more of it.
+    outbound = track(media, "outbound").rstrip(b"\xff")
+    assert outbound and outbound in call.recording().heard
     assert track(media, "inbound").strip(b"\xff") == b""
     assert not world.carrier.notices
 
