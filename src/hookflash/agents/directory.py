@@ -10,9 +10,10 @@ import msgspec
 
 from hookflash.agents.agent import Agent
 from hookflash.agents.hours import Hours, parse_hours
+from hookflash.core.handoff_plan import E164
 from hookflash.errors import ConfigError
 
-_LINE = re.compile(r"\+[1-9][0-9]{5,14}|(?:sips?|client):\S+", re.IGNORECASE)
+_LINE = re.compile(rf"{E164.pattern}|(?:sips?|client):\S+", re.IGNORECASE)
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -56,6 +56,7 @@ def _load_file(path: Path, target: str) -> ModuleType:
         sys.modules.pop(name, None)
         raise
     except Exception as error:
+        # It is the owner's code that runs: whatever it raises is told with the place of it.
         sys.modules.pop(name, None)
         raise ConfigError(_failed(target, error)) from error
     return module
@@ -75,6 +76,7 @@ def _load_module(name: str, target: str) -> ModuleType:
             ) from error
         raise ConfigError(_failed(target, error)) from error
     except Exception as error:
+        # As above.
         raise ConfigError(_failed(target, error)) from error
 
 

@@ -13,7 +13,9 @@ import msgspec
 
 from hookflash.errors import ConfigError
 
-_E164 = re.compile(r"\+[1-9][0-9]{5,14}")
+E164 = re.compile(r"\+[1-9][0-9]{5,14}")
+"""A telephone number in international form; digits of other scripts are none."""
+
 _SIP = re.compile(r"sips?:[!-~]+@[!-~]+", re.IGNORECASE)
 _NOT_IN_SIP = re.compile(r"[<>\"']|@.*@")
 _IDENTITY = re.compile(r"[A-Za-z0-9_.@+-]{1,256}")
@@ -30,7 +32,7 @@ class Target(msgspec.Struct, frozen=True):
     @classmethod
     def phone(cls, number: str) -> Target:
         """A telephone number in E.164 form, such as `+15550100`."""
-        if not _E164.fullmatch(number):
+        if not E164.fullmatch(number):
             raise ConfigError(
                 f"Target.phone: expected a number in E.164 form such as +15550100, got {number!r}"
             )
@@ -203,7 +205,7 @@ class HandoffPlan(msgspec.Struct, frozen=True, kw_only=True):
                 raise ConfigError(
                     f"HandoffPlan: a holiday is a date such as 2026-12-25, got {day!r}"
                 )
-        if self.caller_id not in (None, "caller") and not _E164.fullmatch(self.caller_id or ""):
+        if self.caller_id not in (None, "caller") and not E164.fullmatch(self.caller_id or ""):
             raise ConfigError(
                 "HandoffPlan: caller_id must be one of your numbers in E.164 form such as"
                 f' +15550100, or "caller", got {self.caller_id!r}'

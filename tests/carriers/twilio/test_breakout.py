@@ -147,8 +147,11 @@ def test_what_a_caller_is_called_is_shown_to_nobody(
         wanted = RingHuman(1, 0, Target.client("anna"), 20, caller_id)
         shown = dict(sent(ring_fields(wanted, URLS, parties)))["From"]
         assert re.fullmatch(r"\+[1-9][0-9]{5,14}|client:hookflash", shown)
-        document = written(DialHumans(1, (Target.phone("+15550102"),), 20, caller_id))
+        dialled = DialHumans(1, (Target.phone("+15550102"),), 20, caller_id)
+        document = written(dialled, parties=parties)
         check_documented(document)
+        (dial,) = document.iter("Dial")
+        assert re.fullmatch(r"\+[1-9][0-9]{5,14}", dial.get("callerId", "+15550100"))
 
 
 @given(whole.map("t{}".format))

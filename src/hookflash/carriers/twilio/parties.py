@@ -8,11 +8,9 @@ that came with their call. Sources: twilio.com/docs/voice/twiml/dial (callerId),
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
-_E164 = re.compile(r"\+[1-9][0-9]{5,14}")
+from hookflash.core.handoff_plan import E164
 
 CALLER = "caller"
 """The caller id of a plan that shows the caller's own number."""
@@ -69,13 +67,13 @@ def own_number(direction: str, caller: str, called: str) -> str | None:
     from a browser has no telephone number of ours: then the plan has to name a caller id.
     """
     number, other = (called, caller) if direction == "inbound" else (caller, called)
-    return None if _is_sip(other) or not _E164.fullmatch(number) else number
+    return None if _is_sip(other) or not E164.fullmatch(number) else number
 
 
 def outer_number(direction: str, caller: str, called: str) -> str | None:
     """Return the number of the person outside, if it is one that may be shown to a human."""
     number, other = (caller, called) if direction == "inbound" else (called, caller)
-    return None if _is_sip(other) or not _E164.fullmatch(number) else number
+    return None if _is_sip(other) or not E164.fullmatch(number) else number
 
 
 def _is_sip(address: str) -> bool:
