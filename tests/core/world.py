@@ -289,6 +289,9 @@ class Walk:
         live = [each for each in self.call.legs.live if not each.dialled]
         if not self.call.handoff.running and phase is not Phase.ENDED:
             assert not live, f"{live} are rung for nobody in {state}"
+        if self.caller == "stream" and not self.session and not self.orders and not self.news:
+            soon = self.call.deadline
+            assert soon is not None and soon - self.now <= ALONE_SECONDS, "nothing is on its way"
         self.check_company()
 
     def check_company(self) -> None:
