@@ -21,7 +21,7 @@ from .test_handoff import greeted
 from .test_workers import Crew, crew, live_workers, total
 
 TOKEN = "hf_" + "a" * 43
-MOST_CALLS = 6
+MOST_CALLS = 30
 
 
 async def signed_in(client: httpx.AsyncClient) -> str:
