@@ -26,7 +26,7 @@ class Stalls:
 
 
 TRIES = 5
-CALM_MS = 80.0
+CALM_MS = 20.0
 """What a scenario cuts to the last mark can't be judged while the machine stands still for longer:
 stalls add up. A try that goes wrong on such a machine is made again; one on a calm one is wrong."""
 
