@@ -24,6 +24,25 @@ def test_the_pieces_of_a_payload_are_the_whole(sound: bytes, chunk_bytes: int) -
         assert 0 < size <= max(3, chunk_bytes + 2)
 
 
+@pytest.mark.parametrize(
+    ("size", "chunk_bytes", "sizes"),
+    [
+        (160, 160, [160]),
+        (161, 160, [81, 80]),
+        (400, 160, [135, 135, 130]),
+        (8, 3, [3, 3, 2]),
+    ],
+)
+def test_a_payload_is_cut_into_pieces_of_like_size(
+    size: int, chunk_bytes: int, sizes: list[int]
+) -> None:
+    sound = bytes(number % 251 for number in range(size))
+    pieces = split_payload(base64.b64encode(sound).decode(), size, chunk_bytes)
+    assert [size for _, size in pieces] == sizes
+    assert b"".join(base64.b64decode(piece) for piece, _ in pieces) == sound
+    assert split_payload("", size, chunk_bytes) == [("", size) for size in sizes]
+
+
 @given(st.integers(1, 100_000), st.integers(160, 8000))
 def test_a_payload_that_was_left_out_is_cut_into_the_same_sizes(size: int, chunk: int) -> None:
     there = split_payload(base64.b64encode(bytes(size)).decode(), size, chunk)

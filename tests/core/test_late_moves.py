@@ -48,6 +48,17 @@ def test_a_move_to_the_room_is_tried_for_as_long_as_it_may_have_been_made(scene:
     assert line.sent(MoveCall)[-1].instructions == (JoinRoom("CA1", 1, 2),)
 
 
+def test_only_a_stream_of_the_newest_step_ends_the_wait_for_its_move(scene: Any) -> None:
+    line = scene(WARM).met()
+    moves = [each for each in line(e.GiveBackRequested("anna")) if isinstance(each, MoveCall)]
+    assert moves == [MoveCall(3, (ConnectAgent(3),), 2.0)]
+    line(e.StreamStarted("MZ2", 2))
+    assert line.call.phase is Phase.TALKING
+    assert line.wait(2.3) == [CloseStream()], "REST has not answered: the other road"
+    line(e.StreamStarted("MZ3", 3))
+    assert CloseStream() not in line.wait(9.0), "the caller is where they were to be"
+
+
 def test_a_stream_that_a_late_move_has_ended_is_opened_again(scene: Any) -> None:
     line = scene(WARM).closed()
     line.wait(2.3)
@@ -88,6 +99,7 @@ def test_a_human_who_has_left_before_the_news_that_they_met_has_left(scene: Any)
     assert line.call.handoff.attempts[-1].outcome == "bridged"
 
 
+@pytest.mark.random
 @pytest.mark.parametrize(
     ("seed", "plan"),
     [

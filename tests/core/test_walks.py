@@ -50,6 +50,7 @@ def walk(seed: int, plan: dict[str, Any]) -> Walker:
     return walker
 
 
+@pytest.mark.random
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS.keys())
 def test_a_thousand_walks_leave_nobody_behind(plan: dict[str, Any]) -> None:
     met = 0

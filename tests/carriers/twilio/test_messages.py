@@ -61,6 +61,44 @@ def test_the_stream_sid_may_stand_inside_start_only_and_a_parameter_must_be_text
     assert start.parameter("token") == ""
 
 
+@pytest.mark.parametrize(
+    ("sids", "form", "checked"),
+    [
+        (("MZ1", ""), {}, "MZ1"),
+        (("", "MZ2"), {}, "MZ2"),
+        (("MZ1", "MZ2"), {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}, "MZ1"),
+    ],
+)
+def test_a_start_with_a_sid_and_telephone_sound_is_accepted(
+    sids: tuple[str, str], form: dict[str, object], checked: str
+) -> None:
+    assert started(*sids, form).checked_sid() == checked
+
+
+@pytest.mark.parametrize(
+    ("sid", "form"),
+    [
+        ("", {}),
+        ("MZ1", {"encoding": "audio/x-l16"}),
+        ("MZ1", {"sampleRate": 16000}),
+        ("MZ1", {"channels": 2}),
+    ],
+)
+def test_a_start_without_a_sid_or_with_other_sound_is_a_protocol_error(
+    sid: str, form: dict[str, object]
+) -> None:
+    with pytest.raises(CarrierProtocolError, match="expected a stream SID and audio/x-mulaw, 8000"):
+        started(sid, "", form).checked_sid()
+
+
+def started(outer_sid: str, inner_sid: str, form: dict[str, object]) -> Start:
+    """Return a start message with the stream's SID in either place and a media format."""
+    inner = {"callSid": "CA1", "streamSid": inner_sid, "mediaFormat": form}
+    start = decode(json.dumps({"event": "start", "streamSid": outer_sid, "start": inner}))
+    assert isinstance(start, Start)
+    return start
+
+
 def test_captured_messages_become_the_events_of_the_core() -> None:
     events = [to_event(m) for m in map(decode, STREAM) if not isinstance(m, Connected | Start)]
     silence = base64.b64encode(b"\xff" * 160).decode()

@@ -63,6 +63,21 @@ def test_without_a_token_nothing_is_good_not_even_an_empty_secret() -> None:
     assert not Signatures(["", ""]).request(URL, BODY, signature=signature)
 
 
+@pytest.mark.parametrize(
+    ("tokens", "keys", "has_secret"),
+    [
+        ([], None, False),
+        (["", ""], {"webhooks_sharedkey_1": ""}, False),
+        (["", TOKEN], None, True),
+        ([], {"webhooks_sharedkey_1": "secret"}, True),
+    ],
+)
+def test_an_empty_secret_is_none(
+    tokens: list[str], keys: dict[str, str] | None, has_secret: bool
+) -> None:
+    assert Signatures(tokens, keys).has_secret is has_secret
+
+
 def test_while_a_token_is_rotated_both_are_good() -> None:
     assert Signatures(["new", TOKEN]).request(URL, BODY, signature=VECTOR)
     assert Signatures([TOKEN, "new"]).request(URL, BODY, signature=VECTOR)

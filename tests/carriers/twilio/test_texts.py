@@ -41,6 +41,26 @@ def test_a_text_is_cut_behind_a_word(text: str, cost: int, kept: str) -> None:
     assert shortened(text, cost) == kept
 
 
+@pytest.mark.parametrize(
+    ("character", "cost"),
+    [
+        ("a", 1),
+        ("~", 1),
+        ("&", len("&amp;")),
+        ("<", len("&lt;")),
+        ('"', len(r"\"")),
+        ("\n", len(r"\n")),
+        ("\x01", len(r"\u0001")),
+        ("\x7f", len("&#65535;")),
+        ("\u20ac", len("&#65535;")),
+        ("\U0001f600", len(r"\ud83d\ude00")),
+    ],
+)
+def test_a_character_costs_its_longest_escape(character: str, cost: int) -> None:
+    assert cost_of(character) == cost
+    assert cost_of(character * 3) == 3 * cost
+
+
 @given(st.text(), st.integers(0, 200))
 def test_what_is_kept_costs_no_more_than_it_may(text: str, cost: int) -> None:
     kept = shortened(text, cost)

@@ -65,6 +65,12 @@ def test_audio_keeps_the_payload_as_the_text_it_came_as() -> None:
     assert message == messages.AudioDelta(delta="//8=", item_id="i", response_id="r")
 
 
+@pytest.mark.parametrize("payload", ["", "//8=", "/35+fn7///9+fg=="])
+def test_sound_is_written_by_hand_as_the_encoder_writes_it(payload: str) -> None:
+    assert messages.encode_sound(payload) == messages.encode(messages.AudioAppend(payload))
+    assert CLIENT.validate_json(messages.encode_sound(payload)).audio == payload
+
+
 @pytest.mark.parametrize(
     ("beta", "expected"),
     [
