@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 SRC = Path(__file__).parent.parent / "src"
-INNER = ("hookflash.core", "hookflash.errors")
+INNER = ("hookflash.core", "hookflash.errors", "hookflash.world")
 # Which of our own modules a layer may import, besides itself.
 MAY_KNOW = {
     "hookflash.core": ("hookflash.errors",),
@@ -19,7 +19,7 @@ MAY_KNOW = {
     "hookflash.stores": INNER,
     "hookflash.runtime": (*INNER, "hookflash.agents"),
     "hookflash.agents": (*INNER, "hookflash.runtime.ports"),
-    "hookflash.standins": ("hookflash.core.audio", "hookflash.errors"),
+    "hookflash.standins": ("hookflash.core.audio", "hookflash.errors", "hookflash.world"),
 }
 PURE = set(sys.stdlib_module_names) | {"msgspec"}
 WORLD = set(

@@ -19,6 +19,7 @@ from hookflash.console.prices import Prices
 from hookflash.console.shapes import CallDetail, CallEntry, Parts
 from hookflash.core.events import AnyEvent
 from hookflash.stores.records import RecordStore, open_store
+from hookflash.world import SystemWorld
 
 PASSWORD = "correct horse battery"
 KEPT = hash_password(PASSWORD)
@@ -52,6 +53,17 @@ class Time:
 
     def __call__(self) -> float:
         return self.now
+
+
+class Clocked(SystemWorld):
+    """The machine, with a wall clock of the test's."""
+
+    def __init__(self, time: Time) -> None:
+        super().__init__()
+        self._time = time
+
+    def wall(self) -> float:
+        return self._time()
 
 
 def entry(call_sid: str = "CA1", **changes: object) -> CallEntry:
@@ -161,9 +173,9 @@ def make_office(tmp_path: Path) -> MakeOffice:
             reach,
             store,
             now=time,
-            wall=time,
             journal=journal,
             hooks=hooks,
+            world=Clocked(time),
         )
         app = Starlette(routes=console.routes())
         yield Office(console, store, reach, file, time, app, origin)

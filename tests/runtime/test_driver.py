@@ -29,7 +29,7 @@ from hookflash.runtime.journal import read_journal
 from hookflash.runtime.listening import Listener
 from hookflash.runtime.outside import Outside
 from hookflash.runtime.recorder import Recordings
-from hookflash.runtime.tool_runner import ToolRunner
+from hookflash.runtime.tool_runner import ToolRunner, ToolThreads
 
 from .conftest import Stream, World
 
@@ -71,7 +71,7 @@ def drive(
         deliveries=world.deliveries,
         connector=world.connector,
         model_setup=model_setup,
-        make_tools=lambda post: ToolRunner({"order": Order()}, None, post),
+        make_tools=lambda post: ToolRunner({"order": Order()}, None, post, threads=ToolThreads()),
         records=world.records,
         journal=world.journals.begin("CA1", setup),
         recordings=recordings,

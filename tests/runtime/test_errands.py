@@ -21,7 +21,7 @@ from hookflash.core.setup import CallSetup, ModelSetup
 from hookflash.errors import CarrierError, ConfigError
 from hookflash.runtime.errands import END_PAUSES, Errands, Inlet
 from hookflash.runtime.outside import Outside
-from hookflash.runtime.tool_runner import ToolRunner
+from hookflash.runtime.tool_runner import ToolRunner, ToolThreads
 
 from .conftest import World
 
@@ -42,7 +42,7 @@ class Told:
             deliveries=world.deliveries,
             connector=world.connector,
             model_setup=lambda history: ModelSetup(instructions="x"),
-            make_tools=lambda post: ToolRunner({}, None, post),
+            make_tools=lambda post: ToolRunner({}, None, post, threads=ToolThreads()),
             records=world.records,
             journal=world.journals.begin("CA1", CallSetup()),
         )

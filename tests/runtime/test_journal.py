@@ -14,7 +14,7 @@ from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
 from hookflash.core.setup import CallSetup
 from hookflash.errors import ConfigError
 from hookflash.runtime.journal import Journals, State, read_journal, rebuild, replay
-from hookflash.runtime.journal_writer import Chunk, JournalWriter
+from hookflash.runtime.journal_files import Chunk, JournalFiles
 
 SETUP = CallSetup(
     greeting="Hello.",
@@ -143,14 +143,14 @@ class SlowDisk:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.busy = threading.Event()
         self.go_on = threading.Event()
-        write = JournalWriter._write
+        write = JournalFiles.write
 
-        def slowly(writer: JournalWriter) -> None:
+        def slowly(files: JournalFiles, path: Path, chunks: list[Chunk]) -> None:
             self.busy.set()
             self.go_on.wait(10)
-            write(writer)
+            write(files, path, chunks)
 
-        monkeypatch.setattr(JournalWriter, "_write", slowly)
+        monkeypatch.setattr(JournalFiles, "write", slowly)
 
 
 def said(number: int) -> e.AnyEvent:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ class Bench:
             clock=SystemClock(speed),
             post=self.post,
             view=lambda: CallView(call_sid="CA1"),
+            entropy=Random(1),
             hook=hook,
         )
         self.agent = Agent("shop", instructions="Help.")

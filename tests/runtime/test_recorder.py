@@ -133,7 +133,7 @@ def test_recordings_of_the_dead_are_mended_and_those_of_the_living_left(tmp_path
         (tmp_path / f"{name}.wav").write_bytes(header(0) + b"\x01\x02" * 3)
     long_ago = time.time() - 3600
     os.utime(tmp_path / "CAdead.wav", (long_ago, long_ago))
-    assert mend_all(tmp_path) == 1
+    assert mend_all(tmp_path, time.time()) == 1
     assert left(tmp_path / "CAdead.wav") == b"\x01" * 3
     assert (tmp_path / "CAlive.wav").read_bytes()[:HEADER_BYTES] == header(0)
 

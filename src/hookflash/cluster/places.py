@@ -15,12 +15,13 @@ import contextlib
 import hashlib
 import os
 import re
-import secrets
 import stat
 import tempfile
 from pathlib import Path
+from random import Random
 
 from hookflash.errors import ConfigError
+from hookflash.world import SYSTEM
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,23}")
 _ASK, _MEDIA = ".ask", ".media"
@@ -29,9 +30,9 @@ _LONGEST_PATH = 100
 _LONGEST_FILE = 1 + 8 + 1 + 24 + 6
 
 
-def new_name(slot: int) -> str:
+def new_name(slot: int, entropy: Random = SYSTEM.entropy("worker-names")) -> str:
     """Return a name for the process in place `slot`, like no other before or after."""
-    return f"w{slot}-{secrets.token_hex(4)}"
+    return f"w{slot}-{entropy.randbytes(4).hex()}"
 
 
 class Places:

@@ -30,6 +30,7 @@ from hookflash.core.handoff_plan import Target
 from hookflash.stores.audit import AuditStore
 from hookflash.stores.deliveries import DeliveryStore
 from hookflash.stores.records import RecordStore
+from hookflash.world import SYSTEM, World
 
 log = logging.getLogger("hookflash.console")
 
@@ -60,7 +61,7 @@ class Plan:
 
 
 class Console:
-    """One process's console. `now` is the calls' clock, `wall` that of people's sessions.
+    """One process's console. `now` is the calls' clock; people's sessions go by `world`'s.
 
     Raises `ConfigError` if the users' file is there and cannot be read.
     """
@@ -72,21 +73,26 @@ class Console:
         store: RecordStore,
         *,
         now: Callable[[], float],
-        wall: Callable[[], float],
         journal: Callable[[str], Path | None],
         hooks: Hooks | None = None,
+        world: World = SYSTEM,
     ) -> None:
         hooks = hooks or Hooks()
-        self.feed = Feed(reach, now)
+        self.feed = Feed(reach, now, entropy=world.entropy("console-feed"))
         audit = AuditStore(store.engine)
         gate = Gate(
-            PeopleFile(plan.users),
-            Sessions(read_secret(plan.folder), seconds=plan.session_seconds),
+            PeopleFile(plan.users, world.monotonic),
+            Sessions(
+                read_secret(plan.folder, world.entropy("console-secret")),
+                seconds=plan.session_seconds,
+                entropy=world.entropy("console-sessions"),
+            ),
             audit,
             origin=plan.origin,
-            now=wall,
+            now=world.wall,
             open_here=plan.open_here,
             open_rings=hooks.open_rings,
+            entropy=world.entropy("console-gate"),
         )
         self.gate = gate
         self._routes: list[BaseRoute] = [
@@ -101,7 +107,10 @@ class Console:
             ).routes(),
             *Deliveries(gate, DeliveryStore(store.engine), now=now, deliver=hooks.deliver).routes(),
             *Doors(
-                gate, can_listen=hooks.listen is not None, currency=plan.prices.currency
+                gate,
+                can_listen=hooks.listen is not None,
+                currency=plan.prices.currency,
+                now=world.monotonic,
             ).routes(),
             *Pages(gate, path=plan.path).routes(),
         ]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
+from collections.abc import Callable
 from typing import Annotated
 
 import msgspec
@@ -27,6 +27,7 @@ from hookflash.console.people import Person
 from hookflash.console.requests import ACTIONS
 from hookflash.console.shapes import Session
 from hookflash.console.throttle import Throttle
+from hookflash.world import SYSTEM
 
 _NOBODY = "scrypt$32768$8$1$AAAAAAAAAAAAAAAAAAAAAA==$" + "A" * 43 + "="
 _MOST_WAITING = 10
@@ -42,13 +43,20 @@ class SignIn(msgspec.Struct, forbid_unknown_fields=True):
 
 class Doors:
     """The routes by which people come in and leave. `can_listen`: there is sound to listen to;
-    the owner's prices are in `currency`."""
+    the owner's prices are in `currency`; `now` is a clock in seconds."""
 
-    def __init__(self, gate: Gate, *, can_listen: bool = False, currency: str = "USD") -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        *,
+        can_listen: bool = False,
+        currency: str = "USD",
+        now: Callable[[], float] = SYSTEM.monotonic,
+    ) -> None:
         self._gate = gate
         self._can_listen = can_listen
         self._currency = currency
-        self._throttle = Throttle(time.monotonic)
+        self._throttle = Throttle(now)
         self._one_at_a_time = asyncio.Semaphore(1)
         self._waiting = 0
 

@@ -23,8 +23,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from random import Random
 from typing import Any
 
 import msgspec
@@ -44,6 +44,7 @@ from hookflash.console.shapes import (
     Parts,
     Snapshot,
 )
+from hookflash.world import SYSTEM
 
 log = logging.getLogger("hookflash.console")
 
@@ -95,6 +96,7 @@ class Feed:
         idle_seconds: float = IDLE_SECONDS,
         comment_seconds: float = COMMENT_SECONDS,
         ring: Callable[[], Ring] = Ring,
+        entropy: Random = SYSTEM.entropy("console-feed"),
     ) -> None:
         self.pages = 0
         self._reach = reach
@@ -103,13 +105,14 @@ class Feed:
         self._idle_seconds = idle_seconds
         self._comment_seconds = comment_seconds
         self._make_ring = ring
+        self._entropy = entropy
         self._closed = False
         self._keeper: asyncio.Task[None] | None = None
         self._begin()
 
     def _begin(self) -> None:
         """Start afresh: what was said before can no longer be gone on from."""
-        self._epoch = secrets.token_hex(4)
+        self._epoch = self._entropy.randbytes(4).hex()
         self._ring = self._make_ring()
         self._bell = asyncio.Event()
         self._settled = asyncio.Event()

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import hmac
 import logging
-import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from http.cookies import CookieError, SimpleCookie
+from random import Random
 from urllib.parse import urlsplit
 
 import msgspec
@@ -28,6 +28,7 @@ from hookflash.console.sessions import Sessions, Ticket
 from hookflash.console.shapes import Fault, Role
 from hookflash.core.handoff_plan import Target
 from hookflash.stores.audit import AuditStore, Entry
+from hookflash.world import SYSTEM
 
 log = logging.getLogger("hookflash.console")
 
@@ -114,6 +115,7 @@ class Gate:
         now: Callable[[], float],
         open_here: bool = False,
         open_rings: Target | None = None,
+        entropy: Random = SYSTEM.entropy("console-gate"),
     ) -> None:
         self.people = people
         self.sessions = sessions
@@ -123,7 +125,7 @@ class Gate:
         self._origin = origin
         self._open_here = open_here
         self._open_rings = open_rings
-        self._open_id = secrets.token_hex(16)
+        self._open_id = entropy.randbytes(16).hex()
 
     @property
     def cookie(self) -> str:

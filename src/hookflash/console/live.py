@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from random import Random
 from typing import Protocol
 
 import msgspec
@@ -36,6 +36,7 @@ from hookflash.core.events import (
     ModelAudio,
 )
 from hookflash.core.phases import Phase
+from hookflash.world import SYSTEM
 
 log = logging.getLogger("hookflash.console")
 
@@ -79,8 +80,9 @@ class LiveCalls:
         *,
         prices: Prices | None = None,
         journal: Callable[[str], Path | None] = lambda call_sid: None,
+        entropy: Random = SYSTEM.entropy("console-live"),
     ) -> None:
-        self.epoch = secrets.token_hex(6)
+        self.epoch = entropy.randbytes(6).hex()
         self._find = find
         self._now = now
         self._prices = prices or Prices()
@@ -95,7 +97,7 @@ class LiveCalls:
         """The newest version at which a call was gone that is no longer among `_gone`."""
         self._inherited: set[str] = set()
         """Calls that another process had first, and what happened there is not known yet."""
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._waiting: dict[asyncio.Future[None], None] = {}
 
     def watch(self, call_sid: str, event: AnyEvent | None, commands: Sequence[AnyCommand]) -> None:
         """See an event (None: the timer) and the commands that it led to."""
@@ -147,14 +149,14 @@ class LiveCalls:
         """The same, as soon as there is something to say; empty after `seconds`."""
         if epoch == self.epoch and since == self._version:
             waiter = asyncio.get_running_loop().create_future()
-            self._waiting.add(waiter)
+            self._waiting[waiter] = None
             try:
                 async with asyncio.timeout(seconds):
                     await waiter
             except TimeoutError:
                 return Report(epoch=epoch, version=since)
             finally:
-                self._waiting.discard(waiter)
+                self._waiting.pop(waiter, None)
             await asyncio.sleep(COALESCE_SECONDS)
         return self.report(epoch, since)
 
@@ -202,6 +204,6 @@ class LiveCalls:
             self._changed[call_sid] = self._version
             self._changed.move_to_end(call_sid)
         while self._waiting:
-            waiter = self._waiting.pop()
+            waiter, _ = self._waiting.popitem()
             if not waiter.done():
                 waiter.set_result(None)

@@ -11,7 +11,9 @@ import base64
 import binascii
 import hashlib
 import hmac
-import secrets
+from random import Random
+
+from hookflash.world import SYSTEM, url_token
 
 _N, _R, _P = 2**15, 8, 1
 _SALT_BYTES, _HASH_BYTES = 16, 32
@@ -22,9 +24,13 @@ LEAST_CHARACTERS = 12
 MOST_CHARACTERS = 1000
 
 
-def hash_password(password: str) -> str:
+def hash_password(
+    password: str,
+    *,
+    entropy: Random = SYSTEM.entropy("passwords"),
+) -> str:
     """Return what to keep of a password; takes a tenth of a second and 32 MB, on purpose."""
-    salt = secrets.token_bytes(_SALT_BYTES)
+    salt = entropy.randbytes(_SALT_BYTES)
     made = _scrypt(password, salt, _N, _R, _P)
     return f"scrypt${_N}${_R}${_P}${_text(salt)}${_text(made)}"
 
@@ -43,9 +49,9 @@ def verify_password(password: str, kept: str) -> bool:
     return hmac.compare_digest(_scrypt(password, salt, n, r, p), made)
 
 
-def new_token() -> tuple[str, str]:
+def new_token(*, entropy: Random = SYSTEM.entropy("api-tokens")) -> tuple[str, str]:
     """Return a token, and what to keep of it."""
-    token = _TOKEN_PREFIX + secrets.token_urlsafe(32)
+    token = _TOKEN_PREFIX + url_token(entropy, 32)
     return token, hash_token(token)
 
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 import hmac
 import logging
 import re
-import time
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -30,6 +29,7 @@ from hookflash.console.passwords import hash_token, is_hash
 from hookflash.console.shapes import Role
 from hookflash.core.handoff_plan import Target
 from hookflash.errors import ConfigError
+from hookflash.world import SYSTEM
 
 log = logging.getLogger("hookflash.console")
 
@@ -85,7 +85,7 @@ def read_people(path: Path) -> People:
 class PeopleFile:
     """The file of users, looked at again and again."""
 
-    def __init__(self, path: Path, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, path: Path, now: Callable[[], float] = SYSTEM.monotonic) -> None:
         self.path = path
         self._now = now
         self._looked_at = float("-inf")

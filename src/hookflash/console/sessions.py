@@ -14,13 +14,14 @@ import binascii
 import hashlib
 import hmac
 import os
-import secrets
 from pathlib import Path
+from random import Random
 
 import msgspec
 
 from hookflash.console.people import People, Person
 from hookflash.errors import ConfigError
+from hookflash.world import SYSTEM
 
 SECRET_FILE = "console-secret"
 _SECRET_BYTES = 32
@@ -35,12 +36,12 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     until: float
 
 
-def read_secret(folder: Path) -> bytes:
+def read_secret(folder: Path, entropy: Random = SYSTEM.entropy("console-secret")) -> bytes:
     """Return the secret in `folder`; made now if there is none. Raises `ConfigError`."""
     path = folder / SECRET_FILE
     try:
         if not path.exists():
-            _make_secret(path)
+            _make_secret(path, entropy)
         secret = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read or made: {error.strerror}") from error
@@ -49,12 +50,12 @@ def read_secret(folder: Path) -> bytes:
     return secret
 
 
-def _make_secret(path: Path) -> None:
+def _make_secret(path: Path, entropy: Random) -> None:
     """Written elsewhere and then linked: several processes that start agree on one, and nobody
     ever reads a half."""
-    mine = path.with_name(f"{path.name}.{secrets.token_hex(6)}")
+    mine = path.with_name(f"{path.name}.{entropy.randbytes(6).hex()}")
     with open(os.open(mine, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-        file.write(secrets.token_bytes(_SECRET_BYTES))
+        file.write(entropy.randbytes(_SECRET_BYTES))
     try:
         os.link(mine, path)
     except FileExistsError:
@@ -66,13 +67,21 @@ def _make_secret(path: Path) -> None:
 class Sessions:
     """Makes cookies and reads them. Times are moments."""
 
-    def __init__(self, secret: bytes, *, seconds: float) -> None:
+    def __init__(
+        self,
+        secret: bytes,
+        *,
+        seconds: float,
+        entropy: Random = SYSTEM.entropy("console-sessions"),
+    ) -> None:
         self._secret = secret
+        self._entropy = entropy
         self.seconds = seconds
 
     def begin(self, person: Person, now: float) -> tuple[str, Ticket]:
         """Return the cookie of a new session, and what it says."""
-        ticket = Ticket(name=person.name, id=secrets.token_hex(16), until=now + self.seconds)
+        session_id = self._entropy.randbytes(16).hex()
+        ticket = Ticket(name=person.name, id=session_id, until=now + self.seconds)
         payload = base64.urlsafe_b64encode(msgspec.json.encode(ticket))
         return f"{payload.decode()}.{self._mac(payload, person)}", ticket
 

@@ -5,6 +5,8 @@ Neither stands in the call's way: both look on, and what comes of them is an eve
 
 from __future__ import annotations
 
+from random import Random
+
 from hookflash.agents.context import Via
 from hookflash.agents.view import CallView
 from hookflash.core.call import Call
@@ -29,13 +31,24 @@ OBSERVED = frozenset(
 
 
 class Asides:
-    """The asides of one call. Used in the event loop's thread."""
+    """The asides of one call. Used in the event loop's thread. Questions get their ids from
+    `entropy`."""
 
-    def __init__(self, agent: AgentLike, call: Call, post: EventSink, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        agent: AgentLike,
+        call: Call,
+        post: EventSink,
+        *,
+        clock: Clock,
+        entropy: Random,
+    ) -> None:
         def view(said: str = "") -> CallView:
             return view_of(call, clock.now(), said)
 
-        self._questions = Questions(clock=clock, post=post, view=view, hook=agent.answer_hook)
+        self._questions = Questions(
+            clock=clock, post=post, view=view, entropy=entropy, hook=agent.answer_hook
+        )
         self._policies = Policies(
             agent.policies,
             view=view,

@@ -7,20 +7,21 @@ calls against stand-ins: with 10, ten seconds of a call pass in one.
 
 from __future__ import annotations
 
-import time
+from hookflash.world import SYSTEM, World
 
 
 class SystemClock:
     """The clock of a process. See `runtime.ports.Clock`."""
 
-    def __init__(self, speed: float = 1.0) -> None:
+    def __init__(self, speed: float = 1.0, *, world: World = SYSTEM) -> None:
         self._speed = speed
-        self._wall = time.time()
-        self._start = time.monotonic()
+        self._monotonic = world.monotonic
+        self._wall = world.wall()
+        self._start = world.monotonic()
 
     def now(self) -> float:
         """Return seconds since 1970."""
-        return self._wall + (time.monotonic() - self._start) * self._speed
+        return self._wall + (self._monotonic() - self._start) * self._speed
 
     def delay(self, seconds: float) -> float:
         """Return how long to really wait for `seconds` of this clock to pass."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from hookflash.core.delivery import Delivery
 from hookflash.core.kept_delivery import KeptDelivery
-from hookflash.runtime.tool_runner import SHARED_THREADS, ToolThreads
+from hookflash.runtime.tool_runner import ToolThreads
 
 DeliveryHook = Callable[[Delivery], object]
 
@@ -22,7 +22,8 @@ HOOK_SECONDS = 30.0
 class HookOutlet:
     """Delivers to the hook of the agent that took the call. See `postman.Outlet`.
 
-    `find` returns the hook of an agent by the agent's name, None if it has none.
+    `find` returns the hook of an agent by the agent's name, None if it has none. Hooks that
+    block run in `threads`.
     """
 
     name = "hook"
@@ -32,10 +33,10 @@ class HookOutlet:
         find: Callable[[str], DeliveryHook | None],
         *,
         seconds: float = HOOK_SECONDS,
-        threads: ToolThreads = SHARED_THREADS,
+        threads: ToolThreads | None = None,
     ) -> None:
         self._find = find
-        self._threads = threads
+        self._threads = threads or ToolThreads()
         self.seconds = seconds
 
     def wants(self, delivery: Delivery) -> bool:

@@ -18,7 +18,7 @@ What may wait for the disk is bounded; what does not fit, or cannot be written, 
 journal says so as soon as it can.
 
     resource             acquired               released
-    the writer           Journals()             close()
+    the writing thread   Journals()             close()
     the sweep's timer    the first line that    when no line waits any more
                          waits for another
 """
@@ -26,6 +26,7 @@ journal says so as soon as it can.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import threading
 from collections.abc import Iterable, Iterator
@@ -45,6 +46,8 @@ from hookflash.core.events import (
 )
 from hookflash.core.setup import CallSetup
 from hookflash.errors import ConfigError
+from hookflash.runtime.disk_queue import DiskQueue
+from hookflash.runtime.journal_files import Chunk, JournalFiles
 from hookflash.runtime.journal_lines import (
     Head,
     Line,
@@ -56,13 +59,18 @@ from hookflash.runtime.journal_lines import (
     silenced_event,
     unfolded,
 )
-from hookflash.runtime.journal_writer import Chunk, JournalWriter
+from hookflash.world import SYSTEM, World
 
 __all__ = ["Head", "Journal", "Journals", "Line", "State", "read_journal", "rebuild", "replay"]
+
+log = logging.getLogger("hookflash.journal")
 
 VERSION = 1
 _SID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _QUEUE_LINES = 20_000
+_BATCH_SECONDS = 0.1
+"""How long the thread waits for more before it writes what is not urgent."""
+
 _LINGER_SECONDS = 0.5
 """How long a line may wait for others before it is handed to the writing thread."""
 
@@ -190,14 +198,27 @@ class Journals:
     All but `flush` and `close` is used in one thread.
     """
 
-    def __init__(self, folder: Path, *, queue_lines: int = _QUEUE_LINES) -> None:
+    def __init__(
+        self, folder: Path, *, queue_lines: int = _QUEUE_LINES, world: World = SYSTEM
+    ) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._writer = JournalWriter(queue_lines, lost_note)
+        files = JournalFiles(lost_note)
+        self._writer = DiskQueue(
+            world,
+            files.write,
+            what="journal",
+            log=log,
+            room=queue_lines,
+            batch_seconds=_BATCH_SECONDS,
+            together=True,
+            end=files.close,
+        )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sweep_at: asyncio.TimerHandle | None = None
-        self._fresh: set[Journal] = set()
-        self._old: set[Journal] = set()
+        # In the order in which they came, so that a simulation writes in the same order every time.
+        self._fresh: dict[Journal, None] = {}
+        self._old: dict[Journal, None] = {}
 
     @property
     def lost(self) -> int:
@@ -259,19 +280,19 @@ class Journals:
             except RuntimeError:
                 return False
             self._sweep_at = self._loop.call_later(_LINGER_SECONDS, self._sweep)
-        self._fresh.add(journal)
+        self._fresh[journal] = None
         return True
 
     def settled(self, journal: Journal) -> None:
         """Nothing of this journal waits any more."""
-        self._fresh.discard(journal)
-        self._old.discard(journal)
+        self._fresh.pop(journal, None)
+        self._old.pop(journal, None)
 
     def _sweep(self) -> None:
         """Hand over what has waited since before the last sweep."""
         for journal in list(self._old):
             journal.hand_over()
-        self._old, self._fresh = self._fresh, set()
+        self._old, self._fresh = self._fresh, {}
         self._sweep_at = None
         if self._old and self._loop is not None:
             self._sweep_at = self._loop.call_later(_LINGER_SECONDS, self._sweep)

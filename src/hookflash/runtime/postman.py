@@ -17,9 +17,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
-import uuid
 from collections.abc import Callable, Sequence
+from random import Random
 from typing import Literal, Protocol
 
 from hookflash.core.delivery import Delivery
@@ -27,6 +26,7 @@ from hookflash.core.kept_delivery import DAY_SECONDS, Attempt, KeptDelivery, att
 from hookflash.runtime.bounded import within
 from hookflash.runtime.log import masked
 from hookflash.runtime.ports import Clock
+from hookflash.world import SYSTEM
 
 _log = logging.getLogger("hookflash.call.deliveries")
 
@@ -82,7 +82,10 @@ class Claims(Protocol):
 
 
 class Postman:
-    """Delivers what is due on `shelf` to `outlets`. Used in the event loop's thread."""
+    """Delivers what is due on `shelf` to `outlets`. Used in the event loop's thread.
+
+    `chance` spreads the retries; leases get their names from `entropy`.
+    """
 
     def __init__(
         self,
@@ -92,7 +95,8 @@ class Postman:
         clock: Clock,
         dead_seconds: float = DEAD_SECONDS,
         poll_seconds: float = POLL_SECONDS,
-        chance: Callable[[], float] = random.random,
+        chance: Callable[[], float] = SYSTEM.entropy("delivery-retry").random,
+        entropy: Random = SYSTEM.entropy("delivery-lease"),
     ) -> None:
         self._shelf = shelf
         self._outlets = tuple(outlets)
@@ -100,6 +104,7 @@ class Postman:
         self._dead_seconds = dead_seconds
         self._poll_seconds = poll_seconds
         self._chance = chance
+        self._entropy = entropy
         self._lease_seconds = _LEASE_SLACK_SECONDS + max(
             (outlet.seconds for outlet in self._outlets), default=0.0
         )
@@ -162,7 +167,7 @@ class Postman:
 
     async def _deliver_some(self) -> bool:
         """Claim what is due and attempt it, a few at once. Return whether there was anything."""
-        lease = uuid.uuid4().hex
+        lease = self._entropy.randbytes(16).hex()
         seconds = self._lease_seconds
         found = await self._shelf.claim(
             self._clock.now(), lease=lease, seconds=seconds, limit=_AT_ONCE

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import uuid
 from collections.abc import Callable
+from random import Random
 from typing import NamedTuple
 
 from hookflash.agents.context import Via, nobody_answered
@@ -49,11 +49,13 @@ class Questions:
         clock: Clock,
         post: EventSink,
         view: Callable[[], CallView],
+        entropy: Random,
         hook: AnswerHook | None = None,
     ) -> None:
         self._clock = clock
         self._post = post
         self._view = view
+        self._entropy = entropy
         self._hook = hook
         self._open: dict[str, _Open] = {}
 
@@ -70,7 +72,7 @@ class Questions:
     async def ask(self, question: str, via: Via | None, seconds: float) -> str:
         """Ask, and wait for the answer. See `CallContext.ask_human`."""
         via = self._check(question, via, seconds)
-        question_id = f"Q{uuid.uuid4().hex[:16]}"
+        question_id = f"Q{self._entropy.randbytes(8).hex()}"
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         asking: asyncio.Task[None] | None = None
         with standing_still():

@@ -17,14 +17,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-import threading
-import time
-from collections import deque
 from pathlib import Path
 from typing import NamedTuple
 
+from hookflash.runtime.disk_queue import DiskQueue
 from hookflash.runtime.tracks import Block
 from hookflash.runtime.wav import WavFile, mend
+from hookflash.world import SYSTEM, World
 
 log = logging.getLogger("hookflash.recorder")
 
@@ -46,6 +45,10 @@ class _Job(NamedTuple):
     block: Block | None
     first: int = 0
     delete: bool = False
+
+    @property
+    def size(self) -> int:
+        return self.block.size if self.block is not None else 0
 
 
 class Recording:
@@ -71,21 +74,28 @@ class Recordings:
     `queue_samples` bounds what may wait for the disk.
     """
 
-    def __init__(self, folder: Path, *, queue_samples: int = _QUEUE_SAMPLES) -> None:
-        self.error: OSError | None = None
-        """The last trouble with the disk. Calls go on without their recordings."""
+    def __init__(
+        self, folder: Path, *, queue_samples: int = _QUEUE_SAMPLES, world: World = SYSTEM
+    ) -> None:
         self._folder = folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._room = queue_samples
-        self._queue: deque[_Job | threading.Event] = deque()
-        # Each is counted up by one thread alone, so that no lock is needed.
-        self._taken = self._done = self._refused = self._failed = 0
-        self._overfull = False
-        self._news, self._hurry = threading.Event(), threading.Event()
-        self._closing = False
+        self._wall = world.wall
         self._files: dict[Path, WavFile] = {}
-        self._thread = threading.Thread(target=self._run, name="hookflash-recorder", daemon=True)
-        self._thread.start()
+        self._queue: DiskQueue[_Job] = DiskQueue(
+            world,
+            self._work,
+            what="recording",
+            log=log,
+            room=queue_samples,
+            batch_seconds=_BATCH_SECONDS,
+            begin=self._mend,
+            end=self._close_files,
+        )
+
+    @property
+    def error(self) -> OSError | None:
+        """The last trouble with the disk. Calls go on without their recordings."""
+        return self._queue.error
 
     def begin(self, call_sid: str, *, since: float, zero: float) -> Recording:
         """Return where the blocks of a call go. Moments are seconds since 1970: `since` that of the
@@ -99,72 +109,37 @@ class Recordings:
         self.put(_Job(recording_path(self._folder, call_sid), None, delete=True))
 
     def put(self, job: _Job) -> None:
-        samples = job.block.size if job.block is not None else 0
-        if samples and self._taken - self._done + samples > self._room:
-            if not self._overfull:
-                self._overfull = True
-                log.warning("! the disk is too slow: sound of recordings is lost")
-            self._refused += samples
-            return
-        self._overfull = self._overfull and not samples
-        self._taken += samples
-        self._queue.append(job)
-        if not self._news.is_set():
-            self._news.set()
+        self._queue.put(job)
 
     @property
     def lost_seconds(self) -> float:
         """How much sound never reached its file."""
-        return (self._refused + self._failed) / 8000
+        return self._queue.lost / 8000
 
     def flush(self, seconds: float = 5.0) -> bool:
         """Wait until all that was handed over is written. For tests and commands."""
-        done = threading.Event()
-        self._queue.append(done)
-        self._hurry.set()
-        self._news.set()
-        return done.wait(seconds)
+        return self._queue.flush(seconds)
 
     def close(self) -> None:
         """Write what is queued, close all files, end the thread."""
-        self._closing = True
-        self._hurry.set()
-        self._news.set()
-        self._thread.join()
+        self._queue.close()
 
     # --- the thread ---------------------------------------------------------------------------
 
-    def _run(self) -> None:
+    def _mend(self) -> None:
         with contextlib.suppress(OSError):
-            mend_all(self._folder)
-        while not (self._closing and not self._queue):
-            self._news.wait()
-            self._hurry.wait(_BATCH_SECONDS)
-            # Cleared before the queue is looked at, so that nothing put meanwhile is forgotten.
-            self._news.clear()
-            if not self._closing:
-                self._hurry.clear()
-            while self._queue:
-                self._do(self._queue.popleft())
-        for file in self._files.values():
-            file.close()
+            mend_all(self._folder, self._wall())
 
-    def _do(self, job: _Job | threading.Event) -> None:
-        if isinstance(job, threading.Event):
-            job.set()
-            return
-        try:
+    def _work(self, path: Path, jobs: list[_Job]) -> None:
+        for job in jobs:
             if job.block is not None:
-                self._write(job.path, job.first, job.block)
+                self._write(path, job.first, job.block)
             else:
                 self._end(job)
-        except OSError as error:
-            if self.error is None:
-                log.warning("! a recording cannot be written, its call goes on: %s", error)
-            self.error = error
-            self._failed += job.block.size if job.block is not None else 0
-        finally:
-            self._done += job.block.size if job.block is not None else 0
+
+    def _close_files(self) -> None:
+        for file in self._files.values():
+            file.close()
 
     def _write(self, path: Path, first: int, block: Block) -> None:
         if first + block.size <= 0:
@@ -193,11 +168,12 @@ def recording_path(folder: Path, call_sid: str) -> Path:
     return folder / f"{call_sid}.wav"
 
 
-def mend_all(folder: Path) -> int:
-    """Mend the recordings that processes have left which are gone. Return how many it were."""
+def mend_all(folder: Path, now: float) -> int:
+    """Mend the recordings that processes have left which are gone. Return how many it were. `now`
+    is by the clock that files are stamped with."""
     mended = 0
     for path in folder.glob("*.wav"):
         with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > _ALIVE_SECONDS:
+            if now - path.stat().st_mtime > _ALIVE_SECONDS:
                 mended += mend(path)
     return mended

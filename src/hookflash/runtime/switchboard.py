@@ -18,6 +18,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from random import Random
 
 import msgspec
 
@@ -64,7 +65,8 @@ from hookflash.runtime.ports import (
     RecordKeeper,
 )
 from hookflash.runtime.recorder import Recordings
-from hookflash.runtime.tool_runner import ToolRunner
+from hookflash.runtime.tool_runner import ToolRunner, ToolThreads
+from hookflash.world import SYSTEM
 
 __all__ = ["AgentLike", "DirectoryLike", "Switchboard", "Watch"]
 
@@ -88,7 +90,8 @@ MakeContext = Callable[[AgentLike, Call, EventSink, AskHuman], object]
 class Switchboard:
     """All calls of one process. Used in the event loop's thread.
 
-    `record` is whether calls are recorded, if not as each agent has it.
+    `record` is whether calls are recorded, if not as each agent has it. Tools that block run in
+    `threads`; questions to humans get their ids from `entropy`.
     """
 
     def __init__(
@@ -106,6 +109,8 @@ class Switchboard:
         recordings: Recordings | None = None,
         record: bool | None = None,
         watch: Watch | None = None,
+        threads: ToolThreads | None = None,
+        entropy: Random = SYSTEM.entropy("questions"),
     ) -> None:
         self.draining = False
         self.on_let_go: Callable[[str], None] = lambda call_sid: None
@@ -123,6 +128,8 @@ class Switchboard:
         self._recordings = recordings
         self._record = record
         self._watch = watch
+        self._threads = threads or ToolThreads()
+        self._entropy = entropy
         self._drivers: dict[str, Driver] = {}
         self._asides: dict[str, Asides] = {}
         self._consults = Consulting(self._find, self._begin_talk)
@@ -319,10 +326,12 @@ class Switchboard:
             return agent.consult_setup(consult, said, history, safety_identifier=name)
 
         def make_tools(post: EventSink) -> ToolRunner:
-            asides = self._asides[call_sid] = Asides(agent, call, post, clock=self._clock)
+            asides = self._asides[call_sid] = Asides(
+                agent, call, post, clock=self._clock, entropy=self._entropy
+            )
             context = self._make_context(agent, call, post, asides.ask)
             tools = agent.tools if consult is None else {}
-            return ToolRunner(tools, context, post, call_sid=call_sid)
+            return ToolRunner(tools, context, post, call_sid=call_sid, threads=self._threads)
 
         outside = Outside(
             clock=self._clock,

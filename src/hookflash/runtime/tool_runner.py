@@ -33,6 +33,7 @@ from hookflash.core.events import ToolFinished
 from hookflash.errors import ToolError
 from hookflash.runtime.ports import EventSink
 from hookflash.runtime.tool_time import timed_by
+from hookflash.world import SYSTEM
 
 _log = logging.getLogger("hookflash.call.tools")
 
@@ -63,10 +64,19 @@ class ToolDefinition(Protocol):
 
 
 class ToolThreads:
-    """Threads for blocking tools, at most `limit` at a time, shared by all calls."""
+    """Threads for blocking tools, at most `limit` at a time, shared by all calls.
 
-    def __init__(self, limit: int = 64) -> None:
+    `start` starts a thread: a `World`'s `start_thread`.
+    """
+
+    def __init__(
+        self,
+        limit: int = 64,
+        *,
+        start: Callable[[Callable[[], None], str], None] = SYSTEM.start_thread,
+    ) -> None:
         self._places = threading.BoundedSemaphore(limit)
+        self._start = start
 
     async def call(self, function: Callable[[], object], name: str) -> object:
         """Run `function` in a thread and return what it returns; `ToolError` when all are busy."""
@@ -90,7 +100,7 @@ class ToolThreads:
                 # The loop is closed: the process ends, and nobody waits any more.
                 return
 
-        threading.Thread(target=run, name=f"hookflash-tool-{name}", daemon=True).start()
+        self._start(run, f"hookflash-tool-{name}")
         return await answer
 
 
@@ -107,9 +117,6 @@ def _reject(answer: asyncio.Future[object], error: BaseException) -> None:
         )
 
 
-SHARED_THREADS = ToolThreads()
-
-
 class ToolRunner:
     """Runs the tools of one call. `context` is handed to each; `post` gets each `ToolFinished`.
 
@@ -123,7 +130,7 @@ class ToolRunner:
         post: EventSink,
         *,
         call_sid: str = "",
-        threads: ToolThreads = SHARED_THREADS,
+        threads: ToolThreads,
     ) -> None:
         self._tools = tools
         self._context = context

@@ -57,6 +57,7 @@ from hookflash.runtime.notes import Notes
 from hookflash.runtime.ports import EventSink, ModelConnector
 from hookflash.runtime.recorder import Recordings
 from hookflash.runtime.switchboard import AgentLike, Switchboard, Watch
+from hookflash.runtime.tool_runner import ToolThreads
 from hookflash.server.app import create_app, serve
 from hookflash.server.consoles import open_console, shown_calls, with_line
 from hookflash.server.counted import (
@@ -80,6 +81,7 @@ from hookflash.settings import Settings
 from hookflash.stores.erasing import set_summary
 from hookflash.stores.records import RecordStore, open_store
 from hookflash.stores.writer import StoreWriter
+from hookflash.world import SYSTEM, World
 
 _DAY_SECONDS = 86_400
 
@@ -135,6 +137,7 @@ async def open_line(
     listener: socket.socket | None = None,
     hooks: Hooks | None = None,
     routes: Sequence[BaseRoute] = (),
+    world: World = SYSTEM,
 ) -> AsyncIterator[Line]:
     """Open everything that a line needs.
 
@@ -142,14 +145,15 @@ async def open_line(
     the console has from elsewhere. `routes` are served beside the line's own.
 
     `worker` is this process's name where others may serve the same line (see `workers`), `slot`
-    its place among them, `listener` the socket that they share. Raises `ConfigError` that names
+    its place among them, `listener` the socket that they share. `world` is the machine, or a
+    simulation of it. Raises `ConfigError` that names
     what to change.
     """
     settings.check_serving()
     directory = Directory.of(target).check()
     async with contextlib.AsyncExitStack() as stack:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        store = await open_store(settings.database_url)
+        store = await open_store(settings.database_url, connect=world.sqlite)
         stack.push_async_callback(store.close)
         writer = StoreWriter(store)
         writer.start()
@@ -158,18 +162,20 @@ async def open_line(
         summaries = Summaries(writer, chat_endpoint(settings), keep)
         summaries.start()
         stack.push_async_callback(summaries.close)
-        clock = SystemClock(settings.speed)
+        clock = SystemClock(settings.speed, world=world)
+        # The owner's functions that block, tools and hooks alike, share their number.
+        threads = ToolThreads(start=world.start_thread)
         outbox = await stack.enter_async_context(
-            delivering(settings, directory, store.engine, clock)
+            delivering(settings, directory, store.engine, clock, world=world, threads=threads)
         )
         places = Places(settings.data_dir, public_url=settings.public_url or "") if worker else None
         # Let go of last: what another worker restores has then been written to the end.
         claims = ClaimThread(Claims(places.claims, worker)) if places is not None else None
         if claims is not None:
             stack.enter_context(claims)
-        journals = Journals(settings.data_dir / "journals")
+        journals = Journals(settings.data_dir / "journals", world=world)
         stack.push_async_callback(asyncio.to_thread, journals.close)
-        recordings = Recordings(settings.data_dir / "recordings")
+        recordings = Recordings(settings.data_dir / "recordings", world=world)
         stack.push_async_callback(asyncio.to_thread, recordings.close)
         sessions = WarmingConnector(
             settings.model_url,
@@ -191,6 +197,7 @@ async def open_line(
             allow_unsigned=settings.unsigned_allowed and not any(tokens),
             peers=(settings.twilio_api_url, settings.model_url),
             worker=worker,
+            world=world,
         )
         control = telephone.control(
             account_sid=settings.twilio_account_sid or "",
@@ -199,7 +206,9 @@ async def open_line(
         )
         stack.push_async_callback(control.aclose)
         metrics = Metrics(clock.now, slot=slot)
-        shown = shown_calls(settings, lambda sid: switchboard.find(sid), clock.now, journals)
+        shown = shown_calls(
+            settings, lambda sid: switchboard.find(sid), clock.now, journals, world=world
+        )
         switchboard = Switchboard(
             directory,
             clock=clock,
@@ -213,6 +222,8 @@ async def open_line(
             recordings=recordings,
             record={"on": True, "off": False}.get(settings.record),
             watch=_all(metrics.watch, shown.watch if shown is not None else None, watch),
+            threads=threads,
+            entropy=world.entropy("questions"),
         )
         stack.push_async_callback(switchboard.close)
         telephone.write.find = _parties(switchboard)
@@ -242,7 +253,11 @@ async def open_line(
         stack.callback(notes.close)
         served += notes_routes(telephone, notes.attach)
         kept = KeptCalls(
-            store, settings.data_dir, discard=recordings.discard, forget=summaries.forget
+            store,
+            settings.data_dir,
+            discard=recordings.discard,
+            forget=summaries.forget,
+            entropy=world.entropy("tombstones"),
         )
         if slot == 1:
             days = Days(
@@ -250,7 +265,7 @@ async def open_line(
                 calls=settings.keep_calls_days,
                 deliveries=settings.keep_deliveries_days,
             )
-            await stack.enter_async_context(sweeping(kept, days))
+            await stack.enter_async_context(sweeping(kept, days, wall=world.wall))
         listening = Listening(switchboard.find)
         closing: list[Callable[[], None]] = []
         if shown is not None:
@@ -264,6 +279,7 @@ async def open_line(
                 journals=journals,
                 now=clock.now,
                 hooks=with_line(hooks or Hooks(), listen_with(listening), kept, outbox.poke),
+                world=world,
             )
             stack.push_async_callback(console.aclose)
             served += console.routes()
@@ -301,6 +317,7 @@ async def serve_line(
     listener: socket.socket | None = None,
     hooks: Hooks | None = None,
     routes: Sequence[BaseRoute] = (),
+    world: World = SYSTEM,
 ) -> None:
     """Serve until SIGTERM, SIGINT or `stop`; then drain and let go of everything."""
     async with open_line(
@@ -312,6 +329,7 @@ async def serve_line(
         listener=listener,
         hooks=hooks,
         routes=routes,
+        world=world,
     ) as line:
         await serve(
             line.app,

@@ -7,7 +7,6 @@ the console itself           `open_console`, when there is a way to reach every 
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable
 
 from hookflash.console.calls import Listen
@@ -25,6 +24,7 @@ from hookflash.server.workers import Workers
 from hookflash.setting_forms import is_loopback
 from hookflash.settings import Settings
 from hookflash.stores.records import RecordStore
+from hookflash.world import SYSTEM, World
 
 
 def shown_calls(
@@ -32,11 +32,19 @@ def shown_calls(
     find: Callable[[str], Driven | None],
     now: Callable[[], float],
     journals: Journals,
+    *,
+    world: World = SYSTEM,
 ) -> LiveCalls | None:
     """Return what consoles are told of the calls of this process; None if nobody is told."""
     if not settings.console:
         return None
-    return LiveCalls(find, now, prices=_prices(settings), journal=journals.find)
+    return LiveCalls(
+        find,
+        now,
+        prices=_prices(settings),
+        journal=journals.find,
+        entropy=world.entropy("console-live"),
+    )
 
 
 def open_console(
@@ -50,6 +58,7 @@ def open_console(
     journals: Journals,
     now: Callable[[], float],
     hooks: Hooks | None,
+    world: World = SYSTEM,
 ) -> Console:
     """Return the console; `aclose` it. Raises `ConfigError`."""
     # Where the model is does not matter: it is called, and calls nobody here.
@@ -72,7 +81,7 @@ def open_console(
         session_seconds=settings.console_session_hours * 3600,
         prices=_prices(settings),
     )
-    return Console(plan, reach, store, now=now, wall=time.time, journal=journals.find, hooks=hooks)
+    return Console(plan, reach, store, now=now, journal=journals.find, hooks=hooks, world=world)
 
 
 def with_line(

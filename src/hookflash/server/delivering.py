@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -23,16 +22,24 @@ from hookflash.runtime.left_behind import deliveries_since
 from hookflash.runtime.outbox import Outbox
 from hookflash.runtime.ports import Clock
 from hookflash.runtime.postman import Outlet, Postman
+from hookflash.runtime.tool_runner import ToolThreads
 from hookflash.server.delivery_webhook import WebhookOutlet
 from hookflash.settings import Settings
 from hookflash.stores.deliveries import DeliveryStore
+from hookflash.world import SYSTEM, World
 
 _AT_ONCE = 200
 
 
 @contextlib.asynccontextmanager
 async def delivering(
-    settings: Settings, directory: Directory, engine: AsyncEngine, clock: Clock
+    settings: Settings,
+    directory: Directory,
+    engine: AsyncEngine,
+    clock: Clock,
+    *,
+    world: World = SYSTEM,
+    threads: ToolThreads | None = None,
 ) -> AsyncIterator[Outbox]:
     """Deliver what calls leave: to the hook of their agent, and to the owner's address."""
 
@@ -41,28 +48,37 @@ async def delivering(
         return agent.delivery_hook if agent is not None else None
 
     async with contextlib.AsyncExitStack() as stack:
-        outlets: list[Outlet] = [HookOutlet(hook_of)]
+        outlets: list[Outlet] = [HookOutlet(hook_of, threads=threads)]
         if settings.delivery_url:
             secret = settings.delivery_secret or ""
             # Signed by the time of the world, which is the receiver's too.
-            webhook = WebhookOutlet(settings.delivery_url, secret, now=time.time)
+            webhook = WebhookOutlet(settings.delivery_url, secret, now=world.wall)
             stack.push_async_callback(webhook.aclose)
             outlets.append(webhook)
         shelf = DeliveryStore(engine)
         dead_seconds = settings.delivery_days * DAY_SECONDS
-        postman = Postman(shelf, outlets, clock=clock, dead_seconds=dead_seconds)
+        postman = Postman(
+            shelf,
+            outlets,
+            clock=clock,
+            dead_seconds=dead_seconds,
+            chance=world.entropy("delivery-retry").random,
+            entropy=world.entropy("delivery-lease"),
+        )
         outbox = Outbox(shelf, postman, clock=clock)
         outbox.start()
         stack.push_async_callback(outbox.close)
-        searching = asyncio.create_task(_search(settings.data_dir / "journals", outbox))
+        searching = asyncio.create_task(
+            _search(settings.data_dir / "journals", outbox, world.wall())
+        )
         stack.callback(searching.cancel)
         yield outbox
 
 
-async def _search(journals: Path, outbox: Outbox) -> None:
+async def _search(journals: Path, outbox: Outbox, now: float) -> None:
     """Deliver what a process before this one may have left behind."""
-    # By the clock of the files, which is not that of the calls where a test compresses it.
-    since = time.time() - DAY_SECONDS
+    # `now` is by the clock of the files, which is not that of the calls where a test compresses it.
+    since = now - DAY_SECONDS
     found = await asyncio.to_thread(list, deliveries_since(journals, since))
     for number, delivery in enumerate(found, start=1):
         outbox.deliver(delivery)

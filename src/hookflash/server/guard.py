@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import secrets
-import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
+from random import Random
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -26,6 +25,7 @@ from hookflash.carriers.twilio.signature import FORM_TYPE, HEADER, SETTINGS_HEAD
 from hookflash.carriers.twilio.urls import Urls, is_loopback
 from hookflash.carriers.twilio.webhooks import Form
 from hookflash.errors import CarrierProtocolError, ConfigError
+from hookflash.world import SYSTEM, url_token
 
 BODY_BYTES = 64 * 1024
 BODY_SECONDS = 5.0
@@ -116,8 +116,13 @@ class StreamTokens:
     A token works once, for its own call, within `TOKEN_SECONDS`. `now` is a clock in seconds.
     """
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        now: Callable[[], float] = SYSTEM.monotonic,
+        entropy: Random = SYSTEM.entropy("stream-tokens"),
+    ) -> None:
         self._now = now
+        self._entropy = entropy
         self._issued: dict[str, deque[_Issued]] = {}
         self._order: deque[tuple[float, str]] = deque()
 
@@ -125,7 +130,7 @@ class StreamTokens:
         """Return a new token for the stream of `step`; the oldest of too many is forgotten."""
         now = self._now()
         self._sweep(now)
-        token = secrets.token_urlsafe(32)
+        token = url_token(self._entropy, 32)
         expires_at = now + TOKEN_SECONDS
         issued = self._issued.setdefault(call_sid, deque(maxlen=TOKENS_A_CALL))
         issued.append(_Issued(token, step, expires_at))

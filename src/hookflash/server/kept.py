@@ -13,9 +13,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from random import Random
 
 import msgspec
 
@@ -26,6 +26,7 @@ from hookflash.runtime.recorder import recording_path
 from hookflash.stores.deliveries import DeliveryStore
 from hookflash.stores.erasing import calls_before, erase_record
 from hookflash.stores.records import RecordStore
+from hookflash.world import SYSTEM
 
 log = logging.getLogger("hookflash.server")
 
@@ -57,7 +58,8 @@ class KeptCalls:
     """The calls that are over of a data folder and its database; the console's `Recordings`.
 
     `discard` deletes a recording that this process may still be writing to, `forget` keeps what
-    this process may still hear of a call that was erased from being kept.
+    this process may still hear of a call that was erased from being kept. Stones get their
+    names from `entropy`.
     """
 
     def __init__(
@@ -67,12 +69,14 @@ class KeptCalls:
         *,
         discard: Callable[[str], None] = lambda call_sid: None,
         forget: Callable[[str], None] = lambda call_sid: None,
+        entropy: Random = SYSTEM.entropy("tombstones"),
     ) -> None:
         self._store = store
         self._journals = folder / "journals"
         self._recordings = folder / "recordings"
         self._discard = discard
         self._forget = forget
+        self._entropy = entropy
 
     async def find(self, call_sid: str) -> Path | None:
         """Return the file of a call's recording, if there is one."""
@@ -112,7 +116,7 @@ class KeptCalls:
         await asyncio.to_thread(recording.unlink, missing_ok=True)
         written = await asyncio.to_thread(_unlinked, journal)
         return Erased(
-            record=await erase_record(self._store.engine, call_sid),
+            record=await erase_record(self._store.engine, call_sid, entropy=self._entropy),
             journal=written,
             recording=there,
         )
@@ -140,13 +144,17 @@ class KeptCalls:
 
 @contextlib.asynccontextmanager
 async def sweeping(
-    kept: KeptCalls, days: Days, *, seconds: float = SWEEP_SECONDS
+    kept: KeptCalls,
+    days: Days,
+    *,
+    wall: Callable[[], float] = SYSTEM.wall,
+    seconds: float = SWEEP_SECONDS,
 ) -> AsyncIterator[None]:
     """Sweep at once and every so often, until the block ends; never, if all is to be kept."""
     if days == Days():
         yield
         return
-    task = asyncio.create_task(_sweep_always(kept, days, seconds))
+    task = asyncio.create_task(_sweep_always(kept, days, wall, seconds))
     try:
         yield
     finally:
@@ -154,10 +162,12 @@ async def sweeping(
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _sweep_always(kept: KeptCalls, days: Days, seconds: float) -> None:
+async def _sweep_always(
+    kept: KeptCalls, days: Days, wall: Callable[[], float], seconds: float
+) -> None:
     while True:
         try:
-            if swept := await kept.sweep(time.time(), days):
+            if swept := await kept.sweep(wall(), days):
                 log.info("%d calls, recordings and deliveries had their time: deleted", swept)
         except Exception:
             # The database or the disk is in trouble: the next sweep finds the same.

@@ -25,6 +25,7 @@ from hookflash.carriers.twilio.urls import Urls
 from hookflash.carriers.twilio.voices import Voices
 from hookflash.core.commands import Instruction, RingHuman
 from hookflash.server.guard import Guard, StreamTokens, require_stand_ins
+from hookflash.world import SYSTEM, World
 
 PARTIES_KEPT = 10_000
 
@@ -109,6 +110,7 @@ class TwilioLine:
         worker: str = "",
         language: str | None = None,
         voice: str | None = None,
+        world: World = SYSTEM,
     ) -> TwilioLine:
         """Make the parts of a line.
 
@@ -120,7 +122,7 @@ class TwilioLine:
         urls = Urls.under(public_url, worker=worker)
         if allow_unsigned:
             require_stand_ins((public_url, *peers))
-        tokens = StreamTokens()
+        tokens = StreamTokens(world.monotonic, world.entropy("stream-tokens"))
         signatures = Signatures(tuple(auth_tokens), shared_keys)
         return cls(
             urls=urls,

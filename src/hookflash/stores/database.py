@@ -9,6 +9,7 @@ tables of somebody else's in the way, is left as it is and refused.
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib.util
 import threading
 from pathlib import Path
@@ -24,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from hookflash.errors import ConfigError
+from hookflash.world import Connect
 
 VERSION_TABLE = "hookflash_schema"
 """Not Alembic's own name, so that a database may be shared with the owner's application."""
@@ -40,19 +42,24 @@ _DRIVERS = {
 }
 
 
-async def open_database(url: str) -> AsyncEngine:
+async def open_database(url: str, *, connect: Connect | None = None) -> AsyncEngine:
     """Return an engine for `url`, its tables up to date.
 
+    `connect` opens SQLite files in place of the driver, whose connections have a thread each.
     Raises `ConfigError` when the URL cannot be used, nobody answers there, or the tables are not
     ours to change.
     """
     full = _full_url(url)
     try:
-        # In a thread with a loop of its own: reading and running migrations blocks.
-        await asyncio.to_thread(_migrate_alone, full)
+        if connect is not None:
+            # Its connections belong to this thread.
+            await _migrate(full, connect)
+        else:
+            # In a thread with a loop of its own: reading and running migrations blocks.
+            await asyncio.to_thread(_migrate_alone, full)
     except (SQLAlchemyError, OSError) as error:
         raise ConfigError(_cannot_open(full, error)) from error
-    return _engine(full)
+    return _engine(full, connect)
 
 
 def _full_url(url: str) -> str:
@@ -81,7 +88,7 @@ def _full_url(url: str) -> str:
     return parsed.set(drivername=_DRIVERS[scheme]).render_as_string(hide_password=False)
 
 
-def _engine(url: str, *, migrating: bool = False) -> AsyncEngine:
+def _engine(url: str, connect: Connect | None = None, *, migrating: bool = False) -> AsyncEngine:
     # What callers said is a parameter of statements, and errors would show it in the log.
     options: dict[str, Any] = {"hide_parameters": True}
     if migrating:
@@ -91,6 +98,8 @@ def _engine(url: str, *, migrating: bool = False) -> AsyncEngine:
             # A connection that the server closed while we were idle is found out before its use.
             options.update(pool_size=5, pool_pre_ping=True)
         return create_async_engine(url, **options)
+    if connect is not None:
+        options["async_creator"] = functools.partial(connect, str(make_url(url).database))
     engine = create_async_engine(url, **options)
 
     def connected(connection: Any, record: object) -> None:
@@ -118,8 +127,8 @@ def _migrate_alone(url: str) -> None:
         asyncio.run(_migrate(url))
 
 
-async def _migrate(url: str) -> None:
-    engine = _engine(url, migrating=True)
+async def _migrate(url: str, connect: Connect | None = None) -> None:
+    engine = _engine(url, connect, migrating=True)
     try:
         async with engine.begin() as connection:
             await connection.run_sync(_upgrade)
@@ -130,16 +139,14 @@ async def _migrate(url: str) -> None:
 def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
+    config = _config()
     config.attributes.update(connection=connection, version_table=VERSION_TABLE)
-    known = ScriptDirectory.from_config(config)
-    newest = known.get_current_head()
     context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
     present = context.get_current_revision()
+    newest = _newest()
     if present == newest:
         return
+    known = ScriptDirectory.from_config(config)
     if present is not None and present not in {each.revision for each in known.walk_revisions()}:
         raise ConfigError(
             f"HOOKFLASH_DATABASE_URL: this database has version {present} of the tables, and"
@@ -147,6 +154,19 @@ def _upgrade(connection: Connection) -> None:
             " or use another database"
         )
     command.upgrade(config, "head")
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+@functools.cache
+def _newest() -> str | None:
+    """Return the newest version of the tables. Reading the migrations takes 10 ms, so only once."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
 
 
 def _cannot_open(url: str, error: Exception) -> str:

@@ -7,8 +7,8 @@ call in the database is deleted.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
+from random import Random
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from hookflash.stores import tables
 from hookflash.stores.tables import STONE
 from hookflash.stores.words import words_of
+from hookflash.world import SYSTEM
 
 _WORDS = ("reason", "note")
 """What is said of a hand-off in somebody's words."""
@@ -23,7 +24,12 @@ _WORDS = ("reason", "note")
 _NAMELESS = {"caller": "", "called": "", "digits": "", "summary": "", "recorded_from": None}
 
 
-async def erase_record(engine: AsyncEngine, call_sid: str) -> bool:
+async def erase_record(
+    engine: AsyncEngine,
+    call_sid: str,
+    *,
+    entropy: Random = SYSTEM.entropy("tombstones"),
+) -> bool:
     """Put a stone in the place of a call. Return False if the call was not known."""
     calls = tables.calls
     words = words_of(engine.dialect.name)
@@ -36,7 +42,7 @@ async def erase_record(engine: AsyncEngine, call_sid: str) -> bool:
         await connection.execute(delete(deliveries).where(deliveries.c.call_sid == call_sid))
         if row is None or call_sid.startswith(STONE):
             return False
-        stone = STONE + secrets.token_hex(16)
+        stone = STONE + entropy.randbytes(16).hex()
         await connection.execute(insert(calls).values(dict(row) | _NAMELESS | {"call_sid": stone}))
         handoffs = tables.handoffs
         await connection.execute(

@@ -20,6 +20,7 @@ from hookflash.stores import tables
 from hookflash.stores.database import open_database
 from hookflash.stores.derived import derived
 from hookflash.stores.words import words_of
+from hookflash.world import Connect
 
 # Field of a CallRecord -> the table of its parts. A part's fields are its table's columns.
 _PARTS: dict[str, Table] = {
@@ -32,12 +33,13 @@ _CALL_COLUMNS = tuple(
 )
 
 
-async def open_store(url: str) -> RecordStore:
+async def open_store(url: str, *, connect: Connect | None = None) -> RecordStore:
     """Open the database at `url` (`sqlite:///FILE` or `postgresql://...`), tables up to date.
 
-    Raises `ConfigError` that says what to change.
+    `connect` opens SQLite files in place of the driver. Raises `ConfigError` that says what to
+    change.
     """
-    return RecordStore(await open_database(url))
+    return RecordStore(await open_database(url, connect=connect))
 
 
 class RecordStore:

@@ -1,0 +1,68 @@
+"""The files of the journals, written by the thread of a `DiskQueue`.
+
+The lines that a file gets in a batch are written in one go: a thread that woke for every line would
+cost more than the lines. What a file could not take, a full disk for example, is noted in the file
+with the next lines that it can take.
+
+    resource   acquired           released
+    a file     its first lines    its last (`data` None), or close()
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+LostNote = Callable[[float, int], bytes]
+
+
+class Chunk(NamedTuple):
+    """Lines for a file, or its closing (`data` None). `size` is the number of lines."""
+
+    path: Path
+    data: bytes | None
+    size: int
+    at: float
+
+
+class JournalFiles:
+    """The open files. `note(at, lines)` makes the line which says that lines were lost."""
+
+    def __init__(self, note: LostNote) -> None:
+        self._note = note
+        self._open: dict[Path, BinaryIO] = {}
+        self._lost: dict[Path, int] = {}
+
+    def write(self, path: Path, chunks: list[Chunk]) -> None:
+        """Write the chunks of one file. Raises `OSError`."""
+        lines = [chunk for chunk in chunks if chunk.data is not None]
+        try:
+            if lines:
+                self._append(path, lines)
+        except OSError:
+            self._lost[path] = self._lost.get(path, 0) + sum(chunk.size for chunk in lines)
+            raise
+        finally:
+            if len(lines) < len(chunks):
+                self._lost.pop(path, None)
+                file = self._open.pop(path, None)
+                if file is not None:
+                    file.close()
+
+    def close(self) -> None:
+        for file in self._open.values():
+            file.close()
+
+    def _append(self, path: Path, chunks: list[Chunk]) -> None:
+        data = b"".join(chunk.data or b"" for chunk in chunks)
+        if path in self._lost:
+            data = self._note(chunks[0].at, self._lost[path]) + data
+        file = self._open.get(path)
+        if file is None:
+            # Unbuffered: what comes here is a batch already, and each call has a file.
+            file = self._open[path] = path.open("ab", buffering=0)
+        view = memoryview(data)
+        while view:
+            view = view[file.write(view) :]
+        self._lost.pop(path, None)
