@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from random import Random
 
 import pytest
 from twilio.request_validator import RequestValidator
@@ -160,7 +161,7 @@ def test_a_webhook_fault_is_used_up_by_matching_requests() -> None:
 
 async def test_a_delay_keeps_the_order_even_with_jitter() -> None:
     clock = Clock(speed=50)
-    road_: Delay[int] = Delay(clock, 0.1, jitter=0.5)
+    road_: Delay[int] = Delay(clock, 0.1, jitter=0.5, entropy=Random(1))
     began = clock.now()
     for number in range(20):
         road_.put(number)

@@ -338,7 +338,7 @@ async def test_leaving_moving_and_hanging_up_end_the_waiting(world: Any) -> None
 
 
 async def test_a_full_queue_turns_callers_away(world: Any) -> None:
-    world.carrier.exchange.live.queues["q"] = Queue("q", size=0)
+    world.carrier.exchange.live.queues["q"] = Queue("q", "QU1", size=0)
     call = await world.call(response('<Enqueue action="/after">q</Enqueue>'))
     await call.ended()
     assert world.app.forms("/after")[0]["QueueResult"] == "queue-full"

@@ -18,7 +18,8 @@ HTTP connections | `__aenter__`  | `__aexit__`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from random import Random
 from types import TracebackType
 from typing import Self
 from xml.sax.saxutils import escape
@@ -26,6 +27,7 @@ from xml.sax.saxutils import escape
 from hookflash.standins.carrier import party, sounds
 from hookflash.standins.carrier.api_server import ApiServer
 from hookflash.standins.carrier.clock import Clock
+from hookflash.standins.carrier.entropy import Entropy
 from hookflash.standins.carrier.exchange import Exchange, NumberConfig, Settings, Transcribe
 from hookflash.standins.carrier.faults import Faults
 from hookflash.standins.carrier.humans import Human
@@ -35,7 +37,7 @@ from hookflash.standins.carrier.notices import Notices, Unconfirmed
 from hookflash.standins.carrier.outbound import Wish, place
 from hookflash.standins.carrier.pages import Ask, Given
 from hookflash.standins.carrier.party import Line, Script, Sound, Speak
-from hookflash.standins.carrier.pump import Pump
+from hookflash.standins.carrier.pump import FRAME_MS, Pump
 from hookflash.standins.carrier.queue import Queue
 from hookflash.standins.carrier.reports import StatusReports
 from hookflash.standins.carrier.rest import Rest
@@ -52,6 +54,7 @@ from hookflash.standins.carrier.verbs import (
     start,
 )
 from hookflash.standins.carrier.webhooks import Sent, Webhooks
+from hookflash.world import SYSTEM
 
 VERB_MODULES = (connect, dial, enqueue, flow, gather, record, refer, speech, start)
 """The language this carrier speaks: their import registers the verbs."""
@@ -71,6 +74,10 @@ class StandinCarrier:
     go to `ws://` on loopback; `speak` is its voice (text to mu-law); `calls_per_second` the pace at
     which calls made by REST are started; `transcribe` turns recordings (mu-law) to text, where
     otherwise the texts count that scripts `say`; `recordings_need_auth` is the account's setting.
+
+    SIDs, tokens and jitter come from `entropy`, if it is given; dates from `wall`. `media_frame_ms`
+    is how much sound a message of a media stream carries to the server, and how often parties hear:
+    a multiple of Twilio's 20 ms. More is faster and less exact.
     """
 
     def __init__(
@@ -87,13 +94,20 @@ class StandinCarrier:
         calls_per_second: float = 1.0,
         transcribe: Transcribe | None = None,
         recordings_need_auth: bool = True,
+        entropy: Random | None = None,
+        wall: Callable[[], float] = SYSTEM.wall,
+        media_frame_ms: int = FRAME_MS,
     ) -> None:
+        if media_frame_ms < FRAME_MS or media_frame_ms % FRAME_MS:
+            raise ValueError(f"media_frame_ms must be a multiple of 20, got {media_frame_ms}")
         self.account_sid = account_sid
         self.auth_token = auth_token
         self.faults = Faults()
         self.tunnel: dict[str, str] = dict(tunnel or {})
         self.exchange: Exchange
         self._speed = speed
+        self._wall = wall
+        self._frames_at_once = media_frame_ms // FRAME_MS
         self._settings = Settings(
             account_sid,
             auth_token,
@@ -103,6 +117,7 @@ class StandinCarrier:
             calls_per_second,
             transcribe,
             recordings_need_auth,
+            Entropy(entropy),
         )
         self._unconfirmed = unconfirmed or Unconfirmed()
         self._rest: Rest
@@ -110,11 +125,17 @@ class StandinCarrier:
 
     async def __aenter__(self) -> Self:
         sounds.prepare()
-        clock, tasks, found = Clock(self._speed), Tasks(), Notices()
+        clock, tasks, found = Clock(self._speed, self._wall), Tasks(), Notices()
         webhooks = Webhooks(
-            clock, tasks, self.faults, found, auth_token=self.auth_token, tunnel=self.tunnel
+            clock,
+            tasks,
+            self.faults,
+            found,
+            auth_token=self.auth_token,
+            tunnel=self.tunnel,
+            entropy=self._settings.entropy.requests,
         )
-        pump = Pump(clock)
+        pump = Pump(clock, self._frames_at_once)
         self.exchange = Exchange(
             self._settings, clock, tasks, pump, self.faults, found, webhooks, self._unconfirmed
         )

@@ -7,20 +7,22 @@ measured on this clock and on no other, so that a whole call can be tried in a t
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
+
+from hookflash.world import SYSTEM
 
 
 class Clock:
-    """Make it inside a running event loop. `speed` is carrier seconds per real second."""
+    """Make it inside a running event loop. `speed` is carrier seconds per real second; `wall` says
+    how many seconds since 1970 it begins at."""
 
-    def __init__(self, speed: float = 1.0) -> None:
+    def __init__(self, speed: float = 1.0, wall: Callable[[], float] = SYSTEM.wall) -> None:
         if speed <= 0:
             raise ValueError(f"speed must be more than 0, got {speed}")
         self.speed = speed
         self._loop = asyncio.get_running_loop()
         self._start = self._loop.time()
-        self._wall_start = time.time()
+        self._wall_start = wall()
 
     def now(self) -> float:
         return (self._loop.time() - self._start) * self.speed

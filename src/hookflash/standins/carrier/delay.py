@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import random
+from random import Random
 from typing import Generic, TypeVar
 
 from hookflash.standins.carrier.clock import Clock
@@ -12,13 +12,15 @@ T = TypeVar("T")
 
 
 class Delay(Generic[T]):
-    """`seconds` for everything, plus up to `jitter` at random (from a fixed seed) for each."""
+    """`seconds` for everything, plus up to `jitter` at random for each."""
 
-    def __init__(self, clock: Clock, seconds: float, jitter: float = 0.0) -> None:
+    def __init__(
+        self, clock: Clock, seconds: float, jitter: float = 0.0, *, entropy: Random
+    ) -> None:
         self._clock = clock
         self._seconds = seconds
         self._jitter = jitter
-        self._random = random.Random(1)
+        self._random = entropy
         self._last = 0.0
         self._items: asyncio.Queue[tuple[float, T]] = asyncio.Queue()
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from hookflash.standins.carrier import ids
 from hookflash.standins.carrier.clock import Clock
+from hookflash.standins.carrier.entropy import Entropy
 from hookflash.standins.carrier.faults import Faults
 from hookflash.standins.carrier.humans import Human
 from hookflash.standins.carrier.leg import About, Leg, Tools
@@ -44,7 +45,8 @@ class NumberConfig:
 
 @dataclass(frozen=True)
 class Settings:
-    """`speak` turns text to mu-law; `network_seconds` is the delay of the media road, each way."""
+    """`speak` turns text to mu-law; `network_seconds` is the delay of the media road, each way;
+    `entropy` is where random numbers come from."""
 
     account_sid: str
     auth_token: str
@@ -54,6 +56,7 @@ class Settings:
     calls_per_second: float = 1.0
     transcribe: Transcribe | None = None
     recordings_need_auth: bool = True
+    entropy: Entropy = field(default_factory=Entropy)
 
 
 @dataclass
@@ -106,6 +109,10 @@ class Exchange:
     directory: Directory = field(default_factory=Directory)
     live: Live = field(default_factory=Live)
 
+    def new_sid(self, prefix: str) -> str:
+        """Return a fresh SID."""
+        return ids.new_sid(prefix, self.settings.entropy.sids)
+
     def new_leg(
         self,
         from_: str,
@@ -118,7 +125,7 @@ class Exchange:
     ) -> Leg:
         """Make a leg and list it."""
         about = About(
-            sid=ids.new_sid("CA"),
+            sid=self.new_sid("CA"),
             account_sid=self.settings.account_sid,
             from_=from_,
             to=to,

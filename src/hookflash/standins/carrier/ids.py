@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-import uuid
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from random import Random
 
 API_VERSION = "2010-04-01"
 
 
-def new_sid(prefix: str) -> str:
+def new_sid(prefix: str, entropy: Random) -> str:
     """Return a fresh SID: two letters and 32 hexadecimal digits."""
-    return prefix + uuid.uuid4().hex
+    return prefix + entropy.randbytes(16).hex()
 
 
 def is_sid(prefix: str, text: str) -> bool:

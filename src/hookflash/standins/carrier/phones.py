@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import secrets
 
 from hookflash.standins.carrier.carrier import StandinCarrier
 from hookflash.standins.carrier.humans import Human, Outcome
@@ -34,6 +33,7 @@ from hookflash.standins.carrier.phone_messages import (
     Press,
     Register,
 )
+from hookflash.world import url_token
 
 FIRST_CALLER = 15550100200
 """Callers that name no number of their own are +15550100200 and those that follow."""
@@ -133,7 +133,7 @@ class Phones:
             if wish.role == "human":
                 raise BadMessage("A human's phone needs the number at which it is called.")
             number = f"+{next(self._callers)}"
-        token = secrets.token_urlsafe(18)
+        token = url_token(self._carrier.exchange.settings.entropy.phones, 18)
         phone = Phone(self._carrier.exchange, token, number, wish.role)
         self.by_token[token] = phone
         if wish.role == "human":

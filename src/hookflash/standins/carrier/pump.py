@@ -1,4 +1,4 @@
-"""Twenty milliseconds, fifty times a second, for the whole carrier.
+"""Twenty milliseconds, fifty times a second, for the whole carrier; or several of them at once.
 
 One frame clock serves all legs and streams, so that everything is aligned. It counts frames since
 the carrier's start: it cannot drift, and after a stall it makes up for every frame it missed.
@@ -16,15 +16,19 @@ from hookflash.standins.carrier.clock import Clock
 from hookflash.standins.carrier.playout import FRAME_SAMPLES, SAMPLES_PER_SECOND
 from hookflash.standins.carrier.tasks import Tasks
 
+FRAME_MS = FRAME_SAMPLES * 1000 // SAMPLES_PER_SECOND
 FRAME_SECONDS = FRAME_SAMPLES / SAMPLES_PER_SECOND
 
 Listener = Callable[[int], None]
-"""Called with a frame's number once that frame is in the past."""
+"""Called with a frame's number once that frame, and those before it, are in the past."""
 
 
 class Pump:
-    def __init__(self, clock: Clock) -> None:
+    """Calls its listeners once for every `at_once` frames, with the number of the last of them."""
+
+    def __init__(self, clock: Clock, at_once: int = 1) -> None:
         self._clock = clock
+        self._at_once = at_once
         self._listeners: dict[Listener, None] = {}
         self._wanted = asyncio.Event()
 
@@ -46,10 +50,12 @@ class Pump:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
+            # The frame at which the current group of frames ends.
             frame = int(self._clock.now() / FRAME_SECONDS)
+            frame += self._at_once - 1 - frame % self._at_once
             while self._listeners:
                 await self._clock.sleep_until((frame + 1) * FRAME_SECONDS)
                 while (frame + 1) * FRAME_SECONDS <= self._clock.now():
                     for listener in list(self._listeners):
                         listener(frame)
-                    frame += 1
+                    frame += self._at_once

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from hookflash.standins.carrier import ids
 from hookflash.standins.carrier.leg import Leg
 from hookflash.standins.carrier.pages import Ask
 
@@ -35,9 +34,9 @@ class Waiting:
 
 
 class Queue:
-    def __init__(self, name: str, size: int = DEFAULT_SIZE) -> None:
+    def __init__(self, name: str, sid: str, size: int = DEFAULT_SIZE) -> None:
         self.name = name
-        self.sid = ids.new_sid("QU")
+        self.sid = sid
         self.size = size
         self.waiting: list[Waiting] = []
         self._joined = asyncio.Event()

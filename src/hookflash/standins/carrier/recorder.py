@@ -16,7 +16,7 @@ import inspect
 from hookflash.standins.carrier import notices, sounds
 from hookflash.standins.carrier.bridge import first_of
 from hookflash.standins.carrier.exchange import Exchange
-from hookflash.standins.carrier.ids import API_VERSION, new_sid, rfc2822
+from hookflash.standins.carrier.ids import API_VERSION, rfc2822
 from hookflash.standins.carrier.leg import Leg
 from hookflash.standins.carrier.tape import Tape, TapeWish
 
@@ -33,7 +33,7 @@ def start(
 
     With `transcribe_to` (a URL and a method) the text is told there.
     """
-    tape = Tape(leg, wish)
+    tape = Tape(leg, wish, exchange.new_sid("RE"))
     exchange.live.tapes[tape.sid] = tape
     leg.note("recording-started", recording=tape.sid, source=wish.source)
     _tell(exchange, tape, "in-progress")
@@ -90,7 +90,7 @@ async def _transcribe(exchange: Exchange, tape: Tape, to: tuple[str, str], ended
         text = await _text_of(exchange, tape, ended)
     form = {
         **tape.leg.form(),
-        "TranscriptionSid": new_sid("TR"),
+        "TranscriptionSid": exchange.new_sid("TR"),
         "TranscriptionStatus": "completed" if text else "failed",
         "TranscriptionText": text or "",
         "TranscriptionType": "fast",

@@ -80,7 +80,9 @@ def create(asked: Asked) -> Answer:
     name = fields["FriendlyName"]
     if name in queues:
         raise Refusal(409, CONFLICT, f"A queue named {name} exists already")
-    queues[name] = Queue(name, int(fields.get("MaxSize", DEFAULT_SIZE)))
+    queues[name] = Queue(
+        name, asked.exchange.new_sid("QU"), int(fields.get("MaxSize", DEFAULT_SIZE))
+    )
     return 201, _body(asked.exchange, queues[name])
 
 

@@ -15,7 +15,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from hookflash.standins.carrier import ids, sounds
+from hookflash.standins.carrier import sounds
 from hookflash.standins.carrier.clock import Clock
 from hookflash.standins.carrier.hearing import Loop, Mix, Source
 from hookflash.standins.carrier.leg import Leg
@@ -70,10 +70,10 @@ class Room:
     """`started` is set when the members hear each other, `completed` when it is over."""
 
     def __init__(
-        self, name: str, clock: Clock, tell: Tell, *, music_for_the_last: bool = False
+        self, name: str, sid: str, clock: Clock, tell: Tell, *, music_for_the_last: bool = False
     ) -> None:
         self.name = name
-        self.sid = ids.new_sid("CF")
+        self.sid = sid
         self.members: dict[str, Member] = {}
         self.started = asyncio.Event()
         self.completed = False

@@ -25,7 +25,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMes
 from hookflash.standins.carrier import notices
 from hookflash.standins.carrier.bridge import first_of
 from hookflash.standins.carrier.exchange import Exchange
-from hookflash.standins.carrier.ids import iso8601, new_sid
+from hookflash.standins.carrier.ids import iso8601
 from hookflash.standins.carrier.leg import Leg
 from hookflash.standins.carrier.playout import Playout
 from hookflash.standins.carrier.signature import sign
@@ -72,7 +72,7 @@ class Stream:
         report_to: tuple[str, str] | None = None,
         tracks: tuple[str, ...] = (),
     ) -> None:
-        self.sid = new_sid("MZ")
+        self.sid = exchange.new_sid("MZ")
         self.url = url
         self.tracks = tracks
         self.error: int | None = None

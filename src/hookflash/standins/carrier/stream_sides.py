@@ -1,9 +1,9 @@
 """The two sides of a media stream: what goes up to the server, and what comes down from it.
 
-Both have the length of the network (`Delay`). Up: the leg's mouth, 20 ms a message, keys and
-marks; from a one-way stream what the leg hears too, and no keys. Down: sound into a `Playout`,
-which is what the leg hears; its marks come back on a timer set to the very sample. A one-way
-stream takes nothing down.
+Both have the length of the network (`Delay`). Up: the leg's mouth, a message each time that the
+pump calls (every 20 ms, if the carrier is not set otherwise), keys and marks; from a one-way stream
+what the leg hears too, and no keys. Down: sound into a `Playout`, which is what the leg hears; its
+marks come back on a timer set to the very sample. A one-way stream takes nothing down.
 
 resource      | acquired         | released
 pump listener | `Uplink.open`    | `Uplink.close`
@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from hookflash.standins.carrier import notices, stream_messages
 from hookflash.standins.carrier.delay import Delay
 from hookflash.standins.carrier.exchange import Exchange
 from hookflash.standins.carrier.leg import Leg
 from hookflash.standins.carrier.playout import FRAME_SAMPLES, Playout
-from hookflash.standins.carrier.pump import FRAME_SECONDS
+from hookflash.standins.carrier.pump import FRAME_MS, FRAME_SECONDS
 from hookflash.standins.carrier.stream_messages import BadMessage, Mark, Media, Upward
 
 OVERFLOW_MESSAGES = 3000
@@ -30,8 +31,14 @@ Warn = Callable[[int, str], None]
 """Called with Twilio's number and a text, for what is wrong but not the end of the stream."""
 
 
-def _delay(exchange: Exchange) -> tuple[float, float]:
-    return exchange.settings.network_seconds, exchange.faults.jitter_ms / 1000
+def _road(exchange: Exchange) -> Delay[Any]:
+    settings = exchange.settings
+    return Delay(
+        exchange.clock,
+        settings.network_seconds,
+        exchange.faults.jitter_ms / 1000,
+        entropy=settings.entropy.road(),
+    )
 
 
 class Uplink:
@@ -52,15 +59,18 @@ class Uplink:
         self._leg = leg
         self._warn = warn
         self._cut = cut
-        self._road: Delay[str | None] = Delay(exchange.clock, *_delay(exchange))
+        self._road: Delay[str | None] = _road(exchange)
         self._write = Upward(leg.about.account_sid, leg.sid, stream_sid, tracks)
         self._keys = keys
         self._first_frame = 0
+        self._next_frame = 0
+        """The first frame that no message has carried yet."""
 
     def open(self, parameters: dict[str, str]) -> None:
         self._road.put(stream_messages.connected())
         self._road.put(self._write.start(parameters))
         self._first_frame = self._exchange.pump.frame_at(self._exchange.clock.now())
+        self._next_frame = self._first_frame
         self._exchange.pump.add(self._frame_is_over)
         if self._keys:
             self._leg.on_key = self._key
@@ -87,19 +97,21 @@ class Uplink:
         self._road.put(self._write.dtmf(digit))
 
     def _frame_is_over(self, frame: int) -> None:
-        number = frame - self._first_frame
-        if number < 0:
+        first, end = self._next_frame, frame + 1
+        if end <= first:
             return
+        self._next_frame = end
         cut_after = self._exchange.faults.cut_streams_after
-        if cut_after is not None and number * FRAME_SECONDS >= cut_after:
+        if cut_after is not None and (frame - self._first_frame) * FRAME_SECONDS >= cut_after:
             self._cut()
         if len(self._road) >= OVERFLOW_MESSAGES:
             self._warn(notices.STREAM_UNREAD, "the server does not read: sound for it is dropped")
             return
         for track in self._write.tracks:
             source = self._leg.mouth if track == "inbound" else self._leg.ear
-            payload = source.read(frame * FRAME_SAMPLES, (frame + 1) * FRAME_SAMPLES)
-            self._road.put(self._write.media(payload, number * 20, track))
+            payload = source.read(first * FRAME_SAMPLES, end * FRAME_SAMPLES)
+            since_ms = (first - self._first_frame) * FRAME_MS
+            self._road.put(self._write.media(payload, since_ms, track))
 
 
 class NoDownlink:
@@ -140,7 +152,7 @@ class Downlink:
         self._sid = stream_sid
         self._warn = warn
         self._return_marks = return_marks
-        self._road: Delay[str | bytes] = Delay(exchange.clock, *_delay(exchange))
+        self._road: Delay[str | bytes] = _road(exchange)
         self._timer: asyncio.TimerHandle | None = None
 
     def open(self) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from hookflash.standins.carrier import ids, mulaw
+from hookflash.standins.carrier import mulaw
 from hookflash.standins.carrier.leg import Leg
 from hookflash.standins.carrier.playout import FRAME_SAMPLES, SAMPLES_PER_SECOND, SILENCE, sample_at
 
@@ -66,7 +66,7 @@ class Tape:
 
     leg: Leg
     wish: TapeWish
-    sid: str = field(default_factory=lambda: ids.new_sid("RE"))
+    sid: str
     status: Status = "in-progress"
     created: float = 0.0
     stopped: asyncio.Event = field(default_factory=asyncio.Event)

@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from random import Random
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 import httpx
@@ -95,6 +96,7 @@ class Webhooks:
         *,
         auth_token: str,
         tunnel: Mapping[str, str],
+        entropy: Random,
     ) -> None:
         self.clock = clock
         self.tasks = tasks
@@ -103,6 +105,7 @@ class Webhooks:
         self.tunnel = tunnel
         self.log: list[Sent] = []
         self._auth_token = auth_token
+        self._entropy = entropy
         self._cookies: dict[str, httpx.Cookies] = {}
         self._held: list[tuple[str, asyncio.Event]] = []
         # Each call has its own cookies; the client itself, shared by all, takes none.
@@ -188,7 +191,7 @@ class Webhooks:
     async def _with_retries(
         self, url: str, method: str, form: Form, call_sid: str, policy: Policy
     ) -> httpx.Response:
-        token = str(uuid.uuid4())
+        token = str(uuid.UUID(bytes=self._entropy.randbytes(16), version=4))
         for attempt in range(policy.retries + 1):
             last = attempt == policy.retries
             try:

@@ -27,8 +27,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from random import Random
 from types import TracebackType
 from typing import Any, Self
 
@@ -40,6 +42,7 @@ from hookflash.standins.model.script import Pattern, Script, Step, checked_scrip
 from hookflash.standins.model.server import ModelServer
 from hookflash.standins.model.session import Session
 from hookflash.standins.model.timing import Faults, Timing
+from hookflash.world import SYSTEM
 
 
 class Reaction:
@@ -114,7 +117,7 @@ class ScriptedModel:
     Public, for tests: `url`, `server` (sessions, faults), `received` (what the client sent, over
     all sessions), `sent` (server events), `refused` (bodies of the errors sent), `truncations` as
     (item id, audio_end_ms) and `deletions` that were accepted, `caller_audio` (mu-law) and `heard`,
-    the same for each session.
+    the same for each session. `entropy` and `wall` are the server's.
     """
 
     def __init__(
@@ -126,9 +129,18 @@ class ScriptedModel:
         session_seconds: float = 3600.0,
         faults: Faults | None = None,
         port: int = 0,
+        entropy: Random | None = None,
+        wall: Callable[[], float] = SYSTEM.wall,
     ) -> None:
         timing = Timing(speed=speed, network_ms=network_ms, session_seconds=session_seconds)
-        self.server = ModelServer(lambda: Watch(self), port=port, timing=timing, faults=faults)
+        self.server = ModelServer(
+            lambda: Watch(self),
+            port=port,
+            timing=timing,
+            faults=faults,
+            entropy=entropy,
+            wall=wall,
+        )
         self.received = Received()
         self.sent: list[dict[str, Any]] = []
         self.refused: list[dict[str, Any]] = []
@@ -139,6 +151,7 @@ class ScriptedModel:
         self._reactions: list[Reaction] = []
         self._performance = Performance(self.server, self.received, checked_script(script))
         self._task: asyncio.Task[None] | None = None
+        self._numbers = itertools.count(1)
 
     @property
     def url(self) -> str:
@@ -207,7 +220,7 @@ class ScriptedModel:
             if reaction.answers(event):
                 reaction.answered += 1
                 performance = self._performance.aside(session, reaction.steps, response_id)
-                session.spawn(f"reaction {id(performance)}", performance.run())
+                session.spawn(f"reaction {next(self._numbers)}", performance.run())
                 return
 
     async def perform(self, steps: Script, *, session: Session | None = None) -> None:

@@ -14,9 +14,8 @@ import asyncio
 import http
 import itertools
 import json
-import secrets
-import time
 from collections.abc import Callable
+from random import Random
 from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
@@ -29,6 +28,7 @@ from hookflash.standins.model.items import Ids
 from hookflash.standins.model.session import Behaviour, Session
 from hookflash.standins.model.shapes import Refusal
 from hookflash.standins.model.timing import Faults, Timing
+from hookflash.world import SYSTEM
 
 PATH = "/v1/realtime"
 _LARGEST_FRAME = 24 * 1024 * 1024
@@ -39,7 +39,8 @@ class ModelServer:
     """A Realtime server. `new_behaviour` makes what stands behind each session.
 
     Use as `async with ModelServer(...) as server: server.url`. `sessions` lists every session that
-    was opened, the newest last.
+    was opened, the newest last. Ids come from `entropy`, if it is given; when a session expires is
+    said by `wall`.
     """
 
     def __init__(
@@ -49,6 +50,8 @@ class ModelServer:
         port: int = 0,
         timing: Timing | None = None,
         faults: Faults | None = None,
+        entropy: Random | None = None,
+        wall: Callable[[], float] = SYSTEM.wall,
     ) -> None:
         self.timing = timing or Timing()
         self.faults = faults or Faults()
@@ -57,7 +60,8 @@ class ModelServer:
         self._new_behaviour = new_behaviour
         self._port = port
         self._names = itertools.count(1)
-        self._salt = secrets.token_hex(3)
+        self._salt = (entropy or SYSTEM.entropy("model-ids")).randbytes(3).hex()
+        self._wall = wall
         self._server: Server | None = None
         self._closing = asyncio.Event()
 
@@ -125,7 +129,7 @@ class ModelServer:
         conversation = Conversation(
             Ids(f"{self._salt}{next(self._names)}"),
             model=parse_qs(urlsplit(request.path).query)["model"][0],
-            expires_at=int(time.time() + self.timing.session_seconds),
+            expires_at=int(self._wall() + self.timing.session_seconds),
         )
         if "realtime=v1" in request.headers.get("OpenAI-Beta", ""):
             refusal = Refusal(

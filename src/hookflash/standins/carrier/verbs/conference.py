@@ -120,6 +120,7 @@ def _new_room(scene: Scene, noun: Element) -> Room:
     music = exchange.unconfirmed.music_for_the_last
     room = Room(
         noun.text,
+        exchange.new_sid("CF"),
         exchange.clock,
         lambda event, form: tell(event, form),
         music_for_the_last=music,

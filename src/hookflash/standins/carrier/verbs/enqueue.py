@@ -28,7 +28,10 @@ _AGAIN_SECONDS = 1.0
 
 def queue_named(exchange: Exchange, name: str) -> Queue:
     """Find a queue, made on demand."""
-    return exchange.live.queues.setdefault(name, Queue(name))
+    queues = exchange.live.queues
+    if name not in queues:
+        queues[name] = Queue(name, exchange.new_sid("QU"))
+    return queues[name]
 
 
 @verb("Enqueue")
