@@ -58,6 +58,9 @@ def test_imports_only_what_its_layer_may_know(file: Path) -> None:
     tree = ast.parse(file.read_text())
     path = file.relative_to(SRC / "hookflash").with_suffix("").as_posix()
     layer = "hookflash." + path.split("/")[0]
+    if path.startswith("standins/simulation/"):
+        # It plays the whole line, so it knows everybody and nobody knows it.
+        layer = "hookflash.standins.simulation"
     wrong = set()
     for module in imports(tree):
         if is_in(module, ["hookflash"]):

@@ -10,8 +10,10 @@ from twilio.request_validator import RequestValidator
 
 from hookflash.standins.carrier.clock import Clock
 from hookflash.standins.carrier.delay import Delay
+from hookflash.standins.carrier.entropy import Entropy
 from hookflash.standins.carrier.faults import Dropped, Faults, Twice
 from hookflash.standins.carrier.hearing import QUIET, Ear, Loop, Mix
+from hookflash.standins.carrier.ids import is_sid, new_sid
 from hookflash.standins.carrier.overrides import policy_of
 from hookflash.standins.carrier.playout import Playout
 from hookflash.standins.carrier.signature import sign
@@ -167,6 +169,28 @@ async def test_a_delay_keeps_the_order_even_with_jitter() -> None:
         road_.put(number)
     assert [await road_.get() for _ in range(20)] == list(range(20))
     assert clock.now() - began >= 0.1
+
+
+def test_what_is_drawn_for_one_purpose_changes_nothing_for_another() -> None:
+    one, two, other = Entropy(Random(1)), Entropy(Random(1)), Entropy(Random(2))
+    two.requests.random()
+    sid = new_sid("CA", one.sids)
+    assert is_sid("CA", sid)
+    assert new_sid("CA", two.sids) == sid
+    assert new_sid("CA", other.sids) != sid
+    first = one.road().random()
+    assert two.road().random() == first
+    assert one.road().random() != first
+
+
+def test_without_a_source_names_are_secret_and_roads_always_the_same() -> None:
+    one, two = Entropy(), Entropy()
+    assert new_sid("CA", one.sids) != new_sid("CA", two.sids)
+    assert one.road().random() == one.road().random() == two.road().random()
+
+
+async def test_dates_begin_at_the_wall_clock_that_is_given() -> None:
+    assert Clock(speed=1, wall=lambda: 1000.0).wall() == pytest.approx(1000.0, abs=5.0)
 
 
 async def test_tasks_are_awaited_and_their_errors_kept() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from twilio.request_validator import RequestValidator
 
-from hookflash.standins.carrier import AUTH_TOKEN, Line, Unconfirmed
+from hookflash.standins.carrier import AUTH_TOKEN, Line, StandinCarrier, Unconfirmed
 
 
 async def test_a_stream_begins_with_connected_and_start_and_is_signed(world: Any) -> None:
@@ -59,6 +59,36 @@ async def test_the_callers_voice_goes_up_in_20_ms_frames_sample_by_sample(world:
     assert voice in up
     assert up.replace(voice, b"").strip(b"\xff") == b""
     assert {len(base64.b64decode(m["media"]["payload"])) for m in frames} == {160}
+
+
+async def test_a_media_message_may_carry_more_of_the_callers_voice(worlds: Any) -> None:
+    world = await worlds(media_frame_ms=200)
+    voice = bytes(range(1, 161)) * 25
+
+    async def caller(line: Line) -> None:
+        await line.wait_for("stream-started")
+        await line.pause(0.1)
+        await line.play(voice)
+
+    call = await world.call(world.STREAM, caller)
+    media = await world.stream(call)
+    await media.until("media", 7)
+    frames = [m["media"] for m in media.messages if m["event"] == "media"]
+    sizes = [len(base64.b64decode(each["payload"])) for each in frames]
+    # The carrier's clock is cut into pieces of 200 ms, and the stream begins within one.
+    assert 0 < sizes[0] <= 1600 and sizes[0] % 160 == 0
+    assert set(sizes[1:]) == {1600}
+    assert [each["chunk"] for each in frames] == [str(n + 1) for n in range(len(frames))]
+    assert [each["timestamp"] for each in frames] == [
+        str(sum(sizes[:number]) // 8) for number in range(len(frames))
+    ]
+    assert voice in b"".join(base64.b64decode(each["payload"]) for each in frames)
+
+
+@pytest.mark.parametrize("milliseconds", [0, 10, 30])
+def test_a_media_message_carries_a_multiple_of_20_ms(milliseconds: int) -> None:
+    with pytest.raises(ValueError, match="multiple of 20"):
+        StandinCarrier(media_frame_ms=milliseconds)
 
 
 async def test_what_is_sent_down_is_heard_and_its_mark_comes_back_after_it(world: Any) -> None:
@@ -234,6 +264,7 @@ async def test_the_streams_own_status_is_told(world: Any) -> None:
     assert world.app.forms("/stream")[0]["StreamName"] == "main"
 
 
+@pytest.mark.realtime
 async def test_a_stall_is_made_up_for_without_a_gap(world: Any) -> None:
     call = await world.call(world.STREAM)
     media = await world.stream(call)

@@ -7,6 +7,7 @@ import base64
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from random import Random
 from typing import Any
 
 import pytest
@@ -85,6 +86,19 @@ async def test_a_script_is_followed_step_by_step(server_event: Any) -> None:
             "response.create",
             "conversation.item.truncate",
         ]
+
+
+async def test_ids_and_dates_follow_from_what_is_given(server_event: Any) -> None:
+    ids = []
+    for _ in range(2):
+        async with (
+            ScriptedModel(entropy=Random(1), wall=lambda: 1000.0, session_seconds=60) as model,
+            adapter(model, server_event) as line,
+        ):
+            created = await line.next("session.created")
+            assert created["session"]["expires_at"] == 1060
+            ids.append((created["event_id"], created["session"]["id"]))
+    assert ids[0] == ids[1]
 
 
 async def test_what_was_not_met_is_told_with_what_came_instead(server_event: Any) -> None:

@@ -1,0 +1,204 @@
+"""The world port on a virtual clock: time, randomness and work that follow from a seed.
+
+Nothing here starts a thread. What a thread would do is done at once, where it is asked for: the
+work of queues, the owner's functions that block, the operations of SQLite.
+
+    resource              acquired               released
+    a queue's files       `queue`                the queue's `close`, or `SimulatedWorld.close`
+    an SQLite connection  `sqlite`, awaited      its `close`, or `SimulatedWorld.close`
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+import tempfile
+from collections.abc import Callable, Generator
+from pathlib import Path
+from random import Random
+from typing import Any, Generic, TypeVar
+
+import aiosqlite
+
+from hookflash.stores.database import open_database
+
+EPOCH = 1_800_000_000.0
+"""When simulations begin, in seconds since 1970."""
+
+_T = TypeVar("_T")
+
+
+class InlineQueue(Generic[_T]):
+    """A `WorkQueue` without a thread: `put` does the work."""
+
+    def __init__(
+        self,
+        work: Callable[[list[_T]], None],
+        begin: Callable[[], None] | None,
+        end: Callable[[], None] | None,
+    ) -> None:
+        self._work = work
+        self._end = end
+        if begin is not None:
+            begin()
+
+    def put(self, item: _T, *, urgent: bool = False) -> None:
+        self._work([item])
+
+    def flush(self, seconds: float) -> bool:
+        return True
+
+    def close(self) -> None:
+        end, self._end = self._end, None
+        if end is not None:
+            end()
+
+
+class SimulatedWorld:
+    """The machine as one simulated process sees it. See `hookflash.world.World`.
+
+    `loop` is the virtual loop, by default the running one. `epoch` is the wall clock's time when
+    the loop's clock is at 0. The same `seed` gives the same random numbers, for each name its own.
+    """
+
+    def __init__(
+        self,
+        seed: int | str,
+        *,
+        loop: asyncio.AbstractEventLoop | None = None,
+        epoch: float = EPOCH,
+    ) -> None:
+        self._seed = seed
+        self._epoch = epoch
+        # Kept, since work that runs as in a thread finds no running loop.
+        self.monotonic = (loop or asyncio.get_running_loop()).time
+        self._streams: dict[str, Random] = {}
+        self._queues: list[InlineQueue[Any]] = []
+        self._connections: dict[InlineConnection, None] = {}
+
+    def wall(self) -> float:
+        return self._epoch + self.monotonic()
+
+    def entropy(self, name: str) -> Random:
+        stream = self._streams.get(name)
+        if stream is None:
+            stream = self._streams[name] = Random(f"{self._seed}/{name}")
+        return stream
+
+    def start_thread(self, run: Callable[[], None], name: str) -> None:
+        """Run a function at once. Inside it no loop is running, as in a thread."""
+        loop = asyncio._get_running_loop()
+        asyncio._set_running_loop(None)
+        try:
+            run()
+        finally:
+            asyncio._set_running_loop(loop)
+
+    def queue(
+        self,
+        name: str,
+        work: Callable[[list[_T]], None],
+        *,
+        batch_seconds: float,
+        begin: Callable[[], None] | None = None,
+        end: Callable[[], None] | None = None,
+    ) -> InlineQueue[_T]:
+        """Return a queue that does its work at once. What the work raises, `put` raises."""
+        made = InlineQueue(work, begin, end)
+        self._queues.append(made)
+        return made
+
+    def stamp(self, path: Path) -> None:
+        # The file may have been deleted by the very work that was done on it.
+        with contextlib.suppress(OSError):
+            os.utime(path, (self.wall(), self.wall()))
+
+    def sqlite(self, path: str) -> InlineConnection:
+        """Return a connection to an SQLite file, to be awaited, whose operations run at once."""
+        return InlineConnection(path, self._connections)
+
+    def close(self) -> None:
+        """Close the files and connections that are still open, as the end of a process does.
+
+        Transactions that were not committed are rolled back.
+        """
+        for queue in self._queues:
+            queue.close()
+        for connection in list(self._connections):
+            connection.abandon()
+
+
+class _AtOnce:
+    """Stands in for the queue of a connection's thread."""
+
+    def put_nowait(self, entry: tuple[asyncio.Future[Any] | None, Callable[[], Any]]) -> None:
+        future, function = entry
+        try:
+            result = function()
+        except BaseException as error:
+            if future is not None:
+                future.set_exception(error)
+        else:
+            if future is not None:
+                future.set_result(result)
+
+
+class InlineConnection(aiosqlite.Connection):
+    """A connection whose thread is never started. Made by `SimulatedWorld.sqlite`.
+
+    aiosqlite and SQLAlchemy hand functions to the thread through `_tx`, each with a future, and
+    await the future. Here it is done when it is awaited, so that nothing else runs in between.
+    """
+
+    def __init__(self, path: str, opened: dict[InlineConnection, None]) -> None:
+        super().__init__(lambda: sqlite3.connect(path), iter_chunk_size=64)
+        self._tx = _AtOnce()  # type: ignore[assignment]  # only `put_nowait` is used
+        self._opened = opened
+
+    def __await__(self) -> Generator[Any, None, aiosqlite.Connection]:
+        connected = yield from self._connect().__await__()
+        self._opened[self] = None
+        return connected
+
+    async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        # As the original, without a future for each operation.
+        if self._connection is None:
+            raise ValueError("Connection closed")
+        return fn(*args, **kwargs)
+
+    def stop(self) -> asyncio.Future[Any] | None:
+        self._opened.pop(self, None)
+        return super().stop()
+
+    def abandon(self) -> None:
+        """Close the connection without its owner."""
+        self._opened.pop(self, None)
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+_template: list[bytes] = []
+
+
+async def make_database(path: Path) -> None:
+    """Make an SQLite file at `path` whose tables are up to date.
+
+    It is a copy of one that is migrated once in the life of this process: migrating takes a tenth
+    of a second, and a simulated call little more.
+    """
+    if not _template:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "template.db"
+            world = SimulatedWorld(0)
+            engine = await open_database(f"sqlite:///{file}", connect=world.sqlite)
+            await engine.dispose()
+            _template.append(file.read_bytes())
+    _write(path, _template[0])
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)

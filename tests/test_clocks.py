@@ -1,0 +1,195 @@
+"""Clocks, random numbers and threads come through the world port: reads every file and enforces it.
+
+What bypasses `hookflash.world` makes a simulation depend on the machine. Found are uses of the
+functions by the names under which a file imports them.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+SRC = Path(__file__).parent.parent / "src" / "hookflash"
+
+PRODUCT = "agents carriers cluster console core models runtime server stores".split()
+STANDINS = ("standins/carrier", "standins/model")
+# They run models, processes and commands of the machine, and are in no simulation.
+OUTSIDE = (
+    "standins/model/speech/",
+    "standins/model/speech_client.py",
+    "standins/model/speech_service.py",
+    "standins/model/local.py",
+    "standins/model/process.py",
+    "standins/model/__main__.py",
+)
+
+FORBIDDEN = {
+    "datetime.date.today",
+    "datetime.datetime.now",
+    "datetime.datetime.today",
+    "datetime.datetime.utcnow",
+    "os.getrandom",
+    "os.urandom",
+    "threading.Thread",
+    "threading.Timer",
+    "uuid.getnode",
+    "uuid.uuid1",
+    "uuid.uuid4",
+}
+FORBIDDEN_MODULES = ("random", "secrets", "time")
+"""Every name of these, but the class `random.Random`."""
+
+EXCEPTIONS = {
+    ("server/coalescing.py", "time.sleep"): (
+        "the selector of a real event loop, which no simulation has, waits in real time"
+    ),
+}
+
+
+def imported(tree: ast.Module) -> dict[str, str]:
+    """Return what each name of a module stands for, as a dotted name."""
+    found = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                top = alias.name.partition(".")[0]
+                found[alias.asname or top] = alias.name if alias.asname else top
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                found[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+    return found
+
+
+def dotted(node: ast.expr, names: dict[str, str]) -> str:
+    """Return the dotted name of an expression; empty if it has none."""
+    if isinstance(node, ast.Name):
+        return names.get(node.id, "")
+    if isinstance(node, ast.Attribute):
+        owner = dotted(node.value, names)
+        return f"{owner}.{node.attr}" if owner else ""
+    return ""
+
+
+def is_forbidden(name: str) -> bool:
+    module, _, rest = name.partition(".")
+    if module in FORBIDDEN_MODULES and rest:
+        return name != "random.Random"
+    return name in FORBIDDEN
+
+
+def violations(source: str, *, may_seed: bool = False) -> list[tuple[int, str]]:
+    """Return line and name of what goes past the port.
+
+    With `may_seed` a file may make generators of a seed that it is given. A product may not: its
+    secrets would not be random.
+    """
+    tree = ast.parse(source)
+    names = imported(tree)
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            # Also what is imported under a name that is then handed on, and `import *`.
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                if is_forbidden(name):
+                    found.add((node.lineno, name))
+        elif isinstance(node, ast.Name | ast.Attribute):
+            name = dotted(node, names)
+            if is_forbidden(name):
+                found.add((node.lineno, name))
+        elif isinstance(node, ast.Call) and dotted(node.func, names) == "random.Random":
+            if not (may_seed and node.args):
+                found.add((node.lineno, "random.Random()"))
+    return sorted(found)
+
+
+def files() -> list[Path]:
+    found = [file for name in (*PRODUCT, *STANDINS) for file in (SRC / name).rglob("*.py")]
+    return sorted(
+        file for file in found if not file.relative_to(SRC).as_posix().startswith(OUTSIDE)
+    )
+
+
+@pytest.mark.parametrize("file", files(), ids=lambda file: str(file.relative_to(SRC)))
+def test_the_machine_is_reached_through_the_world_port(file: Path) -> None:
+    path = file.relative_to(SRC).as_posix()
+    found = violations(file.read_text(), may_seed=path.startswith(STANDINS))
+    wrong = [f"line {line}: {name}" for line, name in found if (path, name) not in EXCEPTIONS]
+    assert not wrong, f"{path}: take it from hookflash.world: {'; '.join(wrong)}"
+
+
+@pytest.mark.parametrize(("path", "name"), EXCEPTIONS)
+def test_every_exception_is_needed(path: str, name: str) -> None:
+    assert name in {found for _, found in violations((SRC / path).read_text())}
+
+
+def test_every_folder_has_files() -> None:
+    paths = [file.relative_to(SRC).as_posix() for file in files()]
+    for name in (*PRODUCT, *STANDINS):
+        assert any(path.startswith(f"{name}/") for path in paths), name
+
+
+WRONG = """
+import os
+import random
+import secrets as s
+import time
+import uuid
+from datetime import date, datetime
+from threading import Thread
+from time import monotonic as now
+
+def f(clock=time.time):
+    time.sleep(1)
+    datetime.now()
+    date.today()
+    random.random()
+    random.Random(1)
+    s.token_hex(4)
+    uuid.uuid4()
+    os.urandom(4)
+    later = now
+"""
+
+RIGHT = """
+import datetime
+import uuid
+from datetime import UTC
+from random import Random
+
+def f(entropy: Random, loop, time):
+    entropy.random()
+    loop.time()
+    time.time()
+    uuid.UUID(bytes=entropy.randbytes(16), version=4)
+    datetime.datetime.fromtimestamp(1, UTC)
+"""
+
+
+def test_the_check_finds_every_way_past_the_port() -> None:
+    assert violations(WRONG) == [
+        (8, "threading.Thread"),
+        (9, "time.monotonic"),
+        (11, "time.time"),
+        (12, "time.sleep"),
+        (13, "datetime.datetime.now"),
+        (14, "datetime.date.today"),
+        (15, "random.random"),
+        (16, "random.Random()"),
+        (17, "secrets.token_hex"),
+        (18, "uuid.uuid4"),
+        (19, "os.urandom"),
+        (20, "time.monotonic"),
+    ]
+
+
+def test_the_check_lets_pass_what_is_handed_in() -> None:
+    assert violations(RIGHT) == []
+
+
+def test_only_a_generator_with_a_seed_is_a_stand_ins() -> None:
+    source = "import random\na = random.Random()\nb = random.Random(1)\n"
+    assert violations(source, may_seed=True) == [(2, "random.Random()")]
+    assert violations("from time import *", may_seed=True) == [(1, "time.*")]
