@@ -18,7 +18,7 @@ test: ## run every test, in parallel, with full branch coverage of the core and 
 	@scripts/setup
 	@scripts/test
 
-check: setup ## lint, format, types, layers, file lengths, and nothing private in the tree
+check: setup ## lint, format, types, layers, and nothing private in the tree
 	@scripts/check
 
 bench: setup ## measure the ledger against an ear, the relay against a bare one in C; 20 minutes

@@ -6,16 +6,24 @@ exception is a known failing sequence under `tests/simulation/named/` that is ma
 
 A test in a file of `scripts/clockless.txt` is marked `clockless`, unless it draws its input at
 random. Only these tests count for coverage.
+
+An async test runs on a virtual clock: its sleeps and timeouts take no time, its sockets are in
+memory, and what blocks runs at once (see `hookflash.standins.simulation`). A test that needs real
+sockets, processes, databases or browsers is marked `realtime`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from hookflash.standins.simulation.loop import VirtualLoop
+from hookflash.standins.simulation.threads import inline_worker_threads
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 TESTS = Path(__file__).parent
@@ -42,6 +50,20 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         return
     if not item.config.stash[_PATHS].isdisjoint((item.path, *item.path.parents)):
         item.add_marker("clockless")
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    if item.get_closest_marker("realtime"):
+        return {"real": asyncio.new_event_loop}
+    return {"virtual": VirtualLoop}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _inline_worker_threads() -> Iterator[None]:
+    with inline_worker_threads():
+        yield
 
 
 def _is_known_failure(item: pytest.Item) -> bool:

@@ -8,7 +8,8 @@
 
 Nothing is faked in between: signatures are checked, tokens are redeemed, and what each party
 heard is asked of the carrier. At the end no call, leg or socket may be left, and the carrier must
-have had nothing to complain about. Time is compressed by `speed`.
+have had nothing to complain about. On a virtual clock nothing waits; in a test that is marked
+`realtime`, time is compressed by `speed`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ from hookflash.standins.carrier import Leg, NumberConfig, StandinCarrier
 from hookflash.standins.carrier.party import Script, Speak
 from hookflash.standins.carrier.sounds import voice_pattern
 from hookflash.standins.model.scripted import ScriptedModel
+from hookflash.standins.simulation.loop import VirtualLoop
+from hookflash.standins.simulation.world import SimulatedWorld, make_database
+from hookflash.world import SYSTEM, World
 
 PUBLIC = "https://line.example.test"
 LINE = "+15550100001"
@@ -57,7 +61,7 @@ async def eventually(true: Callable[[], bool], seconds: float = 10.0) -> None:
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     while not true() and loop.time() < until:
-        await asyncio.get_running_loop().run_in_executor(None, lambda: None)
+        await asyncio.sleep(0.01)
     assert true()
 
 
@@ -101,16 +105,25 @@ async def open_stage(
     folder: Path,
     agent: Agent,
     *,
-    speed: float = SPEED,
+    speed: float | None = None,
     network_ms: float = 0.0,
     notices: bool = True,
     settings: dict | None = None,
     speak: Speak = voice_pattern,
 ) -> AsyncIterator[Stage]:
+    loop = asyncio.get_running_loop()
+    virtual = isinstance(loop, VirtualLoop)
+    world: World = SimulatedWorld(0) if virtual else SYSTEM
+    speed = speed or (1.0 if virtual else SPEED)
     async with contextlib.AsyncExitStack() as stack:
-        model = await stack.enter_async_context(ScriptedModel(speed=speed, network_ms=network_ms))
+        if isinstance(world, SimulatedWorld):
+            await make_database(folder / "hookflash.db")
+            stack.callback(world.close)
+        model = await stack.enter_async_context(
+            ScriptedModel(speed=speed, network_ms=network_ms, wall=world.wall)
+        )
         carrier = await stack.enter_async_context(
-            StandinCarrier(speed=speed, network_ms=network_ms, speak=speak)
+            StandinCarrier(speed=speed, network_ms=network_ms, speak=speak, wall=world.wall)
         )
         chosen = {
             "public_url": PUBLIC,
@@ -123,7 +136,7 @@ async def open_stage(
             "speed": speed,
         }
         line = await stack.enter_async_context(
-            open_line(Settings(**(chosen | (settings or {}))), agent)
+            open_line(Settings(**(chosen | (settings or {}))), agent, world=world)
         )
         async with serving(line) as port:
             carrier.tunnel[PUBLIC] = f"http://127.0.0.1:{port}"

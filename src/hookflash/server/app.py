@@ -107,17 +107,19 @@ async def serve(
     drain_seconds: float = 30.0,
     on_listening: Callable[[int], None] = lambda port: None,
     stop: asyncio.Event | None = None,
+    listener: socket.socket | None = None,
 ) -> None:
     """Serve until SIGTERM, SIGINT or `stop`, then drain and close.
 
     `on_listening` is called with the port once it is open (`port=0` takes any that is free).
+    `listener` is a socket to serve on instead of `host` and `port`.
     Raises `ConfigError` if the port cannot be had. The application's `state.closing` are called
     before connections are closed. Where several processes serve the line, the
     application's `state.sharing` is this one's part.
     """
     stop = stop or asyncio.Event()
     sharing: Sharing = getattr(app.state, "sharing", ALONE)
-    with sharing.listener or listen(host, port) as listener:
+    with listener or sharing.listener or listen(host, port) as listener:
         server = _Server(
             uvicorn.Config(
                 app,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import uvicorn
@@ -27,11 +27,35 @@ class _Server(uvicorn.Server):
         yield
 
 
+Listen = Callable[[str, int], socket.socket]
+"""Opens a host's port, 0 for any that is free. Raises OSError if the port cannot be had."""
+
+
+def open_port(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    listener.listen(128)
+    return listener
+
+
 class ApiServer:
     """`port` 0 takes one that is free at the first start, and is always the same from then on."""
 
-    def __init__(self, app: ASGIApp, *, port: int = 0, sockets: bool = False) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        port: int = 0,
+        sockets: bool = False,
+        listen: Listen = open_port,
+    ) -> None:
         self.port = port
+        self._listen = listen
         self._app = app
         self._ws: Literal["none", "websockets-sansio"] = "websockets-sansio" if sockets else "none"
         self._server: _Server | None = None
@@ -42,14 +66,7 @@ class ApiServer:
 
         Raises OSError if the port cannot be had.
         """
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", self.port))
-        except OSError:
-            listener.close()
-            raise
-        listener.listen(128)
+        listener = self._listen("127.0.0.1", self.port)
         self.port = listener.getsockname()[1]
         config = uvicorn.Config(
             self._app,

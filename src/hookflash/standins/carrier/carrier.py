@@ -25,7 +25,7 @@ from typing import Self
 from xml.sax.saxutils import escape
 
 from hookflash.standins.carrier import party, sounds
-from hookflash.standins.carrier.api_server import ApiServer
+from hookflash.standins.carrier.api_server import ApiServer, Listen, open_port
 from hookflash.standins.carrier.clock import Clock
 from hookflash.standins.carrier.entropy import Entropy
 from hookflash.standins.carrier.exchange import Exchange, NumberConfig, Settings, Transcribe
@@ -77,7 +77,7 @@ class StandinCarrier:
 
     SIDs, tokens and jitter come from `entropy`, if it is given; dates from `wall`. `media_frame_ms`
     is how much sound a message of a media stream carries to the server, and how often parties hear:
-    a multiple of Twilio's 20 ms. More is faster and less exact.
+    a multiple of Twilio's 20 ms. More is faster and less exact. `listen` opens REST's port.
     """
 
     def __init__(
@@ -97,6 +97,7 @@ class StandinCarrier:
         entropy: Random | None = None,
         wall: Callable[[], float] = SYSTEM.wall,
         media_frame_ms: int = FRAME_MS,
+        listen: Listen = open_port,
     ) -> None:
         if media_frame_ms < FRAME_MS or media_frame_ms % FRAME_MS:
             raise ValueError(f"media_frame_ms must be a multiple of 20, got {media_frame_ms}")
@@ -120,6 +121,7 @@ class StandinCarrier:
             Entropy(entropy),
         )
         self._unconfirmed = unconfirmed or Unconfirmed()
+        self._listen = listen
         self._rest: Rest
         self._server: ApiServer
 
@@ -141,7 +143,7 @@ class StandinCarrier:
         )
         pump.start(tasks)
         self._rest = Rest(self.exchange)
-        self._server = ApiServer(self._rest.app)
+        self._server = ApiServer(self._rest.app, listen=self._listen)
         self._server.start()
         self.exchange.live.api_url = self.api_url
         return self

@@ -1,0 +1,477 @@
+"""Connections in memory: byte pipes with a programmable road, under the protocols of real servers.
+
+    VirtualTransport --(Direction: delay, jitter, frozen)--> VirtualTransport
+            ^                                                       |
+            +---------------------(Direction) ----------------------+
+
+As TCP does: bytes arrive in order and none is lost; a close is told after what was sent before;
+what arrives at a closed end is answered with a reset; a receiver that does not read makes the
+sender's buffer grow. `Network.connected` is called with each new `Connection`, so that a
+simulation can give it a road: `delay` and `jitter` in seconds for each direction, `freeze` to stop
+one direction as a dead cable does, `cut` to reset both ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import random
+import socket
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hookflash.standins.simulation.loop import VirtualLoop
+
+FIRST_PORT = 20_000
+FIRST_CLIENT_PORT = 40_000
+WINDOW_BYTES = 256 * 1024
+"""What the two kernels hold of one direction; what exceeds it waits in the sender's buffer."""
+
+HIGH_WATER_BYTES = 64 * 1024
+
+PROCESS: contextvars.ContextVar[str] = contextvars.ContextVar("PROCESS", default="")
+"""The process of the simulated machine that the running code belongs to."""
+
+_EOF = object()
+_RESET = object()
+
+
+class VirtualSocket:
+    """As much of a socket as servers and clients ask a transport for."""
+
+    family = socket.AF_INET
+    type = socket.SOCK_STREAM
+    proto = 6
+
+    def __init__(self, own: tuple[str, int], peer: tuple[str, int] | None = None) -> None:
+        self._own = own
+        self._peer = peer
+
+    def fileno(self) -> int:
+        return -1
+
+    def setsockopt(self, *_: Any) -> None:
+        """There is no kernel that an option could be set in."""
+
+    def getsockopt(self, *_: Any) -> int:
+        return 1
+
+    def getsockname(self) -> tuple[str, int]:
+        return self._own
+
+    def getpeername(self) -> tuple[str, int]:
+        if self._peer is None:
+            raise OSError("the socket is not connected")
+        return self._peer
+
+    def setblocking(self, blocking: bool) -> None:
+        """Nothing ever blocks here."""
+
+    def close(self) -> None:
+        """The transport decides what becomes of the connection."""
+
+    def __enter__(self) -> VirtualSocket:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+
+class Direction:
+    """Bytes on their way from one end of a connection to the other.
+
+    `delay` and `jitter` are seconds and apply to what is sent from then on; order is kept.
+    """
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self.delay = 0.0
+        self.jitter = 0.0
+        self.chance: random.Random | None = None
+        self.frozen = False
+        self.waiting = 0
+        """Bytes that have not arrived yet."""
+        self.sender: VirtualTransport
+        self.receiver: VirtualTransport
+        self._loop = loop
+        self._items: deque[tuple[float, Any]] = deque()
+        self._last = 0.0
+        self._timer: asyncio.Handle | None = None
+
+    def put(self, item: Any) -> None:
+        delay = self.delay
+        if self.jitter and self.chance is not None:
+            delay += self.chance.uniform(0.0, self.jitter)
+        self._last = max(self._last, self._loop.time() + delay)
+        if isinstance(item, bytes):
+            self.waiting += len(item)
+        self._items.append((self._last, item))
+        self.schedule()
+
+    def freeze(self) -> None:
+        """Nothing arrives any more until `thaw`; neither end is told."""
+        self.frozen = True
+
+    def thaw(self) -> None:
+        self.frozen = False
+        self.schedule()
+
+    def discard(self) -> None:
+        """Forget what has not arrived: the sender gave up."""
+        self._items.clear()
+        self.waiting = 0
+
+    def schedule(self) -> None:
+        if self._timer is not None or self.frozen or self.receiver.paused or not self._items:
+            return
+        due = self._items[0][0]
+        context = self.receiver.context
+        if due <= self._loop.time():
+            self._timer = self._loop.call_soon(self._arrive, context=context)
+        else:
+            self._timer = self._loop.call_at(due, self._arrive, context=context)
+
+    def _arrive(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        while self._items and self._items[0][0] <= now:
+            if self.frozen or self.receiver.paused:
+                return
+            item = self._items.popleft()[1]
+            if isinstance(item, bytes):
+                self.waiting -= len(item)
+            self.receiver.take(item)
+            self.sender.drained()
+        self.schedule()
+
+
+class Connection:
+    """Two ends and the two directions between them. `port` is the server's."""
+
+    def __init__(self, port: int, path: str, up: Direction, down: Direction) -> None:
+        self.port = port
+        self.path = path
+        self.up = up
+        """From the client to the server."""
+        self.down = down
+        """From the server to the client."""
+
+    @property
+    def open(self) -> bool:
+        return not (self.up.sender.lost and self.down.sender.lost)
+
+    def freeze(self) -> None:
+        """Stop both directions; neither end is told, as when a cable is pulled."""
+        self.up.freeze()
+        self.down.freeze()
+
+    def thaw(self) -> None:
+        self.up.thaw()
+        self.down.thaw()
+
+    def cut(self) -> None:
+        """Reset both ends at once."""
+        for end in (self.up.sender, self.down.sender):
+            end.reset()
+
+
+class VirtualTransport(asyncio.Transport):
+    """One end of a connection in memory."""
+
+    def __init__(
+        self,
+        loop: VirtualLoop,
+        context: contextvars.Context,
+        own: tuple[str, int],
+        peer: tuple[str, int],
+    ) -> None:
+        super().__init__()
+        self.context = context
+        self.paused = False
+        self.lost = False
+        self.out: Direction
+        self.into: Direction
+        self.server: VirtualServer | None = None
+        self.protocol: Any = None
+        self._loop = loop
+        self._socket = VirtualSocket(own, peer)
+        self._closing = False
+        self._eof_sent = False
+        self._writing_paused = False
+        self._high = HIGH_WATER_BYTES
+        self._low = HIGH_WATER_BYTES // 4
+
+    # --- what protocols ask of a transport ------------------------------------------------------
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        if name == "socket":
+            return self._socket
+        if name == "peername":
+            return self._socket.getpeername()
+        if name == "sockname":
+            return self._socket.getsockname()
+        return default
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = protocol
+
+    def get_protocol(self) -> Any:
+        return self.protocol
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def is_reading(self) -> bool:
+        return not self.paused and not self._closing
+
+    def pause_reading(self) -> None:
+        self.paused = True
+
+    def resume_reading(self) -> None:
+        self.paused = False
+        self.into.schedule()
+
+    def get_write_buffer_size(self) -> int:
+        return max(0, self.out.waiting - WINDOW_BYTES)
+
+    def get_write_buffer_limits(self) -> tuple[int, int]:
+        return self._low, self._high
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self._high = HIGH_WATER_BYTES if high is None else high
+        self._low = self._high // 4 if low is None else low
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        if not self._eof_sent:
+            self._eof_sent = True
+            self.out.put(_EOF)
+
+    def write(self, data: Any) -> None:
+        if self._closing or self._eof_sent or not data:
+            return
+        self.out.put(bytes(data))
+        if not self._writing_paused and self.get_write_buffer_size() > self._high:
+            self._writing_paused = True
+            self.protocol.pause_writing()
+
+    def writelines(self, list_of_data: Any) -> None:
+        self.write(b"".join(list_of_data))
+
+    def close(self) -> None:
+        """Close after what was written is on its way."""
+        if self._closing:
+            return
+        self._closing = True
+        if not self._eof_sent:
+            self._eof_sent = True
+            self.out.put(_EOF)
+        if self.get_write_buffer_size() == 0:
+            self._loop.call_soon(self._lose, None, context=self.context)
+
+    def abort(self) -> None:
+        """Close at once; the other end is reset."""
+        if self.lost:
+            return
+        self._closing = True
+        self.out.discard()
+        self.out.put(_RESET)
+        self._loop.call_soon(self._lose, None, context=self.context)
+
+    # --- what the road brings -------------------------------------------------------------------
+
+    def take(self, item: Any) -> None:
+        """Take bytes, the end of them, or a reset."""
+        if item is _RESET:
+            self.reset()
+        elif self.lost or self._closing:
+            # Nobody reads here any more; a kernel answers bytes with a reset.
+            if isinstance(item, bytes) and self.lost and not self.out.receiver.lost:
+                self.out.put(_RESET)
+        elif item is _EOF:
+            received = getattr(self.protocol, "eof_received", None)
+            if not (received is not None and received()):
+                self.close()
+        else:
+            self._feed(item)
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            if isinstance(self.protocol, asyncio.BufferedProtocol) or hasattr(
+                self.protocol, "get_buffer"
+            ):
+                view = memoryview(data)
+                while view:
+                    room = self.protocol.get_buffer(len(view))
+                    count = min(len(room), len(view))
+                    room[:count] = view[:count]
+                    self.protocol.buffer_updated(count)
+                    view = view[count:]
+            else:
+                self.protocol.data_received(data)
+        except Exception as error:
+            # As asyncio's transports do: a protocol that fails loses its connection.
+            self._loop.call_exception_handler(
+                {
+                    "message": "Fatal error: protocol.data_received() call failed.",
+                    "exception": error,
+                    "transport": self,
+                    "protocol": self.protocol,
+                }
+            )
+            self.abort()
+
+    def drained(self) -> None:
+        """Some of what was written has arrived."""
+        size = self.get_write_buffer_size()
+        if self._writing_paused and size <= self._low and not self.lost:
+            self._writing_paused = False
+            self.protocol.resume_writing()
+        if self._closing and size == 0 and not self.lost:
+            self._loop.call_soon(self._lose, None, context=self.context)
+
+    def reset(self) -> None:
+        """The connection broke, or the other end is gone."""
+        self._closing = True
+        self._lose(ConnectionResetError(104, "Connection reset by peer"))
+
+    def _lose(self, error: Exception | None) -> None:
+        if self.lost:
+            return
+        self.lost = True
+        if self.server is not None:
+            self.server.open.pop(self, None)
+        if self.protocol is not None:
+            self.context.copy().run(self.protocol.connection_lost, error)
+
+
+class VirtualServer(asyncio.AbstractServer):
+    """A listening port, or path."""
+
+    def __init__(
+        self, network: Network, factory: Callable[[], Any], port: int, path: str = ""
+    ) -> None:
+        self.factory = factory
+        self.port = port
+        self.path = path
+        self.context = contextvars.copy_context()
+        self.open: dict[VirtualTransport, None] = {}
+        self.sockets = (VirtualSocket(("127.0.0.1", port)),)
+        self._network = network
+
+    def close(self) -> None:
+        self._network.closed(self)
+
+    def close_clients(self) -> None:
+        for transport in list(self.open):
+            transport.close()
+
+    def abort_clients(self) -> None:
+        for transport in list(self.open):
+            transport.abort()
+
+    def is_serving(self) -> bool:
+        return self._network.serves(self)
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        return self._network.loop
+
+    async def start_serving(self) -> None:
+        """It serves from the start."""
+
+    async def serve_forever(self) -> None:
+        await asyncio.Event().wait()
+
+    async def wait_closed(self) -> None:
+        """Connections outlive the server; whoever has them closes them."""
+
+
+class Network:
+    """All listening ports and connections of a loop."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self.loop = loop
+        self.connections: list[Connection] = []
+        """Every connection that is open, and a few that have just been closed."""
+        self.connected: Callable[[Connection], None] = lambda connection: None
+        self.refused: Callable[[int], bool] = lambda port: False
+        """Whether nobody can connect to a port now, though a server listens."""
+        self._servers: dict[int | str, VirtualServer] = {}
+        self._ports = FIRST_PORT
+        self._clients = FIRST_CLIENT_PORT
+
+    def bind(self, host: str, port: int) -> VirtualSocket:
+        """Return a socket bound to `port`, or to a free one for 0. Raises OSError if taken."""
+        if port in self._servers:
+            raise OSError(98, f"the port {port} is in use")
+        return VirtualSocket((host, port or self._free_port()))
+
+    def listen(self, factory: Callable[[], Any], port: int = 0, path: str = "") -> VirtualServer:
+        key: int | str = path or port or self._free_port()
+        if key in self._servers:
+            raise OSError(98, f"{key} is in use")
+        server = VirtualServer(self, factory, 0 if path else int(key), path)
+        self._servers[key] = server
+        return server
+
+    def serves(self, server: VirtualServer) -> bool:
+        return self._servers.get(server.path or server.port) is server
+
+    def closed(self, server: VirtualServer) -> None:
+        if self.serves(server):
+            del self._servers[server.path or server.port]
+
+    async def connect(
+        self, factory: Callable[[], Any], host: str, port: int, path: str = ""
+    ) -> tuple[VirtualTransport, Any]:
+        """Connect to what listens. Raises ConnectionRefusedError if nothing does."""
+        await asyncio.sleep(0)
+        server = self._servers.get(path or port)
+        if server is None or self.refused(port):
+            raise ConnectionRefusedError(111, f"nothing listens at {path or port}")
+        self._clients += 1
+        here, there = (host, self._clients), (host, port)
+        loop = self.loop
+        ours = factory()
+        client = VirtualTransport(loop, contextvars.copy_context(), here, there)
+        accepted = VirtualTransport(loop, server.context.copy(), there, here)
+        theirs = accepted.context.copy().run(server.factory)
+        up, down = Direction(loop), Direction(loop)
+        up.sender = down.receiver = client
+        up.receiver = down.sender = accepted
+        client.out, client.into = up, down
+        accepted.out, accepted.into = down, up
+        client.protocol, accepted.protocol = ours, theirs
+        accepted.server = server
+        server.open[accepted] = None
+        connection = Connection(port, path, up, down)
+        self._remember(connection)
+        self.connected(connection)
+        loop.call_soon(theirs.connection_made, accepted, context=accepted.context)
+        ours.connection_made(client)
+        await asyncio.sleep(0)
+        return client, ours
+
+    def kill(self, process: str) -> None:
+        """Close the ports of a dead process and reset the other ends of its connections."""
+        for key, server in list(self._servers.items()):
+            if server.context.get(PROCESS, "") == process:
+                del self._servers[key]
+        for connection in self.connections:
+            for end in (connection.up.sender, connection.down.sender):
+                if end.context.get(PROCESS, "") == process and not end.lost:
+                    end.lost = True
+                    end.out.discard()
+                    end.out.put(_RESET)
+
+    def _remember(self, connection: Connection) -> None:
+        if len(self.connections) >= 64:
+            self.connections = [each for each in self.connections if each.open]
+        self.connections.append(connection)
+
+    def _free_port(self) -> int:
+        self._ports += 1
+        return self._ports
