@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import contextvars
 import heapq
 import selectors
@@ -94,6 +95,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._timers = 0
         self._dead: set[str] = set()
         self._buried: list[asyncio.Handle] = []
+        self._tasks: dict[str, list[asyncio.Task[Any]]] = {}
         self._woken = threading.Event()
         super().__init__(selector)
         self._clock_resolution = 1e-9
@@ -184,6 +186,23 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     # --- processes ----------------------------------------------------------------------------
 
+    def create_task(
+        self,
+        coro: Any,
+        *,
+        name: str | None = None,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.Task[Any]:
+        task = super().create_task(coro, name=name, context=context)
+        process = PROCESS.get() if context is None else context.get(PROCESS, "")
+        if process:
+            # Those that are done are forgotten now and then; the others are needed by `release`.
+            tasks = self._tasks.setdefault(process, [])
+            if len(tasks) >= 256:
+                tasks[:] = [each for each in tasks if not each.done()]
+            tasks.append(task)
+        return task
+
     def kill(self, process: str) -> None:
         """Let a process of the simulated machine die at once: nothing of it runs any more."""
         self._dead.add(process)
@@ -191,6 +210,21 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             if self._is_dead(handle):
                 self._bury(handle)
         self.network.kill(process)
+
+    def release(self) -> None:
+        """Let go of the tasks of dead processes, so that the loop can be closed.
+
+        Their coroutines are closed, and what their `finally` blocks do is done now: call this when
+        nothing is looked at any more.
+        """
+        for process in self._dead:
+            for task in self._tasks.pop(process, []):
+                if not task.done():
+                    asyncio.tasks._unregister_task(task)  # type: ignore[attr-defined]  # no other way
+                    task._log_destroy_pending = False  # type: ignore[attr-defined]  # as above
+                    with contextlib.suppress(BaseException):
+                        task.get_coro().close()  # type: ignore[union-attr]  # a coroutine
+        self._buried.clear()
 
     def _is_dead(self, handle: asyncio.Handle) -> bool:
         context = handle._context  # type: ignore[attr-defined]  # there is no public way
