@@ -12,10 +12,12 @@ that takes its time and its randomness from the simulation runs the same way eac
 Rules:
 
 * `create_server` and `create_connection` are in memory (see `network.py`), so that the real
-  servers and clients run above them. There is no DNS, no TLS, no subprocess and no signal.
+  servers and clients run above them. There is no DNS, no TLS, no subprocess, no signal and no
+  descriptor: what needs one raises NotImplementedError.
 * `run_in_executor` runs the function at once, in the loop's thread.
 * A process of the simulated machine is a value of the context variable `PROCESS`. `kill` drops
-  every callback of a process and resets its connections, as the kernel does after `kill -9`.
+  every callback of a process, closes its ports and resets its connections. Its `finally` blocks do
+  not run before the loop is closed. A process that starts again needs another name.
 * A loop with nothing ready, no timer and no thread that wakes it up raises `Stalled`: the program
   waits for something that never comes. Past `limit_seconds` it raises `TimeLimitReached`.
 """
@@ -30,24 +32,25 @@ import heapq
 import selectors
 import socket
 import threading
-from collections.abc import Callable
-from typing import Any, TypeVar
+import weakref
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import Executor
+from typing import Any, NoReturn, TypeVar, TypeVarTuple, Unpack
 
 from hookflash.standins.simulation.network import (
     PROCESS,
     Network,
     VirtualServer,
     VirtualSocket,
+    VirtualTransport,
 )
 
 __all__ = ["PROCESS", "Stalled", "TimeLimitReached", "VirtualLoop"]
 
 DAY_SECONDS = 86_400.0
 
-_THREAD_SECONDS = 10.0
-"""How long a loop with nothing to do waits, in real time, for a thread that may wake it up."""
-
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class Stalled(RuntimeError):
@@ -63,18 +66,22 @@ class _Timer(asyncio.TimerHandle):
 
     __slots__ = ("number",)
     number: int
+    _when: float
 
-    def __lt__(self, other: object) -> bool:
+    def __lt__(self, other: asyncio.TimerHandle) -> bool:
         assert isinstance(other, _Timer)
         return self._when < other._when or (
             self._when == other._when and self.number < other.number
         )
 
 
-class _Selector(selectors._BaseSelectorImpl):  # type: ignore[name-defined,misc]  # not in typeshed
+class _Selector(selectors._BaseSelectorImpl):
     """Waits by moving the loop's clock."""
 
     loop: VirtualLoop
+
+    def register(self, *_: Any) -> NoReturn:
+        raise NotImplementedError("a virtual loop watches no descriptors: use a real one")
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         self.loop.wait(timeout)
@@ -82,19 +89,30 @@ class _Selector(selectors._BaseSelectorImpl):  # type: ignore[name-defined,misc]
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """See the module. `limit_seconds` is how far the virtual clock may run."""
+    """See the module.
 
-    def __init__(self, *, limit_seconds: float = 30 * DAY_SECONDS) -> None:
+    `limit_seconds` is how far the virtual clock may run. `thread_seconds` is how long a loop with
+    nothing to do waits, in real time, for a thread that may wake it up.
+    """
+
+    def __init__(
+        self, *, limit_seconds: float = 30 * DAY_SECONDS, thread_seconds: float = 10.0
+    ) -> None:
         selector = _Selector()
         selector.loop = self
         self.now = 0.0
         self.network = Network(self)
         self.limit_seconds = limit_seconds
+        self.thread_seconds = thread_seconds
         self._ready: collections.deque[asyncio.Handle]
         self._scheduled: list[_Timer]
         self._timers = 0
         self._dead: set[str] = set()
-        self._buried: list[asyncio.Handle] = []
+        self._owned: dict[str, weakref.WeakValueDictionary[int, Any]] = {}
+        """The tasks and asynchronous generators of each process, in the order of their numbers."""
+        self._number = 0
+        self._asyncgens: weakref.WeakSet[AsyncGenerator[Any, Any]]
+        self._buried: list[Any] = []
         self._tasks: dict[str, list[asyncio.Task[Any]]] = {}
         self._woken = threading.Event()
         super().__init__(selector)
@@ -110,7 +128,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def wait(self, timeout: float | None) -> None:
         """Move the clock to the next timer. Called by the selector when nothing is ready."""
         if timeout is None:
-            if not self._woken.wait(_THREAD_SECONDS):
+            if not self._woken.wait(self.thread_seconds):
                 raise Stalled(f"nothing is ready and no timer is set; waiting: {self._waiting()}")
             self._woken.clear()
         elif timeout > 0:
@@ -130,10 +148,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def call_soon(
         self,
-        callback: Callable[..., object],
-        *args: Any,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
         context: contextvars.Context | None = None,
     ) -> asyncio.Handle:
+        self._check_closed()  # type: ignore[attr-defined]  # as asyncio's own
         handle = asyncio.Handle(callback, args, self, context)
         if self._dead and self._is_dead(handle):
             self._bury(handle)
@@ -144,10 +163,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def call_at(
         self,
         when: float,
-        callback: Callable[..., object],
-        *args: Any,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
+        self._check_closed()  # type: ignore[attr-defined]  # as asyncio's own
         timer = _Timer(when, callback, args, self, context)
         self._timers += 1
         timer.number = self._timers
@@ -160,28 +180,35 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def call_soon_threadsafe(
         self,
-        callback: Callable[..., object],
-        *args: Any,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
         context: contextvars.Context | None = None,
     ) -> asyncio.Handle:
         handle = self.call_soon(callback, *args, context=context)
         self._woken.set()
         return handle
 
-    def run_in_executor(  # type: ignore[override]  # the function has run when this returns
-        self, executor: Any, func: Callable[..., T], *args: Any
+    def run_in_executor(
+        self,
+        executor: Executor | None,
+        func: Callable[[Unpack[Ts]], T],
+        *args: *Ts,
     ) -> asyncio.Future[T]:
         """Run `func` at once. Inside it no loop is running, as in a thread."""
+        self._check_closed()  # type: ignore[attr-defined]  # as asyncio's own
         future: asyncio.Future[T] = self.create_future()
+        running = asyncio._get_running_loop()
         asyncio._set_running_loop(None)
         try:
-            future.set_result(func(*args))
+            # What it sets in its context does not come back from a thread.
+            future.set_result(contextvars.copy_context().run(func, *args))
         except StopIteration as error:
+            # A future cannot hold it.
             future.set_exception(RuntimeError(repr(error)))
         except BaseException as error:
             future.set_exception(error)
         finally:
-            asyncio._set_running_loop(self)
+            asyncio._set_running_loop(running)
         return future
 
     # --- processes ----------------------------------------------------------------------------
@@ -190,40 +217,57 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self,
         coro: Any,
         *,
-        name: str | None = None,
+        name: object = None,
         context: contextvars.Context | None = None,
     ) -> asyncio.Task[Any]:
-        task = super().create_task(coro, name=name, context=context)
-        process = PROCESS.get() if context is None else context.get(PROCESS, "")
-        if process:
-            # Those that are done are forgotten now and then; the others are needed by `release`.
-            tasks = self._tasks.setdefault(process, [])
-            if len(tasks) >= 256:
-                tasks[:] = [each for each in tasks if not each.done()]
-            tasks.append(task)
+        task: asyncio.Task[Any] = super().create_task(coro, name=name, context=context)
+        self._own(task, PROCESS.get() if context is None else context.get(PROCESS, ""))
         return task
 
+    def _asyncgen_firstiter_hook(self, agen: AsyncGenerator[Any, Any]) -> None:
+        super()._asyncgen_firstiter_hook(agen)  # type: ignore[misc]  # not in typeshed
+        self._own(agen, PROCESS.get())
+
+    def _own(self, thing: Any, process: str) -> None:
+        if process in self._dead:
+            self._bury_owned(thing)
+        elif process:
+            self._number += 1
+            self._owned.setdefault(process, weakref.WeakValueDictionary())[self._number] = thing
+
     def kill(self, process: str) -> None:
-        """Let a process of the simulated machine die at once: nothing of it runs any more."""
+        """Let a process of the simulated machine die at once: nothing of it runs any more.
+
+        A process that kills itself goes on to its next `await`.
+        """
         self._dead.add(process)
         for handle in [*self._ready, *self._scheduled]:
             if self._is_dead(handle):
                 self._bury(handle)
+        for thing in self._owned.pop(process, {}).values():
+            self._bury_owned(thing)
         self.network.kill(process)
 
     def release(self) -> None:
-        """Let go of the tasks of dead processes, so that the loop can be closed.
+        """Let go of what dead processes have left. `close` does it too.
 
         Their coroutines are closed, and what their `finally` blocks do is done now: call this when
         nothing is looked at any more.
         """
-        for process in self._dead:
-            for task in self._tasks.pop(process, []):
-                if not task.done():
-                    asyncio.tasks._unregister_task(task)  # type: ignore[attr-defined]  # no other way
-                    task._log_destroy_pending = False  # type: ignore[attr-defined]  # as above
-                    with contextlib.suppress(BaseException):
-                        task.get_coro().close()  # type: ignore[union-attr]  # a coroutine
+        buried, self._buried = self._buried, []
+        for thing in buried:
+            if isinstance(thing, AsyncGenerator):
+                # A loop that is open would run its `finally` block as a task of nobody.
+                self._buried.append(thing)
+            elif isinstance(thing, asyncio.Task) and not thing.done():
+                thing._log_destroy_pending = False  # type: ignore[attr-defined]  # no public way
+                # The blocks were not written for this, so they may raise anything.
+                with contextlib.suppress(BaseException):
+                    thing.get_coro().close()
+
+    def close(self) -> None:
+        super().close()
+        self.release()
         self._buried.clear()
 
     def _is_dead(self, handle: asyncio.Handle) -> bool:
@@ -233,11 +277,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def _bury(self, handle: asyncio.Handle) -> None:
         """Keep what a dead process would have run: if it were collected, coroutines that are
         closed would run their `finally` blocks, which a killed process never does."""
-        callback = handle._callback  # type: ignore[attr-defined]  # as above
-        args = handle._args  # type: ignore[attr-defined]  # as above
-        if callback is not None:
-            self._buried.append(asyncio.Handle(callback, args or (), self, None))
+        self._buried.append((handle._callback, handle._args))  # type: ignore[attr-defined]  # as above
         handle.cancel()
+
+    def _bury_owned(self, thing: Any) -> None:
+        """Keep a task or generator, for the same reason; who ends all of them shall not find it."""
+        self._buried.append(thing)
+        if isinstance(thing, asyncio.Task):
+            asyncio._unregister_task(thing)
+        else:
+            self._asyncgens.discard(thing)
 
     # --- the network --------------------------------------------------------------------------
 
@@ -253,36 +302,56 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     ) -> list[Any]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, int(port or 0)))]
 
-    async def create_server(
-        self, factory: Any, host: Any = None, port: Any = None, **more: Any
-    ) -> Any:  # type: ignore[override]  # noqa: E501
-        sock = more.get("sock")
-        return self.network.listen(factory, port=sock.getsockname()[1] if sock else int(port or 0))
+    async def create_server(  # type: ignore[override]  # with the options that mean something
+        self, protocol_factory: Any, host: Any = None, port: Any = None, **more: Any
+    ) -> VirtualServer:
+        _refuse_tls(more)
+        at = host if host and isinstance(host, str) else "127.0.0.1"
+        return self.network.listen(protocol_factory, at, int(port or 0), sock=more.get("sock"))
 
     async def create_connection(
-        self, factory: Any, host: Any = None, port: Any = None, **more: Any
-    ) -> Any:  # type: ignore[override]  # noqa: E501
-        if more.get("ssl"):
-            raise NotImplementedError("the simulated network has no TLS: connect without it")
-        return await self.network.connect(factory, str(host), int(port))
+        self, protocol_factory: Any, host: Any = None, port: Any = None, **more: Any
+    ) -> tuple[VirtualTransport, Any]:
+        _refuse_tls(more)
+        if host is None or port is None:
+            raise NotImplementedError("the simulated network connects by host and port only")
+        return await self.network.connect(protocol_factory, str(host), int(port))
 
     def listen(self, host: str, port: int) -> VirtualSocket:
         """Return a bound socket, for servers that are given one."""
         return self.network.bind(host, port)
 
-    async def create_unix_server(
-        self, factory: Any, path: Any = None, **more: Any
-    ) -> VirtualServer:  # type: ignore[override]  # noqa: E501
-        return self.network.listen(factory, path=str(path))
+    async def create_unix_server(  # type: ignore[override]  # as above
+        self, protocol_factory: Any, path: Any = None, **more: Any
+    ) -> VirtualServer:
+        _refuse_tls(more)
+        if path is None:
+            raise NotImplementedError("the simulated network listens by path only")
+        return self.network.listen(protocol_factory, path=str(path))
 
-    async def create_unix_connection(self, factory: Any, path: Any = None, **more: Any) -> Any:
-        return await self.network.connect(factory, str(path), 0, path=str(path))
+    async def create_unix_connection(
+        self, protocol_factory: Any, path: Any = None, **more: Any
+    ) -> tuple[VirtualTransport, Any]:
+        _refuse_tls(more)
+        if path is None:
+            raise NotImplementedError("the simulated network connects by path only")
+        return await self.network.connect(protocol_factory, path=str(path))
 
-    def add_signal_handler(self, sig: int, callback: Any, *args: Any) -> None:
+    def add_signal_handler(
+        self, sig: int, callback: Callable[[Unpack[Ts]], Any], *args: *Ts
+    ) -> NoReturn:
         raise NotImplementedError("a simulated process gets no signals")
+
+    async def _make_subprocess_transport(self, *_: Any, **__: Any) -> NoReturn:
+        raise NotImplementedError("a simulated process starts no other")
 
     def _make_self_pipe(self) -> None:
         """No descriptor is needed: nothing outside wakes this loop up by one."""
 
     def _close_self_pipe(self) -> None:
         """See `_make_self_pipe`."""
+
+
+def _refuse_tls(options: dict[str, Any]) -> None:
+    if options.get("ssl"):
+        raise NotImplementedError("the simulated network has no TLS: connect without it")

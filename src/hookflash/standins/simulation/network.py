@@ -6,15 +6,18 @@
 
 As TCP does: bytes arrive in order and none is lost; a close is told after what was sent before;
 what arrives at a closed end is answered with a reset; a receiver that does not read makes the
-sender's buffer grow. `Network.connected` is called with each new `Connection`, so that a
-simulation can give it a road: `delay` and `jitter` in seconds for each direction, `freeze` to stop
-one direction as a dead cable does, `cut` to reset both ends.
+sender's buffer grow. Every host name is this machine, and connecting takes no time.
+
+`Network.connected` is called with each new `Connection`, so that a simulation can give it a road:
+`delay` and `jitter` in seconds for each direction, `freeze` to stop one direction as a dead cable
+does, `cut` to reset both ends.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
+import errno
 import random
 import socket
 from collections import deque
@@ -45,9 +48,15 @@ class VirtualSocket:
     type = socket.SOCK_STREAM
     proto = 6
 
-    def __init__(self, own: tuple[str, int], peer: tuple[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        own: tuple[str, int],
+        peer: tuple[str, int] | None = None,
+        release: Callable[[VirtualSocket], None] = lambda closed: None,
+    ) -> None:
         self._own = own
         self._peer = peer
+        self._release = release
 
     def fileno(self) -> int:
         return -1
@@ -63,14 +72,15 @@ class VirtualSocket:
 
     def getpeername(self) -> tuple[str, int]:
         if self._peer is None:
-            raise OSError("the socket is not connected")
+            raise OSError(errno.ENOTCONN, "the socket is not connected")
         return self._peer
 
     def setblocking(self, blocking: bool) -> None:
         """Nothing ever blocks here."""
 
     def close(self) -> None:
-        """The transport decides what becomes of the connection."""
+        """Free the port of a bound socket. Of a connection, the transport decides what becomes."""
+        self._release(self)
 
     def __enter__(self) -> VirtualSocket:
         return self
@@ -82,7 +92,8 @@ class VirtualSocket:
 class Direction:
     """Bytes on their way from one end of a connection to the other.
 
-    `delay` and `jitter` are seconds and apply to what is sent from then on; order is kept.
+    `delay` and `jitter` are seconds and apply to what is sent from then on; order is kept. The
+    jitter of each write is drawn from `chance`; without it there is none.
     """
 
     def __init__(self, loop: VirtualLoop) -> None:
@@ -122,6 +133,13 @@ class Direction:
         self._items.clear()
         self.waiting = 0
 
+    def broken(self) -> bool:
+        """Whether a reset has arrived that a receiver which does not read has not seen yet."""
+        if self.frozen or not self._items:
+            return False
+        due, item = self._items[0]
+        return item is _RESET and due <= self._loop.time()
+
     def schedule(self) -> None:
         if self._timer is not None or self.frozen or self.receiver.paused or not self._items:
             return
@@ -135,15 +153,17 @@ class Direction:
     def _arrive(self) -> None:
         self._timer = None
         now = self._loop.time()
-        while self._items and self._items[0][0] <= now:
-            if self.frozen or self.receiver.paused:
-                return
-            item = self._items.popleft()[1]
-            if isinstance(item, bytes):
-                self.waiting -= len(item)
-            self.receiver.take(item)
-            self.sender.drained()
-        self.schedule()
+        try:
+            while self._items and self._items[0][0] <= now:
+                if self.frozen or self.receiver.paused:
+                    return
+                item = self._items.popleft()[1]
+                if isinstance(item, bytes):
+                    self.waiting -= len(item)
+                self.receiver.take(item)
+                self.sender.drained()
+        finally:
+            self.schedule()
 
 
 class Connection:
@@ -171,9 +191,10 @@ class Connection:
         self.down.thaw()
 
     def cut(self) -> None:
-        """Reset both ends at once."""
+        """Reset both ends at once; what is on the way is lost."""
         for end in (self.up.sender, self.down.sender):
-            end.reset()
+            end.out.discard()
+            end.broke()
 
 
 class VirtualTransport(asyncio.Transport):
@@ -226,7 +247,8 @@ class VirtualTransport(asyncio.Transport):
         return not self.paused and not self._closing
 
     def pause_reading(self) -> None:
-        self.paused = True
+        if not self._closing:
+            self.paused = True
 
     def resume_reading(self) -> None:
         self.paused = False
@@ -239,24 +261,33 @@ class VirtualTransport(asyncio.Transport):
         return self._low, self._high
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        self._high = HIGH_WATER_BYTES if high is None else high
-        self._low = self._high // 4 if low is None else low
+        if high is None:
+            high = HIGH_WATER_BYTES if low is None else 4 * low
+        if low is None:
+            low = high // 4
+        if not high >= low >= 0:
+            raise ValueError(f"high ({high}) must be at least low ({low}), and low at least 0")
+        self._high, self._low = high, low
+        self._pause_writing_if_full()
 
     def can_write_eof(self) -> bool:
         return True
 
     def write_eof(self) -> None:
-        if not self._eof_sent:
+        if not self._closing and not self._eof_sent:
             self._eof_sent = True
             self.out.put(_EOF)
 
     def write(self, data: Any) -> None:
-        if self._closing or self._eof_sent or not data:
+        if self._eof_sent and not self._closing:
+            raise RuntimeError("cannot write after write_eof()")
+        if self._closing or not data:
+            return
+        if self.into.broken():
+            self.broke()
             return
         self.out.put(bytes(data))
-        if not self._writing_paused and self.get_write_buffer_size() > self._high:
-            self._writing_paused = True
-            self.protocol.pause_writing()
+        self._pause_writing_if_full()
 
     def writelines(self, list_of_data: Any) -> None:
         self.write(b"".join(list_of_data))
@@ -265,7 +296,7 @@ class VirtualTransport(asyncio.Transport):
         """Close after what was written is on its way."""
         if self._closing:
             return
-        self._closing = True
+        self._stop_reading()
         if not self._eof_sent:
             self._eof_sent = True
             self.out.put(_EOF)
@@ -274,69 +305,98 @@ class VirtualTransport(asyncio.Transport):
 
     def abort(self) -> None:
         """Close at once; the other end is reset."""
+        self._abort(None)
+
+    def _abort(self, error: Exception | None) -> None:
         if self.lost:
             return
-        self._closing = True
         self.out.discard()
         self.out.put(_RESET)
-        self._loop.call_soon(self._lose, None, context=self.context)
+        self._stop_reading()
+        self._loop.call_soon(self._lose, error, context=self.context)
+
+    def _stop_reading(self) -> None:
+        self._closing = True
+        if self.paused:
+            # What has arrived is read by nobody: it is dropped, or answered with a reset.
+            self.resume_reading()
+
+    def _pause_writing_if_full(self) -> None:
+        if not self._writing_paused and self.get_write_buffer_size() > self._high:
+            self._writing_paused = True
+            self.protocol.pause_writing()
 
     # --- what the road brings -------------------------------------------------------------------
 
     def take(self, item: Any) -> None:
         """Take bytes, the end of them, or a reset."""
         if item is _RESET:
-            self.reset()
+            self._closing = True
+            self._lose(_reset_error())
         elif self.lost or self._closing:
             # Nobody reads here any more; a kernel answers bytes with a reset.
             if isinstance(item, bytes) and self.lost and not self.out.receiver.lost:
                 self.out.put(_RESET)
-        elif item is _EOF:
-            received = getattr(self.protocol, "eof_received", None)
-            if not (received is not None and received()):
-                self.close()
         else:
-            self._feed(item)
+            try:
+                if item is _EOF:
+                    self._end()
+                else:
+                    self._feed(item)
+            except Exception as error:
+                # As asyncio's transports do: a protocol that fails loses its connection.
+                self._loop.call_exception_handler(
+                    {
+                        "message": "Fatal error: the protocol failed on what it received.",
+                        "exception": error,
+                        "transport": self,
+                        "protocol": self.protocol,
+                    }
+                )
+                self._abort(error)
+
+    def _end(self) -> None:
+        received = getattr(self.protocol, "eof_received", None)
+        if received is None or not received():
+            self.close()
 
     def _feed(self, data: bytes) -> None:
-        try:
-            if isinstance(self.protocol, asyncio.BufferedProtocol) or hasattr(
-                self.protocol, "get_buffer"
-            ):
-                view = memoryview(data)
-                while view:
-                    room = self.protocol.get_buffer(len(view))
-                    count = min(len(room), len(view))
-                    room[:count] = view[:count]
-                    self.protocol.buffer_updated(count)
-                    view = view[count:]
-            else:
-                self.protocol.data_received(data)
-        except Exception as error:
-            # As asyncio's transports do: a protocol that fails loses its connection.
-            self._loop.call_exception_handler(
-                {
-                    "message": "Fatal error: protocol.data_received() call failed.",
-                    "exception": error,
-                    "transport": self,
-                    "protocol": self.protocol,
-                }
-            )
-            self.abort()
+        if not isinstance(self.protocol, asyncio.BufferedProtocol):
+            self.protocol.data_received(data)
+            return
+        view = memoryview(data)
+        while view:
+            room = memoryview(self.protocol.get_buffer(len(view)))
+            count = min(len(room), len(view))
+            if count == 0:
+                raise RuntimeError("get_buffer() returned an empty buffer")
+            room[:count] = view[:count]
+            self.protocol.buffer_updated(count)
+            view = view[count:]
 
     def drained(self) -> None:
         """Some of what was written has arrived."""
+        if self.lost or not (self._writing_paused or self._closing):
+            return
         size = self.get_write_buffer_size()
-        if self._writing_paused and size <= self._low and not self.lost:
+        if self._writing_paused and size <= self._low:
             self._writing_paused = False
-            self.protocol.resume_writing()
-        if self._closing and size == 0 and not self.lost:
+            # This runs where the receiver runs, which may be another process.
+            self.context.copy().run(self.protocol.resume_writing)
+        if self._closing and size == 0:
             self._loop.call_soon(self._lose, None, context=self.context)
 
-    def reset(self) -> None:
-        """The connection broke, or the other end is gone."""
+    def broke(self) -> None:
+        """The connection broke: tell the protocol soon."""
         self._closing = True
-        self._lose(ConnectionResetError(104, "Connection reset by peer"))
+        self._loop.call_soon(self._lose, _reset_error(), context=self.context)
+
+    def die(self) -> None:
+        """End with the process: nothing is told here, and the other end is reset."""
+        if not self.lost:
+            self.lost = self._closing = True
+            self.out.discard()
+            self.out.put(_RESET)
 
     def _lose(self, error: Exception | None) -> None:
         if self.lost:
@@ -348,22 +408,39 @@ class VirtualTransport(asyncio.Transport):
             self.context.copy().run(self.protocol.connection_lost, error)
 
 
+def _reset_error() -> ConnectionResetError:
+    return ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+
+
 class VirtualServer(asyncio.AbstractServer):
     """A listening port, or path."""
 
     def __init__(
-        self, network: Network, factory: Callable[[], Any], port: int, path: str = ""
+        self,
+        network: Network,
+        factory: Callable[[], Any],
+        key: int | str,
+        sock: socket.socket | VirtualSocket,
     ) -> None:
         self.factory = factory
-        self.port = port
-        self.path = path
+        self.key = key
+        """The port or path."""
         self.context = contextvars.copy_context()
         self.open: dict[VirtualTransport, None] = {}
-        self.sockets = (VirtualSocket(("127.0.0.1", port)),)
+        self._socket = sock
         self._network = network
+        self._forever: asyncio.Future[None] | None = None
+
+    @property
+    def sockets(self) -> tuple[socket.socket | VirtualSocket, ...]:
+        return (self._socket,) if self.is_serving() else ()
 
     def close(self) -> None:
+        """Listen no more. Connections that are open stay open."""
         self._network.closed(self)
+        self._socket.close()
+        if self._forever is not None:
+            self._forever.cancel()
 
     def close_clients(self) -> None:
         for transport in list(self.open):
@@ -383,7 +460,11 @@ class VirtualServer(asyncio.AbstractServer):
         """It serves from the start."""
 
     async def serve_forever(self) -> None:
-        await asyncio.Event().wait()
+        self._forever = self._network.loop.create_future()
+        try:
+            await self._forever
+        finally:
+            self.close()
 
     async def wait_closed(self) -> None:
         """Connections outlive the server; whoever has them closes them."""
@@ -400,40 +481,62 @@ class Network:
         self.refused: Callable[[int], bool] = lambda port: False
         """Whether nobody can connect to a port now, though a server listens."""
         self._servers: dict[int | str, VirtualServer] = {}
+        self._bound: dict[int, tuple[VirtualSocket, str]] = {}
+        """The socket that has a port, and its process."""
         self._ports = FIRST_PORT
         self._clients = FIRST_CLIENT_PORT
 
     def bind(self, host: str, port: int) -> VirtualSocket:
         """Return a socket bound to `port`, or to a free one for 0. Raises OSError if taken."""
-        if port in self._servers:
-            raise OSError(98, f"the port {port} is in use")
-        return VirtualSocket((host, port or self._free_port()))
+        port = port or self._free_port()
+        if port in self._bound or port in self._servers:
+            raise OSError(errno.EADDRINUSE, f"the port {port} is in use")
+        bound = VirtualSocket((host, port), release=self._free)
+        self._bound[port] = bound, PROCESS.get()
+        return bound
 
-    def listen(self, factory: Callable[[], Any], port: int = 0, path: str = "") -> VirtualServer:
-        key: int | str = path or port or self._free_port()
+    def _free(self, closed: VirtualSocket) -> None:
+        port = closed.getsockname()[1]
+        if port in self._bound and self._bound[port][0] is closed:
+            del self._bound[port]
+
+    def listen(
+        self,
+        factory: Callable[[], Any],
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        path: str = "",
+        sock: socket.socket | VirtualSocket | None = None,
+    ) -> VirtualServer:
+        """Listen at a port, a path or the port of a socket. Raises OSError if it is taken."""
+        if path:
+            sock = VirtualSocket((path, 0))
+        elif sock is None:
+            sock = self.bind(host, port)
+        key: int | str = path or sock.getsockname()[1]
         if key in self._servers:
-            raise OSError(98, f"{key} is in use")
-        server = VirtualServer(self, factory, 0 if path else int(key), path)
-        self._servers[key] = server
+            raise OSError(errno.EADDRINUSE, f"{key} is in use")
+        server = self._servers[key] = VirtualServer(self, factory, key, sock)
         return server
 
     def serves(self, server: VirtualServer) -> bool:
-        return self._servers.get(server.path or server.port) is server
+        return self._servers.get(server.key) is server
 
     def closed(self, server: VirtualServer) -> None:
         if self.serves(server):
-            del self._servers[server.path or server.port]
+            del self._servers[server.key]
 
     async def connect(
-        self, factory: Callable[[], Any], host: str, port: int, path: str = ""
+        self, factory: Callable[[], Any], host: str = "", port: int = 0, *, path: str = ""
     ) -> tuple[VirtualTransport, Any]:
         """Connect to what listens. Raises ConnectionRefusedError if nothing does."""
         await asyncio.sleep(0)
         server = self._servers.get(path or port)
         if server is None or self.refused(port):
-            raise ConnectionRefusedError(111, f"nothing listens at {path or port}")
+            raise ConnectionRefusedError(errno.ECONNREFUSED, f"nothing listens at {path or port}")
         self._clients += 1
-        here, there = (host, self._clients), (host, port)
+        here, there = (host or path, self._clients), (host or path, port)
         loop = self.loop
         ours = factory()
         client = VirtualTransport(loop, contextvars.copy_context(), here, there)
@@ -449,10 +552,15 @@ class Network:
         server.open[accepted] = None
         connection = Connection(port, path, up, down)
         self._remember(connection)
-        self.connected(connection)
         loop.call_soon(theirs.connection_made, accepted, context=accepted.context)
+        # From here on it may be cut.
+        self.connected(connection)
         ours.connection_made(client)
-        await asyncio.sleep(0)
+        try:
+            await asyncio.sleep(0)
+        except BaseException:
+            client.close()
+            raise
         return client, ours
 
     def kill(self, process: str) -> None:
@@ -460,12 +568,13 @@ class Network:
         for key, server in list(self._servers.items()):
             if server.context.get(PROCESS, "") == process:
                 del self._servers[key]
+        for port, (_, owner) in list(self._bound.items()):
+            if owner == process:
+                del self._bound[port]
         for connection in self.connections:
             for end in (connection.up.sender, connection.down.sender):
-                if end.context.get(PROCESS, "") == process and not end.lost:
-                    end.lost = True
-                    end.out.discard()
-                    end.out.put(_RESET)
+                if end.context.get(PROCESS, "") == process:
+                    end.die()
 
     def _remember(self, connection: Connection) -> None:
         if len(self.connections) >= 64:
@@ -474,4 +583,6 @@ class Network:
 
     def _free_port(self) -> int:
         self._ports += 1
+        while self._ports in self._bound or self._ports in self._servers:
+            self._ports += 1
         return self._ports

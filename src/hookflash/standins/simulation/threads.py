@@ -27,7 +27,7 @@ def inline_worker_threads() -> Iterator[None]:
             return await loop.run_in_executor(None, func, *args)
         return await in_a_thread(func, *args, **options)
 
-    anyio.to_thread.run_sync = run_sync
+    anyio.to_thread.run_sync = run_sync  # type: ignore[assignment]  # the same, less exactly typed
     try:
         yield
     finally:
