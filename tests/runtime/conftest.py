@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,29 @@ from hookflash.errors import CarrierError
 from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.journal import Journals
 from hookflash.runtime.ports import EventSink
+from hookflash.standins.simulation.loop import VirtualLoop
+from hookflash.standins.simulation.world import SimulatedWorld
+
+
+@contextlib.contextmanager
+def clock_stands() -> Iterator[None]:
+    """Let the virtual clock stand within the block, because a real thread is at work.
+
+    Where the loop would move it to the next timer, the loop waits for the thread.
+    """
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+
+    def wait(timeout: float | None) -> None:
+        if timeout is None or timeout > 0:
+            assert loop._woken.wait(60), "the thread has not said anything"
+            loop._woken.clear()
+
+    loop.wait = wait  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del loop.wait  # type: ignore[method-assign]
 
 
 class Stream:
@@ -150,17 +174,18 @@ class Records:
 
 
 class World:
-    """The ports of a process, and its journals in a folder of the test's."""
+    """The ports of a process on the virtual clock, and its journals in a folder of the test's."""
 
-    def __init__(self, folder: Path, speed: float = 50.0) -> None:
-        self.clock = SystemClock(speed)
+    def __init__(self, folder: Path) -> None:
+        machine = SimulatedWorld(0)
+        self.clock = SystemClock(world=machine)
         self.control = Control()
         self.connector = Connector()
         self.records = Records()
         self.checks = Checks()
         self.consults = Consults()
         self.deliveries = Deliveries()
-        self.journals = Journals(folder)
+        self.journals = Journals(folder, world=machine)
 
 
 @pytest.fixture

@@ -41,11 +41,9 @@ def lookup(order: str) -> str:
 
 
 async def until(true) -> None:
-    for _ in range(5_000):
-        if true():
-            return
-        await asyncio.sleep(0.001)
-    raise AssertionError("it did not come to that")
+    async with asyncio.timeout(60):
+        while not true():
+            await asyncio.sleep(0.02)
 
 
 async def ringing(switchboard: Switchboard, world: World) -> None:

@@ -319,7 +319,7 @@ async def test_a_human_with_whom_the_agent_talks_is_answered_by_that_talk(world:
     ((parent_sid, wanted),) = world.consults.opened
     assert (parent_sid, wanted.leg_sid) == ("CA1", "CA9")
     driver.post(e.CallCompleted())
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0)
     assert "CA9" in world.control.ended
     await driver.close()
 

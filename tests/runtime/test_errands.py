@@ -19,7 +19,7 @@ from hookflash.core.events import (
 from hookflash.core.handoff_plan import Target
 from hookflash.core.setup import CallSetup, ModelSetup
 from hookflash.errors import CarrierError, ConfigError
-from hookflash.runtime.errands import END_PAUSES, Errands, Inlet
+from hookflash.runtime.errands import CHECK_SECONDS, END_PAUSES, Errands, Inlet
 from hookflash.runtime.outside import Outside
 from hookflash.runtime.tool_runner import ToolRunner, ToolThreads
 
@@ -49,7 +49,7 @@ class Told:
         self.errands = Errands("CA1", outside, self.events.put_nowait)
 
     async def next(self) -> AnyEvent:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             return await self.events.get()
 
 
@@ -127,7 +127,7 @@ async def test_a_human_who_is_not_rung_is_told_and_never_rung_again(
 
 
 async def ended(told: Told) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await asyncio.gather(*told.errands._tasks)
 
 
@@ -143,9 +143,11 @@ async def test_a_leg_that_cannot_be_ended_is_not_passed_over_in_silence(
     world: World, told: Told, caplog
 ) -> None:
     world.control.answers = [BUSY] * (len(END_PAUSES) + 1)
+    began = world.clock.now()
     told.errands.end_leg(EndLeg("CA9"))
     await ended(told)
     assert len(world.control.ended) == len(END_PAUSES) + 1
+    assert world.clock.now() - began == pytest.approx(sum(END_PAUSES))
     assert "it may ring on" in caplog.text
 
 
@@ -170,8 +172,10 @@ async def test_where_nobody_can_tell_everybody_is_free(world: World, told: Told,
     told.errands.check(CheckTargets(4, "desk"))
     assert await told.next() == TargetsChecked(4)
     world.checks.stuck = True
+    began = world.clock.now()
     told.errands.check(CheckTargets(5, "desk"))
     assert await told.next() == TargetsChecked(5)
+    assert world.clock.now() - began == pytest.approx(CHECK_SECONDS)
     assert "not found out" in caplog.text
 
 

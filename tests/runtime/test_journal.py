@@ -15,6 +15,9 @@ from hookflash.core.setup import CallSetup
 from hookflash.errors import ConfigError
 from hookflash.runtime.journal import Journals, State, read_journal, rebuild, replay
 from hookflash.runtime.journal_files import Chunk, JournalFiles
+from hookflash.standins.simulation.world import SimulatedWorld
+
+from .conftest import clock_stands
 
 SETUP = CallSetup(
     greeting="Hello.",
@@ -212,22 +215,32 @@ async def test_sound_waits_for_company_and_news_take_it_along(
     assert plays == [PlayAudio("", 3)] * 12
 
 
-async def test_sound_that_nothing_follows_is_fetched_in_the_end(
-    journals: Journals, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("hookflash.runtime.journal._LINGER_SECONDS", 0.01)
+async def test_sound_that_nothing_follows_is_fetched_in_the_end(tmp_path: Path) -> None:
+    journals = Journals(tmp_path, world=SimulatedWorld(0))
     journal = journals.begin("CA1", SETUP)
     journal.write_sound(1000.0, e.ModelAudio("r1", "i1", "QUFB", 3), [PlayAudio("QUFB", 3)])
-    async with asyncio.timeout(10):
-        while not journal.path.is_file() or b"pieces" not in journal.path.read_bytes():
-            await asyncio.get_running_loop().run_in_executor(None, lambda: None)
+    await asyncio.sleep(0.49)
+    assert b"pieces" not in journal.path.read_bytes()
+    await asyncio.sleep(0.52)
+    assert b"pieces" in journal.path.read_bytes()
+    journals.close()
 
 
 async def test_what_waits_is_on_disk_after_a_flush_from_any_thread(journals: Journals) -> None:
+    loop, flushed = asyncio.get_running_loop(), asyncio.Queue[bool]()
+
+    def flush() -> None:
+        loop.call_soon_threadsafe(flushed.put_nowait, journals.flush())
+
     journal = journals.begin("CA1", SETUP)
     for number in range(2):
         journal.write(1000.0, e.AgentTranscribed(f"i{number}", "word"), [])
-        assert await asyncio.to_thread(journals.flush) if number else journals.flush()
+        if number:
+            threading.Thread(target=flush).start()
+            with clock_stands():
+                assert await flushed.get()
+        else:
+            assert journals.flush()
         _, lines = read_journal(journal.path)
         assert len(lines) == number + 1
 

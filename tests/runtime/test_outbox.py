@@ -10,6 +10,7 @@ from hookflash.core.delivery import Delivery
 from hookflash.core.kept_delivery import KeptDelivery, take
 from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.outbox import Outbox
+from hookflash.standins.simulation.world import SimulatedWorld
 
 
 def delivery(number: int = 1, **about: str) -> Delivery:
@@ -72,10 +73,12 @@ class Round:
         self.closed = seconds
 
 
+def clock() -> SystemClock:
+    return SystemClock(world=SimulatedWorld(0))
+
+
 def outbox(shelf: Shelf, postman: Round | None = None, size: int = 1000) -> Outbox:
-    box = Outbox(
-        shelf, postman or Round(), clock=SystemClock(), size=size, write_seconds=(0.001, 0.002)
-    )
+    box = Outbox(shelf, postman or Round(), clock=clock(), size=size, write_seconds=(0.001, 0.002))
     box.start()
     return box
 
@@ -175,7 +178,7 @@ async def test_nothing_is_taken_after_the_end(caplog: pytest.LogCaptureFixture) 
 async def test_closing_wakes_a_box_that_waits_for_the_disk() -> None:
     shelf = Shelf()
     shelf.full = True
-    box = Outbox(shelf, Round(), clock=SystemClock(), write_seconds=(60.0,))
+    box = Outbox(shelf, Round(), clock=clock(), write_seconds=(60.0,))
     box.start()
     box.deliver(delivery(1))
     await shelf.asked.wait()
@@ -186,4 +189,4 @@ async def test_closing_wakes_a_box_that_waits_for_the_disk() -> None:
 
 
 async def test_a_box_that_was_never_started_is_closed_without_ado() -> None:
-    await Outbox(Shelf(), Round(), clock=SystemClock()).close()
+    await Outbox(Shelf(), Round(), clock=clock()).close()

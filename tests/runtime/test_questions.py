@@ -18,16 +18,19 @@ from hookflash.runtime import bounded
 from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.questions import Questions
 from hookflash.runtime.tool_runner import ToolRunner, ToolThreads
+from hookflash.standins.simulation.world import SimulatedWorld
+
+from .conftest import clock_stands
 
 
 class Bench:
     """A call whose events are observed as a driver does; `answers` plays the console."""
 
-    def __init__(self, hook: AnswerHook | None = None, speed: float = 1.0) -> None:
+    def __init__(self, hook: AnswerHook | None = None) -> None:
         self.events: list[Any] = []
         self.news = asyncio.Event()
         self.questions = Questions(
-            clock=SystemClock(speed),
+            clock=SystemClock(world=SimulatedWorld(0)),
             post=self.post,
             view=lambda: CallView(call_sid="CA1"),
             entropy=Random(1),
@@ -45,7 +48,7 @@ class Bench:
         self.news.set()
 
     async def wait_for(self, kind: type[Any]) -> Any:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(3600):
             while True:
                 for event in self.events:
                     if isinstance(event, kind):
@@ -116,8 +119,9 @@ async def test_whoever_answers_first_has_answered() -> None:
 
 
 async def test_when_nobody_answers_the_tool_is_told_so_in_time() -> None:
-    bench = Bench(speed=1000.0)
+    bench, loop = Bench(), asyncio.get_running_loop()
     assert await bench.context.ask_human("Anybody?") == "Nobody answered within 60 seconds."
+    assert loop.time() == 60
     asked, answered = bench.events
     assert answered == QuestionAnswered(asked.question_id, "")
     assert bench.questions.open == {}
@@ -178,8 +182,12 @@ async def test_a_plain_function_asks_from_its_thread() -> None:
         return call.ask_human_blocking("May I?").upper()
 
     async def answer_late() -> None:
+        with clock_stands():
+            await bench.wait_for(QuestionAsked)
         await asyncio.sleep(0.8)
-        await bench.answers("You may.")
+        with clock_stands():
+            await bench.answers("You may.")
+            await bench.wait_for(ToolFinished)
 
     answering = asyncio.create_task(answer_late())
     assert await bench.run(tool) == ToolFinished("call_1", "YOU MAY.")
@@ -187,9 +195,10 @@ async def test_a_plain_function_asks_from_its_thread() -> None:
 
 
 async def test_afterwards_it_has_what_was_left_of_its_time() -> None:
-    bench = Bench(speed=1000.0)
+    bench, loop = Bench(), asyncio.get_running_loop()
 
     async def tool(call: CallContext) -> str:
+        await asyncio.sleep(0.3)
         await call.ask_human("Anybody?", seconds=600)
         await asyncio.sleep(60)
         return "never"
@@ -197,6 +206,7 @@ async def test_afterwards_it_has_what_was_left_of_its_time() -> None:
     finished = await bench.run(tool, timeout_seconds=0.4)
     assert finished.output == "tool did not answer within 0.4 seconds."
     assert finished.failed
+    assert loop.time() == pytest.approx(0.3 + 600 + 0.1)
 
 
 async def test_two_questions_at_once_stop_the_time_until_both_are_answered() -> None:
@@ -238,12 +248,12 @@ async def test_a_call_that_ends_ends_the_waiting_in_tasks_and_in_threads() -> No
     bench.agent.tool(name="two", description="Ask.")(blocking)
     bench.runner.run(RunTool("c1", "one", "{}"))
     bench.runner.run(RunTool("c2", "two", "{}"))
-    async with asyncio.timeout(5):
+    with clock_stands():
         while len(bench.questions.open) < 2:
             bench.news.clear()
             await bench.news.wait()
-    await bench.runner.close()
-    await asyncio.wait_for(ended.wait(), 5)
+        await bench.runner.close()
+        await ended.wait()
     assert [str(error) for error in errors] == ["Nobody waits for this any more."]
     assert bench.questions.open == {}
     assert not [event for event in bench.events if isinstance(event, ToolFinished)]
@@ -257,7 +267,7 @@ async def test_a_tool_that_is_late_already_asks_nobody() -> None:
     errors: list[str] = []
 
     def tool(call: CallContext) -> None:
-        go.wait(5)
+        go.wait(60)
         try:
             call.ask_human_blocking("Too late?")
         except ToolError as error:
@@ -266,7 +276,8 @@ async def test_a_tool_that_is_late_already_asks_nobody() -> None:
 
     assert (await bench.run(tool, timeout_seconds=0.02)).failed
     go.set()
-    await asyncio.wait_for(late.wait(), 5)
+    with clock_stands():
+        await late.wait()
     assert errors == ["Nobody waits for this any more."]
     assert [event for event in bench.events if isinstance(event, QuestionAsked)] == []
 

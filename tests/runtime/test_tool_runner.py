@@ -15,6 +15,8 @@ from hookflash.core.commands import RunTool
 from hookflash.core.events import HangUpRequested, ToolFinished
 from hookflash.runtime.tool_runner import ToolRunner, ToolThreads
 
+from .conftest import clock_stands
+
 
 class Bench:
     """An agent, the context of a call and its runner; `finished()` waits for the next answer."""
@@ -45,7 +47,8 @@ class Bench:
     async def result(self, function: Callable[..., Any], arguments: str = "{}") -> ToolFinished:
         self.add(function)
         self.run(arguments)
-        event = await self.finished()
+        with clock_stands():
+            event = await self.finished()
         await self.runner.close()
         assert self.events.empty()
         return event
@@ -117,8 +120,9 @@ async def test_a_tool_is_given_the_context_of_its_call() -> None:
 
     bench.add(tool)
     bench.run('{"item":"hat"}')
-    assert await bench.events.get() == HangUpRequested("enough")
-    assert (await bench.finished()).output == "CA1"
+    with clock_stands():
+        assert await bench.events.get() == HangUpRequested("enough")
+        assert (await bench.finished()).output == "CA1"
     assert bench.context.state == {"hat": True}
 
 
@@ -236,7 +240,8 @@ async def test_a_thread_that_is_late_is_left_alone_and_its_answer_dropped() -> N
     event = await bench.finished()
     assert event.output == "tool did not answer within 0.01 seconds."
     release.set()
-    await ended.wait()
+    with clock_stands():
+        await ended.wait()
     await bench.runner.close()
     assert bench.events.empty()
 
@@ -248,9 +253,10 @@ async def test_a_slow_tool_does_not_delay_another() -> None:
     bench.add(lambda: "fast", name="fast")
     bench.run(name="slow", call_id="call_1")
     bench.run(name="fast", call_id="call_2")
-    assert await bench.finished() == ToolFinished("call_2", "fast")
-    release.set()
-    assert await bench.finished() == ToolFinished("call_1", "slow")
+    with clock_stands():
+        assert await bench.finished() == ToolFinished("call_2", "fast")
+        release.set()
+        assert await bench.finished() == ToolFinished("call_1", "slow")
 
 
 async def test_hanging_tools_cannot_use_up_the_machine(caplog: pytest.LogCaptureFixture) -> None:
@@ -259,15 +265,17 @@ async def test_hanging_tools_cannot_use_up_the_machine(caplog: pytest.LogCapture
     bench.add(lambda: str(release.wait(60)))
     for number in range(3):
         bench.run(call_id=f"call_{number}")
-    event = await bench.finished()
+    with clock_stands():
+        event = await bench.finished()
     assert event.call_id == "call_2"
     assert event.failed
     assert "Try again in a moment" in event.output
     assert "no thread is free for tool tool" in texts(caplog)
     release.set()
-    assert {(await bench.finished()).call_id for _ in range(2)} == {"call_0", "call_1"}
-    bench.run(call_id="call_3")
-    assert await bench.finished() == ToolFinished("call_3", "True")
+    with clock_stands():
+        assert {(await bench.finished()).call_id for _ in range(2)} == {"call_0", "call_1"}
+        bench.run(call_id="call_3")
+        assert await bench.finished() == ToolFinished("call_3", "True")
 
 
 # --- cancelling -------------------------------------------------------------------------------
@@ -332,7 +340,8 @@ async def test_cancelling_what_has_answered_or_never_ran_changes_nothing() -> No
     bench = Bench()
     bench.add(lambda: "yes")
     bench.run()
-    assert (await bench.finished()).output == "yes"
+    with clock_stands():
+        assert (await bench.finished()).output == "yes"
     bench.runner.cancel("call_1")
     bench.runner.cancel("call_9")
     await bench.runner.close()
