@@ -160,8 +160,10 @@ class Direction:
                 item = self._items.popleft()[1]
                 if isinstance(item, bytes):
                     self.waiting -= len(item)
+                read = not self.receiver.is_closing()
                 self.receiver.take(item)
-                self.sender.drained()
+                if read:
+                    self.sender.drained()
         finally:
             self.schedule()
 
@@ -219,6 +221,8 @@ class VirtualTransport(asyncio.Transport):
         self._socket = VirtualSocket(own, peer)
         self._closing = False
         self._eof_sent = False
+        self._leaving = False
+        self._unread = False
         self._writing_paused = False
         self._high = HIGH_WATER_BYTES
         self._low = HIGH_WATER_BYTES // 4
@@ -301,7 +305,7 @@ class VirtualTransport(asyncio.Transport):
             self._eof_sent = True
             self.out.put(_EOF)
         if self.get_write_buffer_size() == 0:
-            self._loop.call_soon(self._lose, None, context=self.context)
+            self._leave(None)
 
     def abort(self) -> None:
         """Close at once; the other end is reset."""
@@ -313,12 +317,12 @@ class VirtualTransport(asyncio.Transport):
         self.out.discard()
         self.out.put(_RESET)
         self._stop_reading()
-        self._loop.call_soon(self._lose, error, context=self.context)
+        self._leave(error)
 
     def _stop_reading(self) -> None:
         self._closing = True
         if self.paused:
-            # What has arrived is read by nobody: it is dropped, or answered with a reset.
+            # What has arrived is read by nobody, and answered with a reset.
             self.resume_reading()
 
     def _pause_writing_if_full(self) -> None:
@@ -331,12 +335,14 @@ class VirtualTransport(asyncio.Transport):
     def take(self, item: Any) -> None:
         """Take bytes, the end of them, or a reset."""
         if item is _RESET:
-            self._closing = True
-            self._lose(_reset_error())
+            # Who closes and has nothing left to send does not look any more.
+            if not self._leaving:
+                self._closing = True
+                self._lose(_reset_error())
         elif self.lost or self._closing:
-            # Nobody reads here any more; a kernel answers bytes with a reset.
-            if isinstance(item, bytes) and self.lost and not self.out.receiver.lost:
-                self.out.put(_RESET)
+            if isinstance(item, bytes):
+                self._unread = True
+                self._answer_unread()
         else:
             try:
                 if item is _EOF:
@@ -374,6 +380,12 @@ class VirtualTransport(asyncio.Transport):
             self.protocol.buffer_updated(count)
             view = view[count:]
 
+    def _answer_unread(self) -> None:
+        """Reset the other end, as a kernel does if there are bytes that nobody will read."""
+        if self._unread and self.lost and not self.out.receiver.lost:
+            self._unread = False
+            self.out.put(_RESET)
+
     def drained(self) -> None:
         """Some of what was written has arrived."""
         if self.lost or not (self._writing_paused or self._closing):
@@ -384,12 +396,12 @@ class VirtualTransport(asyncio.Transport):
             # This runs where the receiver runs, which may be another process.
             self.context.copy().run(self.protocol.resume_writing)
         if self._closing and size == 0:
-            self._loop.call_soon(self._lose, None, context=self.context)
+            self._leave(None)
 
     def broke(self) -> None:
         """The connection broke: tell the protocol soon."""
         self._closing = True
-        self._loop.call_soon(self._lose, _reset_error(), context=self.context)
+        self._leave(_reset_error())
 
     def die(self) -> None:
         """End with the process: nothing is told here, and the other end is reset."""
@@ -398,10 +410,16 @@ class VirtualTransport(asyncio.Transport):
             self.out.discard()
             self.out.put(_RESET)
 
+    def _leave(self, error: Exception | None) -> None:
+        if not self._leaving:
+            self._leaving = True
+            self._loop.call_soon(self._lose, error, context=self.context)
+
     def _lose(self, error: Exception | None) -> None:
         if self.lost:
             return
         self.lost = True
+        self._answer_unread()
         if self.server is not None:
             self.server.open.pop(self, None)
         if self.protocol is not None:
