@@ -33,6 +33,7 @@ from hookflash.standins.carrier.stream_sides import Downlink, NoDownlink, Uplink
 from hookflash.standins.carrier.tunnel import road
 
 CONNECT_SECONDS = 5.0
+CLOSE_SECONDS = 2.0
 
 StreamEvent = Literal["stream-started", "stream-stopped", "stream-error"]
 
@@ -161,7 +162,7 @@ class Stream:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await socket.close()
+            await self._close(socket)
         self._leg.note("stream-stopped", stream=self.sid, close_code=socket.close_code)
         if socket.close_code == 1006:
             self.fail(notices.STREAM_BROKEN, "the connection broke")
@@ -196,6 +197,14 @@ class Stream:
         except OSError as error:
             self.fail(notices.STREAM_REFUSED, f"cannot connect: {error}")
         return None
+
+    async def _close(self, socket: ClientConnection) -> None:
+        """Close the socket, or break it off if the network carries nothing any more."""
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await socket.close()
+        except TimeoutError:
+            socket.transport.abort()
 
     def _leave(self) -> None:
         """The call goes elsewhere: tell the server, then close; nothing is played any more."""

@@ -1,0 +1,172 @@
+"""Plays simulated calls.
+
+python -m tests.simulation --seed 7 --verbose       one call, with its timeline
+python -m tests.simulation --seeds 1000             many; a failing one is shrunk and printed
+python -m tests.simulation --ci                     the set of `make test`, with its table of visits
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+
+import msgspec
+
+from hookflash.core.phases import Phase
+
+from . import visits as table_of_visits
+from .checks import Violation
+from .known import known
+from .plan import CARRIER_FAULTS, MACHINE_FAULTS, Plan, draw
+from .play import Played, play
+from .shrink import shrink
+
+CI_SEEDS = 500
+CI_EXACT_SEEDS = 30
+"""So many calls are played with Twilio's own 20 ms a media message."""
+
+_CHUNK = 10
+_SHRUNK = 3
+"""So many failures are shrunk; the others are only named."""
+
+
+@dataclass
+class Tally:
+    """What came of some seeds."""
+
+    passed: int = 0
+    failed: list[tuple[Plan, Violation]] = field(default_factory=list)
+    known: Counter[str] = field(default_factory=Counter)
+    visits: Counter[table_of_visits.Cell] = field(default_factory=Counter)
+    virtual_seconds: float = 0.0
+
+    def add(self, other: Tally) -> None:
+        self.passed += other.passed
+        self.failed += other.failed
+        self.known += other.known
+        self.visits += other.visits
+        self.virtual_seconds += other.virtual_seconds
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.simulation",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--seed", type=int, help="play the call of this seed")
+    parser.add_argument("--plan", help="play this plan (JSON), as a shrunk one is printed")
+    parser.add_argument("--seeds", type=int, default=100, help="play so many (default 100)")
+    parser.add_argument("--first", type=int, default=0, help="the first seed (default 0)")
+    parser.add_argument("--frame-ms", type=int, help="sound in a media message (20 is Twilio's)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument("--verbose", action="store_true", help="print the timeline")
+    parser.add_argument("--visits", action="store_true", help="print the table of visits")
+    parser.add_argument("--ci", action="store_true", help="play the set that CI plays")
+    given = parser.parse_args()
+    if given.plan is not None or given.seed is not None:
+        plan = msgspec.json.decode(given.plan, type=Plan) if given.plan else draw(given.seed)
+        if given.frame_ms:
+            plan = msgspec.structs.replace(plan, frame_ms=given.frame_ms)
+        return tell(play(plan), verbose=given.verbose)
+    plans = [draw(seed) for seed in range(given.first, given.first + given.seeds)]
+    if given.frame_ms:
+        plans = [msgspec.structs.replace(plan, frame_ms=given.frame_ms) for plan in plans]
+    if given.ci:
+        plans = ci_set()
+    tally = play_all(plans, given.jobs)
+    if given.visits or given.ci:
+        print(table_of_visits.table(tally.visits))
+    return report(tally, check_visits=given.ci)
+
+
+def ci_set() -> list[Plan]:
+    """Return the plans that CI plays."""
+    exact = [msgspec.structs.replace(draw(seed), frame_ms=20) for seed in range(CI_EXACT_SEEDS)]
+    return [*exact, *(draw(seed) for seed in range(CI_EXACT_SEEDS, CI_EXACT_SEEDS + CI_SEEDS))]
+
+
+def tell(played: Played, *, verbose: bool) -> int:
+    """Print what became of one plan."""
+    print(msgspec.json.encode(played.plan).decode())
+    if verbose:
+        print("\n".join(played.timeline))
+    news = 0
+    for violation in played.violations:
+        entry = known(violation, played.plan)
+        news += entry is None
+        print(f"{violation}{f'  (known: {entry.name})' if entry else ''}")
+    print(f"{played.virtual_seconds:.1f} virtual seconds, {played.disposition}")
+    return bool(news)
+
+
+def play_all(plans: list[Plan], jobs: int) -> Tally:
+    """Play plans in several processes."""
+    began = time.perf_counter()
+    chunks = [plans[start : start + _CHUNK] for start in range(0, len(plans), _CHUNK)]
+    tally = Tally()
+    with ProcessPoolExecutor(max_workers=max(1, jobs)) as pool:
+        for done, part in enumerate(pool.map(play_some, chunks), 1):
+            tally.add(part)
+            for plan, violation in part.failed:
+                print(f"seed {plan.seed}: {violation}", flush=True)
+            if sys.stdout.isatty():
+                print(f"{min(done * _CHUNK, len(plans))} of {len(plans)}", end="\r", flush=True)
+    took = time.perf_counter() - began
+    print(f"{len(plans)} calls, {tally.virtual_seconds:.0f} virtual seconds in {took:.0f} s")
+    return tally
+
+
+def play_some(plans: list[Plan]) -> Tally:
+    tally = Tally()
+    for plan in plans:
+        try:
+            played = play(plan)
+        except Exception as error:
+            # Whatever it is, the other calls are played, and this one is told with its seed.
+            tally.failed.append((plan, Violation(0.0, "crash", repr(error))))
+            continue
+        tally.visits += played.visits
+        tally.virtual_seconds += played.virtual_seconds
+        news = [each for each in played.violations if known(each, plan) is None]
+        for each in played.violations:
+            if (entry := known(each, plan)) is not None:
+                tally.known[entry.name] += 1
+        if news:
+            tally.failed.append((plan, news[0]))
+        else:
+            tally.passed += 1
+    return tally
+
+
+def report(tally: Tally, *, check_visits: bool) -> int:
+    """Print what failed, the first ones shrunk, and return the exit code."""
+    for plan, violation in tally.failed[:_SHRUNK]:
+        if violation.kind == "crash":
+            continue
+        small = shrink(plan, violation.kind, play)
+        print(f"\nseed {plan.seed}, shrunk; play it with --plan '...':")
+        tell(play(small), verbose=True)
+    for name, count in tally.known.most_common():
+        print(f"known, {count} times: {name}")
+    wrong = 0
+    if check_visits:
+        reasons = table_of_visits.read_reasons(table_of_visits.REASONS.read_text())
+        cells = table_of_visits.cells(CARRIER_FAULTS + MACHINE_FAULTS, [p.value for p in Phase])
+        for cell in table_of_visits.unexplained(cells, tally.visits, reasons):
+            wrong += 1
+            print(f"never visited, and {table_of_visits.REASONS.name} gives no reason: {cell}")
+        for cell, reason in table_of_visits.superfluous(tally.visits, reasons):
+            wrong += 1
+            print(f"visited, though {table_of_visits.REASONS.name} says: {cell}: {reason}")
+    print(f"simulated: {tally.passed} passed, {len(tally.failed)} failed")
+    return bool(tally.failed or wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

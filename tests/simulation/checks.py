@@ -1,0 +1,304 @@
+"""The invariants of a simulated call, checked while time passes and once more at its end.
+
+`Checks.look` is called several times a virtual second. Each invariant knows the truth from the
+outside: what the carrier played, who was connected, what the model was told. Only whether a
+hand-off is under way is asked of the product.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hookflash.core.call import Call
+from hookflash.core.handoff import State
+from hookflash.core.phases import Phase
+from hookflash.runtime.journal import read_journal, replay
+from hookflash.standins.carrier.hearing import Loop
+from hookflash.standins.carrier.leg import Leg
+from hookflash.standins.model.session import Session
+
+from .people import NO_TURN, Ear
+from .voices import heard_ms
+
+if TYPE_CHECKING:
+    from .play import Simulation
+
+SILENCE_SECONDS = 3.0
+SLACK_SECONDS = 0.25
+"""How much later than it happened something is seen: a media message and a look."""
+
+ENDLESS_SECONDS = 20.0
+"""A silence that is told of before it ends."""
+
+HEARD_MS = 20.0
+CONNECT_SECONDS = 8.0
+"""Within so many seconds somebody who has accepted is connected, or there is a reason."""
+
+_UNDER_WAY = frozenset(
+    {
+        State.CHECKING,
+        State.FAREWELL,
+        State.MOVING,
+        State.RINGING,
+        State.SCREENING,
+        State.CLOSING,
+        State.BRIDGING,
+        State.RETURNING,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A broken invariant: `at` is seconds since the call was placed; `kind` names the invariant."""
+
+    at: float
+    kind: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.at:8.2f} VIOLATION {self.kind}: {self.text}"
+
+
+class Checks:
+    """The invariants of one simulation."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self.violations: list[Violation] = []
+        self.longest_silence = 0.0
+        self._sim = simulation
+        self._ear: Ear | None = None
+        self._turn: tuple[str, float] | None = None
+        self._spoke_until = 0.0
+        self._waits_since: float | None = None
+        self._silent: tuple[float, str] | None = None
+        self._presses: list[tuple[Leg, float]] = []
+
+    # --- what the actors tell ---------------------------------------------------------------------
+
+    def caller_spoke(self, text: str, began: float, ended: float) -> None:
+        self._spoke_until = ended
+        if text not in NO_TURN:
+            self._turn = (text, ended)
+
+    def human_pressed(self, leg: Leg, at: float) -> None:
+        self._presses.append((leg, at))
+
+    def broken(self, kind: str, text: str) -> None:
+        violation = Violation(round(self._sim.now(), 2), kind, text)
+        self.violations.append(violation)
+        self._sim.note(f"VIOLATION {kind}: {text}")
+
+    # --- while time passes ------------------------------------------------------------------------
+
+    def look(self) -> None:
+        leg = self._sim.caller
+        if leg is None or not leg.live or leg.about.answered is None:
+            return
+        if self._ear is None:
+            self._ear = Ear(leg)
+        self._ear.look()
+        self._look_for_silence(leg, self._ear)
+
+    def _look_for_silence(self, leg: Leg, ear: Ear) -> None:
+        owed = self._owed(leg, ear)
+        now = ear.until
+        if owed is None or leg.mouth.end > now:
+            self._silence_over(now)
+            return
+        reason, since = owed
+        quiet = now - max(since, self._spoke_until, ear.last_sound or 0.0)
+        if isinstance(leg.ear.source, Loop):
+            # Ringing, with its pauses of four seconds, or music: what waiting sounds like.
+            quiet = 0.0
+        self.longest_silence = max(self.longest_silence, quiet)
+        if quiet <= SILENCE_SECONDS + SLACK_SECONDS:
+            self._silence_over(now)
+        elif self._silent is None:
+            self._silent = (now - quiet, reason)
+        elif quiet > ENDLESS_SECONDS:
+            self._silence_over(now)
+
+    def _silence_over(self, now: float) -> None:
+        """Tell of a silence that has ended, or lasted too long to be waited for."""
+        if self._silent is not None:
+            since, reason = self._silent
+            self._silent = None
+            self.broken("silence", f"{now - since:.1f} s while {reason}")
+
+    def _owed(self, leg: Leg, ear: Ear) -> tuple[str, float] | None:
+        """Return what is owed to the caller now and since when, or None."""
+        opened = leg.ear.opened_at or 0.0
+        call = self._sim.call
+        if self._sim.bridged(leg):
+            self._waits_since = None
+            self._turn = None
+            return None
+        if call is not None and (
+            call.handoff.state is State.MESSAGE or call.phase in (Phase.ENDING, Phase.ENDED)
+        ):
+            return None
+        if self._sim.referring(leg):
+            # The caller's own device rings; the carrier has nothing to play.
+            return None
+        if call is not None and call.handoff.state in _UNDER_WAY:
+            if self._waits_since is None:
+                self._waits_since = ear.until
+            return f"a human is being brought ({call.handoff.state.value})", self._waits_since
+        self._waits_since = None
+        if ear.last_sound is None:
+            return "the greeting is owed", opened
+        if self._turn is not None:
+            text, ended = self._turn
+            if ear.last_sound > ended:
+                self._turn = None
+            else:
+                return f"an answer to {text!r} is owed", ended
+        return None
+
+    def model_asked(self, session: Session) -> None:
+        """The model begins a response: what it remembers is what was heard."""
+        leg = self._sim.listener(session)
+        if leg is None or not leg.streams:
+            return
+        now = self._sim.clock()
+        if leg.streams[-1].playout.end > now - 0.5:
+            return
+        heard = self._heard(leg)
+        for spoken in self._sim.model.spoken[-40:]:
+            if spoken.session is not session or spoken.at > now - 1.0:
+                continue
+            entry = session.conversation.items.get(spoken.item_id)
+            remembered = entry.audio_ms if entry is not None else 0.0
+            truth = heard_ms(heard, spoken.sentence.byte)
+            if abs(remembered - truth) > self._tolerance_ms:
+                self.broken(
+                    "memory",
+                    f"the model remembers {remembered:.0f} ms of {spoken.item_id}, of which"
+                    f" {truth:.0f} ms were heard",
+                )
+
+    # --- at the end -------------------------------------------------------------------------------
+
+    def finish(self, folder: Path) -> None:
+        """Check what holds of a call that is over."""
+        sim = self._sim
+        leg = sim.caller
+        assert leg is not None
+        heard = self._heard(leg)
+        self._check_truncations(heard)
+        self._check_lines(heard)
+        self._check_tools()
+        self._check_acceptances(leg)
+        self._check_record(leg)
+        for error in sim.model.errors:
+            if error.get("code") not in sim.expected_errors:
+                self.broken("model-error", f"{error.get('code')}: {error.get('message')}")
+        for left in sim.carrier.leftovers():
+            self.broken("leftover", left)
+        for session in sim.model.server.sessions:
+            if session.open:
+                self.broken("leftover", "a session of the model is open")
+        for path in sorted((folder / "journals").glob("*.jsonl")):
+            self._check_journal(path)
+
+    @property
+    def _tolerance_ms(self) -> float:
+        """How exactly the product can know what was heard.
+
+        How long a `clear` was on a road that jitters, nobody can tell.
+        """
+        return HEARD_MS + self._sim.carrier.faults.jitter_ms
+
+    def _heard(self, leg: Leg) -> bytes:
+        if leg.ear.is_open:
+            leg.ear.advance(int(self._sim.clock() * 8000))
+        return bytes(leg.ear.recording)
+
+    def _check_truncations(self, heard: bytes) -> None:
+        for item_id, told_ms in self._sim.model.truncations:
+            spoken = self._sim.model.find(item_id)
+            if spoken is None:
+                continue
+            leg = self._sim.listener(spoken.session)
+            if leg is not None and leg is not self._sim.caller:
+                heard = self._heard(leg)
+            truth = heard_ms(heard, spoken.sentence.byte)
+            if abs(told_ms - truth) > self._tolerance_ms:
+                self.broken("heard", f"{item_id} was cut at {told_ms} ms, {truth:.0f} were heard")
+
+    def _check_lines(self, heard: bytes) -> None:
+        """Lines that a caller hears once are heard once."""
+        again = any(fault.kind in ("kill", "stream-cut") for fault in self._sim.plan.faults)
+        for what, sign in (("greeting", "The call has just begun"), ("consent", "Before anything")):
+            whole = [
+                spoken
+                for spoken in self._sim.model.spoken
+                if sign in spoken.instructions
+                and heard_ms(heard, spoken.sentence.byte) >= spoken.sentence.ms - HEARD_MS
+            ]
+            if len(whole) > 1 and not again:
+                self.broken("twice", f"the {what} was heard {len(whole)} times")
+
+    def _check_tools(self) -> None:
+        model = self._sim.model
+        counts = Counter(call_id for _, call_id, _ in model.outputs)
+        for _, call_id, asked in model.outputs:
+            if not asked:
+                self.broken("tool-answer", f"{call_id} was answered to a session that did not ask")
+        for call_id, count in counts.items():
+            if count > 1:
+                self.broken("tool-answer", f"{call_id} was answered {count} times")
+        for call_id, asked_at, closed_at in model.calls():
+            if call_id not in counts and closed_at - asked_at > 8.0:
+                self.broken("tool-answer", f"{call_id} was never answered")
+
+    def _check_acceptances(self, caller: Leg) -> None:
+        """A human who accepts in time is connected."""
+        gone = min((e.at for e in caller.timeline.find("ended", caller.sid)), default=None)
+        start = caller.timeline.start
+        for leg, at in self._presses:
+            if gone is not None and start + gone < at + CONNECT_SECONDS:
+                continue
+            met = [each for each, _ in self._presses if _connected(each)]
+            if not _connected(leg) and not met and not self._sim.cancelled:
+                self.broken("accepted", f"a human pressed 1 at {at - start:.1f} s in vain")
+
+    def _check_record(self, caller: Leg) -> None:
+        record = self._sim.record
+        if self._sim.expects_losses:
+            return
+        if record is None:
+            self.broken("record", "there is no record of the call")
+            return
+        bridged = sum(attempt.outcome == "bridged" for attempt in record.handoffs)
+        met = _connected(caller) or any(
+            event.detail["status"] in ("in-progress", "completed")
+            for event in caller.timeline.find("referred", caller.sid)
+        )
+        if bridged and not met:
+            self.broken("outcome", "an attempt is recorded as bridged; nobody was connected")
+        if met and not bridged:
+            self.broken("outcome", "a human was connected; no attempt is recorded as bridged")
+
+    def _check_journal(self, path: Path) -> None:
+        if self._sim.expects_losses:
+            return
+        head, lines = read_journal(path)
+        for number, step in enumerate(replay(Call(head.setup), lines)):
+            if not step.same:
+                self.broken(
+                    "journal",
+                    f"{path.stem[:6]} step {number} ({type(step.cause).__name__}):"
+                    f" then {step.then}, now {step.now}"[:400],
+                )
+                return
+
+
+def _connected(leg: Leg) -> bool:
+    """Whether somebody was heard on this leg other than us."""
+    kinds = ("bridged", "conference-joined")
+    return any(leg.timeline.find(kind, leg.sid) for kind in kinds)

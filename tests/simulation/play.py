@@ -1,0 +1,549 @@
+"""Plays a plan: the line, the carrier, the model and the people on one virtual clock.
+
+    played = play(draw(seed))
+    played.violations, played.timeline, played.files, played.visits
+
+Everything follows from the plan's seed: the same plan gives the same bytes. The line is a process of
+its own (`PROCESS`), so that it can be killed in the middle and started again on the same folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import resource
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from hookflash import Agent, CallContext, CallRecord, CallView, HandoffPlan, Settings, Target
+from hookflash.core.call import Call
+from hookflash.core.commands import AnyCommand
+from hookflash.core.events import (
+    AnyEvent,
+    GiveBackRequested,
+    HandoffCancelled,
+    HandoffRequested,
+    HangUpRequested,
+    HintGiven,
+    RecordingRefused,
+    SayRequested,
+)
+from hookflash.core.phases import Phase
+from hookflash.server.app import serve
+from hookflash.server.assembly import Line, open_line
+from hookflash.standins.carrier import Leg, NumberConfig, StandinCarrier, faults
+from hookflash.standins.carrier.party import Line as Telephone
+from hookflash.standins.model.session import Session
+from hookflash.standins.simulation.loop import PROCESS, TimeLimitReached, VirtualLoop
+from hookflash.standins.simulation.threads import inline_worker_threads
+from hookflash.standins.simulation.world import SimulatedWorld, make_database
+
+from .checks import Checks, Violation
+from .model import SimulatedModel
+from .people import caller_script, human
+from .plan import Fault, Order, Plan
+from .visits import Cell
+from .voices import Voices
+
+PUBLIC = "https://line.example.test"
+LINE = "+15550100001"
+CALLER = "+15550100009"
+SIP_CALLER = "sip:anna@example.test"
+SIP_DESK = "sip:desk@example.test"
+QUEUE = "support"
+DESKS = ("+15550100002", "+15550100003", "+15550100004")
+LOOK_SECONDS = 0.25
+RESTART_SECONDS = 1.0
+LIMIT_SECONDS = 900.0
+"""Virtual time after which a call has not come to its end."""
+
+SETTLE_SECONDS = 6.0
+"""What a call that is over may still have to do: last reports, its record."""
+
+
+@dataclass
+class Played:
+    """What became of a plan."""
+
+    plan: Plan
+    violations: list[Violation]
+    timeline: list[str]
+    files: dict[str, bytes]
+    visits: Counter[Cell]
+    disposition: str
+    virtual_seconds: float
+    longest_silence: float
+
+
+def play(plan: Plan) -> Played:
+    """Play a plan from the call's ring to its record."""
+    folder = Path(tempfile.mkdtemp(prefix="hookflash-simulation-"))
+    loop = VirtualLoop(limit_seconds=LIMIT_SECONDS)
+    try:
+        with inline_worker_threads(), asyncio.Runner(loop_factory=lambda: loop) as runner:
+            try:
+                return runner.run(Simulation(plan, folder, loop).run())
+            finally:
+                loop.release()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Watchman(logging.Handler):
+    """Notes what the product logs, and counts its errors as violations."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        super().__init__(logging.INFO)
+        self._sim = simulation
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._sim.note(f"log {record.levelname.lower()}: {record.getMessage()}")
+        if record.levelno >= logging.ERROR and not self._sim.expects_errors:
+            self._sim.checks.broken("error", record.getMessage())
+
+
+@dataclass
+class _Process:
+    name: str
+    task: asyncio.Task[None]
+    stop: asyncio.Event
+    world: SimulatedWorld
+
+
+class Simulation:
+    """One plan being played."""
+
+    def __init__(self, plan: Plan, folder: Path, loop: VirtualLoop) -> None:
+        self.plan = plan
+        self.loop = loop
+        self.caller: Leg | None = None
+        self.record: CallRecord | None = None
+        self.timeline: list[str] = []
+        self.visits: Counter[Cell] = Counter()
+        self.expected_errors: set[str | None] = {
+            "conversation_already_has_active_response",
+            "response_cancel_not_active",
+        }
+        self.expects_errors = False
+        """Whether the product may log errors now: something is broken that it must tell of."""
+        self.expects_losses = False
+        """Whether journal and record may have lost something."""
+        self.checks = Checks(self)
+        self._folder = folder
+        self._voices = Voices()
+        self._states: dict[str, str] = {}
+        self._line: Line | None = None
+        self._processes: list[_Process] = []
+        self._placed = 0.0
+        self.model: SimulatedModel
+        self.carrier: StandinCarrier
+
+    # --- what the checks ask ----------------------------------------------------------------------
+
+    def clock(self) -> float:
+        """Return the carrier's seconds."""
+        return self.carrier.now()
+
+    def now(self) -> float:
+        """Return the seconds since the call was placed."""
+        return self.loop.time() - self._placed
+
+    def note(self, text: str) -> None:
+        self.timeline.append(f"{self.now():8.2f} {text}")
+
+    @property
+    def call(self) -> Call | None:
+        """The product's state of the call, as far as a process has it."""
+        if self._line is None or self.caller is None:
+            return None
+        driver = self._line.switchboard.find(self.caller.sid)
+        return driver.call if driver is not None else None
+
+    def bridged(self, leg: Leg) -> bool:
+        """Whether the caller and a human hear each other."""
+        begun = sum(len(leg.timeline.find(k, leg.sid)) for k in ("bridged", "conference-joined"))
+        ended = sum(len(leg.timeline.find(k, leg.sid)) for k in ("unbridged", "left"))
+        return begun > ended
+
+    def referring(self, leg: Leg) -> bool:
+        """Whether the caller's device was told to call somebody else, and has not said what came."""
+        asked, told = (leg.timeline.find(kind, leg.sid) for kind in ("referring", "referred"))
+        return len(asked) > len(told) or (bool(told) and told[-1].detail["status"] == "in-progress")
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the caller has said that they want nobody any more."""
+        return any("caller says 'cancel'" in line for line in self.timeline)
+
+    def listener(self, session: Session) -> Leg | None:
+        """Return the leg that hears a session: the caller's, or that of a human who is asked."""
+        asking = [each for each in self.model.server.sessions if _is_consult(each)]
+        if session not in asking:
+            return self.caller
+        asked = [leg for leg in self.carrier.calls if leg is not self.caller and leg.streams]
+        asked.sort(
+            key=lambda leg: leg.timeline.start + leg.timeline.find("stream-started", leg.sid)[0].at
+        )
+        place = asking.index(session)
+        return asked[place] if place < len(asked) else None
+
+    # --- the play ---------------------------------------------------------------------------------
+
+    async def run(self) -> Played:
+        root = logging.getLogger("hookflash")
+        watchman = _Watchman(self)
+        level = root.level
+        root.addHandler(watchman)
+        # They tell of a killed process's connections, and of answers that are broken off.
+        for name in ("hookflash.model.socket", "hookflash.socket", "uvicorn.error"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        root.setLevel(logging.INFO)
+        self.loop.set_exception_handler(self._failed)
+        try:
+            await self._play()
+        except TimeLimitReached as error:
+            self.checks.broken("endless", str(error))
+        finally:
+            root.removeHandler(watchman)
+            root.setLevel(level)
+        return Played(
+            self.plan,
+            self.checks.violations,
+            self.timeline,
+            self._files(),
+            self.visits,
+            self.record.disposition if self.record is not None else "none",
+            self.now(),
+            self.checks.longest_silence,
+        )
+
+    async def _play(self) -> None:
+        plan = self.plan
+        outer = SimulatedWorld(f"{plan.seed}/outer")
+        await make_database(self._folder / "hookflash.db")
+        self.model = SimulatedModel(
+            plan, self._voices, outer.entropy("model"), self.note, outer.wall, self.checks
+        )
+        self.carrier = StandinCarrier(
+            network_ms=plan.network_ms,
+            entropy=outer.entropy("carrier"),
+            wall=outer.wall,
+            media_frame_ms=plan.frame_ms,
+            listen=self.loop.listen,  # type: ignore[arg-type]  # as much of a socket as is used
+            calls_per_second=10.0,
+        )
+        async with self.model.server, self.carrier:
+            self.carrier.numbers[LINE] = NumberConfig(
+                f"{PUBLIC}/twilio/voice",
+                fallback_url=f"{PUBLIC}/twilio/voice",
+                status_callback=f"{PUBLIC}/twilio/status",
+            )
+            numbers = (SIP_DESK,) if plan.to == "sip" else DESKS
+            for number, each in zip(numbers, plan.humans, strict=False):
+                self.carrier.humans[number] = human(
+                    each, self._voices, self.note, self._human_pressed
+                )
+            if plan.to == "queue":
+                self.carrier.staff(QUEUE, DESKS[0], after=plan.humans[0].answer_after)
+            await self._start_process()
+            watching = asyncio.create_task(self._look())
+            troubling = [asyncio.create_task(self._cause(fault)) for fault in plan.faults]
+            troubling += [asyncio.create_task(self._order(order)) for order in plan.orders]
+            try:
+                await self._call()
+            finally:
+                for task in (watching, *troubling):
+                    task.cancel()
+                for ended in await asyncio.gather(watching, *troubling, return_exceptions=True):
+                    if isinstance(ended, Exception):
+                        raise ended
+            if self._line is None:
+                await self._start_process()
+            assert self._line is not None and self.caller is not None
+            await self._line.writer.flush()
+            self.record = await self._line.store.get(self.caller.sid)
+            self._line.journals.flush()
+            self.checks.finish(self._folder)
+            live = self._line.switchboard.live
+            if live:
+                self.checks.broken("leftover", f"{len(live)} calls are live")
+            await self._stop_process()
+
+    async def _call(self) -> None:
+        self._placed = self.loop.time()
+        script = caller_script(
+            self.plan, self._voices, self.note, self.checks.caller_spoke, self.carrier.now
+        )
+        self.caller = await self.carrier.place_call(
+            from_=SIP_CALLER if self.plan.by_sip else CALLER, to=LINE, script=script
+        )
+        await self.caller.ended()
+        self.note("the call has ended")
+        await self.carrier.reports_sent()
+        for connection in self.loop.network.connections:
+            # The network works again, so that what was closed is seen to be closed.
+            connection.thaw()
+        await asyncio.sleep(SETTLE_SECONDS)
+        if self.plan.to == "queue":
+            # Whoever works at the queue may be rung for the next caller, who is not ours.
+            for leg in self.carrier.calls:
+                if leg is not self.caller:
+                    leg.end("canceled", by="simulation")
+        await self.carrier.reports_sent()
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            self.checks.look()
+
+    # --- the line's process -----------------------------------------------------------------------
+
+    async def _start_process(self) -> None:
+        name = f"line {len(self._processes) + 1}"
+        world = SimulatedWorld(f"{self.plan.seed}/{name}")
+        ready: asyncio.Future[int] = self.loop.create_future()
+        stop = asyncio.Event()
+
+        async def process() -> None:
+            async with open_line(
+                self._settings(), self._agent(), watch=self._watch, world=world
+            ) as line:
+                self._line = line
+                await serve(
+                    line.app,
+                    line.switchboard,
+                    drain_seconds=0,
+                    on_listening=ready.set_result,
+                    stop=stop,
+                    listener=self.loop.listen("127.0.0.1", 0),  # type: ignore[arg-type]  # as above
+                )
+
+        context = contextvars.copy_context()
+        context.run(PROCESS.set, name)
+        task = self.loop.create_task(process(), name=name, context=context)
+        self._processes.append(_Process(name, task, stop, world))
+        port = await ready
+        self.carrier.tunnel[PUBLIC] = f"http://127.0.0.1:{port}"
+        self.note(f"{name} serves")
+
+    async def _stop_process(self) -> None:
+        process = self._processes[-1]
+        process.stop.set()
+        await process.task
+        self._line = None
+        process.world.close()
+
+    async def _kill(self) -> None:
+        process = self._processes[-1]
+        self.note(f"kill -9 {process.name}")
+        self._line = None
+        self.loop.kill(process.name)
+        process.world.close()
+        await asyncio.sleep(RESTART_SECONDS)
+        await self._start_process()
+
+    def _settings(self) -> Settings:
+        return Settings(
+            public_url=PUBLIC,
+            openai_api_key="any",
+            twilio_account_sid=self.carrier.account_sid,
+            twilio_auth_token=self.carrier.auth_token,
+            twilio_api_url=self.carrier.api_url,
+            model_url=self.model.server.url,
+            data_dir=self._folder,
+            console=False,
+        )
+
+    def _agent(self) -> Agent:
+        plan = self.plan
+        agent = Agent(
+            "shop",
+            instructions="You answer the phone of a bicycle shop.",
+            greeting="Hello, this is the bicycle shop. How can I help you?",
+            greeting_interruptible=plan.greeting_interruptible,
+            fallback="desk",
+            record=plan.record,
+            key_to_human="0",
+        )
+
+        @agent.tool
+        async def order_status(number: str) -> str:
+            """Tell where an order is."""
+            await asyncio.sleep(0.3)
+            return f"Order {number} arrives on Friday."
+
+        @agent.tool
+        async def ask_colleague(call: CallContext) -> str:
+            """Ask a colleague."""
+            return await call.ask_human("What does it cost?", seconds=10.0)
+
+        @agent.answers
+        async def answers(question: str, view: CallView) -> str:
+            await asyncio.sleep(4.0)
+            return "Ninety euros."
+
+        if plan.asks != "nobody":
+
+            @agent.presence
+            async def presence(target: Target) -> bool:
+                await asyncio.sleep(5.0 if plan.asks == "slow" else 0.5)
+                return plan.asks != "closed"
+
+        targets = tuple(Target.phone(number) for number, _ in zip(DESKS, plan.humans, strict=False))
+        if plan.to == "queue":
+            targets = (Target.queue(QUEUE),)
+        elif plan.to == "sip":
+            targets = (Target.sip(SIP_DESK),)
+        agent.handoff(
+            "desk",
+            when="the caller asks for a person",
+            plan=HandoffPlan(
+                targets=targets,
+                order=plan.order,
+                manner=plan.manner,
+                accept=plan.accept,
+                ring_seconds=plan.ring_seconds,
+                attempts=plan.attempts,
+                otherwise=plan.otherwise,
+                afterwards=plan.afterwards,
+                notes=plan.notes,
+            ),
+        )
+        return agent
+
+    # --- faults -----------------------------------------------------------------------------------
+
+    async def _cause(self, fault: Fault) -> None:
+        await asyncio.sleep(fault.at)
+        phase = self.call.phase if self.call is not None else Phase.ENDED
+        self.visits[fault.kind, phase.value] += 1
+        self.note(f"fault: {fault.kind} ({phase.value})")
+        if fault.kind == "kill":
+            await self._kill()
+        elif fault.kind == "restart":
+            await self._restart()
+        elif fault.kind == "disk-full":
+            await self._fill_disk(fault.seconds or 10.0)
+        elif fault.kind in ("stream-frozen", "model-frozen"):
+            await self._freeze(fault)
+        else:
+            _FAULTS[fault.kind](self, fault)
+
+    async def _restart(self) -> None:
+        """A deploy on one machine: the process is asked to end, then the next one starts."""
+        if self._processes[-1].stop.is_set():
+            return
+        self.note(f"SIGTERM {self._processes[-1].name}")
+        await self._stop_process()
+        await self._start_process()
+
+    async def _fill_disk(self, seconds: float) -> None:
+        """No file can grow for a while: the kernel refuses each write."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        self.expects_errors = self.expects_losses = True
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    async def _freeze(self, fault: Fault) -> None:
+        """A connection carries nothing more, and neither end is told."""
+        port = urlsplit(self.model.server.url).port
+        if fault.kind == "stream-frozen":
+            port = urlsplit(self.carrier.tunnel[PUBLIC]).port
+        # The newest one is the media socket, or the session that is in use.
+        for connection in reversed(self.loop.network.connections):
+            if connection.port == port and connection.open:
+                connection.freeze()
+                return
+
+    async def _order(self, order: Order) -> None:
+        """Somebody at the console asks for something."""
+        await asyncio.sleep(order.at)
+        if self._line is None or self.caller is None:
+            return
+        self.note(f"order: {order.kind}")
+        self._line.switchboard.post(self.caller.sid, _ORDERS[order.kind])
+
+    def _cut_stream(self, fault: Fault) -> None:
+        if self.caller is not None and self.caller.streams and self.caller.streams[-1].open:
+            self.caller.streams[-1].cut()
+
+    def _human_pressed(self, telephone: Telephone) -> None:
+        self.checks.human_pressed(telephone.leg, self.carrier.now())
+
+    # --- watching ---------------------------------------------------------------------------------
+
+    def _watch(self, call_sid: str, event: AnyEvent | None, commands: list[AnyCommand]) -> None:
+        kind = type(event).__name__ if event is not None else "(timer)"
+        before = self._states.get(call_sid, "idle")
+        self.visits[before, kind] += 1
+        line = self._line
+        driver = line.switchboard.find(call_sid) if line is not None else None
+        if driver is not None:
+            after = driver.call.handoff.state.value
+            self._states[call_sid] = after
+            if after != before:
+                self.visits[before, f"-> {after}"] += 1
+                self.note(f"hand-off: {before} -> {after} ({kind})")
+        if kind not in _QUIET:
+            told = ", ".join(type(command).__name__ for command in commands)
+            self.note(f"{call_sid[:6]} < {kind} > {told}")
+
+    def _failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        self.checks.broken("error", f"{context.get('message')}: {error!r}")
+
+    def _files(self) -> dict[str, bytes]:
+        return {
+            path.name: path.read_bytes() for path in sorted((self._folder / "journals").glob("*"))
+        }
+
+
+_ORDERS: dict[str, AnyEvent] = {
+    "hint": HintGiven("They are a good customer.", by="Kim"),
+    "say": SayRequested("We have a sale today.", by="Kim"),
+    "hand-off": HandoffRequested("desk", "a supervisor asks", source="console", by="Kim"),
+    "cancel": HandoffCancelled(by="Kim"),
+    "give-back": GiveBackRequested(by="Kim"),
+    "hang-up": HangUpRequested("closing time"),
+    "stop-recording": RecordingRefused(),
+}
+
+_QUIET = frozenset({"MarkReturned", "ModelAudio", "CallerAudio", "TokensUsed", "AgentTranscribed"})
+
+
+def _is_consult(session: Session) -> bool:
+    tools = session.conversation.session.get("tools") or ()
+    return any(tool["name"] == "connect_caller" for tool in tools)
+
+
+def _rest(fault: faults.RestFault) -> Callable[[Simulation, Fault], None]:
+    return lambda simulation, _: simulation.carrier.faults.requests.append(fault)
+
+
+_FAULTS: dict[str, Callable[[Simulation, Fault], None]] = {
+    "rest-500": _rest(faults.Refused(500)),
+    "rest-429": _rest(faults.Refused(429)),
+    "rest-silent": _rest(faults.Silent()),
+    "rest-late": _rest(faults.Late(3.0)),
+    "rest-broken": _rest(faults.BrokenOff(done=True)),
+    "webhook-twice": lambda sim, _: sim.carrier.faults.webhooks.append(faults.Twice()),
+    "webhook-never": lambda sim, _: sim.carrier.faults.webhooks.append(faults.Never("/twilio/leg")),
+    "webhook-late": lambda sim, _: sim.carrier.faults.webhooks.append(
+        faults.OutOfOrder("/twilio/leg")
+    ),
+    "stream-cut": Simulation._cut_stream,
+    "marks-not-returned": lambda sim, _: setattr(
+        sim.carrier.faults, "returns_cleared_marks", False
+    ),
+    "jitter": lambda sim, _: setattr(sim.carrier.faults, "jitter_ms", 80.0),
+}
