@@ -402,11 +402,11 @@ def test_a_loop_ends_though_a_killed_process_left_tasks_and_generators(
 
     async def main() -> None:
         with process("one"):
-            loop.create_task(work())
-            loop.create_task(forgotten())
+            tasks = [loop.create_task(work()), loop.create_task(forgotten())]
         await asyncio.sleep(5.0)
         loop.kill("one")
         # What nobody else holds would be collected, and its `finally` blocks run.
+        tasks.clear()
         gc.collect()
         await asyncio.sleep(5.0)
         assert ran == []

@@ -129,15 +129,30 @@ class Direction:
         self.schedule()
 
     def discard(self) -> None:
-        """Forget what has not arrived: the sender gave up."""
+        """Forget what has not arrived."""
         self._items.clear()
         self.waiting = 0
+
+    def discard_unsent(self) -> bool:
+        """Forget what is still in the sender's buffer. Return whether the end was in it."""
+        ended = False
+        while self.waiting > WINDOW_BYTES:
+            due, item = self._items.pop()
+            if isinstance(item, bytes):
+                self.waiting -= len(item)
+                sent = item[: max(0, WINDOW_BYTES - self.waiting)]
+                if sent:
+                    self.waiting += len(sent)
+                    self._items.append((due, sent))
+            else:
+                ended = True
+        return ended
 
     def broken(self) -> bool:
         """Whether a reset has arrived that a receiver which does not read has not seen yet."""
         if self.frozen or not self._items:
             return False
-        due, item = self._items[0]
+        due, item = self._items[-1]
         return item is _RESET and due <= self._loop.time()
 
     def schedule(self) -> None:
@@ -278,9 +293,8 @@ class VirtualTransport(asyncio.Transport):
         return True
 
     def write_eof(self) -> None:
-        if not self._closing and not self._eof_sent:
-            self._eof_sent = True
-            self.out.put(_EOF)
+        if not self._closing:
+            self._send_end()
 
     def write(self, data: Any) -> None:
         if self._eof_sent and not self._closing:
@@ -301,23 +315,27 @@ class VirtualTransport(asyncio.Transport):
         if self._closing:
             return
         self._stop_reading()
-        if not self._eof_sent:
-            self._eof_sent = True
-            self.out.put(_EOF)
+        self._send_end()
         if self.get_write_buffer_size() == 0:
             self._leave(None)
 
     def abort(self) -> None:
-        """Close at once; the other end is reset."""
+        """Close at once. What is on its way arrives; what is in the buffer is dropped."""
         self._abort(None)
 
     def _abort(self, error: Exception | None) -> None:
         if self.lost:
             return
-        self.out.discard()
-        self.out.put(_RESET)
+        if self.out.discard_unsent():
+            self._eof_sent = False
+        self._send_end()
         self._stop_reading()
         self._leave(error)
+
+    def _send_end(self) -> None:
+        if not self._eof_sent:
+            self._eof_sent = True
+            self.out.put(_EOF)
 
     def _stop_reading(self) -> None:
         self._closing = True
