@@ -61,6 +61,7 @@ def test_whoever_locks_a_file_that_was_just_removed_begins_again(
     assert one.take("CA1") == "w2"
 
 
+@pytest.mark.realtime
 def test_the_death_of_a_process_frees_its_calls_and_one_of_many_gets_them(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path)],
@@ -93,6 +94,7 @@ def test_a_name_that_is_no_call_never_becomes_a_path(tmp_path: Path, sid: str) -
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.realtime
 async def test_in_a_thread_of_their_own_claims_are_taken_and_let_go_in_order(
     tmp_path: Path,
 ) -> None:

@@ -21,6 +21,7 @@ class Arrived:
         self.queue.put_nowait((connection, request))
 
 
+@pytest.mark.realtime
 async def test_the_connection_lives_on_when_the_giver_has_closed_its_end(tmp_path: Path) -> None:
     caller, ours = socket.socketpair()
     arrived = Arrived()
@@ -38,7 +39,32 @@ async def test_the_connection_lives_on_when_the_giver_has_closed_its_end(tmp_pat
         assert caller.recv(10) == b""
 
 
-async def test_connections_arrive_in_the_order_in_which_they_were_given(tmp_path: Path) -> None:
+@pytest.mark.realtime
+async def test_without_a_taker_nothing_changes_and_on_the_way_to_one_who_leaves_it_is_closed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caller, ours = socket.socketpair()
+    with caller, ours:
+        assert not send_connection(tmp_path / "nobody", ours, REQUEST)
+        with open_arrivals(tmp_path / "w2", Arrived()):
+            assert not send_connection(tmp_path / "w2", ours, b"x" * (MAX_BYTES + 1))
+        assert not send_connection(tmp_path / "w2", ours, REQUEST)
+        ours.send(b"still here")
+        assert caller.recv(20) == b"still here"
+    assert "could not be handed over" in caplog.text
+    caller, ours = socket.socketpair()
+    arrived = Arrived()
+    with caller:
+        with open_arrivals(tmp_path / "w3", arrived), ours:
+            assert send_connection(tmp_path / "w3", ours, REQUEST)
+        assert caller.recv(10) == b""
+    assert arrived.queue.empty()
+
+
+@pytest.mark.realtime
+async def test_connections_arrive_in_their_order_and_one_that_cannot_be_taken_is_closed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     arrived = Arrived()
     pairs = [socket.socketpair() for _ in range(5)]
     with open_arrivals(tmp_path / "w2", arrived):
@@ -52,47 +78,17 @@ async def test_connections_arrive_in_the_order_in_which_they_were_given(tmp_path
         for end in pair:
             end.close()
 
-
-async def test_without_a_taker_nothing_changes(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    caller, ours = socket.socketpair()
-    with caller, ours:
-        assert not send_connection(tmp_path / "nobody", ours, REQUEST)
-        with open_arrivals(tmp_path / "w2", Arrived()):
-            assert not send_connection(tmp_path / "w2", ours, b"x" * (MAX_BYTES + 1))
-        assert not send_connection(tmp_path / "w2", ours, REQUEST)
-        ours.send(b"still here")
-        assert caller.recv(20) == b"still here"
-    assert "could not be handed over" in caplog.text
-
-
-async def test_a_connection_on_its_way_to_somebody_who_leaves_is_closed(tmp_path: Path) -> None:
-    caller, ours = socket.socketpair()
-    arrived = Arrived()
-    with caller:
-        with open_arrivals(tmp_path / "w2", arrived), ours:
-            assert send_connection(tmp_path / "w2", ours, REQUEST)
-        assert caller.recv(10) == b""
-    assert arrived.queue.empty()
-
-
-async def test_a_taker_that_fails_closes_that_connection_and_takes_the_next(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    arrived = Arrived()
-
     def adopt(connection: socket.socket, request: bytes) -> None:
         if request == b"bad":
             raise RuntimeError("a bug")
         arrived(connection, request)
 
     first, second = socket.socketpair(), socket.socketpair()
-    with open_arrivals(tmp_path / "w2", adopt):
+    with open_arrivals(tmp_path / "w3", adopt):
         with first[1]:
-            send_connection(tmp_path / "w2", first[1], b"bad")
+            send_connection(tmp_path / "w3", first[1], b"bad")
         with second[1]:
-            send_connection(tmp_path / "w2", second[1], REQUEST)
+            send_connection(tmp_path / "w3", second[1], REQUEST)
         connection, _ = await arrived.queue.get()
         connection.close()
         assert first[0].recv(10) == b""

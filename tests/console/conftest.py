@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,17 +13,31 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
+from hookflash.console import passwords
 from hookflash.console.console import Console, Hooks, Plan
 from hookflash.console.live import Report
-from hookflash.console.passwords import hash_password, hash_token
+from hookflash.console.passwords import hash_token
 from hookflash.console.prices import Prices
 from hookflash.console.shapes import CallDetail, CallEntry, Parts
 from hookflash.core.events import AnyEvent
+from hookflash.standins.simulation.world import SimulatedWorld
 from hookflash.stores.records import RecordStore, open_store
-from hookflash.world import SystemWorld
 
 PASSWORD = "correct horse battery"
-KEPT = hash_password(PASSWORD)
+
+
+def cheap_scrypt(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
+    """Hash as `passwords` does, at a fraction of the price: `test_passwords` pays the whole."""
+    return hashlib.scrypt(password.encode(), salt=salt, n=2, r=1, p=1, dklen=32)
+
+
+def _kept() -> str:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(passwords, "_scrypt", cheap_scrypt)
+        return passwords.hash_password(PASSWORD)
+
+
+KEPT = _kept()
 # The same in every process of a test run: they are among the names of tests.
 TOKEN, VIEWER_TOKEN = "hf_" + "a" * 43, "hf_" + "b" * 43
 TOKEN_KEPT, VIEWER_TOKEN_KEPT = hash_token(TOKEN), hash_token(VIEWER_TOKEN)
@@ -55,11 +70,11 @@ class Time:
         return self.now
 
 
-class Clocked(SystemWorld):
-    """The machine, with a wall clock of the test's."""
+class Clocked(SimulatedWorld):
+    """A simulated machine with a wall clock of the test's."""
 
     def __init__(self, time: Time) -> None:
-        super().__init__()
+        super().__init__(0)
         self._time = time
 
     def wall(self) -> float:
@@ -153,7 +168,9 @@ MakeOffice = Callable[..., contextlib.AbstractAsyncContextManager[Office]]
 
 
 @pytest.fixture
-def make_office(tmp_path: Path) -> MakeOffice:
+def make_office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeOffice:
+    monkeypatch.setattr(passwords, "_scrypt", cheap_scrypt)
+
     @contextlib.asynccontextmanager
     async def make(
         *,
@@ -166,7 +183,8 @@ def make_office(tmp_path: Path) -> MakeOffice:
         file, time, reach = tmp_path / "users.toml", Time(), FakeReach()
         if users is not None:
             file.write_text(users)
-        store = await open_store(f"sqlite:///{tmp_path}/calls.db")
+        world = Clocked(time)
+        store = await open_store(f"sqlite:///{tmp_path}/calls.db", connect=world.sqlite)
         prices = Prices(line=0.6, listened=1.2, spoken=2.4, currency="EUR")
         console = Console(
             Plan(users=file, folder=tmp_path, origin=origin, prices=prices, **plan),
@@ -175,7 +193,7 @@ def make_office(tmp_path: Path) -> MakeOffice:
             now=time,
             journal=journal,
             hooks=hooks,
-            world=Clocked(time),
+            world=world,
         )
         app = Starlette(routes=console.routes())
         yield Office(console, store, reach, file, time, app, origin)

@@ -8,6 +8,8 @@ import json
 import pytest
 
 from hookflash.console import calls as calls_module
+from hookflash.console.body import BODY_SECONDS
+from hookflash.console.feed import COMMENT_SECONDS
 from hookflash.console.shapes import HandoffNow
 from hookflash.core import events as e
 from hookflash.core.handoff_plan import Target
@@ -205,21 +207,19 @@ async def test_an_action_on_a_call_that_is_over_is_told_so(office: Office) -> No
         assert answer.status_code == 404
 
 
-async def test_a_body_that_does_not_come_is_not_waited_for(
-    office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("hookflash.console.body.BODY_SECONDS", 0.05)
+async def test_a_body_that_does_not_come_is_not_waited_for(office: Office) -> None:
     office.reach.add(detail())
 
     async def slow():
         yield b'{"text":'
-        await asyncio.sleep(5)
+        await asyncio.sleep(3600)
 
     async with office.signed_in() as client:
         answer = await client.post(
             "/api/calls/CA1/hint", content=slow(), headers={"Content-Type": "application/json"}
         )
         assert answer.status_code == 408
+        assert asyncio.get_running_loop().time() == pytest.approx(BODY_SECONDS)
 
 
 async def test_pages_that_follow_are_not_without_number(
@@ -232,12 +232,10 @@ async def test_pages_that_follow_are_not_without_number(
 
 
 async def test_who_has_signed_out_follows_no_longer(office: Office) -> None:
-    office.console.feed._comment_seconds = 0.05
     office.reach.add(detail())
     async with office.signed_in("vera") as client, office.signed_in() as other:
         following = asyncio.create_task(client.get("/console/feed", params={"call": "CA1"}))
-        # Several comments' time.
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(3.5 * COMMENT_SECONDS)
         assert not following.done()
         assert office.console.feed.pages == 1
         cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
@@ -245,8 +243,10 @@ async def test_who_has_signed_out_follows_no_longer(office: Office) -> None:
             "/console/sign-out",
             headers={"Cookie": cookies, "X-CSRF-Token": client.headers["X-CSRF-Token"]},
         )
-        async with asyncio.timeout(10):
-            answer = await following
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        answer = await following
+        assert loop.time() - began == pytest.approx(COMMENT_SECONDS / 2, abs=1)
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert answer.headers["cache-control"] == "no-store, no-transform"
     assert "event: CallShown" in answer.text

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -14,8 +16,10 @@ import pytest
 from starlette.applications import Starlette
 from twilio.request_validator import RequestValidator
 
+from hookflash.cluster.peers import Answer, open_desk
 from hookflash.core.commands import ConnectAgent, HangUp, Instruction
 from hookflash.core.events import AnyEvent, CallArrived
+from hookflash.server import workers
 from hookflash.server.app import create_app, serve
 from hookflash.server.desk import Asked
 from hookflash.server.line import TwilioLine
@@ -79,7 +83,7 @@ class FakeCalls:
 
     async def until(self, done: Callable[[FakeCalls], bool]) -> None:
         """Wait for something to have happened."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(300):
             while not done(self):
                 await self.changed.wait()
                 self.changed.clear()
@@ -142,6 +146,32 @@ class Desk:
         finally:
             stop.set()
             await serving
+
+
+class AtOnce(Executor):
+    """Does its work at once, as the virtual loop does that of a thread."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+def _open_desk_with_its_file(
+    path: Path, answer: Answer
+) -> contextlib.AbstractAsyncContextManager[None]:
+    """Workers find one another by the files of their sockets; the virtual network makes none."""
+    path.touch()
+    return open_desk(path, answer)
+
+
+@pytest.fixture
+def virtual_workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the virtual loop workers have no threads, and no connection is handed over."""
+    if not request.node.get_closest_marker("realtime"):
+        monkeypatch.setattr("hookflash.cluster.claims.ThreadPoolExecutor", lambda *_: AtOnce())
+        monkeypatch.setattr(workers, "open_desk", _open_desk_with_its_file)
+        monkeypatch.setattr(workers, "open_arrivals", lambda path, adopt: contextlib.nullcontext())
 
 
 @pytest.fixture

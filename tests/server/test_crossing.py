@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import socket
 from collections.abc import AsyncIterator
@@ -98,33 +99,34 @@ async def told(address: str, **headers: str) -> tuple[dict, str]:
         return about, str(await websocket.recv())
 
 
-@pytest.mark.parametrize("prefix", ["", "/phone"])
-@pytest.mark.parametrize("kind", ["media", "notes"])
+@pytest.mark.realtime
 async def test_a_socket_for_another_worker_is_served_there_as_if_it_had_come_there(
-    tmp_path: Path, prefix: str, kind: str
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = f"{prefix}/twilio/{kind}/w2"
     async with worker("w1", tmp_path) as one, worker("w2", tmp_path) as two:
-        for origin in (one, two):
+        for prefix, kind, origin in itertools.product(
+            ("", "/phone"), ("media", "notes"), (one, two)
+        ):
+            path = f"{prefix}/twilio/{kind}/w2"
             headers = {"X-Twilio-Signature": "abc="}
             about, answer = await told(f"{origin}{path}?a=1", **headers)
             assert about["port"] == about.pop("mine")
             assert (about["served_by"], about["path"], about["query"]) == ("w2", path, "a=1")
             assert about["signature"] == "abc="
             assert answer == "w2 heard a frame"
-
-
-async def test_a_socket_of_ours_or_of_nobody_is_served_here(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with worker("w1", tmp_path) as one:
+        # A socket of ours or of nobody is served here.
         for name in ("w1", "w9"):
             about, answer = await told(f"{one}/twilio/media/{name}")
             assert (about["served_by"], answer) == ("w1", "w1 heard a frame")
-    assert "for w9 is served here" in caplog.text
-    assert "for w1 is" not in caplog.text
+        assert "for w9 is served here" in caplog.text
+        assert "for w1 is" not in caplog.text
+        # Requests that are no upgrade stay.
+        async with httpx.AsyncClient() as client:
+            assert (await client.get(f"http://{one}/hello")).text == "w1"
+            assert (await client.get(f"http://{one}/twilio/media/w2")).status_code == 404
 
 
+@pytest.mark.realtime
 async def test_many_sockets_cross_both_ways_at_once(tmp_path: Path) -> None:
     async with worker("w1", tmp_path) as one, worker("w2", tmp_path) as two:
         roads = [(origin, name) for origin in (one, two) for name in ("w1", "w2")] * 5
@@ -134,10 +136,8 @@ async def test_many_sockets_cross_both_ways_at_once(tmp_path: Path) -> None:
         assert [about["served_by"] for about, _ in told_all] == [name for _, name in roads]
 
 
-@pytest.mark.parametrize("prefix", ["", "/phone"])
-async def test_who_listens_to_a_call_is_served_by_the_worker_that_has_it(
-    tmp_path: Path, prefix: str
-) -> None:
+@pytest.mark.realtime
+async def test_who_listens_to_a_call_is_served_by_the_worker_that_has_it(tmp_path: Path) -> None:
     async with worker("w1", tmp_path) as one, worker("w2", tmp_path) as two:
         for origin, sid, served_by in (
             (one, "CAw2", "w2"),
@@ -146,14 +146,13 @@ async def test_who_listens_to_a_call_is_served_by_the_worker_that_has_it(
             (one, "CA404", "w1"),
             (two, "CAbroken", "w2"),
         ):
-            path = f"{prefix}/console/calls/{sid}/listen"
-            about, answer = await told(f"{origin}{path}?a=1")
-            assert (about["served_by"], about["path"], about["query"]) == (served_by, path, "a=1")
-            assert answer == f"{served_by} heard a frame"
-
-
-async def test_who_goes_while_the_call_is_looked_for_is_forgotten(tmp_path: Path) -> None:
-    async with worker("w1", tmp_path) as one:
+            for prefix in ("", "/phone"):
+                path = f"{prefix}/console/calls/{sid}/listen"
+                about, answer = await told(f"{origin}{path}?a=1")
+                assert (about["served_by"], about["path"]) == (served_by, path)
+                assert about["query"] == "a=1"
+                assert answer == f"{served_by} heard a frame"
+        # Who goes while the call is looked for is forgotten.
         host, _, port = one.partition(":")
         for _ in range(3):
             _, writer = await asyncio.open_connection(host, int(port))
@@ -166,12 +165,7 @@ async def test_who_goes_while_the_call_is_looked_for_is_forgotten(tmp_path: Path
             assert (await client.get(f"http://{one}/hello")).text == "w1"
 
 
-async def test_requests_that_are_no_upgrade_stay(tmp_path: Path) -> None:
-    async with worker("w1", tmp_path) as one, httpx.AsyncClient() as client:
-        assert (await client.get(f"http://{one}/hello")).text == "w1"
-        assert (await client.get(f"http://{one}/twilio/media/w2")).status_code == 404
-
-
+@pytest.mark.realtime
 async def test_a_connection_that_cannot_be_served_is_closed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

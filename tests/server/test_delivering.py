@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hookflash import Agent, Delivery, Directory, Settings
 from hookflash.core.commands import Deliver
@@ -13,7 +15,10 @@ from hookflash.core.kept_delivery import KeptDelivery
 from hookflash.core.setup import CallSetup
 from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.journal import Journals
+from hookflash.runtime.outbox import Outbox
+from hookflash.runtime.tool_runner import ToolThreads
 from hookflash.server.delivering import delivering
+from hookflash.standins.simulation.world import SimulatedWorld
 from hookflash.stores.database import open_database
 from hookflash.stores.deliveries import DeliveryStore
 
@@ -42,9 +47,18 @@ def agent_that_takes(taken: asyncio.Queue[Delivery], name: str = "shop") -> Agen
     return agent
 
 
+def office(
+    settings: Settings, directory: Directory, engine: AsyncEngine, world: SimulatedWorld
+) -> contextlib.AbstractAsyncContextManager[Outbox]:
+    """Deliver on the virtual clock; the owner's functions run at once, as in a thread."""
+    threads = ToolThreads(start=world.start_thread)
+    clock = SystemClock(world=world)
+    return delivering(settings, directory, engine, clock, world=world, threads=threads)
+
+
 async def until(shelf: DeliveryStore, done: Callable[[Sequence[KeptDelivery]], bool]) -> None:
     """Look at the shelf until it is as it should be."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while True:
             if done(await shelf.list()):
                 return
@@ -52,23 +66,25 @@ async def until(shelf: DeliveryStore, done: Callable[[Sequence[KeptDelivery]], b
 
 
 async def test_a_delivery_goes_to_the_hook_of_its_agent(tmp_path: Path) -> None:
-    engine = await open_database(f"sqlite:///{tmp_path}/a.db")
+    world = SimulatedWorld(0)
+    engine = await open_database(f"sqlite:///{tmp_path}/a.db", connect=world.sqlite)
     ours: asyncio.Queue[Delivery] = asyncio.Queue()
     theirs: asyncio.Queue[Delivery] = asyncio.Queue()
     directory = Directory()
     directory.add(agent_that_takes(ours), lines=["+15550100"])
     directory.add(agent_that_takes(theirs, "other"))
-    async with delivering(Settings(), directory, engine, SystemClock()) as outbox:
+    async with office(Settings(), directory, engine, world) as outbox:
         outbox.deliver(message(1))
         outbox.deliver(message(2, "other"))
-        assert await asyncio.wait_for(ours.get(), 5) == message(1)
-        assert await asyncio.wait_for(theirs.get(), 5) == message(2, "other")
+        assert await asyncio.wait_for(ours.get(), 60) == message(1)
+        assert await asyncio.wait_for(theirs.get(), 60) == message(2, "other")
     assert await DeliveryStore(engine).counts() == {"delivered": 2}
     await engine.dispose()
 
 
 async def test_an_async_hook_and_one_behind_a_decorator_take_it_as_well(tmp_path: Path) -> None:
-    engine = await open_database(f"sqlite:///{tmp_path}/a.db")
+    world = SimulatedWorld(0)
+    engine = await open_database(f"sqlite:///{tmp_path}/a.db", connect=world.sqlite)
     taken: asyncio.Queue[Delivery] = asyncio.Queue()
     plain, behind = (Agent(name, instructions="Help.") for name in ("plain", "behind"))
 
@@ -80,22 +96,23 @@ async def test_an_async_hook_and_one_behind_a_decorator_take_it_as_well(tmp_path
     directory = Directory()
     directory.add(plain, lines=["+15550100"])
     directory.add(behind)
-    async with delivering(Settings(), directory, engine, SystemClock()) as outbox:
+    async with office(Settings(), directory, engine, world) as outbox:
         outbox.deliver(message(1, "plain"))
-        assert await asyncio.wait_for(taken.get(), 5) == message(1, "plain")
+        assert await asyncio.wait_for(taken.get(), 60) == message(1, "plain")
         outbox.deliver(message(2, "behind"))
-        assert await asyncio.wait_for(taken.get(), 5) == message(2, "behind")
+        assert await asyncio.wait_for(taken.get(), 60) == message(2, "behind")
     await engine.dispose()
 
 
 async def test_with_an_address_it_is_posted_there_and_kept_when_that_fails(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    engine = await open_database(f"sqlite:///{tmp_path}/a.db")
+    world = SimulatedWorld(0)
+    engine = await open_database(f"sqlite:///{tmp_path}/a.db", connect=world.sqlite)
     settings = Settings(delivery_url="http://127.0.0.1:9/", delivery_secret="0123456789abcdef")
     directory = Directory.of(Agent("shop", instructions="Help."))
     shelf = DeliveryStore(engine)
-    async with delivering(settings, directory, engine, SystemClock()) as outbox:
+    async with office(settings, directory, engine, world) as outbox:
         outbox.deliver(message(1))
         outbox.deliver(message(2, "an agent of yesterday"))
         await until(shelf, lambda kept: [each.attempts for each in kept] == [1, 1])
@@ -106,7 +123,8 @@ async def test_with_an_address_it_is_posted_there_and_kept_when_that_fails(
 
 
 async def test_what_is_tried_again_is_delivered_at_once(tmp_path: Path) -> None:
-    engine = await open_database(f"sqlite:///{tmp_path}/a.db")
+    world = SimulatedWorld(0)
+    engine = await open_database(f"sqlite:///{tmp_path}/a.db", connect=world.sqlite)
     taken: asyncio.Queue[Delivery] = asyncio.Queue()
     agent, away = Agent("shop", instructions="Help."), asyncio.Event()
     away.set()
@@ -117,40 +135,42 @@ async def test_what_is_tried_again_is_delivered_at_once(tmp_path: Path) -> None:
             raise OSError("the mail is away")
         taken.put_nowait(delivery)
 
-    settings, clock = Settings(delivery_days=0), SystemClock()
+    settings, clock = Settings(delivery_days=0), SystemClock(world=world)
     shelf = DeliveryStore(engine)
-    async with delivering(settings, Directory.of(agent), engine, clock) as outbox:
+    async with office(settings, Directory.of(agent), engine, world) as outbox:
         outbox.deliver(message(1))
         await until(shelf, lambda kept: [each.state for each in kept] == ["dead"])
         away.clear()
         assert await shelf.revive(clock.now(), delivery_id="CA1-message") == 1
         outbox.poke()
-        assert await asyncio.wait_for(taken.get(), 5) == message(1)
+        assert await asyncio.wait_for(taken.get(), 60) == message(1)
     assert await shelf.counts() == {"delivered": 1}
     await engine.dispose()
 
 
 async def test_without_anybody_who_wants_it_it_is_kept(tmp_path: Path) -> None:
-    engine = await open_database(f"sqlite:///{tmp_path}/a.db")
+    world = SimulatedWorld(0)
+    engine = await open_database(f"sqlite:///{tmp_path}/a.db", connect=world.sqlite)
     directory = Directory.of(Agent("shop", instructions="Help."))
     shelf = DeliveryStore(engine)
-    async with delivering(Settings(), directory, engine, SystemClock()) as outbox:
+    async with office(Settings(), directory, engine, world) as outbox:
         outbox.deliver(message(1))
         await until(shelf, lambda kept: [each.state for each in kept] == ["kept"])
     await engine.dispose()
 
 
 async def test_what_a_process_before_left_in_a_journal_only_is_delivered(tmp_path: Path) -> None:
-    journals = Journals(tmp_path / "journals")
+    journals = Journals(tmp_path / "journals", world=SimulatedWorld(0))
     journal = journals.begin("CA1", CallSetup())
     journal.write(1.0, CallArrived("CA1", "+15550101", "+15550100"), [Deliver(message(1))])
     journal.close()
     journals.close()
-    engine = await open_database(f"sqlite:///{tmp_path}/a.db")
+    world = SimulatedWorld(0)
+    engine = await open_database(f"sqlite:///{tmp_path}/a.db", connect=world.sqlite)
     taken: asyncio.Queue[Delivery] = asyncio.Queue()
     directory = Directory.of(agent_that_takes(taken))
     for _ in range(2):
-        async with delivering(Settings(data_dir=tmp_path), directory, engine, SystemClock()):
+        async with office(Settings(data_dir=tmp_path), directory, engine, world):
             await until(
                 DeliveryStore(engine), lambda kept: [each.state for each in kept] == ["delivered"]
             )

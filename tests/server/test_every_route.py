@@ -20,6 +20,7 @@ from hookflash.console.gate import HEADERS
 from hookflash.console.pages import SIGN_IN, STATIC, needed_by
 from hookflash.console.passwords import hash_password
 from hookflash.server.assembly import open_line
+from hookflash.standins.simulation.world import SimulatedWorld
 
 PUBLIC = "https://line.example.test/phone"
 STRANGER = ("192.0.2.7", 4711)
@@ -60,8 +61,10 @@ async def app(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[S
             "model_url": "ws://127.0.0.1:9002",
             "console_open": True,
         }
-    async with open_line(Settings(**chosen), Agent("shop", instructions="Sell.")) as line:
+    agent, world = Agent("shop", instructions="Sell."), SimulatedWorld(0)
+    async with open_line(Settings(**chosen), agent, world=world) as line:
         yield line.app
+    world.close()
 
 
 def walk(routes: list[BaseRoute], under: str = "") -> Iterator[tuple[str, Route | WebSocketRoute]]:

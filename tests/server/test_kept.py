@@ -16,7 +16,8 @@ from hookflash.core.setup import CallSetup
 from hookflash.errors import ConfigError
 from hookflash.runtime.journal import Journals
 from hookflash.runtime.wav import header
-from hookflash.server.kept import Days, KeptCalls, sweeping
+from hookflash.server.kept import SWEEP_SECONDS, Days, KeptCalls, sweeping
+from hookflash.standins.simulation.world import SimulatedWorld
 from hookflash.stores.deliveries import DeliveryStore
 from hookflash.stores.records import RecordStore, open_store
 
@@ -70,7 +71,7 @@ class Attic:
 
 @pytest.fixture
 async def attic(tmp_path: Path) -> AsyncIterator[Attic]:
-    store = await open_store(f"sqlite:///{tmp_path}/calls.db")
+    store = await open_store(f"sqlite:///{tmp_path}/calls.db", connect=SimulatedWorld(0).sqlite)
     yield Attic(tmp_path, store)
     await store.close()
 
@@ -173,14 +174,16 @@ async def test_it_is_swept_again_and_again_even_after_a_failure(
             swept.set()
 
     monkeypatch.setattr(attic.kept, "sweep", once_broken)
-    async with sweeping(attic.kept, Days(calls=30), seconds=0.01):
-        await asyncio.wait_for(swept.wait(), 10)
+    loop = asyncio.get_running_loop()
+    async with sweeping(attic.kept, Days(calls=30), wall=SimulatedWorld(0).wall):
+        await swept.wait()
+        assert loop.time() == SWEEP_SECONDS
     assert attic.files() == set()
     assert "could not be deleted" in caplog.text and "deleted" in caplog.text
 
 
 async def test_where_all_is_kept_nothing_is_swept(attic: Attic) -> None:
     await attic.put("CA1", days=20_000)
-    async with sweeping(attic.kept, Days(), seconds=0.0):
-        await asyncio.sleep(0.01)
+    async with sweeping(attic.kept, Days()):
+        await asyncio.sleep(SWEEP_SECONDS)
     assert attic.files() == {"CA1.jsonl", "CA1.wav"}

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import dataclasses
 import json
-import socket as sockets
 from collections.abc import AsyncIterator
 
 import httpx
@@ -20,14 +19,14 @@ from websockets.exceptions import InvalidStatus
 from hookflash.core.events import CallerAudio, StreamStarted, StreamStopped
 from hookflash.server import port as one_port
 from hookflash.server.app import create_app
-from hookflash.server.media_socket import MediaDoor
+from hookflash.server.media_socket import CLOSE_SECONDS, MediaDoor
 from hookflash.server.port import OnePort, is_media, media_port
 
 from .test_media import AUDIO, CONNECTED, SID, closed, minted, signature, start, upgraded
 
 
 def tune(desk, **changes) -> None:
-    """Change the media door's limits, so that a test need not wait for the real ones."""
+    """Change the media door's limits."""
     desk.app.state.media_door = dataclasses.replace(desk.app.state.media_door, **changes)
 
 
@@ -39,6 +38,10 @@ async def streaming(desk) -> AsyncIterator[ClientConnection]:
         await socket.send(start(minted(desk)))
         await desk.calls.until(lambda calls: calls.streams)
         yield socket
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def stopped(desk) -> list[str]:
@@ -88,6 +91,7 @@ def test_the_media_socket_is_known_by_its_path(path: str, media: bool) -> None:
     assert is_media(path) is media
 
 
+@pytest.mark.realtime
 async def test_webhooks_other_sockets_and_the_media_socket_share_the_port(desk) -> None:
     async def echo(socket: WebSocket) -> None:
         await socket.accept()
@@ -219,49 +223,55 @@ async def test_an_end_that_cannot_be_carried_out_is_logged(
 
 
 @contextlib.asynccontextmanager
-async def deaf(desk) -> AsyncIterator[sockets.socket]:
+async def deaf(desk) -> AsyncIterator[None]:
     """A carrier that has opened its stream and then reads nothing, not even a ping."""
-    loop = asyncio.get_running_loop()
     async with desk.listening() as port:
-        with sockets.socket() as raw:
-            raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
-            raw.setblocking(False)
-            await loop.sock_connect(raw, ("127.0.0.1", port))
-            lines = ["GET /twilio/media HTTP/1.1", "Host: line", "Upgrade: websocket"]
-            lines += ["Connection: Upgrade", "Sec-WebSocket-Version: 13"]
-            lines += ["Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="]
-            lines += [*(f"{name}: {value}" for name, value in signature().items()), "", ""]
-            await loop.sock_sendall(raw, "\r\n".join(lines).encode())
-            assert (await loop.sock_recv(raw, 1024)).startswith(b"HTTP/1.1 101")
-            text = start(minted(desk)).encode()
-            head = bytes([0x81, 0x80 | 126]) + len(text).to_bytes(2, "big") + bytes(4)
-            await loop.sock_sendall(raw, head + text)
-            await desk.calls.until(lambda calls: calls.streams)
-            yield raw
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        lines = ["GET /twilio/media HTTP/1.1", "Host: line", "Upgrade: websocket"]
+        lines += ["Connection: Upgrade", "Sec-WebSocket-Version: 13"]
+        lines += ["Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="]
+        lines += [*(f"{name}: {value}" for name, value in signature().items()), "", ""]
+        writer.write("\r\n".join(lines).encode())
+        assert (await reader.readline()).startswith(b"HTTP/1.1 101")
+        writer.transport.pause_reading()
+        text = start(minted(desk)).encode()
+        writer.write(bytes([0x81, 0x80 | 126]) + len(text).to_bytes(2, "big") + bytes(4) + text)
+        await desk.calls.until(lambda calls: calls.streams)
+        try:
+            yield
+        finally:
+            writer.close()
 
 
 async def test_a_carrier_that_stops_reading_is_lost(desk) -> None:
-    tune(desk, stall_seconds=0.05, unsent_bytes=10_000_000)
+    tune(desk, unsent_bytes=10_000_000)
     async with deaf(desk):
+        began = now()
         for _ in range(100):
             desk.calls.streams[0].play("A" * 10_000)
         await desk.calls.until(lambda calls: len(calls.posted) == 2)
+        assert now() - began == pytest.approx(desk.app.state.media_door.stall_seconds)
     assert stopped(desk) == ["the carrier has stopped reading"]
 
 
 async def test_a_carrier_that_takes_less_than_it_is_sent_is_lost(desk) -> None:
     tune(desk, unsent_bytes=100_000)
     async with deaf(desk):
+        began = now()
         for _ in range(100):
             desk.calls.streams[0].play("A" * 10_000)
         await desk.calls.until(lambda calls: len(calls.posted) == 2)
+        assert now() == began
     assert stopped(desk) == ["the carrier takes less than it is sent"]
 
 
 async def test_a_carrier_that_answers_no_ping_is_lost(desk) -> None:
-    tune(desk, ping_seconds=0.05)
     async with deaf(desk):
+        began = now()
         await desk.calls.until(lambda calls: len(calls.posted) == 2)
+        # One period until the ping, and one until its answer is missed; picows looks at intervals.
+        expected = 2 * desk.app.state.media_door.ping_seconds
+        assert now() - began == pytest.approx(expected, abs=0.1)
     assert stopped(desk) == ["closed with 1006"]
 
 
@@ -280,17 +290,17 @@ async def test_a_carrier_that_reads_again_in_time_is_not_lost(desk) -> None:
 
 
 async def test_a_carrier_that_never_says_start_is_sent_away(desk) -> None:
-    tune(desk, start_seconds=0.05)
     async with desk.listening() as port, upgraded(port, signature()) as socket:
+        began = now()
         await socket.send(CONNECTED)
         assert await closed(socket) == 1008
+        assert now() - began == pytest.approx(desk.app.state.media_door.start_seconds)
 
 
-async def test_a_carrier_that_does_not_answer_our_close_is_dropped(
-    desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("hookflash.server.media_socket.CLOSE_SECONDS", 0.05)
+async def test_a_carrier_that_does_not_answer_our_close_is_dropped(desk) -> None:
     async with deaf(desk):
+        began = now()
         desk.calls.streams[0].close()
         await desk.calls.until(lambda calls: len(calls.posted) == 2)
+        assert now() - began == pytest.approx(CLOSE_SECONDS)
     assert stopped(desk) == ["closed by us"]

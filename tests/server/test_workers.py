@@ -1,4 +1,4 @@
-"""Every question finds its call: several workers in one loop, over their real sockets."""
+"""Every question finds its call: several workers in one loop, over their sockets."""
 
 from __future__ import annotations
 
@@ -26,10 +26,12 @@ from hookflash.core.events import (
     StreamStopped,
     VoicemailTranscribed,
 )
-from hookflash.server import neighbours, workers
+from hookflash.server import workers
 from hookflash.server.counts import Counts
 from hookflash.server.desk import Question
 from hookflash.server.workers import Workers
+
+pytestmark = pytest.mark.usefixtures("virtual_workers")
 
 URL = "https://line.example.com"
 
@@ -195,15 +197,15 @@ async def test_a_worker_that_has_just_come_is_found_by_its_claim(
         assert await one.workers.answer(asked("CA1")) == "w9 answers CA1"
 
 
-async def test_a_worker_that_lives_but_is_silent_keeps_its_calls(
-    offices: Offices, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(workers, "OWNER_SECONDS", 0.1)
+async def test_a_worker_that_lives_but_is_silent_keeps_its_calls(offices: Offices) -> None:
     async with offices(2) as (one, two):
         two.calls["CA1"] = []
         two.stuck = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         with pytest.raises(TimeoutError):
             await one.workers.answer(asked("CA1"))
+        assert loop.time() - began == pytest.approx(workers.OWNER_SECONDS)
         assert one.calls == {}
         two.stuck.set()
 
@@ -296,7 +298,6 @@ async def test_the_last_word_reaches_the_heir_of_a_worker_that_is_gone(
 async def test_a_disk_that_fails_or_is_slow_keeps_no_caller_waiting(
     offices: Offices, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(workers, "CLAIM_SECONDS", 0.05)
     async with offices(1) as (one,):
 
         def fails(call_sid: str) -> asyncio.Future[str]:
@@ -309,7 +310,10 @@ async def test_a_disk_that_fails_or_is_slow_keeps_no_caller_waiting(
         assert "No space left" in caplog.text
         never: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         monkeypatch.setattr(one.claims, "take", lambda call_sid: never)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         assert await one.workers.answer(arrived("CA2")) == "w1 answers CA2"
+        assert loop.time() - began == pytest.approx(workers.CLAIM_SECONDS)
         assert "too slow" in caplog.text
 
 
@@ -328,7 +332,6 @@ async def test_the_numbers_of_all_are_told_by_any(offices: Offices) -> None:
 async def test_a_worker_that_is_silent_gets_no_call_until_it_answers_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(neighbours, "ROUND_SECONDS", 0.05)
     one, two = Office("w1", tmp_path), Office("w2", tmp_path)
     go_on = asyncio.Event()
     answer = two.workers._asked
@@ -365,6 +368,7 @@ async def test_the_address_of_a_worker_that_crashed_is_cleared_away(
     assert places.names() == []
 
 
+@pytest.mark.realtime
 async def test_a_media_socket_goes_to_the_worker_that_its_url_names(offices: Offices) -> None:
     caller, ours = socket.socketpair()
     async with offices(2) as (one, two):
