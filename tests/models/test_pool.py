@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -44,6 +45,8 @@ class Connector:
     def __init__(self) -> None:
         self.warmed: list[Warm] = []
         self.opened: list[Warm] = []
+        self.times: list[float] = []
+        """When each of `warmed` was."""
         self.changed = asyncio.Event()
 
     def open(self, setup: ModelSetup, on_event: EventSink) -> Warm:
@@ -52,11 +55,12 @@ class Connector:
 
     def warm(self, *, on_ready: Callable[[], None], on_lost: Callable[[], None]) -> Warm:
         self.warmed.append(Warm(on_ready, on_lost))
+        self.times.append(asyncio.get_running_loop().time())
         self.changed.set()
         return self.warmed[-1]
 
     async def until(self, warmed: int) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(2 * HOUR):
             while len(self.warmed) < warmed:
                 self.changed.clear()
                 await self.changed.wait()
@@ -97,11 +101,12 @@ async def test_a_call_that_finds_none_ready_opens_its_own(
 
 
 async def test_one_that_grows_old_is_kept_until_another_is_ready(connector: Connector) -> None:
-    pool = WarmPool(connector, size=1, session_seconds=0.1)
+    pool = WarmPool(connector, size=1, session_seconds=HOUR)
     pool.start()
     old = connector.warmed[0]
     old.made_ready()
     await connector.until(2)
+    assert connector.times == [0.0, HOUR * module.YOUNG]
     assert not old.closed
     assert pool.ready == 1
     connector.warmed[1].made_ready()
@@ -112,7 +117,7 @@ async def test_one_that_grows_old_is_kept_until_another_is_ready(connector: Conn
 
 
 async def test_an_old_one_is_given_away_first(connector: Connector) -> None:
-    pool = WarmPool(connector, size=1, session_seconds=0.1)
+    pool = WarmPool(connector, size=1, session_seconds=HOUR)
     pool.start()
     old = connector.warmed[0]
     old.made_ready()
@@ -125,10 +130,9 @@ async def test_an_old_one_is_given_away_first(connector: Connector) -> None:
 
 @pytest.mark.parametrize("when", ["connecting", "ready", "old"])
 async def test_one_that_is_lost_is_not_given_to_a_call_and_is_replaced(
-    connector: Connector, when: str, monkeypatch: pytest.MonkeyPatch
+    connector: Connector, when: str
 ) -> None:
-    monkeypatch.setattr(module, "RETRY_SECONDS", (0.0,))
-    pool = WarmPool(connector, size=1, session_seconds=0.1 if when == "old" else HOUR)
+    pool = WarmPool(connector, size=1, session_seconds=HOUR)
     pool.start()
     link = connector.warmed[0]
     if when != "connecting":
@@ -146,28 +150,20 @@ async def test_one_that_is_lost_is_not_given_to_a_call_and_is_replaced(
 
 
 async def test_a_model_that_cannot_be_had_is_asked_less_and_less_often(
-    pool: WarmPool, connector: Connector, monkeypatch: pytest.MonkeyPatch
+    pool: WarmPool, connector: Connector
 ) -> None:
-    waited: list[float] = []
-    loop = asyncio.get_running_loop()
-    call_later = loop.call_later
-
-    def soon(seconds: float, what: Callable[..., object], *of: object) -> asyncio.TimerHandle:
-        if seconds in module.RETRY_SECONDS:
-            waited.append(seconds)
-            seconds = 0.0
-        return call_later(seconds, what, *of)
-
-    monkeypatch.setattr(loop, "call_later", soon)
     pool.start()
     for number in range(2, 18, 2):
         for link in connector.warmed[-2:]:
             link.lost()
         await connector.until(number + 2)
+    tried = connector.times[::2]
+    waited = [later - sooner for sooner, later in itertools.pairwise(tried)]
     assert waited == [*module.RETRY_SECONDS, 60.0, 60.0]
     connector.warmed[-1].made_ready()
     connector.warmed[-2].lost()
-    assert waited[-1] == 1.0
+    await connector.until(19)
+    assert connector.times[-1] == tried[-1] + 1.0
 
 
 async def test_what_is_closed_holds_nothing_and_opens_nothing_more(connector: Connector) -> None:

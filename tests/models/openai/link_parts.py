@@ -42,7 +42,7 @@ class Heard:
         self._queue.put_nowait(event)
 
     async def next(self) -> Any:
-        return await asyncio.wait_for(self._queue.get(), 20)
+        return await asyncio.wait_for(self._queue.get(), 60)
 
 
 async def accept(connection: ServerConnection) -> None:

@@ -1,4 +1,4 @@
-"""What a link does with mistakes, garbage, keys and logs, over real loopback sockets."""
+"""What a link does with mistakes, garbage, keys and logs."""
 
 from __future__ import annotations
 
