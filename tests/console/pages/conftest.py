@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
@@ -84,6 +84,13 @@ class PageServer:
     """The addresses of `docs/reference/console-api.md`, with answers that a test sets."""
 
     def __init__(self) -> None:
+        self._open: set[asyncio.Queue[bytes | None]] = set()
+        self._loop = asyncio.new_event_loop()
+        self._started = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._be_as_new()
+
+    def _be_as_new(self) -> None:
         self.session: s.Session | None = s.Session(
             name="anna", role="supervisor", csrf="the-token", can=ALL, rings=True
         )
@@ -102,12 +109,22 @@ class PageServer:
         self.listeners = 0
         self.up = True
         self._said: list[s.AnyFeedMessage] = []
-        self._open: set[asyncio.Queue[bytes | None]] = set()
-        self._loop = asyncio.new_event_loop()
-        self._started = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
 
     # --- what a test says -----------------------------------------------------------------------
+
+    def begin_anew(self, page: Page) -> None:
+        """Forget all that was said and asked, and let `page` leave what it showed."""
+        page.goto("about:blank")
+        done = threading.Event()
+
+        def begin() -> None:
+            for queue in self._open:
+                queue.put_nowait(None)
+            self._be_as_new()
+            done.set()
+
+        self._loop.call_soon_threadsafe(begin)
+        assert done.wait(60)
 
     def say(self, message: s.AnyFeedMessage) -> None:
         """Send a message of the feed to every page; one that is away gets it when it is back."""
@@ -121,7 +138,7 @@ class PageServer:
     def mend_link(self) -> None:
         self.up = True
 
-    def wait_for(self, action: str, seconds: float = 5.0) -> Any:
+    def wait_for(self, action: str, seconds: float = 60.0) -> Any:
         """Return what was sent with the first request of this action."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -135,13 +152,13 @@ class PageServer:
 
     def start(self) -> str:
         self._thread.start()
-        assert self._started.wait(10)
+        assert self._started.wait(60)
         return self.address
 
     def close(self) -> None:
         self.break_link()
         self._server.should_exit = True
-        self._thread.join(10)
+        self._thread.join(60)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -341,6 +358,8 @@ def browser() -> Iterator[Browser]:
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("chromium is not installed: run scripts/system-packages chromium")
+    # Long, since nobody loses by it: a page has until then for what must happen.
+    expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=program,
@@ -363,7 +382,7 @@ def page(browser: Browser, server: PageServer) -> Iterator[Page]:
     """A page that has not gone anywhere yet. Any error in it, also of its policy, is a failure."""
     context = browser.new_context(base_url=server.address, viewport={"width": 1280, "height": 860})
     page = context.new_page()
-    page.set_default_timeout(5000)
+    page.set_default_timeout(60_000)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda said: _is_fault(said) and errors.append(said.text))

@@ -15,6 +15,8 @@ from hookflash.console import shapes as s
 
 from .conftest import PageServer, sid
 
+pytestmark = pytest.mark.realtime
+
 HOSTILE = "<img src=x onerror=\"document.title='taken'\">"
 
 
@@ -72,8 +74,8 @@ PAST = s.PastCall(
 )
 
 
-@pytest.fixture
-def record(page: Page, server: PageServer) -> Page:
+def recorded_call(page: Page, server: PageServer) -> Page:
+    """Return the page of a call that was recorded."""
     server.past_calls = {sid(1): PAST}
     server.recording = recorded(20, loud=range(10, 14))
     page.goto(f"/console#/past/{sid(1)}")
@@ -84,7 +86,7 @@ def record(page: Page, server: PageServer) -> Page:
 # --- the list -----------------------------------------------------------------------------------
 
 
-def test_past_calls_are_turned_over_by_fifties(page: Page, server: PageServer) -> None:
+def past_calls_are_turned_over_by_fifties(page: Page, server: PageServer) -> None:
     server.past = [past(number) for number in range(1, 121)]
     page.goto("/console#/past")
     rows = page.locator(".past tbody tr")
@@ -99,7 +101,7 @@ def test_past_calls_are_turned_over_by_fifties(page: Page, server: PageServer) -
     expect(page.get_by_text("51 to 100", exact=True)).to_be_visible()
 
 
-def test_words_are_searched_as_words_and_numbers_as_numbers(page: Page, server: PageServer) -> None:
+def words_are_searched_as_words_and_numbers_as_numbers(page: Page, server: PageServer) -> None:
     server.past = [
         past(1, excerpt="an invoice of May"),
         past(2, excerpt=f"{HOSTILE} the invoice", caller=HOSTILE),
@@ -121,7 +123,7 @@ def test_words_are_searched_as_words_and_numbers_as_numbers(page: Page, server: 
     assert "text" not in server.asked[-1][2]
 
 
-def test_filters_are_kept_in_the_address(page: Page, server: PageServer) -> None:
+def filters_are_kept_in_the_address(page: Page, server: PageServer) -> None:
     server.past = [past(1), past(2, disposition="abandoned")]
     page.goto("/console#/past")
     page.get_by_label("Outcome", exact=True).select_option("abandoned")
@@ -136,7 +138,7 @@ def test_filters_are_kept_in_the_address(page: Page, server: PageServer) -> None
     expect(page.locator(".past tbody tr")).to_have_count(2)
 
 
-def test_nothing_found_says_what_to_do(page: Page, server: PageServer) -> None:
+def nothing_found_says_what_to_do(page: Page, server: PageServer) -> None:
     page.goto("/console#/past")
     expect(page.get_by_text("No past calls")).to_be_visible()
     page.goto("/console#/past?find=zebra")
@@ -148,7 +150,7 @@ def test_nothing_found_says_what_to_do(page: Page, server: PageServer) -> None:
 # --- one call -----------------------------------------------------------------------------------
 
 
-def test_what_became_of_the_call_is_told(record: Page) -> None:
+def what_became_of_the_call_is_told(record: Page, server: PageServer) -> None:
     expect(record.get_by_text("They asked for hours.")).to_be_visible()
     outcomes = record.locator(".attempts li")
     expect(outcomes.nth(0)).to_contain_text("Desk: busy")
@@ -157,7 +159,7 @@ def test_what_became_of_the_call_is_told(record: Page) -> None:
     expect(record.locator(".call-state")).to_contain_text("Handed off")
 
 
-def test_a_word_is_played_from_its_second(record: Page) -> None:
+def a_word_is_played_from_its_second(record: Page, server: PageServer) -> None:
     record.get_by_text("three", exact=True).click()
     expect(record.get_by_role("button", name="Pause")).to_be_visible()
     expect(record.locator(".word.now")).to_have_text("three")
@@ -171,7 +173,7 @@ def test_a_word_is_played_from_its_second(record: Page) -> None:
     expect(record).to_have_url(re.compile("#/past$"))
 
 
-def test_the_keyboard_plays_and_skips(record: Page) -> None:
+def the_keyboard_plays_and_skips(record: Page, server: PageServer) -> None:
     record.keyboard.press("Space")
     expect(record.get_by_role("button", name="Pause")).to_be_visible()
     record.keyboard.press("ArrowRight")
@@ -183,14 +185,14 @@ def test_the_keyboard_plays_and_skips(record: Page) -> None:
     expect(record.locator(".turn.now")).to_have_count(0)
 
 
-def test_the_drawing_is_clicked_to_hear_that_second(record: Page) -> None:
+def the_drawing_is_clicked_to_hear_that_second(record: Page, server: PageServer) -> None:
     box = record.locator("rect.bar.caller").bounding_box()
     assert box
     record.mouse.click(box["x"] + box["width"] * 0.9, box["y"] + 5)
     expect(record.locator(".word.now")).to_have_text("four")
 
 
-def test_what_was_heard_is_drawn_where_it_was_heard(record: Page) -> None:
+def what_was_heard_is_drawn_where_it_was_heard(record: Page, server: PageServer) -> None:
     caller = record.locator("path.wave.caller")
     expect(caller).to_have_count(1)
     drawn, said = caller.bounding_box(), record.locator("rect.bar.caller").bounding_box()
@@ -200,7 +202,7 @@ def test_what_was_heard_is_drawn_where_it_was_heard(record: Page) -> None:
     expect(record.locator("path.wave.agent")).to_have_count(0)
 
 
-def test_a_recording_that_began_later_stays_in_step(page: Page, server: PageServer) -> None:
+def a_recording_that_began_later_stays_in_step(page: Page, server: PageServer) -> None:
     server.past_calls = {sid(1): msgspec.structs.replace(PAST, recorded_from=4.0)}
     server.recording = recorded(16, loud=range(6, 10))
     page.goto(f"/console#/past/{sid(1)}")
@@ -211,27 +213,27 @@ def test_a_recording_that_began_later_stays_in_step(page: Page, server: PageServ
     assert 11.5 <= float(page.get_by_label("Position").input_value()) <= 13.5
 
 
-def test_a_call_without_a_recording_says_so(page: Page, server: PageServer) -> None:
+def a_call_without_a_recording_says_so(page: Page, server: PageServer) -> None:
     server.past_calls = {sid(1): msgspec.structs.replace(PAST, recording=None)}
     page.goto(f"/console#/past/{sid(1)}")
     expect(page.get_by_text("This call was not recorded.")).to_be_visible()
     expect(page.locator(".turn.line").first).to_have_text(re.compile("Hello there you."))
 
 
-def test_a_recording_that_is_gone_says_so(page: Page, server: PageServer) -> None:
+def a_recording_that_is_gone_says_so(page: Page, server: PageServer) -> None:
     server.past_calls = {sid(1): PAST}
     page.goto(f"/console#/past/{sid(1)}")
     expect(page.get_by_text("The recording cannot be played")).to_be_visible()
 
 
-def test_a_call_that_is_not_written_yet_is_waited_for(page: Page, server: PageServer) -> None:
+def a_call_that_is_not_written_yet_is_waited_for(page: Page, server: PageServer) -> None:
     page.goto(f"/console#/past/{sid(1)}")
     expect(page.get_by_text("Looking for this call …")).to_be_visible()
     server.past_calls = {sid(1): PAST}
     expect(page.get_by_text("They asked for hours.")).to_be_visible()
 
 
-def test_deleting_is_asked_about_first(record: Page, server: PageServer) -> None:
+def deleting_is_asked_about_first(record: Page, server: PageServer) -> None:
     record.get_by_role("button", name="Delete this call").click()
     record.get_by_role("button", name="Cancel").click()
     assert ("DELETE", f"/api/past/{sid(1)}", None) not in server.asked
@@ -259,7 +261,7 @@ def bucket(day: int, calls: int) -> s.Bucket:
     )
 
 
-def test_figures_are_drawn_and_written(page: Page, server: PageServer) -> None:
+def figures_are_drawn_and_written(page: Page, server: PageServer) -> None:
     server.figures = s.Figures(
         step_seconds=86_400,
         buckets=(bucket(20_000, 10), bucket(20_001, 0), bucket(20_002, 8)),
@@ -287,7 +289,7 @@ def test_figures_are_drawn_and_written(page: Page, server: PageServer) -> None:
     assert float(asked["until"]) - float(asked["since"]) == 86_400
 
 
-def test_the_figures_of_a_first_short_call_are_whole_words_and_numbers(
+def the_figures_of_a_first_short_call_are_whole_words_and_numbers(
     page: Page, server: PageServer
 ) -> None:
     one = msgspec.structs.replace(
@@ -303,9 +305,7 @@ def test_the_figures_of_a_first_short_call_are_whole_words_and_numbers(
     expect(none.locator("text", has_text=re.compile(r"^[01]$"))).to_have_text(["0", "1"])
 
 
-def test_without_prices_barge_ins_stand_where_the_cost_would(
-    page: Page, server: PageServer
-) -> None:
+def without_prices_barge_ins_stand_where_the_cost_would(page: Page, server: PageServer) -> None:
     whole = bucket(20_000, 18)
     server.figures = s.Figures(step_seconds=86_400, buckets=(whole,), whole=whole)
     page.goto("/console#/figures")
@@ -319,14 +319,14 @@ def test_without_prices_barge_ins_stand_where_the_cost_would(
     expect(page.locator(".chart")).to_have_count(6)
 
 
-def test_a_time_without_calls_says_so(page: Page, server: PageServer) -> None:
+def a_time_without_calls_says_so(page: Page, server: PageServer) -> None:
     empty = bucket(20_000, 0)
     server.figures = s.Figures(step_seconds=86_400, buckets=(empty,), whole=empty)
     page.goto("/console#/figures")
     expect(page.get_by_text("No calls in this time")).to_be_visible()
 
 
-def test_the_audit_trail_says_who_did_what(page: Page, server: PageServer) -> None:
+def the_audit_trail_says_who_did_what(page: Page, server: PageServer) -> None:
     server.audit = [
         s.AuditEntry(
             id=2,
@@ -348,3 +348,50 @@ def test_the_audit_trail_says_who_did_what(page: Page, server: PageServer) -> No
     assert server.asked[-1][2]["who"] == "anna"
     page.get_by_label("What").fill("hint")
     expect(page).to_have_url(re.compile("who=anna&action=hint$"))
+
+
+# --- the tests ----------------------------------------------------------------------------------
+
+
+def test_past_calls_are_found(page: Page, server: PageServer) -> None:
+    for check in (
+        past_calls_are_turned_over_by_fifties,
+        words_are_searched_as_words_and_numbers_as_numbers,
+        filters_are_kept_in_the_address,
+        nothing_found_says_what_to_do,
+    ):
+        server.begin_anew(page)
+        check(page, server)
+
+
+def test_a_past_call_is_read_heard_and_deleted(page: Page, server: PageServer) -> None:
+    for check in (
+        what_became_of_the_call_is_told,
+        a_word_is_played_from_its_second,
+        the_keyboard_plays_and_skips,
+        the_drawing_is_clicked_to_hear_that_second,
+        what_was_heard_is_drawn_where_it_was_heard,
+        deleting_is_asked_about_first,
+    ):
+        server.begin_anew(page)
+        check(recorded_call(page, server), server)
+    for check in (
+        a_recording_that_began_later_stays_in_step,
+        a_call_without_a_recording_says_so,
+        a_recording_that_is_gone_says_so,
+        a_call_that_is_not_written_yet_is_waited_for,
+    ):
+        server.begin_anew(page)
+        check(page, server)
+
+
+def test_figures_and_the_audit_trail_are_shown(page: Page, server: PageServer) -> None:
+    for check in (
+        figures_are_drawn_and_written,
+        the_figures_of_a_first_short_call_are_whole_words_and_numbers,
+        without_prices_barge_ins_stand_where_the_cost_would,
+        a_time_without_calls_says_so,
+        the_audit_trail_says_who_did_what,
+    ):
+        server.begin_anew(page)
+        check(page, server)

@@ -22,6 +22,8 @@ from .conftest import PageServer, entry, sid
 from .test_deliveries_page import left
 from .test_past_pages import past
 
+pytestmark = pytest.mark.realtime
+
 Shot = Callable[..., Page]
 
 
@@ -96,7 +98,7 @@ def ringing(now: float) -> s.HandoffNow:
     )
 
 
-def test_the_list_of_live_calls(shot: Shot, server: PageServer) -> None:
+def the_list_of_live_calls(shot: Shot, server: PageServer) -> None:
     server.calls = {one.call_sid: one for one in live_calls()}
 
     def ready(page: Page) -> None:
@@ -105,15 +107,7 @@ def test_the_list_of_live_calls(shot: Shot, server: PageServer) -> None:
     shot("calls", "/console#/calls", ready, height=640)
 
 
-@pytest.mark.parametrize(
-    ("name", "look"),
-    [
-        ("call", {"height": 1120}),
-        ("call-dark", {"scheme": "dark", "height": 1120}),
-        ("call-narrow", {"width": 400, "height": 860}),
-    ],
-)
-def test_a_live_call(shot: Shot, server: PageServer, name: str, look: dict[str, Any]) -> None:
+def a_live_call(shot: Shot, server: PageServer) -> None:
     calls = live_calls()
     server.calls = {one.call_sid: one for one in calls}
     server.details = {
@@ -129,10 +123,13 @@ def test_a_live_call(shot: Shot, server: PageServer, name: str, look: dict[str, 
         expect(page.locator(".turn.line")).to_have_count(7)
         expect(page.locator("rect.ringing")).to_have_count(1)
 
-    shot(name, f"/console#/calls/{sid(1)}", ready, **look)
+    path = f"/console#/calls/{sid(1)}"
+    shot("call", path, ready, height=1120)
+    shot("call-dark", path, ready, scheme="dark", height=1120)
+    shot("call-narrow", path, ready, width=400, height=860)
 
 
-def test_a_call_that_is_over(shot: Shot, server: PageServer) -> None:
+def a_call_that_is_over(shot: Shot, server: PageServer) -> None:
     about = past(1, agent="Riverside Books", seconds=story.SECONDS, disposition="handed_off")
     server.past_calls = {sid(1): story.past_call(about)}
     server.recording = story.recording()
@@ -147,7 +144,7 @@ def test_a_call_that_is_over(shot: Shot, server: PageServer) -> None:
     shot("record", f"/console#/past/{sid(1)}", ready)
 
 
-def test_past_calls(shot: Shot, server: PageServer) -> None:
+def past_calls(shot: Shot, server: PageServer) -> None:
     kinds = ("handled_by_agent", "handed_off", "handled_by_agent", "abandoned", "voicemail")
     server.past = [
         past(
@@ -172,7 +169,7 @@ def test_past_calls(shot: Shot, server: PageServer) -> None:
     shot("past", "/console#/past?find=order", ready, height=640)
 
 
-def test_deliveries(shot: Shot, server: PageServer) -> None:
+def deliveries(shot: Shot, server: PageServer) -> None:
     now = time.time()
     about = {"agent": "Riverside Books", "destination": "support"}
     server.deliveries = [
@@ -218,7 +215,7 @@ def test_deliveries(shot: Shot, server: PageServer) -> None:
     shot("deliveries", "/console#/deliveries", ready, height=640)
 
 
-def test_figures_over_time(shot: Shot, server: PageServer) -> None:
+def figures_over_time(shot: Shot, server: PageServer) -> None:
     since = (time.time() // 86_400 - 29) * 86_400
     server.figures = s.Figures(**story.figures(since))
 
@@ -229,10 +226,23 @@ def test_figures_over_time(shot: Shot, server: PageServer) -> None:
     shot("figures", "/console#/figures?span=month", ready)
 
 
-def test_the_sign_in(shot: Shot, server: PageServer) -> None:
+def the_sign_in(shot: Shot, server: PageServer) -> None:
     server.session = None
 
     def ready(page: Page) -> None:
         expect(page.get_by_role("button", name="Sign in")).to_be_visible()
 
     shot("sign-in", "/console/sign-in", ready, height=560)
+
+
+def test_every_picture_of_the_documentation_can_be_taken(shot: Shot, server: PageServer) -> None:
+    for picture in (
+        the_list_of_live_calls,
+        a_live_call,
+        a_call_that_is_over,
+        past_calls,
+        deliveries,
+        figures_over_time,
+        the_sign_in,
+    ):
+        picture(shot, server)
