@@ -110,6 +110,7 @@ async def open_stage(
     notices: bool = True,
     settings: dict | None = None,
     speak: Speak = voice_pattern,
+    media_frame_ms: int = 20,
 ) -> AsyncIterator[Stage]:
     loop = asyncio.get_running_loop()
     virtual = isinstance(loop, VirtualLoop)
@@ -123,7 +124,13 @@ async def open_stage(
             ScriptedModel(speed=speed, network_ms=network_ms, wall=world.wall)
         )
         carrier = await stack.enter_async_context(
-            StandinCarrier(speed=speed, network_ms=network_ms, speak=speak, wall=world.wall)
+            StandinCarrier(
+                speed=speed,
+                network_ms=network_ms,
+                speak=speak,
+                wall=world.wall,
+                media_frame_ms=media_frame_ms,
+            )
         )
         chosen = {
             "public_url": PUBLIC,

@@ -27,6 +27,7 @@ from .model_parts import (
     assert_answered,
     assert_brought_to_human,
     assert_no_silence,
+    fails_today,
     hear,
     hear_all,
     hear_answer_and_hang_up,
@@ -41,6 +42,7 @@ from .model_parts import (
     shop_without_humans,
     speak,
     staff_desk,
+    stay,
     texts,
     whole_call,
 )
@@ -48,6 +50,7 @@ from .model_parts import (
 # --- between a turn and its answer ------------------------------------------------------------
 
 
+@fails_today("the new session is not asked to answer: the caller hears nothing until they hang up")
 @pytest.mark.parametrize("network_ms", [0.0, 80.0], ids=["near", "far"])
 async def test_a_session_that_dies_before_it_answers_leaves_the_answer_to_the_next(
     tmp_path: Path, network_ms: float
@@ -66,6 +69,7 @@ async def test_a_session_that_dies_before_it_answers_leaves_the_answer_to_the_ne
         assert "where is my order?" in texts(s, "user")
 
 
+@fails_today("the new session is not asked to answer: the caller hears nothing until they hang up")
 async def test_a_session_that_dies_while_the_caller_speaks_leaves_the_answer_to_the_next(
     tmp_path: Path,
 ):
@@ -85,6 +89,7 @@ async def test_a_session_that_dies_while_the_caller_speaks_leaves_the_answer_to_
         assert_answered(call)
 
 
+@fails_today("the ping finds it out after 20 s, and the new session is not asked to answer")
 async def test_a_session_that_freezes_before_it_answers_is_replaced_and_answers(tmp_path: Path):
     async with open_stage(tmp_path, shop()) as s:
         script_agent(s)
@@ -101,6 +106,7 @@ async def test_a_session_that_freezes_before_it_answers_is_replaced_and_answers(
         assert_answered(call)
 
 
+@fails_today("only the ping finds it out: silence for 16 s")
 async def test_a_session_that_freezes_in_its_answer_is_replaced_and_answers(tmp_path: Path):
     async with open_stage(tmp_path, shop()) as s:
         script_agent(s)
@@ -124,6 +130,7 @@ async def test_a_session_that_freezes_in_its_answer_is_replaced_and_answers(tmp_
 # --- a session that is never ready ------------------------------------------------------------
 
 
+@fails_today("it is tried three times, for 19 to 25 s, and the caller hears nothing")
 @pytest.mark.parametrize("silent", ["session", "upgrade"])
 async def test_a_model_that_never_says_a_word_leaves_the_caller_to_the_human(
     tmp_path: Path, silent: str
@@ -135,6 +142,7 @@ async def test_a_model_that_never_says_a_word_leaves_the_caller_to_the_human(
         assert_brought_to_human(call)
 
 
+@fails_today("it is tried three times, for 19 to 25 s, and the caller hears nothing")
 @pytest.mark.parametrize("silent", ["session", "upgrade"])
 async def test_a_model_that_never_says_a_word_and_no_human_leave_an_apology(
     tmp_path: Path, silent: str
@@ -144,12 +152,6 @@ async def test_a_model_that_never_says_a_word_and_no_human_leave_an_apology(
         call = await whole_call(s, stay)
         assert len(said_on(call)) == 1
         assert_no_silence(call)
-
-
-async def stay(line: Line) -> None:
-    """Listen for as long as the call lasts, but not for ever."""
-    await line.pause(90.0)
-    await line.hang_up()
 
 
 # --- sessions that die one after another ------------------------------------------------------
@@ -168,6 +170,7 @@ def assert_pauses_grow(opened: list[float]) -> None:
     assert len(pauses) < 2 or pauses[-1] >= pauses[0] + 0.2
 
 
+@fails_today("the first sound resets the count of tries: 134 sessions in 40 s")
 async def test_sessions_that_die_after_their_first_sound_end_with_the_human(tmp_path: Path):
     async with open_stage(tmp_path, shop()) as s:
         script_short_lives(s)
@@ -178,6 +181,7 @@ async def test_sessions_that_die_after_their_first_sound_end_with_the_human(tmp_
         assert_brought_to_human(call)
 
 
+@fails_today("the first sound resets the count of tries: 134 sessions in 40 s")
 async def test_sessions_that_die_after_their_first_sound_end_with_an_apology(tmp_path: Path):
     async with open_stage(tmp_path, shop_without_humans()) as s:
         script_short_lives(s)
@@ -214,6 +218,7 @@ async def ask_for_a_human_and_lose_the_model(s: Stage, line: Line) -> None:
     owe(line)
 
 
+@fails_today("the tool's output goes to the new session, which has not asked")
 async def test_a_new_session_is_told_that_a_human_is_rung_and_gets_no_output_of_a_tool(
     tmp_path: Path,
 ):
@@ -252,6 +257,7 @@ async def line_of_human(line: Line) -> None:
     await line.hang_up()
 
 
+@fails_today("the tool's output goes to the new session, which has not asked")
 async def test_a_new_session_is_told_that_nobody_is_free_and_tells_the_caller(tmp_path: Path):
     agent = shop(manner="warm")
 
@@ -277,6 +283,7 @@ async def test_a_new_session_is_told_that_nobody_is_free_and_tells_the_caller(tm
 WORDS = "one two three four five six seven eight nine ten eleven twelve"
 
 
+@fails_today("the new session is told to truncate an item that it does not have, and refuses")
 async def test_a_sentence_that_outlives_its_session_and_is_cut_is_remembered_as_it_was_heard(
     tmp_path: Path,
 ):
@@ -309,6 +316,7 @@ async def test_a_sentence_that_outlives_its_session_and_is_cut_is_remembered_as_
 # --- a session at its end ---------------------------------------------------------------------
 
 
+@fails_today("the session ends in the middle of the answer: 7.4 of 16 s are heard")
 async def test_a_session_is_replaced_in_a_pause_before_its_hour_is_over(tmp_path: Path):
     """An answer that is given across the end of the first session's hour is heard whole."""
     async with open_stage(tmp_path, shop(), media_frame_ms=500) as s:
@@ -334,6 +342,7 @@ async def test_a_session_is_replaced_in_a_pause_before_its_hour_is_over(tmp_path
         assert "my order is number seven" in texts(s, "user")
 
 
+@fails_today("all lines are sent at once: 'has stopped reading: 3146032 bytes wait unsent'")
 async def test_a_session_is_replaced_in_a_call_of_twenty_thousand_lines(tmp_path: Path):
     """The next session gets the newest lines, and of the older ones not more than it can take."""
     async with open_stage(tmp_path, shop()) as s:
@@ -341,7 +350,7 @@ async def test_a_session_is_replaced_in_a_call_of_twenty_thousand_lines(tmp_path
 
         async def script(line: Line) -> None:
             await hear_greeting(line)
-            await act(s, [step for number in range(1_000) for step in lines(number)])
+            await act(s, [step for number in range(20_000) for step in [line_of(number)]])
             await line.pause(1.0)
             await speak(s, line)
             await act(s, ["drop"])
@@ -350,28 +359,30 @@ async def test_a_session_is_replaced_in_a_call_of_twenty_thousand_lines(tmp_path
         call = await whole_call(s, script)
         assert_answered(call)
         caller, agent = texts(s, "user"), texts(s, "assistant")
-        assert caller[-2:] == ["The caller says sentence 999 of many.", "where is my order?"]
-        assert "The agent says sentence 999 of many." in agent
+        assert caller[-2:] == ["The caller says sentence 19999 of many.", "where is my order?"]
+        assert "The agent says sentence 19999 of many." in agent
         whole = [*caller, *agent, *texts(s, "system")]
         assert sum(len(each) for each in whole) < 400_000
         assert "sentence 0 of" not in " ".join([*caller, *agent])
-        assert texts(s, "system")[:1] != []
+        assert texts(s, "system")
 
 
-def lines(number: int) -> list[dict]:
-    """Return the events that tell of a line of the caller and one of the agent."""
-    caller = {
-        "type": "conversation.item.input_audio_transcription.completed",
-        "item_id": f"caller_{number}",
-        "content_index": 0,
-        "transcript": f"The caller says sentence {number} of many.",
-    }
-    agent = {
-        "type": "response.output_audio_transcript.delta",
-        "response_id": "resp_old",
-        "item_id": f"agent_{number}",
-        "output_index": 0,
-        "content_index": 0,
-        "delta": f"The agent says sentence {number} of many.",
-    }
-    return [{"send": caller}, {"send": agent}]
+def line_of(number: int) -> dict:
+    """Return the event that tells of a line: one in a hundred is the caller's."""
+    if number % 100 == 99:
+        event = {
+            "type": "conversation.item.input_audio_transcription.completed",
+            "item_id": f"caller_{number}",
+            "content_index": 0,
+            "transcript": f"The caller says sentence {number} of many.",
+        }
+    else:
+        event = {
+            "type": "response.output_audio_transcript.delta",
+            "response_id": "resp_old",
+            "item_id": f"agent_{number}",
+            "output_index": 0,
+            "content_index": 0,
+            "delta": f"The agent says sentence {number} of many.",
+        }
+    return {"send": event}

@@ -120,6 +120,7 @@ class ItemList:
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []
+        self._by_id: dict[str, Entry] = {}
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries)
@@ -129,7 +130,7 @@ class ItemList:
         return self._entries[-1].id if self._entries else None
 
     def get(self, item_id: str) -> Entry | None:
-        return next((entry for entry in self._entries if entry.id == item_id), None)
+        return self._by_id.get(item_id)
 
     def before(self, item_id: str) -> str | None:
         """Return the id of the item before this one; None if it is the first, or not there."""
@@ -174,10 +175,12 @@ class ItemList:
                 )
             place = self._entries.index(before) + 1
         self._entries.insert(place, entry)
+        self._by_id[entry.id] = entry
         return self._entries[place - 1].id if place else None
 
     def delete(self, item_id: str) -> None:
         self._entries.remove(self.find(item_id, "delete", "deleting"))
+        del self._by_id[item_id]
 
 
 def turns(entries: list[Entry]) -> list[Turn]:
