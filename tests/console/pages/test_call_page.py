@@ -120,8 +120,8 @@ def the_call_is_drawn(call: Page, server: PageServer) -> None:
     expect(drawing).to_have_attribute(
         "aria-label",
         re.compile(
-            "^Timeline: 0:2., 2 turns of the caller, 3 turns of the agent, 1 barge-in, 1 tool call."
-            " The transcript says the same in words.$"
+            r"^Timeline: \d:\d\d, 2 turns of the caller, 3 turns of the agent, 1 barge-in,"
+            " 1 tool call. The transcript says the same in words.$"
         ),
     )
     expect(drawing.locator("rect.bar.caller")).to_have_count(2)

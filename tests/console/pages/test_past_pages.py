@@ -47,24 +47,24 @@ def recorded(seconds: int, loud: range) -> bytes:
 
 
 PAST = s.PastCall(
-    entry=past(1, seconds=20.0, disposition="handed_off", barge_ins=1),
+    entry=past(1, seconds=60.0, disposition="handed_off", barge_ins=1),
     parts=s.Parts(
         lines=(
             s.Line(id="1", speaker="agent", text="Hello there you.", started_at=1, ended_at=3),
-            s.Line(id="2", speaker="caller", text="one two three four", started_at=10, ended_at=14),
+            s.Line(id="2", speaker="caller", text="one two three four", started_at=10, ended_at=50),
         ),
-        stages=(s.Stage(id="1", name="talking", started_at=0, ended_at=20),),
+        stages=(s.Stage(id="1", name="talking", started_at=0, ended_at=60),),
     ),
     handoffs=(
         s.Attempt(
-            id="1", destination="desk", reason="asked", source="tool", started_at=14, outcome="busy"
+            id="1", destination="desk", reason="asked", source="tool", started_at=50, outcome="busy"
         ),
         s.Attempt(
             id="2",
             destination="desk",
             reason="asked",
             source="console",
-            started_at=15,
+            started_at=51,
             outcome="bridged",
             seconds_to_human=4.2,
         ),
@@ -77,7 +77,7 @@ PAST = s.PastCall(
 def recorded_call(page: Page, server: PageServer) -> Page:
     """Return the page of a call that was recorded."""
     server.past_calls = {sid(1): PAST}
-    server.recording = recorded(20, loud=range(10, 14))
+    server.recording = recorded(60, loud=range(10, 50))
     page.goto(f"/console#/past/{sid(1)}")
     expect(page.locator(".turn.line")).to_have_count(2)
     return page
@@ -164,7 +164,7 @@ def a_word_is_played_from_its_second(record: Page, server: PageServer) -> None:
     expect(record.get_by_role("button", name="Pause")).to_be_visible()
     expect(record.locator(".word.now")).to_have_text("three")
     at = float(record.get_by_label("Position").input_value())
-    assert 11.5 <= at <= 13.5
+    assert 27.5 <= at <= 41.5
     head = record.locator(".playhead")
     expect(head).to_have_attribute("visibility", "visible")
     place = head.get_attribute("transform")
@@ -181,7 +181,12 @@ def the_keyboard_plays_and_skips(record: Page, server: PageServer) -> None:
     record.keyboard.press("Space")
     expect(record.get_by_role("button", name="Play", exact=True)).to_be_visible()
     expect(record.locator(".turn.now")).to_contain_text("one two")
+    at = float(record.get_by_label("Position").input_value())
     record.keyboard.press("ArrowLeft")
+    expect(record.get_by_label("Position")).not_to_have_value(str(at))
+    assert at - float(record.get_by_label("Position").input_value()) == pytest.approx(5, abs=0.2)
+    for _ in range(12):
+        record.keyboard.press("ArrowLeft")
     expect(record.locator(".turn.now")).to_have_count(0)
 
 
@@ -204,13 +209,13 @@ def what_was_heard_is_drawn_where_it_was_heard(record: Page, server: PageServer)
 
 def a_recording_that_began_later_stays_in_step(page: Page, server: PageServer) -> None:
     server.past_calls = {sid(1): msgspec.structs.replace(PAST, recorded_from=4.0)}
-    server.recording = recorded(16, loud=range(6, 10))
+    server.recording = recorded(56, loud=range(6, 46))
     page.goto(f"/console#/past/{sid(1)}")
     expect(page.locator("path.wave.caller")).to_have_count(1)
     page.get_by_text("three", exact=True).click()
     expect(page.locator(".word.now")).to_have_text("three")
     page.keyboard.press("Space")
-    assert 11.5 <= float(page.get_by_label("Position").input_value()) <= 13.5
+    assert 27.5 <= float(page.get_by_label("Position").input_value()) <= 41.5
 
 
 def a_call_without_a_recording_says_so(page: Page, server: PageServer) -> None:
