@@ -124,7 +124,7 @@ async def call(url: str, key: str = "any", **session: Any) -> AsyncIterator[Live
             await line.send(
                 "session.update", session={"type": "realtime", "audio": audio, **session}
             )
-            await line.until("session.updated", 0)
+            await line.until("session.updated", -1.0)
             yield line
         finally:
             reading.cancel()

@@ -1,4 +1,7 @@
-"""Databases for the tests: SQLite files, and a real PostgreSQL server of our own.
+"""Databases for the tests: SQLite in a simulated world, and a PostgreSQL server of our own.
+
+Tests that take a `database` or an `empty_database` run without a thread and on a virtual clock.
+`test_contract.py` runs them again, on the drivers that serve calls.
 
 The server is Debian's, started once for each test process in a folder that is thrown away. It
 listens on a socket in that folder and on no port. Where it is missing the tests fail: they are
@@ -12,14 +15,14 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from itertools import count
 from pathlib import Path
 from pwd import getpwnam
 
-import asyncpg
 import pytest
 
-_NUMBERS = count(1)
+from hookflash.standins.simulation.world import SimulatedWorld, make_database
+
+from .parts import Database
 
 
 def _server_programs() -> Path:
@@ -94,25 +97,20 @@ def postgres_folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-async def postgres_url(postgres_folder: Path) -> AsyncIterator[str]:
-    """The URL of an empty database."""
-    name = f"test_{next(_NUMBERS)}"
-    connection = await asyncpg.connect(
-        host=str(postgres_folder), user="postgres", database="postgres"
-    )
-    await connection.execute(f"CREATE DATABASE {name}")
-    await connection.close()
-    yield f"postgresql://postgres@/{name}?host={postgres_folder}"
-
-
-@pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/data/hookflash.db"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest) -> str:
-    """The URL of an empty database, of either kind."""
-    fixture = "sqlite_url" if request.param == "sqlite" else "postgres_url"
-    url: str = request.getfixturevalue(fixture)
-    return url
+@pytest.fixture
+async def empty_database(sqlite_url: str) -> AsyncIterator[Database]:
+    """An SQLite file that is not there yet, in a simulated world."""
+    world = SimulatedWorld(0)
+    yield Database(sqlite_url, world.sqlite)
+    world.close()
+
+
+@pytest.fixture
+async def database(empty_database: Database, tmp_path: Path) -> Database:
+    """An SQLite file whose tables are up to date, in a simulated world."""
+    await make_database(tmp_path / "data" / "hookflash.db")
+    return empty_database

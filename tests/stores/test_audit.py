@@ -6,14 +6,17 @@ import pytest
 from msgspec.structs import replace
 
 from hookflash.stores.audit import AuditStore, Entry
-from hookflash.stores.records import open_store
+
+from .parts import Database
 
 
-@pytest.fixture
-async def audit(database_url: str) -> AsyncIterator[AuditStore]:
-    store = await open_store(database_url)
+async def made_audit(database: Database) -> AsyncIterator[AuditStore]:
+    store = await database.records()
     yield AuditStore(store.engine)
     await store.close()
+
+
+audit = pytest.fixture(made_audit)
 
 
 def entry(who: str = "anna", action: str = "hint", **more: object) -> Entry:

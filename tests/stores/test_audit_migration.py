@@ -7,11 +7,11 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from hookflash.stores import database
-from hookflash.stores.records import open_store
 from hookflash.stores.search import CallSearch, Wanted
+
+from .parts import Database
 
 MIGRATIONS = Path(database.__file__).parent / "migrations"
 ROWS = (
@@ -38,12 +38,13 @@ def before(connection: Connection) -> None:
         connection.execute(text(row))
 
 
-async def test_calls_of_before_are_found_and_counted(database_url: str) -> None:
-    engine = create_async_engine(database._full_url(database_url))
+async def test_calls_of_before_are_found_and_counted(empty_database: Database) -> None:
+    full = database._full_url(empty_database.url)
+    engine = database._engine(full, empty_database.connect)
     async with engine.begin() as connection:
         await connection.run_sync(before)
     await engine.dispose()
-    store = await open_store(database_url)
+    store = await empty_database.records()
     search = CallSearch(store.engine)
     (found,) = await search.find(Wanted(text="brake bro", digits="1234", destination="shop"))
     assert (found.call_sid, found.outcome, found.seconds_to_human) == ("CA1", "bridged", 7.5)

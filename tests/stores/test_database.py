@@ -13,8 +13,9 @@ from sqlalchemy.exc import DBAPIError
 
 from hookflash.errors import ConfigError
 from hookflash.stores.database import VERSION_TABLE, open_database
-from hookflash.stores.records import open_store
 from hookflash.stores.tables import metadata
+
+from .parts import Database
 
 
 def differences(connection: Connection) -> list[object]:
@@ -27,33 +28,37 @@ def differences(connection: Connection) -> list[object]:
     return list(compare_metadata(context, metadata))
 
 
-async def test_the_migrations_make_the_tables_that_the_code_reads(database_url: str) -> None:
-    engine = await open_database(database_url)
+async def test_the_migrations_make_the_tables_that_the_code_reads(
+    empty_database: Database,
+) -> None:
+    engine = await empty_database.engine()
     async with engine.connect() as connection:
         assert await connection.run_sync(differences) == []
     await engine.dispose()
 
 
 async def test_calls_of_an_older_version_are_kept(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
+    empty_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upgrade = command.upgrade
     with monkeypatch.context() as older:
         older.setattr(command, "upgrade", lambda config, _: upgrade(config, "0001"))
-        engine = await open_database(database_url)
+        engine = await empty_database.engine()
     call = "'CA1', 'shop', '+15550100', '+15550101', 'failed', 1.5, 2.5, 0"
     async with engine.begin() as connection:
         await connection.execute(text(f"INSERT INTO calls VALUES ({call})"))
     await engine.dispose()
-    store = await open_store(database_url)
+    store = await empty_database.records()
     record = await store.get("CA1")
     assert record is not None
     assert (record.seconds, record.recorded_from, record.summary) == (2.5, None, "")
     await store.close()
 
 
-async def test_several_processes_may_start_on_one_empty_database(database_url: str) -> None:
-    engines = await asyncio.gather(*(open_database(database_url) for _ in range(4)))
+async def test_several_processes_may_start_on_one_empty_database(
+    empty_database: Database,
+) -> None:
+    engines = await asyncio.gather(*(empty_database.engine() for _ in range(4)))
     async with engines[0].connect() as connection:
         versions = (await connection.execute(text(f"SELECT * FROM {VERSION_TABLE}"))).all()
     assert len(versions) == 1
@@ -61,12 +66,14 @@ async def test_several_processes_may_start_on_one_empty_database(database_url: s
         await engine.dispose()
 
 
-async def test_a_database_of_a_newer_version_is_refused_and_left_alone(database_url: str) -> None:
-    engine = await open_database(database_url)
+async def test_a_database_of_a_newer_version_is_refused_and_left_alone(
+    database: Database,
+) -> None:
+    engine = await database.engine()
     async with engine.begin() as connection:
         await connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
     with pytest.raises(ConfigError, match=r"version 9999 .* Upgrade Hookflash"):
-        await open_database(database_url)
+        await database.engine()
     async with engine.connect() as connection:
         versions = (await connection.execute(text(f"SELECT * FROM {VERSION_TABLE}"))).all()
     assert [tuple(row) for row in versions] == [("9999",)]
@@ -74,7 +81,7 @@ async def test_a_database_of_a_newer_version_is_refused_and_left_alone(database_
 
 
 async def test_tables_of_somebody_else_are_not_touched_and_nothing_is_left_half_made(
-    sqlite_url: str, tmp_path: Path
+    empty_database: Database, tmp_path: Path
 ) -> None:
     (tmp_path / "data").mkdir()
     foreign = sqlite3.connect(tmp_path / "data" / "hookflash.db")
@@ -82,23 +89,26 @@ async def test_tables_of_somebody_else_are_not_touched_and_nothing_is_left_half_
     foreign.execute("INSERT INTO handoffs VALUES ('precious')")
     foreign.commit()
     with pytest.raises(ConfigError, match=r"handoffs.*nothing was changed"):
-        await open_database(sqlite_url)
+        await empty_database.engine()
     names = foreign.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     assert names == [("handoffs",)]
     assert foreign.execute("SELECT mine FROM handoffs").fetchall() == [("precious",)]
     foreign.close()
 
 
-async def test_sqlite_has_a_write_ahead_log_and_checks_foreign_keys(sqlite_url: str) -> None:
-    engine = await open_database(sqlite_url)
+async def test_sqlite_has_a_write_ahead_log_and_checks_foreign_keys(
+    database: Database, sqlite_url: str
+) -> None:
+    assert database.url == sqlite_url
+    engine = await database.engine()
     async with engine.connect() as connection:
         for pragma, value in (("journal_mode", "wal"), ("foreign_keys", 1), ("busy_timeout", 5000)):
             assert (await connection.exec_driver_sql(f"PRAGMA {pragma}")).scalar() == value
     await engine.dispose()
 
 
-async def test_reading_does_not_wait_for_a_writer(sqlite_url: str) -> None:
-    engine = await open_database(sqlite_url)
+async def test_reading_does_not_wait_for_a_writer(database: Database) -> None:
+    engine = await database.engine()
     async with engine.begin() as writer:
         await writer.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0001'"))
         async with engine.connect() as reader:
@@ -124,13 +134,15 @@ async def test_a_url_that_cannot_be_used_is_named_with_its_remedy(url: str, comp
     assert "swordfish" not in str(caught.value)
 
 
-async def test_a_file_that_is_no_database_is_refused(sqlite_url: str, tmp_path: Path) -> None:
+async def test_a_file_that_is_no_database_is_refused(
+    empty_database: Database, tmp_path: Path
+) -> None:
     (tmp_path / "data").mkdir()
     file = tmp_path / "data" / "hookflash.db"
     file.write_text("a letter to my aunt, long enough to be taken for a header" * 20)
     before = file.read_bytes()
     with pytest.raises(ConfigError, match="not a database"):
-        await open_database(sqlite_url)
+        await empty_database.engine()
     assert file.read_bytes() == before
 
 
@@ -142,8 +154,8 @@ async def test_without_asyncpg_postgresql_is_refused_with_the_command_to_install
         await open_database("postgresql://localhost/calls")
 
 
-async def test_an_error_does_not_repeat_what_was_to_be_stored(database_url: str) -> None:
-    engine = await open_database(database_url)
+async def test_an_error_does_not_repeat_what_was_to_be_stored(database: Database) -> None:
+    engine = await database.engine()
     statement = text("INSERT INTO no_such_table VALUES (:said)")
     with pytest.raises(DBAPIError) as caught:
         async with engine.begin() as connection:
@@ -152,7 +164,8 @@ async def test_an_error_does_not_repeat_what_was_to_be_stored(database_url: str)
     assert "swordfish" not in str(caught.value)
 
 
-async def test_several_databases_may_be_opened_at_once(tmp_path: Path) -> None:
+@pytest.mark.realtime
+async def test_several_databases_may_be_opened_at_once_in_threads(tmp_path: Path) -> None:
     urls = [f"sqlite:///{tmp_path}/{number}/calls.db" for number in range(8)]
     engines = await asyncio.gather(*(open_database(url) for url in urls))
     for engine in engines:

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from hookflash.core.delivery import Delivery
 from hookflash.core.kept_delivery import COMPLETION_SECONDS, Attempt, KeptDelivery, attempted
-from hookflash.stores.database import open_database
 from hookflash.stores.deliveries import DeliveryStore
-from hookflash.stores.records import open_store
+
+from .parts import Database
 
 NOW = 1_764_000_000.0
 
@@ -31,11 +31,13 @@ def delivery(number: int = 1, **about: Any) -> Delivery:
     return replace(made, **about)
 
 
-@pytest.fixture
-async def store(database_url: str) -> AsyncIterator[DeliveryStore]:
-    engine = await open_database(database_url)
+async def made_store(database: Database) -> AsyncIterator[DeliveryStore]:
+    engine = await database.engine()
     yield DeliveryStore(engine)
     await engine.dispose()
+
+
+store = pytest.fixture(made_store)
 
 
 def attempt(kept: KeptDelivery, *, taken: bool = True, at: float = NOW) -> KeptDelivery:
@@ -186,8 +188,8 @@ async def test_any_text_can_be_kept(store: DeliveryStore) -> None:
     assert kept.delivery.summary == "caf\u00e9 \0 ?, 'quoted' \\ and \U0001f600"
 
 
-async def test_a_call_that_is_deleted_leaves_nothing_behind(database_url: str) -> None:
-    records = await open_store(database_url)
+async def test_a_call_that_is_deleted_leaves_nothing_behind(database: Database) -> None:
+    records = await database.records()
     store = DeliveryStore(records.engine)
     await store.put(delivery(1), NOW)
     await store.put(delivery(2), NOW)

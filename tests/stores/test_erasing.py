@@ -10,19 +10,22 @@ from hookflash.core.delivery import Delivery
 from hookflash.stores.deliveries import DeliveryStore
 from hookflash.stores.erasing import calls_before, erase_record, set_summary
 from hookflash.stores.figures import figures
-from hookflash.stores.records import RecordStore, open_store
+from hookflash.stores.records import RecordStore
 from hookflash.stores.search import CallSearch, Wanted
 from hookflash.stores.tables import STONE
 
+from .parts import Database
 from .test_records import FULL
 
 
-@pytest.fixture
-async def store(database_url: str) -> AsyncIterator[RecordStore]:
-    store = await open_store(database_url)
+async def made_store(database: Database) -> AsyncIterator[RecordStore]:
+    store = await database.records()
     await store.put(FULL)
     yield store
     await store.close()
+
+
+store = pytest.fixture(made_store)
 
 
 async def everything(store: RecordStore) -> str:

@@ -7,14 +7,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hookflash.core.tokens import NONE, Tokens
 from hookflash.stores.figures import Figure, Spread, figures
-from hookflash.stores.records import open_store
 
+from .parts import Database
 from .test_search import attempt, record
 
 
-@pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    store = await open_store(database_url)
+async def made_engine(database: Database) -> AsyncIterator[AsyncEngine]:
+    store = await database.records()
     for number in range(10):
         tried = (attempt("desk", "busy"), attempt("desk", "bridged", float(number + 1)))
         await store.put(
@@ -32,6 +31,9 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
     await store.close()
 
 
+engine = pytest.fixture(made_engine)
+
+
 async def test_calls_are_counted_by_the_step_in_which_they_arrived(engine: AsyncEngine) -> None:
     first, second, third = await figures(engine, since=1000.0, until=1012.0, step=5.0)
     assert (first.calls, second.calls, third) == (5, 5, Figure())
@@ -42,8 +44,8 @@ async def test_calls_are_counted_by_the_step_in_which_they_arrived(engine: Async
     assert second.outcomes == {"busy": 3, "bridged": 3}
 
 
-async def test_speech_of_calls_that_told_no_tokens_is_summed_apart(database_url: str) -> None:
-    store = await open_store(database_url)
+async def test_speech_of_calls_that_told_no_tokens_is_summed_apart(database: Database) -> None:
+    store = await database.records()
     told = Tokens(text_read=10, sound_written=3)
     for number, tokens in enumerate((told, NONE, told)):
         await store.put(

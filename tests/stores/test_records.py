@@ -8,7 +8,9 @@ from msgspec.structs import replace
 
 from hookflash.core.record import CallRecord, HandoffAttempt, ToolUse, Utterance
 from hookflash.core.tokens import Tokens
-from hookflash.stores.records import RecordStore, open_store
+from hookflash.stores.records import RecordStore
+
+from .parts import Database
 
 FULL = CallRecord(
     call_sid="CA1",
@@ -75,11 +77,13 @@ def plain(number: int, **changes: object) -> CallRecord:
     return replace(record, **changes)
 
 
-@pytest.fixture
-async def store(database_url: str) -> AsyncIterator[RecordStore]:
-    store = await open_store(database_url)
+async def made_store(database: Database) -> AsyncIterator[RecordStore]:
+    store = await database.records()
     yield store
     await store.close()
+
+
+store = pytest.fixture(made_store)
 
 
 async def test_a_record_comes_back_as_it_was_put(store: RecordStore) -> None:
@@ -112,11 +116,11 @@ async def test_putting_one_call_many_times_at_once_keeps_one_record(store: Recor
     assert list(await store.list()) == [FULL]
 
 
-async def test_records_outlive_the_store_that_wrote_them(database_url: str) -> None:
-    first = await open_store(database_url)
+async def test_records_outlive_the_store_that_wrote_them(database: Database) -> None:
+    first = await database.records()
     await first.put(FULL)
     await first.close()
-    second = await open_store(database_url)
+    second = await database.records()
     assert await second.get("CA1") == FULL
     await second.close()
 

@@ -6,8 +6,10 @@ import pytest
 from sqlalchemy import text
 
 from hookflash.core.record import CallRecord, HandoffAttempt, Utterance
-from hookflash.stores.records import RecordStore, open_store
+from hookflash.stores.records import RecordStore
 from hookflash.stores.search import CallSearch, Wanted
+
+from .parts import Database
 
 WORDS = {
     "CA1": ("My bicycle's brake is broken.", "I will look for a brake."),
@@ -49,44 +51,41 @@ def attempt(destination: str, outcome: str, seconds: float | None = None) -> Han
     )
 
 
-@pytest.fixture
-async def store(database_url: str) -> AsyncIterator[RecordStore]:
-    store = await open_store(database_url)
+async def made_store(database: Database) -> AsyncIterator[RecordStore]:
+    store = await database.records()
     yield store
     await store.close()
 
 
-@pytest.fixture
-async def search(store: RecordStore) -> CallSearch:
+async def made_search(store: RecordStore) -> AsyncIterator[CallSearch]:
     for call_sid, said in WORDS.items():
         await store.put(record(call_sid, said))
-    return CallSearch(store.engine)
+    yield CallSearch(store.engine)
+
+
+store = pytest.fixture(made_store)
+search = pytest.fixture(made_search)
 
 
 async def found(search: CallSearch, **wanted: object) -> list[str]:
     return [each.call_sid for each in await search.find(Wanted(**wanted))]
 
 
-@pytest.mark.parametrize(
-    ("typed", "sids"),
-    [
-        ("brake", ["CA1"]),
-        ("BRAKE broken", ["CA1"]),
-        ("bro bra", ["CA1"]),
-        ("brake order", []),
-        ("is", ["CA2", "CA1"]),
-        ("müller", ["CA2"]),
-        ("bob@example.com", ["CA3"]),
-        ("100%", ["CA3"]),
-        ("wool_blend", ["CA3"]),
-        ("'\"*():&|!-", ["CA3", "CA2", "CA1"]),
-        ("NOT AND OR", []),
-    ],
-)
-async def test_a_call_is_found_by_the_words_that_were_said_in_it(
-    search: CallSearch, typed: str, sids: list[str]
-) -> None:
-    assert await found(search, text=typed) == sids
+async def test_a_call_is_found_by_the_words_that_were_said_in_it(search: CallSearch) -> None:
+    expected = {
+        "brake": ["CA1"],
+        "BRAKE broken": ["CA1"],
+        "bro bra": ["CA1"],
+        "brake order": [],
+        "is": ["CA2", "CA1"],
+        "müller": ["CA2"],
+        "bob@example.com": ["CA3"],
+        "100%": ["CA3"],
+        "wool_blend": ["CA3"],
+        "'\"*():&|!-": ["CA3", "CA2", "CA1"],
+        "NOT AND OR": [],
+    }
+    assert {typed: await found(search, text=typed) for typed in expected} == expected
 
 
 async def test_a_call_that_was_found_by_its_words_shows_where_they_were_said(

@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from hookflash.core.record import CallRecord
-from hookflash.stores.records import open_store
-from hookflash.stores.writer import StoreWriter
+from hookflash.stores.writer import RETRY_SECONDS, StoreWriter
+
+from .parts import Database
 
 
 def record(number: int) -> CallRecord:
@@ -75,26 +76,28 @@ async def test_closing_writes_what_still_waits() -> None:
 
 async def test_a_refused_record_is_tried_again_before_the_next() -> None:
     shelf = Shelf(refusals=2)
-    writer = StoreWriter(shelf, retry_seconds=(0, 0, 0))
+    writer = StoreWriter(shelf)
     writer.start()
     writer.put(record(1))
     writer.put(record(2))
     await writer.flush()
     assert shelf.kept == ["CA1", "CA2"]
+    assert asyncio.get_running_loop().time() == pytest.approx(0.1 + 0.5)
     await writer.close()
 
 
 async def test_a_record_that_is_always_refused_is_named_and_does_not_stop_the_others(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    shelf = Shelf(refusals=3)
-    writer = StoreWriter(shelf, retry_seconds=(0, 0))
+    shelf = Shelf(refusals=8)
+    writer = StoreWriter(shelf)
     writer.start()
     writer.put(record(1))
     writer.put(record(2))
     await writer.flush()
     assert shelf.kept == ["CA2"]
-    assert "CA1 ! its record is not kept after 3 attempts" in caplog.messages
+    assert "CA1 ! its record is not kept after 8 attempts" in caplog.messages
+    assert asyncio.get_running_loop().time() == pytest.approx(sum(RETRY_SECONDS))
     assert not any("+1555" in message for message in caplog.messages)
     await writer.close()
 
@@ -107,6 +110,7 @@ async def test_closing_cuts_a_long_wait_for_the_next_attempt_short() -> None:
     await shelf.asked.wait()
     await writer.close()
     assert shelf.kept == ["CA1"]
+    assert asyncio.get_running_loop().time() == 0.0
 
 
 async def test_a_full_queue_refuses_by_name_and_keeps_what_it_has(
@@ -132,7 +136,8 @@ async def test_closing_does_not_wait_for_ever_and_names_what_was_lost(
     writer.put(record(1))
     writer.put(record(2))
     await shelf.asked.wait()
-    await writer.close(seconds=0.01)
+    await writer.close()
+    assert asyncio.get_running_loop().time() == 10.0
     assert shelf.kept == []
     assert "CA1 ! its record is not kept" in caplog.messages
     assert "CA2 ! its record is not kept" in caplog.messages
@@ -150,8 +155,8 @@ async def test_closing_a_writer_that_never_started_is_harmless() -> None:
     await StoreWriter(Shelf()).close()
 
 
-async def test_records_reach_a_real_database(database_url: str) -> None:
-    store = await open_store(database_url)
+async def test_records_reach_a_database(database: Database) -> None:
+    store = await database.records()
     writer = StoreWriter(store)
     writer.start()
     for number in range(20):

@@ -1,4 +1,4 @@
-"""Whole sessions over a real socket, with parts that need no speech."""
+"""Whole sessions over a socket, with parts that need no speech."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from hookflash.standins.model.local import local_model, transcript_pieces
@@ -282,6 +283,7 @@ async def test_a_broken_transcriber_is_told_and_the_turn_goes_on(
         assert done["response"]["output"][0]["content"][0]["transcript"] == "hello"
 
 
+@pytest.mark.realtime
 async def test_a_slow_voice_does_not_hold_up_the_session(parts: Any, server_event: Any) -> None:
     release = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -4,10 +4,10 @@ import pytest
 from msgspec.structs import replace
 
 from hookflash.errors import ConfigError
-from hookflash.standins.model.process import ModelProcess
 from hookflash.standins.model.speech import SpeechOptions, assets, build_parts
 from hookflash.standins.model.speech.assets import PIPER, SILERO, WHISPER, checked
 from hookflash.standins.model.speech_client import SpeechClient
+from hookflash.standins.model.speech_service import SpeechService
 
 FILES = ("model.bin", "config.json", "tokenizer.json", "vocabulary.txt")
 
@@ -85,8 +85,8 @@ def linked(folder):
 async def test_weights_of_the_owners_are_one_setting_away(tmp_path):
     folder = linked(tmp_path)
     options = SpeechOptions(whisper_model=folder, piper_voice=folder / "amy.onnx")
-    async with ModelProcess(mode="local", options=options) as model:
-        speech = SpeechClient(model.speech_url)
+    async with SpeechService(build_parts(lambda what, done: None, options)) as service:
+        speech = SpeechClient(service.url)
         sound = await speech.speak("We are open on Saturday.")
         assert "open on Saturday" in (await speech.transcribe(sound)).text
 
@@ -100,10 +100,3 @@ def test_weights_of_another_format_are_the_owners_error(tmp_path, broken):
     setting = "HOOKFLASH_PIPER_VOICE" if "amy" in broken else "HOOKFLASH_WHISPER_MODEL"
     with pytest.raises(ConfigError, match=f"{setting}: .*cannot be loaded: .*; expected the"):
         build_parts(lambda what, done: None, options)
-
-
-async def test_what_is_wrong_with_them_reaches_whoever_started_the_process(tmp_path):
-    options = SpeechOptions(whisper_model=tmp_path)
-    with pytest.raises(ConfigError, match=r"HOOKFLASH_WHISPER_MODEL.*has no model\.bin"):
-        async with ModelProcess(mode="local", options=options):
-            pass
