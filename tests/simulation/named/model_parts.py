@@ -332,13 +332,15 @@ def first_second_of(call: Leg, byte: int) -> float:
 def assert_answered(call: Leg) -> None:
     """The caller heard the answer once and whole, and was not left in silence before it."""
     assert_no_silence(call, ANSWER)
-    assert heard_ms(call, ANSWER) == ANSWER_MS
+    heard = heard_ms(call, ANSWER)
+    assert heard == ANSWER_MS, f"{heard:g} ms of answers were heard, expected {ANSWER_MS}"
 
 
 def assert_brought_to_human(call: Leg) -> None:
     """The caller heard the human, and was not left in silence before."""
     assert_no_silence(call, HUMAN)
-    assert heard_ms(call, HUMAN) >= HUMAN_MS - 20
+    heard = heard_ms(call, HUMAN)
+    assert heard >= HUMAN_MS - 20, f"{heard:g} ms of the human were heard, expected {HUMAN_MS}"
 
 
 def texts(s: Stage, role: str) -> list[str]:

@@ -296,7 +296,7 @@ async def test_a_sentence_that_outlives_its_session_and_is_cut_is_remembered_as_
             await speak(s, line, "count", answer=[say("story", 6000, STORY, text=WORDS)])
             await hear_all(line, STORY, 1600)
             await act(s, ["drop"])
-            await line.pause(0.5)
+            await line.pause(1.0)
             if len(s.model.server.sessions) < 2 or not texts(s, "user"):
                 raise SetUpFailed("no other session was given the conversation")
             await hear_all(line, STORY, 3000)
@@ -342,7 +342,7 @@ async def test_a_session_is_replaced_in_a_pause_before_its_hour_is_over(tmp_path
         assert "my order is number seven" in texts(s, "user")
 
 
-@fails_today("all lines are sent at once: 'has stopped reading: 3146032 bytes wait unsent'")
+@fails_today("all lines are sent at once: 2.8 MB wait unsent, so each new session is given up")
 async def test_a_session_is_replaced_in_a_call_of_twenty_thousand_lines(tmp_path: Path):
     """The next session gets the newest lines, and of the older ones not more than it can take."""
     async with open_stage(tmp_path, shop()) as s:
@@ -350,39 +350,19 @@ async def test_a_session_is_replaced_in_a_call_of_twenty_thousand_lines(tmp_path
 
         async def script(line: Line) -> None:
             await hear_greeting(line)
-            await act(s, [step for number in range(20_000) for step in [line_of(number)]])
-            await line.pause(1.0)
+            # Put where the product keeps them: to say them would take a day, even of this clock.
+            transcript = s.line.switchboard.find(line.leg.sid).call.transcript
+            for number in range(20_000):
+                transcript.caller_said(f"line_{number}", f"This is line {number} of many.", 0.0)
             await speak(s, line)
             await act(s, ["drop"])
             await hear_answer_and_hang_up(line)
 
         call = await whole_call(s, script)
         assert_answered(call)
-        caller, agent = texts(s, "user"), texts(s, "assistant")
-        assert caller[-2:] == ["The caller says sentence 19999 of many.", "where is my order?"]
-        assert "The agent says sentence 19999 of many." in agent
-        whole = [*caller, *agent, *texts(s, "system")]
-        assert sum(len(each) for each in whole) < 400_000
-        assert "sentence 0 of" not in " ".join([*caller, *agent])
-        assert texts(s, "system")
-
-
-def line_of(number: int) -> dict:
-    """Return the event that tells of a line: one in a hundred is the caller's."""
-    if number % 100 == 99:
-        event = {
-            "type": "conversation.item.input_audio_transcription.completed",
-            "item_id": f"caller_{number}",
-            "content_index": 0,
-            "transcript": f"The caller says sentence {number} of many.",
-        }
-    else:
-        event = {
-            "type": "response.output_audio_transcript.delta",
-            "response_id": "resp_old",
-            "item_id": f"agent_{number}",
-            "output_index": 0,
-            "content_index": 0,
-            "delta": f"The agent says sentence {number} of many.",
-        }
-    return {"send": event}
+        remembered = texts(s, "user")
+        assert remembered[-2:] == ["This is line 19999 of many.", "where is my order?"]
+        assert "This is line 0 of many." not in remembered
+        summary = texts(s, "system")
+        assert summary
+        assert sum(len(text) for text in [*remembered, *summary]) < 400_000
