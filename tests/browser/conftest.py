@@ -11,14 +11,14 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from playwright.async_api import Playwright, async_playwright
+from playwright.async_api import Playwright, async_playwright, expect
 from starlette.requests import Request
 from starlette.responses import Response
 
 from hookflash.standins.carrier import Desk, NumberConfig, Offer, PhoneServer, StandinCarrier
 from hookflash.standins.carrier.api_server import ApiServer
 
-from .phone_parts import PhonePage, launch
+from .phone_parts import PATIENCE_SECONDS, PhonePage, launch
 
 LINE, ANNA = "+15550100001", "+15550100002"
 ORIGIN = "https://line.example.test"
@@ -30,6 +30,7 @@ Opened = Callable[..., Awaitable[PhonePage]]
 async def playwright() -> AsyncIterator[Playwright]:
     if shutil.which("chromium") is None:
         pytest.skip("there is no chromium: run scripts/system-packages chromium")
+    expect.set_options(timeout=PATIENCE_SECONDS * 1000)
     async with async_playwright() as playwright:
         yield playwright
 

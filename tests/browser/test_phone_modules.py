@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -10,20 +11,11 @@ from hookflash.standins.carrier import mulaw
 
 from .conftest import Line, Opened
 
-
-@pytest.fixture
-async def run(line: Line, opened: Opened) -> Any:
-    """Run a function of a module's exports in the page."""
-    page = await opened(f"{line.server.url}phone?as=caller")
-
-    async def run(module: str, function: str) -> Any:
-        address = f"{line.server.url}static/{module}"
-        return await page.page.evaluate(f"import('{address}').then({function})")
-
-    return run
+Run = Callable[[str, str], Awaitable[Any]]
+"""Runs a function of a module's exports in the page."""
 
 
-async def test_g711_is_ours_byte_for_byte(run: Any) -> None:
+async def g711_is_ours_byte_for_byte(run: Run) -> None:
     assert await run("g711.js", "({ LINEAR }) => [...LINEAR].map((each) => each * 32768)") == list(
         mulaw.LINEAR
     )
@@ -50,10 +42,7 @@ TONE = """({ Resampler }) => {
 }"""
 
 
-@pytest.mark.parametrize("rate", [44_100, 48_000])
-async def test_what_a_telephone_carries_passes_and_what_it_cannot_does_not(
-    run: Any, rate: int
-) -> None:
+async def what_a_telephone_carries_passes_and_what_it_cannot_does_not(run: Run, rate: int) -> None:
     for hertz, least, most in ((300, 0.68, 0.73), (3000, 0.6, 0.73), (5200, 0.0, 0.02)):
         down = TONE % {"from_": rate, "to": 8000, "hertz": hertz}
         count, level = await run("resample.js", down)
@@ -64,7 +53,7 @@ async def test_what_a_telephone_carries_passes_and_what_it_cannot_does_not(
     assert 0.68 <= level <= 0.73
 
 
-async def test_the_jitter_buffer_waits_learns_and_leaves_silence_out(run: Any) -> None:
+async def the_jitter_buffer_waits_learns_and_leaves_silence_out(run: Run) -> None:
     pulled = await run(
         "jitter.js",
         """({ Jitter }) => {
@@ -85,7 +74,7 @@ async def test_the_jitter_buffer_waits_learns_and_leaves_silence_out(run: Any) -
     assert pulled == [None, 1, 2, None, 3, 1, 3, 4, 5, 255, 6, 255, 4]
 
 
-async def test_the_keys_that_a_whisper_names(run: Any) -> None:
+async def the_keys_that_a_whisper_names(run: Run) -> None:
     for said, keys in (
         ("Press 1 to take the call, or 2 to decline it.", ["1", "2"]),
         ("A call from Ben. Press one to accept.", ["1"]),
@@ -93,3 +82,18 @@ async def test_the_keys_that_a_whisper_names(run: Any) -> None:
         ("Order 4571, two copies.", []),
     ):
         assert await run("words.js", f"({{ namedKeys }}) => namedKeys([{said!r}])") == keys
+
+
+@pytest.mark.realtime
+async def test_the_modules_of_the_page_compute_as_ours_do(line: Line, opened: Opened) -> None:
+    page = await opened(f"{line.server.url}phone?as=caller")
+
+    async def run(module: str, function: str) -> Any:
+        address = f"{line.server.url}static/{module}"
+        return await page.page.evaluate(f"import('{address}').then({function})")
+
+    await g711_is_ours_byte_for_byte(run)
+    for rate in (44_100, 48_000):
+        await what_a_telephone_carries_passes_and_what_it_cannot_does_not(run, rate)
+    await the_jitter_buffer_waits_learns_and_leaves_silence_out(run)
+    await the_keys_that_a_whisper_names(run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.async_api import expect
 
 from hookflash.standins.audio import load
@@ -44,9 +45,10 @@ async def hear_each_other(one: PhonePage, other: PhonePage) -> None:
         await hearer.hears(loud_seconds(sound) * 0.7, since=first)
 
 
-async def test_both_hear_each_other_and_the_meters_show_it(line: Line, opened: Opened) -> None:
+async def both_hear_each_other_and_the_meters_show_it(
+    line: Line, caller: PhonePage, anna: PhonePage
+) -> None:
     line.twiml["/voice"] = DIAL
-    caller, anna = await two(line, opened)
     await talking(caller, anna)
     await hear_each_other(caller, anna)
     level = caller.phone.get_by_role("meter", name="How loud you are")
@@ -75,11 +77,11 @@ async def until_above(meter, level: int) -> None:
         """The test's own time limit ends this."""
 
 
-async def test_a_whisper_is_shown_and_spoken_and_1_takes_the_call(
-    line: Line, opened: Opened
+async def a_whisper_is_shown_and_spoken_and_1_takes_the_call(
+    line: Line, caller: PhonePage, anna: PhonePage
 ) -> None:
     line.twiml |= WHISPERING
-    caller, anna = await two(line, opened)
+    first = len(anna.heard)
     await caller.does("Call")
     await anna.state("ringing")
     await anna.does("Answer")
@@ -87,7 +89,7 @@ async def test_a_whisper_is_shown_and_spoken_and_1_takes_the_call(
     await expect(said).to_contain_text("Ben is on the line: a refund.")
     await expect(anna.phone.get_by_role("status")).to_have_text("Listen, then press a key")
     await expect(anna.phone.locator(".phone-key.named")).to_have_text(["1", "2abc"])
-    await anna.hears(1.0, since=0)
+    await anna.hears(1.0, since=first)
     assert "connected" not in str(await caller.phone.get_attribute("data-connected"))
     await anna.phone.get_by_role("button", name="1", exact=True).click()
     await caller.connected()
@@ -98,9 +100,10 @@ async def test_a_whisper_is_shown_and_spoken_and_1_takes_the_call(
     await anna.state("idle")
 
 
-async def test_everything_is_done_with_the_keyboard(line: Line, opened: Opened) -> None:
+async def everything_is_done_with_the_keyboard(
+    line: Line, caller: PhonePage, anna: PhonePage
+) -> None:
     line.twiml |= WHISPERING
-    caller, anna = await two(line, opened)
     await caller.page.keyboard.press("c")
     await anna.state("ringing")
     await anna.page.keyboard.press("a")
@@ -135,11 +138,10 @@ async def test_everything_is_done_with_the_keyboard(line: Line, opened: Opened) 
     await caller.state("idle")
 
 
-async def test_keys_reach_whoever_listens_for_them(line: Line, opened: Opened) -> None:
+async def keys_reach_whoever_listens_for_them(line: Line, caller: PhonePage) -> None:
     line.twiml["/voice"] = (
         "<Response><Gather numDigits='3' timeout='90' action='/keys'/></Response>"
     )
-    caller = await opened(f"{line.server.url}phone?as=caller")
     await caller.does("Call")
     await expect(caller.phone.get_by_role("status")).to_have_text("Listen, then press a key")
     await caller.page.keyboard.type("4")
@@ -149,9 +151,9 @@ async def test_keys_reach_whoever_listens_for_them(line: Line, opened: Opened) -
     assert dict(line.asked)["/keys"]["Digits"] == "4*", "the hash key ends it"
 
 
-async def test_a_page_loaded_again_in_a_call_goes_on_with_it(line: Line, opened: Opened) -> None:
-    line.twiml["/voice"] = DIAL
-    caller, anna = await two(line, opened)
+async def a_page_loaded_again_in_a_call_goes_on_with_it(
+    line: Line, caller: PhonePage, anna: PhonePage
+) -> None:
     await talking(caller, anna)
     for page in (caller, anna):
         await page.page.reload()
@@ -163,9 +165,9 @@ async def test_a_page_loaded_again_in_a_call_goes_on_with_it(line: Line, opened:
     await anna.state("idle")
 
 
-async def test_a_page_that_lost_its_link_says_so_and_comes_back(line: Line, opened: Opened) -> None:
-    line.twiml["/voice"] = DIAL
-    caller, anna = await two(line, opened)
+async def a_page_that_lost_its_link_says_so_and_comes_back(
+    line: Line, caller: PhonePage, anna: PhonePage
+) -> None:
     await talking(caller, anna)
     await line.server.go_down()
     await caller.phone.and_(caller.page.locator("[data-link=lost]")).wait_for()
@@ -180,6 +182,7 @@ async def test_a_page_that_lost_its_link_says_so_and_comes_back(line: Line, open
         page.troubles.clear()
 
 
+@pytest.mark.realtime
 async def test_two_callers_and_two_humans_at_once(line: Line, opened: Opened) -> None:
     line.twiml["/voice"] = DIAL
     caller, anna = await two(line, opened)
@@ -205,10 +208,7 @@ async def test_two_callers_and_two_humans_at_once(line: Line, opened: Opened) ->
     await bert.state("idle")
 
 
-async def test_the_same_phone_in_two_windows_is_in_the_newer_one(
-    line: Line, opened: Opened
-) -> None:
-    caller = await opened(f"{line.server.url}phone?as=caller")
+async def the_same_phone_in_two_windows_is_in_the_newer_one(line: Line, caller: PhonePage) -> None:
     token = await caller.page.evaluate("sessionStorage.getItem('hookflash.phone.caller.')")
     other = await caller.page.context.new_page()
     await other.add_init_script(f"sessionStorage.setItem('hookflash.phone.caller.', {token!r})")
@@ -220,11 +220,13 @@ async def test_the_same_phone_in_two_windows_is_in_the_newer_one(
         "Open in another window"
     )
     assert len(line.server.phones.by_token) == 1
+    await other.close()
 
 
-async def test_without_a_microphone_one_can_listen(line: Line, opened: Opened) -> None:
+async def without_a_microphone_one_can_listen(
+    line: Line, caller: PhonePage, anna: PhonePage
+) -> None:
     line.twiml["/voice"] = DIAL
-    caller, anna = await two(line, opened)
     await anna.page.evaluate(
         "void (navigator.mediaDevices.getUserMedia ="
         " async () => { throw new DOMException('no', 'NotAllowedError') })"
@@ -234,10 +236,40 @@ async def test_without_a_microphone_one_can_listen(line: Line, opened: Opened) -
     await expect(anna.phone.get_by_role("status")).to_have_text("Muted")
     await caller.says(QUESTION)
     await anna.hears(1.0, since=0)
+    await caller.does("Hang up")
+    await anna.state("idle")
 
 
-async def test_a_call_that_cannot_be_placed_is_told(line: Line, opened: Opened) -> None:
-    caller = await opened(f"{line.server.url}phone?as=caller")
+async def a_call_that_cannot_be_placed_is_told(line: Line, caller: PhonePage) -> None:
     line.carrier.numbers.clear()
     await caller.does("Call")
     await expect(caller.phone.get_by_role("alert")).to_contain_text("is not a number of this line")
+
+
+# --- the tests ----------------------------------------------------------------------------------
+
+
+@pytest.mark.realtime
+async def test_two_people_hold_calls_by_mouse_and_by_keyboard(line: Line, opened: Opened) -> None:
+    caller, anna = await two(line, opened)
+    await both_hear_each_other_and_the_meters_show_it(line, caller, anna)
+    await a_whisper_is_shown_and_spoken_and_1_takes_the_call(line, caller, anna)
+    await everything_is_done_with_the_keyboard(line, caller, anna)
+
+
+@pytest.mark.realtime
+async def test_a_call_outlives_its_pages_and_their_links(line: Line, opened: Opened) -> None:
+    line.twiml["/voice"] = DIAL
+    caller, anna = await two(line, opened)
+    await a_page_loaded_again_in_a_call_goes_on_with_it(line, caller, anna)
+    await a_page_that_lost_its_link_says_so_and_comes_back(line, caller, anna)
+
+
+@pytest.mark.realtime
+async def test_what_a_phone_cannot_do_is_told(line: Line, opened: Opened) -> None:
+    caller = await opened(f"{line.server.url}phone?as=caller", viewport=SMALL)
+    await the_same_phone_in_two_windows_is_in_the_newer_one(line, caller)
+    await keys_reach_whoever_listens_for_them(line, caller)
+    anna = await opened(f"{line.server.url}phone?as=human", viewport=SMALL)
+    await without_a_microphone_one_can_listen(line, caller, anna)
+    await a_call_that_cannot_be_placed_is_told(line, caller)

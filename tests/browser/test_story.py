@@ -90,7 +90,8 @@ async def words(parts: LocalParts, page: PhonePage, since: int = 0) -> str:
     return (await asyncio.to_thread(parts.transcriber.transcribe, heard)).lower()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.realtime
+@pytest.mark.timeout(600)
 async def test_the_desk_shows_the_live_call_between_its_phones(
     desk: str, opened: Opened, tmp_path: Path
 ) -> None:
@@ -102,25 +103,26 @@ async def test_the_desk_shows_the_live_call_between_its_phones(
     await expect(live).to_contain_text("Hold a call with yourself")
     await caller.does("Call")
     await caller.connected()
-    await expect(live).to_contain_text("With the agent", timeout=60_000)
-    await expect(live).to_contain_text("this is Riverside Books", timeout=60_000)
+    await expect(live).to_contain_text("With the agent")
+    await expect(live).to_contain_text("this is Riverside Books")
     await caller.hears_out()
     data = tmp_path / "data"
     await asks(caller, load("speak-to-customer-support").audio, "connecting you", data)
     await human.state("ringing")
-    await expect(live).to_contain_text("customer support", timeout=60_000)
+    await expect(live).to_contain_text("customer support")
     await caller.picture("desk-call")
     await human.does("Answer")
     await human.hears_whisper()
     await human.phone.get_by_role("button", name="1", exact=True).click()
-    await expect(live).to_contain_text("With a human", timeout=60_000)
+    await expect(live).to_contain_text("With a human")
     await expect(caller.phone.get_by_role("status")).to_have_text("On the line")
     await human.does("Hang up")
     await caller.state("idle")
-    await expect(live).to_contain_text("The call is over", timeout=60_000)
+    await expect(live).to_contain_text("The call is over")
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.realtime
+@pytest.mark.timeout(600)
 async def test_the_story(desk: str, opened: Opened, parts: LocalParts, tmp_path: Path) -> None:
     size = {"viewport": {"width": 430, "height": 880}}
     caller = await opened(f"{desk}phone?as=caller", **size)

@@ -11,7 +11,7 @@ from hookflash.cluster.seat import Seat, beating
 
 
 @pytest.mark.realtime
-async def test_a_worker_beats_says_that_it_listens_and_hears_that_its_supervisor_is_gone() -> None:
+async def test_a_worker_and_its_supervisor_know_that_the_other_lives() -> None:
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     orphaned = asyncio.Event()
@@ -34,9 +34,7 @@ async def test_a_worker_beats_says_that_it_listens_and_hears_that_its_supervisor
         assert ours.recv(10) == b"."
         assert ours.recv(10) == b""
 
-
-@pytest.mark.realtime
-async def test_a_supervisor_that_reads_nothing_is_not_waited_for() -> None:
+    # A supervisor that reads nothing is not waited for.
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)
     try:
