@@ -145,7 +145,7 @@ async def test_the_end_of_the_callers_call_ends_the_talk(world: World) -> None:
 async def test_after_a_restart_the_talk_goes_on_with_its_call(world: World) -> None:
     first = board(world)
     await talking(first, world)
-    world.journals.flush()
+    world.journals.flush(60)
     second = board(world)
     answer = second.ask("CA1", e.InstructionsAsked(1, "connect"), leg_sid="CAleg1")
     assert answer == (ConnectAgent(2),)
@@ -160,7 +160,7 @@ async def test_after_a_restart_the_talk_goes_on_with_its_call(world: World) -> N
 async def test_a_talk_without_its_call_is_over(world: World, tmp_path) -> None:
     first = board(world)
     await talking(first, world)
-    world.journals.flush()
+    world.journals.flush(60)
     (tmp_path / "CA1.jsonl").unlink()
     second = board(world)
     asked = e.InstructionsAsked(1, "connect")

@@ -186,7 +186,7 @@ async def test_a_call_is_recorded_until_somebody_refuses(world: World, tmp_path:
     driver.post(e.CallerAudio("AQEB", 3, 0))
     driver.post(e.RecordingRefused())
     assert driver.tap is None
-    assert await asyncio.to_thread(recordings.flush)
+    assert await asyncio.to_thread(recordings.flush, 60)
     assert list((tmp_path / "recordings").iterdir()) == []
     await driver.close()
     recordings.close()
@@ -353,7 +353,7 @@ async def test_the_record_is_handed_over_once(world: World) -> None:
 async def test_everything_is_in_the_journal(world: World) -> None:
     driver, _ = talking(world)
     await driver.close()
-    assert world.journals.flush()
+    assert world.journals.flush(60)
     path = world.journals.find("CA1")
     assert path is not None
     _, lines = read_journal(path)

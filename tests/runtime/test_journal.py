@@ -37,7 +37,7 @@ def live(journals: Journals, events: list[tuple[float, e.AnyEvent | None]]) -> t
         commands = call.expire(at) if event is None else call.receive(event, at)
         state = State(call.phase.value, call.handoff.state.value)
         journal.write(at, "expired" if event is None else event, commands, state)
-    assert journals.flush()
+    assert journals.flush(60)
     return call, journal.path
 
 
@@ -150,7 +150,7 @@ class SlowDisk:
 
         def slowly(files: JournalFiles, path: Path, chunks: list[Chunk]) -> None:
             self.busy.set()
-            self.go_on.wait(10)
+            self.go_on.wait(60)
             write(files, path, chunks)
 
         monkeypatch.setattr(JournalFiles, "write", slowly)
@@ -166,11 +166,11 @@ def test_a_slow_disk_loses_lines_and_says_how_many(
     disk = SlowDisk(monkeypatch)
     journals = Journals(tmp_path / "slow", queue_lines=8)
     journal = journals.begin("CA1", SETUP)
-    disk.busy.wait(10)
+    disk.busy.wait(60)
     for number in range(40):
         journal.write(1000.0 + number, said(number), [])
     disk.go_on.set()
-    assert journals.flush()
+    assert journals.flush(60)
     journal.write(2000.0, e.CallCompleted(), [])
     journals.close()
     _, lines = read_journal(journal.path)
@@ -206,7 +206,7 @@ async def test_sound_waits_for_company_and_news_take_it_along(
     journal.write_sound(1001.0, e.ModelAudio("r1", "i2", "QUFB", 3), [PlayAudio("QUFB", 3)])
     journal.write_sound(1001.6, e.ModelAudio("r1", "i2", "QUFB", 3), [PlayAudio("QUFB", 3)])
     assert len(queued) == 2
-    assert journals.flush()
+    assert journals.flush(60)
     _, lines = read_journal(journal.path)
     heard = [line for line in lines if isinstance(line.event, e.ModelAudio)]
     assert [line.event.item_id for line in heard] == ["i1"] * 7 + ["i2"] * 5
@@ -230,7 +230,7 @@ async def test_what_waits_is_on_disk_after_a_flush_from_any_thread(journals: Jou
     loop, flushed = asyncio.get_running_loop(), asyncio.Queue[bool]()
 
     def flush() -> None:
-        loop.call_soon_threadsafe(flushed.put_nowait, journals.flush())
+        loop.call_soon_threadsafe(flushed.put_nowait, journals.flush(60))
 
     journal = journals.begin("CA1", SETUP)
     for number in range(2):
@@ -240,7 +240,7 @@ async def test_what_waits_is_on_disk_after_a_flush_from_any_thread(journals: Jou
             with clock_stands():
                 assert await flushed.get()
         else:
-            assert journals.flush()
+            assert journals.flush(60)
         _, lines = read_journal(journal.path)
         assert len(lines) == number + 1
 
@@ -252,7 +252,7 @@ async def test_sound_that_is_cut_up_or_held_back_is_written_as_it_went(journals:
     mark = SendMark("1:1:i1:0")
     journal.write_sound(3.0, e.ModelAudio("r1", "i1", "QUFB", 3), [PlayAudio("QUFB", 3), mark])
     journal.close()
-    assert journals.flush()
+    assert journals.flush(60)
     _, lines = read_journal(journal.path)
     sound = e.ModelAudio("r1", "i1", "", 3)
     assert [(line.at, line.event or line.command) for line in lines] == [
@@ -270,11 +270,11 @@ def test_a_disk_that_takes_lines_again_is_told_what_it_missed(tmp_path: Path) ->
     (tmp_path / "full").rmdir()
     journal = journals.begin("CA1", SETUP)
     journal.write(1.0, said(1), [])
-    assert journals.flush()
+    assert journals.flush(60)
     assert journals.error is not None and journals.lost == 2
     (tmp_path / "full").mkdir()
     journal.write(2.0, said(2), [])
-    assert journals.flush()
+    assert journals.flush(60)
     note, line = (msgspec.json.decode(text) for text in journal.path.read_bytes().splitlines())
     assert note == {"at": 2.0, "lost": 2}
     assert line["event"]["item_id"] == "i2"
@@ -286,6 +286,6 @@ def test_a_disk_that_fails_is_told_and_does_not_stop_a_call(tmp_path: Path) -> N
     (tmp_path / "gone").rmdir()
     journal = journals.begin("CA1", SETUP)
     journal.write(1.0, e.CallCompleted(), [], State("ended", "idle"))
-    assert journals.flush()
+    assert journals.flush(60)
     assert journals.error is not None
     journals.close()

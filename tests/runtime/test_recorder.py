@@ -37,7 +37,7 @@ def test_blocks_are_laid_where_they_were_heard(recordings: Recordings) -> None:
     recording.put(block(0, 1))
     recording.put(block(320, 2))
     recording.end()
-    assert recordings.flush()
+    assert recordings.flush(60)
     silence = bytes([255])
     assert left(recording.path) == silence * 80 + b"\x01" * 160 + silence * 160 + b"\x02" * 160
     assert recordings.lost_seconds == 0.0
@@ -46,11 +46,11 @@ def test_blocks_are_laid_where_they_were_heard(recordings: Recordings) -> None:
 def test_nothing_from_before_the_beginning_is_kept(recordings: Recordings) -> None:
     recording = recordings.begin("CA1", since=100.0, zero=99.97)
     recording.put(block(0, 1))
-    assert recordings.flush()
+    assert recordings.flush(60)
     assert not recording.path.exists()
     recording.put(block(160, 2))
     recording.end()
-    assert recordings.flush()
+    assert recordings.flush(60)
     assert left(recording.path) == b"\x02" * 80
 
 
@@ -66,10 +66,10 @@ def test_a_recording_is_deleted_with_what_still_waits(recordings: Recordings) ->
     recording = recordings.begin("CA1", since=0.0, zero=0.0)
     recording.put(block(0, 1))
     recordings.discard("CA1")
-    assert recordings.flush()
+    assert recordings.flush(60)
     assert not recording.path.exists()
     recordings.discard("CA1")
-    assert recordings.flush() and recordings.error is None
+    assert recordings.flush(60) and recordings.error is None
 
 
 class SlowDisk:
@@ -81,7 +81,7 @@ class SlowDisk:
 
         def slowly(file: WavFile, first: int, sound: bytes) -> None:
             self.busy.set()
-            self.go_on.wait(10)
+            self.go_on.wait(60)
             write(file, first, sound)
 
         monkeypatch.setattr(WavFile, "write", slowly)
@@ -94,11 +94,11 @@ def test_a_slow_disk_leaves_silence_and_everything_in_its_place(
     recordings = Recordings(tmp_path, queue_samples=480)
     recording = recordings.begin("CA1", since=0.0, zero=0.0)
     recording.put(block(0, 1))
-    assert disk.busy.wait(10)
+    assert disk.busy.wait(60)
     for number in range(1, 10):
         recording.put(block(160 * number, number + 1))
     disk.go_on.set()
-    assert recordings.flush()
+    assert recordings.flush(60)
     recording.put(block(1600, 42))
     recording.end()
     recordings.close()
@@ -117,7 +117,7 @@ def test_a_disk_that_fails_is_told_and_gone_on_with_when_it_works_again(
     recording = recordings.begin("CA1", since=0.0, zero=0.0)
     for number in range(3):
         recording.put(block(160 * number, 1))
-    assert recordings.flush()
+    assert recordings.flush(60)
     assert recordings.error is not None
     folder.mkdir()
     recording.put(block(480, 2))

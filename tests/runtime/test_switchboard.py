@@ -87,7 +87,7 @@ async def test_a_call_of_a_process_that_died_goes_on_with_its_memory(world: Worl
     assert sink is not None
     sink(e.StreamStarted("MZ1", 1))
     sink(e.CallerTranscribed("u1", "my order is late"))
-    world.journals.flush()
+    world.journals.flush(60)
     # Nothing is closed: a process that dies does not say goodbye.
     second = board(world)
     assert second.ask("CA1", e.InstructionsAsked(1, "connect")) == (ConnectAgent(2),)
@@ -101,7 +101,7 @@ async def test_a_call_of_a_process_that_died_goes_on_with_its_memory(world: Worl
 async def test_the_record_of_a_call_whose_process_died_is_still_made(world: World) -> None:
     first = board(world)
     first.arrive(ARRIVED)
-    world.journals.flush()
+    world.journals.flush(60)
     records = Records()
     second = board(world)
     second._records = records
@@ -144,7 +144,7 @@ async def test_a_call_is_brought_back_for_what_must_not_be_lost(
 ) -> None:
     first = board(world)
     first.arrive(ARRIVED)
-    world.journals.flush()
+    world.journals.flush(60)
     second = board(world)
     assert brings_back(event) is comes
     assert second.post("CA1", event) is comes
@@ -157,7 +157,7 @@ async def test_a_call_knows_how_it_came_also_after_a_restart(world: World) -> No
     first.arrive(ARRIVED)
     assert first.arrived("CA1") == ARRIVED
     assert first.arrived("CA9") is None
-    world.journals.flush()
+    world.journals.flush(60)
     second = board(world)
     second.post("CA1", e.CallCompleted())
     assert second.arrived("CA1") == ARRIVED
@@ -171,7 +171,7 @@ async def test_a_call_that_went_on_without_its_journal_does_not_know_how_it_came
     first = board(world)
     first.ask("CA7", e.InstructionsAsked(3, "connect"))
     assert first.arrived("CA7") is None
-    world.journals.flush()
+    world.journals.flush(60)
     second = board(world)
     second.post("CA7", e.CallCompleted())
     assert second.arrived("CA7") is None
@@ -243,7 +243,7 @@ async def test_an_ended_call_is_forgotten_after_a_while_but_its_journal_is_not(
     assert switchboard.find("CA1") is not None
     await asyncio.sleep(2)
     assert switchboard.find("CA1") is None
-    world.journals.flush()
+    world.journals.flush(60)
     assert switchboard.ask("CA1", e.InstructionsAsked(1, "connect")) == (HangUp(),)
     await switchboard.close()
 
