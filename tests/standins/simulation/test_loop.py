@@ -5,6 +5,7 @@ import contextlib
 import contextvars
 import gc
 import itertools
+import math
 import signal
 import socket
 import sys
@@ -74,6 +75,13 @@ async def test_a_timer_never_runs_before_its_time(loop: VirtualLoop) -> None:
     await asyncio.sleep(0.1)
     await asyncio.sleep(0.5)
     assert ran == [due]
+
+
+async def test_a_sleep_shorter_than_the_clock_can_tell_still_moves_it(loop: VirtualLoop) -> None:
+    await asyncio.sleep(1_000_000.0)
+    # What is left to sleep until here, measured from a moment that no float hits, may be so short.
+    await asyncio.sleep(1e-12)
+    assert loop.time() == math.nextafter(1_000_000.0, math.inf)
 
 
 async def test_timers_of_the_same_time_run_in_the_order_they_were_set(loop: VirtualLoop) -> None:

@@ -29,6 +29,7 @@ import collections
 import contextlib
 import contextvars
 import heapq
+import math
 import selectors
 import socket
 import threading
@@ -159,6 +160,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         else:
             self._ready.append(handle)
         return handle
+
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.TimerHandle:
+        when = self.now + delay
+        if when == self.now and delay > 0:
+            # Less than the clock can tell. Who sleeps until a time has come must get there.
+            when = math.nextafter(when, math.inf)
+        return self.call_at(when, callback, *args, context=context)
 
     def call_at(
         self,
