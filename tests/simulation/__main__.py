@@ -22,7 +22,7 @@ from hookflash.core.phases import Phase
 from . import visits as table_of_visits
 from .checks import Violation
 from .known import known
-from .plan import CARRIER_FAULTS, MACHINE_FAULTS, Plan, draw
+from .plan import CARRIER_FAULTS, MACHINE_FAULTS, Plan, directed, draw
 from .play import Played, play
 from .shrink import shrink
 
@@ -30,6 +30,7 @@ CI_SEEDS = 500
 CI_EXACT_SEEDS = 30
 """So many calls are played with Twilio's own 20 ms a media message."""
 
+DIRECTED_SEED = 1_000_000
 _CHUNK = 10
 _SHRUNK = 3
 """So many failures are shrunk; the others are only named."""
@@ -70,7 +71,7 @@ def main() -> int:
     parser.add_argument("--ci", action="store_true", help="play the set that CI plays")
     given = parser.parse_args()
     if given.plan is not None or given.seed is not None:
-        plan = msgspec.json.decode(given.plan, type=Plan) if given.plan else draw(given.seed)
+        plan = msgspec.json.decode(given.plan, type=Plan) if given.plan else of_seed(given.seed)
         if given.frame_ms:
             plan = msgspec.structs.replace(plan, frame_ms=given.frame_ms)
         return tell(play(plan), verbose=given.verbose)
@@ -86,9 +87,15 @@ def main() -> int:
 
 
 def ci_set() -> list[Plan]:
-    """Return the plans that CI plays."""
+    """Return the plans that CI plays: random ones, and one for each thing in each state."""
     exact = [msgspec.structs.replace(draw(seed), frame_ms=20) for seed in range(CI_EXACT_SEEDS)]
-    return [*exact, *(draw(seed) for seed in range(CI_EXACT_SEEDS, CI_EXACT_SEEDS + CI_SEEDS))]
+    random = [draw(seed) for seed in range(CI_EXACT_SEEDS, CI_EXACT_SEEDS + CI_SEEDS)]
+    return [*exact, *random, *directed(DIRECTED_SEED)]
+
+
+def of_seed(seed: int) -> Plan:
+    """Return the plan of a seed, as the sets above have it."""
+    return directed(DIRECTED_SEED)[seed - DIRECTED_SEED] if seed >= DIRECTED_SEED else draw(seed)
 
 
 def tell(played: Played, *, verbose: bool) -> int:

@@ -24,6 +24,7 @@ from .people import NO_TURN, Ear
 from .voices import heard_ms
 
 if TYPE_CHECKING:
+    from .model import Spoken
     from .play import Simulation
 
 SILENCE_SECONDS = 3.0
@@ -34,8 +35,14 @@ ENDLESS_SECONDS = 20.0
 """A silence that is told of before it ends."""
 
 HEARD_MS = 20.0
+ITEM_SECONDS = 40
+"""Within so many seconds after it was generated an item is heard, or not at all."""
+
 CONNECT_SECONDS = 8.0
 """Within so many seconds somebody who has accepted is connected, or there is a reason."""
+
+FROZEN = frozenset({"model-frozen", "stream-frozen"})
+"""Faults after which neither what was heard nor what was told can be known."""
 
 _UNDER_WAY = frozenset(
     {
@@ -143,6 +150,8 @@ class Checks:
             return None
         if self._sim.referring(leg):
             # The caller's own device rings; the carrier has nothing to play.
+            self._waits_since = None
+            self._spoke_until = ear.until
             return None
         if call is not None and call.handoff.state in _UNDER_WAY:
             if self._waits_since is None:
@@ -162,7 +171,9 @@ class Checks:
     def model_asked(self, session: Session) -> None:
         """The model begins a response: what it remembers is what was heard."""
         leg = self._sim.listener(session)
-        if leg is None or not leg.streams:
+        frozen = any(fault.kind in FROZEN for fault in self._sim.plan.faults)
+        if leg is None or not leg.streams or frozen:
+            # What the model was told is on a road that carries nothing any more.
             return
         now = self._sim.clock()
         if leg.streams[-1].playout.end > now - 0.5:
@@ -173,7 +184,7 @@ class Checks:
                 continue
             entry = session.conversation.items.get(spoken.item_id)
             remembered = entry.audio_ms if entry is not None else 0.0
-            truth = heard_ms(heard, spoken.sentence.byte)
+            truth = self._heard_of(heard, leg, spoken)
             if abs(remembered - truth) > self._tolerance_ms:
                 self.broken(
                     "memory",
@@ -190,7 +201,7 @@ class Checks:
         assert leg is not None
         heard = self._heard(leg)
         self._check_truncations(heard)
-        self._check_lines(heard)
+        self._check_lines(heard, leg)
         self._check_tools()
         self._check_acceptances(leg)
         self._check_record(leg)
@@ -218,6 +229,14 @@ class Checks:
             leg.ear.advance(int(self._sim.clock() * 8000))
         return bytes(leg.ear.recording)
 
+    def _heard_of(self, heard: bytes, leg: Leg, spoken: Spoken) -> float:
+        """Return how much of an item is in what a leg has heard, in milliseconds.
+
+        Looked for where it can be: from when it was generated on.
+        """
+        start = max(0, int((spoken.at - (leg.ear.opened_at or 0.0)) * 8000))
+        return heard_ms(heard[start : start + ITEM_SECONDS * 8000], spoken.sentence.byte)
+
     def _check_truncations(self, heard: bytes) -> None:
         for item_id, told_ms in self._sim.model.truncations:
             spoken = self._sim.model.find(item_id)
@@ -226,11 +245,12 @@ class Checks:
             leg = self._sim.listener(spoken.session)
             if leg is not None and leg is not self._sim.caller:
                 heard = self._heard(leg)
-            truth = heard_ms(heard, spoken.sentence.byte)
+            assert leg is not None
+            truth = self._heard_of(heard, leg, spoken)
             if abs(told_ms - truth) > self._tolerance_ms:
                 self.broken("heard", f"{item_id} was cut at {told_ms} ms, {truth:.0f} were heard")
 
-    def _check_lines(self, heard: bytes) -> None:
+    def _check_lines(self, heard: bytes, leg: Leg) -> None:
         """Lines that a caller hears once are heard once."""
         again = any(fault.kind in ("kill", "stream-cut") for fault in self._sim.plan.faults)
         for what, sign in (("greeting", "The call has just begun"), ("consent", "Before anything")):
@@ -238,13 +258,15 @@ class Checks:
                 spoken
                 for spoken in self._sim.model.spoken
                 if sign in spoken.instructions
-                and heard_ms(heard, spoken.sentence.byte) >= spoken.sentence.ms - HEARD_MS
+                and self._heard_of(heard, leg, spoken) >= spoken.sentence.ms - HEARD_MS
             ]
             if len(whole) > 1 and not again:
                 self.broken("twice", f"the {what} was heard {len(whole)} times")
 
     def _check_tools(self) -> None:
         model = self._sim.model
+        if any(fault.kind == "model-frozen" for fault in self._sim.plan.faults):
+            return
         counts = Counter(call_id for _, call_id, _ in model.outputs)
         for _, call_id, asked in model.outputs:
             if not asked:

@@ -1,7 +1,7 @@
 """Invariants that today's product breaks in known ways, each with a named sequence that shows it.
 
-A violation that one of these describes is counted and told, and does not fail the run. Whoever mends
-the product takes the entry away.
+A violation that one of these describes is counted and told, and does not fail the run. Whoever
+mends the product takes the entry away.
 """
 
 from __future__ import annotations
@@ -57,11 +57,13 @@ _MODEL_FAILS = _has(
     "error-event",
 )
 
+_BRINGING = r"a human is being brought \({}\)"
+
 KNOWN: tuple[Known, ...] = (
     Known(
         "nobody fills the gaps while a human is rung and the caller stays with the agent",
         "silence",
-        r"a human is being brought \((checking|ringing|screening|closing|bridging|farewell)\)",
+        _BRINGING.format("(checking|ringing|screening|closing|bridging|farewell)"),
         lambda plan: plan.manner in ("warm", "consult") or plan.asks == "slow",
     ),
     Known(
@@ -72,19 +74,55 @@ KNOWN: tuple[Known, ...] = (
     Known(
         "an answer that the model owes is never missed",
         "silence",
-        r"while (an answer|the greeting|a human is being brought \((farewell|closing|returning))",
+        rf"while (an answer|the greeting|{_BRINGING.format('(farewell|closing|returning)')})",
         _MODEL_FAILS,
     ),
     Known(
         "a media stream that carries nothing any more is not noticed",
         "silence",
-        r"while (an answer|the greeting|a human is being brought)",
+        rf"while (an answer|the greeting|{_BRINGING.format('.*')})",
         _has("stream-frozen"),
     ),
     Known(
         "a line that is talked over, or whose response is refused, is begun anew",
         "twice",
-        r"the (greeting|consent) was heard 2 times",
+        r"the (greeting|consent) was heard \d times",
+    ),
+    Known(
+        "the memory of a session that replaced another is not corrected",
+        "model-error",
+        r"item_truncate_invalid_item_id",
+        _MODEL_FAILS,
+    ),
+    Known(
+        "the memory of a session that replaced another is not corrected (as heard)",
+        "heard",
+        r"was cut at",
+        _MODEL_FAILS,
+    ),
+    Known(
+        "a tool's answer goes to the session that replaced the one that asked",
+        "tool-answer",
+        r"answered to a session that did not ask",
+        lambda plan: plan.asks != "nobody",
+    ),
+    Known(
+        "who calls a hand-off off while it is checked leaves the caller without an answer",
+        "silence",
+        r"while an answer to",
+        lambda plan: plan.asks != "nobody" and _has("cancel")(plan),
+    ),
+    Known(
+        "a move that was carried out without an answer is ordered again, and fails its own dial",
+        "outcome",
+        r"a human was connected; no attempt is recorded",
+        _has("rest-broken", "rest-silent", "rest-late", "rest-500", "rest-429"),
+    ),
+    Known(
+        "a human who meets the caller while no process serves is not recorded",
+        "outcome",
+        r"a human was connected; no attempt is recorded",
+        _has("kill", "restart", "webhook-never", "webhook-late"),
     ),
 )
 

@@ -16,7 +16,7 @@ from hookflash.standins.carrier.party import Line, Script
 from .plan import Act, HumanPlan, Plan
 from .voices import LOUD, Voices
 
-STEP_SECONDS = 0.1
+STEP_SECONDS = 0.2
 """How often somebody listens."""
 
 PAUSE_SECONDS = 0.8

@@ -8,9 +8,11 @@ same one. A plan is data (JSON), so that a shrunk one can be kept as a named tes
 from __future__ import annotations
 
 from random import Random
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
+
+from hookflash.core.handoff_table import State
 
 FRAMES_MS = 200
 """How much sound one media message of a caller carries, unless a plan says otherwise: ten times
@@ -67,19 +69,41 @@ class Trouble(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What goes wrong with the carrier or the machine, `at` seconds after the call was placed."""
+    """What goes wrong with the carrier or the machine, `at` seconds after the call was placed.
+
+    With `during` it is so many seconds after the hand-off has first come to that state.
+    """
 
     kind: str
     at: float = 0.0
-    seconds: float = 0.0
-    detail: str = ""
+    during: str = ""
+
+
+OrderKind = Literal[
+    "hint",
+    "say",
+    "hand-off",
+    "cancel",
+    "give-back",
+    "hang-up",
+    "stop-recording",
+    "caller-hangs-up",
+    "caller-speaks",
+    "caller-presses",
+    "human-hangs-up",
+]
+ORDERS: tuple[OrderKind, ...] = get_args(OrderKind)
 
 
 class Order(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What somebody at the console, or the owner's code, asks for, `at` seconds after the ring."""
+    """What somebody does of a sudden: at the console, in the owner's code, at a telephone.
 
-    kind: Literal["hint", "say", "hand-off", "cancel", "give-back", "hang-up", "stop-recording"]
-    at: float
+    `at` and `during` are as those of a fault.
+    """
+
+    kind: OrderKind
+    at: float = 0.0
+    during: str = ""
 
 
 class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -202,7 +226,7 @@ def _acts(random: Random) -> tuple[Act, ...]:
     acts: list[Act] = []
     if random.random() < 0.15:
         acts.append(Act("say", "hello", 0.6))
-    for _ in range(random.randint(2, 7)):
+    for _ in range(random.randint(4, 12)):
         acts += _exchange(random)
     if random.random() < 0.75:
         acts.append(Act("say", "human", random.uniform(0.8, 2.5)))
@@ -286,18 +310,89 @@ def _troubles(random: Random) -> tuple[Trouble, ...]:
 
 def _faults(random: Random) -> tuple[Fault, ...]:
     found = []
-    while random.random() < 0.4 and len(found) < 3:
+    while random.random() < 0.45 and len(found) < 3:
         kind = random.choice(CARRIER_FAULTS + MACHINE_FAULTS)
-        found.append(Fault(kind, at=round(random.uniform(0.0, 90.0), 1)))
+        found.append(Fault(kind, *_moment(random)))
     return tuple(found)
 
 
 def _orders(random: Random) -> tuple[Order, ...]:
     found = []
-    while random.random() < 0.2 and len(found) < 2:
-        kind = random.choice(
-            ("hint", "say", "hand-off", "hand-off", "cancel", "give-back", "hang-up")
-            + ("stop-recording",)
-        )
-        found.append(Order(kind, at=round(random.uniform(2.0, 90.0), 1)))  # type: ignore[arg-type]
+    while random.random() < 0.35 and len(found) < 3:
+        found.append(Order(random.choice(ORDERS), *_moment(random)))
     return tuple(found)
+
+
+def _moment(random: Random) -> tuple[float, str]:
+    """Draw when something happens: at any time, or in a state that would seldom be met."""
+    if random.random() < 0.4:
+        return round(random.uniform(0.0, 90.0), 1), ""
+    delay = random.choice((0.0, 0.05, 0.3, 1.0, 3.0))
+    return delay, random.choice([state.value for state in State])
+
+
+# --- into each state ------------------------------------------------------------------------------
+
+_ACCEPTS = (HumanPlan("accepts", answer_after=3.0, talks_seconds=8.0),)
+_BUSY = (HumanPlan("busy", answer_after=1.0),)
+
+_LEADS_TO: dict[State, dict[str, object]] = {
+    State.IDLE: {},
+    State.CHECKING: {"asks": "slow", "manner": "warm", "humans": _ACCEPTS},
+    State.FAREWELL: {"manner": "cold", "humans": _ACCEPTS},
+    State.MOVING: {"manner": "cold", "humans": _BUSY + _ACCEPTS},
+    State.RINGING: {"manner": "warm", "humans": _ACCEPTS},
+    State.SCREENING: {"manner": "warm", "accept": "press-1", "humans": _ACCEPTS},
+    State.CLOSING: {"manner": "warm", "accept": "press-1", "humans": _ACCEPTS},
+    State.BRIDGING: {"manner": "warm", "accept": "any-answer", "humans": _ACCEPTS},
+    State.WITH_HUMAN: {"manner": "warm", "afterwards": "return", "notes": True, "humans": _ACCEPTS},
+    State.PARTING: {
+        "manner": "warm",
+        "accept": "any-answer",
+        "humans": (HumanPlan("accepts", 3.0, talks_seconds=8.0, leaves="gives-back"),),
+    },
+    State.RETURNING: {"manner": "cold", "otherwise": "return", "humans": _BUSY},
+    State.MESSAGE: {"manner": "cold", "otherwise": "voicemail", "humans": _BUSY},
+    State.DONE: {
+        "manner": "cold",
+        "humans": (HumanPlan("accepts", 3.0, talks_seconds=3.0, leaves="first"),),
+    },
+    State.FAILED: {"manner": "cold", "otherwise": "hang-up", "humans": _BUSY},
+}
+
+
+def directed(first_seed: int) -> list[Plan]:
+    """Return a short call for each state and each thing that can happen of a sudden in it."""
+    plans = []
+    acts = (
+        Act("say", QUESTIONS[0], 1.0),
+        Act("say", "human", 1.0),
+        Act("stay", seconds=40.0),
+        Act("say", "question", 1.0),
+        Act("wait", seconds=5.0),
+        Act("say", "human", 1.0),
+        Act("stay", seconds=20.0),
+    )
+    happenings = [*ORDERS, *CARRIER_FAULTS, *MACHINE_FAULTS]
+    for state, settings in _LEADS_TO.items():
+        for kind in happenings:
+            seed = first_seed + len(plans)
+            random = Random(f"directed/{seed}")
+            delay = random.choice((0.0, 0.05, 0.5, 1.5))
+            during = "" if state is State.IDLE else state.value
+            if not during:
+                delay = random.choice((0.0, 0.1, 4.0, 9.0))
+            happens: dict[str, object] = (
+                {"orders": (Order(kind, delay, during),)}  # type: ignore[arg-type]
+                if kind in ORDERS
+                else {"faults": (Fault(kind, delay, during),)}
+            )
+            plan = Plan(
+                seed=seed,
+                acts=acts,
+                think_seconds=random.choice((0.2, 0.6)),
+                network_ms=random.choice((0.0, 40.0)),
+                record=random.random() < 0.3,
+            )
+            plans.append(msgspec.structs.replace(plan, **settings, **happens))
+    return plans

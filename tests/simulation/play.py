@@ -3,15 +3,18 @@
     played = play(draw(seed))
     played.violations, played.timeline, played.files, played.visits
 
-Everything follows from the plan's seed: the same plan gives the same bytes. The line is a process of
-its own (`PROCESS`), so that it can be killed in the middle and started again on the same folder.
+Everything follows from the plan's seed: the same plan gives the same bytes. The line is a process
+of its own (`PROCESS`), so that it can be killed in the middle and started again on the same folder.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
+import itertools
 import logging
+import math
 import resource
 import shutil
 import tempfile
@@ -35,6 +38,7 @@ from hookflash.core.events import (
     RecordingRefused,
     SayRequested,
 )
+from hookflash.core.handoff_table import State
 from hookflash.core.phases import Phase
 from hookflash.server.app import serve
 from hookflash.server.assembly import Line, open_line
@@ -68,6 +72,12 @@ SETTLE_SECONDS = 6.0
 """What a call that is over may still have to do: last reports, its record."""
 
 
+_COLLECT_EVERY = 8
+"""Collecting takes as long as a fifth of a call, and a call leaves some ten megabytes."""
+
+_plays = itertools.count(1)
+
+
 @dataclass
 class Played:
     """What became of a plan."""
@@ -88,12 +98,24 @@ def play(plan: Plan) -> Played:
     loop = VirtualLoop(limit_seconds=LIMIT_SECONDS)
     try:
         with inline_worker_threads(), asyncio.Runner(loop_factory=lambda: loop) as runner:
+            simulation = Simulation(plan, folder, loop)
             try:
-                return runner.run(Simulation(plan, folder, loop).run())
+                runner.run(simulation.run())
+            except TimeLimitReached as error:
+                simulation.checks.broken("endless", str(error))
             finally:
+                loop.limit_seconds = math.inf
+                # What a killed process still has to say about its end is of no interest.
+                logging.disable()
                 loop.release()
+        return simulation.played()
     finally:
+        logging.disable(logging.NOTSET)
         shutil.rmtree(folder, ignore_errors=True)
+        # The server freezes what it finds and collects seldom: good for one that runs for days.
+        gc.unfreeze()
+        if next(_plays) % _COLLECT_EVERY == 0:
+            gc.collect()
 
 
 class _Watchman(logging.Handler):
@@ -137,8 +159,10 @@ class Simulation:
         """Whether journal and record may have lost something."""
         self.checks = Checks(self)
         self._folder = folder
+        self._left_files: dict[str, bytes] = {}
         self._voices = Voices()
         self._states: dict[str, str] = {}
+        self._entered = {state.value: asyncio.Event() for state in State}
         self._line: Line | None = None
         self._processes: list[_Process] = []
         self._placed = 0.0
@@ -173,7 +197,7 @@ class Simulation:
         return begun > ended
 
     def referring(self, leg: Leg) -> bool:
-        """Whether the caller's device was told to call somebody else, and has not said what came."""
+        """Whether the caller's device was told to call somebody, and has not said what came."""
         asked, told = (leg.timeline.find(kind, leg.sid) for kind in ("referring", "referred"))
         return len(asked) > len(told) or (bool(told) and told[-1].detail["status"] == "in-progress")
 
@@ -196,7 +220,7 @@ class Simulation:
 
     # --- the play ---------------------------------------------------------------------------------
 
-    async def run(self) -> Played:
+    async def run(self) -> None:
         root = logging.getLogger("hookflash")
         watchman = _Watchman(self)
         level = root.level
@@ -208,16 +232,18 @@ class Simulation:
         self.loop.set_exception_handler(self._failed)
         try:
             await self._play()
-        except TimeLimitReached as error:
-            self.checks.broken("endless", str(error))
         finally:
             root.removeHandler(watchman)
             root.setLevel(level)
+            self._left_files = self._files()
+
+    def played(self) -> Played:
+        """Return what became of the plan."""
         return Played(
             self.plan,
             self.checks.violations,
             self.timeline,
-            self._files(),
+            self._left_files,
             self.visits,
             self.record.disposition if self.record is not None else "none",
             self.now(),
@@ -420,8 +446,14 @@ class Simulation:
 
     # --- faults -----------------------------------------------------------------------------------
 
+    async def _moment(self, when: Fault | Order) -> None:
+        """Wait until a fault or an order is due."""
+        if when.during:
+            await self._entered[when.during].wait()
+        await asyncio.sleep(when.at)
+
     async def _cause(self, fault: Fault) -> None:
-        await asyncio.sleep(fault.at)
+        await self._moment(fault)
         phase = self.call.phase if self.call is not None else Phase.ENDED
         self.visits[fault.kind, phase.value] += 1
         self.note(f"fault: {fault.kind} ({phase.value})")
@@ -430,7 +462,7 @@ class Simulation:
         elif fault.kind == "restart":
             await self._restart()
         elif fault.kind == "disk-full":
-            await self._fill_disk(fault.seconds or 10.0)
+            await self._fill_disk(10.0)
         elif fault.kind in ("stream-frozen", "model-frozen"):
             await self._freeze(fault)
         else:
@@ -466,12 +498,26 @@ class Simulation:
                 return
 
     async def _order(self, order: Order) -> None:
-        """Somebody at the console asks for something."""
-        await asyncio.sleep(order.at)
-        if self._line is None or self.caller is None:
+        """Somebody does something of a sudden."""
+        await self._moment(order)
+        if self._line is None or self.caller is None or not self.caller.live:
             return
         self.note(f"order: {order.kind}")
-        self._line.switchboard.post(self.caller.sid, _ORDERS[order.kind])
+        if order.kind == "caller-hangs-up":
+            self.caller.end("completed" if self.caller.about.answered else "canceled", by="party")
+        elif order.kind == "caller-speaks":
+            began = self.carrier.now()
+            sentence = self._voices.caller("What does it cost?", 800)
+            await self.carrier.line(self.caller).play(sentence.sound)
+            self.checks.caller_spoke(sentence.text, began, self.carrier.now())
+        elif order.kind == "caller-presses":
+            await self.carrier.line(self.caller).press("5")
+        elif order.kind == "human-hangs-up":
+            for leg in self.carrier.calls:
+                if leg is not self.caller and leg.live and leg.about.answered is not None:
+                    leg.end("completed", by="party")
+        else:
+            self._line.switchboard.post(self.caller.sid, _ORDERS[order.kind])
 
     def _cut_stream(self, fault: Fault) -> None:
         if self.caller is not None and self.caller.streams and self.caller.streams[-1].open:
@@ -493,6 +539,7 @@ class Simulation:
             self._states[call_sid] = after
             if after != before:
                 self.visits[before, f"-> {after}"] += 1
+                self._entered[after].set()
                 self.note(f"hand-off: {before} -> {after} ({kind})")
         if kind not in _QUIET:
             told = ", ".join(type(command).__name__ for command in commands)

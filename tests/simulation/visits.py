@@ -1,7 +1,7 @@
 """Which situations the simulated calls have been in: a table of visits, and what it must contain.
 
-A cell is (state of the hand-off, kind of event), or (fault, phase of the call at its moment). A cell
-that no call of the CI set visits fails the run, unless `unvisited.txt` says why that is so.
+A cell is (state of the hand-off, kind of event), or (fault, phase of the call at its moment). A
+cell that no call of the CI set visits fails the run, unless `unvisited.txt` says why that is so.
 """
 
 from __future__ import annotations

@@ -1,0 +1,201 @@
+"""The simulation itself: it repeats itself to the byte, sees what breaks, shrinks what fails."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from hookflash.core.commands import TruncateItem
+
+from .checks import Violation
+from .known import KNOWN, known
+from .plan import Act, Fault, HumanPlan, Order, Plan, directed, draw
+from .play import Played, play
+from .shrink import shrink
+from .visits import read_reasons, superfluous, unexplained
+
+ROOT = Path(__file__).parent.parent.parent
+SHORT = Plan(
+    seed=5,
+    acts=(Act("say", "order", 1.5), Act("say", "human", 1.0), Act("stay", seconds=30.0)),
+)
+
+
+def digest(played: Played) -> str:
+    """Return a fingerprint of everything that a played plan leaves."""
+    whole = hashlib.sha256("\n".join(played.timeline).encode())
+    for name, data in sorted(played.files.items()):
+        whole.update(name.encode() + data)
+    return whole.hexdigest()
+
+
+def test_a_plan_is_the_same_each_time_it_is_drawn_and_survives_being_written():
+    assert draw(7) == draw(7) != draw(8)
+    assert msgspec.json.decode(msgspec.json.encode(draw(7)), type=Plan) == draw(7)
+
+
+def test_the_same_seed_gives_the_same_bytes_in_two_processes():
+    """Journals and timelines, with a kill and jitter, under different hash seeds."""
+    plan = msgspec.structs.replace(
+        SHORT, faults=(Fault("jitter"), Fault("kill", at=14.0)), network_ms=40.0, record=True
+    )
+    code = (
+        "import sys, msgspec; from tests.simulation.plan import Plan;"
+        " from tests.simulation.play import play;"
+        " from tests.simulation.test_simulation import digest;"
+        " print(digest(play(msgspec.json.decode(sys.argv[1], type=Plan))))"
+    )
+    written = msgspec.json.encode(plan).decode()
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code, written],
+            cwd=ROOT,
+            env={"PYTHONHASHSEED": seed, "PATH": ""},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(found) == 1 and len(found.pop()) == 65
+    assert digest(play(plan)) == digest(play(plan))
+
+
+def test_another_seed_gives_other_bytes():
+    assert digest(play(SHORT)) != digest(play(msgspec.structs.replace(SHORT, seed=6)))
+
+
+def test_a_plain_call_breaks_no_invariant_and_comes_to_its_record():
+    played = play(SHORT)
+    assert played.violations == []
+    assert played.disposition == "handed_off"
+    assert played.visits["ringing", "-> with human"] == 1
+    assert 0.0 < played.longest_silence <= 3.0
+
+
+@pytest.mark.parametrize("frame_ms", [20, 200])
+def test_a_media_message_may_carry_what_twilio_sends_or_ten_times_as_much(frame_ms):
+    played = play(msgspec.structs.replace(SHORT, frame_ms=frame_ms))
+    assert (played.violations, played.disposition) == ([], "handed_off")
+
+
+def test_a_killed_line_goes_on_in_the_next_process():
+    played = play(msgspec.structs.replace(SHORT, faults=(Fault("kill", at=9.0),)))
+    assert any("kill -9 line 1" in line for line in played.timeline)
+    assert any("line 2 serves" in line for line in played.timeline)
+    assert any("CallRecovered" in line for line in played.timeline)
+
+
+def test_something_can_happen_in_a_state_that_lasts_for_a_moment():
+    plan = msgspec.structs.replace(
+        SHORT, orders=(Order("caller-hangs-up", during="farewell"),), manner="cold"
+    )
+    assert play(plan).visits["farewell", "-> failed"] == 1
+
+
+def test_there_is_a_directed_call_for_each_thing_in_each_state():
+    plans = directed(100)
+    assert [plan.seed for plan in plans] == list(range(100, 100 + len(plans)))
+    moments = Counter(
+        (each.kind, each.during) for plan in plans for each in (*plan.orders, *plan.faults)
+    )
+    assert set(moments.values()) == {1}
+    assert len(plans) == 14 * len({kind for kind, _ in moments})
+
+
+# --- the invariants can fail ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "kind"),
+    [
+        ("hookflash.models.openai.session.RealtimeSession._audio", "silence"),
+        ("hookflash.core.legs.Legs.drop_all", "leftover"),
+    ],
+)
+def test_a_product_that_is_broken_on_purpose_is_caught(monkeypatch, method, kind):
+    owner, _, name = method.rpartition(".")
+    module, _, cls = owner.rpartition(".")
+    monkeypatch.setattr(
+        getattr(__import__(module, fromlist=[cls]), cls), name, lambda *args, **more: []
+    )
+    plan = msgspec.structs.replace(
+        SHORT,
+        acts=(
+            Act("say", "order", 1.5),
+            Act("interrupt", "order", 1.5, 2.0),
+            Act("say", "human", 1.0),
+            Act("wait", seconds=3.0),
+        ),
+        manner="warm",
+        accept="press-1",
+        humans=(HumanPlan("no-answer"),),
+    )
+    assert kind in {each.kind for each in play(plan).violations}
+
+
+def test_a_model_that_is_told_too_much_was_heard_is_caught(monkeypatch):
+    monkeypatch.setattr(
+        "hookflash.core.talking.TruncateItem", lambda item, ms: TruncateItem(item, ms + 30)
+    )
+    acts = (Act("say", "order", 2.0), Act("interrupt", "order", 1.5, 1.0), Act("wait", seconds=3.0))
+    kinds = {each.kind for each in play(msgspec.structs.replace(SHORT, acts=acts)).violations}
+    assert {"heard", "memory"} <= kinds
+
+
+def test_a_call_that_never_ends_is_told_and_not_waited_for(monkeypatch):
+    monkeypatch.setattr("tests.simulation.play.LIMIT_SECONDS", 5.0)
+    assert "endless" in {each.kind for each in play(SHORT).violations}
+
+
+# --- shrinking, visits, known ---------------------------------------------------------------------
+
+
+def test_a_failing_plan_is_shrunk_to_what_makes_it_fail():
+    def fails_with_a_drop_and_an_order(plan: Plan) -> Played:
+        broken = any(each.text == "order" for each in plan.acts) and bool(plan.faults)
+        found = [Violation(1.0, "odd", "as the test says")] if broken else []
+        return Played(plan, found, [], {}, Counter(), "", 0.0, 0.0)
+
+    plan = msgspec.structs.replace(
+        draw(3),
+        acts=(Act("wait", seconds=1.0), Act("say", "order"), *draw(3).acts),
+        faults=(Fault("kill", 3.0), Fault("jitter", 4.0)),
+    )
+    small = shrink(plan, "odd", fails_with_a_drop_and_an_order)
+    assert small == Plan(
+        seed=3, acts=(Act("say", "order"),), faults=small.faults, humans=small.humans
+    )
+    assert (len(small.faults), len(small.humans)) == (1, 1)
+
+
+def test_a_cell_that_nothing_visits_needs_a_reason_and_a_reason_must_be_true():
+    cells = {("idle", "a"), ("idle", "b"), ("done", "a")}
+    visits = Counter({("idle", "a"): 2})
+    reasons = read_reasons("# why\ndone | *: the call is over\n")
+    assert unexplained(cells, visits, reasons) == [("idle", "b")]
+    assert superfluous(Counter({("done", "a"): 1}), reasons) == [
+        (("done", "a"), "the call is over")
+    ]
+    with pytest.raises(ValueError, match="expected 'STATE | EVENT: reason'"):
+        read_reasons("done a the call is over")
+
+
+def test_a_known_failure_is_known_only_where_it_can_be():
+    quiet = Violation(3.0, "silence", "8.3 s while a human is being brought (ringing)")
+    assert known(quiet, Plan(seed=1, manner="warm")) is not None
+    assert known(quiet, Plan(seed=1, manner="cold")) is None
+    assert len({each.name for each in KNOWN}) == len(KNOWN)
+
+
+def test_simulations_leave_no_loop_behind():
+    play(SHORT)
+    with pytest.raises(RuntimeError):
+        asyncio.get_running_loop()
