@@ -47,10 +47,7 @@ def leg_of(world: Any, sid: str) -> Leg:
 
 
 async def heard_for(call: Leg, seconds: float) -> bytes:
-    """Let a call go on for so long from now, and return what it heard in that time.
-
-    A busy machine may be behind with what was heard: the clock decides, not the recording.
-    """
+    """Let a call go on for so long from now, and return what it heard in that time."""
     assert call.ear.opened_at is not None
     first = round((call.tools.clock.now() - call.ear.opened_at) * 50)
     last = first + round(seconds * 50)

@@ -82,7 +82,7 @@ async def test_a_machine_is_known_before_the_twiml_is_asked(world: Any) -> None:
     assert form["AnsweredBy"] == "machine_start"
     found = call.timeline.find("detected")[0]
     answered = call.timeline.find("answered")[0]
-    assert found.detail["milliseconds"] / 1000 == pytest.approx(found.at - answered.at, abs=0.5)
+    assert found.detail["milliseconds"] / 1000 == pytest.approx(found.at - answered.at, abs=0.021)
     assert found.at - answered.at > 2.0
     assert not call.timeline.find("answer"), "no document before the result"
     await world.carrier.line(call).hang_up()

@@ -109,7 +109,7 @@ async def test_a_human_who_answers_when_told_does_not_answer_before(world: Any) 
     call = await create(world, Timeout="30")
     await call.answered()
     rang = call.timeline.find("ringing")[0].at
-    assert call.timeline.find("answered")[0].at - rang >= 3.0
+    assert call.timeline.find("answered")[0].at - rang == pytest.approx(3.0)
     world.carrier.humans[world.ANNA] = Human().when(never)
     late = await create(world, Timeout="2")
     await late.ended()
@@ -118,17 +118,17 @@ async def test_a_human_who_answers_when_told_does_not_answer_before(world: Any) 
 
 
 async def test_calls_start_one_a_second_and_say_how_long_they_wait(worlds: Any) -> None:
-    world = await worlds(calls_per_second=0.2, speed=5.0)
+    world = await worlds(calls_per_second=0.2)
     assert world.carrier.calls_per_second == 0.2
     world.carrier.humans[world.ANNA] = Human.busy(0.1)
     first, second = await create(world), await create(world)
     body = (await post(world, second.sid)).json()
-    assert 0 < int(body["queue_time"]) <= 5000
+    assert int(body["queue_time"]) == 5000
     assert (first.about.queue_ms, second.status) == (0, "queued")
     await second.ended()
     gap = second.timeline.start + second.timeline.find("initiated")[0].at
     gap -= first.timeline.start + first.timeline.find("initiated")[0].at
-    assert gap >= 4.9
+    assert gap == pytest.approx(5.0)
 
 
 async def test_a_call_that_waits_for_its_turn_can_be_canceled(worlds: Any) -> None:
@@ -147,7 +147,7 @@ async def test_keys_are_sent_before_the_document(world: Any) -> None:
     said = await call.timeline.until("say")
     sent = call.timeline.find("send-digits")[0]
     assert sent.detail == {"digits": "WW12"}
-    assert said.at - sent.at >= 2.4
+    assert said.at - sent.at == pytest.approx(2.4)
     assert world.carrier.notices.codes() == [20001], "MachineDetection is ignored"
     await create(world, call.sid, Status="completed")
 
@@ -156,7 +156,7 @@ async def test_the_time_limit_ends_a_call_and_can_be_set_later(world: Any) -> No
     world.carrier.humans[world.ANNA] = Human(0.2)
     call = await create(world, TimeLimit="2")
     await call.ended()
-    assert (call.seconds or 0) >= 1.9
+    assert call.seconds == pytest.approx(2.0)
     assert call.timeline.find("ended")[0].detail["by"] == "carrier"
     other = await create(world)
     await other.answered()
@@ -245,7 +245,7 @@ async def test_a_held_report_goes_alone_if_nothing_follows(world: Any) -> None:
     await call.ended()
     before = world.carrier.now()
     await world.app.form("/status")
-    assert world.carrier.now() - before >= 2.0
+    assert world.carrier.now() - before == pytest.approx(3.0)
 
 
 async def test_a_question_that_is_lost_is_lost_with_its_repetitions(world: Any) -> None:
@@ -265,7 +265,7 @@ async def test_a_late_report_may_come_after_any_time(world: Any) -> None:
     await call.ended()
     before = world.carrier.now()
     assert (await world.app.form("/status"))["CallStatus"] == "busy"
-    assert world.carrier.now() - before >= 35.0
+    assert world.carrier.now() - before == pytest.approx(40.0)
     assert not world.carrier.notices
 
 

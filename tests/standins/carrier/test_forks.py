@@ -83,7 +83,7 @@ async def test_one_track_is_the_partys_voice_or_what_it_hears(
 
 
 async def test_it_goes_on_through_a_dial_a_move_and_a_conference(worlds: Any) -> None:
-    world = await worlds(speed=5.0)
+    world = await worlds()
 
     async def anna(line: Line) -> None:
         await line.wait_for("bridged")

@@ -23,7 +23,7 @@ async def opened(worlds) -> AsyncIterator[Callable[..., Awaitable[tuple]]]:
     async with contextlib.AsyncExitStack() as stack:
 
         async def opened(**settings):
-            world = await worlds(speed=settings.pop("speed", 1.0))
+            world = await worlds()
             server = PhoneServer(world.carrier, **settings)
             return world, await stack.enter_async_context(server)
 
@@ -115,7 +115,7 @@ async def test_two_phones_with_one_number_ring_and_the_first_has_the_call(opened
     ("does", "ended", "status"), [("decline", "declined", "busy"), ("", "missed", "no-answer")]
 )
 async def test_a_call_not_taken_goes_back(opened, does: str, ended: str, status: str) -> None:
-    world, server = await opened(speed=1.0 if does else 10.0)
+    world, server = await opened()
     world.app.answers["/voice"] = (
         "<Response><Dial action='/after' timeout='5'>+15550100002</Dial></Response>"
     )

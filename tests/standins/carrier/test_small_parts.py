@@ -168,7 +168,7 @@ async def test_a_delay_keeps_the_order_even_with_jitter() -> None:
     for number in range(20):
         road_.put(number)
     assert [await road_.get() for _ in range(20)] == list(range(20))
-    assert clock.now() - began >= 0.1
+    assert 0.1 <= clock.now() - began <= 0.6
 
 
 def test_what_is_drawn_for_one_purpose_changes_nothing_for_another() -> None:
@@ -190,7 +190,7 @@ def test_without_a_source_names_are_secret_and_roads_always_the_same() -> None:
 
 
 async def test_dates_begin_at_the_wall_clock_that_is_given() -> None:
-    assert Clock(speed=1, wall=lambda: 1000.0).wall() == pytest.approx(1000.0, abs=5.0)
+    assert Clock(speed=1, wall=lambda: 1000.0).wall() == 1000.0
 
 
 async def test_tasks_are_awaited_and_their_errors_kept() -> None:
@@ -220,7 +220,8 @@ async def test_the_clock_runs_at_its_speed() -> None:
     clock = Clock(speed=100)
     began = clock.now()
     await clock.sleep(1.0)
-    assert clock.now() - began >= 0.99
+    assert clock.now() - began == pytest.approx(1.0)
+    assert asyncio.get_running_loop().time() == pytest.approx(0.01)
     assert clock.real(5.0) == 0.05
     with pytest.raises(TimeoutError):
         async with clock.timeout(0.1):

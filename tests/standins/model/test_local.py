@@ -203,7 +203,7 @@ async def test_deltas_come_at_the_pace_that_was_set(parts: Any, server_event: An
         await line.next("response.output_audio.delta")
         begun = loop.time()
         await line.next("response.done")
-        assert loop.time() - begun >= 0.15
+        assert loop.time() - begun == pytest.approx(0.4 / 2)
         sizes = [base64.b64decode(one["delta"]) for one in line.of("response.output_audio.delta")]
         assert [len(one) for one in sizes] == [400] * 8
 
