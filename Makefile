@@ -1,11 +1,11 @@
 # Each target sets up what it needs; `make` alone prints this list.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench docs lock clean
+.PHONY: help setup demo test simulate check bench docs lock clean
 
 PY := .venv/bin/python
 
 help: ## print this list
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-7s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-8s %s\n", $$1, $$2}'
 
 setup: ## make .venv from the lock file (the other targets do this by themselves)
 	@scripts/setup
@@ -17,6 +17,9 @@ test: ## run every test, in parallel, with full branch coverage of the core and 
 	@scripts/system-packages venv postgres cc chromium
 	@scripts/setup
 	@scripts/test
+
+simulate: setup ## play calls from seeds on a virtual clock: make simulate SEEDS=1000 FIRST=0
+	@$(PY) -m tests.simulation --seeds $(or $(SEEDS),100) --first $(or $(FIRST),0)
 
 check: setup ## lint, format, types, layers, and nothing private in the tree
 	@scripts/check

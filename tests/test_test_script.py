@@ -14,6 +14,7 @@ case "$*" in
   *"-m coverage"*) part=coverage ;;
   *"-m clockless"*) part=clockless ;;
   *"-m realtime"*) part=realtime ;;
+  *"-m tests.simulation"*) part=simulation ;;
   *"-m not clockless and not realtime"*) part=parallel ;;
   *) part=chosen ;;
 esac
@@ -63,7 +64,7 @@ def checkout(tmp_path: Path) -> Checkout:
 def test_all_parts_run_and_only_the_clockless_one_measures_coverage(checkout: Checkout) -> None:
     assert checkout.run() == (0, "test: all parts passed")
     ran = checkout.ran
-    assert list(ran) == ["clockless", "coverage", "parallel", "realtime"]
+    assert list(ran) == ["clockless", "coverage", "parallel", "simulation", "realtime"]
     assert "tests/a tests/b" in ran["clockless"]
     assert [part for part, command in ran.items() if "--cov" in command] == ["clockless"]
     assert [part for part, command in ran.items() if "-n 2" in command] == ["clockless", "parallel"]
@@ -84,7 +85,7 @@ def test_a_part_that_fails_keeps_no_other_from_running_and_is_named_at_the_end(
     checkout: Checkout, codes: dict[str, int], last: str
 ) -> None:
     assert checkout.run(**codes) == (1, last)
-    assert len(checkout.ran) == 4
+    assert len(checkout.ran) == 5
 
 
 def test_without_a_test_marked_realtime_that_part_passes(checkout: Checkout) -> None:

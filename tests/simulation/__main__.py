@@ -164,7 +164,8 @@ def report(tally: Tally, *, check_visits: bool) -> int:
     wrong = 0
     if check_visits:
         reasons = table_of_visits.read_reasons(table_of_visits.REASONS.read_text())
-        cells = table_of_visits.cells(CARRIER_FAULTS + MACHINE_FAULTS, [p.value for p in Phase])
+        live = [phase.value for phase in Phase if phase is not Phase.ENDED]
+        cells = table_of_visits.cells(CARRIER_FAULTS + MACHINE_FAULTS, live)
         for cell in table_of_visits.unexplained(cells, tally.visits, reasons):
             wrong += 1
             print(f"never visited, and {table_of_visits.REASONS.name} gives no reason: {cell}")

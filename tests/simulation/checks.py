@@ -199,6 +199,8 @@ class Checks:
         sim = self._sim
         leg = sim.caller
         assert leg is not None
+        if self._ear is not None:
+            self._silence_over(self._ear.until)
         heard = self._heard(leg)
         self._check_truncations(heard)
         self._check_lines(heard, leg)

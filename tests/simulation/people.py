@@ -214,10 +214,10 @@ async def _talk(line: Line, plan: HumanPlan, voices: Voices) -> None:
         await line.pause(0.6)
     if plan.leaves == "first":
         await line.hang_up()
-    elif plan.leaves == "gives-back":
+    elif plan.leaves in ("gives-back", "talks-on"):
         await line.press("*")
         await line.pause(3.0)
-        await line.press("2")
+        await line.press("2" if plan.leaves == "gives-back" else "1")
     else:
         # Stays as long as the caller does; the carrier ends the leg.
         await asyncio.Event().wait()

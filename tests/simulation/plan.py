@@ -53,7 +53,7 @@ class HumanPlan(msgspec.Struct, frozen=True, omit_defaults=True):
     answer_after: float = 2.0
     whispers: int = 1
     talks_seconds: float = 6.0
-    leaves: Literal["first", "last", "gives-back"] = "last"
+    leaves: Literal["first", "last", "gives-back", "talks-on"] = "last"
 
 
 class Trouble(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -285,7 +285,7 @@ def _human(random: Random) -> HumanPlan:
         answer_after=round(random.uniform(0.5, 9.0), 1),
         whispers=random.choice((1, 1, 2, 3)),
         talks_seconds=round(random.uniform(2.0, 15.0), 1),
-        leaves=random.choice(("first", "last", "last", "gives-back")),  # type: ignore[arg-type]
+        leaves=random.choice(("first", "last", "last", "gives-back", "talks-on")),  # type: ignore[arg-type]
     )
 
 
@@ -349,7 +349,7 @@ _LEADS_TO: dict[State, dict[str, object]] = {
     State.PARTING: {
         "manner": "warm",
         "accept": "any-answer",
-        "humans": (HumanPlan("accepts", 3.0, talks_seconds=8.0, leaves="gives-back"),),
+        "humans": (HumanPlan("accepts", 3.0, talks_seconds=8.0, leaves="talks-on"),),
     },
     State.RETURNING: {"manner": "cold", "otherwise": "return", "humans": _BUSY},
     State.MESSAGE: {"manner": "cold", "otherwise": "voicemail", "humans": _BUSY},

@@ -454,7 +454,7 @@ class Simulation:
 
     async def _cause(self, fault: Fault) -> None:
         await self._moment(fault)
-        phase = self.call.phase if self.call is not None else Phase.ENDED
+        phase = self.call.phase if self.call is not None else Phase.RINGING
         self.visits[fault.kind, phase.value] += 1
         self.note(f"fault: {fault.kind} ({phase.value})")
         if fault.kind == "kill":

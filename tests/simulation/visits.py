@@ -29,7 +29,7 @@ def cells(faults: Iterable[str], phases: Iterable[str]) -> set[Cell]:
 
 
 def read_reasons(text: str) -> list[tuple[str, str, str]]:
-    """Return (state pattern, event pattern, reason) of each line `STATE | EVENT: reason`."""
+    """Return (state, event, reason) of each line `STATE, STATE ... | EVENT, EVENT ...: reason`."""
     found = []
     for line in text.splitlines():
         if not line.strip() or line.startswith("#"):
@@ -38,7 +38,11 @@ def read_reasons(text: str) -> list[tuple[str, str, str]]:
         row, _, column = cell.partition("|")
         if not column or not reason.strip():
             raise ValueError(f"unvisited.txt: expected 'STATE | EVENT: reason', got {line!r}")
-        found.append((row.strip(), column.strip(), reason.strip()))
+        found += [
+            (state.strip(), event.strip(), reason.strip())
+            for state in row.split(",")
+            for event in column.split(",")
+        ]
     return found
 
 
