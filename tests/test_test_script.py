@@ -61,6 +61,7 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout(tmp_path)
 
 
+@pytest.mark.realtime
 def test_all_parts_run_and_only_the_clockless_one_measures_coverage(checkout: Checkout) -> None:
     assert checkout.run() == (0, "test: all parts passed")
     ran = checkout.ran
@@ -70,28 +71,31 @@ def test_all_parts_run_and_only_the_clockless_one_measures_coverage(checkout: Ch
     assert [part for part, command in ran.items() if "-n 2" in command] == ["clockless", "parallel"]
 
 
-@pytest.mark.parametrize(
-    ("codes", "last"),
-    [
+@pytest.mark.realtime
+def test_a_part_that_fails_keeps_no_other_from_running_and_is_named_at_the_end(
+    checkout: Checkout,
+) -> None:
+    parts = ("clockless", "coverage", "parallel", "simulation", "realtime")
+    for codes, last in (
         ({"clockless": 1}, "test: failed: clockless"),
         ({"coverage": 2}, "test: failed: coverage"),
         ({"parallel": 1, "realtime": 1}, "test: failed: parallel realtime"),
         ({"parallel": 5}, "test: failed: parallel"),
         ({"clockless": 5}, "test: failed: clockless"),
+        ({"simulation": 1}, "test: failed: simulation"),
         ({"realtime": 2}, "test: failed: realtime"),
-    ],
-)
-def test_a_part_that_fails_keeps_no_other_from_running_and_is_named_at_the_end(
-    checkout: Checkout, codes: dict[str, int], last: str
-) -> None:
-    assert checkout.run(**codes) == (1, last)
-    assert len(checkout.ran) == 5
+    ):
+        assert checkout.run(**{**dict.fromkeys(parts, 0), **codes}) == (1, last)
+        assert len(checkout.ran) == 5
+        (checkout.folder / "ran").unlink()
+    # No test is marked realtime.
+    assert checkout.run(**{**dict.fromkeys(parts, 0), "realtime": 5}) == (
+        0,
+        "test: all parts passed",
+    )
 
 
-def test_without_a_test_marked_realtime_that_part_passes(checkout: Checkout) -> None:
-    assert checkout.run(realtime=5) == (0, "test: all parts passed")
-
-
+@pytest.mark.realtime
 def test_a_chosen_part_of_the_tests_runs_without_coverage(checkout: Checkout) -> None:
     assert checkout.run("tests/core", "-k", "ledger", chosen=1)[0] == 1
     ((_, command),) = checkout.ran.items()

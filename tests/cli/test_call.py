@@ -13,8 +13,12 @@ from typing import Any
 import jiwer
 import pytest
 
+from hookflash.cli import main
+from hookflash.demo import local_call
 from hookflash.standins.audio import load
 from hookflash.standins.audio.wav import write_mulaw
+from hookflash.standins.model.speech import SpeechOptions
+from hookflash.standins.model.speech.assets import whisper_directory
 
 pytestmark = pytest.mark.timeout(240)
 NO_ACCOUNT = ("OPENAI_API_KEY", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
@@ -44,6 +48,7 @@ def words(said: str) -> str:
     return "".join(each for each in said.lower() if each.isalpha() or each in " '").strip()
 
 
+@pytest.mark.realtime
 def test_a_real_voice_asking_for_support_ends_with_a_human(tmp_path: Path) -> None:
     recording = load("speak-to-customer-support")
     write_mulaw(tmp_path / "caller.wav", recording.audio)
@@ -69,6 +74,7 @@ def test_a_real_voice_asking_for_support_ends_with_a_human(tmp_path: Path) -> No
     assert replayed["same"]
 
 
+@pytest.mark.realtime
 def test_a_third_human_hears_what_the_caller_said_while_the_first_two_were_tried(
     tmp_path: Path,
 ) -> None:
@@ -113,6 +119,7 @@ def test_a_third_human_hears_what_the_caller_said_while_the_first_two_were_tried
     assert company[-1]["started_at"] > answer["started_at"]
 
 
+@pytest.mark.realtime
 def test_the_demo_is_interrupted_uses_a_tool_and_brings_a_human(tmp_path: Path) -> None:
     record = hookflash(tmp_path, "demo", "--headless")["record"]
     assert record["disposition"] == "handed_off"
@@ -123,17 +130,23 @@ def test_the_demo_is_interrupted_uses_a_tool_and_brings_a_human(tmp_path: Path) 
     assert record["handoffs"][-1]["seconds_to_human"] > 0
 
 
-def test_what_the_settings_file_says_of_the_local_speech_counts_here_too(tmp_path: Path) -> None:
+def test_what_the_settings_file_says_of_the_local_speech_counts_here_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Process:
+        """Looks for the weights, as the process of the model does."""
+
+        def __init__(self, *, options: SpeechOptions, **_: Any) -> None:
+            whisper_directory(options.whisper_model)
+
+    monkeypatch.setattr(local_call, "ModelProcess", Process)
+    for name in NO_ACCOUNT:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
     write_mulaw(tmp_path / "caller.wav", load("speak-to-customer-support").audio)
     (tmp_path / "hookflash.toml").write_text('whisper_model = "no-such-model"\n')
-    environment = {name: value for name, value in os.environ.items() if name not in NO_ACCOUNT}
-    finished = subprocess.run(
-        [sys.executable, "-m", "hookflash", "call", "--wav", "caller.wav"],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert finished.returncode == 2
-    assert "no-such-model" in finished.stderr and "HOOKFLASH_WHISPER_MODEL" in finished.stderr
+    with pytest.raises(SystemExit) as left:
+        main(["call", "--wav", "caller.wav"])
+    assert left.value.code == 2
+    told = capsys.readouterr().err
+    assert "no-such-model" in told and "HOOKFLASH_WHISPER_MODEL" in told

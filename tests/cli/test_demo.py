@@ -53,6 +53,7 @@ def children(pid: int) -> list[int]:
     ]
 
 
+@pytest.mark.realtime
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 async def test_it_is_ready_tells_where_and_ends_with_ctrl_c(tmp_path: Path) -> None:
     async with demo(tmp_path) as (child, told):
@@ -74,6 +75,7 @@ async def test_it_is_ready_tells_where_and_ends_with_ctrl_c(tmp_path: Path) -> N
             os.kill(model, 0)
 
 
+@pytest.mark.realtime
 def test_a_taken_port_is_told_before_anything_is_loaded(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
