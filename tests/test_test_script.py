@@ -62,13 +62,19 @@ def checkout(tmp_path: Path) -> Checkout:
 
 
 @pytest.mark.realtime
-def test_all_parts_run_and_only_the_clockless_one_measures_coverage(checkout: Checkout) -> None:
+def test_all_parts_run_or_those_that_were_asked_for_and_only_one_measures_coverage(
+    checkout: Checkout,
+) -> None:
     assert checkout.run() == (0, "test: all parts passed")
     ran = checkout.ran
     assert list(ran) == ["clockless", "coverage", "parallel", "simulation", "realtime"]
     assert "tests/a tests/b" in ran["clockless"]
     assert [part for part, command in ran.items() if "--cov" in command] == ["clockless"]
     assert [part for part, command in ran.items() if "-n 2" in command] == ["clockless", "parallel"]
+    (checkout.folder / "ran").unlink()
+    assert checkout.run("tests/core", "-k", "ledger", chosen=1)[0] == 1
+    ((_, command),) = checkout.ran.items()
+    assert command == "-m pytest -n 2 --dist loadfile tests/core -k ledger"
 
 
 @pytest.mark.realtime
@@ -93,10 +99,3 @@ def test_a_part_that_fails_keeps_no_other_from_running_and_is_named_at_the_end(
         0,
         "test: all parts passed",
     )
-
-
-@pytest.mark.realtime
-def test_a_chosen_part_of_the_tests_runs_without_coverage(checkout: Checkout) -> None:
-    assert checkout.run("tests/core", "-k", "ledger", chosen=1)[0] == 1
-    ((_, command),) = checkout.ran.items()
-    assert command == "-m pytest -n 2 --dist loadfile tests/core -k ledger"
