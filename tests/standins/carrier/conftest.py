@@ -9,7 +9,6 @@ import asyncio
 import base64
 import contextlib
 import json
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qsl
@@ -78,6 +77,14 @@ class App:
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[Any] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
@@ -87,13 +94,11 @@ class _Server(uvicorn.Server):
 async def app() -> AsyncIterator[App]:
     the_app = App()
     routes = [Route("/{rest:path}", the_app.handle, methods=["GET", "POST"])]
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen()
-    config = uvicorn.Config(Starlette(routes=routes), log_config=None, lifespan="off", ws="none")
-    server = _Server(config)
-    the_app.port = listener.getsockname()[1]
-    task = asyncio.create_task(server.serve(sockets=[listener]))
+    options: dict[str, Any] = {"log_config": None, "lifespan": "off", "ws": "none"}
+    server = _Server(uvicorn.Config(Starlette(routes=routes), port=0, **options))
+    task = asyncio.create_task(server.serve())
+    await server.listening.wait()
+    the_app.port = server.servers[0].sockets[0].getsockname()[1]
     yield the_app
     server.should_exit = True
     await task
