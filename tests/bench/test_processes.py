@@ -30,17 +30,14 @@ def parent() -> Iterator[tuple[subprocess.Popen[str], int]]:
         kill(process.pid)
 
 
-def test_a_process_counts_with_its_descendants(
+@pytest.mark.realtime
+def test_a_process_counts_with_its_descendants_until_the_family_is_killed(
     parent: tuple[subprocess.Popen[str], int],
 ) -> None:
     process, child = parent
     assert family(process.pid) == [process.pid, child]
     assert cpu_seconds(process.pid) >= cpu_seconds(child) > 0.01
     assert resident_bytes(process.pid) > resident_bytes(child) > 1_000_000
-
-
-def test_killing_ends_the_whole_family(parent: tuple[subprocess.Popen[str], int]) -> None:
-    process, child = parent
     kill(process.pid)
     process.wait()
     assert family(process.pid) == [process.pid]

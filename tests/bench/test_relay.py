@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
-
 import msgspec
 import pytest
 
@@ -15,13 +12,19 @@ from hookflash.bench.relay import PARTS, QUICK, Plan, measure
 from hookflash.bench.report import HOOKFLASH, REFERENCE, Report
 
 
-@pytest.fixture(scope="module")
-def report() -> Iterator[Report]:
-    plan = msgspec.structs.replace(QUICK, parts=("cost", "workers", "ledger", "console", "leak"))
-    yield asyncio.run(measure(plan))
+@pytest.mark.realtime
+async def test_each_part_is_measured_and_told() -> None:
+    parts = ("cost", "workers", "ledger", "console", "leak")
+    report = await measure(msgspec.structs.replace(QUICK, parts=parts, seconds=1.0))
+    both_relays_are_measured_side_by_side(report)
+    the_console_is_measured_with_and_without_pages(report)
+    two_workers_are_measured_with_twice_the_calls(report)
+    what_the_model_is_told_was_heard_is_measured_on_a_busy_line(report)
+    memory_is_followed_over_calls_that_come_and_go(report)
+    the_report_is_json_that_reads_back(report)
 
 
-def test_both_relays_are_measured_side_by_side(report: Report) -> None:
+def both_relays_are_measured_side_by_side(report: Report) -> None:
     assert [(row.relay, row.calls) for row in report.rows] == [(REFERENCE, 3), (HOOKFLASH, 3)]
     bare, ours = report.rows
     assert bare.times == 1.0
@@ -38,17 +41,17 @@ def test_both_relays_are_measured_side_by_side(report: Report) -> None:
         assert row.memory_kb < 2000
 
 
-def test_the_console_is_measured_with_and_without_pages(report: Report) -> None:
+def the_console_is_measured_with_and_without_pages(report: Report) -> None:
     assert [each.pages for each in report.watched] == [None, 0, 2, 8]
     assert [each.calls for each in report.watched] == [3] * 4
     for each in report.watched:
         assert each.cpu_ms > 0
-        # In half a second not every page need be told something.
+        # In a second not every page need be told something.
         assert each.messages >= 0
         assert each.messages == 0 or each.pages
 
 
-def test_two_workers_are_measured_with_twice_the_calls(report: Report) -> None:
+def two_workers_are_measured_with_twice_the_calls(report: Report) -> None:
     (shared,) = report.shared
     assert shared.calls == 3
     assert all(cpu_ms > 0 for cpu_ms in shared.cpu_ms)
@@ -56,7 +59,7 @@ def test_two_workers_are_measured_with_twice_the_calls(report: Report) -> None:
     assert shared.times == pytest.approx(2 * shared.cpu_ms[0] / shared.cpu_ms[1])
 
 
-def test_what_the_model_is_told_was_heard_is_measured_on_a_busy_line(report: Report) -> None:
+def what_the_model_is_told_was_heard_is_measured_on_a_busy_line(report: Report) -> None:
     few, many, jittered = report.accuracy
     assert "jitter" in jittered.condition
     for each in (few, many, jittered):
@@ -65,13 +68,13 @@ def test_what_the_model_is_told_was_heard_is_measured_on_a_busy_line(report: Rep
         assert 0 <= each.p50 <= each.p99 <= each.max
 
 
-def test_memory_is_followed_over_calls_that_come_and_go(report: Report) -> None:
+def memory_is_followed_over_calls_that_come_and_go(report: Report) -> None:
     assert report.leak is not None
     assert [calls for calls, _ in report.leak.curve] == [1, 2, 3, 4, 5]
     assert all(20 < megabytes < 1000 for _, megabytes in report.leak.curve)
 
 
-def test_the_report_is_json_that_reads_back(report: Report) -> None:
+def the_report_is_json_that_reads_back(report: Report) -> None:
     assert msgspec.json.decode(msgspec.json.encode(report), type=Report) == report
 
 
@@ -80,6 +83,7 @@ def test_the_plan_knows_all_parts() -> None:
     assert set(QUICK.parts) <= set(PARTS)
 
 
+@pytest.mark.realtime
 async def test_a_line_that_does_not_start_is_quoted() -> None:
     wrong = {"HOOKFLASH_LEAD_MS": "soon"}
     with pytest.raises(BenchError, match=r"(?s)hookflash serve did not start.*HOOKFLASH_LEAD_MS"):
@@ -87,6 +91,7 @@ async def test_a_line_that_does_not_start_is_quoted() -> None:
             pass
 
 
+@pytest.mark.realtime
 async def test_a_webhook_that_is_refused_is_said_with_the_lines_log() -> None:
     wrong = {"TWILIO_AUTH_TOKEN": "another"}
     with pytest.raises(BenchError, match=r"/twilio/voice was answered 403; hookflash serve logged"):

@@ -15,70 +15,75 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from hookflash.bench.processes import Seat, cores
 from hookflash.bench.programs import BenchError, Load, Programs
-from hookflash.bench.stage import Delay, Rig, Window
+from hookflash.bench.stage import Delay, Rig, Stage, Window
 
+PIECES_CUT = 2000
 PIECE = base64.b64encode(bytes(160)).decode()
 
 
-async def test_the_reference_relays_every_piece_both_ways(programs: Programs) -> None:
+@pytest.mark.realtime
+async def test_the_reference_relays_every_piece_and_clears_when_a_caller_speaks(
+    programs: Programs,
+) -> None:
     async with Rig(programs).reference() as stage:
+        await refuses_what_is_no_websocket(stage)
         await stage.place(3)
-        window = (await stage.measure(2.0, settle=0.1)).check()
+        window = await stage.measure(1.0, settle=0.1)
         assert window.calls == 3
+        assert window.unreadable == 0
         for delay in (window.up, window.down):
-            # 3 calls, 2 s, 50 a second; the machine may be busy with other tests.
-            assert 240 <= delay.count <= 310
+            assert delay.count > 0
             assert delay.lost == 0
             assert 0 < delay.p50 <= delay.p99 <= delay.max
         assert window.cpu_ms > 0
         assert window.odd_up.count == window.odd_down.count == 0
+        assert window.barge_in.count == 0
+
+        stage.load.order("barge", 0.5)
+        window = await stage.measure(1.5, settle=0.1)
+        assert window.barge_in.count > 0
+        # One that is under way when the window begins or ends counts on one side only.
+        assert abs(window.barge_in.sent - window.barge_in.count) <= window.calls
+        assert window.barge_in.p50 > 0
         assert stage.load.gone == []
         await stage.end()
         assert (await stage.measure(0.1, settle=0)).calls == 0
 
 
-async def test_a_caller_who_speaks_makes_the_reference_clear(programs: Programs) -> None:
-    async with Rig(programs).reference() as stage:
-        await stage.place(2)
-        stage.load.order("barge", 0.5)
-        window = await stage.measure(1.2, settle=0.1)
-        # One that is under way when the window begins or ends counts on one side only.
-        assert window.barge_in.count >= 2
-        assert abs(window.barge_in.sent - window.barge_in.count) <= 2
-        assert window.barge_in.p50 > 0
+async def refuses_what_is_no_websocket(stage: Stage) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", stage.relay.port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+    assert await reader.read() == b""
+    writer.close()
+    await writer.wait_closed()
+    async with websockets.connect(f"ws://127.0.0.1:{stage.relay.port}/") as socket:
+        # A masked frame as the standard wants it, and the answer to a ping.
+        await asyncio.wait_for(await socket.ping(), 30)
 
 
-@pytest.mark.parametrize(("order", "words"), [("flood", (1000,)), ("jitter", ())])
-async def test_a_bad_carrier_sends_what_it_was_told_to(
-    programs: Programs, order: str, words: tuple[int, ...]
-) -> None:
+@pytest.mark.realtime
+async def test_bad_peers_do_what_they_were_told_to(programs: Programs) -> None:
     async with Rig(programs).reference() as stage:
         await stage.place(3)
-        if order == "flood":
-            stage.load.order("flood", stage.live[0], *words)
-        else:
-            stage.load.order("jitter", 0.5, 80)
-        window = (await stage.measure(1.0, settle=0.1)).check()
-        assert window.odd_up.count == pytest.approx(1000 if order == "flood" else 0, rel=0.3)
-        assert window.up.count == pytest.approx(100 if order == "flood" else 150, rel=0.3)
+        stage.load.order("jitter", 1.0, 80)
+        window = await stage.measure(1.0, settle=0.1)
+        assert window.up.lost == window.down.lost == window.odd_up.count == 0
+        stage.load.order("jitter", 0, 0)
+
+        stage.load.order("flood", stage.live[0], 1000)
+        window = await stage.measure(1.0, settle=0.1)
+        assert window.odd_up.count > 2 * window.up.count > 0
         assert window.up.lost == window.odd_up.lost == 0
 
-
-@pytest.mark.parametrize("who", ["model", "carrier"])
-async def test_a_deaf_peer_gets_nothing_and_the_others_all(programs: Programs, who: str) -> None:
-    async with Rig(programs).reference() as stage:
-        await stage.place(3)
-        stage.load.order(f"deaf-{who}", stage.live[1])
-        window = await stage.measure(0.5, settle=0.1)
-        deaf, well = window.odd_up, window.odd_down
-        if who == "carrier":
-            deaf, well = well, deaf
-        assert deaf.count == 0
-        assert well.count > 10
-        assert window.up.count > 35
-        assert window.down.count > 35
+        for who, reads, others in (("model", "odd_down", "odd_up"), ("carrier", None, "odd_down")):
+            stage.load.order(f"deaf-{who}", stage.live[0])
+            window = await stage.measure(0.5, settle=0.1)
+            assert getattr(window, others).count == 0
+            assert reads is None or getattr(window, reads).count > 0
+            assert window.up.count > 0 and window.down.count > 0
 
 
+@pytest.mark.realtime
 async def test_marks_come_back_when_their_sound_was_played_or_cleared(programs: Programs) -> None:
     """The load is told to call a relay of ours, which sends sound and marks and notes the time."""
     back: dict[str, float] = {}
@@ -102,7 +107,7 @@ async def test_marks_come_back_when_their_sound_was_played_or_cleared(programs: 
         began = time.monotonic()
         await sound("first", 5)
         await sound("second", 5)
-        await sound("cut", 100)
+        await sound("cut", PIECES_CUT)
         async for message in socket:
             said = json.loads(message)
             if said["event"] != "mark":
@@ -117,25 +122,13 @@ async def test_marks_come_back_when_their_sound_was_played_or_cleared(programs: 
         load = await Load.start(programs.load, seat=Seat(tuple(cores()[-1:])))
         load.order("relay", server.sockets[0].getsockname()[1])
         load.order("call", "CA1", "/media", "-", "secret", 0)
-        await asyncio.wait_for(heard.wait(), 10)
+        await asyncio.wait_for(heard.wait(), 30)
         await load.stop()
     assert list(back) == ["nothing before it", "first", "second", "cut"]
     assert back["nothing before it"] < back["first"]
     assert back["first"] >= 0.1
     assert back["second"] >= 0.2
-    assert back["cut"] < 2.0
-
-
-async def test_the_reference_refuses_what_is_no_websocket(programs: Programs) -> None:
-    async with Rig(programs).reference() as stage:
-        reader, writer = await asyncio.open_connection("127.0.0.1", stage.relay.port)
-        writer.write(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
-        assert await reader.read() == b""
-        writer.close()
-        await writer.wait_closed()
-        async with websockets.connect(f"ws://127.0.0.1:{stage.relay.port}/") as socket:
-            # A masked frame as the standard wants it, and the answer to a ping.
-            await asyncio.wait_for(await socket.ping(), 5)
+    assert back["cut"] < PIECES_CUT / 50, "long before it would have been played"
 
 
 def window(**changes: object) -> Window:

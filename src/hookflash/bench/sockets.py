@@ -5,7 +5,8 @@
     model, carrier    play       when it returns
     the line, served  play       when it returns
 
-Time is real here: what a busy machine adds shows in the numbers, as it would on a telephone.
+Time is that of the event loop and of the `world`. It is real for `hookflash ledger --sockets`: what
+a busy machine adds shows in the numbers, as it would on a telephone.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from hookflash.server.assembly import open_line
 from hookflash.settings import Settings
 from hookflash.standins.carrier import NumberConfig, StandinCarrier
 from hookflash.standins.model.scripted import ScriptedModel
+from hookflash.world import SYSTEM, World
 
 _PUBLIC = "https://line.hookflash.test"
 _LINE, _CALLER = "+15550100001", "+15550100009"
@@ -37,14 +39,18 @@ def playable(scenario: Scenario) -> bool:
     return len(scenario.items) == len(scenario.speeches)
 
 
-async def play(scenario: Scenario, *, network_ms: float = 40.0) -> Measured:
+async def play(scenario: Scenario, *, network_ms: float = 40.0, world: World = SYSTEM) -> Measured:
     """Play a scenario with `network_ms` of delay on every road, each way."""
     async with contextlib.AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="hookflash-"))
         script = _script(scenario)
-        model = await stack.enter_async_context(ScriptedModel(script, network_ms=network_ms))
-        carrier = await stack.enter_async_context(StandinCarrier(network_ms=network_ms))
-        port = await stack.enter_async_context(_served(model, carrier, Path(folder)))
+        model = await stack.enter_async_context(
+            ScriptedModel(script, network_ms=network_ms, wall=world.wall)
+        )
+        carrier = await stack.enter_async_context(
+            StandinCarrier(network_ms=network_ms, wall=world.wall)
+        )
+        port = await stack.enter_async_context(_served(model, carrier, Path(folder), world))
         carrier.tunnel[_PUBLIC] = f"http://127.0.0.1:{port}"
         carrier.numbers[_LINE] = NumberConfig(f"{_PUBLIC}/twilio/voice")
         call = await carrier.place_call(from_=_CALLER, to=_LINE)
@@ -61,7 +67,7 @@ async def play(scenario: Scenario, *, network_ms: float = 40.0) -> Measured:
 
 @contextlib.asynccontextmanager
 async def _served(
-    model: ScriptedModel, carrier: StandinCarrier, folder: Path
+    model: ScriptedModel, carrier: StandinCarrier, folder: Path, world: World
 ) -> AsyncIterator[int]:
     settings = Settings(
         public_url=_PUBLIC,
@@ -75,7 +81,7 @@ async def _served(
     agent = Agent("bench", instructions="Speak.")
     stop = asyncio.Event()
     port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    async with open_line(settings, agent) as line:
+    async with open_line(settings, agent, world=world) as line:
         serving = asyncio.create_task(
             serve(
                 line.app,
