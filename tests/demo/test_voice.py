@@ -16,7 +16,7 @@ def voice(model: ScriptedModel) -> ModelVoice:
 
 
 async def test_a_text_is_said_as_it_stands_and_kept() -> None:
-    async with ScriptedModel(speed=20) as model:
+    async with ScriptedModel() as model:
         speak = voice(model)
         model.on("response.create", [{"say": {"item": "one", "ms": 400, "byte": 7}}])
         assert await speak(SAID) == b"\x07" * 3200
@@ -28,7 +28,7 @@ async def test_a_text_is_said_as_it_stands_and_kept() -> None:
 
 
 async def test_without_a_model_there_are_tones(caplog: pytest.LogCaptureFixture) -> None:
-    async with ScriptedModel(speed=20) as model:
+    async with ScriptedModel() as model:
         speak = voice(model)
     assert await speak("Hello.") == voice_pattern("Hello.")
     assert "tones instead" in caplog.text

@@ -43,6 +43,12 @@ def said_on(leg: Leg) -> list[str]:
     return [str(each.detail["text"]) for each in leg.timeline.find("say", leg.sid)]
 
 
+def ended_at(leg: Leg) -> float:
+    """Return when a leg ended, on the carrier's clock."""
+    (ended,) = leg.timeline.find("ended", leg.sid)
+    return leg.timeline.start + ended.at
+
+
 def longest_silence(sound: bytes) -> float:
     """Return the longest time in which nothing was heard, in seconds."""
     longest = quiet = 0

@@ -1,4 +1,4 @@
-"""Whole calls over real sockets: the line as it is served, between the two stand-ins.
+"""Whole calls: the line as it is served, between the two stand-ins.
 
     async with stage() as s:
         s.model.on("response.create", [{"say": {"item": "hello", "ms": 900, "byte": 1}}])
@@ -8,8 +8,11 @@
 
 Nothing is faked in between: signatures are checked, tokens are redeemed, and what each party
 heard is asked of the carrier. At the end no call, leg or socket may be left, and the carrier must
-have had nothing to complain about. On a virtual clock nothing waits; in a test that is marked
-`realtime`, time is compressed by `speed`.
+have had nothing to complain about.
+
+The clock is virtual: nothing waits, and numbers are exact. In a test that is marked `realtime` the
+sockets are real and time is compressed by `speed`; it waits for what must happen, and judges what
+happened, never how long this machine took.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,6 +45,8 @@ DESK = "+15550100002"
 SECOND_DESK = "+15550100003"
 CALLER = "+15550100009"
 SPEED = 5.0
+LONGEST_SECONDS = 1800.0
+"""Virtual time after which a scenario has gone wrong: a call that nobody ends lasts four hours."""
 
 
 def samples(sound: bytes, byte: int) -> int:
@@ -56,11 +62,11 @@ def shop(**plan) -> Agent:
     return agent
 
 
-async def eventually(true: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Let the event loop run until something is true."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + seconds
-    while not true() and loop.time() < until:
+async def eventually(true: Callable[[], object], seconds: float = 30.0) -> None:
+    """Wait until something is true, which is looked at a hundred times a second."""
+    for _ in range(round(seconds * 100)):
+        if true():
+            return
         await asyncio.sleep(0.01)
     assert true()
 
@@ -70,6 +76,7 @@ class Stage:
     model: ScriptedModel
     carrier: StandinCarrier
     line: Line
+    settings: Settings
     folder: Path
 
     async def call(self, script: Script | None = None) -> Leg:
@@ -97,7 +104,15 @@ class Stage:
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Callable[..., contextlib.AbstractAsyncContextManager[Stage]]:
-    return lambda agent=None, **options: open_stage(tmp_path, agent or shop(), **options)
+    def opened(
+        agent: Agent | None = None, **options: Any
+    ) -> contextlib.AbstractAsyncContextManager[Stage]:
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, VirtualLoop):
+            loop.limit_seconds = LONGEST_SECONDS
+        return open_stage(tmp_path, agent or shop(), **options)
+
+    return opened
 
 
 @contextlib.asynccontextmanager
@@ -142,9 +157,8 @@ async def open_stage(
             "data_dir": folder,
             "speed": speed,
         }
-        line = await stack.enter_async_context(
-            open_line(Settings(**(chosen | (settings or {}))), agent, world=world)
-        )
+        served = Settings(**(chosen | (settings or {})))
+        line = await stack.enter_async_context(open_line(served, agent, world=world))
         async with serving(line) as port:
             carrier.tunnel[PUBLIC] = f"http://127.0.0.1:{port}"
             carrier.numbers[LINE] = NumberConfig(
@@ -152,7 +166,7 @@ async def open_stage(
                 fallback_url=f"{PUBLIC}/twilio/voice",
                 status_callback=f"{PUBLIC}/twilio/status",
             )
-            scene = Stage(model, carrier, line, folder)
+            scene = Stage(model, carrier, line, served, folder)
             yield scene
             for call in carrier.calls:
                 call.end("completed", by="test")
@@ -162,6 +176,17 @@ async def open_stage(
         assert carrier.leftovers() == []
         if notices:
             assert carrier.notices.entries == []
+
+
+@contextlib.asynccontextmanager
+async def another_process(s: Stage, agent: Agent) -> AsyncIterator[tuple[Line, int]]:
+    """Serve a line on the data of a stage's own, as a process does that takes over from it.
+
+    Yields the line and its port.
+    """
+    with contextlib.closing(SimulatedWorld("another")) as world:
+        async with open_line(s.settings, agent, world=world) as line, serving(line) as port:
+            yield line, port
 
 
 @contextlib.asynccontextmanager

@@ -1,4 +1,4 @@
-"""The console over real sockets, on a call between the stand-ins: seen, acted upon, kept."""
+"""The console by its URLs, on a call between the stand-ins: seen, acted upon, kept."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ async def test_a_call_is_seen_from_its_ring_to_its_record(stage, users):
                 detail = await p.get(f"/api/calls/{call.sid}")
                 agent, caller = detail["parts"]["lines"]
                 assert (agent["speaker"], agent["text"]) == ("agent", "Hello, this is the shop.")
-                assert agent["ended_at"] - agent["started_at"] == pytest.approx(0.8, abs=0.1)
+                assert agent["ended_at"] - agent["started_at"] == pytest.approx(0.8, abs=1e-6)
                 assert (caller["speaker"], caller["text"]) == ("caller", "my brake")
                 assert [each["name"] for each in detail["parts"]["stages"]] == [
                     "answering",

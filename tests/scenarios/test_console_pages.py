@@ -14,14 +14,17 @@ import pytest
 from playwright.async_api import Page, async_playwright, expect
 
 from hookflash.console.passwords import hash_password
-from hookflash.standins.carrier import Human, Line
+from hookflash.standins.carrier import Human, Leg, Line
 
 from .conftest import DESK, PUBLIC, shop
-from .test_handoff import FAREWELL, GREETING, asked_to, desk, greeted, say
+from .test_handoff import FAREWELL, GREETING, HUMAN, asked_to, greeted, say
 from .test_recording import CONSENT, recorded_shop
+
+pytestmark = pytest.mark.realtime
 
 CALLER_SOUND = bytes([0x05, 0x85]) * 4000
 LOUD = re.compile(r"--level: (0\.[1-9]|1)")
+WAIT_MS = 30_000
 PASSWORD = "correct horse battery"
 KEPT = hash_password(PASSWORD)
 
@@ -49,7 +52,8 @@ async def browsing(s: Any) -> AsyncIterator[Page]:
         )
         context = await browser.new_context(base_url=s.carrier.tunnel[PUBLIC])
         page = await context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(WAIT_MS)
+        expect.set_options(timeout=WAIT_MS)
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
         try:
@@ -65,6 +69,15 @@ async def sign_in(page: Page, name: str = "anna") -> None:
     await page.get_by_label("Password").fill(PASSWORD)
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", name="Calls now")).to_be_visible()
+
+
+async def a_viewer_only_looks(page: Page) -> None:
+    await sign_in(page, "vera")
+    await expect(page.get_by_role("link", name="Audit")).to_be_hidden()
+    await page.get_by_role("button", name="Sign out").click()
+    await expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    await page.goto("/console#/past")
+    await expect(page.get_by_role("button", name="Sign in")).to_be_visible()
 
 
 async def test_a_supervisor_sees_a_call_acts_on_it_and_finds_it_afterwards(stage, users):
@@ -86,6 +99,7 @@ async def test_a_supervisor_sees_a_call_acts_on_it_and_finds_it_afterwards(stage
             await line.hang_up()
 
         async with browsing(s) as page:
+            await a_viewer_only_looks(page)
             await sign_in(page)
             await expect(page.get_by_text("No calls right now")).to_be_visible()
             call = await s.call(script)
@@ -126,7 +140,7 @@ async def test_a_supervisor_sees_a_call_acts_on_it_and_finds_it_afterwards(stage
             await page.goto("/console#/figures")
             await expect(page.locator(".numbers")).to_contain_text("Calls1")
             await page.keyboard.press("5")
-            await expect(page.locator(".audit tbody tr")).to_have_count(3)
+            await expect(page.locator(".audit tbody tr")).to_have_count(5)
 
 
 async def test_a_supervisor_hands_the_caller_to_a_human_and_watches_it_happen(stage, users):
@@ -134,14 +148,23 @@ async def test_a_supervisor_hands_the_caller_to_a_human_and_watches_it_happen(st
     async with stage(shop(), settings=users, speed=1) as s:
         s.model.on("response.create", [say("hi", 400, GREETING)], where=asked_to("just begun"))
         s.model.on("response.create", [say("bye", 1500, FAREWELL)])
-        done = asyncio.Event()
+        ringing_seen, done = asyncio.Event(), asyncio.Event()
 
         async def script(line: Line) -> None:
             await greeted(line)
             await done.wait()
             await line.hang_up()
 
-        s.carrier.humans[DESK] = Human(answer_after=3.0, script=desk)
+        async def answers_when_it_was_seen_to_ring(leg: Leg) -> None:
+            await ringing_seen.wait()
+
+        async def talks(line: Line) -> None:
+            await line.play(bytes([HUMAN]) * 8000)
+            await done.wait()
+            await line.hang_up()
+
+        human = Human(answer_after=0.0, script=talks)
+        s.carrier.humans[DESK] = human.when(answers_when_it_was_seen_to_ring)
         async with browsing(s) as page:
             await sign_in(page)
             call = await s.call(script)
@@ -153,6 +176,7 @@ async def test_a_supervisor_hands_the_caller_to_a_human_and_watches_it_happen(st
             await expect(notice).to_contain_text("Asked for by console · I know them")
             await expect(notice.locator("[aria-current=step]")).to_have_text("ringing")
             await expect(page.locator("rect.bar.ringing")).to_have_count(1)
+            ringing_seen.set()
             await expect(page.locator(".call-state .state")).to_have_text("With a human")
             await expect(page.get_by_role("button", name="Give back")).to_be_enabled()
             await expect(page.get_by_role("button", name="Take over")).to_be_hidden()
@@ -188,10 +212,10 @@ async def test_a_supervisor_takes_a_call_over_and_gives_it_back(stage, users):
             await expect(state).to_have_text("With the agent")
             await page.keyboard.press("t")
             await expect(page.get_by_text("Your telephone is about to ring").first).to_be_visible()
-            await expect(state).to_have_text("With a human", timeout=15_000)
+            await expect(state).to_have_text("With a human")
             await expect(page.get_by_label("Hint", exact=False).last).to_be_disabled()
             await page.keyboard.press("b")
-            await expect(state).to_have_text("With the agent", timeout=15_000)
+            await expect(state).to_have_text("With the agent")
             await expect(page.get_by_text("Back with the agent")).to_be_visible()
             await expect(page.get_by_text("anna gave the caller back")).to_be_visible()
             done.set()
@@ -203,14 +227,15 @@ async def test_a_call_is_listened_to_and_played_afterwards(stage, users):
         s.model.on("response.create", [say("rec", 500, CONSENT)], where=asked_to("must hear this"))
         s.model.on(
             "response.create",
-            [say("hi", 2500, GREETING, "Good morning, this is the shop.")],
+            [say("hi", 6000, GREETING, "Good morning, this is the shop.")],
             where=asked_to("just begun"),
         )
-        listening, done = asyncio.Event(), asyncio.Event()
+        listening, loud, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
         async def script(line: Line) -> None:
             await listening.wait()
-            await line.play(CALLER_SOUND * 3)
+            while not loud.is_set():
+                await line.play(CALLER_SOUND)
             await done.wait()
             await line.hang_up()
 
@@ -226,6 +251,7 @@ async def test_a_call_is_listened_to_and_played_afterwards(stage, users):
             caller, agent = await button.locator(".level i").all()
             await expect(caller).to_have_attribute("style", LOUD)
             await expect(agent).to_have_attribute("style", LOUD)
+            loud.set()
             await expect(page.locator(".turn.line .heard").last).to_have_text(
                 "Good morning, this is the shop."
             )
@@ -241,13 +267,3 @@ async def test_a_call_is_listened_to_and_played_afterwards(stage, users):
             await page.get_by_role("button", name="Delete this call").click()
             await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
             await expect(page.get_by_text("No past calls")).to_be_visible()
-
-
-async def test_a_viewer_only_looks(stage, users):
-    async with stage(shop(), settings=users) as s, browsing(s) as page:
-        await sign_in(page, "vera")
-        await expect(page.get_by_role("link", name="Audit")).to_be_hidden()
-        await page.get_by_role("button", name="Sign out").click()
-        await expect(page.get_by_role("button", name="Sign in")).to_be_visible()
-        await page.goto("/console#/past")
-        await expect(page.get_by_role("button", name="Sign in")).to_be_visible()

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-
 import pytest
 
-from hookflash import Settings
-from hookflash.server.assembly import open_line
 from hookflash.standins.carrier import Human, Line
 
-from .conftest import DESK, PUBLIC, SPEED, samples, serving, shop
+from .conftest import DESK, PUBLIC, another_process, samples, shop
 from .test_handoff import GREETING, HUMAN, asked_to, desk, greeted, say
 
 AGAIN = 0x2A
@@ -58,7 +53,7 @@ async def test_a_model_that_cannot_be_had_rings_the_human_of_last_resort(stage):
         record = await s.record(call)
         assert record.disposition == "handed_off"
         assert [attempt.source for attempt in record.handoffs] == ["failure"]
-        assert samples(call.recording().heard, HUMAN) >= 8000 - 160
+        assert samples(call.recording().heard, HUMAN) == 8000
 
 
 async def test_without_a_model_and_without_a_human_the_caller_hears_a_sentence(stage):
@@ -89,33 +84,20 @@ async def test_a_stream_that_breaks_brings_the_caller_back_to_the_same_conversat
         assert "/twilio/connect/1" in s.webhooks
         assert samples(call.recording().heard, AGAIN) == 900 * 8
         assert record.disposition == "handled_by_agent"
-        codes = {notice.code for notice in s.carrier.notices.entries}
-        assert codes <= {31903, 31921}
+        assert [notice.code for notice in s.carrier.notices.entries] == [31903]
         s.carrier.notices.entries.clear()
 
 
-async def test_another_process_goes_on_with_the_call_of_one_that_died(stage, tmp_path):
-    async with stage() as s, contextlib.AsyncExitStack() as second:
+async def test_another_process_goes_on_with_the_call_of_one_that_died(stage):
+    async with stage() as s, another_process(s, shop()) as (line2, port):
         s.model.on("response.create", [say("hi", 800, GREETING)], where=asked_to("just begun"))
         s.model.on("response.create", [say("again", 900, AGAIN)], where=asked_to("interrupted"))
-        settings = Settings(
-            public_url=PUBLIC,
-            openai_api_key="any",
-            twilio_account_sid=s.carrier.account_sid,
-            twilio_auth_token=s.carrier.auth_token,
-            twilio_api_url=s.carrier.api_url,
-            model_url=s.model.url,
-            data_dir=tmp_path,
-            speed=SPEED,
-        )
-        line2 = await second.enter_async_context(open_line(settings, shop()))
-        port = await second.enter_async_context(serving(line2))
 
         async def script(line: Line) -> None:
             await greeted(line)
             await s.model.perform([{"hears": {"text": "my order is late", "ms": 500}}])
             # The first process dies: the road leads to the second from now on.
-            await asyncio.to_thread(s.line.journals.flush)
+            assert s.line.journals.flush()
             s.carrier.tunnel[PUBLIC] = f"http://127.0.0.1:{port}"
             driver = s.line.switchboard.find(line.leg.sid)
             driver._stream.close()  # its sockets go with it
@@ -144,7 +126,7 @@ async def test_a_server_that_stops_brings_its_callers_to_a_human(stage):
         call = await s.call(script)
         record = await s.record(call)
         assert record.disposition == "handed_off"
-        assert samples(call.recording().heard, HUMAN) >= 8000 - 160
+        assert samples(call.recording().heard, HUMAN) == 8000
 
 
 async def test_a_response_that_fails_is_asked_for_again(stage):
@@ -186,8 +168,6 @@ async def test_a_barge_in_is_heard_at_once_and_the_next_answer_plays(stage, mark
         heard_ms = samples(call.recording().heard, GREETING) / 8
         ((item, told_ms),) = s.model.truncations
         assert item == "hi"
-        assert (
-            abs(told_ms - heard_ms) <= 60 * SPEED
-        )  # 60 ms of real time; exactness is the ledger's test
+        assert told_ms == heard_ms
         assert samples(call.recording().heard, AGAIN) == 1000 * 8
         assert record.barge_ins == 1

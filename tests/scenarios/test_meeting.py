@@ -76,9 +76,9 @@ async def test_a_warm_hand_off_tells_the_human_first_and_then_both_meet(stage):
         record = await s.record(call)
         heard = call.recording().heard
         assert samples(heard, CLOSING) == 900 * 8
-        assert samples(heard, HUMAN) >= 8000 - FRAME
+        assert samples(heard, HUMAN) == 8000
         (leg,) = other_legs(s, call)
-        assert samples(leg.recording().heard, CALLER) >= 8000 - FRAME
+        assert samples(leg.recording().heard, CALLER) == 8000
         assert "Order 7 is late." in whispered(leg) and "Press 1" in whispered(leg)
         assert record.disposition == "handed_off"
 
@@ -110,7 +110,7 @@ async def test_a_caller_whom_nobody_takes_has_never_left_the_agent(stage, human,
         record = await s.record(call)
         assert record.disposition == "handled_by_agent"
         assert [attempt.outcome for attempt in record.handoffs] == [outcome]
-        assert s.webhooks.count("/twilio/connect/1") <= 1
+        assert "/twilio/connect/1" not in s.webhooks
 
 
 async def test_a_human_who_accepts_second_gets_the_call(stage):
@@ -121,7 +121,7 @@ async def test_a_human_who_accepts_second_gets_the_call(stage):
         s.carrier.humans[SECOND_DESK] = Human.accepts(0.5, then=desk)
         call = await s.call(caller(s))
         record = await s.record(call)
-        assert samples(call.recording().heard, HUMAN) >= 8000 - FRAME
+        assert samples(call.recording().heard, HUMAN) == 8000
         assert [attempt.outcome for attempt in record.handoffs] == ["declined", "bridged"]
 
 
@@ -133,7 +133,7 @@ async def test_a_cold_hand_off_is_screened_on_the_humans_own_leg(stage):
         record = await s.record(call)
         (leg,) = other_legs(s, call)
         assert "Order 7 is late." in whispered(leg)
-        assert samples(call.recording().heard, HUMAN) >= 8000 - FRAME
+        assert samples(call.recording().heard, HUMAN) == 8000
         assert record.disposition == "handed_off"
 
 

@@ -8,9 +8,12 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from hookflash import Agent, CallContext, CallView, Delivery, Frustration, HandoffPlan, Target
 from hookflash.core.events import QuestionAnswered
 from hookflash.standins.carrier import Human, Line
+from hookflash.standins.simulation.world import EPOCH
 
 from .conftest import CALLER, DESK, SECOND_DESK, Stage, samples, shop
 from .test_handoff import GREETING, asked_to, desk, greeted, say, script_agent
@@ -94,6 +97,7 @@ async def test_a_tool_asks_a_human_while_the_agent_keeps_the_caller_company(stag
         assert asked[0].caller == CALLER
 
 
+@pytest.mark.realtime
 async def test_a_supervisor_answers_with_an_event_from_wherever_they_are(stage):
     agent = shop()
 
@@ -122,7 +126,7 @@ async def test_a_supervisor_answers_with_an_event_from_wherever_they_are(stage):
 
 
 async def test_a_closed_destination_says_when_it_opens_and_nobody_is_rung(stage):
-    later = datetime.now(UTC) + timedelta(days=3)
+    later = datetime.fromtimestamp(EPOCH, UTC) + timedelta(days=3)
     day = later.strftime("%a").lower()
     async with stage(shop(hours=f"{day} 09:00-17:00 UTC")) as s:
         script_agent(s)

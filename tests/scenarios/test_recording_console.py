@@ -18,7 +18,7 @@ __all__ = ["users"]
 
 
 async def test_a_live_call_is_heard_its_recording_played_and_all_of_it_forgotten(stage, users):
-    async with stage(recorded_shop(), settings=users, speed=1.0) as s:
+    async with stage(recorded_shop(), settings=users) as s:
         script_agent(s)
         heard: list[bytes] = []
 
@@ -70,7 +70,7 @@ async def test_a_live_call_is_heard_its_recording_played_and_all_of_it_forgotten
             )
             assert gone.status_code == 204
             assert (await anna.client.get(f"/api/past/{call.sid}")).status_code == 404
-            assert await asyncio.to_thread(s.line.recordings.flush)
+            assert s.line.recordings.flush()
             assert [path.name for path in s.folder.rglob("CA*")] == []
             (stone,) = await s.line.store.list()
             assert (stone.caller, stone.utterances, stone.disposition) == (

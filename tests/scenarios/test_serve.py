@@ -12,12 +12,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
+import pytest
 
+from hookflash.cli import main
 from hookflash.standins.carrier import Human, Line, NumberConfig, StandinCarrier
 from hookflash.standins.model.scripted import ScriptedModel
 
 from .conftest import CALLER, LINE, PUBLIC, SPEED, eventually, samples
-from .test_handoff import GREETING, HUMAN, asked_to, desk, greeted, say
+from .test_handoff import FRAME, GREETING, HUMAN, asked_to, desk, greeted, say
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -36,7 +38,7 @@ class Served:
             self.said += line.decode()
 
     async def port(self) -> int:
-        await eventually(lambda: "port" in self.said or self.process.returncode is not None, 30)
+        await eventually(lambda: "port" in self.said or self.process.returncode is not None)
         found = re.search(r"port (\d+)", self.said)
         assert found, self.said
         return int(found[1])
@@ -70,15 +72,27 @@ async def served(folder: Path, **environ: str) -> AsyncIterator[Served]:
         await line.end()
 
 
-async def test_serve_refuses_to_start_and_names_all_that_is_missing(tmp_path: Path) -> None:
-    environ = {"HOOKFLASH_MODEL_URL": "wss://model.example.com/v1/realtime"}
-    async with served(tmp_path, **environ) as line:
-        assert await line.end() == 2
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Return what `hookflash serve` says when it does not start."""
+    with pytest.raises(SystemExit) as left:
+        main(["serve", *arguments])
+    assert left.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_serve_refuses_to_start_and_names_all_that_is_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setenv("HOOKFLASH_MODEL_URL", "wss://model.example.com/v1/realtime")
+    said = refused(capsys, str(EXAMPLES / "03_handoff.py"), "--port", "0")
     for name in ("HOOKFLASH_PUBLIC_URL", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "OPENAI_API"):
-        assert name in line.said
-    assert "Traceback" not in line.said
+        assert name in said
+    assert "Traceback" not in said
 
 
+@pytest.mark.realtime
 async def test_sigterm_brings_a_live_call_to_a_human_and_ends_cleanly(tmp_path: Path) -> None:
     async with ScriptedModel(speed=SPEED) as model, StandinCarrier(speed=SPEED) as carrier:
         model.on("response.create", [say("hi", 800, GREETING)], where=asked_to("just begun"))
@@ -112,5 +126,5 @@ async def test_sigterm_brings_a_live_call_to_a_human_and_ends_cleanly(tmp_path: 
             await call.timeline.until("bridged")
             await call.ended()
             assert await line.end() == 0
-        assert samples(call.recording().heard, HUMAN) >= 8000 - 160
+        assert samples(call.recording().heard, HUMAN) >= 8000 - FRAME
         assert "Traceback" not in line.said

@@ -38,12 +38,12 @@ async def test_a_caller_whose_agent_is_gone_waits_with_music_and_meets_the_human
         call = await s.call(script)
         record = await s.record(call)
         heard = call.recording().heard
-        assert samples(heard, HUMAN) >= 8000 - FRAME
+        assert samples(heard, HUMAN) == 8000
         assert samples(heard, CLOSING) == 0
         waited = heard[round(lost_at * 8000) : heard.index(bytes([HUMAN]) * FRAME)]
-        assert longest_silence(waited) < 3.0
+        assert longest_silence(waited) < 0.5
         (leg,) = other_legs(s, call)
-        assert samples(leg.recording().heard, CALLER) >= 8000 - FRAME
+        assert samples(leg.recording().heard, CALLER) == 8000
         assert record.disposition == "handed_off"
 
 
@@ -65,7 +65,7 @@ async def test_a_model_that_is_gone_before_its_closing_line_holds_nobody_up(stag
 
         call = await s.call(script)
         record = await s.record(call)
-        assert samples(call.recording().heard, HUMAN) >= 8000 - FRAME
+        assert samples(call.recording().heard, HUMAN) == 8000
         assert record.disposition == "handed_off"
 
 

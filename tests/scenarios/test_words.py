@@ -1,6 +1,6 @@
 """What is said in hand-offs can be understood: spoken by a voice, written down by a listener.
 
-The model is scripted as ever; a process of the stand-in model lends its voice and its ear.
+The model is scripted as ever; the local speech lends its voice and its transcriber.
 """
 
 from __future__ import annotations
@@ -11,21 +11,29 @@ import pytest
 
 from hookflash import Target
 from hookflash.standins.carrier import Human, Line
-from hookflash.standins.model.process import ModelProcess
-from hookflash.standins.model.speech_client import SpeechClient
+from hookflash.standins.model.speech import LocalParts, SpeechOptions, build_parts
+from hookflash.standins.model.speech_service import transcribe
 
 from .acts import script_whole_agent
 from .conftest import DESK, shop
 from .test_meeting import RINGING, ask_for_a_human, other_legs
 
 
-async def words(speech: SpeechClient, sound: bytes) -> str:
-    """Write down what is heard in a recording, in small letters and nothing else."""
-    found = (await speech.transcribe(sound)).text.lower()
-    return re.sub(r"[^a-z0-9 ]", "", found)
+class Speech:
+    """A voice, and somebody who writes down what they hear."""
+
+    def __init__(self, parts: LocalParts) -> None:
+        self._parts = parts
+
+    async def speak(self, text: str) -> bytes:
+        return b"".join(self._parts.voice.speak(text))
+
+    def words(self, sound: bytes) -> str:
+        """Write down what is heard in a recording, in small letters and nothing else."""
+        return re.sub(r"[^a-z0-9 ]", "", transcribe(self._parts, sound).text.lower())
 
 
-async def whispered_words(stage, speech: SpeechClient) -> str:
+async def whispered_words(stage, speech: Speech) -> str:
     """What a human hears of a caller who has told more while it rang."""
     async with stage(shop(manner="warm"), speak=speech.speak) as s:
         script_whole_agent(s)
@@ -51,10 +59,10 @@ async def whispered_words(stage, speech: SpeechClient) -> str:
         call = await s.call(script)
         await s.record(call)
         (leg,) = other_legs(s, call)
-        return await words(speech, leg.recording().heard)
+        return speech.words(leg.recording().heard)
 
 
-async def queue_words(stage, speech: SpeechClient) -> str:
+async def queue_words(stage, speech: Speech) -> str:
     """What a caller hears who is first in a queue."""
     plan = {"targets": (Target.queue("support"),), "queue_announce_seconds": 5}
     async with stage(shop(**plan), speak=speech.speak) as s:
@@ -68,10 +76,10 @@ async def queue_words(stage, speech: SpeechClient) -> str:
         call = await s.call(script)
         await s.record(call)
         heard = call.recording().heard
-        return await words(speech, heard[heard.rindex(bytes([RINGING]) * 160) + 160 :])
+        return speech.words(heard[heard.rindex(bytes([RINGING]) * 160) + 160 :])
 
 
-async def mailbox_words(stage, speech: SpeechClient) -> str:
+async def mailbox_words(stage, speech: Speech) -> str:
     """What a caller hears whom nobody can speak with, neither human nor agent."""
     async with stage(speak=speech.speak) as s:
         s.model.faults.session_format = "audio/pcm"
@@ -83,19 +91,23 @@ async def mailbox_words(stage, speech: SpeechClient) -> str:
 
         call = await s.call(script)
         await s.record(call)
-        return await words(speech, call.recording().heard)
+        return speech.words(call.recording().heard)
 
 
-@pytest.mark.timeout(240)
-async def test_what_humans_and_callers_are_told_is_understood(stage):
-    async with ModelProcess(mode="local") as model:
-        speech = SpeechClient(model.speech_url)
-        whisper = await whispered_words(stage, speech)
-        for word in ("refund", "order", "late", "green", "press"):
-            assert word in whisper, whisper
-        queue = await queue_words(stage, speech)
-        for word in ("next", "hold", "assistant"):
-            assert word in queue, queue
-        mailbox = await mailbox_words(stage, speech)
-        for word in ("sorry", "nobody", "message"):
-            assert word in mailbox, mailbox
+@pytest.fixture(scope="module")
+def speech() -> Speech:
+    return Speech(build_parts(lambda what, done: None, SpeechOptions()))
+
+
+@pytest.mark.parametrize(
+    ("listen", "words"),
+    [
+        (whispered_words, ("refund", "order", "late", "green", "press")),
+        (queue_words, ("next", "hold", "assistant")),
+        (mailbox_words, ("sorry", "nobody", "message")),
+    ],
+    ids=["the human", "the queue", "the mailbox"],
+)
+async def test_what_humans_and_callers_are_told_is_understood(stage, speech, listen, words):
+    heard = await listen(stage, speech)
+    assert [word for word in words if word not in heard] == [], heard
