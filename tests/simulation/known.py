@@ -54,6 +54,8 @@ _MODEL_FAILS = _has(
     "no-session-created",
     "short-session",
     "model-frozen",
+    "model-dropped",
+    "model-complains",
     "error-event",
 )
 

@@ -71,6 +71,7 @@ class SimulatedModel:
     responses: int = 0
     asked: dict[str, tuple[Session, float]] = field(default_factory=dict)
     """Tool calls: the session that asked, and when."""
+    opened: dict[Session, float] = field(default_factory=dict)
     closed: dict[Session, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -121,6 +122,7 @@ class Mind:
 
     def received(self, session: Session, event: Any, refusals: Sequence[dict[str, Any]]) -> None:
         model = self._model
+        model.opened.setdefault(session, asyncio.get_running_loop().time())
         kind = event.get("type")
         model.errors += [each["error"] for each in refusals]
         for each in refusals:

@@ -173,6 +173,8 @@ CARRIER_FAULTS = (
     "stream-cut",
     "stream-frozen",
     "model-frozen",
+    "model-dropped",
+    "model-complains",
     "marks-not-returned",
     "jitter",
 )
@@ -378,10 +380,15 @@ def directed(first_seed: int) -> list[Plan]:
         for kind in happenings:
             seed = first_seed + len(plans)
             random = Random(f"directed/{seed}")
-            delay = random.choice((0.0, 0.05, 0.5, 1.5))
+            delay = random.choice((0.0, 0.05, 0.3, 0.8))
             during = "" if state is State.IDLE else state.value
             if not during:
-                delay = random.choice((0.0, 0.1, 4.0, 9.0))
+                # Before anything is said, or in the middle of the talk.
+                delay = random.choice((0.1, 4.0, 9.0)) if kind in ORDERS else 0.0
+            brief = state in (State.MOVING, State.RETURNING)
+            if brief:
+                # The state lasts as long as a message is on the road.
+                delay = 0.0
             happens: dict[str, object] = (
                 {"orders": (Order(kind, delay, during),)}  # type: ignore[arg-type]
                 if kind in ORDERS
@@ -391,7 +398,7 @@ def directed(first_seed: int) -> list[Plan]:
                 seed=seed,
                 acts=acts,
                 think_seconds=random.choice((0.2, 0.6)),
-                network_ms=random.choice((0.0, 40.0)),
+                network_ms=40.0 if brief else random.choice((0.0, 40.0)),
                 record=random.random() < 0.3,
             )
             plans.append(msgspec.structs.replace(plan, **settings, **happens))

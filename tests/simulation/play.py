@@ -45,6 +45,7 @@ from hookflash.server.assembly import Line, open_line
 from hookflash.standins.carrier import Leg, NumberConfig, StandinCarrier, faults
 from hookflash.standins.carrier.party import Line as Telephone
 from hookflash.standins.model.session import Session
+from hookflash.standins.model.shapes import Refusal
 from hookflash.standins.simulation.loop import PROCESS, TimeLimitReached, VirtualLoop
 from hookflash.standins.simulation.threads import inline_worker_threads
 from hookflash.standins.simulation.world import SimulatedWorld, make_database
@@ -190,6 +191,11 @@ class Simulation:
         driver = self._line.switchboard.find(self.caller.sid)
         return driver.call if driver is not None else None
 
+    @property
+    def arrived(self) -> bool:
+        """Whether the line has ever heard of the call."""
+        return self.caller is not None and self.caller.sid in self._states
+
     def bridged(self, leg: Leg) -> bool:
         """Whether the caller and a human hear each other."""
         begun = sum(len(leg.timeline.find(k, leg.sid)) for k in ("bridged", "conference-joined"))
@@ -208,15 +214,12 @@ class Simulation:
 
     def listener(self, session: Session) -> Leg | None:
         """Return the leg that hears a session: the caller's, or that of a human who is asked."""
-        asking = [each for each in self.model.server.sessions if _is_consult(each)]
-        if session not in asking:
+        if not _is_consult(session):
             return self.caller
+        opened = self.model.opened[session]
         asked = [leg for leg in self.carrier.calls if leg is not self.caller and leg.streams]
-        asked.sort(
-            key=lambda leg: leg.timeline.start + leg.timeline.find("stream-started", leg.sid)[0].at
-        )
-        place = asking.index(session)
-        return asked[place] if place < len(asked) else None
+        # A session is opened for a stream that has just begun.
+        return min(asked, key=lambda leg: abs(_stream_began(leg) - opened), default=None)
 
     # --- the play ---------------------------------------------------------------------------------
 
@@ -519,6 +522,20 @@ class Simulation:
         else:
             self._line.switchboard.post(self.caller.sid, _ORDERS[order.kind])
 
+    def _drop_model(self, fault: Fault) -> None:
+        """The newest connection to the model breaks."""
+        port = urlsplit(self.model.server.url).port
+        for connection in reversed(self.loop.network.connections):
+            if connection.port == port and connection.open:
+                connection.cut()
+                return
+
+    def _complain(self, fault: Fault) -> None:
+        """The model sends an error that is about nothing that we did."""
+        if self.model.server.sessions and self.model.server.sessions[-1].open:
+            session = self.model.server.sessions[-1]
+            session.apply([session.conversation.refused(Refusal("server_error", "As planned."))])
+
     def _cut_stream(self, fault: Fault) -> None:
         if self.caller is not None and self.caller.streams and self.caller.streams[-1].open:
             self.caller.streams[-1].cut()
@@ -534,6 +551,7 @@ class Simulation:
         self.visits[before, kind] += 1
         line = self._line
         driver = line.switchboard.find(call_sid) if line is not None else None
+        self._states.setdefault(call_sid, before)
         if driver is not None:
             after = driver.call.handoff.state.value
             self._states[call_sid] = after
@@ -568,6 +586,11 @@ _ORDERS: dict[str, AnyEvent] = {
 _QUIET = frozenset({"MarkReturned", "ModelAudio", "CallerAudio", "TokensUsed", "AgentTranscribed"})
 
 
+def _stream_began(leg: Leg) -> float:
+    began = leg.timeline.find("stream-started", leg.sid)
+    return leg.timeline.start + began[0].at if began else math.inf
+
+
 def _is_consult(session: Session) -> bool:
     tools = session.conversation.session.get("tools") or ()
     return any(tool["name"] == "connect_caller" for tool in tools)
@@ -589,6 +612,8 @@ _FAULTS: dict[str, Callable[[Simulation, Fault], None]] = {
         faults.OutOfOrder("/twilio/leg")
     ),
     "stream-cut": Simulation._cut_stream,
+    "model-dropped": Simulation._drop_model,
+    "model-complains": Simulation._complain,
     "marks-not-returned": lambda sim, _: setattr(
         sim.carrier.faults, "returns_cleared_marks", False
     ),
