@@ -1,35 +1,40 @@
-"""Whole calls with real speech, in real time, through the command line: few and telling."""
+"""Whole calls with real speech, through the command line: few and telling.
+
+One runs in processes and in real time. The others run in this process, on a virtual clock: speech
+takes as long as it sounds, and hearing and thinking take no time.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
 import wave
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import jiwer
 import pytest
 
-from hookflash.cli import main
+from hookflash.cli import _call_output, main
 from hookflash.demo import local_call
 from hookflash.standins.audio import load
 from hookflash.standins.audio.wav import write_mulaw
-from hookflash.standins.model.speech import SpeechOptions
+from hookflash.standins.model.local import local_model
+from hookflash.standins.model.speech import LocalParts, SpeechOptions, build_parts
 from hookflash.standins.model.speech.assets import whisper_directory
+from hookflash.standins.simulation.loop import VirtualLoop
+from hookflash.standins.simulation.world import SimulatedWorld
 
 pytestmark = pytest.mark.timeout(240)
 NO_ACCOUNT = ("OPENAI_API_KEY", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
 
 
 def hookflash(folder: Path, *arguments: str) -> dict[str, Any]:
-    return hookflash_shown(folder, *arguments)[0]
-
-
-def hookflash_shown(folder: Path, *arguments: str) -> tuple[dict[str, Any], list[str]]:
-    """Return what a command says at its end, and the lines that it shows until then."""
+    """Return what a command says at its end."""
     environment = {name: value for name, value in os.environ.items() if name not in NO_ACCOUNT}
     finished = subprocess.run(
         [sys.executable, "-m", "hookflash", *arguments, "--json"],
@@ -41,7 +46,66 @@ def hookflash_shown(folder: Path, *arguments: str) -> tuple[dict[str, Any], list
     )
     assert finished.returncode == 0, finished.stderr
     told: dict[str, Any] = json.loads(finished.stdout)
-    return told, finished.stderr.splitlines()
+    return told
+
+
+@pytest.fixture(scope="module")
+def parts() -> LocalParts:
+    return build_parts(lambda what, done: None, SpeechOptions())
+
+
+Run = Callable[..., tuple[dict[str, Any], list[str]]]
+
+
+@pytest.fixture
+def simulated(
+    parts: LocalParts,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
+    """Run a command here, and return what it says at its end, and the lines it shows until then."""
+
+    class Model:
+        """The local model, in this process."""
+
+        def __init__(self, **_: Any) -> None:
+            self._model = local_model(parts)
+            self.url = ""
+
+        async def __aenter__(self) -> Model:
+            self.url = (await self._model.__aenter__()).url
+            return self
+
+        async def __aexit__(self, *error: Any) -> None:
+            await self._model.__aexit__(*error)
+
+    async def hold(*arguments: Any, **options: Any) -> Any:
+        world = SimulatedWorld(0)
+        try:
+            return await local_call.hold_call(*arguments, **options, world=world)
+        finally:
+            world.close()
+
+    def run_virtually(main: Coroutine[Any, Any, Any]) -> Any:
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+            return runner.run(main)
+
+    monkeypatch.setattr(local_call, "ModelProcess", Model)
+    monkeypatch.setattr(_call_output, "hold_call", hold)
+    monkeypatch.setattr(asyncio, "run", run_virtually)
+    monkeypatch.chdir(tmp_path)
+    for name in NO_ACCOUNT:
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*arguments: str) -> tuple[dict[str, Any], list[str]]:
+        with pytest.raises(SystemExit) as left:
+            main([*arguments, "--json"])
+        told = capsys.readouterr()
+        assert left.value.code == 0, told.err
+        return json.loads(told.out), told.err.splitlines()
+
+    return run
 
 
 def words(said: str) -> str:
@@ -74,15 +138,12 @@ def test_a_real_voice_asking_for_support_ends_with_a_human(tmp_path: Path) -> No
     assert replayed["same"]
 
 
-@pytest.mark.realtime
 def test_a_third_human_hears_what_the_caller_said_while_the_first_two_were_tried(
-    tmp_path: Path,
+    simulated: Run, tmp_path: Path
 ) -> None:
     write_mulaw(tmp_path / "caller.wav", load("speak-to-customer-support").audio)
     humans = "busy,no-answer,accepts"
-    told, shown = hookflash_shown(
-        tmp_path, "call", "--wav", "caller.wav", "--manner", "warm", "--human", humans
-    )
+    told, shown = simulated("call", "--wav", "caller.wav", "--manner", "warm", "--human", humans)
     record = told["record"]
     assert record["disposition"] == "handed_off"
     outcomes = [(each["outcome"], each["target"]) for each in record["handoffs"]]
@@ -119,9 +180,8 @@ def test_a_third_human_hears_what_the_caller_said_while_the_first_two_were_tried
     assert company[-1]["started_at"] > answer["started_at"]
 
 
-@pytest.mark.realtime
-def test_the_demo_is_interrupted_uses_a_tool_and_brings_a_human(tmp_path: Path) -> None:
-    record = hookflash(tmp_path, "demo", "--headless")["record"]
+def test_the_demo_is_interrupted_uses_a_tool_and_brings_a_human(simulated: Run) -> None:
+    record = simulated("demo", "--headless")[0]["record"]
     assert record["disposition"] == "handed_off"
     assert record["barge_ins"] == 1
     assert any(one["cut"] for one in record["utterances"])

@@ -23,7 +23,6 @@ import contextlib
 import json
 import secrets
 import tempfile
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,6 +41,7 @@ from hookflash.server.assembly import serve_line
 from hookflash.settings import Settings
 from hookflash.standins.carrier import Human, Leg, NumberConfig, Script, StandinCarrier
 from hookflash.standins.model.process import ModelProcess
+from hookflash.world import SYSTEM, World
 
 PUBLIC_URL = "https://line.hookflash.test"
 LINE = "+15550100001"
@@ -62,6 +62,7 @@ async def hold_call(
     on_progress: Progress,
     settings: Settings,
     out: Path | None = None,
+    world: World = SYSTEM,
 ) -> tuple[Timeline, list[Path]]:
     """Let `caller` call `target` and return the finished call and the files made of it.
 
@@ -81,6 +82,7 @@ async def hold_call(
                 StandinCarrier(
                     auth_token=secrets.token_hex(16),
                     speak=ModelVoice(model.url, api_key="any-key-will-do", model="local"),
+                    wall=world.wall,
                 )
             )
             its_own = Settings(
@@ -94,7 +96,7 @@ async def hold_call(
                 port=0,
                 drain_seconds=0.0,
             )
-            serving = await stack.enter_async_context(_served(its_own, target, carrier))
+            serving = await stack.enter_async_context(_served(its_own, target, carrier, world))
             for agent in Directory.of(target).agents:
                 for destination in agent.destinations:
                     for number, each in enumerate(destination.plan.targets):
@@ -104,7 +106,7 @@ async def hold_call(
             journal = its_own.data_dir / "journals" / f"{leg.sid}.jsonl"
             telling = asyncio.create_task(_tell_of_ringing(carrier, leg))
             try:
-                await _watched(leg, journal, screen, serving)
+                await _watched(leg, journal, screen, serving, world)
             finally:
                 telling.cancel()
             recording = leg.recording()
@@ -118,13 +120,13 @@ async def hold_call(
 
 @contextlib.asynccontextmanager
 async def _served(
-    settings: Settings, target: Agent | Directory, carrier: StandinCarrier
+    settings: Settings, target: Agent | Directory, carrier: StandinCarrier, world: World
 ) -> AsyncIterator[asyncio.Task[None]]:
     """Serve the line on a free port, known to the carrier as the public address."""
     stop = asyncio.Event()
     port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(
-        serve_line(settings, target, on_listening=port.set_result, stop=stop)
+        serve_line(settings, target, on_listening=port.set_result, stop=stop, world=world)
     )
     try:
         await asyncio.wait((serving, port), return_when=asyncio.FIRST_COMPLETED)
@@ -151,9 +153,11 @@ async def _tell_of_ringing(carrier: StandinCarrier, leg: Leg) -> None:
     leg.note(HUMAN_RINGS)
 
 
-async def _watched(leg: Leg, journal: Path, screen: Screen, serving: asyncio.Task[None]) -> None:
+async def _watched(
+    leg: Leg, journal: Path, screen: Screen, serving: asyncio.Task[None], world: World
+) -> None:
     """Wait for the end of the call and for its record, and keep the screen up to date."""
-    following = asyncio.create_task(_follow(journal, screen))
+    following = asyncio.create_task(_follow(journal, screen, world))
     ended = asyncio.create_task(leg.ended())
     try:
         await asyncio.wait(
@@ -178,13 +182,13 @@ async def _watched(leg: Leg, journal: Path, screen: Screen, serving: asyncio.Tas
         ended.cancel()
 
 
-async def _follow(journal: Path, screen: Screen) -> None:
+async def _follow(journal: Path, screen: Screen, world: World) -> None:
     """Show the journal's lines as they are written, until the call's record is among them."""
     tail = _Tail(journal)
     while screen.reader.timeline.record is None:
         for line in tail.lines():
             screen.feed(line)
-        screen.tick(time.time())
+        screen.tick(world.wall())
         await asyncio.sleep(_LOOK_SECONDS)
 
 
