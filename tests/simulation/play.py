@@ -10,6 +10,7 @@ of its own (`PROCESS`), so that it can be killed in the middle and started again
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import gc
 import itertools
@@ -17,9 +18,11 @@ import logging
 import math
 import resource
 import shutil
+import sys
 import tempfile
+import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,17 +109,32 @@ def play(plan: Plan) -> Played:
                 simulation.checks.broken("endless", str(error))
             finally:
                 loop.limit_seconds = math.inf
-                # What a killed process still has to say about its end is of no interest.
-                logging.disable()
-                loop.release()
+                if simulation.killed:
+                    with _unheard():
+                        loop.release()
         return simulation.played()
     finally:
-        logging.disable(logging.NOTSET)
         shutil.rmtree(folder, ignore_errors=True)
         # The server freezes what it finds and collects seldom: good for one that runs for days.
         gc.unfreeze()
         if next(_plays) % _COLLECT_EVERY == 0:
             gc.collect()
+
+
+@contextlib.contextmanager
+def _unheard() -> Iterator[None]:
+    """Let go of a killed process: what its coroutines have to say about that is of no interest."""
+    hook = sys.unraisablehook
+    sys.unraisablehook = lambda unraisable: None
+    logging.disable()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+            gc.collect()
+    finally:
+        logging.disable(logging.NOTSET)
+        sys.unraisablehook = hook
 
 
 class _Watchman(logging.Handler):
@@ -154,6 +172,7 @@ class Simulation:
             "conversation_already_has_active_response",
             "response_cancel_not_active",
         }
+        self.killed = False
         self.expects_errors = False
         """Whether the product may log errors now: something is broken that it must tell of."""
         self.expects_losses = False
@@ -370,6 +389,7 @@ class Simulation:
         process.world.close()
 
     async def _kill(self) -> None:
+        self.killed = True
         process = self._processes[-1]
         self.note(f"kill -9 {process.name}")
         self._line = None
