@@ -425,6 +425,29 @@ def test_a_loop_ends_though_a_killed_process_left_tasks_and_generators(
     assert caplog.text == ""
 
 
+@pytest.mark.filterwarnings("error")
+def test_what_a_killed_process_awaits_at_its_end_is_not_warned_of() -> None:
+    loop = VirtualLoop(thread_seconds=0.0)
+
+    async def clean_up() -> None:
+        """Never awaited: the coroutine that would await it is being closed."""
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60.0)
+        finally:
+            await asyncio.gather(clean_up())
+
+    async def main() -> None:
+        with process("one"):
+            loop.create_task(work())
+        await asyncio.sleep(1.0)
+        loop.kill("one")
+
+    run(loop, main())
+    gc.collect()
+
+
 def test_what_a_killed_process_left_can_be_let_go_before_the_loop_ends() -> None:
     ran: list[str] = []
     loop = VirtualLoop(thread_seconds=0.0)

@@ -28,11 +28,13 @@ import asyncio
 import collections
 import contextlib
 import contextvars
+import gc
 import heapq
 import math
 import selectors
 import socket
 import threading
+import warnings
 import weakref
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Executor
@@ -269,15 +271,21 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         nothing is looked at any more.
         """
         buried, self._buried = self._buried, []
-        for thing in buried:
-            if isinstance(thing, AsyncGenerator):
-                # A loop that is open would run its `finally` block as a task of nobody.
-                self._buried.append(thing)
-            elif isinstance(thing, asyncio.Task) and not thing.done():
-                thing._log_destroy_pending = False  # type: ignore[attr-defined]  # no public way
+        # A loop that is open would run a generator's `finally` block as a task of nobody.
+        self._buried.extend(each for each in buried if isinstance(each, AsyncGenerator))
+        tasks = [each for each in buried if isinstance(each, asyncio.Task) and not each.done()]
+        if not tasks:
+            return
+        with warnings.catch_warnings():
+            # Of coroutines that the blocks make and nobody can await any more.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            for task in tasks:
+                task._log_destroy_pending = False  # type: ignore[attr-defined]  # no public way
                 # The blocks were not written for this, so they may raise anything.
                 with contextlib.suppress(BaseException):
-                    thing.get_coro().close()
+                    task.get_coro().close()
+            del buried, tasks, task
+            gc.collect()
 
     def close(self) -> None:
         super().close()
