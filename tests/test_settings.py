@@ -100,6 +100,7 @@ def test_every_setting_is_read_from_the_environment() -> None:
         "HOOKFLASH_KEEP_RECORDINGS_DAYS": ("30", 30.0),
         "HOOKFLASH_KEEP_CALLS_DAYS": ("0.5", 0.5),
         "HOOKFLASH_KEEP_DELIVERIES_DAYS": ("2.5", 2.5),
+        "HOOKFLASH_TOOL_OUTPUT_CHARS": ("5000", 5000),
         "HOOKFLASH_SPEED": ("4", 4.0),
     }
     assert set(values) == {setting.variable for setting in SETTINGS}

@@ -145,6 +145,11 @@ class Settings:
         "How far audio that was sent may run ahead of what the caller has heard, in ms.",
         integer_reader(200, 600_000),
     )
+    tool_output_chars: int = _setting(
+        20_000,
+        "How many characters of a tool's result the model reads; it is told when more was cut.",
+        integer_reader(200, 1_000_000),
+    )
     drain_seconds: float = _setting(
         30.0,
         "How long live calls may go on after SIGTERM before they are brought to an end.",

@@ -112,6 +112,7 @@ def test_tools_can_resolve_types_of_their_file() -> None:
         ("empty.py", r"there is no Agent in it; write agent = Agent\(...\)"),
         ("empty.py:agent", "it has no 'agent'; agents in it: none"),
         ("broken.py", r"it cannot be loaded \(broken.py, line 2\): ZeroDivisionError: "),
+        ("exits.py", r"it cannot be loaded \(exits.py, line 2\): SystemExit: "),
         ("syntax.py", "it cannot be loaded.*SyntaxError"),
         ("needy.py", r"\(needy.py, line 1\): ModuleNotFoundError: No module named 'unheard_of'"),
         ("needy", r"\(needy.py, line 1\): ModuleNotFoundError: No module named 'unheard_of'"),
@@ -125,6 +126,7 @@ def test_a_wrong_target_is_explained(target: str, complaint: str) -> None:
     write("empty.py", "")
     write("broken.py", "x = 1\ny = 1 / 0\n")
     write("brokenmodule.py", "1 / 0\n")
+    write("exits.py", "import sys\nsys.exit(1)\n")
     write("syntax.py", "def (\n")
     write("needy.py", "import unheard_of\n")
     write("place/notes.txt", "hello")

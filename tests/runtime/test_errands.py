@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -184,6 +185,13 @@ async def test_closing_gives_up_what_is_under_way(world: World, told: Told) -> N
     told.errands.check(CheckTargets(4, "desk"))
     await told.errands.close()
     assert told.events.empty()
+
+
+def test_what_is_posted_to_a_call_is_valid_text() -> None:
+    events: list[AnyEvent] = []
+    half = json.loads('"\\ud83d"')
+    Inlet(events.append)(LegRefused(1, 0, reason=f"refused {half}"))
+    assert events == [LegRefused(1, 0, reason="refused \N{REPLACEMENT CHARACTER}")]
 
 
 def test_what_is_posted_to_a_call_that_was_let_go_is_dropped() -> None:

@@ -141,6 +141,23 @@ async def test_a_function_that_fails_is_late_or_talks_nonsense_wants_nothing(
     assert "policy nonsense must return None" in caplog.text
 
 
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
+async def test_a_function_that_would_end_the_process_wants_nothing(
+    error: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def ends(call: CallView) -> tuple[str, str] | None:
+        raise error
+
+    async def wants(call: CallView) -> tuple[str, str] | None:
+        return "support", "always"
+
+    bench = Bench(ends, wants)
+    bench.says("Hello.")
+    assert await bench.settled() == [HandoffRequested("support", "always", source="policy")]
+    assert "CA1 ! policy ends failed" in caplog.text
+    assert f"raise error\n{error.__name__}" in caplog.text
+
+
 async def test_frustration_is_judged_at_once_with_its_reasons() -> None:
     bench = Bench(Frustration("support"))
     bench.says("Can I speak to a human?")

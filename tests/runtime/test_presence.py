@@ -55,6 +55,19 @@ async def test_a_hook_that_fails_or_is_late_counts_as_free_and_is_logged(
     await asyncio.sleep(0)
 
 
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
+async def test_a_hook_that_would_end_the_process_counts_as_free(
+    error: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def is_free(target: Target) -> bool:
+        if target is ANNA:
+            raise error
+        return False
+
+    assert await free_targets((ANNA, BEN), is_free) == (0,)
+    assert "the hook failed; it counts as free" in caplog.text
+
+
 async def test_a_hook_that_is_no_coroutine_function_is_a_hook_that_fails() -> None:
     def is_free(target: Target) -> bool:
         return False

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import threading
 from collections.abc import Callable
@@ -140,6 +141,27 @@ async def test_a_function_that_fails_means_that_there_is_no_answer(
     assert await bench.context.ask_human("Anybody?") == "Nobody could answer this."
     assert bench.events[1] == QuestionAnswered(bench.events[0].question_id, "")
     assert ("CA1 ! @agent.answers failed" in caplog.text) is (result != " ")
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
+async def test_a_function_that_would_end_the_process_has_no_answer(
+    error: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def answer(question: str, call: CallView) -> str:
+        raise error
+
+    assert await Bench(answer).context.ask_human("Really?") == "Nobody could answer this."
+    assert "CA1 ! @agent.answers failed" in caplog.text
+
+
+async def test_an_answer_is_valid_text() -> None:
+    async def answer(question: str, call: CallView) -> str:
+        return json.loads('"Yes\\ud83d"')  # type: ignore[no-any-return]  # a text
+
+    bench = Bench(answer)
+    valid = "Yes\N{REPLACEMENT CHARACTER}"
+    assert await bench.context.ask_human("Really?") == valid
+    assert bench.events[-1].answer == valid
 
 
 @pytest.mark.parametrize(

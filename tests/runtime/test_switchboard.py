@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import weakref
 
 import pytest
@@ -14,7 +15,7 @@ from hookflash.core.commands import ConnectAgent, HangUp, LeaveQueue, Speak
 from hookflash.core.handoff_plan import HandoffPlan, Target
 from hookflash.core.phases import Phase
 from hookflash.runtime.clock import SystemClock
-from hookflash.runtime.journal import Journals
+from hookflash.runtime.journal import Journals, read_journal
 from hookflash.runtime.switchboard import Switchboard, brings_back
 from hookflash.standins.simulation.world import EPOCH, SimulatedWorld
 
@@ -50,6 +51,23 @@ async def test_a_call_that_arrives_is_connected_to_its_agent(world: World) -> No
     assert switchboard.arrive(ARRIVED) == (ConnectAgent(1),)
     assert len(switchboard.live) == 1
     assert world.connector.links[0].setup.instructions == "Be kind."
+    await switchboard.close()
+
+
+async def test_texts_of_an_owner_and_of_a_supervisor_are_made_valid(world: World) -> None:
+    half = json.loads('"\\ud83d"')
+    bad = Agent("desk", instructions=f"Be {half} kind.", greeting=f"Hello {half}.")
+    switchboard = board(world, Directory.of(bad))
+    switchboard.arrive(ARRIVED)
+    assert world.connector.links[0].setup.instructions == "Be \N{REPLACEMENT CHARACTER} kind."
+    assert switchboard.post("CA1", e.HintGiven(f"Ask {half}."))
+    assert world.journals.flush(60)
+    path = world.journals.find("CA1")
+    assert path is not None
+    head, lines = read_journal(path)
+    assert head.setup.greeting == "Hello \N{REPLACEMENT CHARACTER}."
+    hint = e.HintGiven("Ask \N{REPLACEMENT CHARACTER}.")
+    assert hint in [line.event for line in lines]
     await switchboard.close()
 
 

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import dataclasses
 import functools
+import json
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -18,10 +20,22 @@ from hookflash.runtime.tool_runner import ToolRunner, ToolThreads
 from .conftest import clock_stands
 
 
+@dataclasses.dataclass
+class Order:
+    number: int
+
+    def __post_init__(self) -> None:
+        raise SystemExit(1)
+
+
+def order(order: Order) -> str:
+    return "never"
+
+
 class Bench:
     """An agent, the context of a call and its runner; `finished()` waits for the next answer."""
 
-    def __init__(self, threads: ToolThreads | None = None) -> None:
+    def __init__(self, threads: ToolThreads | None = None, output_chars: int = 20_000) -> None:
         self.agent = Agent("reception", instructions="Help.")
         self.events: asyncio.Queue[Any] = asyncio.Queue()
         self.context = CallContext(call_sid="CA1", caller="+15550101", post=self.events.put_nowait)
@@ -31,6 +45,7 @@ class Bench:
             self.events.put_nowait,
             call_sid="CA1",
             threads=threads or ToolThreads(),
+            output_chars=output_chars,
         )
 
     def add(self, function: Callable[..., Any], **about: Any) -> None:
@@ -147,7 +162,18 @@ async def test_a_tool_error_speaks_to_the_model(blocking: bool) -> None:
     assert event == ToolFinished("call_1", "There is no order 7.", failed=True)
 
 
-@pytest.mark.parametrize("error", [ValueError, StopIteration, TimeoutError, asyncio.CancelledError])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError,
+        StopIteration,
+        TimeoutError,
+        asyncio.CancelledError,
+        SystemExit,
+        KeyboardInterrupt,
+        GeneratorExit,
+    ],
+)
 @pytest.mark.parametrize("blocking", [True, False])
 async def test_any_other_error_is_logged_and_the_model_is_told_nothing_of_it(
     error: type[BaseException], blocking: bool, caplog: pytest.LogCaptureFixture
@@ -163,6 +189,68 @@ async def test_any_other_error_is_logged_and_the_model_is_told_nothing_of_it(
     assert event.output == "This did not work because of a technical problem."
     assert caplog.messages == ["CA1 ! tool tool failed"]
     assert caplog.records[0].exc_info is not None
+
+
+HALF = json.loads('"\\ud83d"')
+REPLACED = "\N{REPLACEMENT CHARACTER}"
+
+
+class Html(str):
+    """A text of a library's."""
+
+
+@pytest.mark.parametrize(
+    ("value", "output"),
+    [
+        (f"it is {HALF}.", f"it is {REPLACED}."),
+        (
+            {"status": f"it is {HALF}.", 7: [HALF]},
+            f'{{"status":"it is {REPLACED}.","7":["{REPLACED}"]}}',
+        ),
+        (Html("<b>"), "<b>"),
+    ],
+)
+async def test_a_result_is_valid_text(value: object, output: str) -> None:
+    event = await Bench().result(lambda: value)
+    assert event == ToolFinished("call_1", output)
+    assert type(event.output) is str
+
+
+async def test_an_error_for_the_model_is_valid_text() -> None:
+    def tool() -> str:
+        raise ToolError(f"no {HALF}")
+
+    assert await Bench().result(tool) == ToolFinished("call_1", f"no {REPLACED}", True)
+
+
+@pytest.mark.parametrize(
+    ("size", "output"),
+    [
+        (100, "x" * 100),
+        (
+            1_000_000,
+            f"{'x' * 100}\n[The rest was cut: these are the first 100 of 1,000,000 characters.]",
+        ),
+    ],
+)
+@pytest.mark.parametrize("fails", [True, False])
+async def test_a_result_that_is_too_long_is_cut_and_the_model_is_told(
+    size: int, output: str, fails: bool
+) -> None:
+    def tool() -> str:
+        if fails:
+            raise ToolError("x" * size)
+        return "x" * size
+
+    event = await Bench(output_chars=100).result(tool)
+    assert event == ToolFinished("call_1", output, fails)
+
+
+async def test_the_types_of_its_arguments_are_inside_the_fence_too() -> None:
+    event = await Bench().result(order, '{"order": {"number": 7}}')
+    assert event == ToolFinished(
+        "call_1", "This did not work because of a technical problem.", failed=True
+    )
 
 
 async def test_a_result_that_is_neither_text_nor_json_is_a_failure(

@@ -55,7 +55,7 @@ def _load_file(path: Path, target: str) -> ModuleType:
     except HookflashError:
         sys.modules.pop(name, None)
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         # It is the owner's code that runs: whatever it raises is told with the place of it.
         sys.modules.pop(name, None)
         raise ConfigError(_failed(target, error)) from error
@@ -75,7 +75,7 @@ def _load_module(name: str, target: str) -> ModuleType:
                 " .py, such as agent.py"
             ) from error
         raise ConfigError(_failed(target, error)) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         # As above.
         raise ConfigError(_failed(target, error)) from error
 
@@ -86,7 +86,7 @@ def _look_in(folder: Path) -> None:
         sys.path.insert(0, str(folder))
 
 
-def _failed(target: str, error: Exception) -> str:
+def _failed(target: str, error: BaseException) -> str:
     """Say where in the owner's code loading it went wrong."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if "importlib" not in frame.filename]

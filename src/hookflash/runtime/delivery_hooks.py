@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from hookflash.core.delivery import Delivery
 from hookflash.core.kept_delivery import KeptDelivery
+from hookflash.runtime.fence import fenced
 from hookflash.runtime.tool_runner import ToolThreads
 
 DeliveryHook = Callable[[Delivery], object]
@@ -46,10 +47,13 @@ class HookOutlet:
         hook = self._find(kept.delivery.agent)
         if hook is None:
             return
+        await fenced(self._call, functools.partial(hook, kept.delivery))
+
+    async def _call(self, hook: Callable[[], object]) -> None:
         if inspect.iscoroutinefunction(hook):
-            await hook(kept.delivery)
+            await hook()
             return
-        result = await self._threads.call(functools.partial(hook, kept.delivery), "delivery")
+        result = await self._threads.call(hook, "delivery")
         if inspect.isawaitable(result):
             # A decorator around a coroutine function is a plain function.
             await result

@@ -27,6 +27,7 @@ from hookflash.core.events import (
 from hookflash.errors import CarrierError, HookflashError
 from hookflash.runtime.outside import Outside
 from hookflash.runtime.ports import EventSink
+from hookflash.runtime.valid_text import made_valid
 
 log = logging.getLogger("hookflash.call")
 
@@ -43,6 +44,9 @@ END_PAUSES = (0.5, 1.5, 4.0)
 class Inlet:
     """Where what runs beside a call posts its events, until the call is let go.
 
+    The texts of these events come from outside (tools, policies, answers, errors), so they are made
+    valid here.
+
     It is what keeps a call and those beside it from holding each other: a call that nobody has any
     more is gone at once, and not when Python's garbage collector, which comes seldom, finds it.
     """
@@ -55,7 +59,7 @@ class Inlet:
     def __call__(self, event: AnyEvent) -> None:
         """Post `event`; too late, it is dropped."""
         if self._post is not None:
-            self._post(event)
+            self._post(made_valid(event))
 
     def close(self) -> None:
         self._post = None

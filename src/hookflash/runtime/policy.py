@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from typing import TypeGuard
 
 from hookflash.agents.hooks import Policy, PolicyHook
 from hookflash.agents.view import CallView
@@ -27,6 +28,7 @@ from hookflash.core.events import (
 from hookflash.core.frustration import Frustration, FrustrationMeter
 from hookflash.core.lines import TRANSFER_TOOL
 from hookflash.runtime.bounded import dismiss, within
+from hookflash.runtime.fence import fenced
 from hookflash.runtime.ports import EventSink
 
 _log = logging.getLogger("hookflash.call.policy")
@@ -129,7 +131,7 @@ class Policies:
         """Return (destination, reason), or None; a function that fails wants nothing."""
         name = getattr(hook, "__name__", type(hook).__name__)
         try:
-            wanted = await within(hook(view), self._seconds)
+            wanted: object = await within(fenced(hook, view), self._seconds)
         except TimeoutError:
             _log.warning(
                 "%s ! policy %s did not answer within %g s", view.call_sid, name, self._seconds
@@ -156,7 +158,7 @@ class Policies:
         self._post(HandoffRequested(destination, reason, source="policy"))
 
 
-def _is_wish(wanted: object) -> bool:
+def _is_wish(wanted: object) -> TypeGuard[tuple[str, str]]:
     return (
         isinstance(wanted, tuple)
         and len(wanted) == 2

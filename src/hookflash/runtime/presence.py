@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from hookflash.core.handoff_plan import Target
 from hookflash.runtime.bounded import within
+from hookflash.runtime.fence import fenced
 from hookflash.runtime.log import masked
 
 _log = logging.getLogger("hookflash.call.presence")
@@ -33,8 +34,12 @@ async def free_targets(
 
 async def _is_free(target: Target, hook: Presence, seconds: float) -> bool:
     who = masked(f"{target.kind} {target.address}")
+
+    async def ask() -> bool:
+        return bool(await hook(target))
+
     try:
-        return bool(await within(hook(target), seconds))
+        return bool(await within(fenced(ask), seconds))
     except TimeoutError:
         _log.warning("! presence of %s: no answer within %g s; it counts as free", who, seconds)
     except Exception:

@@ -24,8 +24,10 @@ from hookflash.agents.view import CallView
 from hookflash.core.events import AnyEvent, QuestionAnswered, QuestionAsked
 from hookflash.errors import ConfigError
 from hookflash.runtime.bounded import dismiss
+from hookflash.runtime.fence import fenced
 from hookflash.runtime.ports import Clock, EventSink
 from hookflash.runtime.tool_time import standing_still
+from hookflash.runtime.valid_text import valid_text
 
 _log = logging.getLogger("hookflash.call.tools")
 
@@ -108,9 +110,10 @@ class Questions:
         assert self._hook is not None
         view, answer = self._view(), ""
         try:
-            answer = await self._hook(question, view)
+            answer = await fenced(self._hook, question, view)
             if not isinstance(answer, str):
                 raise TypeError(f"expected a text, got {type(answer).__name__}")
+            answer = valid_text(answer)
         except Exception:
             # A task ends here; the tool is told that there is no answer.
             _log.exception("%s ! @agent.answers failed", view.call_sid)

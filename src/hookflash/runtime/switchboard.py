@@ -65,7 +65,8 @@ from hookflash.runtime.ports import (
     RecordKeeper,
 )
 from hookflash.runtime.recorder import Recordings
-from hookflash.runtime.tool_runner import ToolRunner, ToolThreads
+from hookflash.runtime.tool_runner import OUTPUT_CHARS, ToolRunner, ToolThreads
+from hookflash.runtime.valid_text import made_valid
 from hookflash.world import SYSTEM
 
 __all__ = ["AgentLike", "DirectoryLike", "Switchboard", "Watch"]
@@ -91,7 +92,8 @@ class Switchboard:
     """All calls of one process. Used in the event loop's thread.
 
     `record` is whether calls are recorded, if not as each agent has it. Tools that block run in
-    `threads`; questions to humans get their ids from `entropy`.
+    `threads`; the model reads at most `tool_output_chars` characters of what a tool returns.
+    Questions to humans get their ids from `entropy`.
     """
 
     def __init__(
@@ -110,6 +112,7 @@ class Switchboard:
         record: bool | None = None,
         watch: Watch | None = None,
         threads: ToolThreads | None = None,
+        tool_output_chars: int = OUTPUT_CHARS,
         entropy: Random = SYSTEM.entropy("questions"),
     ) -> None:
         self.draining = False
@@ -129,6 +132,7 @@ class Switchboard:
         self._record = record
         self._watch = watch
         self._threads = threads or ToolThreads()
+        self._tool_output_chars = tool_output_chars
         self._entropy = entropy
         self._drivers: dict[str, Driver] = {}
         self._asides: dict[str, Asides] = {}
@@ -198,7 +202,7 @@ class Switchboard:
             driver = self._find(call_sid)
         if driver is None:
             return False
-        driver.post(event)
+        driver.post(made_valid(event))
         if isinstance(event, LegChanged) and event.status == "completed":
             self._consults.leg_over(event.leg_sid)
         return True
@@ -294,7 +298,8 @@ class Switchboard:
         return driver
 
     def _setup(self, agent: AgentLike) -> CallSetup:
-        setup = agent.call_setup(lead_ms=self._lead_ms)
+        # Made valid: an owner's texts (a greeting, say) are in the journal too.
+        setup = made_valid(agent.call_setup(lead_ms=self._lead_ms))
         if self._record is None:
             return setup
         return msgspec.structs.replace(setup, record=self._record)
@@ -320,10 +325,13 @@ class Switchboard:
             name = _pseudonym(call.facts.caller)
             if consult is None:
                 recorded = call.setup.record
-                return agent.model_setup(history, safety_identifier=name, recorded=recorded)
+                return made_valid(
+                    agent.model_setup(history, safety_identifier=name, recorded=recorded)
+                )
             parent = self._drivers.get(consult.parent_sid)
             said = parent.call.transcript.history() if parent is not None else ()
-            return agent.consult_setup(consult, said, history, safety_identifier=name)
+            setup = agent.consult_setup(consult, said, history, safety_identifier=name)
+            return made_valid(setup)
 
         def make_tools(post: EventSink) -> ToolRunner:
             asides = self._asides[call_sid] = Asides(
@@ -331,7 +339,14 @@ class Switchboard:
             )
             context = self._make_context(agent, call, post, asides.ask)
             tools = agent.tools if consult is None else {}
-            return ToolRunner(tools, context, post, call_sid=call_sid, threads=self._threads)
+            return ToolRunner(
+                tools,
+                context,
+                post,
+                call_sid=call_sid,
+                threads=self._threads,
+                output_chars=self._tool_output_chars,
+            )
 
         outside = Outside(
             clock=self._clock,

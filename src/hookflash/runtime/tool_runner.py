@@ -12,7 +12,8 @@ tools cannot use up the machine. While a tool waits for a human its time stands 
     a place for a thread    with the thread    with the thread
 
 What the model reads is the tool's result (a text as it is, anything else as JSON), the text of a
-`ToolError`, or a neutral sentence; the traceback of anything else goes to the log.
+`ToolError`, or a neutral sentence; the traceback of anything else goes to the log. It reads at most
+`output_chars` characters of it, and is told what was cut.
 """
 
 from __future__ import annotations
@@ -31,8 +32,10 @@ import msgspec
 from hookflash.core.commands import RunTool
 from hookflash.core.events import ToolFinished
 from hookflash.errors import ToolError
+from hookflash.runtime.fence import failure, fenced
 from hookflash.runtime.ports import EventSink
 from hookflash.runtime.tool_time import timed_by
+from hookflash.runtime.valid_text import made_valid, valid_text
 from hookflash.world import SYSTEM
 
 _log = logging.getLogger("hookflash.call.tools")
@@ -40,7 +43,10 @@ _log = logging.getLogger("hookflash.call.tools")
 NOTHING = "Done."
 """What the model reads of a tool that returns None."""
 
-_BROKEN = "This did not work because of a technical problem."
+OUTPUT_CHARS = 20_000
+"""How many characters of a tool's result the model reads, unless the owner says otherwise."""
+
+BROKEN = "This did not work because of a technical problem."
 _BUSY = "This is not possible right now because too much is going on. Try again in a moment."
 
 
@@ -111,16 +117,14 @@ def _resolve(answer: asyncio.Future[object], value: object) -> None:
 
 def _reject(answer: asyncio.Future[object], error: BaseException) -> None:
     if not answer.done():
-        # A future refuses StopIteration, which would end the coroutine that awaits it.
-        answer.set_exception(
-            RuntimeError(repr(error)) if isinstance(error, StopIteration) else error
-        )
+        answer.set_exception(failure(error))
 
 
 class ToolRunner:
     """Runs the tools of one call. `context` is handed to each; `post` gets each `ToolFinished`.
 
-    Made and used in the event loop's thread. `call_sid` is for the log.
+    Made and used in the event loop's thread. `call_sid` is for the log. The model reads at most
+    `output_chars` characters of a result.
     """
 
     def __init__(
@@ -131,12 +135,14 @@ class ToolRunner:
         *,
         call_sid: str = "",
         threads: ToolThreads,
+        output_chars: int = OUTPUT_CHARS,
     ) -> None:
         self._tools = tools
         self._context = context
         self._post = post
         self._call_sid = call_sid
         self._threads = threads
+        self._output_chars = output_chars
         self._running: dict[str, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
 
@@ -168,6 +174,7 @@ class ToolRunner:
     async def _carry_out(self, command: RunTool) -> None:
         task = asyncio.current_task()
         output, failed = await self._answer(command)
+        output = _shortened(output, self._output_chars)
         # A tool that swallowed its cancellation ends here too; its answer is not wanted.
         if self._running.get(command.call_id) is task:
             del self._running[command.call_id]
@@ -183,9 +190,9 @@ class ToolRunner:
         try:
             async with asyncio.timeout(tool.timeout_seconds) as deadline:
                 with timed_by(deadline):
-                    return _text(await self._call(tool, command.arguments)), False
+                    return await fenced(self._call, tool, command.arguments), False
         except ToolError as error:
-            return str(error) or _BROKEN, True
+            return str(error) or BROKEN, True
         except TimeoutError:
             if deadline.expired():
                 _log.warning(
@@ -197,21 +204,16 @@ class ToolRunner:
                 return f"{tool.name} did not answer within {tool.timeout_seconds:g} seconds.", True
             # Its own TimeoutError is a failure like any other.
             self._report(tool.name)
-        except asyncio.CancelledError:
-            current = asyncio.current_task()
-            if current is not None and current.cancelling():
-                raise
-            # Something inside the tool was cancelled, not the tool by us.
-            self._report(tool.name)
         except Exception:
             self._report(tool.name)
-        return _BROKEN, True
+        return BROKEN, True
 
-    async def _call(self, tool: ToolDefinition, arguments: str) -> object:
+    async def _call(self, tool: ToolDefinition, arguments: str) -> str:
+        """Call a tool, and return what it returns as text. All of it may run the owner's code."""
         call = tool.bind(arguments, self._context)
         result = await self._threads.call(call, tool.name) if tool.blocking else call()
         # A plain function may return an awaitable: a decorator around a coroutine function does.
-        return await result if inspect.isawaitable(result) else result
+        return _text(await result if inspect.isawaitable(result) else result)
 
     def _report(self, name: str) -> None:
         _log.exception("%s ! tool %s failed", self._call_sid, name)
@@ -222,4 +224,16 @@ def _text(result: object) -> str:
         return result
     if result is None:
         return NOTHING
-    return msgspec.json.encode(result).decode()
+    try:
+        return msgspec.json.encode(result).decode()
+    except UnicodeEncodeError:
+        plain = msgspec.to_builtins(result, str_keys=True)
+        return msgspec.json.encode(made_valid(plain)).decode()
+
+
+def _shortened(text: str, limit: int) -> str:
+    """Return `text` as valid text, and only its beginning when it is longer than `limit`."""
+    if len(text) <= limit:
+        return valid_text(text)
+    note = f"[The rest was cut: these are the first {limit:,} of {len(text):,} characters.]"
+    return f"{valid_text(text[:limit])}\n{note}"

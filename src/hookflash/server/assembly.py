@@ -223,6 +223,7 @@ async def open_line(
             record={"on": True, "off": False}.get(settings.record),
             watch=_all(metrics.watch, shown.watch if shown is not None else None, watch),
             threads=threads,
+            tool_output_chars=settings.tool_output_chars,
             entropy=world.entropy("questions"),
         )
         stack.push_async_callback(switchboard.close)

@@ -222,11 +222,6 @@ TOOLS = {
 }
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="the error passes through the task and ends the event loop, and with it every call",
-)
 @pytest.mark.parametrize(("where", "end"), TOOLS.values(), ids=TOOLS.keys())
 async def test_a_tool_that_would_end_the_process_is_a_tool_that_did_not_work(
     tmp_path: Path, where, end
@@ -314,11 +309,6 @@ HOOKS = {
 }
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="the error passes through the task and ends the event loop, and with it every call",
-)
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
 @pytest.mark.parametrize(("hook", "act"), HOOKS.values(), ids=HOOKS.keys())
 async def test_a_hook_that_would_end_the_process_is_a_hook_that_has_nothing_to_say(
@@ -354,11 +344,6 @@ async def test_a_hook_that_would_end_the_process_is_a_hook_that_has_nothing_to_s
         assert heard_it_all(other)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="the error passes through the task and ends the event loop, and with it every call",
-)
 async def test_a_delivery_hook_that_would_end_the_process_is_called_again_later(tmp_path: Path):
     agent = shop(otherwise="callback")
     given: list[Delivery] = []
@@ -414,11 +399,6 @@ async def call_of_tool(s: Stage) -> Leg:
     return call
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="all ten megabytes go to the model",
-)
 async def test_a_tool_that_returns_ten_megabytes_is_cut_and_the_model_is_told(tmp_path: Path):
     agent = shop()
 
@@ -437,11 +417,6 @@ async def test_a_tool_that_returns_ten_megabytes_is_cut_and_the_model_is_told(tm
         assert await asyncio.to_thread(stored_bytes, tmp_path) < 2_000_000
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=(AssertionError, TypeError),
-    reason="there is no such setting",
-)
 async def test_an_owner_says_how_much_of_a_tools_result_the_model_reads(tmp_path: Path):
     agent = shop()
 
@@ -457,11 +432,6 @@ async def test_an_owner_says_how_much_of_a_tools_result_the_model_reads(tmp_path
         assert samples(call.recording().heard, ANSWER) == 900 * 8
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="in a text it cannot be journalled; in an object it makes the tool one that failed",
-)
 @pytest.mark.parametrize("shape", ["text", "object"])
 async def test_half_of_a_surrogate_pair_in_a_tools_result_is_replaced_and_the_rest_is_told(
     tmp_path: Path, shape
