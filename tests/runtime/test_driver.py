@@ -12,11 +12,17 @@ from hookflash.core import events as e
 from hookflash.core.call import Call
 from hookflash.core.commands import (
     CallRecord,
+    CheckTargets,
+    ClearAudio,
     ConnectAgent,
     Deliver,
     DialHumans,
+    HangUp,
     Message,
+    MoveCall,
     RequestResponse,
+    RingHuman,
+    RunTool,
     SendToolOutput,
 )
 from hookflash.core.delivery import Delivery
@@ -348,6 +354,205 @@ async def test_the_record_is_handed_over_once(world: World) -> None:
     assert ended == [driver]
     assert driver.attach(Stream()) is None
     await driver.close()
+
+
+# --- what fails -------------------------------------------------------------------------------
+
+
+class Broken(Exception):
+    """What a port raises."""
+
+
+def breaks(*args: object, **named: object) -> None:
+    raise Broken("as the test says")
+
+
+async def events_of(world: World, driver: Driver) -> list[e.AnyEvent]:
+    """The events in the call's journal, once the call is let go."""
+    await driver.close()
+    assert world.journals.flush(60)
+    path = world.journals.find("CA1")
+    assert path is not None
+    return [line.event for line in read_journal(path)[1] if line.event is not None]
+
+
+def failures(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What was logged with the traceback of a port that breaks."""
+    return [
+        record.getMessage()
+        for record in caplog.records
+        if record.exc_info is not None and record.exc_info[0] is Broken
+    ]
+
+
+async def test_a_session_that_cannot_be_opened_is_one_that_was_lost(world: World, caplog) -> None:
+    driver, _ = drive(world)
+    opened = world.connector.open
+
+    def breaks_once(*args: object) -> None:
+        world.connector.open = opened  # type: ignore[method-assign]
+        breaks()
+
+    world.connector.open = breaks_once  # type: ignore[method-assign, assignment]
+    assert driver.ask(e.CallArrived("CA1", "a", "b")) == (ConnectAgent(1),)
+    assert failures(caplog) == ["CA1 ! OpenModel failed"]
+    await asyncio.sleep(5)
+    assert len(world.connector.links) == 1
+    lost = e.ModelLost("opening the model's session: it failed: see the log")
+    assert lost in await events_of(world, driver)
+
+
+@pytest.mark.parametrize(
+    ("command", "failed"),
+    [
+        (MoveCall(3, (), 2.0), e.CarrierRefused(3)),
+        (
+            RingHuman(1, 0, Target.phone("+15550100002"), 20),
+            e.LegRefused(1, 0, reason="ringing: it failed: see the log"),
+        ),
+        (CheckTargets(4, "desk"), e.TargetsChecked(4)),
+        (
+            RunTool("c1", "order", "7"),
+            e.ToolFinished("c1", "This did not work because of a technical problem.", failed=True),
+        ),
+        (ClearAudio(), None),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+async def test_a_command_that_fails_becomes_the_event_that_the_core_has_for_it(
+    world: World, caplog, command, failed
+) -> None:
+    driver, stream = talking(world)
+    receive = driver.call.receive
+    taken: list[e.AnyEvent] = []
+
+    def wants(event: e.AnyEvent, now: float) -> list[object]:
+        taken.append(event)
+        return [command] if isinstance(event, e.DigitPressed) else receive(event, now)
+
+    driver.call.receive = wants  # type: ignore[method-assign, assignment]
+    stream.clear = breaks  # type: ignore[method-assign]
+    for name in ("move", "ring", "check"):
+        setattr(driver._errands, name, breaks)
+    driver._tools.run = breaks  # type: ignore[method-assign]
+    driver.post(e.DigitPressed("1"))
+    assert taken == [e.DigitPressed("1")] + ([failed] if failed is not None else [])
+    assert failures(caplog) == [f"CA1 ! {type(command).__name__} failed"]
+    assert (await events_of(world, driver))[-len(taken) :] == taken
+
+
+async def test_a_talk_that_cannot_begin_hangs_up_the_humans_leg(world: World, caplog) -> None:
+    driver, _ = talking(world)
+    world.consults.open = breaks  # type: ignore[method-assign]
+    plan = HandoffPlan(targets=(Target.phone("+15550100002"),), manner="consult")
+    driver.post(e.HandoffRequested("desk", "why", plan=plan))
+    await asyncio.sleep(3)
+    answer = driver.ask(e.HumanAsked(1, 0, "CAleg1", "answered", answered_by="human"))
+    assert answer == (HangUp(),)
+    assert failures(caplog) == ["CA1 ! OpenConsult failed"]
+    await driver.close()
+
+
+async def test_a_session_that_takes_no_sound_is_lost_and_logged_once(world: World, caplog) -> None:
+    driver, _ = talking(world)
+    link = world.connector.links[-1]
+    link.carry_out = breaks  # type: ignore[method-assign]
+    driver.post(e.CallerSpeechStopped("u1"))
+    assert driver._ear is breaks
+    for at_ms in (20, 40):
+        driver.post(e.CallerAudio("/v7+", 3, at_ms))
+    assert link.closed
+    assert failures(caplog) == ["CA1 ! the caller's sound failed"]
+    await asyncio.sleep(1)
+    assert len(world.connector.links) == 2
+    await driver.close()
+
+
+async def test_sessions_that_break_again_and_again_are_not_opened_without_end(
+    world: World,
+) -> None:
+    driver, _ = talking(world)
+    for _ in range(5):
+        link = world.connector.links[-1]
+        link.carry_out = breaks  # type: ignore[method-assign]
+        driver.post(e.ModelReady())
+        driver.post(e.HintGiven("Be brief."))
+        await asyncio.sleep(2)
+    assert len(world.connector.links) == 3
+    assert driver.call.phase is Phase.ENDING
+    await driver.close()
+
+
+async def test_a_stream_that_plays_nothing_is_logged_once_and_the_sound_is_journalled(
+    world: World, caplog
+) -> None:
+    watched: list[e.AnyEvent | None] = []
+    driver, stream = talking(world)
+    driver._watch = lambda call_sid, event, commands: watched.append(event)
+    stream.play = breaks  # type: ignore[method-assign]
+    sound = e.ModelAudio("r1", "i1", "/v7+" * 200, 600)
+    driver.post(e.ResponseStarted("r1"))
+    for _ in range(3):
+        driver.post(sound)
+    assert failures(caplog) == ["CA1 ! PlayAudio failed; said once a call"]
+    assert watched.count(sound) == 3
+    assert driver._timer is not None
+    kept = await events_of(world, driver)
+    assert sum(isinstance(event, e.ModelAudio) for event in kept) == 3
+
+
+async def test_a_watch_a_tap_and_a_journal_that_break_keep_nothing_from_happening(
+    world: World, tmp_path: Path, caplog
+) -> None:
+    driver, stream = talking(world)
+    tap = driver.tapped()
+    tap.caller = tap.follow = breaks  # type: ignore[method-assign, assignment]
+    driver._watch = breaks
+    driver._journal.write = driver._journal.write_sound = breaks  # type: ignore[method-assign]
+    link = world.connector.links[-1]
+    before = len(link.sent)
+    driver.post(e.CallerAudio("/v7+", 3, 20))
+    assert len(link.sent) == before + 1
+    driver.post(e.ResponseStarted("r1"))
+    driver.post(e.ModelAudio("r1", "i1", "/v7+" * 200, 600))
+    assert ("play", "/v7+" * 200) in stream.sent
+    assert driver._timer is not None
+    assert {each.removeprefix("CA1 ! ") for each in failures(caplog)} == {
+        "recording the caller failed; said once a call",
+        "recording the agent failed; said once a call",
+        "writing the journal failed",
+        "writing the journal failed; said once a call",
+        "watching the call failed",
+        "watching the sound failed; said once a call",
+    }
+    tap.close = breaks  # type: ignore[method-assign]
+    await driver.close()
+
+
+async def test_a_call_whose_record_is_refused_has_ended(world: World, caplog) -> None:
+    driver, ended = drive(world)
+    driver.ask(e.CallArrived("CA1", "a", "b"))
+    driver.tapped().close = breaks  # type: ignore[method-assign]
+    world.records.put = breaks  # type: ignore[method-assign]
+    driver.post(e.CallCompleted())
+    assert ended == [driver]
+    assert failures(caplog) == [
+        "CA1 ! closing the tap failed",
+        "CA1 ! handing over the record failed",
+    ]
+    driver.tap = None
+    await driver.close()
+
+
+async def test_letting_go_of_a_call_lets_go_of_all_of_it(world: World, caplog) -> None:
+    driver, stream = talking(world)
+    world.connector.links[-1].close = breaks  # type: ignore[method-assign]
+    await driver.close()
+    assert stream.closed
+    assert failures(caplog) == ["CA1 ! letting go of the call failed"]
+
+
+# --- journal and log --------------------------------------------------------------------------
 
 
 async def test_everything_is_in_the_journal(world: World) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from pathlib import Path
 
@@ -180,6 +181,20 @@ def test_a_slow_disk_loses_lines_and_says_how_many(
     assert [line.lost for line in lines if line.lost] == [33]
     assert journals.lost == 33
     assert caplog.text.count("the disk is too slow") == 1
+
+
+def test_a_line_that_cannot_be_encoded_is_lost_and_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    journals = Journals(tmp_path)
+    journal = journals.begin("CA1", SETUP)
+    journal.write(1000.0, e.CallerTranscribed("i1", json.loads('"\\ud83d"')), [])
+    journal.write(1001.0, said(2), [])
+    journals.close()
+    _, lines = read_journal(journal.path)
+    assert [line.event for line in lines if line.event is not None] == [said(2)]
+    assert [line.lost for line in lines if line.lost] == [1]
+    assert "journal CA1.jsonl: lines cannot be encoded and are lost" in caplog.text
 
 
 async def test_sound_waits_for_company_and_news_take_it_along(

@@ -5,6 +5,9 @@ to wait in, no queue to hop over and no lock, because the core never waits. Link
 send; REST (`errands`) and tools are tasks whose end, good or bad, is an event. So nothing slow can
 delay a barge-in.
 
+A command that fails is logged and, where the core knows an event for it, becomes that event. It
+keeps nothing else from happening: the other commands, the journal, the watch and the timer.
+
     resource              acquired                       released
     the timer             whenever the deadline changes  when the call is over
     the media stream      attach()                       CloseStream, or the carrier
@@ -37,6 +40,7 @@ from hookflash.core.commands import (
     DeleteItem,
     Deliver,
     EndLeg,
+    HangUp,
     Instruction,
     MoveCall,
     OpenConsult,
@@ -58,9 +62,14 @@ from hookflash.core.events import (
     AnyEvent,
     CallArrived,
     CallerAudio,
+    CarrierRefused,
+    LegRefused,
     MarkReturned,
     ModelAudio,
+    ModelLost,
     StreamStopped,
+    TargetsChecked,
+    ToolFinished,
 )
 from hookflash.core.handoff import State as HandoffState
 from hookflash.core.phases import Phase
@@ -71,6 +80,7 @@ from hookflash.runtime.log import log_step
 from hookflash.runtime.outside import Outside
 from hookflash.runtime.ports import CarrierStream, EventSink, ModelLink
 from hookflash.runtime.tap import Tap
+from hookflash.runtime.tool_runner import BROKEN
 
 log = logging.getLogger("hookflash.call")
 
@@ -86,9 +96,14 @@ _TO_MODEL = (
 
 _SOUND = frozenset({PlayAudio, SendMark})
 
+_FAILED = "it failed: see the log"
+
+_BROKEN_SESSIONS = 3
+"""How many sessions of a call may fail to take a command before no other one is opened."""
+
 
 class Driver:
-    """Drives `call`. `on_ended` is called once, when the record was handed over.
+    """Drives `call`. `on_ended` is called once, when the record was handed over or was refused.
 
     `watch` is told of every event but the caller's sound, which is only counted. `arrived` is what
     the carrier said when the call came.
@@ -126,6 +141,8 @@ class Driver:
         self._allowance = Allowance(self._now)
         self._ear: Callable[[SendCallerAudio], None] | None = None
         self.tap: Tap | None = None
+        self._broken_sessions = 0
+        self._reported: set[str] = set()
         self._debug = log.isEnabledFor(logging.DEBUG)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -140,9 +157,15 @@ class Driver:
             allowance = self._allowance
             allowance.left -= event.size + FRAME_PRICE
             if allowance.left >= 0 or not allowance.overdrawn(event.size):
-                self._ear(SendCallerAudio(event.payload, event.size))
+                try:
+                    self._ear(SendCallerAudio(event.payload, event.size))
+                except Exception:
+                    self._lose_model("the caller's sound")
                 if self.tap is not None:
-                    self.tap.caller(event)
+                    try:
+                        self.tap.caller(event)
+                    except Exception:
+                        self._report_once("recording the caller")
             elif allowance.spent:
                 self._close_flooded()
             return
@@ -172,7 +195,7 @@ class Driver:
         if self._stream is not None:
             if self.call.facts.stream_sid is not None:
                 return None
-            self._stream.close()
+            self._attempt("closing the stream before", self._stream.close)
         self._stream = stream
         return self.post
 
@@ -182,7 +205,7 @@ class Driver:
             self._timer.cancel()
         for held in (self._model, self._stream, self.tap):
             if held is not None:
-                held.close()
+                self._attempt("letting go of the call", held.close)
         await self._errands.close()
         await self._tools.close()
         self._journal.close()
@@ -208,7 +231,10 @@ class Driver:
                 self._stream = None
         commands = self.call.receive(event, now)
         if self.tap is not None and kind is CallerAudio:
-            self.tap.caller(event)  # type: ignore[arg-type]  # as above
+            try:
+                self.tap.caller(event)  # type: ignore[arg-type]  # as above
+            except Exception:
+                self._report_once("recording the caller")
         self._done(now, event, commands)
         if kind is MarkReturned:
             self._set_timer_for_sound(commands)
@@ -220,18 +246,30 @@ class Driver:
         """The agent's sound moves the ledger and nothing else: what a call is stays as it was."""
         commands = self.call.receive(event, now)
         for command in commands:
-            if type(command) is PlayAudio:
-                self._traffic.down += 1
-                if self._stream is not None:
-                    self._stream.play(command.payload)
-            else:
-                _CARRY_OUT[type(command)](self, command)
+            try:
+                if type(command) is PlayAudio:
+                    self._traffic.down += 1
+                    if self._stream is not None:
+                        self._stream.play(command.payload)
+                else:
+                    _CARRY_OUT[type(command)](self, command)
+            except Exception:
+                self._failed(command)
         if self.tap is not None:
-            self.tap.follow(commands)
-        self._journal.write_sound(now, event, commands)
+            try:
+                self.tap.follow(commands)
+            except Exception:
+                self._report_once("recording the agent")
+        try:
+            self._journal.write_sound(now, event, commands)
+        except Exception:
+            self._report_once("writing the journal")
         self._set_timer_for_sound(commands)
         if self._watch is not None:
-            self._watch(self.call_sid, event, commands)
+            try:
+                self._watch(self.call_sid, event, commands)
+            except Exception:
+                self._report_once("watching the sound")
         if self._debug:
             log_step(self.call_sid, event, commands)
 
@@ -246,7 +284,7 @@ class Driver:
     def _close_flooded(self) -> None:
         log.warning("%s ! the carrier floods the call: its stream is closed", self.call_sid)
         if self._stream is not None:
-            self._stream.close()
+            self._attempt("closing the stream", self._stream.close)
 
     def _expire(self) -> None:
         self._timer = None
@@ -269,13 +307,26 @@ class Driver:
         self, now: float, cause: AnyEvent | Literal["expired"], commands: list[AnyCommand]
     ) -> None:
         for command in commands:
-            _CARRY_OUT[type(command)](self, command)
+            try:
+                _CARRY_OUT[type(command)](self, command)
+            except Exception:
+                self._failed(command)
         if type(cause) is not CallerAudio:
             if self.tap is not None:
-                self.tap.follow(commands)
-            self._journal.write(now, cause, commands, self._changed_state())
+                try:
+                    self.tap.follow(commands)
+                except Exception:
+                    self._report_once("recording the agent")
+            state = self._changed_state()
+            try:
+                self._journal.write(now, cause, commands, state)
+            except Exception:
+                self._report("writing the journal")
             if self._watch is not None:
-                self._watch(self.call_sid, None if cause == "expired" else cause, commands)
+                try:
+                    self._watch(self.call_sid, None if cause == "expired" else cause, commands)
+                except Exception:
+                    self._report("watching the call")
         if self._debug:
             log_step(self.call_sid, None if cause == "expired" else cause, commands)
 
@@ -339,27 +390,33 @@ class Driver:
         self._answer = command.instructions
 
     def _open_model(self, command: OpenModel) -> None:
-        if self._model is not None:
-            self._model.close()
+        self._let_model_go()
         setup = self.outside.model_setup(command.history)
         self._model = self.outside.connector.open(setup, self.post)
 
     def _close_model(self, command: CloseModel) -> None:
-        if self._model is not None:
-            self._model.close()
-            self._model = None
+        self._let_model_go()
+
+    def _let_model_go(self) -> None:
+        # Its place is empty even if closing it fails.
+        model, self._model, self._ear = self._model, None, None
+        if model is not None:
+            self._attempt("closing the model's session", model.close)
 
     def _tell_model(self, command: AnyCommand) -> None:
         if self._model is not None:
-            self._model.carry_out(command)
+            try:
+                self._model.carry_out(command)
+            except Exception:
+                self._lose_model(type(command).__name__)
 
     def _untap(self) -> None:
         self.tap = None
 
     def _store(self, command: StoreRecord) -> None:
         if self.tap is not None:
-            self.tap.close()
-        self.outside.records.put(command.record)
+            self._attempt("closing the tap", self.tap.close)
+        self._attempt("handing over the record", self.outside.records.put, command.record)
         self._on_ended(self)
 
     def _open_consult(self, command: OpenConsult) -> None:
@@ -373,6 +430,58 @@ class Driver:
             log.error("%s ! nobody takes messages here: it is in the journal", self.call_sid)
         else:
             self.outside.deliveries.deliver(command.delivery)
+
+    # --- what fails ---------------------------------------------------------------------------
+
+    def _failed(self, command: AnyCommand) -> None:
+        """`command` has just raised: log it, and let the core know where it has an event for it."""
+        name = type(command).__name__
+        if type(command) in _SOUND:
+            self._report_once(name)
+        else:
+            self._report(name)
+        match command:
+            case OpenModel():
+                self.post(ModelLost(f"opening the model's session: {_FAILED}"))
+            case MoveCall():
+                self.post(CarrierRefused(command.step))
+            case RingHuman():
+                self.post(LegRefused(command.wave, command.leg, reason=f"ringing: {_FAILED}"))
+            case CheckTargets():
+                self.post(TargetsChecked(command.check))
+            case RunTool():
+                self.post(ToolFinished(command.call_id, BROKEN, failed=True))
+            case OpenConsult():
+                self._answer = (HangUp(),)
+
+    def _lose_model(self, what: str) -> None:
+        """The session has just failed to take `what`: it takes nothing more, and the core decides
+        whether there is another one."""
+        self._report(what)
+        self._let_model_go()
+        self._broken_sessions += 1
+        # A session that opens and then fails again and again would be opened without end.
+        remedy: Literal["rotate", "none"] = (
+            "rotate" if self._broken_sessions < _BROKEN_SESSIONS else "none"
+        )
+        self.post(ModelLost(f"the model's session took nothing more: {_FAILED}", remedy))
+
+    def _attempt(self, what: str, function: Callable[..., object], *arguments: object) -> None:
+        """Call `function`; what it raises is logged, and keeps nothing else from happening."""
+        try:
+            function(*arguments)
+        except Exception:
+            self._report(what)
+
+    def _report(self, what: str) -> None:
+        """Log the exception that is being handled."""
+        log.exception("%s ! %s failed", self.call_sid, what)
+
+    def _report_once(self, what: str) -> None:
+        """`_report` for what may fail fifty times a second."""
+        if what not in self._reported:
+            self._reported.add(what)
+            log.exception("%s ! %s failed; said once a call", self.call_sid, what)
 
 
 _CARRY_OUT: dict[type, Callable[[Driver, Any], None]] = {

@@ -163,10 +163,15 @@ class Journal:
         if not lines:
             return
         self._run.end(self._waiting)
-        data = encode_lines(self._waiting)
-        self._waiting.clear()
-        self._lines = 0
+        waiting, self._waiting, self._lines = self._waiting, [], 0
         self._journals.settled(self)
+        try:
+            data = encode_lines(waiting)
+        except Exception:
+            # What cannot be written down must not keep later lines from being written.
+            log.exception("! journal %s: lines cannot be encoded and are lost", self.path.name)
+            self._lost += lines
+            return
         if self._lost:
             data = lost_note(self._since, self._lost) + data
         if self._journals.put(Chunk(self.path, data, lines, self._since), urgent=urgent):
