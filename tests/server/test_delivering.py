@@ -177,3 +177,25 @@ async def test_what_a_process_before_left_in_a_journal_only_is_delivered(tmp_pat
     assert taken.get_nowait() == message(1)
     assert taken.empty()
     await engine.dispose()
+
+
+async def test_a_plain_hook_that_would_end_the_process_is_called_again(tmp_path: Path) -> None:
+    world = SimulatedWorld(0)
+    engine = await open_database(f"sqlite:///{tmp_path}/a.db", connect=world.sqlite)
+    shop = Agent("shop", instructions="Help.")
+    given: list[Delivery] = []
+
+    @shop.on_delivery
+    def take(delivery: Delivery) -> None:
+        given.append(delivery)
+        if len(given) == 1:
+            raise SystemExit(1)
+
+    async with office(Settings(), Directory.of(shop), engine, world) as outbox:
+        outbox.deliver(message(1))
+        for _ in range(600):
+            if len(given) < 2:
+                await asyncio.sleep(1)
+    assert given == [message(1), message(1)]
+    assert await DeliveryStore(engine).counts() == {"delivered": 1}
+    await engine.dispose()
