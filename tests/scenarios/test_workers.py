@@ -231,11 +231,17 @@ async def test_both_workers_have_calls_and_bring_them_to_humans(tmp_path: Path) 
             {"call_tool": {"name": "transfer_to_human", "arguments": arguments}},
         ]
 
+        greetings = asyncio.Semaphore(0)
+
         async def script(telephone: Line) -> None:
             await greeted(telephone)
+            greetings.release()
             await telephone.leg.ended()
 
         calls = await calls_on_both(line, script)
+        for _ in calls:
+            # Whoever speaks before the greeting is over has interrupted it.
+            await greetings.acquire()
         for session in line.model.server.sessions:
             await line.model.perform(steps, session=session)
         await asyncio.gather(*(call.ended() for call in calls))

@@ -22,7 +22,7 @@ from hookflash.core.phases import Phase
 from . import visits as table_of_visits
 from .checks import Violation
 from .known import known
-from .plan import CARRIER_FAULTS, MACHINE_FAULTS, Plan, directed, draw
+from .plan import FAULTS, Plan, directed, draw
 from .play import Played, play
 from .shrink import shrink
 
@@ -70,13 +70,18 @@ def main() -> int:
     parser.add_argument("--visits", action="store_true", help="print the table of visits")
     parser.add_argument("--ci", action="store_true", help="play the set that CI plays")
     given = parser.parse_args()
-    if given.plan is not None or given.seed is not None:
-        plan = msgspec.json.decode(given.plan, type=Plan) if given.plan else of_seed(given.seed)
-        if given.frame_ms:
-            plan = msgspec.structs.replace(plan, frame_ms=given.frame_ms)
-        return tell(play(plan), verbose=given.verbose)
+    if given.plan is not None and given.seed is not None:
+        parser.error("--plan and --seed are two calls: give one of them")
+    if given.seeds < 1:
+        parser.error(f"--seeds: expected 1 or more, got {given.seeds}")
+    try:
+        one = chosen(given)
+    except (ValueError, IndexError) as error:
+        parser.error(f"this is no plan that can be played: {error}")
+    if one is not None:
+        return tell(play(one), verbose=given.verbose)
     plans = [draw(seed) for seed in range(given.first, given.first + given.seeds)]
-    if given.frame_ms:
+    if given.frame_ms is not None:
         plans = [msgspec.structs.replace(plan, frame_ms=given.frame_ms) for plan in plans]
     if given.ci:
         plans = ci_set()
@@ -93,6 +98,18 @@ def ci_set() -> list[Plan]:
     return [*exact, *random, *directed(DIRECTED_SEED)]
 
 
+def chosen(given: argparse.Namespace) -> Plan | None:
+    """Return the one plan that was asked for, if it was one. Raises ValueError or IndexError."""
+    plan = None
+    if given.plan is not None:
+        plan = msgspec.json.decode(given.plan, type=Plan)
+    elif given.seed is not None:
+        plan = of_seed(given.seed)
+    if plan is not None and given.frame_ms is not None:
+        plan = msgspec.structs.replace(plan, frame_ms=given.frame_ms)
+    return plan
+
+
 def of_seed(seed: int) -> Plan:
     """Return the plan of a seed, as the sets above have it."""
     return directed(DIRECTED_SEED)[seed - DIRECTED_SEED] if seed >= DIRECTED_SEED else draw(seed)
@@ -102,7 +119,7 @@ def tell(played: Played, *, verbose: bool) -> int:
     """Print what became of one plan."""
     print(msgspec.json.encode(played.plan).decode())
     if verbose:
-        print("\n".join(played.timeline))
+        print("\n".join(played.timeline), "", sep="\n")
     news = 0
     for violation in played.violations:
         entry = known(violation, played.plan)
@@ -165,7 +182,7 @@ def report(tally: Tally, *, check_visits: bool) -> int:
     if check_visits:
         reasons = table_of_visits.read_reasons(table_of_visits.REASONS.read_text())
         live = [phase.value for phase in Phase if phase is not Phase.ENDED]
-        cells = table_of_visits.cells(CARRIER_FAULTS + MACHINE_FAULTS, live)
+        cells = table_of_visits.cells(FAULTS, live)
         for cell in table_of_visits.unexplained(cells, tally.visits, reasons):
             wrong += 1
             print(f"never visited, and {table_of_visits.REASONS.name} gives no reason: {cell}")

@@ -32,9 +32,21 @@ SLACK_SECONDS = 0.25
 """How much later than it happened something is seen: a media message and a look."""
 
 ENDLESS_SECONDS = 20.0
-"""A silence that is told of before it ends."""
+"""After so long a silence is reported though it still lasts."""
 
 HEARD_MS = 20.0
+RINGING_ON_SECONDS = 3.0
+"""So long after somebody has the caller others may still ring: the order to stop takes its time."""
+
+QUEUED_SECONDS = 10.0
+"""So much later than it was generated a sentence may be said: others are queued before it."""
+
+GAP_MS = 250.0
+"""So much silence within a sentence is heard as a gap."""
+
+OTHERS_SECONDS = 40.0
+"""Of those who accept within so many seconds, one is connected: it is one hand-off."""
+
 ITEM_SECONDS = 40
 """Within so many seconds after it was generated an item is heard, or not at all."""
 
@@ -60,11 +72,16 @@ _UNDER_WAY = frozenset(
 
 @dataclass(frozen=True)
 class Violation:
-    """A broken invariant: `at` is seconds since the call was placed; `kind` names the invariant."""
+    """A broken invariant.
+
+    `at` is seconds since the call was placed, `kind` names the invariant, `struck` are the
+    troubles, faults and orders that had really happened by then.
+    """
 
     at: float
     kind: str
     text: str
+    struck: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return f"{self.at:8.2f} VIOLATION {self.kind}: {self.text}"
@@ -82,12 +99,19 @@ class Checks:
         self._spoke_until = 0.0
         self._waits_since: float | None = None
         self._silent: tuple[float, str] | None = None
+        self._told = False
+        self._speech: list[tuple[float, float]] = []
+        """When the caller spoke, in seconds of the carrier."""
+        self._met_at: float | None = None
+        self._ringing_on: set[str] = set()
+        self._checked: set[Session] = set()
         self._presses: list[tuple[Leg, float]] = []
 
     # --- what the actors tell ---------------------------------------------------------------------
 
     def caller_spoke(self, text: str, began: float, ended: float) -> None:
         self._spoke_until = ended
+        self._speech.append((began, ended))
         if text not in NO_TURN:
             self._turn = (text, ended)
 
@@ -95,7 +119,7 @@ class Checks:
         self._presses.append((leg, at))
 
     def broken(self, kind: str, text: str) -> None:
-        violation = Violation(round(self._sim.now(), 2), kind, text)
+        violation = Violation(round(self._sim.now(), 2), kind, text, frozenset(self._sim.struck))
         self.violations.append(violation)
         self._sim.note(f"VIOLATION {kind}: {text}")
 
@@ -109,6 +133,21 @@ class Checks:
             self._ear = Ear(leg)
         self._ear.look()
         self._look_for_silence(leg, self._ear)
+        self._look_for_ringing(leg)
+
+    def _look_for_ringing(self, caller: Leg) -> None:
+        """Once somebody has the caller, nobody else is rung."""
+        if not self._sim.bridged(caller) or self._sim.plan.to == "queue":
+            self._met_at = None
+            return
+        now = self._sim.clock()
+        if self._met_at is None:
+            self._met_at = now
+        for leg in self._sim.carrier.calls:
+            rings = leg.status in ("queued", "ringing") and leg.sid not in self._ringing_on
+            if rings and now - self._met_at > RINGING_ON_SECONDS and self._undisturbed:
+                self._ringing_on.add(leg.sid)
+                self.broken("rings-on", "a human has the caller, and another one is still rung")
 
     def _look_for_silence(self, leg: Leg, ear: Ear) -> None:
         owed = self._owed(leg, ear)
@@ -126,14 +165,20 @@ class Checks:
             self._silence_over(now)
         elif self._silent is None:
             self._silent = (now - quiet, reason)
-        elif quiet > ENDLESS_SECONDS:
-            self._silence_over(now)
+        elif quiet > ENDLESS_SECONDS and not self._told:
+            self._tell_silence(now)
 
     def _silence_over(self, now: float) -> None:
-        """Tell of a silence that has ended, or lasted too long to be waited for."""
+        """Report a silence that has ended, unless it was reported while it lasted."""
+        if self._silent is not None and not self._told:
+            self._tell_silence(now)
+        self._silent = None
+        self._told = False
+
+    def _tell_silence(self, now: float) -> None:
         if self._silent is not None:
             since, reason = self._silent
-            self._silent = None
+            self._told = True
             self.broken("silence", f"{now - since:.1f} s while {reason}")
 
     def _owed(self, leg: Leg, ear: Ear) -> tuple[str, float] | None:
@@ -168,10 +213,29 @@ class Checks:
                 return f"an answer to {text!r} is owed", ended
         return None
 
+    @property
+    def _undisturbed(self) -> bool:
+        """Whether nothing has gone wrong and nobody has interfered: the strictest rules hold."""
+        return not self._sim.struck
+
+    def spoken_over(self, session: Session, response_id: str) -> None:
+        """The caller has been speaking for a while over what a response says."""
+        response = session.conversation.responses[response_id]
+        plan = self._sim.plan
+        protected = plan.record or not plan.greeting_interruptible
+        call = self._sim.call
+        if call is not None and call.handoff.state is State.CLOSING:
+            # The line that announces the human is said to its end, whoever speaks.
+            protected = True
+        leg = self._sim.listener(session)
+        if response.running and not protected and self._undisturbed and leg is self._sim.caller:
+            self.broken("barge-in", f"{response_id} runs on though the caller speaks over it")
+
     def model_asked(self, session: Session) -> None:
         """The model begins a response: what it remembers is what was heard."""
+        self._check_history(session)
         leg = self._sim.listener(session)
-        frozen = any(fault.kind in FROZEN for fault in self._sim.plan.faults)
+        frozen = not FROZEN.isdisjoint(self._sim.struck)
         if leg is None or not leg.streams or frozen:
             # What the model was told is on a road that carries nothing any more.
             return
@@ -192,6 +256,21 @@ class Checks:
                     f" {truth:.0f} ms were heard",
                 )
 
+    def _check_history(self, session: Session) -> None:
+        """A session that goes on with a call knows what was said before it."""
+        model = self._sim.model
+        if self._sim.listener(session) is not self._sim.caller or session in self._checked:
+            return
+        self._checked.add(session)
+        before = [text for other, text in model.understood if other is not session and text]
+        if not before or not self._undisturbed:
+            return
+        known = "\n".join(str(entry.item) for entry in session.conversation.items)
+        if before[-1] not in known:
+            self.broken(
+                "history", f"a new session does not know that the caller said {before[-1]!r}"
+            )
+
     # --- at the end -------------------------------------------------------------------------------
 
     def finish(self, folder: Path) -> None:
@@ -202,11 +281,15 @@ class Checks:
         if self._ear is not None:
             self._silence_over(self._ear.until)
         heard = self._heard(leg)
-        self._check_truncations(heard)
+        self._check_truncations()
         self._check_lines(heard, leg)
         self._check_tools()
         self._check_acceptances(leg)
         self._check_record(leg)
+        if self._undisturbed:
+            self._check_sentences(heard, leg)
+            self._check_whispers()
+            self._check_targets(leg)
         for error in sim.model.errors:
             if error.get("code") not in sim.expected_errors:
                 self.broken("model-error", f"{error.get('code')}: {error.get('message')}")
@@ -239,22 +322,21 @@ class Checks:
         start = max(0, int((spoken.at - (leg.ear.opened_at or 0.0)) * 8000))
         return heard_ms(heard[start : start + ITEM_SECONDS * 8000], spoken.sentence.byte)
 
-    def _check_truncations(self, heard: bytes) -> None:
+    def _check_truncations(self) -> None:
         for item_id, told_ms in self._sim.model.truncations:
             spoken = self._sim.model.find(item_id)
-            if spoken is None:
+            leg = self._sim.listener(spoken.session) if spoken is not None else None
+            if spoken is None or leg is None or not FROZEN.isdisjoint(self._sim.struck):
                 continue
-            leg = self._sim.listener(spoken.session)
-            if leg is not None and leg is not self._sim.caller:
-                heard = self._heard(leg)
-            assert leg is not None
-            truth = self._heard_of(heard, leg, spoken)
+            if told_ms * 8 > spoken.generated:
+                self.broken("heard", f"{item_id} was cut at {told_ms} ms, beyond what there is")
+            truth = self._heard_of(self._heard(leg), leg, spoken)
             if abs(told_ms - truth) > self._tolerance_ms:
                 self.broken("heard", f"{item_id} was cut at {told_ms} ms, {truth:.0f} were heard")
 
     def _check_lines(self, heard: bytes, leg: Leg) -> None:
         """Lines that a caller hears once are heard once."""
-        again = any(fault.kind in ("kill", "stream-cut") for fault in self._sim.plan.faults)
+        again = not {"kill", "restart", "stream-cut"}.isdisjoint(self._sim.struck)
         for what, sign in (("greeting", "The call has just begun"), ("consent", "Before anything")):
             whole = [
                 spoken
@@ -265,9 +347,68 @@ class Checks:
             if len(whole) > 1 and not again:
                 self.broken("twice", f"the {what} was heard {len(whole)} times")
 
+    def _check_sentences(self, heard: bytes, leg: Leg) -> None:
+        """What the agent says is heard whole and without a gap, unless the caller interrupts."""
+        ended = self._sim.ended_at
+        for spoken in self._sim.model.spoken:
+            if self._sim.listener(spoken.session) is not leg:
+                continue
+            last = spoken.at + spoken.sentence.ms / 1000 + QUEUED_SECONDS
+            if ended < last or any(
+                began < last and until > spoken.at - 1.0 for began, until in self._speech
+            ):
+                continue
+            whole = self._heard_of(heard, leg, spoken)
+            if whole < spoken.sentence.ms - HEARD_MS:
+                self.broken(
+                    "cut-off",
+                    f"{spoken.item_id} lasts {spoken.sentence.ms} ms, {whole:.0f} were heard, and"
+                    f" nobody spoke: {spoken.sentence.text[:60]!r}",
+                )
+        for spoken in self._sim.model.spoken:
+            if self._sim.listener(spoken.session) is leg:
+                gap = self._gap_of(heard, leg, spoken)
+                if gap > GAP_MS:
+                    self.broken("gap", f"{gap:.0f} ms of silence within {spoken.item_id}")
+
+    def _gap_of(self, heard: bytes, leg: Leg, spoken: Spoken) -> float:
+        """Return how much silence is between the first and the last sample of an item."""
+        start = max(0, int((spoken.at - (leg.ear.opened_at or 0.0)) * 8000))
+        window = heard[start : start + ITEM_SECONDS * 8000]
+        run = bytes([spoken.sentence.byte]) * 24
+        first, last = window.find(run), window.rfind(run)
+        if first < 0:
+            return 0.0
+        span = window[first : last + 24]
+        return (len(span) - span.count(spoken.sentence.byte)) / 8
+
+    def _check_whispers(self) -> None:
+        """A human is told who is on the line before they accept with a key."""
+        for leg, at in self._presses:
+            told = [e for e in leg.timeline.find("say", leg.sid) if leg.timeline.start + e.at < at]
+            named = any("0 0 0 9" in str(e.detail["text"]) for e in told)
+            if told and not named and not self._sim.plan.by_sip:
+                self.broken("whisper", f"a human accepts and has not been told who calls: {told}")
+
+    def _check_targets(self, caller: Leg) -> None:
+        """Before nobody is reached everybody was tried."""
+        record, plan = self._sim.record, self._sim.plan
+        if record is None or not record.handoffs or plan.to != "phones" or self._speech_late():
+            return
+        last = record.handoffs[-1]
+        if last.outcome in ("bridged", "cancelled", "caller-gone", "closed"):
+            return
+        tried = {attempt.target for attempt in record.handoffs}
+        if plan.order == "hunt" and tried != set(range(len(plan.humans))):
+            self.broken("targets", f"only targets {sorted(map(str, tried))} were tried")
+
+    def _speech_late(self) -> bool:
+        """Whether somebody said that they want nobody any more: then not all are tried."""
+        return bool(self._sim.cancels)
+
     def _check_tools(self) -> None:
         model = self._sim.model
-        if any(fault.kind == "model-frozen" for fault in self._sim.plan.faults):
+        if "model-frozen" in self._sim.struck:
             return
         counts = Counter(call_id for _, call_id, _ in model.outputs)
         for _, call_id, asked in model.outputs:
@@ -287,8 +428,10 @@ class Checks:
         for leg, at in self._presses:
             if gone is not None and start + gone < at + CONNECT_SECONDS:
                 continue
-            met = [each for each, _ in self._presses if _connected(each)]
-            if not _connected(leg) and not met and not self._sim.cancelled:
+            others = any(
+                _connected(each) and abs(when - at) < OTHERS_SECONDS for each, when in self._presses
+            )
+            if not _connected(leg) and not others and not self._sim.cancelled(at):
                 self.broken("accepted", f"a human pressed 1 at {at - start:.1f} s in vain")
 
     def _check_record(self, caller: Leg) -> None:
@@ -299,6 +442,12 @@ class Checks:
             self.broken("record", "there is no record of the call")
             return
         bridged = sum(attempt.outcome == "bridged" for attempt in record.handoffs)
+        meetings = sum(
+            len(caller.timeline.find(kind, caller.sid))
+            for kind in ("bridged", "conference-joined", "referred")
+        )
+        if bridged > meetings:
+            self.broken("outcome", f"{bridged} attempts are bridged, {meetings} humans were met")
         met = _connected(caller) or any(
             event.detail["status"] in ("in-progress", "completed")
             for event in caller.timeline.find("referred", caller.sid)
@@ -323,6 +472,6 @@ class Checks:
 
 
 def _connected(leg: Leg) -> bool:
-    """Whether somebody was heard on this leg other than us."""
+    """Whether this leg was ever connected with another one."""
     kinds = ("bridged", "conference-joined")
     return any(leg.timeline.find(kind, leg.sid) for kind in kinds)

@@ -11,33 +11,32 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .checks import Violation
-from .plan import Plan
+from .plan import Act, Plan
 
 
 @dataclass(frozen=True)
 class Known:
-    """`kind` and `text` (a pattern) describe the violation, `when` the plans that can have it."""
+    """`kind` and `text` (a pattern) describe the violation, `when` the calls that can have it."""
 
     name: str
     kind: str
     text: str
-    when: Callable[[Plan], bool] = lambda plan: True
+    when: Callable[[Plan, Violation], bool] = lambda plan, violation: True
 
     def describes(self, violation: Violation, plan: Plan) -> bool:
         return (
             violation.kind == self.kind
             and re.search(self.text, violation.text) is not None
-            and self.when(plan)
+            and self.when(plan, violation)
         )
 
 
-def _has(*kinds: str) -> Callable[[Plan], bool]:
-    return lambda plan: any(
-        each.kind in kinds for each in (*plan.troubles, *plan.faults, *plan.orders)
-    )
+def _after(*kinds: str) -> Callable[[Plan, Violation], bool]:
+    """One of these has really happened before the violation."""
+    return lambda plan, violation: not violation.struck.isdisjoint(kinds)
 
 
-_MODEL_FAILS = _has(
+_MODEL_FAILS = _after(
     "failed",
     "rate-limited",
     "incomplete",
@@ -66,7 +65,7 @@ KNOWN: tuple[Known, ...] = (
         "nobody fills the gaps while a human is rung and the caller stays with the agent",
         "silence",
         _BRINGING.format("(checking|ringing|screening|closing|bridging|farewell)"),
-        lambda plan: plan.manner in ("warm", "consult") or plan.asks == "slow",
+        lambda plan, _: plan.manner in ("warm", "consult") or plan.asks == "slow",
     ),
     Known(
         "an answer that takes longer than 3 s has no filler",
@@ -83,12 +82,18 @@ KNOWN: tuple[Known, ...] = (
         "a media stream that carries nothing any more is not noticed",
         "silence",
         rf"while (an answer|the greeting|{_BRINGING.format('.*')})",
-        _has("stream-frozen"),
+        _after("stream-frozen"),
     ),
     Known(
         "a line that is talked over, or whose response is refused, is begun anew",
         "twice",
-        r"the (greeting|consent) was heard \d times",
+        r"the (greeting|consent) was heard 2 times",
+        lambda plan, violation: (
+            plan.record
+            or not plan.greeting_interruptible
+            or plan.acts[:1] == (Act("say", "hello", 0.6),)
+            or _MODEL_FAILS(plan, violation)
+        ),
     ),
     Known(
         "the memory of a session that replaced another is not corrected",
@@ -97,34 +102,28 @@ KNOWN: tuple[Known, ...] = (
         _MODEL_FAILS,
     ),
     Known(
-        "the memory of a session that replaced another is not corrected (as heard)",
-        "heard",
-        r"was cut at",
-        _MODEL_FAILS,
-    ),
-    Known(
         "a tool's answer goes to the session that replaced the one that asked",
         "tool-answer",
         r"answered to a session that did not ask",
-        lambda plan: plan.asks != "nobody",
+        lambda plan, _: plan.asks != "nobody",
     ),
     Known(
         "who calls a hand-off off while it is checked leaves the caller without an answer",
         "silence",
         r"while an answer to",
-        lambda plan: plan.asks != "nobody" and _has("cancel")(plan),
+        lambda plan, violation: plan.asks != "nobody" and "cancel" in violation.struck,
     ),
     Known(
         "a move that was carried out without an answer is ordered again, and fails its own dial",
         "outcome",
         r"a human was connected; no attempt is recorded",
-        _has("rest-broken", "rest-silent", "rest-late", "rest-500", "rest-429"),
+        _after("rest-broken", "rest-silent", "rest-late", "rest-500", "rest-429"),
     ),
     Known(
         "a human who meets the caller while no process serves is not recorded",
         "outcome",
         r"a human was connected; no attempt is recorded",
-        _has("kill", "restart", "webhook-never", "webhook-late"),
+        _after("kill", "restart", "webhook-never", "webhook-late"),
     ),
 )
 

@@ -34,6 +34,9 @@ SILENCE_MS = 500
 """Endpointing: so much silence ends a turn."""
 
 TRANSCRIPTION_SECONDS = 0.3
+BARGE_IN_SECONDS = 1.0
+"""Within this time whoever speaks over the agent has the floor, whatever the network takes."""
+
 _EXAMPLE = re.compile(r'"([^"]+)"')
 
 
@@ -53,24 +56,29 @@ class Spoken:
 
 @dataclass
 class SimulatedModel:
-    """The model of one simulation. `note` is told what it does, for the timeline."""
+    """The model of one simulation.
+
+    `note` is told what it does, for the timeline, `strike` which trouble has happened.
+    """
 
     plan: Plan
     voices: Voices
     random: Random
     note: Callable[[str], None]
+    strike: Callable[[str], None]
     wall: Callable[[], float]
     checks: Checks
     spoken: list[Spoken] = field(default_factory=list)
     errors: list[dict[str, Any]] = field(default_factory=list)
     """Errors that the product caused: bodies of the `error` events."""
     truncations: list[tuple[str, int]] = field(default_factory=list)
-    deletions: list[str] = field(default_factory=list)
     outputs: list[tuple[Session, str, bool]] = field(default_factory=list)
     """Tool outputs: the session, the call's id, and whether that session had asked."""
     responses: int = 0
     asked: dict[str, tuple[Session, float]] = field(default_factory=dict)
     """Tool calls: the session that asked, and when."""
+    understood: list[tuple[Session, str]] = field(default_factory=list)
+    """What callers and humans said, in order, and to which session."""
     opened: dict[Session, float] = field(default_factory=dict)
     closed: dict[Session, float] = field(default_factory=dict)
 
@@ -82,9 +90,21 @@ class SimulatedModel:
             entropy=self.random,
             wall=self.wall,
         )
+        self._connections = 0
 
-    def trouble(self, *kinds: str, number: int) -> Trouble | None:
-        return next((t for t in self.plan.troubles if t.kind in kinds and t.number == number), None)
+    def trouble(self, kind: str, number: int) -> Trouble | None:
+        return next((t for t in self.plan.troubles if (t.kind, t.number) == (kind, number)), None)
+
+    def connected(self) -> None:
+        """Somebody connects: the next session may be one that goes wrong from the start."""
+        self._connections += 1
+        faults = self.server.faults
+        faults.refuse_upgrade = 503 if self.trouble("refuse-upgrade", self._connections) else None
+        silent = self.trouble("no-session-created", self._connections)
+        faults.silent = "session" if silent else None
+        if faults.refuse_upgrade or silent:
+            self.strike("refuse-upgrade" if faults.refuse_upgrade else "no-session-created")
+            self.note(f"trouble: connection {self._connections} makes no session")
 
     def trouble_of_response(self, number: int) -> Trouble | None:
         return next(
@@ -106,6 +126,10 @@ class SimulatedModel:
 
     def find(self, item_id: str) -> Spoken | None:
         return next((each for each in self.spoken if each.item_id == item_id), None)
+
+
+def _tool_names(session: Session) -> list[str]:
+    return [tool["name"] for tool in session.conversation.session.get("tools") or ()]
 
 
 class Mind:
@@ -133,7 +157,6 @@ class Mind:
             model.truncations.append((event["item_id"], event["audio_end_ms"]))
             model.note(f"model < truncate {event['item_id']} at {event['audio_end_ms']} ms")
         elif kind == "conversation.item.delete":
-            model.deletions.append(event["item_id"])
             model.note(f"model < delete {event['item_id']}")
         elif kind == "conversation.item.create":
             item = event["item"]
@@ -161,6 +184,8 @@ class Mind:
         """The protocol's events need no note: what they say is noted where it is decided."""
 
     def closed(self, session: Session) -> None:
+        if any(trouble.kind == "short-session" for trouble in self._model.plan.troubles):
+            self._model.strike("short-session")
         self._model.closed[session] = asyncio.get_running_loop().time()
         self._model.note("model's session is closed")
 
@@ -177,6 +202,13 @@ class Mind:
             at_ms = max(0, conversation.input.written_ms - len(audio) // SAMPLES_PER_MS)
             self._model.note("model hears speech begin")
             session.apply(conversation.speech_started(at_ms))
+            if conversation.active is not None:
+                asyncio.get_running_loop().call_later(
+                    BARGE_IN_SECONDS,
+                    self._model.checks.spoken_over,
+                    session,
+                    conversation.active.id,
+                )
         self._turn += audio
         quiet = (len(audio) - loud - 1) / SAMPLES_PER_MS
         self._quiet_ms = self._quiet_ms + quiet if loud < 0 else quiet
@@ -184,10 +216,11 @@ class Mind:
             self._speaking = False
             self._model.note(f"model hears a turn: {self._model.voices.understood(self._turn)!r}")
             respond = None
-            if self._model.trouble("no-response", number=self._model.responses + 1):
+            if self._model.trouble("no-response", self._model.responses + 1):
                 respond = False
                 self._model.responses += 1
                 self._model.note("trouble: no response follows")
+                self._model.strike("no-response")
             session.apply(
                 conversation.speech_stopped(
                     conversation.input.written_ms, bytes(self._turn), respond=respond
@@ -196,7 +229,10 @@ class Mind:
 
     def _deaf(self) -> bool:
         """Whether the end of this turn is never noticed."""
-        return bool(self._model.trouble("no-speech-stopped", number=self._model.responses + 1))
+        deaf = self._model.trouble("no-speech-stopped", self._model.responses + 1) is not None
+        if deaf:
+            self._model.strike("no-speech-stopped")
+        return deaf
 
     async def _transcribe(self, session: Session, item_id: str) -> None:
         entry = session.conversation.items.get(item_id)
@@ -204,6 +240,8 @@ class Mind:
         self.understood[item_id] = text
         await session.timing.wait(TRANSCRIPTION_SECONDS * 1000)
         session.apply(session.conversation.transcribed(item_id, text))
+        if "connect_caller" not in _tool_names(session):
+            self._model.understood.append((session, text))
 
     # --- answers ----------------------------------------------------------------------------------
 
@@ -214,6 +252,7 @@ class Mind:
         seconds = model.plan.think_seconds
         if trouble is not None:
             model.note(f"trouble: {trouble.kind} in response {number}")
+            model.strike(trouble.kind)
             if trouble.kind == "slow":
                 seconds += trouble.seconds
             elif await self._fail(session, response, trouble):

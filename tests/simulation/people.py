@@ -145,15 +145,15 @@ async def _stay(line: Line, talker: Talker, seconds: float) -> None:
     until = line.now + seconds
     while line.now < until:
         await line.pause(1.0)
-        if _bridged(line.leg):
-            while _bridged(line.leg) and line.now < until:
+        if bridged(line.leg):
+            while bridged(line.leg) and line.now < until:
                 await line.pause(0.5)
             await talker.heard_silence(PAUSE_SECONDS, 6.0)
             return
 
 
-def _bridged(leg: Leg) -> bool:
-    """Whether a human hears this caller now, by what the carrier has noted."""
+def bridged(leg: Leg) -> bool:
+    """Whether a caller and a human hear each other now, by what the carrier has noted."""
     begun = sum(len(leg.timeline.find(kind, leg.sid)) for kind in ("bridged", "conference-joined"))
     ended = sum(len(leg.timeline.find(kind, leg.sid)) for kind in ("unbridged", "left"))
     return begun > ended

@@ -19,7 +19,7 @@ FRAMES_MS = 200
 what Twilio sends, because a tenth of the messages costs a tenth of the time."""
 
 
-class Act(msgspec.Struct, frozen=True, omit_defaults=True):
+class Act(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """One thing that the caller does.
 
     say        speak `text` for `seconds`, once the agent has been silent for a moment
@@ -37,7 +37,7 @@ class Act(msgspec.Struct, frozen=True, omit_defaults=True):
     digits: str = ""
 
 
-class HumanPlan(msgspec.Struct, frozen=True, omit_defaults=True):
+class HumanPlan(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Somebody who can be rung. `whispers` is how many they hear before they press a key."""
 
     does: Literal[
@@ -56,25 +56,76 @@ class HumanPlan(msgspec.Struct, frozen=True, omit_defaults=True):
     leaves: Literal["first", "last", "gives-back", "talks-on"] = "last"
 
 
-class Trouble(msgspec.Struct, frozen=True, omit_defaults=True):
+TroubleKind = Literal[
+    "slow",
+    "failed",
+    "rate-limited",
+    "incomplete",
+    "empty",
+    "text-only",
+    "silent",
+    "freeze",
+    "no-response",
+    "no-speech-stopped",
+    "tool-of-no-name",
+    "tool-bad-arguments",
+    "error-event",
+    "drop",
+    "close",
+    "close-while-speaking",
+]
+SessionTroubleKind = Literal["refuse-upgrade", "no-session-created", "short-session"]
+CarrierFaultKind = Literal[
+    "rest-500",
+    "rest-429",
+    "rest-silent",
+    "rest-late",
+    "rest-broken",
+    "webhook-twice",
+    "webhook-never",
+    "webhook-late",
+    "stream-cut",
+    "stream-frozen",
+    "model-frozen",
+    "model-dropped",
+    "model-complains",
+    "marks-not-returned",
+    "jitter",
+]
+MachineFaultKind = Literal["kill", "restart", "disk-full"]
+
+TROUBLES: tuple[TroubleKind, ...] = get_args(TroubleKind)
+"""What can go wrong with a response."""
+
+SESSION_TROUBLES: tuple[SessionTroubleKind, ...] = get_args(SessionTroubleKind)
+"""What can go wrong with a session."""
+
+FAULTS: tuple[CarrierFaultKind | MachineFaultKind, ...] = (
+    *get_args(CarrierFaultKind),
+    *get_args(MachineFaultKind),
+)
+
+
+class Trouble(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What goes wrong with the model's `number`-th response of the call, counted from 1.
 
-    Kinds that are about a session apply to the session that is opened as the `number`-th.
+    Of the kinds that are about a session it is the `number`-th connection; a short session (of so
+    many `seconds`) is every one.
     """
 
-    kind: str
+    kind: TroubleKind | SessionTroubleKind
     number: int = 1
     detail: str = ""
     seconds: float = 0.0
 
 
-class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
+class Fault(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What goes wrong with the carrier or the machine, `at` seconds after the call was placed.
 
     With `during` it is so many seconds after the hand-off has first come to that state.
     """
 
-    kind: str
+    kind: CarrierFaultKind | MachineFaultKind
     at: float = 0.0
     during: str = ""
 
@@ -95,8 +146,8 @@ OrderKind = Literal[
 ORDERS: tuple[OrderKind, ...] = get_args(OrderKind)
 
 
-class Order(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What somebody does of a sudden: at the console, in the owner's code, at a telephone.
+class Order(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What somebody does at a given moment: at the console, in the owner's code, at a telephone.
 
     `at` and `during` are as those of a fault.
     """
@@ -106,7 +157,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     during: str = ""
 
 
-class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
+class Plan(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """One call. The fields from `manner` on are those of the agent's only destination."""
 
     seed: int
@@ -135,50 +186,20 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     by_sip: bool = False
     """The caller comes by SIP."""
 
+    def __post_init__(self) -> None:
+        if not self.humans:
+            raise ValueError("humans: expected at least one, got none")
+        if self.frame_ms < 20 or self.frame_ms % 20:
+            raise ValueError(f"frame_ms: expected a multiple of 20, got {self.frame_ms}")
+        states = [state.value for state in State]
+        for each in (*self.faults, *self.orders):
+            if each.during and each.during not in states:
+                raise ValueError(
+                    f"during: expected one of {', '.join(states)}; got {each.during!r}"
+                )
+
 
 # --- from a seed ----------------------------------------------------------------------------------
-
-TROUBLES = (
-    "slow",
-    "failed",
-    "rate-limited",
-    "incomplete",
-    "empty",
-    "text-only",
-    "silent",
-    "freeze",
-    "no-response",
-    "no-speech-stopped",
-    "tool-of-no-name",
-    "tool-bad-arguments",
-    "error-event",
-    "drop",
-    "close",
-    "close-while-speaking",
-)
-"""What can go wrong with a response."""
-
-SESSION_TROUBLES = ("refuse-upgrade", "no-session-created", "short-session")
-"""What can go wrong with a session."""
-
-CARRIER_FAULTS = (
-    "rest-500",
-    "rest-429",
-    "rest-silent",
-    "rest-late",
-    "rest-broken",
-    "webhook-twice",
-    "webhook-never",
-    "webhook-late",
-    "stream-cut",
-    "stream-frozen",
-    "model-frozen",
-    "model-dropped",
-    "model-complains",
-    "marks-not-returned",
-    "jitter",
-)
-MACHINE_FAULTS = ("kill", "restart", "disk-full")
 
 QUESTIONS = ("When are you open?", "What does it cost?", "Do you repair bicycles?", "Is it far?")
 
@@ -203,7 +224,7 @@ def draw(seed: int) -> Plan:
         troubles=_troubles(random),
         faults=_faults(random),
         orders=_orders(random),
-        pace=random.choice((2.0, 4.0, 8.0)),
+        pace=random.choice((1.2, 2.0, 4.0, 8.0)),
         think_seconds=random.choice((0.2, 0.5, 0.8)),
         network_ms=random.choice((0.0, 40.0, 120.0)),
         record=random.random() < 0.2,
@@ -231,7 +252,7 @@ def _acts(random: Random) -> tuple[Act, ...]:
     for _ in range(random.randint(4, 12)):
         acts += _exchange(random)
     if random.random() < 0.75:
-        acts.append(Act("say", "human", random.uniform(0.8, 2.5)))
+        acts.append(Act("say", "human", round(random.uniform(0.8, 2.5), 1)))
         acts += _waiting(random)
         acts.append(Act("stay", seconds=40.0))
         if random.random() < 0.4:
@@ -313,7 +334,7 @@ def _troubles(random: Random) -> tuple[Trouble, ...]:
 def _faults(random: Random) -> tuple[Fault, ...]:
     found = []
     while random.random() < 0.45 and len(found) < 3:
-        kind = random.choice(CARRIER_FAULTS + MACHINE_FAULTS)
+        kind = random.choice(FAULTS)
         found.append(Fault(kind, *_moment(random)))
     return tuple(found)
 
@@ -364,7 +385,7 @@ _LEADS_TO: dict[State, dict[str, object]] = {
 
 
 def directed(first_seed: int) -> list[Plan]:
-    """Return a short call for each state and each thing that can happen of a sudden in it."""
+    """Return a short call for each state and each thing that can happen at a moment in it."""
     plans = []
     acts = (
         Act("say", QUESTIONS[0], 1.0),
@@ -375,7 +396,7 @@ def directed(first_seed: int) -> list[Plan]:
         Act("say", "human", 1.0),
         Act("stay", seconds=20.0),
     )
-    happenings = [*ORDERS, *CARRIER_FAULTS, *MACHINE_FAULTS]
+    happenings = [*ORDERS, *FAULTS]
     for state, settings in _LEADS_TO.items():
         for kind in happenings:
             seed = first_seed + len(plans)

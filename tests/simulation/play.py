@@ -50,12 +50,13 @@ from hookflash.standins.carrier.party import Line as Telephone
 from hookflash.standins.model.session import Session
 from hookflash.standins.model.shapes import Refusal
 from hookflash.standins.simulation.loop import PROCESS, TimeLimitReached, VirtualLoop
+from hookflash.standins.simulation.network import Connection
 from hookflash.standins.simulation.threads import inline_worker_threads
 from hookflash.standins.simulation.world import SimulatedWorld, make_database
 
 from .checks import Checks, Violation
 from .model import SimulatedModel
-from .people import caller_script, human
+from .people import bridged, caller_script, human
 from .plan import Fault, Order, Plan
 from .visits import Cell
 from .voices import Voices
@@ -172,6 +173,8 @@ class Simulation:
             "conversation_already_has_active_response",
             "response_cancel_not_active",
         }
+        self.struck: dict[str, float] = {}
+        """Troubles, faults and orders that have happened, and when first."""
         self.killed = False
         self.expects_errors = False
         """Whether the product may log errors now: something is broken that it must tell of."""
@@ -182,6 +185,8 @@ class Simulation:
         self._left_files: dict[str, bytes] = {}
         self._voices = Voices()
         self._states: dict[str, str] = {}
+        self.cancels: list[float] = []
+        self.ended_at = 0.0
         self._entered = {state.value: asyncio.Event() for state in State}
         self._line: Line | None = None
         self._processes: list[_Process] = []
@@ -217,19 +222,20 @@ class Simulation:
 
     def bridged(self, leg: Leg) -> bool:
         """Whether the caller and a human hear each other."""
-        begun = sum(len(leg.timeline.find(k, leg.sid)) for k in ("bridged", "conference-joined"))
-        ended = sum(len(leg.timeline.find(k, leg.sid)) for k in ("unbridged", "left"))
-        return begun > ended
+        return bridged(leg)
 
     def referring(self, leg: Leg) -> bool:
         """Whether the caller's device was told to call somebody, and has not said what came."""
         asked, told = (leg.timeline.find(kind, leg.sid) for kind in ("referring", "referred"))
         return len(asked) > len(told) or (bool(told) and told[-1].detail["status"] == "in-progress")
 
-    @property
-    def cancelled(self) -> bool:
-        """Whether the caller has said that they want nobody any more."""
-        return any("caller says 'cancel'" in line for line in self.timeline)
+    def cancelled(self, at: float) -> bool:
+        """Whether somebody called the hand-off off that a human accepted `at` this time."""
+        return any(at - 40.0 < when < at + 10.0 for when in self.cancels)
+
+    def strike(self, kind: str) -> None:
+        """Note that a trouble, a fault or an order has really happened."""
+        self.struck.setdefault(kind, self.now())
 
     def listener(self, session: Session) -> Leg | None:
         """Return the leg that hears a session: the caller's, or that of a human who is asked."""
@@ -277,7 +283,13 @@ class Simulation:
         outer = SimulatedWorld(f"{plan.seed}/outer")
         await make_database(self._folder / "hookflash.db")
         self.model = SimulatedModel(
-            plan, self._voices, outer.entropy("model"), self.note, outer.wall, self.checks
+            plan,
+            self._voices,
+            outer.entropy("model"),
+            self.note,
+            self.strike,
+            outer.wall,
+            self.checks,
         )
         self.carrier = StandinCarrier(
             network_ms=plan.network_ms,
@@ -300,6 +312,7 @@ class Simulation:
                 )
             if plan.to == "queue":
                 self.carrier.staff(QUEUE, DESKS[0], after=plan.humans[0].answer_after)
+            self.loop.network.connected = self._connected
             await self._start_process()
             watching = asyncio.create_task(self._look())
             troubling = [asyncio.create_task(self._cause(fault)) for fault in plan.faults]
@@ -327,12 +340,13 @@ class Simulation:
     async def _call(self) -> None:
         self._placed = self.loop.time()
         script = caller_script(
-            self.plan, self._voices, self.note, self.checks.caller_spoke, self.carrier.now
+            self.plan, self._voices, self.note, self._caller_spoke, self.carrier.now
         )
         self.caller = await self.carrier.place_call(
             from_=SIP_CALLER if self.plan.by_sip else CALLER, to=LINE, script=script
         )
         await self.caller.ended()
+        self.ended_at = self.carrier.now()
         self.note("the call has ended")
         await self.carrier.reports_sent()
         for connection in self.loop.network.connections:
@@ -377,7 +391,11 @@ class Simulation:
         context.run(PROCESS.set, name)
         task = self.loop.create_task(process(), name=name, context=context)
         self._processes.append(_Process(name, task, stop, world))
-        port = await ready
+        await asyncio.wait((ready, task), return_when=asyncio.FIRST_COMPLETED)
+        if not ready.done():
+            await task
+            raise RuntimeError(f"{name} ended before it served")
+        port = ready.result()
         self.carrier.tunnel[PUBLIC] = f"http://127.0.0.1:{port}"
         self.note(f"{name} serves")
 
@@ -467,6 +485,10 @@ class Simulation:
         )
         return agent
 
+    def _connected(self, connection: Connection) -> None:
+        if connection.port == urlsplit(self.model.server.url).port:
+            self.model.connected()
+
     # --- faults -----------------------------------------------------------------------------------
 
     async def _moment(self, when: Fault | Order) -> None:
@@ -480,6 +502,7 @@ class Simulation:
         phase = self.call.phase if self.call is not None else Phase.RINGING
         self.visits[fault.kind, phase.value] += 1
         self.note(f"fault: {fault.kind} ({phase.value})")
+        self.strike(fault.kind)
         if fault.kind == "kill":
             await self._kill()
         elif fault.kind == "restart":
@@ -526,6 +549,9 @@ class Simulation:
         if self._line is None or self.caller is None or not self.caller.live:
             return
         self.note(f"order: {order.kind}")
+        self.strike(order.kind)
+        if order.kind in ("cancel", "hang-up", "caller-speaks", "human-hangs-up"):
+            self.cancels.append(self.carrier.now())
         if order.kind == "caller-hangs-up":
             self.caller.end("completed" if self.caller.about.answered else "canceled", by="party")
         elif order.kind == "caller-speaks":
@@ -559,6 +585,11 @@ class Simulation:
     def _cut_stream(self, fault: Fault) -> None:
         if self.caller is not None and self.caller.streams and self.caller.streams[-1].open:
             self.caller.streams[-1].cut()
+
+    def _caller_spoke(self, text: str, began: float, ended: float) -> None:
+        if text == "cancel":
+            self.cancels.append(ended)
+        self.checks.caller_spoke(text, began, ended)
 
     def _human_pressed(self, telephone: Telephone) -> None:
         self.checks.human_pressed(telephone.leg, self.carrier.now())

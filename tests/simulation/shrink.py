@@ -18,11 +18,6 @@ _LISTS = ("faults", "troubles", "orders", "acts")
 _MOST_PLAYS = 400
 
 
-def failure(played: Played) -> str | None:
-    """Return the kind of the first violation that is news, or None."""
-    return next((each.kind for each in played.violations if known(each, played.plan) is None), None)
-
-
 def shrink(plan: Plan, kind: str, play: Callable[[Plan], Played]) -> Plan:
     """Return the smallest plan found that still fails in this way."""
     plays = 0

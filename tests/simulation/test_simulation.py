@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import hashlib
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from hookflash.core.commands import TruncateItem
 
 from .checks import Violation
 from .known import KNOWN, known
-from .plan import Act, Fault, HumanPlan, Order, Plan, directed, draw
+from .plan import Act, Fault, HumanPlan, Order, Plan, Trouble, directed, draw
 from .play import Played, play
 from .shrink import shrink
 from .visits import read_reasons, superfluous, unexplained
@@ -66,6 +67,25 @@ def test_the_same_seed_gives_the_same_bytes_in_two_processes():
     }
     assert len(found) == 1 and len(found.pop()) == 65
     assert digest(play(plan)) == digest(play(plan))
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        ("{}", "required field `seed`"),
+        ("x", "malformed"),
+        ('{"seed":1,"actz":[]}', "unknown field `actz`"),
+        ('{"seed":1,"acts":[{"kind":"dance"}]}', "dance"),
+        ('{"seed":1,"faults":[{"kind":"meteor"}]}', "meteor"),
+        ('{"seed":1,"troubles":[{"kind":"meteor"}]}', "meteor"),
+        ('{"seed":1,"orders":[{"kind":"say","during":"lunch"}]}', "lunch"),
+        ('{"seed":1,"humans":[]}', "at least one"),
+        ('{"seed":1,"frame_ms":7}', "multiple of 20"),
+    ],
+)
+def test_a_plan_that_cannot_be_played_is_refused_with_its_reason(written, says):
+    with pytest.raises(ValueError, match=says):
+        msgspec.json.decode(written, type=Plan)
 
 
 def test_another_seed_gives_other_bytes():
@@ -192,6 +212,10 @@ def test_a_known_failure_is_known_only_where_it_can_be():
     quiet = Violation(3.0, "silence", "8.3 s while a human is being brought (ringing)")
     assert known(quiet, Plan(seed=1, manner="warm")) is not None
     assert known(quiet, Plan(seed=1, manner="cold")) is None
+    owed = Violation(3.0, "silence", "9.0 s while an answer to 'order' is owed")
+    planned = Plan(seed=1, troubles=(Trouble("drop", 9),))
+    assert known(owed, planned) is None
+    assert known(dataclasses.replace(owed, struck=frozenset({"drop"})), planned) is not None
     assert len({each.name for each in KNOWN}) == len(KNOWN)
 
 

@@ -69,11 +69,5 @@ def heard_ms(sound: bytes, byte: int) -> float:
     return sum(len(run[0]) for run in _runs(byte).finditer(sound)) / SAMPLES_PER_MS
 
 
-def first_heard(sound: bytes, byte: int) -> int | None:
-    """Return the sample at which a sentence begins, or None."""
-    found = _runs(byte).search(sound)
-    return found.start() if found else None
-
-
 def _runs(byte: int) -> re.Pattern[bytes]:
     return re.compile(re.escape(bytes([byte])) + b"{24,}")

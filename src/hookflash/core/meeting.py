@@ -153,20 +153,17 @@ def caller_asks(call: Call, event: e.InstructionsAsked, now: float) -> list[AnyC
     if event.point == "room" and event.outcome != "failed":
         # It is over, so it had begun, even where the news of that is late or lost.
         _met(call, now)
-    match call.handoff.state:
-        case State.WITH_HUMAN if taken is not None and call.handoff.plan.give_back:
-            if call.handoff.until is None:
-                call.handoff.until = now + NEWS_SECONDS
-            if now < call.handoff.until:
-                return _hold(call, asked, now)
-        case State.PARTING if taken is not None:
-            return _hold(call, asked, now)
-        case State.BRIDGING if taken is not None:
-            instructions = (reaching.waiting(call),)
-            return leaving.bring(call, instructions, Phase.HANDING_OFF, asked, now)
-        case State.RINGING | State.SCREENING | State.CLOSING:
-            instructions = (reaching.waiting(call),)
-            return leaving.bring(call, instructions, Phase.HANDING_OFF, asked, now)
+    state = call.handoff.state
+    if state is State.WITH_HUMAN and taken is not None and call.handoff.plan.give_back:
+        if call.handoff.until is None:
+            call.handoff.until = now + NEWS_SECONDS
+        return _hold(call, asked, now) if now < call.handoff.until else done(call, asked, now)
+    if state is State.PARTING and taken is not None:
+        return _hold(call, asked, now)
+    waits = state in (State.RINGING, State.SCREENING, State.CLOSING)
+    if waits or (state is State.BRIDGING and taken is not None):
+        instructions = (reaching.waiting(call),)
+        return leaving.bring(call, instructions, Phase.HANDING_OFF, asked, now)
     return done(call, asked, now)
 
 

@@ -15,6 +15,7 @@ from hookflash.core.events import CallArrived, CallCompleted
 from hookflash.core.record import CallRecord
 from hookflash.core.setup import CallSetup
 from hookflash.runtime.journal import Journals, State, read_journal
+from hookflash.runtime.fence import OwnerCodeError
 from hookflash.runtime.tool_runner import ToolThreads
 from hookflash.server.assembly import open_line
 from hookflash.settings import Settings
@@ -143,7 +144,7 @@ def test_a_function_that_blocks_runs_at_once_and_finds_no_loop(runner: asyncio.R
     async def main() -> None:
         threads = ToolThreads(start=SimulatedWorld(1).start_thread)
         assert await threads.call(tool, "order") == "done"
-        with pytest.raises(RuntimeError):
+        with pytest.raises(OwnerCodeError, match="StopIteration"):
             await threads.call(broken, "order")
         assert asyncio.get_running_loop().time() == 0.0
 

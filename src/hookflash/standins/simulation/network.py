@@ -590,7 +590,13 @@ class Network:
         self._remember(connection)
         loop.call_soon(theirs.connection_made, accepted, context=accepted.context)
         # From here on it may be cut.
-        self.connected(connection)
+        try:
+            self.connected(connection)
+        except BaseException:
+            # Our protocol was never connected, so it must not be told that it lost anything.
+            client.protocol = None
+            client.abort()
+            raise
         ours.connection_made(client)
         try:
             await asyncio.sleep(0)
