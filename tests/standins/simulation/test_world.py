@@ -14,8 +14,8 @@ from hookflash import Agent
 from hookflash.core.events import CallArrived, CallCompleted
 from hookflash.core.record import CallRecord
 from hookflash.core.setup import CallSetup
-from hookflash.runtime.journal import Journals, State, read_journal
 from hookflash.runtime.fence import OwnerCodeError
+from hookflash.runtime.journal import Journals, State, read_journal
 from hookflash.runtime.tool_runner import ToolThreads
 from hookflash.server.assembly import open_line
 from hookflash.settings import Settings
