@@ -425,6 +425,9 @@ class Checks:
         """A human who accepts in time is connected."""
         gone = min((e.at for e in caller.timeline.find("ended", caller.sid)), default=None)
         start = caller.timeline.start
+        if not {"kill", "restart"}.isdisjoint(self._sim.struck):
+            # Who was about to be connected is told by the next process that the call goes on.
+            return
         for leg, at in self._presses:
             if gone is not None and start + gone < at + CONNECT_SECONDS:
                 continue

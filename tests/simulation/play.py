@@ -43,6 +43,7 @@ from hookflash.core.events import (
 )
 from hookflash.core.handoff_table import State
 from hookflash.core.phases import Phase
+from hookflash.errors import ConfigError
 from hookflash.server.app import serve
 from hookflash.server.assembly import Line, open_line
 from hookflash.standins.carrier import Leg, NumberConfig, StandinCarrier, faults
@@ -326,7 +327,7 @@ class Simulation:
                     if isinstance(ended, Exception):
                         raise ended
             if self._line is None:
-                await self._start_process()
+                await self._start_again()
             assert self._line is not None and self.caller is not None
             await self._line.writer.flush()
             self.record = await self._line.store.get(self.caller.sid)
@@ -414,7 +415,7 @@ class Simulation:
         self.loop.kill(process.name)
         process.world.close()
         await asyncio.sleep(RESTART_SECONDS)
-        await self._start_process()
+        await self._start_again()
 
     def _settings(self) -> Settings:
         return Settings(
@@ -520,7 +521,16 @@ class Simulation:
             return
         self.note(f"SIGTERM {self._processes[-1].name}")
         await self._stop_process()
-        await self._start_process()
+        await self._start_again()
+
+    async def _start_again(self) -> None:
+        """Start the next process, as a service manager does: once more until it serves."""
+        while self._line is None:
+            try:
+                await self._start_process()
+            except ConfigError as error:
+                self.note(f"cannot start: {error}")
+                await asyncio.sleep(RESTART_SECONDS)
 
     async def _fill_disk(self, seconds: float) -> None:
         """No file can grow for a while: the kernel refuses each write."""
