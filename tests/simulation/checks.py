@@ -351,7 +351,9 @@ class Checks:
         """What the agent says is heard whole and without a gap, unless the caller interrupts."""
         ended = self._sim.ended_at
         for spoken in self._sim.model.spoken:
-            if self._sim.listener(spoken.session) is not leg:
+            whole_sound = spoken.sentence.ms * 8
+            if self._sim.listener(spoken.session) is not leg or spoken.generated < whole_sound:
+                # What was cancelled before it was generated is not said: a human is there already.
                 continue
             last = spoken.at + spoken.sentence.ms / 1000 + QUEUED_SECONDS
             if ended < last or any(

@@ -85,6 +85,12 @@ KNOWN: tuple[Known, ...] = (
         _after("stream-frozen"),
     ),
     Known(
+        "a media stream that carries nothing any more keeps the caller from the human",
+        "accepted",
+        r"pressed 1 at .* in vain",
+        _after("stream-frozen"),
+    ),
+    Known(
         "a line that is talked over, or whose response is refused, is begun anew",
         "twice",
         r"the (greeting|consent) was heard 2 times",
