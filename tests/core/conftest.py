@@ -63,7 +63,7 @@ class Scene:
         return self(e.CallArrived("CA1", "+15550100", "+15550101"))
 
     def stream(self, stream_sid: str = "MZ1") -> list[AnyCommand]:
-        return self(e.StreamStarted(stream_sid, self.call.route.step))
+        return self(e.StreamStarted(stream_sid, self.call.caller_leg.route.step))
 
     def returned(self) -> list[AnyCommand]:
         """Every outstanding mark comes back."""
@@ -188,7 +188,7 @@ class Scene:
     def met(self) -> Scene:
         """Both are in the room and hear each other."""
         self.closed()
-        self(e.CallMoved(self.call.route.step))
+        self(e.CallMoved(self.call.caller_leg.route.step))
         self(e.StreamStopped("MZ1", "stop"))
         self(e.RoomChanged(self.call.handoff.wave, "started"))
         return self

@@ -32,8 +32,8 @@ from hookflash.core.commands import (
     StoreRecord,
     TruncateItem,
 )
+from hookflash.core.conversation.states import SessionState
 from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
-from hookflash.core.model_line import State as ModelState
 from hookflash.core.phases import Phase
 from hookflash.core.setup import CallSetup
 
@@ -96,7 +96,7 @@ class Witness:
         self.now = end
 
     def check(self, before: Phase, commands: list[AnyCommand]) -> None:
-        over = before is Phase.ENDED and self.call.facts.completed
+        over = before is Phase.ENDED and self.call.caller_leg.completed
         for command in commands:
             if isinstance(command, PlayAudio):
                 assert before is Phase.TALKING or self.call.phase is Phase.TALKING
@@ -107,7 +107,10 @@ class Witness:
                 self.tool_answers.add(command.call_id)
             if isinstance(command, StartRecording):
                 assert self.recordable
-                assert self.call.setup.consent is None or self.call.transcript.agent_was_heard
+                assert (
+                    self.call.setup.consent is None
+                    or self.call.conversation.transcript.agent_was_heard
+                )
             if isinstance(command, OpenModel | CloseModel):
                 self.session = isinstance(command, OpenModel)
             if isinstance(command, AnswerCarrier | MoveCall):
@@ -131,8 +134,8 @@ class Witness:
         if call.phase is Phase.ENDED:
             assert not self.session
             assert call.deadline is None
-        elif call.phase is Phase.TALKING and call.facts.stream_sid is not None:
-            assert call.model.state not in (ModelState.CLOSED, ModelState.DEAD)
+        elif call.phase is Phase.TALKING and call.caller_leg.stream_sid is not None:
+            assert call.conversation.model.state not in (SessionState.CLOSED, SessionState.DEAD)
         else:
             assert call.deadline is not None, f"{call.phase} could last for ever"
 
@@ -239,7 +242,7 @@ setups = st.builds(
 def settled(event: e.AnyEvent, call: Call) -> e.AnyEvent:
     """Steps are drawn relative to the newest: -1 stands for it."""
     if getattr(event, "step", None) == -1:
-        return msgspec.structs.replace(event, step=call.route.step)
+        return msgspec.structs.replace(event, step=call.caller_leg.route.step)
     return event
 
 
@@ -283,8 +286,8 @@ def test_a_call_that_nobody_cares_about_ends_by_itself(
 ) -> None:
     witness = Witness(setup)
     play(witness, [*begin, *script])
-    if witness.call.facts.stream_sid is not None:
-        witness.receive(e.StreamStopped(witness.call.facts.stream_sid))
+    if witness.call.caller_leg.stream_sid is not None:
+        witness.receive(e.StreamStopped(witness.call.caller_leg.stream_sid))
     witness.wait(2 * 4 * 3600.0)
     assert witness.call.phase is Phase.ENDED
     assert witness.records == witness.endings > 0

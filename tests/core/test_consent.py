@@ -68,7 +68,7 @@ def test_recording_begins_when_the_line_was_heard_and_then_the_agent_greets(line
     assert starts(line) == []
     line.now += 1.0
     assert line.returned() == [StartRecording(line.now), GREETING]
-    assert not line.call.floor.protected
+    assert not line.call.conversation.requests.protected
     line(e.CallCompleted())
     assert line.record.recorded_from == 1.0
 
@@ -180,7 +180,7 @@ def test_a_goodbye_that_was_said_already_ends_the_call(line: Any) -> None:
     line.say("consent", "r1", 1000, text=LINE)
     line(e.ModelAudio("r2", "bye", "", 800))
     line(e.HangUpRequested())
-    line.call.farewell.spoke = True
+    line.call.conversation.farewell.spoke = True
     line.now += 1.1
     line(e.ModelAudioEnded("r2", "bye"))
     assert line.returned()[0] == StartRecording(line.now)

@@ -4,30 +4,21 @@ from typing import Any
 
 import pytest
 
-from hookflash.core.handoff import RING_SLACK_SECONDS, Handoff, Request, State, Trigger
-from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
+from hookflash.core.facts import Facts
+from hookflash.core.handoff import Handoff
+from hookflash.core.handoff.states import HandoffState, Trigger
+from hookflash.core.handoff_plan import HandoffPlan, Target
+from hookflash.core.setup import CallSetup
 
-T = 1000.0
+from .machines import Somewhere, T, asked_for
+
 ANNA = Target.phone("+15550102")
 BEN = Target.sip("sip:ben@example.com")
 EVE = Target.client("eve")
 
 
 def asked(*targets: Target, manner: str = "cold", **plan: Any) -> Handoff:
-    handoff = Handoff()
-    assert handoff.ask(
-        Request(
-            destination=Destination(
-                key="billing", when="", plan=HandoffPlan(targets=targets or (ANNA,), **plan)
-            ),
-            reason="a refund",
-            summary="an invoice is wrong",
-            source="tool",
-            asked_at=T,
-            manner=manner,
-        )
-    )
-    return handoff
+    return asked_for(HandoffPlan(targets=targets or (ANNA,), **plan), manner=manner)
 
 
 def waves(handoff: Handoff, now: float = T) -> list[tuple[int, ...]]:
@@ -39,7 +30,7 @@ def waves(handoff: Handoff, now: float = T) -> list[tuple[int, ...]]:
 
 def test_one_is_asked_for_at_a_time() -> None:
     handoff = asked()
-    handoff.fire(Trigger.GOODBYE)
+    handoff.fire(Trigger.GOODBYE, T)
     assert handoff.request is not None
     assert not handoff.ask(handoff.request)
 
@@ -58,9 +49,9 @@ def test_attempts_are_rounds() -> None:
 
 def test_only_who_is_free_is_rung() -> None:
     handoff = asked(ANNA, BEN, EVE)
-    handoff.wanted((2, 0))
+    handoff.set_targets((2, 0))
     assert waves(handoff) == [(0,), (2,)]
-    handoff.wanted(())
+    handoff.set_targets(())
     assert waves(handoff) == []
 
 
@@ -73,15 +64,15 @@ def test_nobody_is_rung_when_the_time_is_over() -> None:
 def test_a_wave_has_its_time_and_no_more_than_is_left() -> None:
     handoff = asked(ANNA, BEN, ring_seconds=20, total_seconds=60)
     assert handoff.next_wave(T) == ((0, ANNA),)
-    assert (handoff.wave, handoff.until) == (1, T + 20 + RING_SLACK_SECONDS)
+    assert (handoff.wave, handoff.ring_until) == (1, T + 20)
     handoff.next_wave(T + 50)
-    assert (handoff.wave, handoff.until) == (2, T + 60 + RING_SLACK_SECONDS)
+    assert (handoff.wave, handoff.ring_until) == (2, T + 60)
 
 
 def test_the_time_to_the_human_is_measured_from_the_wish() -> None:
     handoff = asked()
-    handoff.fire(Trigger.GOODBYE)
-    handoff.fire(Trigger.MOVE)
+    handoff.fire(Trigger.GOODBYE, T)
+    handoff.fire(Trigger.MOVE, T)
     handoff.next_wave(T + 3)
     assert handoff.met(T + 12)
     assert not handoff.met(T + 13), "once"
@@ -115,12 +106,13 @@ def test_an_outcome_other_than_a_talk_has_no_time_to_the_human() -> None:
 def test_the_caller_stays_in_two_manners(manner: str) -> None:
     handoff = asked(manner=manner)
     assert handoff.stays and not handoff.reaching
-    handoff.fire(Trigger.REACH)
+    handoff.fire(Trigger.REACH, T)
     assert handoff.reaching
     handoff.no_company()
     assert not handoff.stays and not handoff.reaching
 
 
 def test_without_a_request_nobody_stays() -> None:
-    assert not Handoff().stays
-    assert Handoff().state is State.IDLE
+    handoff = Handoff(CallSetup(), Facts(), Somewhere())
+    assert not handoff.stays
+    assert handoff.state is HandoffState.IDLE

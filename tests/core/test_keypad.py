@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hookflash.core.keypad import Keypad
+from hookflash.core.conversation.keypad import Keypad
 
 
 def test_an_entry_ends_with_a_hash() -> None:
@@ -9,7 +9,7 @@ def test_an_entry_ends_with_a_hash() -> None:
     assert keypad.press("2", 0.5) == ""
     assert keypad.press("#", 1.0) == "42#"
     assert keypad.deadline is None
-    assert keypad.take() == ""
+    assert keypad.take(1.0) == ""
 
 
 def test_an_entry_ends_with_a_pause_after_the_last_digit() -> None:

@@ -93,7 +93,7 @@ def test_a_refused_move_takes_the_second_road_with_the_same_instructions(
     assert line(e.CarrierRefused(2, status)) == [], "one closing is enough"
     line(e.StreamStopped("MZ1"))
     assert line.asks(1) == [AnswerCarrier(dial(2))]
-    assert line.call.route.deadline is None
+    assert line.call.caller_leg.route.deadline is None
 
 
 def test_a_move_that_is_not_answered_in_time_takes_the_second_road(scene: Any) -> None:

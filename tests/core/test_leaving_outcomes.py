@@ -22,7 +22,8 @@ from hookflash.core.commands import (
     Speak,
     StoreRecord,
 )
-from hookflash.core.handoff import Request, Trigger
+from hookflash.core.handoff.handoff import Request
+from hookflash.core.handoff.states import Trigger
 from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
 from hookflash.core.phases import Phase
 
@@ -247,7 +248,7 @@ def test_a_hand_off_that_is_still_rung_is_not_begun_again(scene: Any) -> None:
     line = scene().greet()
     request = Request(destination=BILLING, reason="", summary="", source="policy", asked_at=0.0)
     line.call.handoff.ask(request)
-    line.call.handoff.fire(Trigger.GOODBYE)
+    line.call.handoff.fire(Trigger.GOODBYE, line.now)
     assert line(e.HandoffRequested("billing", "")) == []
 
 

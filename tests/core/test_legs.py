@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from hookflash.core.commands import EndLeg
-from hookflash.core.legs import Legs, LegState
+from hookflash.core.handoff.legs import Legs, LegState
 
 
 def test_a_leg_is_known_by_its_place_and_by_its_sid() -> None:

@@ -54,7 +54,7 @@ def test_what_the_lost_model_has_said_is_heard_to_its_end(scene: Any) -> None:
     assert line.sound("a", "r1", 200) == [], "nothing more comes of it"
     line.now += 2.0
     line.returned()
-    assert line.call.playout.idle()
+    assert line.call.conversation.playout.idle()
 
 
 def test_each_try_waits_longer_and_a_human_is_the_last(scene: Any) -> None:
@@ -151,7 +151,7 @@ def test_a_caller_who_hung_up_is_one_after_whom_the_carrier_asks_nothing(
 def test_an_unknown_stream_that_stops_changes_nothing(scene: Any) -> None:
     line = scene().greet()
     assert line(e.StreamStopped("MZ9", "stop")) == []
-    assert line.call.facts.stream_sid == "MZ1"
+    assert line.call.caller_leg.stream_sid == "MZ1"
 
 
 def test_a_process_that_stops_brings_the_caller_to_a_human(scene: Any) -> None:

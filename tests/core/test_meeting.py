@@ -21,8 +21,8 @@ from hookflash.core.commands import (
     TakeVoicemail,
     TruncateItem,
 )
+from hookflash.core.handoff.states import HandoffState
 from hookflash.core.handoff_plan import HandoffPlan, Target
-from hookflash.core.handoff_table import State
 from hookflash.core.phases import Phase
 
 ANNA, BEN = Target.phone("+15550102"), Target.phone("+15550103")
@@ -45,12 +45,12 @@ def test_the_agent_says_one_line_and_the_caller_hears_it_before_they_move(scene:
     joined, asked = line.human("pressed", "1")
     assert joined == AnswerCarrier((JoinRoom("CA1", 1, leg=0),))
     assert "I am connecting you with billing now" in asked.instructions
-    assert line.call.handoff.state is State.CLOSING
+    assert line.call.handoff.state is HandoffState.CLOSING
     assert line.say("closing", "r-closing", 800) != []
     assert not line.sent(MoveCall), "not before it was heard"
     line.now += 0.8
     assert line.returned() == [CloseModel(), MoveCall(2, (JoinRoom("CA1", 1, 2),), 2.0)]
-    assert line.call.handoff.state is State.BRIDGING
+    assert line.call.handoff.state is HandoffState.BRIDGING
 
 
 def test_the_closing_line_waits_for_what_the_agent_is_saying(scene: Any) -> None:
@@ -100,7 +100,7 @@ def test_rest_that_refuses_leads_to_the_room_by_the_second_road(scene: Any) -> N
 def test_both_meet_when_the_room_begins(scene: Any) -> None:
     line = scene(warm(notes=True)).met()
     assert line.call.phase is Phase.WITH_HUMAN
-    assert line.call.handoff.state is State.WITH_HUMAN
+    assert line.call.handoff.state is HandoffState.WITH_HUMAN
     assert line.sent(MoveCall)[-1].instructions[0].notes
     line(e.CallCompleted())
     assert line.record.disposition == "handed_off"
@@ -113,7 +113,7 @@ def test_news_of_another_room_or_of_another_kind_is_none(scene: Any) -> None:
     line = scene(warm()).closed()
     line(e.RoomChanged(7, "started"))
     line(e.RoomChanged(1, "joined", "CA1"))
-    assert line.call.handoff.state is State.BRIDGING
+    assert line.call.handoff.state is HandoffState.BRIDGING
     line(e.RoomChanged(1, "started"))
     assert line(e.RoomChanged(1, "started")) == []
 
@@ -134,7 +134,7 @@ def test_a_human_who_hangs_up_before_the_caller_is_there_is_followed_by_the_next
     line = scene(warm()).screened()
     line.human("pressed", "1")
     assert line.news("completed") == [RingHuman(2, 0, BEN, 20)]
-    assert line.call.farewell.purpose is None
+    assert line.call.conversation.farewell.purpose is None
     assert [each.outcome for each in line.call.handoff.attempts] == ["human-gone"]
 
 
@@ -165,7 +165,7 @@ def test_a_caller_alone_in_the_room_is_brought_back(scene: Any) -> None:
     assert line.sent(MoveCall)[-1].instructions == (ConnectAgent(3),)
     line(e.ModelReady("S2"))
     line.stream("MZ2")
-    assert line.call.handoff.state is State.IDLE
+    assert line.call.handoff.state is HandoffState.IDLE
 
 
 def test_or_leaves_a_message(scene: Any) -> None:
@@ -178,7 +178,7 @@ def test_or_leaves_a_message(scene: Any) -> None:
 
 def test_a_room_whose_human_was_lost_without_news_is_left_in_the_end(scene: Any) -> None:
     line = scene(warm(targets=(ANNA,))).closed()
-    line.call.legs.over(line.call.legs.taken)
+    line.call.handoff.legs.over(line.call.handoff.legs.taken)
     line.wait(15.1)
     assert line.sent(MoveCall)[-1].instructions == (ConnectAgent(3),)
 
@@ -202,7 +202,7 @@ def test_a_room_that_could_not_be_joined_is_tried_again(scene: Any) -> None:
     line = scene(warm()).closed()
     line(e.CallMoved(2))
     assert answer(line.asks(2, "room", "failed")) == (JoinRoom("CA1", 1, 3),)
-    assert line.call.handoff.state is State.BRIDGING
+    assert line.call.handoff.state is HandoffState.BRIDGING
 
 
 # --- the human hangs up first ----------------------------------------------------------------
@@ -222,7 +222,7 @@ def test_or_the_caller_is_back_with_an_agent_that_knows(scene: Any) -> None:
     assert answer(line.asks(2, "room")) == (ConnectAgent(3),)
     line(e.ModelReady("S2"))
     assert "Welcome the caller back" in line.stream("MZ2")[-1].instructions
-    assert line.call.handoff.state is State.IDLE
+    assert line.call.handoff.state is HandoffState.IDLE
 
 
 def test_until_it_is_known_why_the_human_has_left_the_caller_is_on_hold(scene: Any) -> None:
@@ -270,7 +270,7 @@ def test_where_there_is_no_agent_the_call_ends_after_the_human(scene: Any) -> No
 
 def test_a_human_whose_leg_ends_after_all_is_over_changes_nothing(scene: Any) -> None:
     line = scene(warm()).met()
-    leg = line.call.legs.taken
+    leg = line.call.handoff.legs.taken
     line(e.CallCompleted())
     leg.state = type(leg.state).TAKEN
     assert line.news("completed") == []

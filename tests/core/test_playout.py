@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from hookflash.core.commands import ClearAudio, PlayAudio, SendMark
-from hookflash.core.playout import Playout, Settled
+from hookflash.core.conversation.playout import Playout, Settled
 
 T = 1_764_000_000.0
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hookflash.core.promise import Promise, announces
+from hookflash.core.conversation.announced_action import AnnouncedAction, announces
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from hookflash.core.promise import Promise, announces
         "Le paso con un compañero.",
     ],
 )
-def test_a_plain_announcement_is_a_promise(text: str) -> None:
+def test_a_plain_announcement_is_a_announced(text: str) -> None:
     assert announces(text)
 
 
@@ -41,25 +41,25 @@ def test_offers_questions_and_conditions_are_none(text: str) -> None:
     assert not announces(text)
 
 
-def said(promise: Promise, text: str) -> Promise:
-    promise.response_started()
-    promise.said(text)
-    return promise
+def said(announced: AnnouncedAction, text: str) -> AnnouncedAction:
+    announced.response_started()
+    announced.said(text)
+    return announced
 
 
 def test_it_is_asked_for_once_and_not_in_a_circle() -> None:
-    promise = Promise()
-    assert said(promise, "I am connecting you now.").owed()
-    assert not said(promise, "I am connecting you now.").owed()
-    assert said(promise, "I am connecting you now.").owed(), "later, it counts again"
+    announced = AnnouncedAction()
+    assert said(announced, "I am connecting you now.").owed()
+    assert not said(announced, "I am connecting you now.").owed()
+    assert said(announced, "I am connecting you now.").owed(), "later, it counts again"
 
 
 def test_who_does_it_owes_nothing() -> None:
-    promise = said(Promise(), "I am connecting you now.")
-    promise.did()
-    assert not promise.owed()
+    announced = said(AnnouncedAction(), "I am connecting you now.")
+    announced.did()
+    assert not announced.owed()
 
 
 def test_what_one_response_said_is_not_held_against_the_next() -> None:
-    promise = said(Promise(), "I am connecting you")
-    assert not said(promise, " with pleasure.").owed()
+    announced = said(AnnouncedAction(), "I am connecting you")
+    assert not said(announced, " with pleasure.").owed()

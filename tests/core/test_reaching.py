@@ -17,8 +17,8 @@ from hookflash.core.commands import (
     Speak,
     TakeVoicemail,
 )
+from hookflash.core.handoff.states import HandoffState
 from hookflash.core.handoff_plan import HandoffPlan, Target
-from hookflash.core.handoff_table import State
 from hookflash.core.phases import Phase
 
 ANNA, BEN = Target.phone("+15550102"), Target.phone("+15550103")
@@ -58,7 +58,7 @@ def test_each_outcome_leads_to_the_next_target(scene: Any, told: Any, outcome: s
     line.reach()
     assert line(told) == [RingHuman(2, 0, BEN, 20)]
     assert outcomes(line) == [(outcome, 0)]
-    assert line.call.handoff.state is State.RINGING
+    assert line.call.handoff.state is HandoffState.RINGING
     assert line(told) == [], "once"
 
 
@@ -79,7 +79,7 @@ def test_when_nobody_is_left_the_agent_says_why_and_goes_on(scene: Any) -> None:
     told, asked = line.news("completed", "busy")
     assert "the line was busy" in told.message.text
     assert "the line was busy" in asked.instructions
-    assert line.call.handoff.state is State.IDLE
+    assert line.call.handoff.state is HandoffState.IDLE
     assert line.call.phase is Phase.TALKING
 
 
@@ -131,7 +131,7 @@ def test_attempts_and_time_are_bounded(scene: Any) -> None:
     assert line.call.handoff.wave == 2
     line.now += 31
     line.news("completed", "busy")
-    assert line.call.handoff.state is State.IDLE
+    assert line.call.handoff.state is HandoffState.IDLE
     assert len(line.sent(RingHuman)) == 2
 
 
@@ -183,7 +183,7 @@ def test_who_accepts_when_the_caller_stays_is_thanked(scene: Any) -> None:
     line = scene(warm())
     line.reach()
     line.human("answered")
-    line.call.handoff.state = State.CLOSING
+    line.call.handoff._timer.enter(HandoffState.CLOSING, line.now)
     assert answer(line.human("pressed", "1")) == (Speak(lines.TAKEN), HangUp())
 
 
@@ -193,9 +193,9 @@ def test_one_who_declines_does_not_end_a_group(scene: Any) -> None:
     line.human("answered", leg=0)
     line.human("answered", leg=1)
     assert line.human("pressed", "2", leg=0) == [AnswerCarrier((HangUp(),))]
-    assert line.call.handoff.state is State.SCREENING, "the other one still listens"
+    assert line.call.handoff.state is HandoffState.SCREENING, "the other one still listens"
     line.news("completed", leg=1)
-    assert line.call.handoff.state is State.IDLE
+    assert line.call.handoff.state is HandoffState.IDLE
     assert outcomes(line) == [("declined", 0), ("declined", 1)]
 
 
@@ -204,7 +204,7 @@ def test_a_group_rings_on_when_who_had_answered_declines(scene: Any) -> None:
     line.reach()
     line.human("answered", leg=0)
     line.human("pressed", "2", leg=0)
-    assert line.call.handoff.state is State.RINGING
+    assert line.call.handoff.state is HandoffState.RINGING
 
 
 # --- the caller is gone -----------------------------------------------------------------------
@@ -239,7 +239,7 @@ def test_a_caller_whose_agent_dies_waits_for_the_human_with_music(scene: Any) ->
     line(e.StreamStopped("MZ1", "stop"))
     line.human("answered")
     assert answer(line.human("pressed", "1")) == (JoinRoom("CA1", 1, leg=0),)
-    assert line.call.handoff.state is State.BRIDGING
+    assert line.call.handoff.state is HandoffState.BRIDGING
     line(e.RoomChanged(1, "started"))
     assert line.call.phase is Phase.WITH_HUMAN
 
@@ -253,4 +253,4 @@ def test_a_caller_who_waits_in_the_room_waits_for_the_next_there_too(scene: Any)
     assert line.asks(2, "room")[-1] == AnswerCarrier((JoinRoom("CA1", 2, 3),))
     line.news("completed", "busy")
     assert line.sent(MoveCall)[-1].instructions == (ConnectAgent(4),)
-    assert line.call.handoff.state is State.RETURNING
+    assert line.call.handoff.state is HandoffState.RETURNING

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+from hookflash.core.caller_leg.places import RouteState
+from hookflash.core.caller_leg.route import Route
 from hookflash.core.commands import CloseStream, ConnectAgent, HangUp, MoveCall
-from hookflash.core.route import Route, State
 
 T = 1000.0
 AGENT = (ConnectAgent(1),)
@@ -45,7 +46,7 @@ def test_rest_is_watched_a_little_longer_than_the_shell_does() -> None:
     assert route.deadline == T + 2.25
     assert route.expire(T + 2) == []
     assert route.expire(T + 2.25) == [CloseStream()]
-    assert route.state is State.CLOSING
+    assert route.state is RouteState.CLOSING
 
 
 def test_a_refusal_leads_to_the_second_road_once() -> None:
@@ -62,7 +63,7 @@ def test_the_road_ends_when_the_carrier_follows() -> None:
     ):
         route = leaving()
         arrive(route)
-        assert route.state is State.FOLLOWING
+        assert route.state is RouteState.FOLLOWING
         assert route.deadline is None
         assert route.refused(2, T, fixed=False) == []
 
@@ -71,7 +72,7 @@ def test_an_older_acceptance_or_an_old_answer_is_not_its_end() -> None:
     route = leaving()
     route.accepted(1, T, fixed=False)
     assert route.known_answer(0, "") == AGENT
-    assert route.state is State.REST
+    assert route.state is RouteState.REST
 
 
 def test_without_a_stream_the_carrier_is_waited_for_first() -> None:
@@ -126,7 +127,7 @@ def test_a_caller_whom_rest_keeps_waiting_leaves_the_stream_by_the_other_road() 
     route.next_step()
     assert route.move(AGENT, T + 2, where="leaving") == [CloseStream()]
     assert route.known_answer(2, "") == AGENT
-    assert route.state is State.FOLLOWING
+    assert route.state is RouteState.FOLLOWING
 
     accepted = leaving()
     accepted.accepted(2, T, fixed=False)

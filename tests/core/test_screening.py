@@ -22,9 +22,9 @@ from hookflash.core.commands import (
     Screen,
     Speak,
 )
+from hookflash.core.handoff.legs import LegState
+from hookflash.core.handoff.states import HandoffState
 from hookflash.core.handoff_plan import HandoffPlan, Target
-from hookflash.core.handoff_table import State
-from hookflash.core.legs import LegState
 from hookflash.core.phases import Phase
 
 ANNA, BEN = Target.phone("+15550102"), Target.phone("+15550103")
@@ -64,7 +64,7 @@ def test_the_whisper_has_what_the_caller_said_while_waiting(scene: Any) -> None:
         "Call for billing. A caller whose number ends in 0 1 0 0 is on the line: a refund. x Since"
         " then they said: My order number is 4021. Press 1 to take the call, or 2 to decline it.",
     )
-    assert line.call.handoff.state is State.SCREENING
+    assert line.call.handoff.state is HandoffState.SCREENING
 
 
 def test_a_whisper_that_is_repeated_has_what_came_since(scene: Any) -> None:
@@ -221,7 +221,7 @@ def test_a_dialled_leg_on_which_a_machine_was_detected_is_not_bridged(scene: Any
 def test_a_dialled_leg_is_the_carriers_to_watch(scene: Any) -> None:
     line = dialled(scene(cold()))
     assert line.news("completed", "busy") == []
-    assert line.call.handoff.state is State.MOVING
+    assert line.call.handoff.state is HandoffState.MOVING
 
 
 # --- consult ----------------------------------------------------------------------------------
@@ -244,7 +244,7 @@ def test_a_consult_that_connects_closes_with_the_caller(scene: Any) -> None:
     line.human("answered")
     commands = line(e.ConsultDecided("CA-1-0", "connect"))
     assert not [each for each in commands if isinstance(each, AnswerCarrier)]
-    assert line.call.handoff.state is State.CLOSING
+    assert line.call.handoff.state is HandoffState.CLOSING
     assert line(e.ConsultDecided("CA-1-0", "connect")) == [], "twice"
 
 
@@ -271,7 +271,7 @@ def test_the_leg_of_a_consult_is_known_for_what_it_does(scene: Any) -> None:
     line = scene(warm(ANNA, manner="consult"))
     line.reach()
     line.human("answered")
-    assert line.call.legs.find(1, 0).state is LegState.ASKED
+    assert line.call.handoff.legs.find(1, 0).state is LegState.ASKED
 
 
 def test_the_agent_is_told_while_the_next_is_rung(scene: Any) -> None:

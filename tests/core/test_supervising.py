@@ -17,7 +17,7 @@ def test_a_hint_is_the_agents_alone(scene: Any) -> None:
 def test_a_hint_without_an_agent_is_kept_for_the_next(scene: Any) -> None:
     line = scene().moved()
     assert line(e.HintGiven("They are a regular.")) == []
-    assert line.call.transcript.history()[-1].text == lines.hint("They are a regular.")
+    assert line.call.conversation.transcript.history()[-1].text == lines.hint("They are a regular.")
 
 
 def test_a_line_that_is_put_in_its_mouth_is_said(scene: Any) -> None:
@@ -39,10 +39,10 @@ def test_a_caller_is_kept_company_while_a_colleague_is_asked(scene: Any) -> None
     told, asked = line(e.QuestionAsked("q1", "Is the red one in stock?"))
     assert told.message.text == lines.asked_human("Is the red one in stock?")
     assert asked == RequestResponse(lines.KEEP_COMPANY, "none")
-    assert line.call.facts.questions == {"q1": "Is the red one in stock?"}
+    assert line.call.conversation.questions == {"q1": "Is the red one in stock?"}
     assert line(e.QuestionAsked("q1", "Is the red one in stock?")) == [], "twice"
     assert line(e.QuestionAnswered("q1", "Yes.", "anna")) == []
-    assert line.call.facts.questions == {}
+    assert line.call.conversation.questions == {}
 
 
 def test_what_nobody_has_answered_goes_to_the_owner(scene: Any) -> None:
@@ -70,7 +70,7 @@ def test_what_a_human_said_is_in_the_record_and_in_the_agents_memory(scene: Any)
     start = line.now
     line(e.HumanSaid("human", " I will send a new one. ", start + 1, start + 3))
     line(e.HumanSaid("caller", "Thank you.", start + 3, start + 4))
-    assert [each.text for each in line.call.transcript.history()[-2:]] == [
+    assert [each.text for each in line.call.conversation.transcript.history()[-2:]] == [
         "The human said: I will send a new one.",
         "Thank you.",
     ]

@@ -54,7 +54,7 @@ def test_a_caller_whom_nobody_answers_is_asked_for_a_message(scene: Any) -> None
 
 def test_what_they_say_is_delivered_and_they_are_thanked(scene: Any) -> None:
     line = nobody(scene)
-    closing, answered, delivered = recorded(line, 3)
+    delivered, closing, answered = recorded(line, 3)
     assert answered == AnswerCarrier((Speak(lines.MESSAGE_THANKS), HangUp()))
     assert delivered == Deliver(
         Delivery(
@@ -151,7 +151,7 @@ def test_a_caller_who_changes_their_mind_about_a_message_goes_on(scene: Any) -> 
     line.sound("a1", "r1", 3000)
     line(e.ToolCallRequested("t1", lines.VOICEMAIL_TOOL, "{}", "r1"))
     line.speaks()
-    assert line.call.farewell.purpose is None
+    assert line.call.conversation.farewell.purpose is None
     assert not line.call.handoff.running
 
 

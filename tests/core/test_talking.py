@@ -65,9 +65,9 @@ def test_a_second_stream_of_the_same_call_starts_with_nothing_buffered(scene: An
     line.say("a", "r1", 2000, text="One two three four five.")
     line.now += 1.0
     line.stream("MZ2")
-    assert line.call.facts.stream_sid == "MZ2"
-    assert not line.call.playout.playing()
-    assert line.call.transcript.history()[-1] == Message("assistant", "One two")
+    assert line.call.caller_leg.stream_sid == "MZ2"
+    assert not line.call.conversation.playout.playing()
+    assert line.call.conversation.transcript.history()[-1] == Message("assistant", "One two")
     assert line(e.StreamStopped("MZ1", "stop")) == [], "the old one has no say"
 
 
@@ -79,7 +79,7 @@ def test_barge_in_clears_and_truncates_at_what_was_heard(scene: Any) -> None:
     line.say("a", "r1", 3000)
     line.now += 1.25
     assert line.speaks() == [ClearAudio(), TruncateItem("a", 1250)]
-    assert line.call.facts.barge_ins == 1
+    assert line.call.conversation.barge_ins == 1
 
 
 def test_barge_in_stops_a_response_that_is_still_generated(scene: Any) -> None:
@@ -117,7 +117,7 @@ def test_when_all_was_heard_nothing_is_truncated(scene: Any) -> None:
     line.now += 1.0
     line.returned()
     assert line.speaks() == []
-    assert line.call.facts.barge_ins == 0
+    assert line.call.conversation.barge_ins == 0
 
 
 def test_when_only_the_mark_is_missing_nothing_is_truncated(scene: Any) -> None:
@@ -125,8 +125,8 @@ def test_when_only_the_mark_is_missing_nothing_is_truncated(scene: Any) -> None:
     line.say("a", "r1", 1000, text="All of it.")
     line.now += 1.05
     assert line.speaks() == [ClearAudio()]
-    assert line.call.facts.barge_ins == 0, "nothing was cut off"
-    assert line.call.transcript.history()[-1] == Message("assistant", "All of it.")
+    assert line.call.conversation.barge_ins == 0, "nothing was cut off"
+    assert line.call.conversation.transcript.history()[-1] == Message("assistant", "All of it.")
 
 
 def test_late_deltas_of_cut_items_are_dropped(scene: Any) -> None:
@@ -146,7 +146,7 @@ def test_an_item_that_begins_after_its_response_was_cut_is_taken_back(scene: Any
     assert line.sound("b", "r1", 200) == [TruncateItem("b", 0)]
     assert line.sound("b", "r1", 200) == []
     line(e.AgentTranscribed("b", "Never said."))
-    assert "Never said." not in [each.text for each in line.call.transcript.history()]
+    assert "Never said." not in [each.text for each in line.call.conversation.transcript.history()]
 
 
 def test_sound_of_a_response_that_was_cancelled_before_any_came_is_not_played(scene: Any) -> None:
@@ -211,8 +211,8 @@ def test_a_carrier_that_keeps_cleared_marks_is_not_waited_for(scene: Any) -> Non
     line.say("a", "r1", 3000)
     line.now += 1.0
     line.speaks()
-    assert not line.call.playout.playing()
-    assert line.call.playout.deadline is None
+    assert not line.call.conversation.playout.playing()
+    assert line.call.conversation.playout.deadline is None
 
 
 def test_late_speech_of_stream_and_model_only_completes_the_transcript(scene: Any) -> None:
@@ -231,7 +231,7 @@ def test_late_speech_of_stream_and_model_only_completes_the_transcript(scene: An
     assert line(e.ToolCallRequested("x", "lookup", "{}")) == []
     assert line.speaks() == []
     assert line(e.CallerTranscribed("c1", " A human. ")) == []
-    assert Message("user", "A human.") in line.call.transcript.history()
+    assert Message("user", "A human.") in line.call.conversation.transcript.history()
 
 
 # --- the model's own refusals -----------------------------------------------------------------

@@ -38,7 +38,7 @@ def test_a_tool_is_run_once_and_answered_once(scene: Any) -> None:
     assert line(asked) == []
     assert line(e.ToolFinished("t1", "42")) == [SendToolOutput("t1", "42"), GO_ON]
     assert line(e.ToolFinished("t1", "43")) == []
-    (use,) = line.call.facts.tools
+    (use,) = line.call.conversation.tool_uses
     assert (use.name, use.output, use.failed) == ("lookup", "42", False)
 
 
@@ -258,7 +258,7 @@ def test_the_agent_can_end_the_call(scene: Any) -> None:
     assert '"accepted"' in output.output
     assert line(e.ToolCallRequested("t2", "end_call", "{}", "r1")) != [], "each call is answered"
     (late,) = line.transfer(call_id="t3")
-    assert "already under way" in late.output
+    assert "about to end" in late.output
     line(e.ResponseEnded("r1", "completed"))
     line.now += 1.0
     assert line.returned() == [CloseModel(), MoveCall(2, (HangUp(),), 2.0)]
@@ -287,7 +287,7 @@ def test_while_no_session_can_say_it_there_is_no_farewell(scene: Any) -> None:
     line = scene().talk()
     for _ in range(2):
         line(e.ModelLost("overloaded"))
-    assert line.call.model.state.value == "waiting"
+    assert line.call.conversation.model.state.value == "waiting"
     assert [type(each) for each in line(e.HandoffRequested("billing", ""))] == [
         CloseModel,
         MoveCall,

@@ -19,5 +19,5 @@ def test_a_call_counts_what_its_models_tell_also_when_nobody_listens(scene: Any)
     assert line(e.TokensUsed(Tokens(text_read=5))) == []
     moved = scene().moved()
     assert moved(e.TokensUsed(Tokens(text_read=7))) == []
-    assert line.call.facts.tokens == Tokens(text_read=5)
-    assert moved.call.facts.tokens == Tokens(text_read=7)
+    assert line.call.conversation.tokens == Tokens(text_read=5)
+    assert moved.call.conversation.tokens == Tokens(text_read=7)

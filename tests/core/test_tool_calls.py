@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from hookflash.core.commands import CancelTool, RunTool
+from hookflash.core.conversation.tool_calls import Answered, ToolCalls
 from hookflash.core.record import ToolUse
-from hookflash.core.tool_calls import Answered, ToolCalls
 
 T = 1000.0
 

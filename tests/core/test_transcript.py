@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from hookflash.core.commands import Message
-from hookflash.core.playout import Settled
+from hookflash.core.conversation.playout import Settled
+from hookflash.core.conversation.transcript import Transcript
 from hookflash.core.record import Utterance
-from hookflash.core.transcript import Transcript
 
 T = 1000.0
 

@@ -6,8 +6,8 @@ import pytest
 
 from hookflash.core import events as e
 from hookflash.core import lines
+from hookflash.core.handoff.whisper import whisper
 from hookflash.core.handoff_plan import HandoffPlan, Target
-from hookflash.core.whisper import whisper
 
 ANNA = Target.phone("+15550102")
 
@@ -19,7 +19,7 @@ def whispered(scene: Any, text: str | None, reason: str = "a refund", summary: s
     line.now += 1
     line.speaks("c1")
     line(e.CallerTranscribed("c1", "My {summary} is blue."))
-    return whisper(line.call)
+    return whisper(line.call.handoff)
 
 
 def test_the_owners_words_are_filled_in(scene: Any) -> None:
@@ -52,7 +52,7 @@ def test_only_the_newest_of_what_was_said_is_kept(scene: Any) -> None:
     line = scene(HandoffPlan(targets=(ANNA,), manner="warm")).greet()
     line.speaks("c1")
     line(e.CallerTranscribed("c1", "first " + "again " * 100))
-    said = line.call.transcript.caller_since(0.0, 50)
+    said = line.call.conversation.transcript.caller_since(0.0, 50)
     assert said.startswith("...again") and len(said) <= 53
 
 

@@ -91,7 +91,7 @@ class Walker(Walk):
 
     def hear(self) -> None:
         """Everything that was sent is played, and its marks come back."""
-        self.pass_time(max(0.0, self.call.playout.quiet_at() - self.now))
+        self.pass_time(max(0.0, self.call.conversation.playout.quiet_at() - self.now))
         marks, self.marks = self.marks, []
         for name in marks:
             if self.caller == "stream":

@@ -16,7 +16,7 @@ import msgspec
 from hookflash.core import commands as c
 from hookflash.core import events as e
 from hookflash.core.call import Call
-from hookflash.core.handoff_table import State
+from hookflash.core.handoff.states import HandoffState
 from hookflash.core.phases import Phase
 from hookflash.core.setup import CallSetup
 
@@ -148,10 +148,10 @@ class Walk:
 
     def timers(self) -> dict[str, float | None]:
         call = self.call
-        names = ("playout", "floor", "farewell", "route", "model", "keypad")
-        found = {name: getattr(call, name).deadline for name in names}
-        found |= {"until": call.until, "handoff": call.handoff.until}
-        found |= {"comfort": call.handoff.comfort_at}
+        talk = call.conversation
+        names = ("playout", "requests", "farewell", "model", "keypad")
+        found = {name: getattr(talk, name).deadline for name in names}
+        found |= {"leg": call.caller_leg.deadline, "handoff": call.handoff.deadline}
         return {name: at and round(at - self.now, 2) for name, at in found.items()}
 
     def carry_out(self, commands: list[Any], cause: e.AnyEvent | None) -> None:
@@ -194,7 +194,7 @@ class Walk:
             cause, e.ModelLost | e.ShutdownRequested | e.GiveBackRequested | e.CallRecovered
         )
         if patient and self.caller == "stream":
-            assert not self.call.playout.playing(), f"cut by {cause}"
+            assert not self.call.conversation.playout.playing(), f"cut by {cause}"
 
     # --- the carrier ------------------------------------------------------------------------------
 
@@ -286,7 +286,7 @@ class Walk:
     def check(self) -> None:
         """What holds at every moment."""
         state, phase = self.call.handoff.state, self.call.phase
-        live = [each for each in self.call.legs.live if not each.dialled]
+        live = [each for each in self.call.handoff.legs.live if not each.dialled]
         if not self.call.handoff.running and phase is not Phase.ENDED:
             assert not live, f"{live} are rung for nobody in {state}"
         if self.caller == "stream" and not self.session and not self.orders and not self.news:
@@ -330,7 +330,11 @@ class Walk:
         assert not left, f"left over: {left}"
         assert self.call.phase is Phase.ENDED
         assert self.records, "no record was kept"
-        assert self.call.handoff.state in (State.IDLE, State.DONE, State.FAILED)
+        assert self.call.handoff.state in (
+            HandoffState.IDLE,
+            HandoffState.DONE,
+            HandoffState.FAILED,
+        )
         assert self.call.deadline is None or self.call.deadline > self.now
 
     def deliver(self, *, lose: bool) -> None:

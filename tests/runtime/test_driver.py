@@ -186,7 +186,7 @@ async def test_a_call_is_recorded_until_somebody_refuses(world: World, tmp_path:
     sink(e.StreamStarted("MZ1", 1))
     tap = driver.tap
     assert tap is not None
-    driver.call.facts.stream_sid = None
+    driver.call.caller_leg.stream_sid = None
     sink(e.StreamStarted("MZ2", 1))
     assert driver.tap is tap, "one recording, whatever the streams"
     driver.post(e.CallerAudio("AQEB", 3, 0))

@@ -87,8 +87,8 @@ def test_a_call_is_rebuilt_from_its_journal_as_it_was(journals: Journals) -> Non
     again = rebuild(*read_journal(path))
     assert again.phase is call.phase
     assert again.handoff.request == call.handoff.request
-    assert again.transcript.history() == call.transcript.history()
-    assert again.route.step == call.route.step
+    assert again.conversation.transcript.history() == call.conversation.transcript.history()
+    assert again.caller_leg.route.step == call.caller_leg.route.step
     assert again.deadline == call.deadline
 
 

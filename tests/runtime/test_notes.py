@@ -87,12 +87,12 @@ class Talk:
         return driver
 
     def listen(self) -> CallNotes:
-        found = self.notes.attach("CA1", self.driver.call.route.step, self.stream)
+        found = self.notes.attach("CA1", self.driver.call.caller_leg.route.step, self.stream)
         assert found is not None
         return found
 
     def said(self) -> list[tuple[str, str]]:
-        lines = self.driver.call.transcript.utterances(0.0)
+        lines = self.driver.call.conversation.transcript.utterances(0.0)
         return [(each.speaker, each.text) for each in lines]
 
 
@@ -166,13 +166,13 @@ async def test_a_newer_stream_takes_the_place_of_the_older(talk: Talk) -> None:
 
 
 async def test_only_a_caller_with_humans_is_listened_to(talk: Talk) -> None:
-    step = talk.driver.call.route.step
+    step = talk.driver.call.caller_leg.route.step
     assert talk.notes.attach("CA9", step, talk.stream) is None
     assert talk.notes.attach("CA1", step - 1, talk.stream) is None
     talk.listen()
     assert talk.notes.attach("CA9", step, Stream()) is None and not talk.stream.closed
     talk.driver.post(e.GiveBackRequested())
-    assert talk.notes.attach("CA1", talk.driver.call.route.step, talk.stream) is None
+    assert talk.notes.attach("CA1", talk.driver.call.caller_leg.route.step, talk.stream) is None
     assert len(talk.models.links) == 2
 
 

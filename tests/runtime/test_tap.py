@@ -51,9 +51,12 @@ class TappedRoad(Road):
         self.frames = 0
         self.unused = 0
         super().__init__(*roads, **options)
-        self.facts = SimpleNamespace(stream_sid="MZ1", call_sid="CA1")
-        call: Any = SimpleNamespace(playout=self.ledger, facts=self.facts)
-        self.tap = Tap(call, lambda: self.now, on_unused=self._left)
+        self.call: Any = SimpleNamespace(
+            conversation=SimpleNamespace(playout=self.ledger),
+            caller_leg=SimpleNamespace(stream_sid="MZ1"),
+            facts=SimpleNamespace(call_sid="CA1"),
+        )
+        self.tap = Tap(self.call, lambda: self.now, on_unused=self._left)
         self.sink = sink or Sink()
         self.tap.add(self.sink)
 
@@ -201,7 +204,7 @@ def test_a_tap_of_a_call_that_speaks_already_has_no_sound_of_before() -> None:
     road = TappedRoad(0.02, 0.02)
     road.say("r", "i", 8 * 400)
     road.wait(0.1)
-    call: Any = SimpleNamespace(playout=road.ledger, facts=road.facts)
+    call = road.call
     sink = Sink()
     other = Tap(call, lambda: road.now, on_unused=lambda: None)
     other.add(sink)
@@ -246,11 +249,11 @@ def test_a_long_silence_is_no_great_block() -> None:
     road = TappedRoad(0.02, 0.02)
     assert road.tap is not None
     road.wait(1.2)
-    road.facts.stream_sid = None
+    road.call.caller_leg.stream_sid = None
     road.ledger.stop(road.now)
     road.tap.follow(())
     road.now += 3600.0
-    road.facts.stream_sid = "MZ2"
+    road.call.caller_leg.stream_sid = "MZ2"
     road.carry(road.ledger.start(road.now))
     for number in range(60):
         road.now += 0.02

@@ -8,7 +8,7 @@ import pytest
 
 from hookflash import Target
 from hookflash.core import lines
-from hookflash.core.handoff_table import State
+from hookflash.core.handoff.states import HandoffState
 from hookflash.standins.carrier import Delayed, Human, Line
 
 from .acts import ended_at, said_on, script_whole_agent, talk
@@ -16,14 +16,14 @@ from .conftest import DESK, SECOND_DESK, eventually, shop
 from .test_meeting import FRAME, HUMAN, ask_for_a_human, other_legs
 
 
-def gone_in(s, state: State):
+def gone_in(s, state: HandoffState):
     """A caller who hangs up as soon as the hand-off is in `state`."""
 
     async def script(line: Line) -> None:
         await ask_for_a_human(s, line)
         driver = s.line.switchboard.find(line.leg.sid)
         await eventually(lambda: driver.call.handoff.state is state, 30)
-        if state is not State.CHECKING:
+        if state is not HandoffState.CHECKING:
             await line.pause(0.3)
         assert driver.call.handoff.state is state
         await line.hang_up()
@@ -37,12 +37,12 @@ async def parts(line: Line) -> None:
 
 
 STATES = {
-    State.RINGING: (Human.no_answer(), "caller-gone", "abandoned"),
-    State.SCREENING: (Human.ignores(0.5), "caller-gone", "abandoned"),
-    State.CLOSING: (Human.accepts(0.5, then=talk), "caller-gone", "abandoned"),
-    State.BRIDGING: (Human.accepts(0.5, then=talk), "caller-gone", "abandoned"),
-    State.WITH_HUMAN: (Human.accepts(0.5, then=talk), "bridged", "handed_off"),
-    State.PARTING: (Human.accepts(0.5, then=parts), "bridged", "handed_off"),
+    HandoffState.RINGING: (Human.no_answer(), "caller-gone", "abandoned"),
+    HandoffState.SCREENING: (Human.ignores(0.5), "caller-gone", "abandoned"),
+    HandoffState.CLOSING: (Human.accepts(0.5, then=talk), "caller-gone", "abandoned"),
+    HandoffState.BRIDGING: (Human.accepts(0.5, then=talk), "caller-gone", "abandoned"),
+    HandoffState.WITH_HUMAN: (Human.accepts(0.5, then=talk), "bridged", "handed_off"),
+    HandoffState.PARTING: (Human.accepts(0.5, then=parts), "bridged", "handed_off"),
 }
 
 
@@ -51,7 +51,7 @@ async def test_no_leg_outlives_its_caller(stage, state):
     human, outcome, disposition = STATES[state]
     async with stage(shop(manner="warm", ring_seconds=30)) as s:
         script_whole_agent(s)
-        if state is State.BRIDGING:
+        if state is HandoffState.BRIDGING:
             late = Delayed("/room-events", times=1000, seconds=3.0)
             s.carrier.faults.webhooks.append(late)
         s.carrier.humans[DESK] = human
@@ -74,7 +74,7 @@ async def test_nobody_is_rung_for_a_caller_who_left_while_it_was_found_out_who_i
 
     async with stage(agent) as s:
         script_whole_agent(s)
-        call = await s.call(gone_in(s, State.CHECKING))
+        call = await s.call(gone_in(s, HandoffState.CHECKING))
         record = await s.record(call)
         assert other_legs(s, call) == []
         assert record.disposition == "abandoned"

@@ -110,7 +110,9 @@ async def test_another_process_goes_on_with_the_call_of_one_that_died(stage):
         await s.carrier.reports_sent()
         assert samples(call.recording().heard, AGAIN) == 900 * 8
         driver = line2.switchboard.find(call.sid)
-        assert [line.text for line in driver.call.transcript.history()][:1] == ["my order is late"]
+        assert [line.text for line in driver.call.conversation.transcript.history()][:1] == [
+            "my order is late"
+        ]
         s.carrier.notices.entries.clear()
 
 

@@ -114,9 +114,9 @@ async def test_a_supervisor_answers_with_an_event_from_wherever_they_are(stage):
             await greeted(line)
             await s.model.perform([hears("a discount please"), calls("discount")])
             (driver,) = s.line.switchboard.live
-            while not driver.call.facts.questions:
+            while not driver.call.conversation.questions:
                 await line.pause(0.1)
-            (question_id,) = driver.call.facts.questions
+            (question_id,) = driver.call.conversation.questions
             answered = QuestionAnswered(question_id, "Ten percent.", by="ann")
             assert s.line.switchboard.post(line.leg.sid, answered)
             assert await tool_output(s) == "Ten percent."

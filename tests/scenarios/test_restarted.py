@@ -12,7 +12,7 @@ import pytest
 from hookflash import Agent, CallRecord, Target
 from hookflash.core import lines
 from hookflash.core.events import GiveBackRequested
-from hookflash.core.handoff_table import State
+from hookflash.core.handoff.states import HandoffState
 from hookflash.core.phases import Phase
 from hookflash.server.assembly import Line as ServedLine
 from hookflash.standins.carrier import Delayed, Human, Leg, Line, Silent
@@ -34,9 +34,9 @@ class Second:
     first: Stage
     line: ServedLine
     port: int
-    died_in: State | None = None
+    died_in: HandoffState | None = None
 
-    async def dies(self, call: Leg, state: State) -> None:
+    async def dies(self, call: Leg, state: HandoffState) -> None:
         """Let the first process die as soon as the hand-off is in `state`."""
         driver = self.first.line.switchboard.find(call.sid)
         assert driver is not None
@@ -85,7 +85,7 @@ def twice(stage) -> Callable[..., contextlib.AbstractAsyncContextManager]:
 Then = Callable[[Line], Awaitable[None]]
 
 
-def caller_who(s: Stage, second: Second, state: State, then: Then):
+def caller_who(s: Stage, second: Second, state: HandoffState, then: Then):
     async def script(line: Line) -> None:
         await ask_for_a_human(s, line)
         await second.dies(line.leg, state)
@@ -125,18 +125,18 @@ async def test_while_it_is_found_out_who_is_there(twice):
 
     async with twice(agent) as (s, second):
         s.carrier.humans[DESK] = Human.accepts(0.5, then=desk)
-        call = await s.call(caller_who(s, second, State.CHECKING, meets))
+        call = await s.call(caller_who(s, second, HandoffState.CHECKING, meets))
         record = await second.record(call)
-        assert asked and second.died_in is State.CHECKING
+        assert asked and second.died_in is HandoffState.CHECKING
         assert samples(call.recording().heard, HUMAN) == 8000
         assert len(other_legs(s, call)) == 1
         assert record.disposition == "handed_off"
 
 
-@pytest.mark.parametrize("state", [State.FAREWELL, State.MOVING])
+@pytest.mark.parametrize("state", [HandoffState.FAREWELL, HandoffState.MOVING])
 async def test_while_the_caller_is_said_goodbye_to_or_taken_off_the_stream(twice, state):
     async with twice(shop()) as (s, second):
-        if state is State.MOVING:
+        if state is HandoffState.MOVING:
             # REST never answers, so that the move takes its time.
             s.carrier.faults.updates.append(Silent())
         s.carrier.humans[DESK] = Human(answer_after=0.5, script=desk)
@@ -165,14 +165,14 @@ async def test_while_the_caller_is_on_the_way_back(twice):
             # REST never answers, so that the caller is still with the human when the process dies.
             s.carrier.faults.updates.extend([Silent()] * 20)
             s.line.switchboard.find(line.leg.sid).post(GiveBackRequested(by="anna"))
-            await second.dies(line.leg, State.RETURNING)
+            await second.dies(line.leg, HandoffState.RETURNING)
             s.carrier.faults.updates.clear()
             died.set()
             await is_welcomed(line)
 
         call = await s.call(script)
         record = await second.record(call)
-        assert second.died_in is State.RETURNING
+        assert second.died_in is HandoffState.RETURNING
         assert samples(call.recording().heard, WELCOME) == 900 * 8
         assert record.disposition == "handed_off"
 
@@ -186,7 +186,7 @@ async def test_while_a_telephone_rings(twice):
             await ask_for_a_human(s, line)
             await eventually(lambda: len(s.carrier.calls) == 2)
             await line.pause(1.0)
-            await second.dies(line.leg, State.RINGING)
+            await second.dies(line.leg, HandoffState.RINGING)
             died.set()
             await meets(line)
 
@@ -200,7 +200,7 @@ async def test_while_a_telephone_rings(twice):
 async def test_while_the_human_hears_the_whisper(twice):
     async with twice(shop(manner="warm")) as (s, second):
         s.carrier.humans[DESK] = Human.accepts(0.5, then=desk)
-        call = await s.call(caller_who(s, second, State.SCREENING, meets))
+        call = await s.call(caller_who(s, second, HandoffState.SCREENING, meets))
         record = await second.record(call)
         (leg,) = other_legs(s, call)
         assert "Order 7 is late." in " ".join(said_on(leg))
@@ -225,7 +225,7 @@ async def test_while_the_agent_talks_with_the_human(twice):
             await eventually(lambda: len(s.carrier.calls) == 2)
             (leg,) = other_legs(s, line.leg)
             await hear(s.carrier.line(leg), BRIEFING, 1000)
-            await second.dies(line.leg, State.SCREENING)
+            await second.dies(line.leg, HandoffState.SCREENING)
             await meets(line)
 
         call = await s.call(script)
@@ -239,9 +239,9 @@ async def test_while_the_agent_talks_with_the_human(twice):
 async def test_while_the_agent_says_its_closing_line(twice):
     async with twice(shop(manner="warm")) as (s, second):
         s.carrier.humans[DESK] = Human.accepts(0.5, then=desk)
-        call = await s.call(caller_who(s, second, State.CLOSING, meets))
+        call = await s.call(caller_who(s, second, HandoffState.CLOSING, meets))
         record = await second.record(call)
-        assert second.died_in is State.CLOSING
+        assert second.died_in is HandoffState.CLOSING
         assert samples(call.recording().heard, HUMAN) == 8000
         assert record.disposition == "handed_off"
 
@@ -250,9 +250,9 @@ async def test_while_the_caller_is_on_the_way_to_the_room(twice):
     async with twice(shop(manner="warm", afterwards="return")) as (s, second):
         s.carrier.faults.webhooks.append(Delayed("/room-events", times=1000, seconds=1.5))
         s.carrier.humans[DESK] = Human.accepts(0.5, then=desk)
-        call = await s.call(caller_who(s, second, State.BRIDGING, is_welcomed))
+        call = await s.call(caller_who(s, second, HandoffState.BRIDGING, is_welcomed))
         record = await second.record(call)
-        assert second.died_in is State.BRIDGING
+        assert second.died_in is HandoffState.BRIDGING
         assert samples(call.recording().heard, HUMAN) == 8000
         assert samples(call.recording().heard, WELCOME) == 900 * 8
         assert record.disposition == "handed_off"
@@ -262,9 +262,9 @@ async def test_while_the_caller_is_on_the_way_to_the_room(twice):
 async def test_while_both_talk(twice, afterwards):
     async with twice(shop(manner="warm", afterwards=afterwards)) as (s, second):
         s.carrier.humans[DESK] = Human.accepts(0.5, then=desk)
-        call = await s.call(caller_who(s, second, State.WITH_HUMAN, is_welcomed))
+        call = await s.call(caller_who(s, second, HandoffState.WITH_HUMAN, is_welcomed))
         record = await second.record(call)
-        assert second.died_in is State.WITH_HUMAN
+        assert second.died_in is HandoffState.WITH_HUMAN
         assert samples(call.recording().heard, HUMAN) == 8000
         welcomed = samples(call.recording().heard, WELCOME)
         assert welcomed == (900 * 8 if afterwards == "return" else 0)
@@ -279,11 +279,11 @@ async def test_while_the_human_chooses_what_becomes_of_the_caller(twice):
             await talk(line)
             await line.press("*")
             await line.wait_to_hear(lines.PARTING)
-            await eventually(lambda: second.died_in is State.PARTING)
+            await eventually(lambda: second.died_in is HandoffState.PARTING)
             await line.press("2")
 
         s.carrier.humans[DESK] = Human.accepts(0.5, then=human)
-        call = await s.call(caller_who(s, second, State.PARTING, is_welcomed))
+        call = await s.call(caller_who(s, second, HandoffState.PARTING, is_welcomed))
         record = await second.record(call)
         assert samples(call.recording().heard, WELCOME) == 900 * 8
         (leg,) = other_legs(s, call)
@@ -296,7 +296,7 @@ async def test_while_a_message_is_recorded(twice):
     taken = taken_from(agent)
     async with twice(agent) as (s, second):
         s.carrier.humans[DESK] = Human.busy()
-        call = await s.call(caller_who(s, second, State.MESSAGE, leave_words))
+        call = await s.call(caller_who(s, second, HandoffState.MESSAGE, leave_words))
         record = await second.record(call)
         delivery = await asyncio.wait_for(taken.get(), 20)
         assert said_on(call) == [APOLOGY, lines.MESSAGE_THANKS]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hookflash.core.call import Call
-from hookflash.core.handoff import State
+from hookflash.core.handoff.states import HandoffState
 from hookflash.core.phases import Phase
 from hookflash.runtime.journal import read_journal, replay
 from hookflash.standins.carrier.hearing import Loop
@@ -58,14 +58,14 @@ FROZEN = frozenset({"model-frozen", "stream-frozen"})
 
 _UNDER_WAY = frozenset(
     {
-        State.CHECKING,
-        State.FAREWELL,
-        State.MOVING,
-        State.RINGING,
-        State.SCREENING,
-        State.CLOSING,
-        State.BRIDGING,
-        State.RETURNING,
+        HandoffState.CHECKING,
+        HandoffState.FAREWELL,
+        HandoffState.MOVING,
+        HandoffState.RINGING,
+        HandoffState.SCREENING,
+        HandoffState.CLOSING,
+        HandoffState.BRIDGING,
+        HandoffState.RETURNING,
     }
 )
 
@@ -190,7 +190,7 @@ class Checks:
             self._turn = None
             return None
         if call is not None and (
-            call.handoff.state is State.MESSAGE or call.phase in (Phase.ENDING, Phase.ENDED)
+            call.handoff.state is HandoffState.MESSAGE or call.phase in (Phase.ENDING, Phase.ENDED)
         ):
             return None
         if self._sim.referring(leg):
@@ -224,7 +224,7 @@ class Checks:
         plan = self._sim.plan
         protected = plan.record or not plan.greeting_interruptible
         call = self._sim.call
-        if call is not None and call.handoff.state is State.CLOSING:
+        if call is not None and call.handoff.state is HandoffState.CLOSING:
             # The line that announces the human is said to its end, whoever speaks.
             protected = True
         leg = self._sim.listener(session)

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from hookflash.core.handoff_table import State
+from hookflash.core.handoff.states import HandoffState
 
 FRAMES_MS = 200
 """How much sound one media message of a caller carries, unless a plan says otherwise: ten times
@@ -191,7 +191,7 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
             raise ValueError("humans: expected at least one, got none")
         if self.frame_ms < 20 or self.frame_ms % 20:
             raise ValueError(f"frame_ms: expected a multiple of 20, got {self.frame_ms}")
-        states = [state.value for state in State]
+        states = [state.value for state in HandoffState]
         for each in (*self.faults, *self.orders):
             if each.during and each.during not in states:
                 raise ValueError(
@@ -351,7 +351,7 @@ def _moment(random: Random) -> tuple[float, str]:
     if random.random() < 0.4:
         return round(random.uniform(0.0, 90.0), 1), ""
     delay = random.choice((0.0, 0.05, 0.3, 1.0, 3.0))
-    return delay, random.choice([state.value for state in State])
+    return delay, random.choice([state.value for state in HandoffState])
 
 
 # --- into each state ------------------------------------------------------------------------------
@@ -359,28 +359,33 @@ def _moment(random: Random) -> tuple[float, str]:
 _ACCEPTS = (HumanPlan("accepts", answer_after=3.0, talks_seconds=8.0),)
 _BUSY = (HumanPlan("busy", answer_after=1.0),)
 
-_LEADS_TO: dict[State, dict[str, object]] = {
-    State.IDLE: {},
-    State.CHECKING: {"asks": "slow", "manner": "warm", "humans": _ACCEPTS},
-    State.FAREWELL: {"manner": "cold", "humans": _ACCEPTS},
-    State.MOVING: {"manner": "cold", "humans": _BUSY + _ACCEPTS},
-    State.RINGING: {"manner": "warm", "humans": _ACCEPTS},
-    State.SCREENING: {"manner": "warm", "accept": "press-1", "humans": _ACCEPTS},
-    State.CLOSING: {"manner": "warm", "accept": "press-1", "humans": _ACCEPTS},
-    State.BRIDGING: {"manner": "warm", "accept": "any-answer", "humans": _ACCEPTS},
-    State.WITH_HUMAN: {"manner": "warm", "afterwards": "return", "notes": True, "humans": _ACCEPTS},
-    State.PARTING: {
+_LEADS_TO: dict[HandoffState, dict[str, object]] = {
+    HandoffState.IDLE: {},
+    HandoffState.CHECKING: {"asks": "slow", "manner": "warm", "humans": _ACCEPTS},
+    HandoffState.FAREWELL: {"manner": "cold", "humans": _ACCEPTS},
+    HandoffState.MOVING: {"manner": "cold", "humans": _BUSY + _ACCEPTS},
+    HandoffState.RINGING: {"manner": "warm", "humans": _ACCEPTS},
+    HandoffState.SCREENING: {"manner": "warm", "accept": "press-1", "humans": _ACCEPTS},
+    HandoffState.CLOSING: {"manner": "warm", "accept": "press-1", "humans": _ACCEPTS},
+    HandoffState.BRIDGING: {"manner": "warm", "accept": "any-answer", "humans": _ACCEPTS},
+    HandoffState.WITH_HUMAN: {
+        "manner": "warm",
+        "afterwards": "return",
+        "notes": True,
+        "humans": _ACCEPTS,
+    },
+    HandoffState.PARTING: {
         "manner": "warm",
         "accept": "any-answer",
         "humans": (HumanPlan("accepts", 3.0, talks_seconds=8.0, leaves="talks-on"),),
     },
-    State.RETURNING: {"manner": "cold", "otherwise": "return", "humans": _BUSY},
-    State.MESSAGE: {"manner": "cold", "otherwise": "voicemail", "humans": _BUSY},
-    State.DONE: {
+    HandoffState.RETURNING: {"manner": "cold", "otherwise": "return", "humans": _BUSY},
+    HandoffState.MESSAGE: {"manner": "cold", "otherwise": "voicemail", "humans": _BUSY},
+    HandoffState.DONE: {
         "manner": "cold",
         "humans": (HumanPlan("accepts", 3.0, talks_seconds=3.0, leaves="first"),),
     },
-    State.FAILED: {"manner": "cold", "otherwise": "hang-up", "humans": _BUSY},
+    HandoffState.FAILED: {"manner": "cold", "otherwise": "hang-up", "humans": _BUSY},
 }
 
 
@@ -402,11 +407,11 @@ def directed(first_seed: int) -> list[Plan]:
             seed = first_seed + len(plans)
             random = Random(f"directed/{seed}")
             delay = random.choice((0.0, 0.05, 0.3, 0.8))
-            during = "" if state is State.IDLE else state.value
+            during = "" if state is HandoffState.IDLE else state.value
             if not during:
                 # Before anything is said, or in the middle of the talk.
                 delay = random.choice((0.1, 4.0, 9.0)) if kind in ORDERS else 0.0
-            brief = state in (State.MOVING, State.RETURNING)
+            brief = state in (HandoffState.MOVING, HandoffState.RETURNING)
             if brief:
                 # The state lasts as long as a message is on the road.
                 delay = 0.0

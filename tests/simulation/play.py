@@ -41,7 +41,7 @@ from hookflash.core.events import (
     RecordingRefused,
     SayRequested,
 )
-from hookflash.core.handoff_table import State
+from hookflash.core.handoff.states import HandoffState
 from hookflash.core.phases import Phase
 from hookflash.errors import ConfigError
 from hookflash.server.app import serve
@@ -188,7 +188,7 @@ class Simulation:
         self._states: dict[str, str] = {}
         self.cancels: list[float] = []
         self.ended_at = 0.0
-        self._entered = {state.value: asyncio.Event() for state in State}
+        self._entered = {state.value: asyncio.Event() for state in HandoffState}
         self._line: Line | None = None
         self._processes: list[_Process] = []
         self._placed = 0.0

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import get_args
 
 from hookflash.core.events import AnyEvent
-from hookflash.core.handoff_table import NEXT, State
+from hookflash.core.handoff.states import NEXT, HandoffState
 
 REASONS = Path(__file__).parent / "unvisited.txt"
 
@@ -23,7 +23,7 @@ Cell = tuple[str, str]
 def cells(faults: Iterable[str], phases: Iterable[str]) -> set[Cell]:
     """Return every cell that there is: events and transitions by state, faults by phase."""
     events = [*(kind.__name__ for kind in get_args(AnyEvent)), "(timer)"]
-    found = {(state.value, event) for state in State for event in events}
+    found = {(state.value, event) for state in HandoffState for event in events}
     found |= {(a.value, f"-> {b.value}") for a, leads in NEXT.items() for b in leads.values()}
     return found | {(fault, phase) for fault in faults for phase in phases}
 

@@ -13,7 +13,7 @@ import msgspec
 
 from hookflash.bench.scenarios import SCENARIOS, Scenario
 from hookflash.bench.simulated import Measured, simulate
-from hookflash.core.playout import FRAME_MS
+from hookflash.core.conversation.playout import FRAME_MS
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):

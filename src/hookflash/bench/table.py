@@ -8,7 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from hookflash.bench.report import HOOKFLASH, Report, Row, Spread
-from hookflash.core.playout import FRAME_MS
+from hookflash.core.conversation.playout import FRAME_MS
 
 TARGETS = ((50, 1.5), (150, 1.5))
 """Calls, and how many times the reference they may cost at most."""

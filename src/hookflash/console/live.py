@@ -112,7 +112,7 @@ class LiveCalls:
         trace = self._traces.get(call_sid)
         if trace is None:
             recovered = kind is CallRecovered
-            trace = Trace(driver.call.facts.barge_ins if recovered else 0)
+            trace = Trace(driver.call.conversation.barge_ins if recovered else 0)
             self._traces[call_sid] = trace
             if recovered:
                 self._inherited.add(call_sid)

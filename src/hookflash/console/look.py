@@ -27,7 +27,7 @@ from hookflash.console.shapes import (
 from hookflash.console.trace import LegSeen, ToolSeen, Trace
 from hookflash.core.audio import ms
 from hookflash.core.call import Call
-from hookflash.core.handoff_table import State as HandoffState
+from hookflash.core.handoff.states import HandoffState
 
 _MS_PER_CHARACTER = 60.0
 """Fast speech. While an item is still generated its text may run ahead of its sound."""
@@ -43,7 +43,7 @@ def entry(call: Call, trace: Trace, prices: Prices, now: float) -> CallEntry:
     """Return the call as the list shows it."""
     facts = call.facts
     spoken = {"caller": 0.0, "agent": 0.0}
-    for said in call.transcript.utterances(facts.arrived_at):
+    for said in call.conversation.transcript.utterances(facts.arrived_at):
         if said.speaker in spoken:
             spoken[said.speaker] += said.ended_at - said.started_at
     return CallEntry(
@@ -56,12 +56,12 @@ def entry(call: Call, trace: Trace, prices: Prices, now: float) -> CallEntry:
         handoff=_handoff(call, trace),
         question=_question(call, trace),
         running=tuple(tool.name for tool in trace.tools.values() if tool.ended_at is None),
-        barge_ins=facts.barge_ins,
+        barge_ins=call.conversation.barge_ins,
         cost=prices.cost(
             line_seconds=max(0.0, now - facts.arrived_at),
             caller_seconds=spoken["caller"],
             agent_seconds=spoken["agent"],
-            tokens=facts.tokens,
+            tokens=call.conversation.tokens,
         ),
     )
 
@@ -145,10 +145,10 @@ def _handoff(call: Call, trace: Trace) -> HandoffNow | None:
 def _until(call: Call, trace: Trace) -> float | None:
     """Return when the hand-off's state must have led somewhere."""
     handoff = call.handoff
-    if handoff.until is not None:
-        return handoff.until
+    if handoff.deadline is not None:
+        return handoff.deadline
     if handoff.state in (HandoffState.FAREWELL, HandoffState.CLOSING):
-        return call.farewell.deadline
+        return call.conversation.farewell.deadline
     if handoff.state in (HandoffState.MOVING, HandoffState.RINGING) and trace.stages:
         # The carrier rings by itself, for as long as it was told to.
         return trace.stages[-1].started_at + handoff.plan.ring_seconds
@@ -156,7 +156,7 @@ def _until(call: Call, trace: Trace) -> float | None:
 
 
 def _question(call: Call, trace: Trace) -> Question | None:
-    for question_id, text in call.facts.questions.items():
+    for question_id, text in call.conversation.questions.items():
         asked_at = trace.questions.get(question_id, call.facts.arrived_at)
         return Question(id=question_id, text=text, asked_at=_after(call.facts.arrived_at, asked_at))
     return None
@@ -164,7 +164,11 @@ def _question(call: Call, trace: Trace) -> Question | None:
 
 def _lines(call: Call, now: float) -> tuple[Line, ...]:
     """Return what was said as heard; an agent's line that is not settled, as far as it is heard."""
-    transcript, ledger, since = call.transcript, call.playout, call.facts.arrived_at
+    transcript, ledger, since = (
+        call.conversation.transcript,
+        call.conversation.playout,
+        call.facts.arrived_at,
+    )
     lines = []
     for number, line in enumerate(transcript.lines):
         if line.speaker == "note":

@@ -81,15 +81,15 @@ class Trace:
             call.phase,
             handoff.state,
             handoff.request is None,
-            call.facts.barge_ins,
+            call.conversation.barge_ins,
             running,
-            tuple(call.facts.questions),
+            tuple(call.conversation.questions),
         )
         if seen == self._seen:
             return False
         self._seen = seen
-        if call.facts.barge_ins > self._barged:
-            self._barged = call.facts.barge_ins
+        if call.conversation.barge_ins > self._barged:
+            self._barged = call.conversation.barge_ins
             self.barge_ins.append(now)
         self.enter(call.phase.value, handoff.state.value, now)
         return True

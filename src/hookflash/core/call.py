@@ -7,18 +7,9 @@ It knows no socket, clock, task, JSON or TwiML. `now` is seconds since 1970 and 
 whoever drives the call makes it so, which lets a journal be replayed and a call be recovered in
 another process.
 
-    RINGING --stream--> TALKING --moved to a human--> HANDING_OFF --answered--> WITH_HUMAN
-       ^                   |                              |                         |
-       +---- back to the agent (busy, no answer, cut off, the human is done) -------+
-    any --goodbye, or nothing can be offered--> ENDING --the leg is over--> ENDED
-
-The machines (playout ledger, floor, tool calls, farewell, hand-off, legs, promise, route, model
-line, keypad, transcript, consent) never call one another. They are coupled by functions:
-`talking.py` has what happens on the stream, `leaving.py` the ways on and off it, `losing.py` the
-losses and the end; `consenting.py` how a call comes to be recorded;
-`asking.py` how a hand-off begins, `reaching.py` how humans are rung, `meeting.py` how both meet and
-part, `taking_message.py` what is left when nobody is there, `consulting.py` the agent's talk with
-a human, `supervising.py` what people around the call have to say.
+Three machines make up a call: the conversation, the hand-off and the caller's leg. They never
+import one another. Each takes the events that are its own, returns commands for the outside, and
+tells the call by signals what concerns another machine; `_ROUTES` says which.
 """
 
 from __future__ import annotations
@@ -26,70 +17,73 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hookflash.core import (
-    asking,
-    consenting,
-    leaving,
-    losing,
-    meeting,
-    metering,
-    reaching,
-    supervising,
-    taking_message,
-    talking,
-)
 from hookflash.core import events as e
-from hookflash.core.commands import AnyCommand, RequestResponse
-from hookflash.core.consent import Consent
+from hookflash.core import signals as s
+from hookflash.core.caller_leg import CallerLeg
+from hookflash.core.commands import AnyCommand, HangUp, StoreRecord
+from hookflash.core.conversation import Conversation, handlers, sessions, speaking, turns
 from hookflash.core.facts import Facts
-from hookflash.core.farewell import Farewell
-from hookflash.core.handoff import Handoff
-from hookflash.core.keypad import Keypad
-from hookflash.core.legs import Legs
-from hookflash.core.model_line import ModelLine
-from hookflash.core.phases import NEXT, Phase
-from hookflash.core.playout import Playout
-from hookflash.core.promise import Promise
-from hookflash.core.route import Route
+from hookflash.core.handoff import Handoff, beginning, meeting, messages, queueing, screening
+from hookflash.core.handoff import handlers as handoff_handlers
+from hookflash.core.phases import Phase
+from hookflash.core.record import CallRecord, Disposition
+from hookflash.core.record import make as make_record
 from hookflash.core.setup import CallSetup
-from hookflash.core.tool_calls import ToolCalls
-from hookflash.core.transcript import Transcript
-from hookflash.core.turns import Floor
-from hookflash.errors import IllegalTransition
+from hookflash.core.signals import Signal, Step
+from hookflash.core.timers import earliest
 
 
 class Call:
-    """One call, from ring to record. See the module's text for the drawing."""
+    """One call, from ring to record."""
 
     def __init__(self, setup: CallSetup) -> None:
         self.setup = setup
-        self.phase = Phase.RINGING
-        self.until: float | None = None
-        """When this phase must have led somewhere: the carrier has forgotten the call."""
-        self.opening: RequestResponse | None = None
-        """What the agent says first when stream and model are both there."""
         self.facts = Facts()
-        self.playout = Playout(lead_ms=setup.lead_ms, chunk_ms=setup.chunk_ms)
-        self.floor = Floor()
-        self.tools = ToolCalls()
-        self.farewell = Farewell(setup.farewell_seconds)
-        self.handoff = Handoff()
-        self.legs = Legs()
-        self.promise = Promise()
-        self.route = Route(setup.move_seconds)
-        self.model = ModelLine(seconds=setup.model_seconds, attempts=setup.model_attempts)
-        self.keypad = Keypad()
-        self.transcript = Transcript()
-        # A human who is consulted has agreed to nothing.
-        wanted = setup.record and setup.consult is None
-        self.consent = Consent(record=wanted, line=setup.consent)
+        self.caller_leg = CallerLeg(setup, self.facts)
+        self.handoff = Handoff(setup, self.facts, self.caller_leg)
+        self.conversation = Conversation(setup, self.facts, self.caller_leg, self.handoff)
+
+    # --- what happens -----------------------------------------------------------------------------
 
     def receive(self, event: e.AnyEvent, now: float) -> list[AnyCommand]:
         """Take what has happened; return what is to be done, in order.
 
         Events that are late, doubled or out of order return nothing, or the same answer again.
         """
-        return _HANDLERS[type(event)](self, event, now)
+        kind = type(event)
+        # Sound comes up to fifty times a second and concerns nobody but the conversation.
+        if kind is e.ModelAudio:
+            return turns.model_audio(self.conversation, event, now)  # type: ignore[arg-type]
+        if kind is e.CallerAudio:
+            return turns.caller_audio(self.conversation, event, now)  # type: ignore[arg-type]
+        step = Step(now)
+        _OWNERS[kind](self, event, step)
+        self._route(step)
+        self.caller_leg.answer_open_question(step)
+        return step.commands
+
+    @property
+    def deadline(self) -> float | None:
+        """When `expire` is due, in the seconds of `now`; None when nothing is waited for."""
+        return earliest(self.conversation.deadline, self.caller_leg.deadline, self.handoff.deadline)
+
+    def expire(self, now: float) -> list[AnyCommand]:
+        """The deadline has come. Early or late calls are harmless."""
+        step = Step(now)
+        handlers.expire(self.conversation, step)
+        self._route(step)
+        self.caller_leg.expire(step)
+        self._route(step)
+        handoff_handlers.expire(self.handoff, step)
+        self._route(step)
+        return step.commands
+
+    def _route(self, step: Step) -> None:
+        while step.signals:
+            signal = step.signals.popleft()
+            _ROUTES[type(signal)](self, signal, step)
+
+    # --- what may be asked of it ------------------------------------------------------------------
 
     @property
     def hears(self) -> bool:
@@ -97,91 +91,168 @@ class Call:
 
         It stays so until something else happens, so that whoever drives the call may ask once.
         """
-        return talking.hears(self)
+        return self.conversation.hears
 
     @property
-    def deadline(self) -> float | None:
-        """When `expire` is due, in the seconds of `now`; None when nothing is waited for."""
-        due = self.playout.deadline
-        for time in (
-            self.floor.deadline,
-            self.farewell.deadline if self.facts.stream_sid is not None else None,
-            self.route.deadline,
-            self.model.deadline,
-            self.keypad.deadline,
-            self.handoff.until,
-            self.handoff.comfort_at,
-            self.until,
-        ):
-            if time is not None and (due is None or time < due):
-                due = time
-        return due
+    def phase(self) -> Phase:
+        """Where the caller's leg is."""
+        return self.caller_leg.phase
 
-    def expire(self, now: float) -> list[AnyCommand]:
-        """The deadline has come. Early or late calls are harmless."""
-        commands: list[AnyCommand] = []
-        if self.phase is Phase.TALKING:
-            commands += talking.expire(self, now)
-        commands += losing.expire(self, now)
-        return commands
+    # --- what concerns all three ------------------------------------------------------------------
 
-    def enter(self, phase: Phase, until: float | None) -> None:
-        """Go to `phase`, which must have led somewhere at `until`."""
-        if phase not in NEXT[self.phase] and phase not in (
-            self.phase,
-            Phase.ENDING,
-            Phase.ENDED,
-        ):
-            raise IllegalTransition(self.phase.value, phase.value)
-        self.phase = phase
-        self.until = until
+    def move_caller(self, signal: s.MoveCaller, step: Step) -> None:
+        self.conversation.leave(step)
+        self.caller_leg.move(signal, step)
+
+    def return_caller(self, signal: s.ReturnCaller, step: Step) -> None:
+        self.conversation.expect(signal.opening, signal.known, step)
+        self.caller_leg.connect_agent(step)
+
+    def last_words_heard(self, signal: s.LastWordsHeard, step: Step) -> None:
+        match signal.purpose:
+            case "hand-off":
+                handoff_handlers.last_words_heard(self.handoff, step)
+            case "voicemail":
+                messages.take_message(self.handoff, step)
+            case _:
+                step.tell(s.MoveCaller(instructions=(HangUp(),), phase=Phase.ENDING))
+
+    def recovered(self, step: Step) -> None:
+        self.conversation.recover(step)
+        self.caller_leg.call_recovered(step)
+
+    def over(self, signal: s.CallerGone, step: Step) -> None:
+        """The caller's leg is over: let go of everything, and keep the record."""
+        if self.phase is Phase.ENDED:
+            return
+        self.conversation.close(step)
+        handoff_handlers.caller_gone(self.handoff, signal, step)
+        self.caller_leg.close(step)
+        self.store_record(step)
+
+    def store_record(self, step: Step) -> None:
+        step.do(StoreRecord(self.record(step.now)))
+
+    # --- the record -------------------------------------------------------------------------------
+
+    def record(self, now: float) -> CallRecord:
+        """Return the record of the call, as it would be if it were over now."""
+        talk = self.conversation
+        return make_record(
+            facts=self.facts,
+            agent=self.setup.agent,
+            disposition=self._disposition(),
+            barge_ins=talk.barge_ins,
+            tokens=talk.tokens,
+            recorded_since=talk.consent.since,
+            utterances=talk.transcript.utterances(self.facts.arrived_at),
+            attempts=self.handoff.attempts,
+            tools=talk.tool_uses,
+            now=now,
+        )
+
+    def _disposition(self) -> Disposition:
+        handoff, transcript = self.handoff, self.conversation.transcript
+        attempts = handoff.attempts
+        if any(attempt.outcome == "bridged" for attempt in attempts):
+            return "handed_off"
+        if handoff.voicemail is not None and handoff.voicemail.recording_url:
+            return "voicemail"
+        if handoff.callbacks:
+            return "callback"
+        if handoff.failed:
+            return "failed"
+        waiting = bool(attempts) and attempts[-1].outcome == "caller-gone"
+        if waiting or handoff.unanswered or not transcript.agent_was_heard:
+            return "abandoned"
+        return "handled_by_agent"
 
 
-_HANDLERS: dict[type, Callable[[Call, Any, float], list[AnyCommand]]] = {
-    e.CallerAudio: talking.caller_audio,
-    e.ModelAudio: talking.model_audio,
-    e.MarkReturned: talking.mark_returned,
-    e.StreamStarted: talking.stream_started,
-    e.DigitPressed: talking.digit_pressed,
-    e.ModelReady: talking.model_ready,
-    e.ModelRefused: talking.model_refused,
-    e.ResponseStarted: talking.response_started,
-    e.ResponseEnded: talking.response_ended,
-    e.TokensUsed: metering.tokens_used,
-    e.ModelAudioEnded: talking.model_audio_ended,
-    e.AgentTranscribed: talking.agent_transcribed,
-    e.CallerSpeechStarted: talking.caller_speech_started,
-    e.CallerSpeechStopped: talking.caller_speech_stopped,
-    e.CallerTranscribed: talking.caller_transcribed,
-    e.ToolCallRequested: talking.tool_call_requested,
-    e.ToolFinished: talking.tool_finished,
-    e.CallArrived: leaving.call_arrived,
-    e.StreamStopped: losing.stream_stopped,
-    e.InstructionsAsked: leaving.instructions_asked,
-    e.LegChanged: reaching.leg_changed,
-    e.LegPlaced: reaching.leg_placed,
-    e.LegRefused: reaching.leg_refused,
-    e.HumanAsked: reaching.human_asked,
-    e.RoomChanged: meeting.room_changed,
-    e.QueueAsked: leaving.queue_asked,
-    e.RecordingReady: taking_message.recording_ready,
-    e.VoicemailTranscribed: taking_message.voicemail_transcribed,
-    e.CallMoved: leaving.call_moved,
-    e.CarrierRefused: leaving.carrier_refused,
-    e.CallCompleted: losing.call_completed,
-    e.ModelLost: losing.model_lost,
-    e.HandoffRequested: asking.handoff_requested,
-    e.TargetsChecked: asking.targets_checked,
-    e.ConsultDecided: reaching.consult_decided,
-    e.HandoffCancelled: asking.handoff_cancelled,
-    e.GiveBackRequested: meeting.give_back_requested,
-    e.HintGiven: supervising.hint_given,
-    e.SayRequested: supervising.say_requested,
-    e.QuestionAsked: supervising.question_asked,
-    e.QuestionAnswered: supervising.question_answered,
-    e.HumanSaid: supervising.human_said,
-    e.HangUpRequested: leaving.hang_up_requested,
-    e.RecordingRefused: consenting.recording_refused,
-    e.CallRecovered: losing.call_recovered,
-    e.ShutdownRequested: losing.shutdown_requested,
+# --- whose event it is ----------------------------------------------------------------------------
+
+
+def _leg_changed(call: Call, event: e.LegChanged, step: Step) -> None:
+    """Of a leg that was placed, or of one that the caller's own leg has dialled."""
+    if event.leg is None:
+        call.caller_leg.dialled_leg_changed(event, step)
+    else:
+        screening.leg_changed(call.handoff, event, step)
+
+
+def _of_conversation(handler: Callable[..., None]) -> Callable[[Call, Any, Step], None]:
+    return lambda call, event, step: handler(call.conversation, event, step)
+
+
+def _of_handoff(handler: Callable[..., None]) -> Callable[[Call, Any, Step], None]:
+    return lambda call, event, step: handler(call.handoff, event, step)
+
+
+def _of_leg(handler: Callable[..., None]) -> Callable[[Call, Any, Step], None]:
+    return lambda call, event, step: handler(call.caller_leg, event, step)
+
+
+_OWNERS: dict[type, Callable[[Call, Any, Step], None]] = {
+    **{kind: _of_conversation(handler) for kind, handler in handlers.HANDLERS.items()},
+    **{kind: _of_handoff(handler) for kind, handler in handoff_handlers.HANDLERS.items()},
+    e.CallArrived: _of_leg(CallerLeg.call_arrived),
+    e.StreamStarted: _of_leg(CallerLeg.stream_started),
+    e.StreamStopped: _of_leg(CallerLeg.stream_stopped),
+    e.InstructionsAsked: _of_leg(CallerLeg.instructions_asked),
+    e.QueueAsked: _of_leg(CallerLeg.queue_asked),
+    e.RecordingReady: _of_leg(CallerLeg.recording_ready),
+    e.VoicemailTranscribed: _of_leg(CallerLeg.voicemail_transcribed),
+    e.CallMoved: _of_leg(CallerLeg.call_moved),
+    e.CarrierRefused: _of_leg(CallerLeg.carrier_refused),
+    e.CallCompleted: _of_leg(CallerLeg.call_completed),
+    e.LegChanged: _leg_changed,
+    e.CallRecovered: lambda call, event, step: call.recovered(step),
+}
+
+
+# --- who acts on a signal -------------------------------------------------------------------------
+
+
+def _arrived(call: Call, signal: s.CallArrived, step: Step) -> None:
+    step.tell(s.ReturnCaller(opening=call.conversation.greeting()))
+
+
+def _on_stream(call: Call, signal: s.CallerOnStream, step: Step) -> None:
+    handoff_handlers.caller_on_stream(call.handoff, step)
+    sessions.stream_opened(call.conversation, step)
+
+
+_ROUTES: dict[type[Signal], Callable[[Call, Any, Step], None]] = {
+    # from the conversation
+    s.HandoffWanted: _of_handoff(beginning.wanted),
+    s.HandoffUnwanted: _of_handoff(beginning.unwanted),
+    s.LastWordsHeard: Call.last_words_heard,
+    s.CallbackTaken: _of_handoff(messages.callback_taken),
+    s.VoicemailWanted: _of_handoff(messages.voicemail_wanted),
+    s.QuestionUnanswered: _of_handoff(messages.question_unanswered),
+    s.AgentGone: _of_handoff(beginning.without_agent),
+    s.CallerSaid: _of_handoff(handoff_handlers.caller_said),
+    # from the hand-off
+    s.TellAgent: _of_conversation(speaking.tell_agent),
+    s.AnswerTool: _of_conversation(speaking.answer_tool),
+    s.LastWordsDue: _of_conversation(speaking.last_words_due),
+    s.LastWordsOff: lambda call, signal, step: speaking.last_words_off(call.conversation, step),
+    s.MoveCaller: Call.move_caller,
+    s.ReturnCaller: Call.return_caller,
+    s.CallerMet: lambda call, signal, step: call.caller_leg.met(step),
+    s.CallerInRoom: lambda call, signal, step: call.caller_leg.in_room(),
+    s.RecordChanged: lambda call, signal, step: call.store_record(step),
+    # from the caller's leg
+    s.CallArrived: _arrived,
+    s.CallerOnStream: _on_stream,
+    s.StreamLost: lambda call, signal, step: call.conversation.cut_off(step),
+    s.CallerReturned: _of_conversation(speaking.caller_returned),
+    s.RoomOver: _of_handoff(meeting.room_over),
+    s.DialOver: _of_handoff(screening.dial_over),
+    s.DialledLegChanged: _of_handoff(screening.dialled_leg_changed),
+    s.MetAfterAll: lambda call, signal, step: handoff_handlers.met_after_all(call.handoff, step),
+    s.QueueAsks: _of_handoff(queueing.queue_asks),
+    s.MessageRecorded: _of_handoff(messages.recorded),
+    s.MessageReady: _of_handoff(messages.ready),
+    s.MessageTranscribed: _of_handoff(messages.transcribed),
+    s.CallerGone: Call.over,
 }

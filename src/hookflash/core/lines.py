@@ -312,6 +312,10 @@ def late_result(name: str, output: str) -> str:
     return f"The tool {name}, called before the line was interrupted, has answered: {output}"
 
 
+def outcome_of_own_tool(output: str) -> str:
+    return f"What you have asked for before the line was interrupted has led to this: {output}"
+
+
 def spoken(destination: Destination) -> str:
     """Return a destination's key as a person would say it."""
     return destination.key.replace("_", " ").replace("-", " ")

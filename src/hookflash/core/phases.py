@@ -1,4 +1,4 @@
-"""The phases of a call, and which may follow which."""
+"""The phases of a call, as the journal, the record of states and the console name them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,3 @@ class Phase(Enum):
     WITH_HUMAN = "with a human"
     ENDING = "ending"
     ENDED = "ended"
-
-
-NEXT: dict[Phase, frozenset[Phase]] = {
-    Phase.RINGING: frozenset({Phase.TALKING, Phase.HANDING_OFF, Phase.WITH_HUMAN}),
-    Phase.TALKING: frozenset({Phase.RINGING, Phase.HANDING_OFF}),
-    Phase.HANDING_OFF: frozenset({Phase.RINGING, Phase.WITH_HUMAN}),
-    Phase.WITH_HUMAN: frozenset({Phase.RINGING, Phase.HANDING_OFF}),
-    Phase.ENDING: frozenset(),
-    Phase.ENDED: frozenset({Phase.RINGING, Phase.HANDING_OFF}),
-}
-"""Besides these, every phase may go to itself, to ENDING and to ENDED."""

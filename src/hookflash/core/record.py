@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 
+from hookflash.core.facts import Facts
 from hookflash.core.tokens import Tokens
 
 Disposition = Literal[
@@ -89,3 +91,41 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     recorded_from: float | None = None
     summary: str = ""
     tokens: Tokens = Tokens()
+
+
+def make(
+    *,
+    facts: Facts,
+    agent: str,
+    disposition: Disposition,
+    barge_ins: int,
+    tokens: Tokens,
+    recorded_since: float | None,
+    utterances: tuple[Utterance, ...],
+    attempts: Sequence[HandoffAttempt],
+    tools: Sequence[ToolUse],
+    now: float,
+) -> CallRecord:
+    """Return the record of a call that is over; its times count from when the call arrived."""
+    since = facts.arrived_at
+    return CallRecord(
+        call_sid=facts.call_sid,
+        agent=agent,
+        caller=facts.caller,
+        called=facts.called,
+        disposition=disposition,
+        arrived_at=since,
+        seconds=round(now - since, 3),
+        barge_ins=barge_ins,
+        tokens=tokens,
+        recorded_from=None if recorded_since is None else round(recorded_since - since, 3),
+        utterances=utterances,
+        handoffs=tuple(
+            msgspec.structs.replace(each, started_at=round(each.started_at - since, 3))
+            for each in attempts
+        ),
+        tools=tuple(
+            msgspec.structs.replace(each, started_at=round(each.started_at - since, 3))
+            for each in tools
+        ),
+    )

@@ -71,7 +71,7 @@ from hookflash.core.events import (
     TargetsChecked,
     ToolFinished,
 )
-from hookflash.core.handoff import State as HandoffState
+from hookflash.core.handoff.states import HandoffState
 from hookflash.core.phases import Phase
 from hookflash.runtime.allowance import FRAME_PRICE, Allowance
 from hookflash.runtime.errands import Errands, Inlet
@@ -193,7 +193,7 @@ class Driver:
         if self.call.phase is Phase.ENDED:
             return None
         if self._stream is not None:
-            if self.call.facts.stream_sid is not None:
+            if self.call.caller_leg.stream_sid is not None:
                 return None
             self._attempt("closing the stream before", self._stream.close)
         self._stream = stream
@@ -343,13 +343,13 @@ class Driver:
         call = self.call
         if (
             self._timer is None
-            or call.farewell.purpose is not None
+            or call.conversation.farewell.purpose is not None
             or (commands and type(commands[-1]) not in _SOUND)
         ):
             self._prick_up()
             self._set_timer()
             return
-        deadline = call.playout.deadline
+        deadline = call.conversation.playout.deadline
         if deadline is not None and deadline < self._timer_at:
             self._set_timer()
 

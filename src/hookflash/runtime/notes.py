@@ -88,7 +88,7 @@ class Notes:
         driver = self._find(call_sid)
         if driver is None or driver.call.phase not in _WITH_HUMANS:
             return None
-        if step != driver.call.route.step:
+        if step != driver.call.caller_leg.route.step:
             return None
         for before in self._all:
             if before.call_sid == call_sid:

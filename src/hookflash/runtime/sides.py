@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 from hookflash.core.audio import BYTES_PER_MS, ms
 from hookflash.core.commands import PlayAudio
+from hookflash.core.conversation.playout import Played
 from hookflash.core.events import CallerAudio
-from hookflash.core.playout import Played
 from hookflash.runtime.tracks import Track
 
 _JUMP_MS = 1000.0

@@ -265,7 +265,8 @@ class Switchboard:
         # One that still rings may come back busy, and then we must be there to answer.
         safe = (Phase.WITH_HUMAN, Phase.ENDING)
         return all(
-            each.call.phase in safe and each.call.route.deadline is None for each in self.live
+            each.call.phase in safe and each.call.caller_leg.route.deadline is None
+            for each in self.live
         )
 
     # --- drivers ------------------------------------------------------------------------------
@@ -329,7 +330,7 @@ class Switchboard:
                     agent.model_setup(history, safety_identifier=name, recorded=recorded)
                 )
             parent = self._drivers.get(consult.parent_sid)
-            said = parent.call.transcript.history() if parent is not None else ()
+            said = parent.call.conversation.transcript.history() if parent is not None else ()
             setup = agent.consult_setup(consult, said, history, safety_identifier=name)
             return made_valid(setup)
 

@@ -55,7 +55,7 @@ class Tap:
         self._caller = CallerSide(self._left, zero_ms)
         self._agent = AgentSide(self._right, zero_ms)
         self._human = CallerSide(self._right, zero_ms)
-        self._stream_sid = call.facts.stream_sid
+        self._stream_sid = call.caller_leg.stream_sid
         self._open = True
         self._noting = False
         self._taken = 0
@@ -129,8 +129,8 @@ class Tap:
                 sent.append(command)
             elif type(command) is SendMark:
                 marks = True
-        played = self._call.playout.played()
-        stream_sid = self._call.facts.stream_sid
+        played = self._call.conversation.playout.played()
+        stream_sid = self._call.caller_leg.stream_sid
         if stream_sid != self._stream_sid and stream_sid is not None:
             self._stream_sid = stream_sid
             self._noting = False

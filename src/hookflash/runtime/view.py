@@ -15,8 +15,8 @@ def view_of(call: Call, now: float, said: str = "") -> CallView:
         caller=facts.caller,
         called=facts.called,
         seconds=round(now - facts.arrived_at, 3),
-        transcript=call.transcript.utterances(facts.arrived_at),
+        transcript=call.conversation.transcript.utterances(facts.arrived_at),
         said=said,
-        failed_tools=sum(use.failed for use in facts.tools),
-        barge_ins=facts.barge_ins,
+        failed_tools=sum(use.failed for use in call.conversation.tool_uses),
+        barge_ins=call.conversation.barge_ins,
     )

@@ -394,7 +394,7 @@ def _context(agent: AgentLike, call: Call, post: EventSink, ask: AskHuman) -> Ca
         called=facts.called,
         agent=agent.name,
         post=post,
-        transcript=lambda: call.transcript.utterances(facts.arrived_at),
+        transcript=lambda: call.conversation.transcript.utterances(facts.arrived_at),
         destinations=[each.key for each in call.setup.destinations],
         ask=ask,
     )

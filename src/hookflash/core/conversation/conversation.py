@@ -1,0 +1,205 @@
+"""The machine of the conversation: what it consists of, and what the caller's leg does to it.
+
+    AWAY --the caller is to get a stream--> AWAITED --stream--> LIVE --stream lost--> CUT_OFF
+      ^                                                          |                       |
+      +--------- the caller's leg goes elsewhere ----------------+-----------------------+
+
+While it is not live, late events of stream and model only complete the transcript.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from hookflash.core import lines
+from hookflash.core.commands import (
+    AddMessage,
+    CloseModel,
+    Message,
+    OpenModel,
+    RequestResponse,
+    SendToolOutput,
+)
+from hookflash.core.conversation.announced_action import AnnouncedAction
+from hookflash.core.conversation.consent import Consent
+from hookflash.core.conversation.farewell import Farewell
+from hookflash.core.conversation.keypad import Keypad
+from hookflash.core.conversation.model_session import ModelSession
+from hookflash.core.conversation.playout import Playout
+from hookflash.core.conversation.requests import Requests
+from hookflash.core.conversation.states import (
+    COMPANY_LIMITS,
+    CompanyState,
+    ConversationState,
+    SessionState,
+)
+from hookflash.core.conversation.tool_calls import ToolCalls
+from hookflash.core.conversation.transcript import Transcript
+from hookflash.core.facts import Facts
+from hookflash.core.phases import Phase
+from hookflash.core.record import ToolUse
+from hookflash.core.setup import CallSetup
+from hookflash.core.signals import Step
+from hookflash.core.timers import Timer, earliest
+from hookflash.core.tokens import Tokens
+from hookflash.core.views import CallerLegView, HandoffView
+
+
+class Conversation:
+    """What the agent and the caller say to each other, across all streams and sessions."""
+
+    def __init__(
+        self, setup: CallSetup, facts: Facts, leg: CallerLegView, handoff: HandoffView
+    ) -> None:
+        self.setup = setup
+        self.facts = facts
+        self.leg = leg
+        self.handoff = handoff
+        self.state = ConversationState.AWAY
+        self.opening: RequestResponse | None = None
+        """What the agent says first when stream and model are both there."""
+        self.streams = 0
+        self.barge_ins = 0
+        self.tokens = Tokens()
+        self.tool_uses: list[ToolUse] = []
+        self.questions: dict[str, str] = {}
+        """What a human was asked and has not answered, by the question's id."""
+        self.decision: Literal["connect", "decline", "voicemail"] | None = None
+        """What was settled with the human of a consulting leg, and why."""
+        self.decision_reason = ""
+        self.playout = Playout(lead_ms=setup.lead_ms, chunk_ms=setup.chunk_ms)
+        self.requests = Requests()
+        self.tools = ToolCalls()
+        self.farewell = Farewell(setup.farewell_seconds)
+        self.announced = AnnouncedAction()
+        self.model = ModelSession(seconds=setup.model_seconds, attempts=setup.model_attempts)
+        self.keypad = Keypad()
+        self.company = Timer(COMPANY_LIMITS, CompanyState.KEPT)
+        self.transcript = Transcript()
+        # A human who is consulted has agreed to nothing.
+        wanted = setup.record and setup.consult is None
+        self.consent = Consent(record=wanted, line=setup.consent)
+
+    @property
+    def live(self) -> bool:
+        """Whether the caller has an open stream to the agent."""
+        return self.state is ConversationState.LIVE
+
+    @property
+    def answering(self) -> bool:
+        """Whether there is a session to hear from; what comes of one that is gone is too late."""
+        return self.live and self.model.state is SessionState.READY
+
+    @property
+    def hears(self) -> bool:
+        """Whether somebody hears the caller. Only an event other than sound can change it."""
+        return self.live and self.model.listening
+
+    @property
+    def spoke(self) -> bool:
+        """Whether a response is running of which something was to be heard."""
+        return self.requests.answering and self.requests.spoke
+
+    @property
+    def closed(self) -> bool:
+        """Whether the call is over."""
+        return self.leg.phase is Phase.ENDED
+
+    @property
+    def deadline(self) -> float | None:
+        """When `expire` has something to do."""
+        return earliest(
+            self.playout.deadline,
+            self.requests.deadline,
+            self.farewell.deadline if self.live else None,
+            self.model.deadline,
+            self.keypad.deadline,
+            self.company.due,
+        )
+
+    # --- what the caller's leg does ---------------------------------------------------------------
+
+    def expect(self, opening: RequestResponse, known: str, step: Step) -> None:
+        """The caller is to get a stream: have a model ready when it opens."""
+        if self.model.listening:
+            step.do(CloseModel())
+        self.let_go(step.now)
+        self.state = ConversationState.AWAITED
+        self.opening = opening
+        if known:
+            self.transcript.note(Message("system", known))
+        self.model.open(step.now)
+        step.do(OpenModel(self.transcript.history()))
+
+    def cut_off(self, step: Step) -> None:
+        """The stream is over without our doing."""
+        self.let_go(step.now)
+        self.state = ConversationState.CUT_OFF
+        step.do(CloseModel())
+
+    def leave(self, step: Step) -> None:
+        """The agent's part is over for now: its model is not needed, and nothing more is heard."""
+        self.let_go(step.now)
+        self.state = ConversationState.AWAY
+        self.farewell.end(step.now)
+        self.opening = None
+        step.do(CloseModel())
+
+    def close(self, step: Step) -> None:
+        """The call is over."""
+        step.do(*self.tools.cancel_all())
+        self.leave(step)
+        self.transcript.close()
+
+    def recover(self, step: Step) -> None:
+        """The call was rebuilt from its journal: stream, session and tools of before are gone."""
+        self.let_go(step.now)
+        self.tools.cancel_all()
+        if self.live:
+            self.state = ConversationState.CUT_OFF
+
+    def settle(self, now: float) -> None:
+        """The stream is over: what was heard on it was heard, and no more."""
+        for fate in self.playout.stop(now):
+            self.transcript.agent_heard(fate, now)
+
+    def let_go(self, now: float) -> None:
+        """Let go of stream and model: nothing more is heard or asked."""
+        self.settle(now)
+        self.requests.forget(now)
+        self.requests.protected = False
+        self.company.enter(CompanyState.KEPT, now)
+        self.keypad.take(now)
+        self.tools.orphan_all()
+        self.consent.interrupt()
+        self.model.close(now)
+
+    # --- speaking to the model --------------------------------------------------------------------
+
+    def tell(self, text: str, step: Step) -> None:
+        """Let this model know something, and any that comes after it."""
+        message = Message("system", text)
+        self.transcript.note(message)
+        if self.model.listening:
+            step.do(AddMessage(message))
+
+    def ask(self, wish: RequestResponse, step: Step) -> None:
+        """Have the model speak; while nobody would hear it, it is the first thing it does then."""
+        if self.answering:
+            step.do(*self.requests.ask(wish, step.now))
+        else:
+            self.opening = self.opening or wish
+
+    def answer_tool(self, call_id: str, output: str, step: Step) -> None:
+        """Answer a call of one of our own tools; another session than asked is told in words."""
+        if self.tools.asked_before(call_id):
+            self.tell(lines.outcome_of_own_tool(output), step)
+        else:
+            step.do(SendToolOutput(call_id, output))
+
+    def greeting(self) -> RequestResponse:
+        """Return the first words of a call, those before which nothing has to be said."""
+        consult = self.setup.consult
+        if consult is not None:
+            return RequestResponse(lines.briefing(consult.briefing))
+        return RequestResponse(lines.greeting(self.setup.greeting))

@@ -1,0 +1,57 @@
+"""What the conversation does about each event, and when a deadline has come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hookflash.core import events as e
+from hookflash.core.conversation import sessions, speaking, supervising, tools, turns
+from hookflash.core.conversation.conversation import Conversation
+from hookflash.core.conversation.states import ConversationState, SessionState
+from hookflash.core.signals import Step
+
+HANDLERS: dict[type, Callable[[Conversation, Any, Step], None]] = {
+    e.MarkReturned: turns.mark_returned,
+    e.DigitPressed: turns.digit_pressed,
+    e.ModelReady: sessions.model_ready,
+    e.ModelLost: sessions.model_lost,
+    e.ModelRefused: turns.model_refused,
+    e.ResponseStarted: turns.response_started,
+    e.ResponseEnded: turns.response_ended,
+    e.TokensUsed: sessions.tokens_used,
+    e.ModelAudioEnded: turns.model_audio_ended,
+    e.AgentTranscribed: turns.agent_transcribed,
+    e.CallerSpeechStarted: turns.caller_speech_started,
+    e.CallerSpeechStopped: turns.caller_speech_stopped,
+    e.CallerTranscribed: turns.caller_transcribed,
+    e.ToolCallRequested: tools.tool_call_requested,
+    e.ToolFinished: tools.tool_finished,
+    e.HandoffRequested: supervising.handoff_requested,
+    e.HintGiven: supervising.hint_given,
+    e.SayRequested: supervising.say_requested,
+    e.QuestionAsked: supervising.question_asked,
+    e.QuestionAnswered: supervising.question_answered,
+    e.HumanSaid: supervising.human_said,
+    e.HangUpRequested: supervising.hang_up_requested,
+    e.RecordingRefused: supervising.recording_refused,
+    e.ShutdownRequested: sessions.shutdown_requested,
+}
+
+
+def expire(talk: Conversation, step: Step) -> None:
+    """A deadline may have come. Early or late calls are harmless."""
+    now = step.now
+    if talk.state in (ConversationState.LIVE, ConversationState.CUT_OFF):
+        step.do(*talk.playout.expire(now), *talk.requests.expire(now))
+        turns.typed(talk, talk.keypad.expire(now), step)
+        if talk.requests.overdue(now):
+            sessions.lose(talk, e.ModelLost("it does not answer"), step)
+        speaking.after_heard(talk, step)
+    if talk.live and talk.farewell.deadline is not None and now >= talk.farewell.deadline:
+        speaking.farewell_over(talk, step)
+    if talk.model.due(now):
+        if talk.model.state is SessionState.OPENING:
+            sessions.lose(talk, e.ModelLost("no answer in time"), step)
+        else:
+            sessions.reopen(talk, step)

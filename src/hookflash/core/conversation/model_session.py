@@ -1,0 +1,70 @@
+"""The session with the model: whether there is one, and when another one is tried.
+
+CLOSED --open--> OPENING --ready--> READY
+   ^                |  ^              |
+   |      lost, or  |  +--------------+ lost: try again
+   |      too slow  v
+   +- - - - - - - - WAITING, then OPENING again; or DEAD (no more tries, or none can help)
+"""
+
+from __future__ import annotations
+
+from hookflash.core.conversation.states import SESSION_LIMITS, SessionState
+from hookflash.core.timers import Timer
+
+
+class ModelSession:
+    """Tries are counted since the last session that was ready for a while."""
+
+    def __init__(self, *, seconds: float, attempts: int) -> None:
+        self.opening_seconds = seconds
+        self._attempts = attempts
+        self._timer = Timer(SESSION_LIMITS, SessionState.CLOSED)
+        self.tries = 0
+
+    @property
+    def state(self) -> SessionState:
+        return self._timer.state
+
+    @property
+    def deadline(self) -> float | None:
+        return self._timer.due
+
+    @property
+    def pause_seconds(self) -> float:
+        """How long to wait before the next try: longer each time."""
+        return 0.0 if self.tries <= 1 else 0.5 * self.tries
+
+    @property
+    def listening(self) -> bool:
+        """Whether there is a session that takes what is sent to it, now or once it is ready."""
+        return self.state in (SessionState.OPENING, SessionState.READY)
+
+    def open(self, now: float) -> None:
+        self.tries += 1
+        self._timer.enter(SessionState.OPENING, now, self)
+
+    def ready(self, now: float) -> None:
+        self._timer.enter(SessionState.READY, now)
+
+    def worked(self) -> None:
+        """The session has answered: the next loss counts as a new failure."""
+        self.tries = 0
+
+    def lost(self, *, hopeless: bool, now: float) -> bool:
+        """The session is gone or could not be had: wait a moment, or give up.
+
+        Return whether it will be tried again.
+        """
+        if hopeless or self.tries >= self._attempts:
+            self._timer.enter(SessionState.DEAD, now)
+            return False
+        self._timer.enter(SessionState.WAITING, now, self)
+        return True
+
+    def close(self, now: float) -> None:
+        self._timer.enter(SessionState.CLOSED, now)
+        self.tries = 0
+
+    def due(self, now: float) -> bool:
+        return self._timer.expired(now)

@@ -1,0 +1,382 @@
+"""The playout ledger: what the caller has heard of each item the agent speaks.
+
+The model generates several times faster than a caller listens, so sound waits twice: here, as
+long as what was sent runs further ahead than the lead allows, and in the carrier's buffer.
+
+    generated --(lead)--> sent --(carrier's buffer)--> heard
+                            |                            |
+                            +--- clear ------------------+--> cut
+
+A mark follows every item and every `MARK_MS` of sound sent. It returns when the carrier has
+played everything before it, or when a `clear` threw it away, so each name carries a generation
+that `clear` starts anew, and marks of an older generation say nothing. What a `clear` has settled
+is never waited for: some carriers return its marks, some do not.
+
+Times of playing are kept on the *sender's clock*: a chunk sent at t into an empty buffer plays
+from t on that clock, whatever the road's delay, and a `clear` sent at t takes effect at t. So
+the estimate at a barge-in needs no delay at all. Only a returning mark has made the whole round
+trip, which probes measure: marks sent when nothing is buffered come back at once. Of the
+measured round trips the shortest counts, since jitter only ever adds.
+
+Between marks, sound plays at 8 bytes a millisecond from the moment playing (re)starts and stops
+when the buffer is empty. Rules: heard never goes back, never exceeds what was sent, and the
+right item is charged when several are queued.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+import msgspec
+
+from hookflash.core.audio import ms, split_payload
+from hookflash.core.commands import ClearAudio, PlayAudio, SendMark
+from hookflash.core.conversation.latency import Chunk, RoundTrip, Unmarked
+
+FRAME_MS = 20.0
+"""Less than this left of an item counts as heard: no telephone cuts finer than a frame."""
+
+MARK_MS = 100.0
+"""Crumbs of sound share a mark: it costs a message each way, and in between the clock is exact."""
+
+_DRY_MS = 60.0
+"""Sound sent with less than this left to play may find the carrier's buffer already empty."""
+
+_REFILL_MS = 250.0
+"""How far the lead may run down before held-back sound is sent again: fewer, larger wake-ups."""
+
+_LOST_MARK_MS = 1000.0
+"""A mark this much later than its sound must have ended will not come."""
+
+
+class Item(msgspec.Struct):
+    """One item of the agent's speech, while any of it is unheard."""
+
+    item_id: str
+    response_id: str
+    generated: int = 0
+    sent: int = 0
+    confirmed: int = 0
+    """Bytes that a mark has said were played, or that must have been."""
+    ended: bool = False
+    heard_ms: float = 0.0
+    began_at: float | None = None
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """An item's last word: `heard_ms` of `generated_ms`. `cut` if a part will never be heard."""
+
+    item_id: str
+    heard_ms: int
+    generated_ms: int
+    began_at: float | None
+    cut: bool
+    ended: bool
+
+
+class Played(msgspec.Struct, frozen=True):
+    """How far playing has come, for whoever keeps the sound. `confirmed` counts the chunks that are
+    known to have been played, the last until `edge_ms`; `waiting` are those of which it is not
+    known. A new `generation` means that all that waited before was cut where it was."""
+
+    generation: int
+    open: bool
+    confirmed: int
+    edge_ms: float
+    road_ms: float
+    waiting: Sequence[Chunk]
+
+
+class Playout:
+    """The ledger of one call. Times in `now` are seconds; all else says its unit.
+
+    `sent_ahead_ms(now)` is bounded by `lead_ms` as long as no single chunk is longer.
+    """
+
+    def __init__(self, *, lead_ms: int = 5000, chunk_ms: int = 1000) -> None:
+        self._lead_ms = float(lead_ms)
+        # A chunk that fills the lead would have to wait until the buffer is empty.
+        self._chunk_bytes = min(chunk_ms, lead_ms // 2) * 8
+        self._generation = 0
+        self._sequence = 0
+        self._items: dict[str, Item] = {}
+        self._held: deque[tuple[str, str, int]] = deque()
+        self._chunks: deque[Chunk] = deque()
+        self._confirmed = 0
+        self._unmarked = Unmarked()
+        self._road = RoundTrip()
+        self._deaf: set[str] = set()
+        self._open = False
+
+    # --- the stream ---------------------------------------------------------------------------
+
+    def start(self, now: float) -> list[PlayAudio | SendMark]:
+        """A stream is open: measure its road, then send what has been waiting for it."""
+        self._generation += 1
+        self._open = True
+        self._forget_chunks()
+        self._road = RoundTrip(ends_at=now * 1000)
+        return [self._probe(now), *self._send(now)]
+
+    def stop(self, now: float) -> list[Settled]:
+        """The stream is over: nothing that is unheard now will be heard on it."""
+        if not self._open:
+            return []
+        self._open = False
+        return self._settle_all(now)
+
+    # --- the model's side ---------------------------------------------------------------------
+
+    def add(
+        self, response_id: str, item_id: str, payload: str, size: int, now: float
+    ) -> list[PlayAudio | SendMark]:
+        """Take a piece of speech; return what may be sent at once.
+
+        Pieces of an item or a response that was cut are dropped.
+        """
+        if item_id in self._deaf or response_id in self._deaf or size <= 0:
+            return []
+        item = self._items.get(item_id)
+        if item is None:
+            item = self._items[item_id] = Item(item_id, response_id)
+        item.generated += size
+        if size <= self._chunk_bytes:
+            self._held.append((item_id, payload, size))
+        else:
+            for piece, piece_size in split_payload(payload, size, self._chunk_bytes):
+                self._held.append((item_id, piece, piece_size))
+        return self._send(now)
+
+    def drop(self, response_id: str) -> None:
+        """What still comes of this response is not to be heard."""
+        self._deaf.add(response_id)
+
+    def unheard(self, response_id: str, item_id: str) -> bool:
+        """Return whether this is news of an item of which nothing will ever be heard."""
+        if response_id not in self._deaf or item_id in self._deaf or item_id in self._items:
+            return False
+        self._deaf.add(item_id)
+        return True
+
+    def end_item(self, item_id: str) -> list[SendMark]:
+        """No more will be generated of this item."""
+        item = self._items.get(item_id)
+        if item is None or item.ended:
+            return []
+        item.ended = True
+        return self._last_mark(item)
+
+    def end_response(self, response_id: str) -> list[SendMark]:
+        """No more will be generated of any item of this response."""
+        mine = [item for item in self._items.values() if item.response_id == response_id]
+        return [mark for item in mine for mark in self.end_item(item.item_id)]
+
+    def end_all(self) -> None:
+        """The model is gone: what it was generating will not go on."""
+        for item in self._items.values():
+            item.ended = True
+            self._deaf.add(item.item_id)
+
+    # --- the carrier's side -------------------------------------------------------------------
+
+    def mark(self, name: str, now: float) -> list[PlayAudio | SendMark]:
+        """A mark came back. Unknown names and those of an older generation change nothing."""
+        generation, _, rest = name.partition(":")
+        number, _, what = rest.partition(":")
+        if not number.isdecimal():
+            return []
+        sequence = int(number)
+        if what == "probe":
+            # Nothing was buffered when it was sent, so a `clear` since then changes nothing.
+            self._road.measure(sequence, now * 1000)
+            return []
+        if generation != str(self._generation):
+            return []
+        # Marks come back in order, so one that was lost is settled by the next.
+        while self._chunks and self._chunks[0].sequence <= sequence:
+            chunk = self._confirm()
+            self._road.played(chunk, now * 1000, exact=chunk.sequence == sequence)
+        self._road.expect(self._chunks)
+        return self._send(now)
+
+    def cut(self, now: float) -> tuple[list[ClearAudio], list[Settled]]:
+        """The caller has won the floor: stop the sound; say what was heard of every item.
+
+        What is not yet generated of the items and responses concerned is dropped from now on.
+        """
+        commands = [ClearAudio()] if self._chunks else []
+        return commands, self._settle_all(now)
+
+    # --- questions ----------------------------------------------------------------------------
+
+    def heard(self) -> list[Settled]:
+        """Return the items that were heard to their end since the last question; forget them."""
+        done = [
+            item for item in self._items.values() if item.ended and item.confirmed == item.generated
+        ]
+        for item in done:
+            del self._items[item.item_id]
+        return [_settled(item, cut=False) for item in done]
+
+    def item(self, item_id: str) -> Item | None:
+        """Return an item of which something is unheard; None when it is settled, or never was."""
+        return self._items.get(item_id)
+
+    def heard_ms(self, item_id: str, now: float) -> float:
+        """Return how much of an item the caller has heard, or 0 if it is not queued."""
+        self._listen(now)
+        item = self._items.get(item_id)
+        return item.heard_ms if item is not None else 0.0
+
+    def played(self) -> Played:
+        """Return how far playing has come; `waiting` is not a copy."""
+        road = self._road
+        return Played(
+            generation=self._generation,
+            open=self._open,
+            confirmed=self._confirmed,
+            edge_ms=road.edge,
+            road_ms=road.road_ms,
+            waiting=self._chunks,
+        )
+
+    def playing(self) -> bool:
+        """Whether any sound is unheard: waiting here, or in the carrier's buffer."""
+        return bool(self._chunks or self._held)
+
+    def idle(self) -> bool:
+        """Whether everything was heard and no item can still grow."""
+        return not self.playing() and all(item.ended for item in self._items.values())
+
+    def sent_ahead_ms(self, now: float) -> float:
+        """Return how much sent sound the caller has yet to hear."""
+        return max(0.0, self._road.ends_at - now * 1000) if self._chunks else 0.0
+
+    def quiet_at(self) -> float:
+        """Return when all sound of now must have been heard and confirmed, in seconds."""
+        held = sum(ms(size) for _, _, size in self._held)
+        return (self._road.ends_at + held + self._road.road_ms) / 1000
+
+    @property
+    def deadline(self) -> float | None:
+        """When `expire` has something to do: the lead allows more, or a mark was lost."""
+        if not self._open:
+            return None
+        if self._held and self._chunks:
+            reserve = max(self._lead_ms - _REFILL_MS, self._lead_ms / 2)
+            room_at = self._road.ends_at + ms(self._held[0][2]) - reserve
+            return min(room_at, self._lost_at()) / 1000
+        return self._lost_at() / 1000 if self._chunks else None
+
+    def expire(self, now: float) -> list[PlayAudio | SendMark]:
+        """The deadline has come: give up marks that must be lost, send what the lead allows."""
+        while self._chunks and now >= self._lost_at() / 1000:
+            self._road.lost(self._confirm())
+        return self._send(now)
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _send(self, now: float) -> list[PlayAudio | SendMark]:
+        commands: list[PlayAudio | SendMark] = []
+        if not self._open:
+            return commands
+        now_ms = now * 1000
+        road, chunks, unmarked = self._road, self._chunks, self._unmarked
+        while self._held:
+            item_id, payload, size = self._held[0]
+            sound_ms = ms(size)
+            if chunks:
+                ahead = road.ends_at - now_ms
+                if ahead > 0 and ahead + sound_ms > self._lead_ms:
+                    break
+            else:
+                road.edge = min(road.edge, now_ms)
+                if road.probe_due(now_ms):
+                    commands.append(self._probe(now))
+            self._held.popleft()
+            item = self._items[item_id]
+            item.sent += size
+            self._sequence += 1
+            # Sound after a gap makes the whole stretch up to its mark uncertain.
+            dry = road.ends_at - now_ms < _DRY_MS or unmarked.dry
+            chunks.append(Chunk(self._sequence, item_id, item.sent, size, now_ms, dry))
+            road.sent(now_ms, sound_ms, dry)
+            unmarked.add(sound_ms, dry)
+            commands.append(PlayAudio(payload, size))
+            if unmarked.ms >= MARK_MS or (item.ended and item.sent == item.generated):
+                commands.append(self._mark(item))
+        return commands
+
+    def _mark(self, item: Item) -> SendMark:
+        """Mark everything that was sent so far; `item` is what was sent last."""
+        self._unmarked.clear()
+        name = f"{self._generation}:{self._sequence}:{item.item_id}:{int(ms(item.sent))}"
+        return SendMark(name)
+
+    def _last_mark(self, item: Item) -> list[SendMark]:
+        """An item that has just ended may have sound behind its last mark."""
+        last = self._chunks[-1] if self._chunks and self._unmarked.ms else None
+        waits = last is not None and last.item_id == item.item_id and item.sent == item.generated
+        return [self._mark(item)] if waits and self._open else []
+
+    def _confirm(self) -> Chunk:
+        """The oldest chunk was played: so says its mark, a later one, or the clock."""
+        chunk = self._chunks.popleft()
+        self._confirmed += 1
+        item = self._items[chunk.item_id]
+        if item.began_at is None:
+            item.began_at = max(self._road.edge, chunk.sent_at) / 1000
+        item.confirmed = chunk.end
+        item.heard_ms = max(item.heard_ms, ms(chunk.end))
+        return chunk
+
+    def _forget_chunks(self) -> None:
+        self._chunks.clear()
+        self._unmarked.clear()
+
+    def _probe(self, now: float) -> SendMark:
+        self._sequence += 1
+        self._road.probe(self._sequence, now * 1000)
+        return SendMark(f"{self._generation}:{self._sequence}:probe")
+
+    def _listen(self, now: float) -> None:
+        """Bring each item's `heard_ms` up to `now` by interpolation."""
+        cursor = self._road.edge
+        for chunk in self._chunks:
+            start = max(cursor, chunk.sent_at)
+            played = min(ms(chunk.size), now * 1000 - start)
+            if played <= 0:
+                break
+            item = self._items[chunk.item_id]
+            if item.began_at is None:
+                item.began_at = start / 1000
+            item.heard_ms = max(item.heard_ms, ms(chunk.end - chunk.size) + played)
+            cursor = start + ms(chunk.size)
+
+    def _settle_all(self, now: float) -> list[Settled]:
+        self._listen(now)
+        settled = []
+        for item in self._items.values():
+            left = ms(item.generated) - item.heard_ms
+            cut = not item.ended or left >= FRAME_MS
+            settled.append(_settled(item, cut=cut))
+            if cut:
+                self._deaf.update((item.item_id, item.response_id))
+        self._items.clear()
+        self._held.clear()
+        self._forget_chunks()
+        self._generation += 1
+        self._road.cleared(now * 1000)
+        return settled
+
+    def _lost_at(self) -> float:
+        chunk = self._chunks[0]
+        end = max(self._road.edge, chunk.sent_at) + ms(chunk.size)
+        return end + self._road.road_ms + _LOST_MARK_MS
+
+
+def _settled(item: Item, *, cut: bool) -> Settled:
+    generated_ms = ms(item.generated)
+    heard_ms = min(item.heard_ms, generated_ms) if cut else generated_ms
+    return Settled(item.item_id, int(heard_ms), int(generated_ms), item.began_at, cut, item.ended)

@@ -1,0 +1,183 @@
+"""Turn-taking: speech both ways, barge-in, and what the caller types.
+
+Functions of (conversation, event, step).
+"""
+
+from __future__ import annotations
+
+from hookflash.core import events as e
+from hookflash.core import lines
+from hookflash.core import signals as s
+from hookflash.core.commands import (
+    AnyCommand,
+    DeleteItem,
+    RequestResponse,
+    SendCallerAudio,
+    TruncateItem,
+)
+from hookflash.core.conversation import sessions, speaking
+from hookflash.core.conversation.conversation import Conversation
+from hookflash.core.conversation.playout import Settled
+from hookflash.core.conversation.states import ConversationState, SessionState
+
+_LIVE = ConversationState.LIVE
+_READY = SessionState.READY
+
+
+# --- sound ----------------------------------------------------------------------------------------
+
+
+def caller_audio(talk: Conversation, event: e.CallerAudio, now: float) -> list[AnyCommand]:
+    """The caller's sound goes to whoever hears it. The short way: it comes fifty times a second."""
+    return [SendCallerAudio(event.payload, event.size)] if talk.hears else []
+
+
+def model_audio(talk: Conversation, event: e.ModelAudio, now: float) -> list[AnyCommand]:
+    """The agent's sound goes into the ledger, and to the caller as far as the lead allows."""
+    if talk.model.state is not _READY or talk.state is not _LIVE:
+        return []
+    talk.model.worked()
+    if talk.playout.unheard(event.response_id, event.item_id):
+        # It began while we were cancelling it: the model must not believe that it was said.
+        talk.transcript.agent_heard(Settled(event.item_id, 0, 0, None, True, False), now)
+        return [TruncateItem(event.item_id, 0)]
+    talk.requests.sounded(now)
+    commands = talk.playout.add(event.response_id, event.item_id, event.payload, event.size, now)
+    if talk.farewell.purpose is not None:
+        talk.farewell.sounding(talk.playout.quiet_at(), now)
+    return [*commands]
+
+
+def mark_returned(talk: Conversation, event: e.MarkReturned, step: s.Step) -> None:
+    if talk.live:
+        step.do(*talk.playout.mark(event.name, step.now))
+        speaking.after_heard(talk, step)
+
+
+def model_audio_ended(talk: Conversation, event: e.ModelAudioEnded, step: s.Step) -> None:
+    step.do(*talk.playout.end_item(event.item_id))
+    speaking.after_heard(talk, step)
+
+
+def agent_transcribed(talk: Conversation, event: e.AgentTranscribed, step: s.Step) -> None:
+    talk.transcript.agent_says(event.item_id, event.text, step.now)
+    talk.announced.said(event.text)
+
+
+# --- responses ------------------------------------------------------------------------------------
+
+
+def response_started(talk: Conversation, event: e.ResponseStarted, step: s.Step) -> None:
+    if not talk.answering:
+        return
+    talk.announced.response_started()
+    stopped = talk.requests.response_started(event.response_id, step.now)
+    if talk.farewell.line_is_due:
+        speaking.stop(talk, step)
+    else:
+        speaking.drop_cancelled(talk, stopped, step)
+
+
+def response_ended(talk: Conversation, event: e.ResponseEnded, step: s.Step) -> None:
+    step.do(*talk.playout.end_response(event.response_id))
+    if not talk.live:
+        return
+    if event.status == "failed":
+        if not talk.requests.response_failed(event.response_id, step.now):
+            sessions.lose(talk, e.ModelLost(event.reason, "none"), step)
+        return
+    if event.status != "completed" or not talk.requests.spoke:
+        talk.consent.spoil()
+    owed = event.status == "completed" and _owes_transfer(talk)
+    step.do(*talk.requests.response_ended(event.response_id, step.now))
+    if owed:
+        forced = RequestResponse(lines.SAY_DO, lines.TRANSFER_TOOL)
+        step.do(*talk.requests.ask(forced, step.now))
+    speaking.after_heard(talk, step)
+
+
+def _owes_transfer(talk: Conversation) -> bool:
+    """Whether the agent has announced a transfer, and not called for it."""
+    free = not talk.handoff.running and talk.farewell.purpose is None
+    return free and bool(talk.setup.destinations) and talk.announced.owed()
+
+
+def model_refused(talk: Conversation, event: e.ModelRefused, step: s.Step) -> None:
+    talk.requests.refused(event.code, step.now)
+
+
+# --- the caller's speech --------------------------------------------------------------------------
+
+
+def caller_speech_started(talk: Conversation, event: e.CallerSpeechStarted, step: s.Step) -> None:
+    """Barge-in, if anything is to be heard; a goodbye that is interrupted is taken back."""
+    talk.transcript.caller_started(event.item_id, step.now)
+    if not talk.live or not talk.requests.caller_started():
+        return
+    if talk.playout.idle():
+        speaking.drop_cancelled(talk, talk.requests.cancel(), step)
+    else:
+        _barge_in(talk, step)
+    if talk.farewell.purpose is not None:
+        _take_back(talk, step)
+
+
+def caller_speech_stopped(talk: Conversation, event: e.CallerSpeechStopped, step: s.Step) -> None:
+    talk.transcript.caller_stopped(event.item_id, step.now)
+    talk.requests.caller_stopped(step.now)
+
+
+def caller_transcribed(talk: Conversation, event: e.CallerTranscribed, step: s.Step) -> None:
+    line = talk.transcript.caller_said(event.item_id, event.text, step.now)
+    if line.text:
+        step.tell(s.CallerSaid(text=line.text, started_at=line.started_at))
+
+
+def _barge_in(talk: Conversation, step: s.Step) -> None:
+    """Silence first, then the model learns what was heard: the right item, to the millisecond."""
+    clear, fates = talk.playout.cut(step.now)
+    step.do(*clear)
+    speaking.drop_cancelled(talk, talk.requests.cancel(), step)
+    for fate in fates:
+        talk.transcript.agent_heard(fate, step.now)
+        if not fate.cut or not talk.model.listening:
+            continue
+        if fate.heard_ms == 0 and fate.ended:
+            step.do(DeleteItem(fate.item_id))
+        else:
+            step.do(TruncateItem(fate.item_id, fate.heard_ms))
+    talk.barge_ins += any(fate.cut for fate in fates)
+
+
+def _take_back(talk: Conversation, step: s.Step) -> None:
+    """The caller speaks over the last words: what they lead to does not happen."""
+    handing_off = talk.farewell.purpose == "hand-off"
+    if talk.farewell.purpose in ("hand-off", "voicemail"):
+        step.tell(s.HandoffUnwanted(quiet=True))
+    talk.farewell.end(step.now)
+    talk.requests.drop_wish(step.now)
+    talk.tell(lines.STAYED if handing_off else lines.STAYED_ON, step)
+
+
+# --- the keypad -----------------------------------------------------------------------------------
+
+
+def digit_pressed(talk: Conversation, event: e.DigitPressed, step: s.Step) -> None:
+    if talk.live:
+        typed(talk, talk.keypad.press(event.digit, step.now), step)
+
+
+def typed(talk: Conversation, digits: str, step: s.Step) -> None:
+    """The caller has typed something: the key for a human, or something for the model."""
+    setup = talk.setup
+    if not digits:
+        return
+    if digits == setup.key_to_human and setup.destinations:
+        if talk.farewell.purpose is None:
+            wanted = setup.key_destination or setup.fallback or setup.destinations[0].key
+            reason = "the caller pressed the key for a human"
+            step.tell(s.HandoffWanted(destination=wanted, reason=reason, source="caller"))
+        return
+    talk.tell(lines.typed(digits), step)
+    if talk.farewell.purpose is None:
+        talk.ask(RequestResponse(), step)
