@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from hookflash.core import lines
+from hookflash.core.caller_number import spoken_caller
 from hookflash.core.handoff_plan import WHISPER
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def whisper(call: Call) -> str:
     learned = call.transcript.caller_since(request.asked_at, _LEARNED)
     values = {
         "destination": lines.spoken(request.destination),
-        "caller": lines.spoken_caller(call.facts.caller),
+        "caller": spoken_caller(call.facts.caller),
         "reason": lines.shortened(request.reason, _REASON).rstrip(". ") or _NO_REASON,
         "summary": lines.shortened(request.summary, _SUMMARY),
         "learned": f"Since then they said: {learned}" if learned else "",
