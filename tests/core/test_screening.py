@@ -112,6 +112,25 @@ def test_a_human_who_was_detected_hears_the_whisper_and_has_the_call(scene: Any)
     assert joined == JoinRoom("CA1", 1, leg=0)
 
 
+def test_where_it_was_not_found_out_who_answered_a_key_is_asked_for(scene: Any) -> None:
+    line = scene(warm(accept="human-detected"))
+    line.reach()
+    (screen,) = answer(line.human("answered", by="unknown"))
+    assert type(screen) is Screen and "Press 1" in screen.text
+    assert answer(line.human("answered", by="unknown")) == (screen,), "asked twice"
+    assert answer(line.human("pressed", "1")) == (JoinRoom("CA1", 1, leg=0),), "told once"
+
+
+def test_a_mailbox_that_was_not_found_out_never_has_the_call(scene: Any) -> None:
+    line = scene(warm(accept="human-detected"))
+    line.reach()
+    line.human("answered", by="unknown")
+    line.human("pressed")
+    line.human("pressed")
+    assert line.human("pressed")[-1] == RingHuman(2, 0, BEN, 20, detect=True)
+    assert outcomes(line) == [("machine", 0)]
+
+
 def test_asked_twice_the_answer_is_the_same(scene: Any) -> None:
     line = scene(warm(ANNA)).screened()
     assert answer(line.human("answered")) == answer(line.human("answered"))

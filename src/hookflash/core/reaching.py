@@ -102,7 +102,8 @@ def leg_refused(call: Call, event: e.LegRefused, now: float) -> list[AnyCommand]
         return []
     # It may have been placed all the same: then it is ended as soon as its SID is known.
     call.legs.drop(leg)
-    return _leg_over(call, leg, "refused", event.reason, now)
+    # The reason is the carrier's text, for the log: these are nobody's words.
+    return _leg_over(call, leg, "refused", "", now)
 
 
 def leg_changed(call: Call, event: e.LegChanged, now: float) -> list[AnyCommand]:
@@ -188,6 +189,7 @@ def human_asked(call: Call, event: e.HumanAsked, now: float) -> list[AnyCommand]
         leg.state = LegState.ASKED
         call.handoff.fire(Trigger.PICKED_UP)
         call.handoff.until = _until(call, now, SCREEN_SECONDS)
+    leg.unsure = event.answered_by == "unknown"
     if call.handoff.request is not None and call.handoff.request.manner == "consult":
         call.handoff.until = _until(call, now, CONSULT_SECONDS)
         return consulting.open_consult(call, leg, whisper(call))
@@ -197,10 +199,12 @@ def human_asked(call: Call, event: e.HumanAsked, now: float) -> list[AnyCommand]
 
 
 def _needs_key(call: Call, leg: Leg) -> bool:
-    """Whether an answer counts only with a key. On a leg that the carrier dials by itself it finds
-    out about machines too late, so that a key is asked for instead."""
+    """Whether an answer counts only with a key. Where a human is to be detected, a key is asked for
+    if the carrier could not tell, and on a leg that it dials by itself: there it knows too late."""
     acceptance = call.handoff.plan.acceptance
-    return acceptance == "press-1" or (leg.dialled and acceptance == "human-detected")
+    if acceptance == "human-detected":
+        return leg.dialled or leg.unsure
+    return acceptance == "press-1"
 
 
 def _pressed(call: Call, leg: Leg, digit: str, now: float) -> list[AnyCommand]:
