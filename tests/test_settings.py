@@ -102,6 +102,7 @@ def test_every_setting_is_read_from_the_environment() -> None:
         "HOOKFLASH_KEEP_DELIVERIES_DAYS": ("2.5", 2.5),
         "HOOKFLASH_TOOL_OUTPUT_CHARS": ("5000", 5000),
         "HOOKFLASH_SPEED": ("4", 4.0),
+        "HOOKFLASH_CALLER_ID": ("+15550100", "+15550100"),
     }
     assert set(values) == {setting.variable for setting in SETTINGS}
     settings = Settings.load({variable: text for variable, (text, _) in values.items()})

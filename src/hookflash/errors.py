@@ -49,6 +49,7 @@ class CarrierError(HookflashError):
     `status` is the HTTP status (None when nothing came back), `carrier_code` the carrier's own
     number, `retryable` whether the same request may succeed a moment later, and `gone` whether
     the call was already over, which is a normal race and never a failure of the line.
+    `retry_after` is how many seconds the carrier asks to wait before that, if it says so.
     """
 
     code = "carrier"
@@ -61,12 +62,14 @@ class CarrierError(HookflashError):
         carrier_code: int | None = None,
         retryable: bool = False,
         gone: bool = False,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.carrier_code = carrier_code
         self.retryable = retryable
         self.gone = gone
+        self.retry_after = retry_after
 
 
 class ModelError(HookflashError):

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+from hookflash.core.handoff_plan import E164
+
 Read = Callable[[str], Any]
 
 
@@ -48,6 +50,12 @@ def read_delivery_days(text: str) -> float:
     if 0 < value < 2:
         raise ValueError("0, or a number from 2 to 36500")
     return value
+
+
+def read_number(text: str) -> str:
+    if not E164.fullmatch(text):
+        raise ValueError("a telephone number in E.164 form such as +15550100")
+    return text
 
 
 def choice_reader(*allowed: str) -> Read:

@@ -27,6 +27,7 @@ from hookflash.setting_forms import (
     read_database_url,
     read_delivery_days,
     read_names,
+    read_number,
     read_prices,
     read_switch,
     read_text,
@@ -88,6 +89,12 @@ class Settings:
         "Secondary auth token, accepted as well while tokens are rotated.",
         variable="TWILIO_AUTH_TOKEN_SECONDARY",
         secret=True,
+    )
+    caller_id: str | None = _setting(
+        None,
+        "A number of yours that humans see when the caller has dialled none: they came by SIP or"
+        " from a browser. A HandoffPlan's caller_id comes first.",
+        read_number,
     )
     public_url: str | None = _setting(
         None,

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from hookflash.core.handoff_plan import HandoffPlan, Target
@@ -48,8 +49,43 @@ def test_what_cannot_be_rung_is_no_target(make: Callable[[str], Target], bad: st
 
 
 @pytest.mark.parametrize(
+    ("extension", "keys"),
+    [
+        ("123", "123"),
+        ("ww12#", "ww12#"),
+        (",,*9W1", "WWWW*9W1"),
+        ("1" * 32, "1" * 32),
+        ("," * 15 + "12", "W" * 30 + "12"),
+        ("", ""),
+    ],
+)
+def test_a_number_may_have_an_extension_with_pauses(extension: str, keys: str) -> None:
+    target = Target.phone("+15550102", extension=extension)
+    assert target == Target("phone", "+15550102", extension)
+    assert target.keys == keys
+
+
+@pytest.mark.parametrize(
+    "extension", ["12a", "1 2", "x12", "ww", ",", "1" * 33, "," * 16 + "1", "\u0661", 123, None]
+)
+def test_what_cannot_be_sent_as_keys_is_no_extension(extension: Any) -> None:
+    with pytest.raises(ConfigError, match="extension must be a text") as raised:
+        Target.phone("+15550102", extension=extension)
+    assert repr(extension) in str(raised.value)
+
+
+def test_targets_of_older_journals_have_no_extension() -> None:
+    old = b'{"kind":"phone","address":"+15550102"}'
+    assert msgspec.json.decode(old, type=Target) == Target.phone("+15550102")
+
+
+@pytest.mark.parametrize(
     ("wrong", "says"),
     [
+        (
+            {"targets": (Target.phone("+15550102", "12"),), "accept": "human-detected"},
+            "not possible with an extension",
+        ),
         ({"targets": ()}, "targets is empty"),
         ({"targets": (ANNA,) * 11, "order": "ring"}, "at most 10"),
         ({"targets": (ANNA, DESK), "order": "ring"}, "queue cannot ring"),
@@ -74,6 +110,8 @@ def test_plans_that_work() -> None:
     HandoffPlan(targets=(ANNA, DESK))
     HandoffPlan(targets=(DESK,), order="ring")
     HandoffPlan(targets=(ANNA,), caller_id="+15550109")
+    HandoffPlan(targets=(Target.phone("+15550102", "12"),), accept="press-1")
+    HandoffPlan(targets=(ANNA,), accept="human-detected")
 
 
 @pytest.mark.parametrize(

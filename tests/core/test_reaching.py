@@ -92,6 +92,18 @@ def test_why_somebody_declined_is_told_in_their_words(scene: Any) -> None:
     assert 'Their words: "in a meeting until three"' in told.message.text
 
 
+def test_what_the_carrier_says_about_a_refusal_is_nobodys_words(scene: Any) -> None:
+    line = scene(warm(ANNA))
+    line.reach()
+    line.say("company", "r-company", 500)
+    line.now += 0.5
+    line.returned()
+    told, asked = line(e.LegRefused(1, 0, 400, 21210, "+15550142 is not yet verified"))
+    assert "the call did not go through" in told.message.text
+    for text in (told.message.text, asked.instructions, line.call.handoff.attempts[0].note):
+        assert "15550142" not in text and "verified" not in text and "words" not in text
+
+
 def test_when_nobody_is_left_a_number_is_asked_for(scene: Any) -> None:
     line = scene(warm(ANNA, otherwise="callback"))
     line.accompanied()

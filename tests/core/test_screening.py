@@ -93,7 +93,7 @@ def test_a_wrong_key_is_asked_again(scene: Any) -> None:
 def test_who_hangs_up_during_the_whisper_has_declined(scene: Any) -> None:
     line = scene(warm()).screened()
     assert line.news("completed") == [RingHuman(2, 0, BEN, 20)]
-    assert line.call.handoff.attempts[0].note == "hung up"
+    assert line.call.handoff.attempts[0].note == ""
 
 
 def test_a_machine_that_was_detected_is_hung_up_on(scene: Any) -> None:
@@ -110,6 +110,25 @@ def test_a_human_who_was_detected_hears_the_whisper_and_has_the_call(scene: Any)
     said, joined = answer(line.human("answered", by="human"))
     assert said.text.startswith("Call for billing.")
     assert joined == JoinRoom("CA1", 1, leg=0)
+
+
+def test_where_it_was_not_found_out_who_answered_a_key_is_asked_for(scene: Any) -> None:
+    line = scene(warm(accept="human-detected"))
+    line.reach()
+    (screen,) = answer(line.human("answered", by="unknown"))
+    assert type(screen) is Screen and "Press 1" in screen.text
+    assert answer(line.human("answered", by="unknown")) == (screen,), "asked twice"
+    assert answer(line.human("pressed", "1")) == (JoinRoom("CA1", 1, leg=0),), "told once"
+
+
+def test_a_mailbox_that_was_not_found_out_never_has_the_call(scene: Any) -> None:
+    line = scene(warm(accept="human-detected"))
+    line.reach()
+    line.human("answered", by="unknown")
+    line.human("pressed")
+    line.human("pressed")
+    assert line.human("pressed")[-1] == RingHuman(2, 0, BEN, 20, detect=True)
+    assert outcomes(line) == [("machine", 0)]
 
 
 def test_asked_twice_the_answer_is_the_same(scene: Any) -> None:

@@ -57,21 +57,6 @@ def test_only_the_newest_of_what_was_said_is_kept(scene: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("caller", "said"),
-    [
-        ("+15550100", "A caller whose number ends in 0 1 0 0"),
-        ("client:anna", "anna"),
-        ("sip:joe.doe@example.com", "joe.doe"),
-        ("anonymous", "A caller"),
-        ("", "A caller"),
-        ("sip:<say>@example.com", "say"),
-    ],
-)
-def test_callers_are_named_without_telling_their_number(caller: str, said: str) -> None:
-    assert lines.spoken_caller(caller) == said
-
-
-@pytest.mark.parametrize(
     ("place", "average", "said"),
     [
         (1, 60, "You are next. Please hold the line."),

@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from hookflash.core.commands import CheckTargets, EndLeg, HangUp, MoveCall, RingHuman
@@ -46,8 +47,12 @@ class Told:
             make_tools=lambda post: ToolRunner({}, None, post, threads=ToolThreads()),
             records=world.records,
             journal=world.journals.begin("CA1", CallSetup()),
+            chance=lambda: 0.5,
         )
-        self.errands = Errands("CA1", outside, self.events.put_nowait)
+        self.wanted = True
+        self.errands = Errands(
+            "CA1", outside, self.events.put_nowait, wanted=lambda what: self.wanted
+        )
 
     async def next(self) -> AnyEvent:
         async with asyncio.timeout(60):
@@ -124,6 +129,53 @@ async def test_a_human_who_is_not_rung_is_told_and_never_rung_again(
     world.control.answers = [trouble]
     told.errands.ring(RING)
     assert await told.next() == LegRefused(2, 1, *refused)
+    assert len(world.control.rung) == 1
+
+
+def too_many(retry_after: float | None = None) -> CarrierError:
+    return CarrierError("too many", status=429, carrier_code=20429, retry_after=retry_after)
+
+
+async def test_an_order_that_was_one_too_many_is_given_again_after_longer_and_longer_pauses(
+    world: World, told: Told
+) -> None:
+    world.control.answers = [too_many()] * 6
+    began = world.clock.now()
+    told.errands.ring(msgspec.structs.replace(RING, ring_seconds=60))
+    assert await told.next() == LegPlaced(2, 1, "CAleg7")
+    expected = 0.75 * sum((0.5, 1.0, 2.0, 4.0, 8.0, 8.0))
+    assert world.clock.now() - began == pytest.approx(expected)
+
+
+async def test_the_carrier_may_say_how_long_to_wait(world: World, told: Told) -> None:
+    world.control.answers = [too_many(6), too_many(0)]
+    began = world.clock.now()
+    told.errands.ring(RING)
+    assert await told.next() == LegPlaced(2, 1, "CAleg3")
+    assert world.clock.now() - began == pytest.approx(6 + 0.75 * 1.0)
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "orders", "seconds"), [(None, 7, 17.625), (21, 1, 0.0), (9, 3, 18.0)]
+)
+async def test_no_order_is_given_again_after_the_time_that_the_telephone_was_to_ring(
+    world: World, told: Told, retry_after: float | None, orders: int, seconds: float
+) -> None:
+    world.control.answers = [too_many(retry_after)] * 100
+    began = world.clock.now()
+    told.errands.ring(RING)
+    assert await told.next() == LegRefused(2, 1, 429, 20429, "too many")
+    assert len(world.control.rung) == orders
+    assert world.clock.now() - began == pytest.approx(seconds)
+
+
+async def test_nobody_is_rung_any_more_for_a_caller_who_has_gone_meanwhile(
+    world: World, told: Told
+) -> None:
+    world.control.answers = [too_many()]
+    told.wanted = False
+    told.errands.ring(RING)
+    assert await told.next() == LegRefused(2, 1, 429, 20429, "too many")
     assert len(world.control.rung) == 1
 
 

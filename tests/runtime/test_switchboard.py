@@ -328,3 +328,36 @@ async def test_the_owners_setting_outranks_the_agents(world: World) -> None:
     tools = [tool.name for tool in world.connector.links[0].setup.tools]
     assert "stop_recording" in tools
     await switchboard.close()
+
+
+# --- who is rung --------------------------------------------------------------------------------
+
+
+async def test_it_is_known_which_telephones_are_rung_and_what_they_may_show(world: World) -> None:
+    switchboard = board(world)
+    switchboard.arrive(ARRIVED)
+    desk = "+15550100002".__eq__
+    assert not switchboard.rings(desk, "+15550100001", call_sid="CA9"), "nobody is rung yet"
+    switchboard.find("CA1").post(e.ShutdownRequested())
+    assert switchboard.find("CA1").call.handoff.running
+    shown = ("+15550100001", "+15550100009", "+15550100002", "anonymous", "", "+266696687")
+    for caller in shown:
+        assert switchboard.rings(desk, caller, call_sid="CA9"), caller
+    assert not switchboard.rings(desk, "+15550100077", call_sid="CA9"), (
+        "somebody else who called that telephone"
+    )
+    assert not switchboard.rings(desk, "+15550100009", call_sid="CA1"), "it is that call itself"
+    assert not switchboard.rings("+15550100003".__eq__, "+15550100001", call_sid="CA9")
+    switchboard.post("CA1", e.CallCompleted("completed"))
+    assert not switchboard.rings(desk, "+15550100001", call_sid="CA9")
+    await switchboard.close()
+
+
+@pytest.mark.parametrize("caller", ["", "anonymous", "RESTRICTED", "+266696687"])
+async def test_callers_who_withhold_their_number_have_no_name_in_common(
+    world: World, caller: str
+) -> None:
+    switchboard = board(world)
+    switchboard.arrive(e.CallArrived("CA1", caller, "+15550100001"))
+    assert world.connector.links[0].setup.safety_identifier is None
+    await switchboard.close()

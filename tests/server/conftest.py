@@ -42,6 +42,9 @@ class FakeCalls:
     streams: list[Any] = field(default_factory=list)
     drained: list[float] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    rung: set[str] = field(default_factory=set)
+    """The telephones that a call rings, and what they show."""
+    shown: list[str] = field(default_factory=list)
     fail_on: type | None = None
     drain_forever: bool = False
 
@@ -61,6 +64,10 @@ class FakeCalls:
         self.posted.append((call_sid, event))
         self.changed.set()
         return call_sid in self.known
+
+    def rings(self, is_number: Callable[[str], bool], caller: str, *, call_sid: str) -> bool:
+        self.shown.append(caller)
+        return any(map(is_number, self.rung))
 
     def attach(self, call_sid: str, stream: Any) -> Callable[[AnyEvent], object] | None:
         if call_sid not in self.known:
@@ -181,9 +188,13 @@ def make_desk() -> Callable[..., Desk]:
         public_url: str = PUBLIC,
         auth_tokens: tuple[str, ...] = (TOKEN,),
         allow_unsigned: bool = False,
+        caller_id: str | None = None,
     ) -> Desk:
         line = TwilioLine.open(
-            public_url=public_url, auth_tokens=auth_tokens, allow_unsigned=allow_unsigned
+            public_url=public_url,
+            auth_tokens=auth_tokens,
+            allow_unsigned=allow_unsigned,
+            caller_id=caller_id,
         )
         calls = FakeCalls()
         return Desk(calls, line, create_app(calls, line))

@@ -34,10 +34,20 @@ def test_the_number_that_was_remembered_is_shown_to_humans() -> None:
     line = open_line()
     line.write.remember(Parties(call_sid="CA1", own_number="+15550100"))
     assert 'callerId="+15550100"' in line.write("CA1", (ANNA,))
-    assert "callerId" not in line.write("CA2", (ANNA,))
+    assert 'callerId="client:hookflash"' in line.write("CA2", (ANNA,))
     for number in range(PARTIES_KEPT):
         line.write.remember(Parties(call_sid=f"CB{number}", own_number="+15550101"))
-    assert "callerId" not in line.write("CA1", (ANNA,))
+    assert 'callerId="client:hookflash"' in line.write("CA1", (ANNA,))
+
+
+def test_a_call_that_came_to_no_number_shows_the_number_that_was_set() -> None:
+    line = open_line(caller_id="+15550177")
+    line.write.remember(Parties(call_sid="CA1", own_number="+15550100"))
+    assert 'callerId="+15550100"' in line.write("CA1", (ANNA,))
+    line.write.remember(Parties(call_sid="CA2"))
+    assert 'callerId="+15550177"' in line.write("CA2", (ANNA,))
+    order = RingHuman(1, 0, Target.phone("+15550102"), 20)
+    assert line.write.order("CA2", order)["From"] == "+15550177"
 
 
 def test_language_and_voice_are_those_of_the_line() -> None:

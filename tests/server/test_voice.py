@@ -303,3 +303,55 @@ async def test_a_peer_that_leaves_in_the_middle_of_its_body_changes_nothing(desk
     await desk.app({**scope, "query_string": b"", "client": None}, receive, send)
     assert sent[0]["status"] == 400
     assert desk.calls.asked == []
+
+
+# --- a telephone that forwards back -------------------------------------------------------------
+
+REJECTED = '<Response><Reject reason="busy" /></Response>'
+
+
+def arriving(**fields: str) -> bytes:
+    call = {"CallSid": CALL, "From": "+15550142", "To": "+15550100", "CallStatus": "ringing"}
+    return urlencode({**call, **fields}).encode()
+
+
+async def test_a_call_from_the_line_itself_is_rejected_as_busy(desk, caplog) -> None:
+    response = await desk.post("/twilio/voice", arriving(From="+15550100"))
+    assert REJECTED in response.text
+    assert desk.calls.asked == []
+    assert "forwards back" in caplog.text
+    again = await desk.post("/twilio/voice", arriving(From="+15550100"))
+    assert again.text == response.text
+
+
+async def test_a_call_that_a_rung_telephone_forwards_is_rejected_and_others_are_not(desk) -> None:
+    desk.calls.rung.add("+15550177")
+    response = await desk.post("/twilio/voice", arriving(ForwardedFrom="5550177"))
+    assert REJECTED in response.text
+    assert (desk.calls.shown, desk.calls.asked) == (["+15550142"], [])
+    response = await desk.post("/twilio/voice", arriving(CallSid=LEG, ForwardedFrom="+15550178"))
+    assert tags(response.text) == ["Connect", "Hangup"]
+
+
+async def test_the_answer_to_a_forwarded_call_stays_when_nobody_is_rung_any_more(desk) -> None:
+    desk.calls.rung.add("+15550177")
+    first = await desk.post("/twilio/voice", arriving(ForwardedFrom="+15550177"))
+    desk.calls.rung.clear()
+    assert (
+        await desk.post("/twilio/voice", arriving(ForwardedFrom="+15550177"))
+    ).text == first.text
+
+
+async def test_a_forwarded_call_that_shows_the_number_of_the_settings_comes_from_us(
+    make_desk,
+) -> None:
+    desk = make_desk(caller_id="+15550199")
+    await desk.post("/twilio/voice", arriving(From="+15550199", ForwardedFrom="+15550177"))
+    assert desk.calls.shown == [""]
+
+
+async def test_why_nobody_could_be_dialled_is_logged_without_a_number(desk, caplog) -> None:
+    body = captured("dial-declined") + b"&ErrorCode=13214&ErrorMessage=callerId+%2B15550142+is+bad"
+    await desk.post("/twilio/dial/4", body)
+    assert "/twilio/dial/4" in caplog.text and "error 13214, callerId" in caplog.text
+    assert "15550142" not in caplog.text

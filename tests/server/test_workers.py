@@ -9,9 +9,11 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from hookflash.carriers.twilio.parties import Parties
+from hookflash.carriers.twilio.webhooks import Forwarded
 from hookflash.cluster.claims import Claims, ClaimThread
 from hookflash.cluster.places import Places
 from hookflash.core.events import (
@@ -48,6 +50,7 @@ class Office:
     taken: list[tuple[str, AnyEvent]] = field(default_factory=list)
     arrivals: asyncio.Queue[tuple[socket.socket, bytes]] = field(default_factory=asyncio.Queue)
     stuck: asyncio.Event | None = None
+    rung: str = ""
 
     def __post_init__(self) -> None:
         places = Places(self.folder, public_url=URL)
@@ -75,9 +78,14 @@ class Office:
     async def answer(self, question: Question) -> str:
         if self.stuck is not None:
             await self.stuck.wait()
+        if question.loops:
+            return f"{self.name} rejects {question.call_sid}"
         if self.keeps:
             self.calls.setdefault(question.call_sid, []).append(question.asked)
         return f"{self.name} answers {question.call_sid}"
+
+    def rings(self, forwarded: Forwarded) -> bool:
+        return forwarded.by == self.rung
 
     async def take(self, call_sid: str, event: AnyEvent) -> bool:
         self.taken.append((call_sid, event))
@@ -229,6 +237,25 @@ async def test_a_call_that_was_let_go_can_be_had_by_another(offices: Offices) ->
         one.workers.let_go("CA1")
         await one.claims.take("CA2")
         assert await two.claims.take("CA1") == "w2"
+
+
+async def test_a_telephone_that_forwards_back_is_known_whichever_worker_rings_it(
+    offices: Offices,
+) -> None:
+    async with offices(2) as (one, two):
+        one.rung = "+15550177"
+        for office in (one, two):
+            question = msgspec.structs.replace(
+                arrived("CA1"), forwarded=Forwarded("CA9", "+15550177", "+15550100")
+            )
+            said = await office.workers.answer(question)
+            assert said == f"{office.name} rejects CA1"
+        other = msgspec.structs.replace(
+            arrived("CA2"), forwarded=Forwarded("CA9", "+15550178", "+15550100")
+        )
+        assert "answers CA2" in await two.workers.answer(other)
+        own = msgspec.structs.replace(arrived("CA3"), loops=True)
+        assert await two.workers.answer(own) == "w2 rejects CA3"
 
 
 async def test_what_happened_to_a_call_is_told_where_it_is(offices: Offices) -> None:

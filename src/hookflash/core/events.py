@@ -149,9 +149,9 @@ class LegRefused(Event, frozen=True, tag=True):
 class HumanAsked(Event, frozen=True, tag=True):
     """The carrier asks what to do with a human's leg. Answered by `AnswerCarrier`.
 
-    `answered`: somebody or something has picked up (`answered_by` if that was detected: `human`,
-    `machine` or empty). `pressed`: a key, or none in time (`digit` empty). `left`: the leg has left
-    the room and is still there.
+    `answered`: somebody or something has picked up (`answered_by` if that was to be detected:
+    `human`, `machine` or `unknown`; else empty). `pressed`: a key, or none in time (`digit` empty).
+    `left`: the leg has left the room and is still there.
     """
 
     wave: int
@@ -159,7 +159,7 @@ class HumanAsked(Event, frozen=True, tag=True):
     leg_sid: str
     point: Literal["answered", "pressed", "left", "parting"]
     digit: str = ""
-    answered_by: Literal["human", "machine", ""] = ""
+    answered_by: Literal["human", "machine", "unknown", ""] = ""
 
 
 class RoomChanged(Event, frozen=True, tag=True):

@@ -18,25 +18,54 @@ E164 = re.compile(r"\+[1-9][0-9]{5,14}")
 
 _SIP = re.compile(r"sips?:[!-~]+@[!-~]+", re.IGNORECASE)
 _NOT_IN_SIP = re.compile(r"[<>\"']|@.*@")
+_EXTENSION = re.compile(r"[wW,]*[0-9*#][0-9*#wW,]*")
 _IDENTITY = re.compile(r"[A-Za-z0-9_.@+-]{1,256}")
 _QUEUE = re.compile(r"[A-Za-z0-9_. -]{1,64}")
 _DAY = re.compile(r"(\d{4}-)?(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(\s.*)?")
 
+EXTENSION_KEYS = 32
+"""How many keys and pauses Twilio sends at most."""
+
 
 class Target(msgspec.Struct, frozen=True):
-    """One place where a human can be reached: `Target.phone`, `.sip`, `.client`, `.queue`."""
+    """One place where a human can be reached: `Target.phone`, `.sip`, `.client`, `.queue`.
+
+    `extension` is sent as keys when the number has answered. Only telephone numbers have one.
+    """
 
     kind: Literal["phone", "sip", "client", "queue"]
     address: str
+    extension: str = ""
+
+    @property
+    def keys(self) -> str:
+        """The extension as the carrier sends it: keys, `w` and `W`. Twilio knows no comma."""
+        return self.extension.replace(",", "WW")
 
     @classmethod
-    def phone(cls, number: str) -> Target:
-        """A telephone number in E.164 form, such as `+15550100`."""
+    def phone(cls, number: str, extension: str = "") -> Target:
+        """A telephone number in E.164 form, such as `+15550100`.
+
+        `extension` is what is dialled when the number has answered, for a human behind a
+        switchboard: digits, `*`, `#`, and pauses: `w` for half a second, `W` for one second, `,`
+        for two. `"ww123"` waits a second, then dials 123. At most 32, where a comma counts twice.
+        """
         if not E164.fullmatch(number):
             raise ConfigError(
                 f"Target.phone: expected a number in E.164 form such as +15550100, got {number!r}"
             )
-        return cls("phone", number)
+        target = cls("phone", number, extension)
+        if extension != "" and not (
+            isinstance(extension, str)
+            and _EXTENSION.fullmatch(extension)
+            and len(target.keys) <= EXTENSION_KEYS
+        ):
+            raise ConfigError(
+                f"Target.phone: extension must be a text of at most {EXTENSION_KEYS} digits, *, #"
+                " and pauses (w half a second, W one second, a comma two seconds and two"
+                f' places), such as "ww123"; got {extension!r}'
+            )
+        return target
 
     @classmethod
     def sip(cls, uri: str) -> Target:
@@ -90,7 +119,8 @@ class HandoffPlan(msgspec.Struct, frozen=True, kw_only=True):
     came by SIP is handed over to a SIP address and leaves this system (others: as cold).
 
     `accept` says what makes an answer count: the key 1 (a mailbox never presses it; 2 declines),
-    any answer, or the carrier's detection of a human. By default a key for warm, any answer for
+    any answer, or the carrier's detection of a human, which asks for the key where the carrier
+    cannot tell, and is not possible with an extension. By default a key for warm, any answer for
     cold. `whisper` is what the human hears first, with {destination}, {caller}, {reason},
     {summary}, {learned} (what the caller said since) and {agent}; `accept_prompt` follows it.
     Without either (cold, any answer) nothing is said and the legs are bridged at once. `language`
@@ -224,6 +254,11 @@ class HandoffPlan(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigError(
                 f"HandoffPlan: a queue cannot be reached {self.manner}: its humans take the caller"
                 ' from it themselves; use manner="cold"'
+            )
+        if any(target.extension for target in self.targets) and self.accept == "human-detected":
+            raise ConfigError(
+                'HandoffPlan: accept="human-detected" is not possible with an extension: Twilio'
+                ' does not detect machines where it sends keys; use accept="press-1"'
             )
         if self.manner == "refer" and kinds != {"sip"}:
             raise ConfigError(

@@ -270,16 +270,6 @@ def shortened(text: str, most: int) -> str:
     return f"{text[: most - 3].rsplit(' ', 1)[0]}..."
 
 
-def spoken_caller(caller: str) -> str:
-    """Return a caller as one would say it: of a number only its end, digit by digit."""
-    digits = "".join(character for character in caller if character.isdigit())
-    if caller.startswith("+") and len(digits) >= 6:
-        return f"A caller whose number ends in {' '.join(digits[-4:])}"
-    name = caller.removeprefix("client:").removeprefix("sip:").partition("@")[0]
-    plain = "".join(c for c in name if c.isalnum() or c in " _.-").strip()
-    return "A caller" if plain in ("", "anonymous", "unknown") else plain
-
-
 def position(place: int, average_seconds: int) -> str:
     """Return what a caller in a queue is told. Places count from 1."""
     if place <= 1:

@@ -24,6 +24,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 from hookflash.core.call import Call
@@ -127,7 +128,7 @@ class Driver:
         self._watch = watch
         self._inlet = Inlet(self.post)
         self._tools = outside.make_tools(self._inlet)
-        self._errands = Errands(call_sid, outside, self._inlet)
+        self._errands = Errands(call_sid, outside, self._inlet, wanted=partial(_is_wanted, call))
         self._stream: CarrierStream | None = None
         self._model: ModelLink | None = None
         self._answer: tuple[Instruction, ...] = ()
@@ -506,3 +507,9 @@ _CARRY_OUT: dict[type, Callable[[Driver, Any], None]] = {
     StoreRecord: Driver._store,
     **dict.fromkeys(_TO_MODEL, Driver._tell_model),
 }
+
+
+def _is_wanted(call: Call, what: RingHuman) -> bool:
+    """Whether the human of an order that was not carried out yet is still to be rung."""
+    leg = call.handoff.legs.find(what.wave, what.leg)
+    return leg is not None and leg.live

@@ -2,10 +2,14 @@
 
 Each errand is a task whose end, good or bad, is an event, so that nothing slow can delay a
 barge-in and nothing that breaks can leave a call waiting. An order that ends a human's leg is
-given again until it was taken: a telephone must not ring for a caller who is gone.
+given again until it was taken: a telephone must not ring for a caller who is gone. An order to ring
+a human that the carrier refuses with 429 (too many requests) is given again after growing pauses,
+within the ring time of that order and only while that human is still wanted.
 
     resource            acquired                          released
-    a task for REST     move(), ring(), end_leg()         its end, at most a few tries' time
+    a task for REST     move(), end_leg()                 its end, at most a few tries' time
+    a task for a ring   ring()                            its end, at most the order's ring time and
+                                                          `RING_SECONDS`
     a task for a check  check()                           its end, at most `CHECK_SECONDS`
 """
 
@@ -13,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 
 from hookflash.core.commands import CheckTargets, EndLeg, MoveCall, RingHuman
 from hookflash.core.events import (
@@ -36,6 +40,11 @@ RING_SECONDS = 5.0
 
 CHECK_SECONDS = 4.0
 """How long it may take to find out who is there; then all count as free."""
+
+TOO_MANY_REQUESTS = 429
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
+"""Seconds before an order to ring a human is given again; each pause is twice the one before. Each
+is shortened at random by up to a half, so that calls refused together do not retry together."""
 
 END_PAUSES = (0.5, 1.5, 4.0)
 """Seconds before an order to end a leg is given again."""
@@ -66,12 +75,23 @@ class Inlet:
 
 
 class Errands:
-    """The errands of one call; `post` gets the event in which each ends."""
+    """The errands of one call; `post` gets the event in which each ends.
 
-    def __init__(self, call_sid: str, outside: Outside, post: EventSink) -> None:
+    `wanted` says whether an order to ring somebody is still wanted, before it is given again.
+    """
+
+    def __init__(
+        self,
+        call_sid: str,
+        outside: Outside,
+        post: EventSink,
+        *,
+        wanted: Callable[[RingHuman], bool] = lambda what: True,
+    ) -> None:
         self._call_sid = call_sid
         self._outside = outside
         self._post = post
+        self._wanted = wanted
         self._tasks: set[asyncio.Task[None]] = set()
         self._last_move: asyncio.Task[None] | None = None
 
@@ -122,9 +142,8 @@ class Errands:
 
     async def _ring(self, command: RingHuman) -> None:
         wave, leg = command.wave, command.leg
-        seconds = self._outside.clock.delay(RING_SECONDS)
         try:
-            leg_sid = await self._outside.control.ring(self._call_sid, command, seconds=seconds)
+            leg_sid = await self._order(command)
         except CarrierError as error:
             self._tell("the carrier did not ring a human", error)
             refused = LegRefused(wave, leg, error.status, error.carrier_code, str(error))
@@ -138,6 +157,31 @@ class Errands:
             self._post(LegRefused(wave, leg, reason="ringing failed: see the log"))
         else:
             self._post(LegPlaced(wave, leg, leg_sid))
+
+    async def _order(self, command: RingHuman) -> str:
+        """Give the order, again after each 429; return the SID of the leg. Raises what the last
+        attempt raised."""
+        clock = self._outside.clock
+        last = clock.now() + command.ring_seconds
+        pause = FIRST_PAUSE
+        while True:
+            seconds = clock.delay(RING_SECONDS)
+            try:
+                return await self._outside.control.ring(self._call_sid, command, seconds=seconds)
+            except CarrierError as error:
+                if error.status != TOO_MANY_REQUESTS:
+                    raise
+                wait = max(pause * (1 - self._outside.chance() / 2), error.retry_after or 0.0)
+                if clock.now() + wait > last:
+                    raise
+                log.info(
+                    "%s ! the carrier has too many requests (429) to ring a human: again in %.1f s",
+                    *(self._call_sid, wait),
+                )
+                await asyncio.sleep(clock.delay(wait))
+                if not self._wanted(command):
+                    raise
+                pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _end_leg(self, command: EndLeg) -> None:
         leg_sid = command.leg_sid

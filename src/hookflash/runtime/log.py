@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
+from hookflash.core.caller_number import masked
+
+__all__ = ["brief", "log_step", "masked"]
+
 log = logging.getLogger("hookflash.call")
 
-_NUMBER = re.compile(r"\+?\d[\d ().-]{5,}\d")
 _LONG = 120
 
 
@@ -32,11 +34,6 @@ def log_step(call_sid: str, event: Any, commands: Iterable[Any]) -> None:
         log.debug("%s < %s", call_sid, brief(event))
     for command in commands:
         log.debug("%s > %s", call_sid, brief(command))
-
-
-def masked(text: str) -> str:
-    """Return `text` with all but the last two digits of every telephone number hidden."""
-    return _NUMBER.sub(lambda match: "…" + re.sub(r"\D", "", match[0])[-2:], text)
 
 
 def _shown(content: object) -> str:

@@ -19,6 +19,7 @@ from hookflash.runtime.ports import (
 )
 from hookflash.runtime.recorder import Recordings
 from hookflash.runtime.tool_runner import ToolRunner
+from hookflash.world import SYSTEM
 
 
 class Traffic:
@@ -32,7 +33,10 @@ class Traffic:
 
 
 class Outside:
-    """The ports of one call: everything that its driver may touch."""
+    """The ports of one call: everything that its driver may touch.
+
+    `chance` returns numbers from 0 to 1 that spread the repetitions of orders.
+    """
 
     def __init__(
         self,
@@ -49,6 +53,7 @@ class Outside:
         journal: Journal,
         traffic: Traffic | None = None,
         recordings: Recordings | None = None,
+        chance: Callable[[], float] = SYSTEM.entropy("ring-retry").random,
     ) -> None:
         self.clock = clock
         self.control = control
@@ -62,3 +67,4 @@ class Outside:
         self.journal = journal
         self.traffic = traffic or Traffic()
         self.recordings = recordings
+        self.chance = chance

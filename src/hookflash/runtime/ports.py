@@ -69,7 +69,8 @@ class CarrierControl(Protocol):
         """Place a call to a human, for the call `call_sid`; return the SID of their leg.
 
         Never done twice. After a `CarrierError` without a status it may have been done all the
-        same, and the leg then asks what it is to do.
+        same, and the leg then asks what it is to do. After one with status 429 it was not done,
+        and may be asked for again.
         """
         ...
 

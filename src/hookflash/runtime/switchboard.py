@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from random import Random
 
@@ -24,6 +24,7 @@ import msgspec
 
 from hookflash.agents.context import AskHuman
 from hookflash.core.call import Call
+from hookflash.core.caller_number import is_withheld
 from hookflash.core.commands import (
     AnyCommand,
     HangUp,
@@ -45,6 +46,7 @@ from hookflash.core.events import (
     ShutdownRequested,
     VoicemailTranscribed,
 )
+from hookflash.core.handoff_plan import E164
 from hookflash.core.phases import Phase
 from hookflash.core.setup import CallSetup, ModelSetup
 from hookflash.errors import HookflashError
@@ -93,7 +95,8 @@ class Switchboard:
 
     `record` is whether calls are recorded, if not as each agent has it. Tools that block run in
     `threads`; the model reads at most `tool_output_chars` characters of what a tool returns.
-    Questions to humans get their ids from `entropy`.
+    Questions to humans get their ids from `entropy`; `chance` spreads the repetitions of orders
+    that the carrier had no time for.
     """
 
     def __init__(
@@ -114,6 +117,7 @@ class Switchboard:
         threads: ToolThreads | None = None,
         tool_output_chars: int = OUTPUT_CHARS,
         entropy: Random = SYSTEM.entropy("questions"),
+        chance: Callable[[], float] = SYSTEM.entropy("ring-retry").random,
     ) -> None:
         self.draining = False
         self.on_let_go: Callable[[str], None] = lambda call_sid: None
@@ -134,6 +138,7 @@ class Switchboard:
         self._threads = threads or ToolThreads()
         self._tool_output_chars = tool_output_chars
         self._entropy = entropy
+        self._chance = chance
         self._drivers: dict[str, Driver] = {}
         self._asides: dict[str, Asides] = {}
         self._consults = Consulting(self._find, self._begin_talk)
@@ -223,6 +228,27 @@ class Switchboard:
         if driver is not None and driver.call.setup.consult is not None:
             driver = self._drivers.get(driver.call.setup.consult.parent_sid)
         return driver.arrived if driver is not None else None
+
+    def rings(self, is_number: Callable[[str], bool], caller: str, *, call_sid: str) -> bool:
+        """Return whether a call of this process is reaching a human whose telephone number
+        `is_number`, and that telephone may show `caller`: the number of the call's caller, the one
+        that was dialled, the plan's, that telephone's own, or none at all.
+
+        It is asked about the call `call_sid`, which that telephone has forwarded to us. Somebody
+        else whose call it forwards is a caller as any other; so is one whose call we know.
+        """
+        if call_sid in self._drivers:
+            return False
+        if not E164.fullmatch(caller) or is_withheld(caller) or is_number(caller):
+            return any(self._reached(is_number))
+        return any(caller in shown for shown in self._reached(is_number))
+
+    def _reached(self, is_number: Callable[[str], bool]) -> Iterator[tuple[str | None, ...]]:
+        """Yield, of each call that is reaching such a telephone, the numbers it may show."""
+        for driver in self.live:
+            handoff, facts = driver.call.handoff, driver.call.facts
+            if handoff.running and any(is_number(each.address) for each in handoff.plan.targets):
+                yield facts.caller, facts.called, handoff.plan.caller_id
 
     # --- the end of the process ---------------------------------------------------------------
 
@@ -362,6 +388,7 @@ class Switchboard:
             journal=journal,
             traffic=self.traffic,
             recordings=self._recordings,
+            chance=self._chance,
         )
         watch = self._observe if consult is None else None
         driver = Driver(
@@ -408,4 +435,7 @@ def _arrival(lines: Sequence[Line]) -> CallArrived | None:
 
 def _pseudonym(caller: str) -> str | None:
     """Return a stable name for a caller that does not reveal the number."""
-    return hashlib.sha256(f"hookflash:{caller}".encode()).hexdigest()[:32] if caller else None
+    if is_withheld(caller):
+        # One name for all of them would have each answer for what another one said.
+        return None
+    return hashlib.sha256(f"hookflash:{caller}".encode()).hexdigest()[:32]

@@ -14,7 +14,7 @@ import msgspec
 from hookflash.carriers.twilio import leg_webhooks, webhooks
 from hookflash.carriers.twilio.parties import Parties
 from hookflash.carriers.twilio.urls import Point
-from hookflash.carriers.twilio.webhooks import Form
+from hookflash.carriers.twilio.webhooks import Form, Forwarded
 from hookflash.core.events import AnyEvent, CallArrived, CallCompleted, LegChanged
 from hookflash.server.desk import Asked
 
@@ -34,6 +34,8 @@ class Put(msgspec.Struct, frozen=True, kw_only=True):
     over: CallCompleted | LegChanged | None = None
     parties: Parties | None = None
     again: bool = False
+    forwarded: Forwarded | None = None
+    loops: bool = False
 
 
 Read = Callable[[Form, Path], Put]
@@ -44,7 +46,11 @@ Notice = Callable[[Form, Path], tuple[str, AnyEvent | None]]
 
 
 def arrived(form: Form, path: Path) -> Put:
-    return _put(form, webhooks.call_arrived(form))
+    return msgspec.structs.replace(
+        _put(form, webhooks.call_arrived(form)),
+        forwarded=webhooks.forwarded(form),
+        loops=webhooks.calls_itself(form),
+    )
 
 
 def connect_ended(form: Form, path: Path) -> Put:

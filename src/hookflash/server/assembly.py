@@ -197,6 +197,7 @@ async def open_line(
             allow_unsigned=settings.unsigned_allowed and not any(tokens),
             peers=(settings.twilio_api_url, settings.model_url),
             worker=worker,
+            caller_id=settings.caller_id,
             world=world,
         )
         control = telephone.control(
@@ -225,6 +226,7 @@ async def open_line(
             threads=threads,
             tool_output_chars=settings.tool_output_chars,
             entropy=world.entropy("questions"),
+            chance=world.entropy("ring-retry").random,
         )
         stack.push_async_callback(switchboard.close)
         telephone.write.find = _parties(switchboard)

@@ -8,13 +8,16 @@ gets the same answer wherever it lands, and a stream's token is minted where it 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 import msgspec
 
 from hookflash.carriers.twilio.media import MediaStream, Sink
-from hookflash.carriers.twilio.parties import Parties
+from hookflash.carriers.twilio.parties import Parties, same_number
+from hookflash.carriers.twilio.twiml import REJECT_BUSY
+from hookflash.carriers.twilio.webhooks import Forwarded
 from hookflash.core.commands import HangUp, Instruction, Speak
 from hookflash.core.events import (
     AnyEvent,
@@ -48,6 +51,8 @@ class Calls(Protocol):
 
     def post(self, call_sid: str, event: AnyEvent) -> bool: ...
 
+    def rings(self, is_number: Callable[[str], bool], caller: str, *, call_sid: str) -> bool: ...
+
     def attach(self, call_sid: str, stream: MediaStream) -> Sink | None: ...
 
     async def drain(self, seconds: float) -> None: ...
@@ -60,6 +65,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     leg asks. `names` are those of this delivery: any one of them known means that it came before.
     `asked` is None when nobody is left who could be connected; `over` says that the leg that asks
     has ended, and is told after the question was answered. `parties` are told by the caller's leg.
+    `forwarded` says whose telephone has forwarded a call that arrives; `loops` that it is known to
+    be one that this line has made itself.
     """
 
     call_sid: str
@@ -68,6 +75,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     asked: CallArrived | Asked | None = None
     over: CallCompleted | LegChanged | None = None
     parties: Parties | None = None
+    forwarded: Forwarded | None = None
+    loops: bool = False
 
 
 class Answering(Protocol):
@@ -97,8 +106,15 @@ class Desk:
         try:
             if question.parties is not None:
                 self._line.write.remember(question.parties)
-            instructions = self._decide(question)
-            twiml = self._line.write(call_sid, instructions, leg_sid=question.leg_sid)
+            if self._loops(question):
+                log.warning(
+                    "%s ! a telephone that this line rings forwards back to it: rejected as busy",
+                    call_sid,
+                )
+                twiml = REJECT_BUSY
+            else:
+                instructions = self._decide(question)
+                twiml = self._line.write(call_sid, instructions, leg_sid=question.leg_sid)
         except Exception:
             # A request ends here: whoever is on the leg hears an apology, and the owner finds the
             # reason.
@@ -107,6 +123,16 @@ class Desk:
         self._answers.keep(question.names, twiml)
         return twiml
 
+    def rings(self, forwarded: Forwarded) -> bool:
+        """Return whether a call of this process rings the telephone that forwards a call, and the
+        caller that this call shows may be what the telephone was shown."""
+        caller = forwarded.caller
+        if caller == self._line.write.caller_id:
+            # Nobody calls from this number but we.
+            caller = ""
+        rung = partial(same_number, forwarded.by)
+        return self._calls.rings(rung, caller, call_sid=forwarded.call_sid)
+
     async def take(self, call_sid: str, event: AnyEvent) -> bool:
         """Take what has happened to a call. Return False if nothing is known of it."""
         return self._calls.post(call_sid, event)
@@ -114,6 +140,13 @@ class Desk:
     def sorry(self, call_sid: str) -> str:
         """Return the answer for when we fail ourselves."""
         return self._line.write(call_sid, self._apology)
+
+    def _loops(self, question: Question) -> bool:
+        """Whether a call that arrives is one that the line has made itself: a human's telephone
+        forwards back to it, and answering would let the line talk with itself."""
+        if question.loops:
+            return True
+        return question.forwarded is not None and self.rings(question.forwarded)
 
     def _decide(self, question: Question) -> Sequence[Instruction]:
         """Ask first, so that the outcome is told; then say that the call is over, if it is."""

@@ -37,13 +37,22 @@ class Writer:
 
     `find` says who is on a call, from what the call itself knows, so that it is the same after a
     restart; it is given when there are calls to ask. What only a webhook tells is remembered.
+    `caller_id` is a number of ours for calls that came to none.
     """
 
-    def __init__(self, urls: Urls, tokens: StreamTokens, *, voices: Voices | None = None) -> None:
+    def __init__(
+        self,
+        urls: Urls,
+        tokens: StreamTokens,
+        *,
+        voices: Voices | None = None,
+        caller_id: str | None = None,
+    ) -> None:
         self.find: Find = lambda call_sid: None
         self._urls = urls
         self._tokens = tokens
         self._voices = voices or Voices()
+        self.caller_id = caller_id
         self._told: OrderedDict[str, Parties] = OrderedDict()
 
     def remember(self, told: Parties) -> None:
@@ -85,7 +94,12 @@ class Writer:
         told = self._told.get(call_sid)
         known = self.find(call_sid) or told or Parties(call_sid=call_sid)
         token = told.call_token if told is not None else ""
-        return replace(known, call_token=token, consulting=known.consulting or bool(leg_sid))
+        return replace(
+            known,
+            own_number=known.own_number or self.caller_id,
+            call_token=token,
+            consulting=known.consulting or bool(leg_sid),
+        )
 
     def _minting(self, leg_sid: str) -> Callable[[int], str]:
         return lambda step: self._tokens.mint(leg_sid, step)
@@ -110,6 +124,7 @@ class TwilioLine:
         worker: str = "",
         language: str | None = None,
         voice: str | None = None,
+        caller_id: str | None = None,
         world: World = SYSTEM,
     ) -> TwilioLine:
         """Make the parts of a line.
@@ -117,6 +132,7 @@ class TwilioLine:
         `auth_tokens` are those in force: one, or two while it is rotated. `allow_unsigned` is
         granted only if the public URL and all `peers` (the URLs of Twilio's API and of the
         model) name this machine. `worker` is the name of this process, where there are several.
+        `caller_id` is shown to humans when the caller has dialled no number of ours.
         Raises `ConfigError`.
         """
         urls = Urls.under(public_url, worker=worker)
@@ -127,7 +143,7 @@ class TwilioLine:
         return cls(
             urls=urls,
             tokens=tokens,
-            write=Writer(urls, tokens, voices=Voices(language, voice)),
+            write=Writer(urls, tokens, voices=Voices(language, voice), caller_id=caller_id),
             guard=Guard(signatures=signatures, urls=urls, allow_unsigned=allow_unsigned),
         )
 

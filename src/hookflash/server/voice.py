@@ -48,6 +48,7 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from hookflash.carriers.twilio import webhooks
 from hookflash.carriers.twilio.media import POLICY
 from hookflash.carriers.twilio.urls import PREFIX, Point
 from hookflash.carriers.twilio.webhooks import Form
@@ -122,6 +123,9 @@ class Voice:
     def _question(self, read: Read) -> Callable[[Request], object]:
         async def answer(request: Request) -> Response:
             form, body = await self._line.guard.form(request)
+            if error := webhooks.error_of(form):
+                path = request.scope["path"]
+                log.warning("! %s Twilio reports with %s: %s", form.get("CallSid"), path, error)
             try:
                 question = _as_question(request, form, body, read)
                 twiml = await self._asked(request).answer(question)
@@ -184,4 +188,6 @@ def _as_question(request: Request, form: Form, body: bytes, read: Read) -> Quest
         asked=put.asked,
         over=put.over,
         parties=put.parties,
+        forwarded=put.forwarded,
+        loops=put.loops,
     )

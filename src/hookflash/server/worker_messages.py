@@ -4,6 +4,7 @@ Asked                   answered by
 `AskCarriersQuestion`   `Answered`, or `Elsewhere` if another worker has the call
 `TellEvent`             `Known`: whether anything is known of the call
 `HasCall`               `Known`
+`RingsHuman`            `Known`: whether the line would talk with itself
 `Greet`                 `Load`
 `ReportCounts`          `Counted`
 `AwaitReport`           `Reported`: the live calls that have changed since, for a console
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import msgspec
 
+from hookflash.carriers.twilio.webhooks import Forwarded
 from hookflash.console.live import Report
 from hookflash.console.shapes import CallDetail
 from hookflash.core.events import AnyEvent
@@ -40,6 +42,12 @@ class TellEvent(_Said, frozen=True, tag=True):
 
 class HasCall(_Said, frozen=True, tag=True):
     call_sid: str
+
+
+class RingsHuman(_Said, frozen=True, tag=True):
+    """Does a call of yours ring the telephone that has forwarded a call?"""
+
+    forwarded: Forwarded
 
 
 class Greet(_Said, frozen=True, tag=True):
@@ -95,7 +103,16 @@ class Looked(_Said, frozen=True, tag=True):
     detail: CallDetail | None
 
 
-Request = AskCarriersQuestion | TellEvent | HasCall | Greet | ReportCounts | AwaitReport | LookAt
+Request = (
+    AskCarriersQuestion
+    | TellEvent
+    | HasCall
+    | RingsHuman
+    | Greet
+    | ReportCounts
+    | AwaitReport
+    | LookAt
+)
 Reply = Answered | Elsewhere | Known | Load | Counted | Reported | Looked
 
 encode = msgspec.msgpack.Encoder().encode

@@ -26,6 +26,9 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
+import msgspec
+
+from hookflash.carriers.twilio.webhooks import Forwarded
 from hookflash.cluster.claims import ClaimThread
 from hookflash.cluster.handover import Adopt, open_arrivals, send_connection
 from hookflash.cluster.peers import PeerGone, open_desk
@@ -52,6 +55,7 @@ from hookflash.server.worker_messages import (
     Reply,
     ReportCounts,
     Reported,
+    RingsHuman,
     TellEvent,
     decode_request,
     encode,
@@ -68,6 +72,12 @@ two workers might claim is rare, a caller is not."""
 
 REPORT_SECONDS = 1.0
 _AGAIN_SECONDS = 0.02
+
+
+class OwnDesk(Answering, Protocol):
+    """Answers for the calls of this process (`server.desk.Desk`)."""
+
+    def rings(self, forwarded: Forwarded) -> bool: ...
 
 
 class Board(Protocol):
@@ -92,7 +102,7 @@ class Workers:
         name: str,
         places: Places,
         *,
-        desk: Answering,
+        desk: OwnDesk,
         board: Board,
         claims: ClaimThread,
         counts: Callable[[], Counts],
@@ -119,6 +129,11 @@ class Workers:
         """
         if self._has(question.call_sid):
             return await self._desk.answer(question)
+        if question.forwarded is not None and not question.loops:
+            loops = await self._rings(question.forwarded)
+            question = msgspec.structs.replace(question, loops=loops)
+        if question.loops:
+            return await self._desk.answer(question)
         async with asyncio.timeout(OWNER_SECONDS):
             name = await self._neighbours.find(question.call_sid) or self._least_busy()
             while True:
@@ -135,6 +150,14 @@ class Workers:
                 self._neighbours.forget(question.call_sid)
                 name = self.name
                 await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def _rings(self, forwarded: Forwarded) -> bool:
+        """Return whether a call of any worker rings the telephone that has forwarded a call. A
+        worker that does not answer in time counts as one that does not."""
+        if self._desk.rings(forwarded):
+            return True
+        replies = await self._neighbours.ask_all(RingsHuman(forwarded))
+        return any(isinstance(said, Known) and said.known for said in replies.values())
 
     async def take(self, call_sid: str, event: AnyEvent) -> bool:
         """Bring an event to the worker that has the call; False if nothing is known of it."""
@@ -260,6 +283,8 @@ class Workers:
             case TellEvent():
                 known = self._has(request.call_sid)
                 reply = Known(known and await self._desk.take(request.call_sid, request.event))
+            case RingsHuman():
+                reply = Known(self._desk.rings(request.forwarded))
             case HasCall():
                 reply = Known(self._has(request.call_sid))
             case Greet():

@@ -45,7 +45,7 @@ DOCUMENTED: dict[str, tuple[set[str], set[str]]] = {
         {"action", "method", "timeout", "callerId", "answerOnBridge", "hangupOnStar"},
         {"Number", "Client", "Sip", "Conference"},
     ),
-    "Number": (_SCREENED | _DETECTED, set()),
+    "Number": (_SCREENED | _DETECTED | {"sendDigits"}, set()),
     "Client": (_SCREENED, set()),
     "Sip": (_SCREENED | _DETECTED, set()),
     "Conference": (
@@ -123,7 +123,8 @@ steps = st.integers(0, 10_000)
 few = st.integers(0, 20)
 texts = st.text(st.characters(), max_size=200)
 languages = st.none() | st.sampled_from(["de-DE", "en-GB"])
-phones = st.from_regex(r"\+[1-9][0-9]{5,14}", fullmatch=True).map(Target.phone)
+extensions = st.just("") | st.from_regex(r"[wW]{0,4}[0-9*#]{1,8}", fullmatch=True)
+phones = st.builds(Target.phone, st.from_regex(r"\+[1-9][0-9]{5,14}", fullmatch=True), extensions)
 sips = st.from_regex(r"sip:[a-z&;=?]{1,20}@[a-z.;=&?-]{1,20}", fullmatch=True).map(Target.sip)
 clients = st.from_regex(r"[A-Za-z0-9_.@+-]{1,40}", fullmatch=True).map(Target.client)
 queues = st.one_of(

@@ -61,7 +61,8 @@ def test_a_key_is_told_and_none_is_an_empty_one(digits: str, digit: str) -> None
         ("machine_start", "machine"),
         ("machine_end_beep", "machine"),
         ("fax", "machine"),
-        ("unknown", ""),
+        ("unknown", "unknown"),
+        ("a word of tomorrow", "unknown"),
         ("", ""),
     ],
 )

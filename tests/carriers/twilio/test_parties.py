@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hookflash.carriers.twilio.parties import Parties, outer_number, own_number
+from hookflash.carriers.twilio.parties import Parties, outer_number, own_number, same_number
 
 CALLS = [
     # direction, from, to, ours, theirs
@@ -14,6 +14,8 @@ CALLS = [
     ("inbound", "sip:a@example.com", "+15550100", None, None),
     ("inbound", "+15550142", "sip:line@example.com", None, None),
     ("inbound", "client:web", "", None, None),
+    ("inbound", "+266696687", "+15550100", "+15550100", None),
+    ("inbound", "RESTRICTED", "+15550100", "+15550100", None),
     ("outbound", "+15550100", "+15550142", "+15550100", "+15550142"),
     ("outbound", "client:web", "+15550142", None, "+15550142"),
 ]
@@ -27,3 +29,24 @@ def test_each_side_has_a_number_if_it_is_one_that_may_be_shown(
     assert outer_number(direction, caller, called) == theirs
     parties = Parties.of("CA1", direction=direction, caller=caller, called=called)
     assert (parties.own_number, parties.number) == (ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("told", "same"),
+    [
+        ("+15550142", True),
+        ("15550142", True),
+        ("0015550142", True),
+        ("5550142", True),
+        ("(555) 01-42", True),
+        ("sip:+15550142@10.0.0.1:5060", True),
+        ("sip:5550143@10.0.0.1:5060", False),
+        ("550142", False),
+        ("+5550142", False),
+        ("+15550143", False),
+        ("client:web", False),
+        ("", False),
+    ],
+)
+def test_a_number_is_known_in_the_spellings_of_networks(told: str, same: bool) -> None:
+    assert same_number(told, "+15550142") is same

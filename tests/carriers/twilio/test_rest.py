@@ -13,10 +13,12 @@ import pytest
 from hookflash.carriers.twilio.rest import TwilioControl
 from hookflash.core.commands import HangUp, Instruction, RingHuman, Speak
 from hookflash.core.handoff_plan import Target
-from hookflash.errors import CarrierError
+from hookflash.errors import CarrierError, ConfigError
 
 ACCOUNT = "AC00000000000000000000000000000000"
 CALL = "CA22222222222222222222222222222222"
+NUMBERLESS = Target.phone("+15550188")
+"""A human for whom there is no number of ours."""
 Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -24,11 +26,11 @@ def replies(status: int, /, **body: object) -> Answer:
     return raw(status, json.dumps(body).encode())
 
 
-def raw(status: int, body: bytes) -> Answer:
+def raw(status: int, body: bytes, headers: bytes = b"") -> Answer:
     async def answer(writer: asyncio.StreamWriter) -> None:
         writer.write(
-            b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-            % (status, len(body))
+            b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n"
+            % (status, len(body), headers)
             + body
         )
         await writer.drain()
@@ -86,7 +88,14 @@ class Writing:
         return f"<Response>{call_sid} {len(instructions)}</Response>"
 
     def order(self, call_sid: str, what: RingHuman) -> dict[str, str | list[str]]:
-        return {"To": what.target.address, "StatusCallbackEvent": ["ringing", "completed"]}
+        if what.caller_id is None and what.target == NUMBERLESS:
+            raise ConfigError("no number of ours")
+        shown = {"From": what.caller_id} if what.caller_id else {}
+        return {
+            "To": what.target.address,
+            **shown,
+            "StatusCallbackEvent": ["ringing", "completed"],
+        }
 
 
 @contextlib.asynccontextmanager
@@ -251,9 +260,70 @@ async def test_a_human_is_not_rung_again_where_it_may_have_been_done(bad: Answer
     assert len(twilio.requests) == 1
 
 
-async def test_a_human_is_rung_again_where_it_surely_was_not() -> None:
-    async with control(replies(429, code=20429), PLACED) as (made, twilio):
-        assert await made.ring(CALL, RING, seconds=5) == LEG
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (b"", None),
+        (b"Retry-After: 7\r\n", 7.0),
+        (b"Retry-After: Mon, 30 Nov 2026 09:00:00 GMT\r\n", None),
+        (b"Retry-After: -1\r\n", None),
+    ],
+)
+async def test_after_too_many_orders_it_is_for_others_to_wait_and_order_again(
+    header: bytes, seconds: float | None
+) -> None:
+    async with control(raw(429, b'{"code": 20429}', header)) as (made, twilio):
+        with pytest.raises(CarrierError) as caught:
+            await made.ring(CALL, RING, seconds=5)
+    assert (caught.value.status, caught.value.retry_after) == (429, seconds)
+    assert len(twilio.requests) == 1
+
+
+SHOWS_CALLER = RingHuman(1, 0, Target.phone("+15550177"), 20, "caller")
+
+
+@pytest.mark.parametrize("code", [21210, 21212])
+async def test_a_number_that_twilio_does_not_show_gives_way_to_our_own_once(
+    code: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    message = "The source phone number provided, +15550142, is not yet verified"
+    refusal = replies(400, code=code, message=message)
+    async with control(refusal, PLACED) as (made, twilio):
+        assert await made.ring(CALL, SHOWS_CALLER, seconds=5) == LEG
+    assert [fields.get("From") for *_, fields in twilio.requests] == ["caller", None]
+    assert str(code) in caplog.text and "15550142" not in caplog.text
+    async with control(refusal, refusal) as (made, twilio):
+        with pytest.raises(CarrierError) as caught:
+            await made.ring(CALL, SHOWS_CALLER, seconds=5)
+    assert caught.value.carrier_code == code
+    assert len(twilio.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("what", "code"),
+    [
+        (RING, 21210),
+        (RingHuman(1, 0, NUMBERLESS, 20, "caller"), 21210),
+        (SHOWS_CALLER, 21211),
+    ],
+    ids=["it was our own", "there is none of ours", "another reason"],
+)
+async def test_an_order_that_our_own_number_cannot_save_is_refused(
+    what: RingHuman, code: int
+) -> None:
+    async with control(replies(400, code=code)) as (made, twilio):
+        with pytest.raises(CarrierError) as caught:
+            await made.ring(CALL, what, seconds=5)
+    assert caught.value.carrier_code == code
+    assert len(twilio.requests) == 1
+
+
+async def test_both_orders_are_given_within_the_time_of_one() -> None:
+    async with control(replies(400, code=21210), hangs) as (made, twilio):
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(CarrierError, match="within 0.3 s"):
+            await made.ring(CALL, SHOWS_CALLER, seconds=0.3)
+        assert asyncio.get_running_loop().time() - began == pytest.approx(0.3)
     assert len(twilio.requests) == 2
 
 

@@ -18,7 +18,7 @@ from .conftest import CALL, PARTIES, URLS, caller_ids, clients, few, phones, sip
 # Source: twilio.com/docs/voice/api/call-resource, the parameters of Create a Call that we use.
 DOCUMENTED = {
     *("To", "From", "Url", "Method", "StatusCallback", "StatusCallbackMethod"),
-    *("StatusCallbackEvent", "Timeout", "MachineDetection", "CallToken"),
+    *("StatusCallbackEvent", "Timeout", "MachineDetection", "CallToken", "SendDigits"),
 }
 STATUSES = {"initiated", "ringing", "answered", "completed"}
 
@@ -81,6 +81,16 @@ def test_a_line_without_a_number_can_ring_browsers_and_sip_telephones() -> None:
     for caller_id in (None, "caller"):
         with pytest.raises(ConfigError, match="caller_id in the HandoffPlan"):
             shown(PHONE, caller_id, nameless)
+
+
+@pytest.mark.parametrize("detect", [False, True])
+def test_an_extension_is_sent_as_keys_and_nobody_listens_for_machines_then(detect: bool) -> None:
+    """Twilio ignores MachineDetection where SendDigits is set."""
+    what = ring(Target.phone("+15550177", extension=",12#"), detect=detect)
+    fields = ring_fields(what, URLS, PARTIES)
+    assert (fields["To"], fields["SendDigits"]) == ("+15550177", "WW12#")
+    assert "MachineDetection" not in fields
+    assert "SendDigits" not in ring_fields(ring(), URLS, PARTIES)
 
 
 def test_a_queue_is_not_rung() -> None:

@@ -56,18 +56,46 @@ def test_of_a_wave_whoever_answers_is_asked_about_by_the_callers_call() -> None:
     [
         ("+15550111", "+15550142", "+15550100", "+15550111"),
         (None, "+15550142", "+15550100", "+15550100"),
-        (None, "+15550142", None, None),
+        (None, "+15550142", None, "client:hookflash"),
         ("caller", "+15550142", "+15550100", "+15550142"),
         ("caller", None, "+15550100", "+15550100"),
-        ("caller", None, None, None),
+        ("caller", None, None, "client:hookflash"),
     ],
 )
-def test_caller_id_is_the_instructions_own_else_our_number_else_left_to_twilio(
+def test_caller_id_is_the_instructions_own_else_our_number_else_a_name(
     caller_id: str | None, number: str | None, own_number: str | None, shown: str | None
 ) -> None:
     parties = Parties(call_sid=CALL, number=number, own_number=own_number)
     dial, _ = written(DialHumans(1, (ANNA,), 20, caller_id), parties=parties)
     assert dial.get("callerId") == shown
+
+
+@pytest.mark.parametrize(
+    ("targets", "shown"),
+    [
+        ((ANNA,), "client:hookflash"),
+        ((DESK, DESK), "hookflash"),
+        ((PHONE,), None),
+        ((ANNA, DESK), None),
+        ((ANNA, PHONE), None),
+    ],
+)
+def test_after_a_call_that_came_to_no_number_each_kind_sees_what_twilio_accepts(
+    targets: tuple[Target, ...], shown: str | None
+) -> None:
+    dial, _ = written(DialHumans(1, targets, 20, "caller"), parties=Parties(call_sid=CALL))
+    assert dial.get("callerId") == shown
+    ours = Parties(call_sid=CALL, own_number="+15550100")
+    dial, _ = written(DialHumans(1, targets, 20, "caller"), parties=ours)
+    assert dial.get("callerId") == "+15550100"
+
+
+@pytest.mark.parametrize(("extension", "keys"), [("ww123#", "ww123#"), (",*9,", "WW*9WW")])
+def test_an_extension_is_sent_as_keys_by_the_number_that_has_one(extension: str, keys: str) -> None:
+    targets = (Target.phone("+15550177", extension=extension), PHONE)
+    dial, _ = written(DialHumans(5, targets, 25, wave=3))
+    assert [noun.get("sendDigits") for noun in dial] == [keys, None]
+    assert [noun.text for noun in dial] == ["+15550177", "+15550177"]
 
 
 def test_the_caller_waits_in_a_room_and_is_asked_about_when_it_is_over() -> None:

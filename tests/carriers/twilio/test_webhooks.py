@@ -10,12 +10,16 @@ import pytest
 from hookflash.carriers.twilio.webhooks import (
     MAX_FIELDS,
     Form,
+    Forwarded,
     call_arrived,
     call_sid,
     call_status,
+    calls_itself,
     connect_ended,
     dial_ended,
     direction,
+    error_of,
+    forwarded,
     is_over,
     leg_changed,
     queue_ended,
@@ -62,6 +66,56 @@ def test_the_voice_webhook_is_a_call_that_has_arrived() -> None:
 
 def test_a_withheld_caller_is_anonymous() -> None:
     assert call_arrived(captured("voice-withheld")).caller == "anonymous"
+
+
+@pytest.mark.parametrize("caller", ["RESTRICTED", "Unknown", "", "+266696687"])
+def test_whatever_a_withheld_caller_is_spelled_like_they_are_anonymous(caller: str) -> None:
+    assert call_arrived(form(From=caller)).caller == "anonymous"
+
+
+def test_a_withheld_caller_who_came_by_sip_keeps_their_address() -> None:
+    """They may be handed over by REFER."""
+    caller = "sip:anonymous@example.com"
+    assert call_arrived(form(From=caller)).caller == caller
+
+
+RINGS = {"CallStatus": "ringing", "Direction": "inbound", "To": "+15550100"}
+
+
+def test_a_call_from_the_number_that_it_goes_to_calls_itself() -> None:
+    assert calls_itself(form(**RINGS, From="+15550100"))
+    assert not calls_itself(form(**RINGS, From="+15550142"))
+    assert not calls_itself(form(CallStatus="ringing"))
+    answered = {**RINGS, "CallStatus": "in-progress"}
+    assert not calls_itself(form(**answered, From="+15550100")), "it cannot be rejected any more"
+    placed = {**RINGS, "Direction": "outbound-api"}
+    assert not calls_itself(form(**placed, From="+15550100"))
+
+
+def test_a_call_may_say_whose_telephone_has_forwarded_it() -> None:
+    told = {"From": "+15550142", "ForwardedFrom": "+15550177"}
+    assert forwarded(form(**RINGS, **told)) == Forwarded(CALL, "+15550177", "+15550142")
+    assert forwarded(form(**RINGS, From="+15550142")) is None
+    assert forwarded(form(**{**RINGS, "CallStatus": "in-progress"}, **told)) is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({}, ""),
+        ({"ErrorCode": "11200", "ErrorUrl": "https://line.example.com/x"}, "11200, no message"),
+        ({"ErrorMessage": "no route"}, "error without a code, no route"),
+        (
+            {"ErrorCode": "13214", "ErrorMessage": "callerId +15550142 is not allowed"},
+            "error 13214, callerId \N{HORIZONTAL ELLIPSIS}42 is not allowed",
+        ),
+    ],
+)
+def test_an_error_that_twilio_reports_is_told_without_a_number(
+    fields: dict[str, str], told: str
+) -> None:
+    assert told in error_of(form(**fields))
+    assert bool(error_of(form(**fields))) is bool(fields)
 
 
 def test_a_call_that_we_have_placed_is_outbound() -> None:

@@ -16,6 +16,7 @@ from hookflash.standins.carrier import (
     Refused,
     Twice,
     Unconfirmed,
+    sounds,
 )
 
 from .rest_parts import HOLD, ask, create, post
@@ -274,3 +275,81 @@ async def test_a_fault_may_wait_for_any_rest_request(world: Any) -> None:
     first = await ask(world, "GET", "/Conferences.json")
     second = await ask(world, "GET", "/Conferences.json")
     assert (first.status_code, second.status_code) == (503, 200)
+
+
+# --- refusals, and whose number is shown --------------------------------------------------------
+
+
+async def test_a_refusal_may_say_when_to_ask_again(world: Any) -> None:
+    world.carrier.faults.creates.extend([Refused(429, retry_after=7), Refused(429)])
+    first = await post(world, To=world.ANNA, From=world.LINE, Twiml=HOLD)
+    assert (first.status_code, first.json()["code"]) == (429, 20429)
+    assert first.headers["Retry-After"] == "7"
+    second = await post(world, To=world.ANNA, From=world.LINE, Twiml=HOLD)
+    assert second.status_code == 429
+    assert "Retry-After" not in second.headers
+
+
+async def test_a_callers_number_is_shown_only_with_the_token_of_their_call(world: Any) -> None:
+    world.carrier.humans[world.ANNA] = Human.busy()
+    call = await world.call(HOLD, extra={"CallToken": "T1"})
+    wanted = {"To": world.ANNA, "From": call.about.from_, "Twiml": HOLD}
+    for token in ({}, {"CallToken": ""}, {"CallToken": "T2"}):
+        refused = await post(world, **wanted, **token)
+        assert (refused.status_code, refused.json()["code"]) == (400, 21210)
+    shown = await post(world, **wanted, CallToken="T1")
+    assert shown.status_code == 201
+    assert shown.json()["from"] == call.about.from_
+    other = await post(world, **{**wanted, "From": "+15550100077"}, CallToken="T1")
+    assert other.json()["code"] == 21210
+
+
+# --- telephones that forward --------------------------------------------------------------------
+
+
+async def test_a_forwarded_call_ends_as_it_ends_elsewhere(world: Any) -> None:
+    world.carrier.humans[world.ANNA] = Human.forwards(world.LINE)
+    world.app.answers["/voice"] = '<Response><Reject reason="busy"/></Response>'
+    call = await create(world)
+    await call.ended()
+    assert call.status == "busy"
+    onward = world.carrier.calls[-1]
+    assert (onward.about.from_, onward.about.to) == (world.LINE, world.LINE)
+    (asked,) = world.app.forms("/voice")
+    assert asked["ForwardedFrom"] == world.ANNA
+    assert (asked["CallStatus"], asked["Direction"]) == ("ringing", "inbound")
+
+
+async def test_not_every_network_says_who_has_forwarded_a_call(world: Any) -> None:
+    world.carrier.humans[world.ANNA] = Human.forwards(world.LINE, says_so=False)
+    world.app.answers["/voice"] = '<Response><Reject reason="busy"/></Response>'
+    await (await create(world)).ended()
+    assert "ForwardedFrom" not in world.app.forms("/voice")[0]
+
+
+async def test_a_forwarded_call_that_is_answered_carries_sound_both_ways(world: Any) -> None:
+    world.carrier.humans[world.ANNA] = Human.forwards(world.LINE)
+    world.app.answers["/voice"] = (
+        "<Response><Pause/><Say>you have called the line</Say><Pause/></Response>"
+    )
+    call = await create(
+        world, Twiml="<Response><Pause/><Say>hold</Say><Pause length='30'/></Response>"
+    )
+    await call.ended()
+    assert call.status == "completed"
+    onward = world.carrier.calls[-1]
+    assert sounds.voice_pattern("you have called the line") in call.recording().said
+    assert sounds.voice_pattern("hold") in onward.recording().said
+
+
+async def test_a_caller_who_gives_up_ends_the_forwarded_call(world: Any) -> None:
+    world.carrier.humans[world.ANNA] = Human.forwards(world.LINE)
+    world.app.answers["/voice"] = (
+        '<Response><Dial answerOnBridge="true"><Number>+15550100088</Number></Dial></Response>'
+    )
+    world.carrier.humans["+15550100088"] = Human.no_answer()
+    call = await create(world, Timeout="5")
+    await call.ended()
+    assert call.status == "no-answer"
+    await asyncio.gather(*(leg.ended() for leg in world.carrier.calls))
+    assert world.carrier.leftovers() == []

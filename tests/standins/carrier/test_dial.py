@@ -288,6 +288,9 @@ async def test_what_cannot_be_dialled_is_noticed_and_fails(
     form = await after(world, call)
     assert world.carrier.notices.codes() == [code]
     assert form["DialCallStatus"] in ("failed", "busy")
+    told = code if code in (13214, 13223, 13243) else None
+    assert form.get("ErrorCode") == (str(told) if told else None)
+    assert bool(form.get("ErrorMessage")) is bool(told)
 
 
 async def test_after_a_sip_call_only_own_numbers_may_be_shown(world: Any) -> None:

@@ -61,11 +61,14 @@ _SIP: dict[int, Outcome] = {
 def human_asked(form: Mapping[str, str], wave: int, leg: int, point: Point) -> HumanAsked:
     """Read the question of a human's leg: somebody answered, pressed a key, left the room."""
     by = form.get("AnsweredBy", "")
-    answered_by: Literal["human", "machine", ""] = ""
+    answered_by: Literal["human", "machine", "unknown", ""] = ""
     if is_machine(by):
         answered_by = "machine"
     elif by == "human":
         answered_by = "human"
+    elif by:
+        # `unknown`, or a word that this version does not know.
+        answered_by = "unknown"
     return HumanAsked(
         wave, leg, call_sid(form), point, digit=form.get("Digits", "")[:1], answered_by=answered_by
     )

@@ -6,10 +6,12 @@ endpoints with one deadline each read better than a client wrapped from outside.
     resource       | acquired         | released
     httpx client   | `TwilioControl`  | `aclose`
 
-A request is made twice at most, both times inside the time that its caller gave it. An update
-that met a 429, a 5xx or a broken connection is tried once more: made twice it is the same document
-twice, at worst a telephone starts to ring again. The order to ring a human is repeated only where
-it surely was not taken (a 429, no connection at all), for a second one rings them a second time.
+An update that met a 429, a 5xx or a broken connection is tried once more: made twice it is the same
+document twice, at worst a telephone starts to ring again. The order to ring a human is repeated
+only where it surely was not taken, for a second one rings them a second time: after no connection
+at all; with our own number where the one to be shown was refused (21210, 21212); and after a 429 by
+whoever ordered it, who knows how long it is worth to wait. All of it is done inside the time that
+is given with the request.
 Source: twilio.com/docs/voice/api/call-resource.
 """
 
@@ -17,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 from urllib.parse import quote, urlsplit
@@ -26,13 +29,16 @@ import msgspec
 
 from hookflash.carriers.twilio.ringing import Fields
 from hookflash.carriers.twilio.urls import is_loopback
+from hookflash.core.caller_number import masked
 from hookflash.core.commands import Instruction, RingHuman
-from hookflash.errors import CarrierError
+from hookflash.errors import CarrierError, ConfigError
 
 log = logging.getLogger("hookflash.call")
 
 NOT_IN_PROGRESS = 21220
 NO_SUCH_CALL = 20404
+NOT_TO_BE_SHOWN = (21210, 21212)
+"""The number in From is not verified, or is none: the `CallToken` was not taken, say."""
 END_SECONDS = 5.0
 
 _T = TypeVar("_T")
@@ -102,15 +108,48 @@ class TwilioControl:
         await self._update(call_sid, {"Twiml": document}, seconds)
 
     async def ring(self, call_sid: str, what: RingHuman, *, seconds: float) -> str:
-        """Place a call to a human, for the call `call_sid`; return the SID of their leg."""
-        fields = self._writing.order(call_sid, what)
-        path = f"{self._calls}.json"
+        """Place a call to a human, for the call `call_sid`; return the SID of their leg.
+
+        Where Twilio does not show the number that the plan wants, it shows our own.
+        """
         what_for = f"the order to ring a human for {call_sid}"
-        body = await self._ask(path, fields, seconds, what_for, again=_not_taken)
+        fields = self._writing.order(call_sid, what)
+        try:
+            async with asyncio.timeout(seconds):
+                try:
+                    body = await self._order(fields, what_for, seconds)
+                except CarrierError as error:
+                    ours = self._with_our_number(call_sid, what, fields, error)
+                    if ours is None:
+                        raise
+                    log.warning(
+                        "! %s: %s; once more with the line's own number: check caller_id",
+                        *(what_for, error),
+                    )
+                    body = await self._order(ours, what_for, seconds)
+        except TimeoutError:
+            raise _too_late(what_for, seconds) from None
         leg_sid = _as(body, _Placed()).sid
         if not leg_sid:
             raise CarrierError(f"Twilio placed a call for {call_sid} and did not say which")
         return leg_sid
+
+    async def _order(self, fields: Fields, what_for: str, seconds: float) -> bytes:
+        path = f"{self._calls}.json"
+        return await self._ask(path, fields, seconds, what_for, again=_never_sent)
+
+    def _with_our_number(
+        self, call_sid: str, what: RingHuman, refused: Fields, error: CarrierError
+    ) -> Fields | None:
+        """Return the order again with our own number; None where that changes nothing."""
+        if error.carrier_code not in NOT_TO_BE_SHOWN:
+            return None
+        try:
+            ours = self._writing.order(call_sid, msgspec.structs.replace(what, caller_id=None))
+        except ConfigError:
+            # There is no number of ours.
+            return None
+        return None if ours == refused else ours
 
     async def end_leg(self, leg_sid: str) -> None:
         """End a leg, ringing or not; one that is over already is no error."""
@@ -152,9 +191,7 @@ class TwilioControl:
                     await asyncio.sleep(self._pause_seconds)
                     return await self._post(path, fields)
         except TimeoutError:
-            raise CarrierError(
-                f"Twilio did not answer {what} within {seconds:g} s", retryable=True
-            ) from None
+            raise _too_late(what, seconds) from None
 
     async def _post(self, path: str, fields: Fields) -> bytes:
         try:
@@ -172,25 +209,35 @@ def _passing(error: CarrierError) -> bool:
     return error.retryable
 
 
-def _not_taken(error: CarrierError) -> bool:
-    """Whether Twilio has surely not taken the request: refused for its number, or never sent."""
-    if error.status is not None:
-        return error.status == 429
+def _never_sent(error: CarrierError) -> bool:
+    """Whether Twilio cannot have taken the request: there was no connection."""
     return isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout)
 
 
+def _too_late(what: str, seconds: float) -> CarrierError:
+    return CarrierError(f"Twilio did not answer {what} within {seconds:g} s", retryable=True)
+
+
 def _refusal(response: httpx.Response) -> CarrierError:
-    """Map an error response. Its body is Twilio's JSON, or anything else from a proxy."""
+    """Map an error response. Its body is Twilio's JSON, or anything else from a proxy. The text is
+    for logs, and no whole telephone number is in it."""
     problem = _as(response.content, _Problem())
     status = response.status_code
+    message = masked(problem.message)[:200]
     remedy = "; check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN" if status == 401 else ""
     return CarrierError(
-        f"Twilio refused with {status}, code {problem.code}: {problem.message[:200]}{remedy}",
+        f"Twilio refused with {status}, code {problem.code}: {message}{remedy}",
         status=status,
         carrier_code=problem.code,
         retryable=status == 429 or status >= 500,
         gone=problem.code in (NOT_IN_PROGRESS, NO_SUCH_CALL),
+        retry_after=_seconds(response.headers.get("Retry-After", "")),
     )
+
+
+def _seconds(text: str) -> float | None:
+    """Read `Retry-After` as whole seconds; a date is none (RFC 9110, 10.2.3)."""
+    return float(text) if re.fullmatch(r"[0-9]{1,6}", text.strip()) else None
 
 
 def _as(body: bytes, otherwise: _T) -> _T:

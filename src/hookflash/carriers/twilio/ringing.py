@@ -9,13 +9,10 @@ Source: twilio.com/docs/voice/api/call-resource, Create a Call.
 
 from __future__ import annotations
 
-from hookflash.carriers.twilio.parties import CALLER, Parties
+from hookflash.carriers.twilio.parties import CALLER, NAMELESS, Parties
 from hookflash.carriers.twilio.urls import Urls
 from hookflash.core.commands import RingHuman
 from hookflash.errors import ConfigError
-
-NAMELESS = {"client": "client:hookflash", "sip": "hookflash"}
-"""Who calls, for targets that need no number."""
 
 STATUS_EVENTS = ("initiated", "ringing", "answered", "completed")
 
@@ -37,8 +34,11 @@ def ring_fields(what: RingHuman, urls: Urls, parties: Parties) -> Fields:
         "StatusCallbackEvent": list(STATUS_EVENTS),
         "Timeout": str(what.ring_seconds),
     }
-    if what.detect and what.target.kind != "client":
-        # Asked about as soon as it is known who answered, and not before.
+    if what.target.extension:
+        fields["SendDigits"] = what.target.keys
+    elif what.detect and what.target.kind != "client":
+        # Asked about as soon as it is known who answered, and not before. Where keys are sent
+        # Twilio ignores it.
         fields["MachineDetection"] = "Enable"
     return fields
 
@@ -62,6 +62,6 @@ def _shown(what: RingHuman, parties: Parties) -> Fields:
     if number is None:
         raise ConfigError(
             "a telephone is rung from a number of yours, and the caller's line has none: set"
-            " caller_id in the HandoffPlan"
+            " HOOKFLASH_CALLER_ID, or caller_id in the HandoffPlan"
         )
     return {"From": number}

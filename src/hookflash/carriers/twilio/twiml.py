@@ -51,6 +51,10 @@ TOKEN = "token"
 MAX_REST_CHARACTERS = 4000
 MAX_PARAMETER_CHARACTERS = 500
 
+REJECT_BUSY = '<?xml version="1.0" encoding="UTF-8"?><Response><Reject reason="busy" /></Response>'
+"""The answer to a call that is not to be answered: whoever calls gets the busy tone, and it costs
+nothing. Source: twilio.com/docs/voice/twiml/reject."""
+
 _OPEN_ENDED = (Bridge, HangUp, KeepInQueue, LeaveQueue)
 """What ends a document by itself: `<Hangup/>` behind it would be one too many, or would end what
 is to go on."""

@@ -1,6 +1,7 @@
 """How humans are reached and meet the caller, as TwiML. No I/O.
 
     DialHumans     <Dial action timeout callerId answerOnBridge><Number|Client|Sip ...></Dial>
+      an extension ... <Number sendDigits>
       with `wave`  ... url, which is asked about whoever answers; machineDetection
     JoinRoom       <Dial action hangupOnStar><Conference ...>room</Conference></Dial>
     Screen         <Gather numDigits action actionOnEmptyResult><Say></Gather>
@@ -49,7 +50,7 @@ def dial(document: VoiceResponse, what: DialHumans, urls: Urls, parties: Parties
         action=urls.dial(what.step),
         method="POST",
         timeout=what.ring_seconds,
-        caller_id=parties.shown(what.caller_id),
+        caller_id=parties.shown_to_all(what.caller_id, {each.kind for each in what.targets}),
         answer_on_bridge=True,
     )
     for leg, target in enumerate(what.targets):
@@ -75,6 +76,8 @@ def _ring(dialling: Dial, target: Target, attributes: dict[str, str]) -> None:
         raise ConfigError(
             f"<Dial>: a target of kind {target.kind!r} cannot be rung; join it instead"
         )
+    if target.extension:
+        attributes = {**attributes, "send_digits": target.keys}
     nouns[target.kind](target.address, **attributes)
 
 

@@ -13,6 +13,9 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 from urllib.parse import parse_qsl
 
+import msgspec
+
+from hookflash.core.caller_number import is_withheld, masked
 from hookflash.core.events import (
     CallArrived,
     CallCompleted,
@@ -61,6 +64,14 @@ _QUEUE: dict[str, Outcome] = {
     "error": "failed",
     "system-error": "failed",
 }
+
+
+class Forwarded(msgspec.Struct, frozen=True):
+    """A call that somebody's telephone has forwarded: whose (`by`), and the caller it shows."""
+
+    call_sid: str
+    by: str
+    caller: str
 
 
 class Form(Mapping[str, str]):
@@ -117,13 +128,49 @@ def is_machine(answered_by: str) -> bool:
 
 
 def call_arrived(form: Mapping[str, str]) -> CallArrived:
-    """Read the voice webhook. A withheld caller comes as `anonymous` or as an empty text."""
+    """Read the voice webhook. A caller who withholds their number is `anonymous`, in whatever
+    spelling they came; one who came by SIP keeps their address, to which they may be referred."""
+    caller = form.get("From", "")
+    if is_withheld(caller) and not caller.lower().startswith(("sip:", "sips:")):
+        caller = "anonymous"
     return CallArrived(
         call_sid=_required(form, "CallSid"),
-        caller=form.get("From", "") or "anonymous",
+        caller=caller,
         called=form.get("To", ""),
         direction=direction(form),
     )
+
+
+def calls_itself(form: Mapping[str, str]) -> bool:
+    """Return whether a call comes from the very number that it goes to: a human's telephone was
+    rung from our number and forwards back to it."""
+    return _rings(form) and form.get("From", "") == form.get("To", "") != ""
+
+
+def forwarded(form: Mapping[str, str]) -> Forwarded | None:
+    """Return who has forwarded a call that rings here; None if nobody has, or nobody says so."""
+    by = form.get("ForwardedFrom", "")
+    if not by or not _rings(form):
+        return None
+    return Forwarded(call_sid(form), by, form.get("From", ""))
+
+
+def error_of(form: Mapping[str, str]) -> str:
+    """Return the error that Twilio reports with a webhook, for the log; empty if there is none.
+
+    After a `<Dial>` it is the reason why nobody could be rung, with a request to a fallback address
+    the reason for that. No whole telephone number is in it.
+    """
+    code, message = form.get("ErrorCode", ""), form.get("ErrorMessage", "")
+    if not code and not message:
+        return ""
+    told = masked(message)[:200] or "no message"
+    return f"error {masked(code)[:20] or 'without a code'}, {told}"
+
+
+def _rings(form: Mapping[str, str]) -> bool:
+    """Whether a call comes in and is not answered yet: only then it can be rejected."""
+    return direction(form) == "inbound" and form.get("CallStatus", "ringing") == "ringing"
 
 
 def direction(form: Mapping[str, str]) -> str:

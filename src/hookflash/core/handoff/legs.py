@@ -37,6 +37,8 @@ class Leg(msgspec.Struct):
     state: LegState = LegState.PLACING
     tries: int = 0
     """How often this human was asked for a key and pressed none."""
+    unsure: bool = False
+    """Whether the carrier could not tell if a human or a machine has answered."""
     took: bool = False
     """Whether this human has taken the call, if only for a while."""
     ended: bool = False

@@ -72,7 +72,7 @@ def leg_changed(handoff: Handoff, event: e.LegChanged, step: s.Step) -> None:
         case LegState.TAKEN:
             meeting.human_gone(handoff, leg, step)
         case LegState.ASKED if event.outcome != "machine":
-            _leg_over(handoff, leg, "declined", "hung up", step)
+            _leg_over(handoff, leg, "declined", "", step)
         case _:
             _leg_over(handoff, leg, event.outcome or "failed", "", step)
 
@@ -143,15 +143,16 @@ def human_asked(handoff: Handoff, event: e.HumanAsked, step: s.Step) -> None:
     elif event.answered_by == "machine":
         _declined(handoff, leg, "machine", step)
     else:
-        _answered(handoff, leg, step)
+        _answered(handoff, leg, event, step)
 
 
-def _answered(handoff: Handoff, leg: Leg, step: s.Step) -> None:
+def _answered(handoff: Handoff, leg: Leg, event: e.HumanAsked, step: s.Step) -> None:
     """A human has picked up, and is asked for the first time."""
     if leg.state is not LegState.ASKED:
         leg.state = LegState.ASKED
         if not handoff.fire(Trigger.PICKED_UP, step.now):
             handoff.renew(step.now)
+    leg.unsure = event.answered_by == "unknown"
     if handoff.consults:
         step.do(
             OpenConsult(
@@ -169,10 +170,12 @@ def _answered(handoff: Handoff, leg: Leg, step: s.Step) -> None:
 
 
 def _needs_key(handoff: Handoff, leg: Leg) -> bool:
-    """Whether an answer counts only with a key. On a leg that the carrier dials by itself it finds
-    out about machines too late, so that a key is asked for instead."""
+    """Whether an answer counts only with a key. Where a human is to be detected, a key is asked for
+    if the carrier could not tell, and on a leg that it dials by itself: there it knows too late."""
     acceptance = handoff.plan.acceptance
-    return acceptance == "press-1" or (leg.dialled and acceptance == "human-detected")
+    if acceptance == "human-detected":
+        return leg.dialled or leg.unsure
+    return acceptance == "press-1"
 
 
 def _pressed(handoff: Handoff, leg: Leg, digit: str, step: s.Step) -> None:

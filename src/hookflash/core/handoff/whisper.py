@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from hookflash.core import lines
+from hookflash.core.caller_number import spoken_caller
 from hookflash.core.handoff.handoff import Handoff
 from hookflash.core.handoff_plan import WHISPER
 
@@ -21,7 +22,7 @@ def whisper(handoff: Handoff) -> str:
     learned = handoff.learned(_LEARNED)
     values = {
         "destination": lines.spoken(request.destination),
-        "caller": lines.spoken_caller(handoff.facts.caller),
+        "caller": spoken_caller(handoff.facts.caller),
         "reason": lines.shortened(request.reason, _REASON).rstrip(". ") or _NO_REASON,
         "summary": lines.shortened(request.summary, _SUMMARY),
         "learned": f"Since then they said: {learned}" if learned else "",

@@ -31,15 +31,14 @@ from hookflash.standins.carrier.entropy import Entropy
 from hookflash.standins.carrier.exchange import Exchange, NumberConfig, Settings, Transcribe
 from hookflash.standins.carrier.faults import Faults
 from hookflash.standins.carrier.humans import Human
+from hookflash.standins.carrier.inbound import arrive
 from hookflash.standins.carrier.leg import Leg
-from hookflash.standins.carrier.lives import begin
 from hookflash.standins.carrier.notices import Notices, Unconfirmed
 from hookflash.standins.carrier.outbound import Wish, place
-from hookflash.standins.carrier.pages import Ask, Given
+from hookflash.standins.carrier.pages import Given
 from hookflash.standins.carrier.party import Line, Script, Sound, Speak
 from hookflash.standins.carrier.pump import FRAME_MS, Pump
 from hookflash.standins.carrier.queue import Queue
-from hookflash.standins.carrier.reports import StatusReports
 from hookflash.standins.carrier.rest import Rest
 from hookflash.standins.carrier.tasks import Tasks
 from hookflash.standins.carrier.verbs import (
@@ -225,18 +224,10 @@ class StandinCarrier:
         what a SIP caller's device says to `<Refer>`: 202, or an error such as 405. Raises KeyError
         for a number that is not in `numbers`.
         """
-        config = self.numbers[to]
-        reports = StatusReports(config.status_callback or "")
-        leg = self.exchange.new_leg(from_, to, "inbound", reports=reports, extra=extra)
-        leg.about.refer_answer = refer_answer
-        leg.note("placed", to=to)
-        leg.ring()
+        leg = arrive(self.exchange, from_, to, extra=extra, refer_answer=refer_answer)
         wanted = party.as_script(script)
         if wanted:
             self.exchange.tasks.start(self._when_answered(leg, wanted), f"caller {leg.sid}")
-        entry = Ask(config.voice_url, config.voice_method)
-        fallback = (config.fallback_url, config.fallback_method) if config.fallback_url else None
-        begin(self.exchange, leg, entry, fallback)
         return leg
 
     def queue(self, name: str) -> Queue:

@@ -1,6 +1,7 @@
 """What goes wrong on purpose: a list that a test fills and the carrier uses up.
 
     carrier.faults.updates.append(Refused(500))          the next update answers 500
+    carrier.faults.creates.extend([Refused(429)] * 3)    too many requests, three times
     carrier.faults.updates.append(Silent())              the next one is never answered
     carrier.faults.updates.append(Late(3.0))             done at once, answered 3 s later
     carrier.faults.requests.append(Refused(503))         the next REST request, whatever it is
@@ -30,11 +31,12 @@ _CODES = {
 
 @dataclass(frozen=True)
 class Refused:
-    """Answered with an error; nothing is done."""
+    """Answered with an error; nothing is done. `retry_after` seconds are told in the header."""
 
     status: int = 500
     code: int | None = None
     message: str | None = None
+    retry_after: int | None = None
 
     @property
     def reason(self) -> tuple[int, str]:

@@ -7,6 +7,7 @@
     Human.ignores()            answers, presses nothing, stays on the line
     Human.mailbox()            greets, beeps, listens, never presses a key
     Human.busy() no_answer() fails() fax()
+    Human.forwards(to)         a telephone that forwards the call to a number of the account
 
 A machine is recognised by what it says, not by a flag: see `amd.py`.
 """
@@ -36,13 +37,17 @@ class Human:
     """Somebody who can be called. `answer_after` counts from the first ring, in seconds.
 
     `busy` and `fails` come after `answer_after` too; `no-answer` rings as long as it is let.
-    Where `decide` is given, it alone says what comes of a call, and when.
+    Where `decide` is given, it alone says what comes of a call, and when. With `forwards_to` the
+    call goes on to that number, and ends as it ends there.
     """
 
     answer_after: float = 1.0
     script: Script | Sound | None = None
     outcome: Outcome = "answers"
     decide: Decide | None = None
+    forwards_to: str = ""
+    says_so: bool = True
+    """Whether the call that is forwarded tells by whom (`ForwardedFrom`): not all networks do."""
 
     def when(self, instant: Callable[[Leg], Awaitable[object]]) -> Human:
         """Return the same human, who does what they do when `instant(leg)` comes back."""
@@ -64,6 +69,10 @@ class Human:
     @classmethod
     def fails(cls, after: float = 0.5) -> Human:
         return cls(after, None, "fails")
+
+    @classmethod
+    def forwards(cls, to: str, after: float = 0.5, *, says_so: bool = True) -> Human:
+        return cls(after, None, forwards_to=to, says_so=says_so)
 
     @classmethod
     def mailbox(cls, answer_after: float = 4.0, greeting: Sound | None = None) -> Human:

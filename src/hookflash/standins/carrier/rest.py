@@ -70,7 +70,8 @@ class Rest:
         try:
             self._check_account(request, resource)
             if isinstance(fault, Refused):
-                raise Refusal(fault.status, *fault.reason)
+                refused = Refusal(fault.status, *fault.reason)
+                return _answer(fault.status, refused.body(), retry_after=fault.retry_after)
             if isinstance(fault, Silent):
                 return await self._silent(request)
             if isinstance(fault, BrokenOff) and not fault.done:
@@ -126,7 +127,12 @@ async def _asked(exchange: Exchange, request: Request) -> Asked:
     )
 
 
-def _answer(status: int, body: dict[str, Any] | Sound | None) -> Response:
+def _answer(
+    status: int, body: dict[str, Any] | Sound | None, *, retry_after: int | None = None
+) -> Response:
+    if retry_after is not None:
+        headers = {**_CLOSE, "Retry-After": str(retry_after)}
+        return JSONResponse(body, status, headers=headers)
     if isinstance(body, Sound):
         return Response(body.data, status, headers=_CLOSE, media_type="audio/x-wav")
     if body is None:

@@ -117,8 +117,9 @@ def check_parties(form: Mapping[str, str]) -> None:
         raise Refusal(400, *problem)
 
 
-def check_caller(form: Mapping[str, str], owns: Callable[[str], bool]) -> None:
-    """Refuse to show a number to a telephone that is neither the account's nor verified."""
-    if form["To"].startswith("+") and not owns(form["From"]):
+def check_caller(form: Mapping[str, str], owns: Callable[[str], bool], proven: str = "") -> None:
+    """Refuse to show a number to a telephone that is neither the account's nor verified, nor
+    `proven` by the token of a call that came from it."""
+    if form["To"].startswith("+") and not owns(form["From"]) and form["From"] != proven:
         text = f"The source phone number provided, {form['From']}, is not yet verified"
         raise Refusal(400, 21210, text)

@@ -22,7 +22,7 @@ from hookflash.standins.carrier.tape import TapeWish, tape_wish
 def create(asked: Asked) -> Answer:
     fields = asked.fields
     rest_bodies.check_new_call(fields)
-    rest_bodies.check_caller(fields, asked.exchange.directory.owns)
+    rest_bodies.check_caller(fields, asked.exchange.directory.owns, _shown_by_token(asked))
     if fields.get("Url") and fields.get("Twiml"):
         text = "Url and Twiml are both given: Twiml is ignored"
         asked.exchange.notice(notices.TWIML_AND_URL, text)
@@ -45,6 +45,14 @@ def create(asked: Asked) -> Answer:
         ),
     )
     return 201, call_body(leg)
+
+
+def _shown_by_token(asked: Asked) -> str:
+    """Return the number that `CallToken` allows to be shown: its call's caller; or nothing."""
+    token = asked.fields.get("CallToken", "")
+    legs = asked.exchange.live.legs.values()
+    callers = (leg.about.from_ for leg in legs if leg.about.extra.get("CallToken") == token != "")
+    return next(callers, "")
 
 
 def reports(asked: Asked) -> StatusReports:

@@ -87,7 +87,7 @@ _PLACING = {
     "TimeLimit": Field(number(1, 86400)),
     "CallReason": Field(at_most(50)),
     "CallerId": _IDLE,
-    "CallToken": _IDLE,
+    "CallToken": Field(),
     "Byoc": _IDLE,
     "Passports": _IDLE,
     "ClientNotificationUrl": _IDLE,
@@ -144,6 +144,7 @@ FIELDS: dict[str, dict[str, Field]] = {
     },
     "participants.create": {
         **_PLACING,
+        "CallToken": _IDLE,
         **_DETECTION,
         **_RECORDING,
         "WaitUrl": Field(lambda value: not value or absolute_url(value), 21205),

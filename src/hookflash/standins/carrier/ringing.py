@@ -7,6 +7,7 @@ import asyncio
 from hookflash.standins.carrier import party
 from hookflash.standins.carrier.exchange import Exchange
 from hookflash.standins.carrier.humans import Decide, Human, Outcome
+from hookflash.standins.carrier.inbound import forward
 from hookflash.standins.carrier.leg import Leg
 
 
@@ -33,7 +34,9 @@ async def ring(exchange: Exchange, leg: Leg, seconds: float) -> bool:
             leg.end("failed", by="carrier")
             return False
         leg.ring()
-        if human.decide is not None:
+        if human.forwards_to:
+            outcome = await _forwarded(exchange, leg, human, seconds)
+        elif human.decide is not None:
             outcome = await _decided(exchange, leg, human.decide, seconds)
         else:
             outcome = await _arranged(exchange, leg, human, seconds)
@@ -55,6 +58,17 @@ async def _arranged(exchange: Exchange, leg: Leg, human: Human, seconds: float) 
     gives_up = human.outcome == "no-answer" or human.answer_after > seconds
     await over_within(exchange, leg, seconds if gives_up else human.answer_after)
     return "no-answer" if gives_up else human.outcome
+
+
+async def _forwarded(exchange: Exchange, leg: Leg, human: Human, seconds: float) -> Outcome:
+    """A telephone that forwards: after so many seconds it rings elsewhere, in the time left."""
+    if await over_within(exchange, leg, human.answer_after):
+        return "no-answer"
+
+    async def decide(leg: Leg) -> Outcome:
+        return await forward(exchange, leg, human)
+
+    return await _decided(exchange, leg, decide, seconds - human.answer_after)
 
 
 async def _decided(exchange: Exchange, leg: Leg, decide: Decide, seconds: float) -> Outcome:

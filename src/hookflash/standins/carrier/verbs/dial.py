@@ -7,7 +7,8 @@
 The action's parameters follow the documents: DialCallStatus is `completed` as soon as somebody
 answered, DialBridged says whether both really talked, DialCallSid and DialCallDuration are absent
 after a conference, the duration also if the dialled leg was moved away; after `<Sip>` its Call-ID
-and response code are told too. If the parent is moved or gone, the action is asked all the same
+and response code are told too. After a noun that could not be dialled ErrorCode and ErrorMessage
+say why. If the parent is moved or gone, the action is asked all the same
 and its answer ignored. Source: Twilio, `<Dial>`, `<Number>`, `<Sip>`.
 """
 
@@ -43,7 +44,8 @@ _WORST_LAST = ("canceled", "failed", "busy", "no-answer", "completed")
 
 @dataclass
 class Dialling:
-    """What is known so far. `bridged` and `child` are of the leg that won, or was last."""
+    """What is known so far. `bridged` and `child` are of the leg that won, or was last; `error` is
+    why one could not be dialled."""
 
     scene: Scene
     element: Element
@@ -52,10 +54,13 @@ class Dialling:
     bridged: bool = False
     in_conference: bool = False
     tape: Tape | None = None
+    error: tuple[int, str] | None = None
 
     def form(self) -> dict[str, str]:
         """Return what the action is told."""
         form = {"DialCallStatus": self.status, "DialBridged": "true" if self.bridged else "false"}
+        if self.error is not None and not self.bridged:
+            form["ErrorCode"], form["ErrorMessage"] = str(self.error[0]), self.error[1]
         if self.in_conference or self.child is None:
             return form
         form["DialCallSid"] = self.child.sid
@@ -172,8 +177,8 @@ async def _ring_group(dialling: Dialling, nouns: list[Element], children: list[L
     attempts: set[asyncio.Task[Leg | None]] = set()
     for noun in nouns:
         child = dialled_leg(dialling.scene, dialling.element, noun)
-        if child is None:
-            dialling.status = "failed"
+        if isinstance(child, tuple):
+            dialling.status, dialling.error = "failed", child
             continue
         children.append(child)
         attempts.add(asyncio.create_task(_attempt(dialling, noun, child), name=f"ring {child.sid}"))

@@ -19,8 +19,8 @@ _NUMBER = re.compile(r"\+?[0-9][0-9 ().-]{2,20}")
 _WORD = re.compile(r"[A-Za-z0-9+_.-]+")
 
 
-def dialled_leg(scene: Scene, dial: Element, noun: Element) -> Leg | None:
-    """Make the leg of one noun, or notice why it cannot be."""
+def dialled_leg(scene: Scene, dial: Element, noun: Element) -> Leg | tuple[int, str]:
+    """Make the leg of one noun, or notice and return why it cannot be: Twilio's code, a text."""
     address = noun.text
     problem: tuple[int, str] | None = None
     if noun.name == "Client":
@@ -35,7 +35,7 @@ def dialled_leg(scene: Scene, dial: Element, noun: Element) -> Leg | None:
         problem = notices.BAD_CALLER_ID, f"callerId {caller!r} is not allowed here"
     if problem is not None:
         scene.exchange.notice(*problem, scene.leg)
-        return None
+        return problem
     reports = StatusReports()
     if noun.get("statusCallback"):
         url = scene.page.resolve(noun.get("statusCallback"))

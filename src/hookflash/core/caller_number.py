@@ -1,0 +1,63 @@
+"""Who a caller is, as far as a carrier tells: a number, a name, or nobody who says so. No I/O.
+
+A caller who withholds their number has many spellings: `Anonymous`, `RESTRICTED`, an empty text,
+`sip:anonymous@anonymous.invalid` (RFC 3323), or the word typed on a telephone's keys behind a plus,
+which looks like a number: `+266696687` is ANONYMOUS, with 7378742833 (or 7378742883) RESTRICTED.
+"""
+
+from __future__ import annotations
+
+import re
+
+SOMEBODY = "A caller"
+"""What a caller without a number and a name is called."""
+
+_TYPED_WORDS = ("anonymous", "blocked", "private", "restricted", "unavailable", "unknown")
+_WORDS = frozenset({"", "hidden", "notavailable", "withheld", *_TYPED_WORDS})
+_FILLERS = re.compile(r"\b(caller|id|name|no|number)\b")
+"""What stands beside such a word: `Private Number`, `No Caller ID`."""
+
+_KEYS = str.maketrans("abcdefghijklmnopqrstuvwxyz", "22233344455566677778889999")
+_TYPED = frozenset({"7378742883", *(word.translate(_KEYS) for word in _TYPED_WORDS)})
+"""The words as digits, and RESTRICTED as some networks mistype it."""
+
+_SCHEME = re.compile(r"(sips?|tel|client):", re.IGNORECASE)
+_NUMBER = re.compile(r"\+?\d[\d ().-]{5,}\d")
+_DIALLED = re.compile(r"\+\d{6,}|\d{7,}")
+
+
+def is_withheld(caller: str) -> bool:
+    """Return whether a caller does not say who they are: no number may be made of this text."""
+    user, host = _parts(caller)
+    if host == "anonymous.invalid":
+        return True
+    words = _FILLERS.sub(" ", re.sub(r"[\W_]", " ", user.casefold()))
+    word = "".join(words.split())
+    return word in _WORDS or word in _TYPED
+
+
+def spoken_caller(caller: str) -> str:
+    """Return a caller as one would say it: of a number only its end, digit by digit."""
+    if is_withheld(caller):
+        return SOMEBODY
+    user, _ = _parts(caller)
+    number = re.sub(r"[ ().-]", "", user)
+    if _DIALLED.fullmatch(number):
+        return f"{SOMEBODY} whose number ends in {' '.join(number[-4:])}"
+    plain = "".join(c for c in user if c.isalnum() or c in " _.-").strip()
+    return plain or SOMEBODY
+
+
+def masked(text: str) -> str:
+    """Return `text` with all but the last two digits of every telephone number hidden."""
+    return _NUMBER.sub(lambda match: "…" + re.sub(r"\D", "", match[0])[-2:], text)
+
+
+def _parts(caller: str) -> tuple[str, str]:
+    """Return (user or number, host) of an address: `"Anna" <sip:anna@example.com>`, or a text."""
+    address = caller.strip()
+    if address.endswith(">"):
+        address = address.rpartition("<")[2].removesuffix(">")
+    address = _SCHEME.sub("", address, count=1) if _SCHEME.match(address) else address
+    user, _, host = address.partition("@")
+    return user.partition(";")[0], re.split(r"[:;?]", host)[0].casefold()
