@@ -12,8 +12,8 @@ another process.
        +---- back to the agent (busy, no answer, cut off, the human is done) -------+
     any --goodbye, or nothing can be offered--> ENDING --the leg is over--> ENDED
 
-The machines (playout ledger, floor, tool calls, farewell, hand-off, legs, promise, route, model
-line, keypad, transcript, consent) never call one another. They are coupled by functions:
+The machines (playout ledger, floor, tool calls, farewell, hand-off, legs, announced action, route,
+model line, keypad, transcript, consent) never call one another. They are coupled by functions:
 `talking.py` has what happens on the stream, `leaving.py` the ways on and off it, `losing.py` the
 losses and the end; `consenting.py` how a call comes to be recorded;
 `asking.py` how a hand-off begins, `reaching.py` how humans are rung, `meeting.py` how both meet and
@@ -49,7 +49,7 @@ from hookflash.core.legs import Legs
 from hookflash.core.model_line import ModelLine
 from hookflash.core.phases import NEXT, Phase
 from hookflash.core.playout import Playout
-from hookflash.core.promise import Promise
+from hookflash.core.promise import AnnouncedAction
 from hookflash.core.route import Route
 from hookflash.core.setup import CallSetup
 from hookflash.core.tool_calls import ToolCalls
@@ -75,7 +75,7 @@ class Call:
         self.farewell = Farewell(setup.farewell_seconds)
         self.handoff = Handoff()
         self.legs = Legs()
-        self.promise = Promise()
+        self.promise = AnnouncedAction()
         self.route = Route(setup.move_seconds)
         self.model = ModelLine(seconds=setup.model_seconds, attempts=setup.model_attempts)
         self.keypad = Keypad()

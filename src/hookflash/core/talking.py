@@ -39,6 +39,7 @@ from hookflash.core.last_words import last_words
 from hookflash.core.model_line import State as ModelState
 from hookflash.core.phases import Phase
 from hookflash.core.playout import Settled
+from hookflash.core.promise import AnnouncementKind
 from hookflash.core.turns import State as FloorState
 
 if TYPE_CHECKING:
@@ -149,22 +150,25 @@ def response_ended(call: Call, event: e.ResponseEnded, now: float) -> list[AnyCo
         return [*marks]
     if event.status != "completed" or not call.floor.spoke:
         call.consent.spoil()
-    owed = event.status == "completed" and _owes_transfer(call)
-    if owed:
-        forced = RequestResponse(lines.SAY_DO, lines.TRANSFER_TOOL)
-        return [
-            *marks,
-            *call.floor.response_ended(event.response_id, now),
-            *call.floor.ask(forced, now),
-            *after_heard(call, now),
-        ]
-    return [*marks, *call.floor.response_ended(event.response_id, now), *after_heard(call, now)]
+    owed = _owed_transfer(call) if event.status == "completed" else None
+    commands: list[AnyCommand] = [*marks]
+    if owed == "unclear":
+        # Before anything else is asked of the model, so that the next response knows it.
+        commands += tell(call, lines.SAY_DO_REMINDER)
+    commands += call.floor.response_ended(event.response_id, now)
+    if owed == "transfer":
+        commands += call.floor.ask(RequestResponse(lines.SAY_DO, lines.TRANSFER_TOOL), now)
+    elif owed == "unclear" and not call.floor.busy:
+        commands += call.floor.ask(RequestResponse(), now)
+    return [*commands, *after_heard(call, now)]
 
 
-def _owes_transfer(call: Call) -> bool:
-    """Whether the agent has announced a transfer, and not called for it."""
-    free = not call.handoff.running and call.farewell.purpose is None
-    return free and bool(call.setup.destinations) and call.promise.owed()
+def _owed_transfer(call: Call) -> AnnouncementKind | None:
+    """Return what the agent has announced without calling a tool, if it can still do it."""
+    keys = [each.key for each in call.setup.destinations]
+    if call.handoff.running or call.farewell.purpose is not None or not keys:
+        return None
+    return call.promise.owed(keys)
 
 
 def model_refused(call: Call, event: e.ModelRefused, now: float) -> list[AnyCommand]:
