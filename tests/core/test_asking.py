@@ -264,6 +264,32 @@ def test_an_agent_that_says_it_transfers_is_asked_to_do_it(scene: Any) -> None:
     assert commands[-1] == RequestResponse(lines.SAY_DO, "transfer_to_human")
 
 
+def test_an_agent_that_names_nobody_is_reminded_and_decides(scene: Any) -> None:
+    line = scene(WARM).greet()
+    commands = line.say("a1", "r1", 900, text="Transferring you now.")
+    reminder = AddMessage(Message("system", lines.SAY_DO_REMINDER))
+    assert commands[-2:] == [reminder, RequestResponse()]
+    again = line.say("a2", "r2", 900, text="Transferring you now.")
+    assert not [each for each in again if isinstance(each, AddMessage | RequestResponse)]
+    assert not [each for each in line.sent(RequestResponse) if each.tools == "transfer_to_human"]
+
+
+def test_a_reminder_asks_for_no_response_of_its_own_when_another_one_follows(scene: Any) -> None:
+    line = scene(WARM).greet()
+    line(e.ResponseStarted("r1"))
+    line(e.AgentTranscribed("a1", "Transferring you now."))
+    line(e.DigitPressed("7"))
+    line.wait(10.0)
+    commands = line(e.ResponseEnded("r1", "completed"))
+    assert [type(each) for each in commands] == [AddMessage, RequestResponse]
+
+
+def test_an_agent_without_destinations_owes_nothing(scene: Any) -> None:
+    line = scene(destinations=()).greet()
+    commands = line.say("a1", "r1", 900, text="I am connecting you with a colleague.")
+    assert not [each for each in commands if isinstance(each, AddMessage | RequestResponse)]
+
+
 def test_an_agent_that_does_it_is_not_asked(scene: Any) -> None:
     line = scene(WARM).greet()
     line(e.ResponseStarted("r1"))

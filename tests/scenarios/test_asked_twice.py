@@ -125,3 +125,30 @@ async def test_an_agent_that_will_not_do_it_is_not_asked_in_a_circle(stage):
         assert samples(call.recording().heard, PROMISE) == 1300 * 8
         assert other_legs(s, call) == [] and record.handoffs == ()
         assert record.disposition == "handled_by_agent"
+
+
+async def test_an_agent_that_says_it_connects_and_names_nobody_is_reminded_of_the_tool(stage):
+    async with stage(shop(manner="warm")) as s:
+        plain = {"response": {"instructions": {"$absent": True}}}
+        s.model.on("response.create", [transfer("desk")], where=plain, times=1, needed=True)
+        script_whole_agent(s)
+        s.carrier.humans[DESK] = Human.accepts(1.0, then=talk)
+
+        async def script(line: Line) -> None:
+            await greeted(line)
+            promise = say("promise", 900, PROMISE)
+            promise["say"]["text"] = "Transferring you now."
+            await s.model.perform([heard("a person please"), promise])
+            await hear(line, HUMAN)
+            await line.hang_up()
+
+        call = await s.call(script)
+        record = await s.record(call)
+        told = await s.model.until(
+            "conversation.item.create",
+            where={"item": {"content": [{"text": {"$contains": "but you called no tool"}}]}},
+        )
+        assert told["item"]["role"] == "system"
+        asked = await s.model.until("response.create", where=plain)
+        assert asked["response"].get("tool_choice", "auto") == "auto"
+        assert [each.outcome for each in record.handoffs] == ["bridged"]

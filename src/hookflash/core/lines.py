@@ -233,6 +233,11 @@ SAY_DO = (
     "You told the caller that they would be connected with a human. Do it now: call"
     f" {TRANSFER_TOOL} with the right destination, and say nothing."
 )
+SAY_DO_REMINDER = (
+    "You told the caller that they would be connected, but you called no tool. If you meant a"
+    f" human, call {TRANSFER_TOOL} now with the right destination, and say nothing. Otherwise tell"
+    " the caller in one short sentence what you do."
+)
 
 
 CONSULT_CONNECT = (

@@ -16,6 +16,7 @@ from hookflash.core.commands import (
     TruncateItem,
 )
 from hookflash.core.conversation import sessions, speaking
+from hookflash.core.conversation.announced_action import AnnouncementKind
 from hookflash.core.conversation.conversation import Conversation
 from hookflash.core.conversation.playout import Settled
 from hookflash.core.conversation.states import ConversationState, SessionState
@@ -88,18 +89,25 @@ def response_ended(talk: Conversation, event: e.ResponseEnded, step: s.Step) -> 
         return
     if event.status != "completed" or not talk.requests.spoke:
         talk.consent.spoil()
-    owed = event.status == "completed" and _owes_transfer(talk)
+    owed = _owed_transfer(talk) if event.status == "completed" else None
+    if owed == "unclear":
+        # Before anything else is asked of the model, so that the next response knows it.
+        talk.tell(lines.SAY_DO_REMINDER, step)
     step.do(*talk.requests.response_ended(event.response_id, step.now))
-    if owed:
+    if owed == "transfer":
         forced = RequestResponse(lines.SAY_DO, lines.TRANSFER_TOOL)
         step.do(*talk.requests.ask(forced, step.now))
+    elif owed == "unclear" and not talk.requests.busy:
+        step.do(*talk.requests.ask(RequestResponse(), step.now))
     speaking.after_heard(talk, step)
 
 
-def _owes_transfer(talk: Conversation) -> bool:
-    """Whether the agent has announced a transfer, and not called for it."""
-    free = not talk.handoff.running and talk.farewell.purpose is None
-    return free and bool(talk.setup.destinations) and talk.announced.owed()
+def _owed_transfer(talk: Conversation) -> AnnouncementKind | None:
+    """Return what the agent has announced without calling a tool, if it can still do it."""
+    keys = [each.key for each in talk.setup.destinations]
+    if talk.handoff.running or talk.farewell.purpose is not None or not keys:
+        return None
+    return talk.announced.owed(keys)
 
 
 def model_refused(talk: Conversation, event: e.ModelRefused, step: s.Step) -> None:
