@@ -28,6 +28,7 @@ from hookflash.console.trace import LegSeen, ToolSeen, Trace
 from hookflash.core.audio import ms
 from hookflash.core.call import Call
 from hookflash.core.handoff_table import State as HandoffState
+from hookflash.runtime.view import CallViews
 
 _MS_PER_CHARACTER = 60.0
 """Fast speech. While an item is still generated its text may run ahead of its sound."""
@@ -39,13 +40,9 @@ _TEXT_CHARACTERS = 4000
 """More of a tool's arguments or output than this is left out."""
 
 
-def entry(call: Call, trace: Trace, prices: Prices, now: float) -> CallEntry:
+def entry(call: Call, trace: Trace, views: CallViews, prices: Prices, now: float) -> CallEntry:
     """Return the call as the list shows it."""
     facts = call.facts
-    spoken = {"caller": 0.0, "agent": 0.0}
-    for said in call.transcript.utterances(facts.arrived_at):
-        if said.speaker in spoken:
-            spoken[said.speaker] += said.ended_at - said.started_at
     return CallEntry(
         call_sid=facts.call_sid,
         agent=call.setup.agent,
@@ -55,22 +52,22 @@ def entry(call: Call, trace: Trace, prices: Prices, now: float) -> CallEntry:
         phase=call.phase.value,
         handoff=_handoff(call, trace),
         question=_question(call, trace),
-        running=tuple(tool.name for tool in trace.tools.values() if tool.ended_at is None),
+        running=trace.running,
         barge_ins=facts.barge_ins,
         cost=prices.cost(
             line_seconds=max(0.0, now - facts.arrived_at),
-            caller_seconds=spoken["caller"],
-            agent_seconds=spoken["agent"],
+            caller_seconds=views.spoken_seconds("caller"),
+            agent_seconds=views.spoken_seconds("agent"),
             tokens=facts.tokens,
         ),
     )
 
 
-def detail(call: Call, trace: Trace, prices: Prices, now: float) -> CallDetail:
+def detail(call: Call, trace: Trace, views: CallViews, prices: Prices, now: float) -> CallDetail:
     """Return the call with all its parts."""
     lines = _lines(call, now)
     return CallDetail(
-        entry=entry(call, trace, prices, now),
+        entry=entry(call, trace, views, prices, now),
         now=now,
         destinations=tuple(each.key for each in call.setup.destinations),
         parts=parts(trace, lines, call.facts.arrived_at),
