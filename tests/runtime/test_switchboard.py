@@ -553,9 +553,11 @@ async def test_what_comes_meanwhile_is_neither_lost_nor_overtaken(
     world: World,
 ) -> None:
     seen: list[str] = []
+    there = asyncio.Event()
 
     def watch(call_sid: str, event: e.AnyEvent | None, commands: list) -> None:
         seen.append(type(event).__name__)
+        there.set()
 
     first = await long_call(world)
     second = board(world, Directory.of(warm_agent()), watch=watch)
@@ -567,9 +569,8 @@ async def test_what_comes_meanwhile_is_neither_lost_nor_overtaken(
     ]
     await asyncio.sleep(0)
     assert second.find("CA1") is None and second.has("CA1")
-    while second.find("CA1") is None:
-        await asyncio.sleep(0)
-    # What comes in the very turn in which the call is there is the last.
+    await there.wait()
+    # What comes in the first turn in which the call is there is the last.
     assert await second.post("CA1", e.SayRequested("One moment."))
     assert await asyncio.gather(*tasks) == [(ConnectAgent(2),), True, True, (ConnectAgent(2),)]
     assert seen == [

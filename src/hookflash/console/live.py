@@ -90,6 +90,7 @@ class LiveCalls:
         self._journal = journal
         self._traces: dict[str, Trace] = {}
         self._views: dict[str, CallViews] = {}
+        self._shown: dict[str, look.LinesShown] = {}
         self._over: OrderedDict[str, None] = OrderedDict()
         self._version = 0
         self._changed: OrderedDict[str, int] = OrderedDict()
@@ -172,13 +173,15 @@ class LiveCalls:
         if driver is None or trace is None:
             return None
         views = self._viewed(call_sid, driver.call)
-        return look.detail(driver.call, trace, views, self._prices, self._now())
+        shown = self._shown.setdefault(call_sid, look.LinesShown())
+        return look.detail(driver.call, trace, views, shown, self._prices, self._now())
 
     def _viewed(self, call_sid: str, call: Call) -> CallViews:
         views = self._views.get(call_sid)
         if views is None or views.call is not call:
             # A call that was let go and is restored is another one.
             views = self._views[call_sid] = CallViews(call)
+            self._shown.pop(call_sid, None)
         return views
 
     async def _inherit(self, call_sid: str) -> None:
@@ -207,6 +210,7 @@ class LiveCalls:
                 forgotten, _ = self._over.popitem(last=False)
                 self._traces.pop(forgotten, None)
                 self._views.pop(forgotten, None)
+                self._shown.pop(forgotten, None)
                 self._inherited.discard(forgotten)
         else:
             # A call may come back from its end: the carrier has asked for it once more.
