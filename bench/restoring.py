@@ -10,9 +10,10 @@ dense    an hour with `--entries` entries that are no sound (50 a second by defa
          of tools: the worst that a busy model could have written
 
 Each is restored in two ways: at once (`read_journal`, `rebuild`), and in slices, as the switchboard
-does it. A stall is how much later than asked a timer of 1 ms comes back. The longest of a restoring
-is told, as the median of `--rounds`, and beside it the longest of two seconds without one: a
-machine that others use stalls by itself.
+does it. Work is the processor's time that the event loop takes between two wakes of a timer of
+1 ms. A stall is how much later than asked that timer comes back. The longest of each is told, the
+median of `--rounds`, and beside it the longest stall of two seconds without a restoring: a machine
+that others use stalls by itself.
 """
 
 from __future__ import annotations
@@ -177,36 +178,39 @@ async def streaming(board: Switchboard, call_sid: str) -> None:
         sink(e.ModelAudio("r1", f"i{number // 500}", frame, 160))
 
 
-async def stalls(during: Callable[[], Awaitable[object]]) -> tuple[float, float, float]:
-    """Return (longest stall in ms, the longest of an equal time before, seconds it took)."""
+async def stalls(during: Callable[[], Awaitable[object]]) -> tuple[float, float, float, float]:
+    """Return, in ms, the loop's longest work without a pause and its longest stall, the longest
+    stall of two seconds before, and how many seconds it took."""
 
-    async def watch(late: list[float]) -> None:
+    async def watch(late: list[float], worked: list[float]) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            due = loop.time() + 0.001
+            due, used = loop.time() + 0.001, time.thread_time()
             await asyncio.sleep(0.001)
-            late.append(loop.time() - due)
+            late.append((loop.time() - due) * 1000)
+            worked.append((time.thread_time() - used) * 1000)
 
-    async def watched(work: Awaitable[object]) -> tuple[float, float]:
+    async def watched(work: Awaitable[object]) -> tuple[float, float, float]:
         late: list[float] = []
-        task = asyncio.create_task(watch(late))
+        worked: list[float] = []
+        task = asyncio.create_task(watch(late, worked))
         await asyncio.sleep(0.01)
         began = time.perf_counter()
         await work
         took = time.perf_counter() - began
         await asyncio.sleep(0.01)
         task.cancel()
-        return max(late) * 1000, took
+        return max(worked), max(late), took
 
-    before, _ = await watched(asyncio.sleep(2))
-    longest, took = await watched(during())
-    return longest, before, took
+    _, before, _ = await watched(asyncio.sleep(2))
+    worked, longest, took = await watched(during())
+    return worked, longest, before, took
 
 
 async def measure(folder: Path, calls: int, rounds: int) -> None:
     path = folder / f"{SID}.jsonl"
     original = path.read_bytes()
-    found: dict[str, list[tuple[float, float, float]]] = {"at once": [], "in slices": []}
+    found: dict[str, list[tuple[float, float, float, float]]] = {"at once": [], "in slices": []}
     for _ in range(rounds):
         board = switchboard(journals := Journals(folder))
         talking = [asyncio.create_task(streaming(board, f"CA{number}")) for number in range(calls)]
@@ -227,10 +231,11 @@ async def measure(folder: Path, calls: int, rounds: int) -> None:
         journals.close()
         path.write_bytes(original)
     for name, rows in found.items():
-        longest, before, took = (statistics.median(column) for column in zip(*rows, strict=True))
+        columns = (statistics.median(column) for column in zip(*rows, strict=True))
+        worked, longest, before, took = columns
         print(
-            f"  {name:10} longest stall {longest:6.1f} ms (without it {before:.1f}),"
-            f" restored in {took:.2f} s"
+            f"  {name:10} longest work {worked:6.1f} ms, longest stall {longest:6.1f} ms"
+            f" (without it {before:.1f}), restored in {took:.2f} s"
         )
 
 
