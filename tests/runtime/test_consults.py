@@ -169,3 +169,21 @@ async def test_a_talk_without_its_call_is_over(world: World, tmp_path) -> None:
     assert second.attach("CAleg1", Stream("MZ3")) is None
     await first.close()
     await second.close()
+
+
+async def test_a_talk_of_another_version_is_over_and_its_call_goes_on(
+    world: World, tmp_path
+) -> None:
+    first = board(world)
+    await talking(first, world)
+    world.journals.flush(60)
+    for path in tmp_path.glob("CA*.jsonl"):
+        path.write_text(path.read_text().replace('"journal":', '"journal":9', 1))
+    second = board(world)
+    asked = e.InstructionsAsked(1, "connect")
+    assert await second.ask("CA1", asked, leg_sid="CAleg1") == (HangUp(),)
+    assert await second.ask("CA1", asked) == (ConnectAgent(2),)
+    await until(lambda: world.control.ended)
+    assert world.control.ended == ["CAleg1"]
+    await first.close()
+    await second.close()

@@ -22,6 +22,7 @@ from hookflash.runtime.journal_facts import (
     JournalFacts,
     go_on,
     legs_to_end,
+    met_after_all,
     read_facts,
     read_setup,
     wait_for_carrier,
@@ -313,6 +314,18 @@ def test_a_caller_who_is_with_a_human_is_left_there(tmp_path: Path) -> None:
     opened, answer = call.receive(e.InstructionsAsked(2, "room"), 1900.0)
     assert answer == AnswerCarrier((ConnectAgent(3),))
     assert isinstance(opened, OpenModel) and opened.history[-1].text == PARTED
+
+
+def test_who_has_met_a_human_meanwhile_is_not_told_of_an_interruption(tmp_path: Path) -> None:
+    _, data = live(tmp_path, RUNG)
+    call, _ = recovered(read_facts(data))
+    met_after_all(call)
+    opened, _ = call.receive(e.InstructionsAsked(1, "dial", "CAleg1", "bridged"), 1011.0)
+    assert isinstance(opened, OpenModel) and opened.history[-1].text == PARTED
+    assert "interrupted" not in str(call.opening)
+    other = Call(SETUP)
+    met_after_all(other)
+    assert other.opening is None
 
 
 def test_a_call_that_is_over_stays_over(tmp_path: Path) -> None:

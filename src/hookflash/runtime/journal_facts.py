@@ -435,6 +435,17 @@ def wait_for_carrier(call: Call, facts: JournalFacts, now: float) -> None:
         call.enter(Phase.TALKING, now + TALK_SECONDS)
 
 
+def met_after_all(call: Call) -> None:
+    """The carrier says that it has bridged the caller with a human meanwhile, and that this is
+    over: nothing was interrupted. Changes nothing in a call that has not gone on from a journal."""
+    if call.opening != RequestResponse(SAY_INTERRUPTED):
+        return
+    call.opening = RequestResponse(SAY_PARTED)
+    for line in call.transcript.lines:
+        if line.speaker == "note" and line.text == INTERRUPTED:
+            line.text = PARTED
+
+
 def _bring_back(call: Call, facts: JournalFacts, now: float) -> None:
     """The caller comes back from a hand-off, or from the human."""
     known, wanted = (PARTED, SAY_PARTED) if facts.with_human else (INTERRUPTED, SAY_INTERRUPTED)

@@ -67,6 +67,7 @@ from hookflash.runtime.journal_facts import (
     JournalFacts,
     go_on,
     legs_to_end,
+    met_after_all,
     reading_facts,
     wait_for_carrier,
 )
@@ -227,6 +228,8 @@ class Switchboard:
         if driver is not None and leg_sid and isinstance(asked, InstructionsAsked):
             driver = self._drivers.get(leg_sid)
         if driver is not None:
+            if isinstance(asked, InstructionsAsked) and asked.outcome == "bridged":
+                met_after_all(driver.call)
             return driver.ask(asked)
         if leg_sid or isinstance(asked, HumanAsked):
             log.warning("%s ! a human's leg belongs to no call any more", call_sid)
