@@ -95,6 +95,7 @@ the same state: a machine of `core/` that decides differently, an event or comma
 shape or meaning, a line of a journal that is read differently. A journal of another version is not
 replayed; its call goes on from what the journal tells without a replay (`journal_facts.py`). If in
 doubt, raise it: that costs a call that is recovered during the deploy its hand-off, and no words.
+`tests/runtime/test_journal_version.py` replays a kept journal, and fails where this was forgotten.
 """
 
 _SID = re.compile(r"[A-Za-z0-9_-]{1,64}")
