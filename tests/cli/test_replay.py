@@ -9,7 +9,7 @@ from hookflash.cli import main
 from hookflash.core.call import Call
 from hookflash.core.events import CallArrived, CallCompleted, StreamStarted
 from hookflash.core.setup import CallSetup
-from hookflash.runtime.journal import Journals, State
+from hookflash.runtime.journal import JOURNAL_VERSION, Journals, State
 
 SID = "CA" + "0a" * 16
 
@@ -79,3 +79,17 @@ def test_a_file_that_is_no_journal_is_refused_in_words(
     assert run(tmp_path / "notes.jsonl") == 2
     assert run(tmp_path / "missing.jsonl") == 2
     assert "not that of a journal" in capsys.readouterr().err
+
+
+def test_a_journal_of_another_version_is_refused_in_words(
+    journal: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = journal.read_text()
+    journal.write_text(text.replace(f'"journal":{JOURNAL_VERSION}', '"journal":99', 1))
+    assert run(journal) == 2
+    told = capsys.readouterr()
+    assert f"expected version {JOURNAL_VERSION}" in told.err
+    assert "written by version 99" in told.err and not told.out
+    journal.write_text(text + '{"at":1795336003.0,"version":1}\n')
+    assert run(journal) == 2
+    assert "written by version 1" in capsys.readouterr().err

@@ -55,9 +55,13 @@ def test_a_call_without_its_record_is_refused_in_words(whole_call: Any, tmp_path
     assert not (tmp_path / "out").exists()
 
 
-def test_a_last_line_that_was_cut_short_is_left_out(tmp_path: Path) -> None:
+def test_a_line_that_was_cut_short_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "j.jsonl").write_text('{"journal": 1}\n{"at": 1.0, "expi')
     assert read_lines(tmp_path / "j.jsonl") == [{"journal": 1}]
+    (tmp_path / "j.jsonl").write_text(
+        '{"journal": 1}\n{"at": 1.0, "expi\n{"at": 2.0, "version": 2}\n'
+    )
+    assert read_lines(tmp_path / "j.jsonl") == [{"journal": 1}, {"at": 2.0, "version": 2}]
 
 
 def test_both_tracks_begin_when_the_call_arrived() -> None:

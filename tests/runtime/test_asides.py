@@ -36,10 +36,16 @@ class Line:
             make_context=self.context,
             watch=self.watch,
         )
-        self.board.arrive(ARRIVED)
-        self.post = self.board.attach("CA1", Stream()) or self.nowhere
-        self.post(e.StreamStarted("MZ1", 1))
-        self.post(e.ModelReady())
+        self.post: EventSink = self.nowhere
+
+    @classmethod
+    async def of(cls, world: World, agent: Agent) -> Line:
+        line = cls(world, agent)
+        await line.board.arrive(ARRIVED)
+        line.post = line.board.attach("CA1", Stream()) or line.nowhere
+        line.post(e.StreamStarted("MZ1", 1))
+        line.post(e.ModelReady())
+        return line
 
     def nowhere(self, event: object) -> None:
         raise AssertionError("the call has no stream")
@@ -79,7 +85,7 @@ async def test_a_policy_brings_in_a_human_with_its_reason(world: World) -> None:
         views.append(call)
         return ("support", "wants a lawyer") if "lawyer" in call.said else None
 
-    line = Line(world, agent)
+    line = await Line.of(world, agent)
     line.post(e.CallerTranscribed("c1", "I will get my lawyer."))
     wanted = await line.wait_for(e.HandoffRequested)
     assert wanted == e.HandoffRequested("support", "wants a lawyer", source="policy")
@@ -93,7 +99,7 @@ async def test_a_policy_brings_in_a_human_with_its_reason(world: World) -> None:
 async def test_frustration_is_seen_across_turns(world: World) -> None:
     agent = make()
     agent.policy(Frustration("support"))
-    line = Line(world, agent)
+    line = await Line.of(world, agent)
     line.post(e.CallerTranscribed("c1", "A human, please."))
     assert not line.board.live[0].call.handoff.running
     line.post(e.CallerTranscribed("c2", "I said, a human."))
@@ -110,11 +116,11 @@ async def test_a_tool_asks_a_human_and_gets_the_answer_as_an_event(world: World)
         """Give a discount."""
         return await call.ask_human(f"May I give {percent} percent off?", via="console")
 
-    line = Line(world, agent)
+    line = await Line.of(world, agent)
     line.post(e.ToolCallRequested("t1", "discount", '{"percent": 20}', "r1"))
     asked = await line.wait_for(e.QuestionAsked)
     assert asked.question == "May I give 20 percent off?"
-    assert line.board.post("CA1", e.QuestionAnswered(asked.question_id, "This once.", "ann"))
+    assert await line.board.post("CA1", e.QuestionAnswered(asked.question_id, "This once.", "ann"))
     assert (await line.wait_for(SendToolOutput)).output == "This once."
     await line.board.close()
 
@@ -132,11 +138,11 @@ async def test_when_a_call_is_over_its_policies_are_too(world: World) -> None:
             ended.set()
         return ("support", "too late")
 
-    line = Line(world, agent)
+    line = await Line.of(world, agent)
     line.post(e.CallerTranscribed("c1", "Hello."))
     await begun.wait()
-    line.board.post("CA1", e.CallCompleted())
+    await line.board.post("CA1", e.CallCompleted())
     await asyncio.wait_for(ended.wait(), 5)
-    line.board.post("CA1", e.CallerTranscribed("c2", "Is anybody there?"))
+    await line.board.post("CA1", e.CallerTranscribed("c2", "Is anybody there?"))
     await line.board.close()
     assert not [each for each in line.seen if isinstance(each, e.HandoffRequested)]

@@ -50,7 +50,7 @@ async def until(true) -> None:
 
 async def ringing(switchboard: Switchboard, world: World) -> None:
     """A caller talks with the agent, which has asked for a human, who is being rung."""
-    switchboard.arrive(ARRIVED)
+    await switchboard.arrive(ARRIVED)
     sink = switchboard.attach("CA1", Stream())
     assert sink is not None
     sink(e.StreamStarted("MZ1", 1))
@@ -66,7 +66,7 @@ async def talking(switchboard: Switchboard, world: World) -> Link:
     """The human has answered, and the agent talks with them too. Return that model's link."""
     await ringing(switchboard, world)
     asked = e.HumanAsked(1, 0, "CAleg1", "answered")
-    answer = switchboard.ask("CA1", asked, leg_sid="CAleg1")
+    answer = await switchboard.ask("CA1", asked, leg_sid="CAleg1")
     assert answer == (ConnectAgent(1),)
     sink = switchboard.attach("CAleg1", Stream("MZ2"))
     assert sink is not None
@@ -99,7 +99,8 @@ async def test_asked_again_the_talk_is_the_same(world: World) -> None:
     await talking(switchboard, world)
     links = len(world.connector.links)
     asked = e.HumanAsked(1, 0, "CAleg1", "answered")
-    assert isinstance(switchboard.ask("CA1", asked, leg_sid="CAleg1")[0], ConnectAgent)
+    (again,) = await switchboard.ask("CA1", asked, leg_sid="CAleg1")
+    assert isinstance(again, ConnectAgent)
     assert len(world.connector.links) == links
     await switchboard.close()
 
@@ -124,7 +125,7 @@ async def test_the_end_of_the_humans_leg_ends_the_talk(world: World) -> None:
     link = await talking(switchboard, world)
     talk = switchboard.find("CAleg1")
     assert talk is not None
-    switchboard.post("CA1", e.LegChanged("CAleg1", "completed", 1, None, 0))
+    await switchboard.post("CA1", e.LegChanged("CAleg1", "completed", 1, None, 0))
     assert talk.call.phase is Phase.ENDED
     assert link.closed
     assert world.records.kept == [], "the record of a talk is not kept"
@@ -134,7 +135,7 @@ async def test_the_end_of_the_humans_leg_ends_the_talk(world: World) -> None:
 async def test_the_end_of_the_callers_call_ends_the_talk(world: World) -> None:
     switchboard = board(world)
     link = await talking(switchboard, world)
-    switchboard.post("CA1", e.CallCompleted())
+    await switchboard.post("CA1", e.CallCompleted())
     assert link.closed
     assert [record.call_sid for record in world.records.kept] == ["CA1"]
     await until(lambda: world.control.ended)
@@ -147,7 +148,7 @@ async def test_after_a_restart_the_talk_goes_on_with_its_call(world: World) -> N
     await talking(first, world)
     world.journals.flush(60)
     second = board(world)
-    answer = second.ask("CA1", e.InstructionsAsked(1, "connect"), leg_sid="CAleg1")
+    answer = await second.ask("CA1", e.InstructionsAsked(1, "connect"), leg_sid="CAleg1")
     assert answer == (ConnectAgent(2),)
     said = world.connector.links[-1].setup.instructions
     assert "Order 7 is late." in said and "Caller: my order is late" in said
@@ -164,7 +165,25 @@ async def test_a_talk_without_its_call_is_over(world: World, tmp_path) -> None:
     (tmp_path / "CA1.jsonl").unlink()
     second = board(world)
     asked = e.InstructionsAsked(1, "connect")
-    assert second.ask("CA1", asked, leg_sid="CAleg1") == (HangUp(),)
+    assert await second.ask("CA1", asked, leg_sid="CAleg1") == (HangUp(),)
     assert second.attach("CAleg1", Stream("MZ3")) is None
+    await first.close()
+    await second.close()
+
+
+async def test_a_talk_of_another_version_is_over_and_its_call_goes_on(
+    world: World, tmp_path
+) -> None:
+    first = board(world)
+    await talking(first, world)
+    world.journals.flush(60)
+    for path in tmp_path.glob("CA*.jsonl"):
+        path.write_text(path.read_text().replace('"journal":', '"journal":9', 1))
+    second = board(world)
+    asked = e.InstructionsAsked(1, "connect")
+    assert await second.ask("CA1", asked, leg_sid="CAleg1") == (HangUp(),)
+    assert await second.ask("CA1", asked) == (ConnectAgent(2),)
+    await until(lambda: world.control.ended)
+    assert world.control.ended == ["CAleg1"]
     await first.close()
     await second.close()

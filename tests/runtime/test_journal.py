@@ -14,7 +14,15 @@ from hookflash.core.commands import MoveCall, PlayAudio, SendMark
 from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
 from hookflash.core.setup import CallSetup
 from hookflash.errors import ConfigError
-from hookflash.runtime.journal import Journals, State, read_journal, rebuild, replay
+from hookflash.runtime.journal import (
+    JOURNAL_VERSION,
+    Journals,
+    State,
+    read_journal,
+    rebuild,
+    rebuilding,
+    replay,
+)
 from hookflash.runtime.journal_files import Chunk, JournalFiles
 from hookflash.standins.simulation.world import SimulatedWorld
 
@@ -130,9 +138,76 @@ def test_another_file_is_refused_with_what_was_expected(tmp_path: Path) -> None:
 
 def test_a_journal_of_another_version_is_refused(journals: Journals) -> None:
     _, path = live(journals, CONVERSATION)
-    path.write_text(path.read_text().replace('"journal":1', '"journal":2', 1))
-    with pytest.raises(ConfigError, match="version 2"):
+    text = path.read_text()
+    path.write_text(text.replace(f'"journal":{JOURNAL_VERSION}', '"journal":1,"setups":{}', 1))
+    expected = f"line 1: expected version {JOURNAL_VERSION}, .* written by version 1"
+    with pytest.raises(ConfigError, match=expected):
         read_journal(path)
+
+
+def test_what_a_process_of_another_version_added_is_refused(journals: Journals) -> None:
+    _, path = live(journals, CONVERSATION)
+    text, count = path.read_text(), len(path.read_text().splitlines())
+    path.write_text(text + '{"at":1012.0,"version":1}\n')
+    with pytest.raises(ConfigError, match=f"line {count + 1}: .* written by version 1"):
+        read_journal(path)
+    path.write_text(text + '{"at":1012.0,"event":{"type":"CallRecovered"}}\n')
+    with pytest.raises(ConfigError, match=f"line {count + 1}: .* that did not name itself"):
+        read_journal(path)
+
+
+def test_a_process_that_goes_on_names_its_version(journals: Journals) -> None:
+    _, path = live(journals, CONVERSATION)
+    resumed = journals.resume("CA1", 1012.0)
+    resumed.write(1012.0, e.CallRecovered(), [])
+    assert journals.flush(60)
+    _, lines = read_journal(path)
+    assert [line.version for line in lines[-2:]] == [JOURNAL_VERSION, 0]
+    assert lines[-1].event == e.CallRecovered()
+
+
+def test_a_line_that_a_crash_cut_short_does_not_spoil_who_goes_on(journals: Journals) -> None:
+    _, path = live(journals, CONVERSATION)
+    _, before = read_journal(path)
+    number = len(path.read_bytes().split(b"\n"))
+    journals.close()
+    with path.open("ab") as file:
+        file.write(b'{"at":1012.0,"event":{"type":"Stre')
+    again = Journals(path.parent)
+    again.resume("CA1", 1013.0).write(1013.0, e.CallRecovered(), [])
+    again.close()
+    head, lines = read_journal(path)
+    assert lines[: len(before)] == before
+    assert [line.event for line in lines[len(before) :]] == [None, e.CallRecovered()]
+    assert rebuild(head, lines).phase is rebuild(head, before).phase
+    # Two of them in a row are no crash.
+    path.write_bytes(path.read_bytes().replace(b'{"at":1012.0', b'{"at":1011.9\n{"at":1012.0'))
+    with pytest.raises(ConfigError, match=f"line {number}: "):
+        read_journal(path)
+
+
+def test_rebuilding_takes_one_step_for_each_line_and_passes_over_commands(
+    journals: Journals,
+) -> None:
+    call, path = live(journals, CONVERSATION)
+    steps, work = 0, rebuilding(path.name, path.read_bytes())
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            again, arrived = done.value
+            break
+        steps += 1
+    _, lines = read_journal(path)
+    # Commands that are folded with the sound that they play are no lines of their own.
+    alone = sum(b',"command":' in text for text in path.read_bytes().splitlines())
+    assert steps == len(lines) - alone
+    assert (again.phase, again.route.step, again.deadline) == (
+        call.phase,
+        call.caller_leg.route.step,
+        call.deadline,
+    )
+    assert arrived == CONVERSATION[0][1]
 
 
 def test_a_call_sid_cannot_lead_out_of_the_folder(journals: Journals) -> None:

@@ -68,7 +68,7 @@ class Talk:
         self.stream = Stream()
 
     async def reach_human(self) -> None:
-        self.board.arrive(ARRIVED)
+        await self.board.arrive(ARRIVED)
         sink = self.board.attach("CA1", Stream())
         assert sink is not None
         sink(e.StreamStarted("MZ1", 1))
@@ -76,8 +76,8 @@ class Talk:
         link.on_event(e.ModelReady())
         link.on_event(e.ToolCallRequested("c1", "transfer_to_human", TRANSFER, "r1"))
         await until(lambda: self.world.control.rung)
-        self.board.ask("CA1", e.HumanAsked(1, 0, "answered", "CAleg1"))
-        self.board.ask("CA1", e.HumanAsked(1, 0, "pressed", "CAleg1", "1"))
+        await self.board.ask("CA1", e.HumanAsked(1, 0, "answered", "CAleg1"))
+        await self.board.ask("CA1", e.HumanAsked(1, 0, "pressed", "CAleg1", "1"))
         await until(lambda: self.world.control.moves)
 
     @property

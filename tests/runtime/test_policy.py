@@ -21,7 +21,7 @@ from hookflash.core.frustration import Frustration
 from hookflash.core.setup import CallSetup
 from hookflash.runtime import bounded
 from hookflash.runtime.policy import Policies
-from hookflash.runtime.view import view_of
+from hookflash.runtime.view import CallViews
 
 
 class Bench:
@@ -219,7 +219,7 @@ async def test_a_call_that_is_over_hears_no_more_of_its_policies() -> None:
 def test_a_call_is_seen_as_plain_facts() -> None:
     call = Call(CallSetup(agent="shop"))
     call.receive(CallArrived("CA1", "+15550101", "+15550100"), 100.0)
-    assert view_of(call, 103.5, "Hello.") == CallView(
+    assert CallViews(call).of(103.5, "Hello.") == CallView(
         call_sid="CA1",
         agent="shop",
         caller="+15550101",

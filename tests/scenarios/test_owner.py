@@ -118,7 +118,7 @@ async def test_a_supervisor_answers_with_an_event_from_wherever_they_are(stage):
                 await line.pause(0.1)
             (question_id,) = driver.call.conversation.questions
             answered = QuestionAnswered(question_id, "Ten percent.", by="ann")
-            assert s.line.switchboard.post(line.leg.sid, answered)
+            assert await s.line.switchboard.post(line.leg.sid, answered)
             assert await tool_output(s) == "Ten percent."
             await line.hang_up()
 

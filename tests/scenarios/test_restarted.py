@@ -14,6 +14,7 @@ from hookflash.core import lines
 from hookflash.core.events import GiveBackRequested
 from hookflash.core.handoff.states import HandoffState
 from hookflash.core.phases import Phase
+from hookflash.runtime.journal import JOURNAL_VERSION
 from hookflash.server.assembly import Line as ServedLine
 from hookflash.standins.carrier import Delayed, Human, Leg, Line, Silent
 
@@ -35,6 +36,8 @@ class Second:
     line: ServedLine
     port: int
     died_in: HandoffState | None = None
+    upgraded: bool = False
+    """Whether the journals of the first process are of another version to this one."""
 
     async def dies(self, call: Leg, state: HandoffState) -> None:
         """Let the first process die as soon as the hand-off is in `state`."""
@@ -42,6 +45,10 @@ class Second:
         assert driver is not None
         await eventually(lambda: driver.call.handoff.state is state, 30)
         assert self.first.line.journals.flush()
+        journal = self.first.line.journals.find(call.sid)
+        if self.upgraded and journal is not None:
+            text = journal.read_text()
+            journal.write_text(text.replace(f'"journal":{JOURNAL_VERSION}', '"journal":1', 1))
         self.first.carrier.tunnel[PUBLIC] = f"http://127.0.0.1:{self.port}"
         self.died_in = driver.call.handoff.state
         for leg in self.first.carrier.calls:
@@ -295,6 +302,74 @@ async def test_while_a_message_is_recorded(twice):
     agent = shop(otherwise="voicemail")
     taken = taken_from(agent)
     async with twice(agent) as (s, second):
+        s.carrier.humans[DESK] = Human.busy()
+        call = await s.call(caller_who(s, second, HandoffState.MESSAGE, leave_words))
+        record = await second.record(call)
+        delivery = await asyncio.wait_for(taken.get(), 20)
+        assert said_on(call) == [APOLOGY, lines.MESSAGE_THANKS]
+        assert (delivery.kind, delivery.call_sid) == ("voicemail", call.sid)
+        assert record.disposition == "voicemail"
+
+
+# --- the other process is of another version ----------------------------------------------------
+
+
+async def is_back(line: Line) -> None:
+    await hear(line, BACK_AGAIN)
+    await line.hang_up()
+
+
+@pytest.mark.parametrize(
+    "state",
+    [HandoffState.RINGING, HandoffState.SCREENING, HandoffState.CLOSING, HandoffState.BRIDGING],
+)
+async def test_a_caller_is_back_with_an_agent_of_another_version(twice, state):
+    async with twice(shop(manner="warm")) as (s, second):
+        second.upgraded = True
+        if state is HandoffState.BRIDGING:
+            s.carrier.faults.webhooks.append(Delayed("/room-events", times=1000, seconds=1.5))
+        s.carrier.humans[DESK] = Human.accepts(2.0, then=desk)
+        call = await s.call(caller_who(s, second, state, is_back))
+        record = await second.record(call)
+        assert second.died_in is state
+        assert samples(call.recording().heard, BACK_AGAIN) == 900 * 8
+        (leg,) = other_legs(s, call)
+        assert not leg.live
+        before = s.line.switchboard.find(call.sid)
+        assert before is not None and record.caller == before.call.facts.caller != ""
+        spoken = [each.text for each in record.utterances if each.speaker == "agent"]
+        assert len(spoken) > 1, "what the first process has said is in the record"
+
+
+async def test_who_talks_with_a_human_goes_on_to_talk_and_is_welcomed_back(twice):
+    async with twice(shop(manner="warm")) as (s, second):
+        second.upgraded = True
+        s.carrier.humans[DESK] = Human.accepts(0.5, then=desk)
+        call = await s.call(caller_who(s, second, HandoffState.WITH_HUMAN, is_welcomed))
+        await second.record(call)
+        assert second.died_in is HandoffState.WITH_HUMAN
+        assert samples(call.recording().heard, HUMAN) == 8000
+        assert samples(call.recording().heard, WELCOME) == 900 * 8
+
+
+async def test_whom_the_carrier_rings_for_the_caller_is_met_and_not_denied(twice):
+    async with twice(shop()) as (s, second):
+        second.upgraded = True
+        s.carrier.humans[DESK] = Human(answer_after=3.0, script=desk)
+        call = await s.call(caller_who(s, second, HandoffState.RINGING, is_welcomed))
+        record = await second.record(call)
+        assert second.died_in is HandoffState.RINGING
+        assert samples(call.recording().heard, HUMAN) == 8000
+        assert samples(call.recording().heard, WELCOME) == 900 * 8
+        assert samples(call.recording().heard, BACK_AGAIN) == 0
+        assert record.disposition == "handled_by_agent", "past attempts are not kept"
+
+
+async def test_a_message_is_delivered_by_a_process_of_another_version(twice):
+    agent = shop(otherwise="voicemail")
+    taken = taken_from(agent)
+    async with twice(agent) as (s, second):
+        second.upgraded = True
         s.carrier.humans[DESK] = Human.busy()
         call = await s.call(caller_who(s, second, HandoffState.MESSAGE, leave_words))
         record = await second.record(call)

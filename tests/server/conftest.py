@@ -48,17 +48,22 @@ class FakeCalls:
     fail_on: type | None = None
     drain_forever: bool = False
 
-    def arrive(self, arrived: CallArrived) -> tuple[Instruction, ...]:
+    async def arrive(self, arrived: CallArrived) -> tuple[Instruction, ...]:
         self.asked.append(arrived)
         self.known.add(arrived.call_sid)
         return self._answer()
 
-    def ask(self, call_sid: str, asked: Asked, *, leg_sid: str = "") -> tuple[Instruction, ...]:
+    async def ask(
+        self, call_sid: str, asked: Asked, *, leg_sid: str = ""
+    ) -> tuple[Instruction, ...]:
         self.asked.append((call_sid, asked))
         self.legs.append(leg_sid)
         return self._answer()
 
-    def post(self, call_sid: str, event: AnyEvent) -> bool:
+    async def post(self, call_sid: str, event: AnyEvent) -> bool:
+        return self.take(call_sid, event)
+
+    def take(self, call_sid: str, event: AnyEvent) -> bool:
         if type(event) is self.fail_on:
             raise RuntimeError("the core has a bug")
         self.posted.append((call_sid, event))
@@ -73,7 +78,7 @@ class FakeCalls:
         if call_sid not in self.known:
             return None
         self.streams.append(stream)
-        return lambda event: self.post(call_sid, event)
+        return lambda event: self.take(call_sid, event)
 
     async def drain(self, seconds: float) -> None:
         self.draining = True

@@ -103,6 +103,10 @@ async def test_a_call_that_may_be_going_on_is_erased_only_by_force(attic: Attic)
     with pytest.raises(ConfigError, match="its journal has no end"):
         await attic.kept.erase("CA1")
     assert attic.files() == {"CA1.jsonl", "CA1.wav"}
+    path = attic.journals / "CA1.jsonl"
+    path.write_text(path.read_text().replace('"journal":', '"journal":9', 1))
+    with pytest.raises(ConfigError, match="its journal has no end"):
+        await attic.kept.erase("CA1")
     assert await attic.kept.erase("CA1", force=True)
     assert attic.files() == set()
 

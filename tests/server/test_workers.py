@@ -70,8 +70,8 @@ class Office:
     def live(self) -> list[str]:
         return list(self.calls)
 
-    def find(self, call_sid: str) -> object | None:
-        return self.calls.get(call_sid)
+    def has(self, call_sid: str) -> bool:
+        return call_sid in self.calls
 
     # The desk.
 

@@ -54,8 +54,8 @@ class Bureau:
     def live(self) -> list[str]:
         return list(self.calls)
 
-    def find(self, call_sid: str) -> object | None:
-        return self.calls.get(call_sid)
+    def has(self, call_sid: str) -> bool:
+        return call_sid in self.calls
 
     def arrive(self, call_sid: str) -> None:
         self.calls[call_sid] = Driven(Call(CallSetup(agent="shop")))

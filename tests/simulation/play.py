@@ -576,7 +576,7 @@ class Simulation:
                 if leg is not self.caller and leg.live and leg.about.answered is not None:
                     leg.end("completed", by="party")
         else:
-            self._line.switchboard.post(self.caller.sid, _ORDERS[order.kind])
+            await self._line.switchboard.post(self.caller.sid, _ORDERS[order.kind])
 
     def _drop_model(self, fault: Fault) -> None:
         """The newest connection to the model breaks."""

@@ -14,7 +14,8 @@ import click
 def command(journal: Path, picture: Path | None, as_json: bool) -> int:
     """Run the call in JOURNAL again and compare: the same events must give the same commands.
 
-    Prints the transcript. Exits with 1 at the first event that is answered differently now.
+    Prints the transcript. Exits with 1 at the first event that is answered differently now, and
+    with 2 if another version of Hookflash wrote the journal, or a part of it.
     """
     import msgspec
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from random import Random
 from typing import Any
 
@@ -368,12 +368,24 @@ def patch(before: Parts, after: Parts) -> Parts | None:
     """Return the parts that are new or different; None if one is there no more."""
     changed: dict[str, Any] = {}
     for field in Parts.__struct_fields__:
-        known = {part.id: part for part in getattr(before, field)}
-        now = getattr(after, field)
+        old, now = getattr(before, field), getattr(after, field)
+        same = _same(old, now)
+        old, now = old[same:], now[same:]
+        known = {part.id: part for part in old}
         if not known.keys() <= {part.id for part in now}:
             return None
         changed[field] = tuple(part for part in now if known.get(part.id) != part)
     return Parts(**changed)
+
+
+def _same(before: Sequence[object], after: Sequence[object]) -> int:
+    """Return how many parts at the beginning are the very same objects, which did not change."""
+    count = 0
+    for old, new in zip(before, after, strict=False):
+        if old is not new:
+            break
+        count += 1
+    return count
 
 
 def _task(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

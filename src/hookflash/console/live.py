@@ -36,6 +36,7 @@ from hookflash.core.events import (
     ModelAudio,
 )
 from hookflash.core.phases import Phase
+from hookflash.runtime.view import CallViews
 from hookflash.world import SYSTEM
 
 log = logging.getLogger("hookflash.console")
@@ -88,6 +89,8 @@ class LiveCalls:
         self._prices = prices or Prices()
         self._journal = journal
         self._traces: dict[str, Trace] = {}
+        self._views: dict[str, CallViews] = {}
+        self._shown: dict[str, look.LinesShown] = {}
         self._over: OrderedDict[str, None] = OrderedDict()
         self._version = 0
         self._changed: OrderedDict[str, int] = OrderedDict()
@@ -130,8 +133,8 @@ class LiveCalls:
                 break
             driver = self._find(call_sid)
             if driver is not None:
-                trace = self._traces[call_sid]
-                calls.append(look.entry(driver.call, trace, self._prices, self._now()))
+                trace, views = self._traces[call_sid], self._viewed(call_sid, driver.call)
+                calls.append(look.entry(driver.call, trace, views, self._prices, self._now()))
         if not whole:
             for call_sid, version in reversed(self._gone.items()):
                 if version <= since:
@@ -169,7 +172,17 @@ class LiveCalls:
         trace = self._traces.get(call_sid)
         if driver is None or trace is None:
             return None
-        return look.detail(driver.call, trace, self._prices, self._now())
+        views = self._viewed(call_sid, driver.call)
+        shown = self._shown.setdefault(call_sid, look.LinesShown())
+        return look.detail(driver.call, trace, views, shown, self._prices, self._now())
+
+    def _viewed(self, call_sid: str, call: Call) -> CallViews:
+        views = self._views.get(call_sid)
+        if views is None or views.call is not call:
+            # A call that was let go and is restored is another one.
+            views = self._views[call_sid] = CallViews(call)
+            self._shown.pop(call_sid, None)
+        return views
 
     async def _inherit(self, call_sid: str) -> None:
         """Read what happened to a call in the process that had it first."""
@@ -196,6 +209,8 @@ class LiveCalls:
             while len(self._over) > _TRACES_KEPT:
                 forgotten, _ = self._over.popitem(last=False)
                 self._traces.pop(forgotten, None)
+                self._views.pop(forgotten, None)
+                self._shown.pop(forgotten, None)
                 self._inherited.discard(forgotten)
         else:
             # A call may come back from its end: the carrier has asked for it once more.

@@ -6,7 +6,7 @@ being heard is cut where the caller's ear is; what the call forgets is in its `T
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from hookflash.console.prices import Prices
@@ -27,7 +27,9 @@ from hookflash.console.shapes import (
 from hookflash.console.trace import LegSeen, ToolSeen, Trace
 from hookflash.core.audio import ms
 from hookflash.core.call import Call
+from hookflash.core.conversation.transcript import Line as Said
 from hookflash.core.handoff.states import HandoffState
+from hookflash.runtime.view import CallViews
 
 _MS_PER_CHARACTER = 60.0
 """Fast speech. While an item is still generated its text may run ahead of its sound."""
@@ -35,17 +37,19 @@ _MS_PER_CHARACTER = 60.0
 _ANSWER_LIMIT_SECONDS = 10.0
 """An answer later than this is to something else."""
 
+_NEWEST = 32
+"""So many lines are put together at each look: words come late, and so does what humans say."""
+
+_OPEN = 128
+"""A line that may still change counts as it is when so many newer ones are there."""
+
 _TEXT_CHARACTERS = 4000
 """More of a tool's arguments or output than this is left out."""
 
 
-def entry(call: Call, trace: Trace, prices: Prices, now: float) -> CallEntry:
+def entry(call: Call, trace: Trace, views: CallViews, prices: Prices, now: float) -> CallEntry:
     """Return the call as the list shows it."""
     facts = call.facts
-    spoken = {"caller": 0.0, "agent": 0.0}
-    for said in call.conversation.transcript.utterances(facts.arrived_at):
-        if said.speaker in spoken:
-            spoken[said.speaker] += said.ended_at - said.started_at
     return CallEntry(
         call_sid=facts.call_sid,
         agent=call.setup.agent,
@@ -55,33 +59,66 @@ def entry(call: Call, trace: Trace, prices: Prices, now: float) -> CallEntry:
         phase=call.phase.value,
         handoff=_handoff(call, trace),
         question=_question(call, trace),
-        running=tuple(tool.name for tool in trace.tools.values() if tool.ended_at is None),
+        running=trace.running,
         barge_ins=call.conversation.barge_ins,
         cost=prices.cost(
             line_seconds=max(0.0, now - facts.arrived_at),
-            caller_seconds=spoken["caller"],
-            agent_seconds=spoken["agent"],
+            caller_seconds=views.spoken_seconds("caller"),
+            agent_seconds=views.spoken_seconds("agent"),
             tokens=call.conversation.tokens,
         ),
     )
 
 
-def detail(call: Call, trace: Trace, prices: Prices, now: float) -> CallDetail:
+class LinesShown:
+    """The lines of one call as a console shows them.
+
+    Lines that do not change any more are put together once, so that a look at a long call costs
+    little more than one at a short one. Their `Line`s are the same objects at each look.
+    """
+
+    def __init__(self) -> None:
+        self._taken = 0
+        self._settled: list[Line] = []
+        self._waits = Waits()
+
+    def of(self, call: Call, now: float) -> tuple[tuple[Line, ...], tuple[Latency, ...]]:
+        """Return the lines as heard, and how long the caller waited for each answer."""
+        lines = call.conversation.transcript.lines
+        settled: list[Line] = []
+        while (newer := len(lines) - self._taken) > _NEWEST:
+            if newer <= _OPEN and not _is_settled(call, lines[self._taken]):
+                break
+            settled += _shown(call, self._taken, now)
+            self._taken += 1
+        self._waits.add(settled)
+        self._settled += settled
+        newest = [
+            shown
+            for number in range(self._taken, len(lines))
+            for shown in _shown(call, number, now)
+        ]
+        return (*self._settled, *newest), self._waits.after(newest)
+
+
+def detail(
+    call: Call, trace: Trace, views: CallViews, shown: LinesShown, prices: Prices, now: float
+) -> CallDetail:
     """Return the call with all its parts."""
-    lines = _lines(call, now)
+    lines, waits = shown.of(call, now)
     return CallDetail(
-        entry=entry(call, trace, prices, now),
+        entry=entry(call, trace, views, prices, now),
         now=now,
         destinations=tuple(each.key for each in call.setup.destinations),
-        parts=parts(trace, lines, call.facts.arrived_at),
+        parts=parts(trace, lines, waits, call.facts.arrived_at),
     )
 
 
-def parts(trace: Trace, lines: tuple[Line, ...], since: float) -> Parts:
+def parts(trace: Trace, lines: tuple[Line, ...], waits: tuple[Latency, ...], since: float) -> Parts:
     """Return what a call consists of: its lines, and what its trace has; `since` it arrived."""
     return Parts(
         lines=lines,
-        latencies=latencies(lines),
+        latencies=waits,
         tools=tuple(_tool(name, seen, since) for name, seen in trace.tools.items()),
         legs=tuple(_leg(sid, seen, since) for sid, seen in trace.legs.items()),
         stages=tuple(
@@ -110,20 +147,41 @@ def parts(trace: Trace, lines: tuple[Line, ...], since: float) -> Parts:
     )
 
 
-def latencies(lines: Iterable[Line]) -> tuple[Latency, ...]:
-    """Return how long the caller waited for each answer that followed their words."""
-    found: list[Latency] = []
-    stopped: float | None = None
+class Waits:
+    """How long a caller waits for the answers that follow their words, as lines are added."""
+
+    def __init__(self) -> None:
+        self._found: list[Latency] = []
+        self._stopped: float | None = None
+
+    def add(self, lines: Iterable[Line]) -> None:
+        """Take lines that began after all that were added before."""
+        self._stopped = _add_waits(self._found, self._stopped, lines)
+
+    def after(self, lines: Iterable[Line]) -> tuple[Latency, ...]:
+        """Return all waits as they are with more lines, which are not kept."""
+        found: list[Latency] = []
+        _add_waits(found, self._stopped, lines, number=len(self._found))
+        return (*self._found, *found)
+
+
+def _add_waits(
+    found: list[Latency], stopped: float | None, lines: Iterable[Line], *, number: int = 0
+) -> float | None:
+    """Add the waits of `lines` to `found`, the first of which is numbered `number`. Return when the
+    caller has stopped, if they still wait."""
     for line in sorted(lines, key=lambda line: line.started_at):
         if line.speaker == "caller":
             stopped = line.ended_at
         elif line.speaker == "agent" and stopped is not None and line.text:
             if 0 <= line.started_at - stopped <= _ANSWER_LIMIT_SECONDS:
                 found.append(
-                    Latency(id=str(len(found)), started_at=stopped, ended_at=line.started_at)
+                    Latency(
+                        id=str(number + len(found)), started_at=stopped, ended_at=line.started_at
+                    )
                 )
             stopped = None
-    return tuple(found)
+    return stopped
 
 
 def _handoff(call: Call, trace: Trace) -> HandoffNow | None:
@@ -162,41 +220,45 @@ def _question(call: Call, trace: Trace) -> Question | None:
     return None
 
 
-def _lines(call: Call, now: float) -> tuple[Line, ...]:
-    """Return what was said as heard; an agent's line that is not settled, as far as it is heard."""
+def _is_settled(call: Call, line: Said) -> bool:
+    """Return whether a line does not change any more, once newer ones are there."""
+    if line.speaker == "agent":
+        return call.conversation.transcript.is_settled(line.item_id)
+    return line.speaker != "caller" or bool(line.text)
+
+
+def _shown(call: Call, number: int, now: float) -> Iterator[Line]:
+    """Yield a line as heard; an agent's line that is not settled, as far as it is heard. A note is
+    not shown."""
     transcript, ledger, since = (
         call.conversation.transcript,
         call.conversation.playout,
         call.facts.arrived_at,
     )
-    lines = []
-    for number, line in enumerate(transcript.lines):
-        if line.speaker == "note":
-            continue
-        text, ahead, began, ended = line.text, "", line.started_at, line.ended_at
-        is_open = line.speaker == "caller" and not line.text and ended <= began
-        item = ledger.item(line.item_id)
-        if line.speaker == "agent" and not transcript.is_settled(line.item_id):
-            is_open = True
-            heard_ms = ledger.heard_ms(line.item_id, now) if item is not None else 0.0
-            made_ms = max(ms(item.generated) if item is not None else 0.0, 1.0)
-            if item is None or not item.ended:
-                made_ms = max(made_ms, len(line.whole) * _MS_PER_CHARACTER)
-            text, ahead = _split(line.whole, heard_ms / made_ms)
-            if item is not None and item.began_at is not None:
-                began = item.began_at
-        lines.append(
-            Line(
-                id=str(number),
-                speaker=line.speaker,
-                text=text,
-                started_at=_after(since, began),
-                ended_at=None if is_open else _after(since, max(began, ended)),
-                ahead=ahead,
-                cut=line.cut,
-            )
-        )
-    return tuple(lines)
+    line = transcript.lines[number]
+    if line.speaker == "note":
+        return
+    text, ahead, began, ended = line.text, "", line.started_at, line.ended_at
+    is_open = line.speaker == "caller" and not line.text and ended <= began
+    item = ledger.item(line.item_id)
+    if line.speaker == "agent" and not transcript.is_settled(line.item_id):
+        is_open = True
+        heard_ms = ledger.heard_ms(line.item_id, now) if item is not None else 0.0
+        made_ms = max(ms(item.generated) if item is not None else 0.0, 1.0)
+        if item is None or not item.ended:
+            made_ms = max(made_ms, len(line.whole) * _MS_PER_CHARACTER)
+        text, ahead = _split(line.whole, heard_ms / made_ms)
+        if item is not None and item.began_at is not None:
+            began = item.began_at
+    yield Line(
+        id=str(number),
+        speaker=line.speaker,
+        text=text,
+        started_at=_after(since, began),
+        ended_at=None if is_open else _after(since, max(began, ended)),
+        ahead=ahead,
+        cut=line.cut,
+    )
 
 
 def _split(text: str, share: float) -> tuple[str, str]:

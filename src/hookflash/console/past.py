@@ -175,7 +175,7 @@ class Past:
         return answer(
             PastCall(
                 entry=self._entry(found),
-                parts=look.parts(trace, lines, record.arrived_at),
+                parts=look.parts(trace, lines, look.Waits().after(lines), record.arrived_at),
                 handoffs=attempts,
                 summary=summary,
                 recording=recording,

@@ -64,6 +64,7 @@ class Trace:
         self.barge_ins: list[float] = []
         self.actions: list[ActionSeen] = []
         self.questions: dict[str, float] = {}
+        self._running: dict[str, ToolSeen] = {}
         self._barged = barged
         self._seen: tuple[object, ...] = ()
 
@@ -76,13 +77,12 @@ class Trace:
         if event is not None:
             self.take(event, now)
         handoff = call.handoff
-        running = tuple(each.name for each in self.tools.values() if each.ended_at is None)
         seen = (
             call.phase,
             handoff.state,
             handoff.request is None,
             call.conversation.barge_ins,
-            running,
+            self.running,
             tuple(call.conversation.questions),
         )
         if seen == self._seen:
@@ -93,6 +93,11 @@ class Trace:
             self.barge_ins.append(now)
         self.enter(call.phase.value, handoff.state.value, now)
         return True
+
+    @property
+    def running(self) -> tuple[str, ...]:
+        """The names of the tools that run now, the oldest first."""
+        return tuple(tool.name for tool in self._running.values())
 
     def take(self, event: AnyEvent, now: float) -> None:
         """An event has come."""
@@ -110,7 +115,8 @@ class Trace:
     def did(self, command: AnyCommand, now: float) -> None:
         """A command was carried out."""
         if type(command) is RunTool:
-            self.tools[command.call_id] = ToolSeen(command.name, command.arguments, now)
+            seen = ToolSeen(command.name, command.arguments, now)
+            self.tools[command.call_id] = self._running[command.call_id] = seen
         elif type(command) is CancelTool:
             self._tool_over(command.call_id, "cancelled", "", now)
 
@@ -130,6 +136,7 @@ class Trace:
             before.stages[-1].ended_at = self.stages[0].started_at
         self.stages = before.stages + self.stages
         self.tools = before.tools | self.tools
+        self._running = before._running | self._running
         self.legs = before.legs | self.legs
         self.barge_ins = before.barge_ins + self.barge_ins
         self.actions = before.actions + self.actions
@@ -142,8 +149,8 @@ class Trace:
         output: str,
         now: float,
     ) -> None:
-        tool = self.tools.get(call_id)
-        if tool is not None and tool.ended_at is None:
+        tool = self._running.pop(call_id, None)
+        if tool is not None:
             tool.ended_at, tool.status, tool.output = now, status, output
 
     def _leg(self, event: LegChanged, now: float) -> None:

@@ -26,13 +26,13 @@ from hookflash.standins.audio.wav import write_stereo
 
 
 def read_lines(journal: Path) -> list[dict[str, Any]]:
-    """Read the decoded lines of a journal; a last line that a crash cut short is left out."""
+    """Read the decoded lines of a journal; a line that a crash cut short is left out."""
     lines: list[dict[str, Any]] = []
     for text in journal.read_text(encoding="utf-8").splitlines():
         try:
             lines.append(json.loads(text))
         except ValueError:
-            break
+            continue
     return lines
 
 

@@ -22,7 +22,7 @@ from hookflash.runtime.agents import AgentLike
 from hookflash.runtime.policy import Policies
 from hookflash.runtime.ports import Clock, EventSink
 from hookflash.runtime.questions import Questions
-from hookflash.runtime.view import view_of
+from hookflash.runtime.view import CallViews
 
 OBSERVED = frozenset(
     {CallerTranscribed, HandoffRequested, QuestionAnswered, ToolCallRequested, ToolFinished}
@@ -43,8 +43,10 @@ class Asides:
         clock: Clock,
         entropy: Random,
     ) -> None:
+        views = CallViews(call)
+
         def view(said: str = "") -> CallView:
-            return view_of(call, clock.now(), said)
+            return views.of(clock.now(), said)
 
         self._questions = Questions(
             clock=clock, post=post, view=view, entropy=entropy, hook=agent.answer_hook

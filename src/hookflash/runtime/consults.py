@@ -38,8 +38,8 @@ class NoRecords:
 
 
 class Consulting:
-    """Satisfies `ports.Consults`. `find` gives a call that is known here or can be restored,
-    `begin` starts the driver of a new one."""
+    """Satisfies `ports.Consults`. `find` gives a call that is known here, `begin` starts the driver
+    of a new one."""
 
     def __init__(self, find: Find, begin: Begin) -> None:
         self._find = find

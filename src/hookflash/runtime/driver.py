@@ -80,6 +80,7 @@ from hookflash.runtime.journal import State
 from hookflash.runtime.log import log_step
 from hookflash.runtime.outside import Outside
 from hookflash.runtime.ports import CarrierStream, EventSink, ModelLink
+from hookflash.runtime.settled import SettledLines
 from hookflash.runtime.tap import Tap
 from hookflash.runtime.tool_runner import BROKEN
 
@@ -136,6 +137,7 @@ class Driver:
         self._busy = False
         self._now = outside.clock.now
         self._journal = outside.journal
+        self._settled = SettledLines(call.conversation.transcript)
         self._phase: Phase | None = None
         self._handoff: HandoffState | None = None
         self._traffic = outside.traffic
@@ -320,7 +322,7 @@ class Driver:
                     self._report_once("recording the agent")
             state = self._changed_state()
             try:
-                self._journal.write(now, cause, commands, state)
+                self._journal.write(now, cause, commands, state, self._settled.news())
             except Exception:
                 self._report("writing the journal")
             if self._watch is not None:

@@ -1,11 +1,18 @@
 """The journal of a call: everything that went in and came out, as JSON lines.
 
-    {"journal": 1, "call_sid": ..., "setup": {...}}        first line
+    {"journal": 2, "call_sid": ..., "setup": {...}}        first line
+    {"at": ..., "version": 2}                              another process goes on from here
     {"at": 1764000000.125, "event": {...}}                 an event, before its commands
     {"at": ..., "expired": true}                           the timer, before its commands
     {"at": ..., "command": {...}}                          a command, in order
     {"at": ..., "state": {"phase": ..., "handoff": ...}}   when either has changed
+    {"at": ..., "said": {"speaker": ..., "text": ...}}     a line of the transcript that is settled
     {"at": ..., "lost": 17}                                lines that the disk was too slow for
+
+The first line and each `version` name the version of the process that writes (`JOURNAL_VERSION`).
+Events are replayed only where all of them were written by this version: another one may have
+answered them differently. A process that goes on without a `version` line, recognised by its
+`CallRecovered`, is of a version that did not write them.
 
 Sound is left out: the agent's keeps its size, the caller's is not written at all, because it
 changes nothing in a call. What is left replays to the same commands, which is how a call is
@@ -29,7 +36,7 @@ import asyncio
 import logging
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -40,7 +47,9 @@ from hookflash.core.commands import AnyCommand, PlayAudio, SendCallerAudio, Send
 from hookflash.core.events import (
     AgentTranscribed,
     AnyEvent,
+    CallArrived,
     CallerAudio,
+    CallRecovered,
     MarkReturned,
     ModelAudio,
 )
@@ -51,6 +60,7 @@ from hookflash.runtime.journal_files import Chunk, JournalFiles
 from hookflash.runtime.journal_lines import (
     Head,
     Line,
+    Said,
     SoundRun,
     State,
     encode_lines,
@@ -61,11 +71,33 @@ from hookflash.runtime.journal_lines import (
 )
 from hookflash.world import SYSTEM, World
 
-__all__ = ["Head", "Journal", "Journals", "Line", "State", "read_journal", "rebuild", "replay"]
+__all__ = [
+    "JOURNAL_VERSION",
+    "Head",
+    "Journal",
+    "Journals",
+    "Line",
+    "Said",
+    "State",
+    "read_journal",
+    "rebuild",
+    "rebuilding",
+    "replay",
+]
 
 log = logging.getLogger("hookflash.journal")
 
-VERSION = 1
+JOURNAL_VERSION = 2
+"""The version of the core's events, commands and state.
+
+Raise it with every change after which the same setup and events no longer give the same commands or
+the same state: a machine of `core/` that decides differently, an event or command with another
+shape or meaning, a line of a journal that is read differently. A journal of another version is not
+replayed; its call goes on from what the journal tells without a replay (`journal_facts.py`). If in
+doubt, raise it: that costs a call that is recovered during the deploy its hand-off, and no words.
+`tests/runtime/test_journal_version.py` replays a kept journal, and fails where this was forgotten.
+"""
+
 _SID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _QUEUE_LINES = 20_000
 _BATCH_SECONDS = 0.1
@@ -83,7 +115,7 @@ _SOUND = frozenset({PlayAudio, SendMark})
 class Journal:
     """The journal of one call, being written. `write` never blocks and never raises."""
 
-    def __init__(self, path: Path, journals: Journals, *, head: Head | None) -> None:
+    def __init__(self, path: Path, journals: Journals, *, first: Head | Line) -> None:
         self.path = path
         self._journals = journals
         self._state: State | None = None
@@ -92,8 +124,7 @@ class Journal:
         self._lines = 0
         self._since = 0.0
         self._lost = 0
-        if head is not None:
-            self._keep(0.0, [head], wait=False)
+        self._keep(0.0 if isinstance(first, Head) else first.at, [first], wait=False)
 
     def write(
         self,
@@ -101,10 +132,12 @@ class Journal:
         cause: AnyEvent | Literal["expired"],
         commands: Iterable[AnyCommand],
         state: State | None = None,
+        said: Iterable[Said] = (),
     ) -> None:
         """Write what happened, what was to be done about it, and what the call has become.
 
-        `state` may be left out where it cannot have changed.
+        `state` may be left out where it cannot have changed. `said` are the lines of the transcript
+        that are settled now.
         """
         if type(cause) is CallerAudio:
             return
@@ -123,6 +156,8 @@ class Journal:
             self._state = state
             lines.append(Line(at, state=state))
             wait = False
+        for each in said:
+            lines.append(Line(at, said=each))
         self._keep(at, lines, wait=wait)
 
     def write_sound(self, at: float, event: ModelAudio, commands: list[AnyCommand]) -> None:
@@ -237,11 +272,11 @@ class Journals:
 
     def begin(self, call_sid: str, setup: CallSetup) -> Journal:
         """Return the journal of a call that has just arrived."""
-        return Journal(self._path(call_sid), self, head=Head(VERSION, call_sid, setup))
+        return Journal(self._path(call_sid), self, first=Head(JOURNAL_VERSION, call_sid, setup))
 
-    def resume(self, call_sid: str) -> Journal:
-        """Return the journal of a call that is gone on with."""
-        return Journal(self._path(call_sid), self, head=None)
+    def resume(self, call_sid: str, at: float) -> Journal:
+        """Return the journal of a call that this process goes on with, from `at`."""
+        return Journal(self._path(call_sid), self, first=Line(at, version=JOURNAL_VERSION))
 
     def find(self, call_sid: str) -> Path | None:
         """Return the file of a call's journal, if there is one."""
@@ -323,33 +358,90 @@ def _is_running_here(loop: asyncio.AbstractEventLoop) -> bool:
 
 
 def read_journal(path: Path) -> tuple[Head, list[Line]]:
-    """Read a journal; a last line that a crash cut short is left out. Raises `ConfigError`."""
+    """Read a journal that can be replayed; a line that a crash cut short is left out.
+
+    Raises `ConfigError` for a file that is no journal, cannot be read, or was written, all of it or
+    in part, by another version.
+    """
     try:
-        raw = path.read_bytes().split(b"\n")
+        data = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"journal {path.name}: cannot be read: {error.strerror}") from error
+    raw = split_lines(data)
+    head = _head(path.name, next(raw))
+    return head, list(_checked(path.name, raw))
+
+
+def split_lines(data: bytes) -> Iterator[bytes]:
+    """Yield the lines of a file without their ends, one at a time; there is at least one."""
+    start = 0
+    while (end := data.find(b"\n", start)) >= 0:
+        yield data[start:end]
+        start = end + 1
+    yield data[start:]
+
+
+class _Version(msgspec.Struct):
+    journal: int
+
+
+def _head(name: str, text: bytes) -> Head:
     try:
-        head = msgspec.json.decode(raw[0], type=Head)
+        # Alone, first: the setup of another version may be of another shape.
+        _check_version(name, 1, msgspec.json.decode(text, type=_Version).journal)
+        return msgspec.json.decode(text, type=Head)
     except msgspec.DecodeError as error:
         raise ConfigError(
-            f"journal {path.name}: the first line is not that of a journal ({error}); give a"
+            f"journal {name}: the first line is not that of a journal ({error}); give a"
             " .jsonl file that Hookflash wrote"
         ) from error
-    if head.journal != VERSION:
+
+
+def _check_version(name: str, number: int, version: int) -> None:
+    if version != JOURNAL_VERSION:
+        came = f"version {version}" if version else "a version that did not name itself"
         raise ConfigError(
-            f"journal {path.name}: it is of version {head.journal}, this program reads {VERSION}"
+            f"journal {name}, line {number}: expected version {JOURNAL_VERSION}, which this program"
+            f" replays; what follows was written by {came}. Replay it with the release of Hookflash"
+            " that wrote it"
         )
-    lines: list[Line] = []
+
+
+def _checked(name: str, raw: Iterable[bytes], *, commands: bool = True) -> Iterator[Line]:
+    """Yield the lines after the first. Raises `ConfigError`.
+
+    A line that cannot be read ends the journal of a process that died while it wrote it: it may
+    only be the last one, or stand before the `version` of who went on. Without `commands`, lines
+    that are commands are passed over unread.
+    """
     decoder = msgspec.json.Decoder(Line)
-    for number, text in enumerate(raw[1:], start=2):
+    broken: ConfigError | None = None
+    named = False
+    for number, text in enumerate(raw, start=2):
+        if not text or (not commands and _COMMAND in text[:_WITHIN]):
+            continue
         try:
-            if text:
-                lines += unfolded(decoder.decode(text))
+            line = decoder.decode(text)
         except msgspec.DecodeError as error:
-            if number == len(raw):
-                break
-            raise ConfigError(f"journal {path.name}, line {number}: {error}") from error
-    return head, lines
+            if broken is not None:
+                raise broken from None
+            broken = ConfigError(f"journal {name}, line {number}: {error}")
+            continue
+        if broken is not None and not line.version:
+            raise broken
+        broken = None
+        if line.version:
+            _check_version(name, number, line.version)
+        elif type(line.event) is CallRecovered and not named:
+            _check_version(name, number, 0)
+        named = bool(line.version)
+        yield from unfolded(line)
+
+
+_COMMAND = b',"command":{"type":'
+_WITHIN = 56
+"""A line says what it is within its first bytes: `{"at":1790000000.123456,"command":{"type":...`.
+"""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -387,6 +479,31 @@ def replay(call: Call, lines: Iterable[Line]) -> Iterator[Step]:
 def rebuild(head: Head, lines: Iterable[Line]) -> Call:
     """Return the call as it was when its journal's last line was written."""
     call = Call(head.setup)
-    for _ in replay(call, lines):
-        pass
+    for line in lines:
+        _relive(call, line)
     return call
+
+
+def rebuilding(name: str, data: bytes) -> Generator[None, None, tuple[Call, CallArrived | None]]:
+    """Rebuild a call from its journal's bytes, piece by piece: each `next` replays one line.
+
+    Returns the call, and how it came; None where the journal does not tell. Raises `ConfigError` as
+    `read_journal` does, and whatever the core raises.
+    """
+    raw = split_lines(data)
+    call = Call(_head(name, next(raw)).setup)
+    arrived: CallArrived | None = None
+    for line in _checked(name, raw, commands=False):
+        _relive(call, line)
+        event = line.event
+        if arrived is None and isinstance(event, CallArrived) and (event.caller or event.called):
+            arrived = event
+        yield
+    return call, arrived
+
+
+def _relive(call: Call, line: Line) -> None:
+    if line.event is not None:
+        call.receive(line.event, line.at)
+    elif line.expired:
+        call.expire(line.at)

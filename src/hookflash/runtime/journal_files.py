@@ -11,6 +11,7 @@ with the next lines that it can take.
 from __future__ import annotations
 
 from collections.abc import Callable
+from os import SEEK_END
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -61,7 +62,10 @@ class JournalFiles:
         file = self._open.get(path)
         if file is None:
             # Unbuffered: what comes here is a batch already, and each call has a file.
-            file = self._open[path] = path.open("ab", buffering=0)
+            file = self._open[path] = path.open("a+b", buffering=0)
+            if file.tell() and file.seek(-1, SEEK_END) >= 0 and file.read(1) != b"\n":
+                # A process died while it wrote: its last line must not spoil ours.
+                data = b"\n" + data
         view = memoryview(data)
         while view:
             view = view[file.write(view) :]

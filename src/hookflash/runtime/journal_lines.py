@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 import msgspec
 
@@ -14,6 +15,8 @@ encode_lines = msgspec.json.Encoder().encode_lines
 
 
 class Head(msgspec.Struct, frozen=True):
+    """The first line. `journal` is the version of who wrote it (`journal.JOURNAL_VERSION`)."""
+
     journal: int
     call_sid: str
     setup: CallSetup
@@ -36,8 +39,27 @@ class Sound(msgspec.Struct, frozen=True, gc=False):
     pieces: list[tuple[float, int, str]]
 
 
+class Said(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """A line of the transcript as heard, once it is settled: readable without a replay.
+
+    Times are seconds since 1970. `cut` is what the agent had prepared and the caller did not hear.
+    A later `Said` with the same `id`, written by the same process, replaces this one; lines without
+    an `id` are never replaced. A `note` was said by nobody: every model of the call is told of it.
+    """
+
+    speaker: Literal["caller", "agent", "human", "note"]
+    text: str
+    started_at: float
+    ended_at: float
+    cut: str = ""
+    id: str = ""
+
+
 class Line(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """One line after the first; exactly one field besides `at` is set."""
+    """One line after the first; exactly one field besides `at` is set.
+
+    `version` begins what another process writes, and is its `journal.JOURNAL_VERSION`.
+    """
 
     at: float
     event: AnyEvent | None = None
@@ -45,6 +67,8 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     command: AnyCommand | None = None
     state: State | None = None
     sound: Sound | None = None
+    said: Said | None = None
+    version: int = 0
     lost: int = 0
 
 

@@ -1,14 +1,20 @@
 """The switchboard: the live calls of this process by call SID; finds, restores and drains them.
 
 A webhook may come for a call that this process does not know, because another process has died
-or was replaced. Then the call is rebuilt from its journal and goes on; without a journal it is
-taken as a new one. In neither case is the carrier left without an answer. The agent's talks with
-humans (`consults`) have drivers too, and are no calls of anybody's.
+or was replaced. Then the call is rebuilt from its journal and goes on. A journal that cannot be
+replayed, that of another version for example, gives a new call which knows who called and what was
+said (`journal_facts.py`). Without a journal the call is taken as a new one. In no case is the
+carrier left without an answer. The agent's talks with humans (`consults`) have drivers too, and are
+no calls of anybody's.
+
+A call is rebuilt in slices (`restoring.py`), so that the other calls go on meanwhile. What comes
+for it before it is there waits, in order.
 
     resource            acquired                        released
     a driver            arrive(), or when restored      a while after its call has ended
     the journals        given                           close()
     closing tasks       when a driver is let go         close()
+    restoring tasks     what needs a call of elsewhere  their end, or close()
 """
 
 from __future__ import annotations
@@ -16,9 +22,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from random import Random
+from typing import TypeVar
 
 import msgspec
 
@@ -41,6 +49,7 @@ from hookflash.core.events import (
     HumanAsked,
     InstructionsAsked,
     LegChanged,
+    LegPlaced,
     QueueAsked,
     RecordingReady,
     ShutdownRequested,
@@ -55,7 +64,14 @@ from hookflash.runtime.asides import OBSERVED, Asides
 from hookflash.runtime.checks import AgentChecks
 from hookflash.runtime.consults import Consulting, NoRecords
 from hookflash.runtime.driver import Driver
-from hookflash.runtime.journal import Journal, Journals, Line, read_journal, rebuild
+from hookflash.runtime.journal import Journal, Journals, rebuilding
+from hookflash.runtime.journal_facts import (
+    JournalFacts,
+    go_on,
+    legs_to_end,
+    met_after_all,
+    reading_facts,
+)
 from hookflash.runtime.outside import Outside, Traffic
 from hookflash.runtime.ports import (
     CarrierControl,
@@ -67,6 +83,7 @@ from hookflash.runtime.ports import (
     RecordKeeper,
 )
 from hookflash.runtime.recorder import Recordings
+from hookflash.runtime.restoring import Restoring, in_slices
 from hookflash.runtime.tool_runner import OUTPUT_CHARS, ToolRunner, ToolThreads
 from hookflash.runtime.valid_text import made_valid
 from hookflash.world import SYSTEM
@@ -74,6 +91,8 @@ from hookflash.world import SYSTEM
 __all__ = ["AgentLike", "DirectoryLike", "Switchboard", "Watch"]
 
 log = logging.getLogger("hookflash.call")
+
+_T = TypeVar("_T")
 
 Watch = Callable[[str, AnyEvent | None, list[AnyCommand]], None]
 
@@ -141,8 +160,12 @@ class Switchboard:
         self._chance = chance
         self._drivers: dict[str, Driver] = {}
         self._asides: dict[str, Asides] = {}
-        self._consults = Consulting(self._find, self._begin_talk)
+        self._consults = Consulting(self.find, self._begin_talk)
         self._closing: set[asyncio.Task[None]] = set()
+        self._restoring: dict[str, Restoring] = {}
+        self._legs_left: dict[str, list[LegPlaced]] = {}
+        """The legs of humans who were with a caller when the journal could not be replayed: they
+        end when the caller's leg comes back from them."""
         self._changed = asyncio.Event()
 
     @property
@@ -156,21 +179,11 @@ class Switchboard:
 
     # --- what the carrier brings --------------------------------------------------------------
 
-    def arrive(self, arrived: CallArrived) -> tuple[Instruction, ...]:
+    async def arrive(self, arrived: CallArrived) -> tuple[Instruction, ...]:
         """A call comes in, or the carrier asks again for one that has. Return what it shall do."""
-        driver = self._find(arrived.call_sid)
-        if driver is None:
-            at = datetime.fromtimestamp(self._clock.now(), UTC)
-            agent = self._directory.find(arrived.called, at)
-            if agent is None:
-                log.warning("%s ! no agent answers this line now", arrived.call_sid)
-                return (Speak(NOBODY), HangUp())
-            setup = self._setup(agent)
-            journal = self._journals.begin(arrived.call_sid, setup)
-            driver = self._drive(arrived.call_sid, Call(setup), agent, journal, arrived)
-        return driver.ask(arrived)
+        return await self._when_there(arrived.call_sid, lambda: self._arrive(arrived))
 
-    def ask(
+    async def ask(
         self,
         call_sid: str,
         asked: InstructionsAsked | HumanAsked | QueueAsked,
@@ -181,10 +194,46 @@ class Switchboard:
 
         `leg_sid` is a human's leg of this call, if it is that which asks.
         """
-        driver = self._find(call_sid)
+
+        def act() -> tuple[Instruction, ...]:
+            return self._ask(call_sid, asked, leg_sid)
+
+        if leg_sid:
+            # The agent's talk on that leg may have been another process's, too.
+            await self._when_there(leg_sid, lambda: None)
+        return await self._when_there(call_sid, act)
+
+    async def post(self, call_sid: str, event: AnyEvent) -> bool:
+        """Something happened to a call. Return False if nothing is known of it."""
+        if call_sid in self._restoring or brings_back(event):
+            return await self._when_there(call_sid, lambda: self._post(call_sid, event))
+        return self._post(call_sid, event)
+
+    def _arrive(self, arrived: CallArrived) -> tuple[Instruction, ...]:
+        driver = self._drivers.get(arrived.call_sid)
+        if driver is None:
+            at = datetime.fromtimestamp(self._clock.now(), UTC)
+            agent = self._directory.find(arrived.called, at)
+            if agent is None:
+                log.warning("%s ! no agent answers this line now", arrived.call_sid)
+                return (Speak(NOBODY), HangUp())
+            setup = self._setup(agent)
+            journal = self._journals.begin(arrived.call_sid, setup)
+            driver = self._drive(arrived.call_sid, Call(setup), agent, journal, arrived)
+        self._end_legs_left(driver)
+        return driver.ask(arrived)
+
+    def _ask(
+        self, call_sid: str, asked: InstructionsAsked | HumanAsked | QueueAsked, leg_sid: str
+    ) -> tuple[Instruction, ...]:
+        driver = self._drivers.get(call_sid)
+        if driver is not None and not leg_sid:
+            self._end_legs_left(driver)
         if driver is not None and leg_sid and isinstance(asked, InstructionsAsked):
-            driver = self._find(leg_sid)
+            driver = self._drivers.get(leg_sid)
         if driver is not None:
+            if isinstance(asked, InstructionsAsked) and asked.outcome == "bridged":
+                met_after_all(driver.call)
             return driver.ask(asked)
         if leg_sid or isinstance(asked, HumanAsked):
             log.warning("%s ! a human's leg belongs to no call any more", call_sid)
@@ -200,13 +249,12 @@ class Switchboard:
         driver = self._drive(call_sid, Call(setup), agents[0], journal)
         return driver.ask(CallArrived(call_sid, "", ""))
 
-    def post(self, call_sid: str, event: AnyEvent) -> bool:
-        """Something happened to a call. Return False if nothing is known of it."""
+    def _post(self, call_sid: str, event: AnyEvent) -> bool:
         driver = self._drivers.get(call_sid)
-        if driver is None and brings_back(event):
-            driver = self._find(call_sid)
         if driver is None:
             return False
+        if isinstance(event, CallCompleted):
+            self._end_legs_left(driver)
         driver.post(made_valid(event))
         if isinstance(event, LegChanged) and event.status == "completed":
             self._consults.leg_over(event.leg_sid)
@@ -214,12 +262,17 @@ class Switchboard:
 
     def attach(self, call_sid: str, stream: CarrierStream) -> EventSink | None:
         """A media stream with a good token. Return where its events go; None: close it."""
-        driver = self._find(call_sid)
+        # Its token was minted by an answer of this process, so the call is here if it is anywhere.
+        driver = self._drivers.get(call_sid)
         return driver.attach(stream) if driver is not None else None
 
     def find(self, call_sid: str) -> Driver | None:
         """Return the driver of a call of this process."""
         return self._drivers.get(call_sid)
+
+    def has(self, call_sid: str) -> bool:
+        """Whether a call is this process's, also while it is being restored."""
+        return call_sid in self._drivers or call_sid in self._restoring
 
     def arrived(self, call_sid: str) -> CallArrived | None:
         """Return what the carrier said when a call came; for a leg on which the agent talks with a
@@ -262,6 +315,7 @@ class Switchboard:
 
     async def close(self) -> None:
         """Let go of every call at once."""
+        await asyncio.gather(*(each.close() for each in list(self._restoring.values())))
         for asides in self._asides.values():
             asides.close()
         drivers, self._drivers = list(self._drivers.values()), {}
@@ -297,32 +351,95 @@ class Switchboard:
 
     # --- drivers ------------------------------------------------------------------------------
 
-    def _find(self, call_sid: str) -> Driver | None:
-        driver = self._drivers.get(call_sid)
-        return driver if driver is not None else self._restore(call_sid)
+    async def _when_there(self, call_sid: str, act: Callable[[], _T]) -> _T:
+        """Do `act` and return its result: at once, or as soon as the call is restored."""
+        restoring = self._restored(call_sid)
+        return act() if restoring is None else await restoring.then(act)
 
-    def _restore(self, call_sid: str) -> Driver | None:
-        """Rebuild a call of another process from its journal, if it left one."""
-        path = self._journals.find(call_sid)
-        if path is None:
+    def _restored(self, call_sid: str) -> Restoring | None:
+        """Return what restores a call of another process, begun now if need be. None: it is here,
+        or left no journal."""
+        if call_sid in self._drivers:
             return None
+        restoring = self._restoring.get(call_sid)
+        if restoring is None and (path := self._journals.find(call_sid)) is not None:
+            restoring = self._restoring[call_sid] = Restoring(
+                self._restore(call_sid, path),
+                name=f"restore {call_sid}",
+                on_end=lambda: self._restoring_ended(call_sid),
+            )
+        return restoring
+
+    def _restoring_ended(self, call_sid: str) -> None:
+        del self._restoring[call_sid]
+        # Later, because what has waited may begin the call anew.
+        asyncio.get_running_loop().call_soon(self._give_up_unless_here, call_sid)
+
+    def _give_up_unless_here(self, call_sid: str) -> None:
+        if not self.has(call_sid):
+            self.on_let_go(call_sid)
+
+    async def _restore(self, call_sid: str, path: Path) -> None:
+        """Rebuild a call of another process from its journal."""
         try:
-            head, lines = read_journal(path)
-            call = rebuild(head, lines)
-        except HookflashError:
+            data = await asyncio.to_thread(path.read_bytes)
+            await self._rebuild(call_sid, path.name, data)
+        except Exception:
+            # The carrier is answered all the same: the call goes on as one without a journal.
             log.exception("%s ! its journal cannot be read", call_sid)
-            return None
-        consult = head.setup.consult
-        if consult is not None and self._find(consult.parent_sid) is None:
-            return None
-        agent = self._agent(head.setup)
+
+    async def _rebuild(self, call_sid: str, name: str, data: bytes) -> None:
+        facts: JournalFacts | None = None
+        try:
+            call, arrived = await in_slices(rebuilding(name, data))
+        except Exception as error:
+            if not isinstance(error, HookflashError):
+                # A core that cannot live through what another one has is no reason to drop a call.
+                log.exception("%s ! its journal cannot be replayed", call_sid)
+            facts = await in_slices(reading_facts(data))
+            if not facts.lines:
+                raise
+            if facts.setup.get("consult") is not None:
+                log.warning("%s ! a talk with a human is not gone on with: %s", call_sid, error)
+                return
+            log.warning("%s ! goes on from its transcript: %s", call_sid, error)
+            call = self._gone_on(call_sid, facts)
+            arrived = facts.arrived
+        parent_sid = call.setup.consult.parent_sid if call.setup.consult is not None else ""
+        if parent_sid and (parent := self._restored(parent_sid)) is not None:
+            await parent.then(lambda: None)
+        if parent_sid and parent_sid not in self._drivers:
+            return
+        self._go_on(call_sid, call, arrived, facts)
+
+    def _gone_on(self, call_sid: str, facts: JournalFacts) -> Call:
+        name = str(facts.setup.get("agent", ""))
+        agent = self._directory.named(name) or self._directory.agents[0]
+        return go_on(call_sid, facts, self._setup(agent), self._clock.now())
+
+    def _go_on(
+        self,
+        call_sid: str,
+        call: Call,
+        arrived: CallArrived | None,
+        facts: JournalFacts | None,
+    ) -> None:
         log.info("%s = restored from its journal, %s", call_sid, call.phase.value)
-        journal = self._journals.resume(call_sid)
-        driver = self._drive(call_sid, call, agent, journal, _arrival(lines))
+        now = self._clock.now()
+        journal = self._journals.resume(call_sid, now)
+        driver = self._drive(call_sid, call, self._agent(call.setup), journal, arrived)
         if call.phase is Phase.ENDED:
             self._linger(driver)
         driver.post(CallRecovered())
-        return driver
+        if facts is None:
+            return
+        self._legs_left[call_sid] = legs_to_end(facts)
+        if not facts.with_human:
+            self._end_legs_left(driver)
+
+    def _end_legs_left(self, driver: Driver) -> None:
+        for leg in self._legs_left.pop(driver.call_sid, ()):
+            driver.post(leg)
 
     def _setup(self, agent: AgentLike) -> CallSetup:
         # Made valid: an owner's texts (a greeting, say) are in the journal too.
@@ -411,6 +528,7 @@ class Switchboard:
         if self._drivers.get(driver.call_sid) is not driver or driver.call.phase is not Phase.ENDED:
             return
         del self._drivers[driver.call_sid]
+        self._legs_left.pop(driver.call_sid, None)
         task = asyncio.get_running_loop().create_task(driver.close())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
@@ -423,14 +541,6 @@ def brings_back(event: AnyEvent) -> bool:
     if isinstance(event, LegChanged):
         return event.leg is not None
     return isinstance(event, CallCompleted | RecordingReady | VoicemailTranscribed)
-
-
-def _arrival(lines: Sequence[Line]) -> CallArrived | None:
-    """Return how a call came, if its journal tells; one that went on without does not know."""
-    for line in lines:
-        if isinstance(line.event, CallArrived) and (line.event.caller or line.event.called):
-            return line.event
-    return None
 
 
 def _pseudonym(caller: str) -> str | None:

@@ -1,22 +1,142 @@
-"""A call as its owner's hooks see it, at one moment."""
+"""A call as its owner's hooks and consoles see it, at one moment.
+
+The transcript of a call is looked at again and again, and most of it never changes any more. So
+lines that are settled are read once, and only the newest are read at each look: a look costs the
+same at the first turn of a call and at its ten thousandth.
+
+    the transcript's lines:  settled, read once  |  the newest, read at each look
+"""
 
 from __future__ import annotations
 
-from hookflash.agents.view import CallView
+from collections.abc import Iterator
+from math import inf
+
+from hookflash.agents.view import CallView, Utterances
 from hookflash.core.call import Call
+from hookflash.core.conversation.transcript import Line
+from hookflash.core.record import Utterance
+
+NEWEST = 32
+"""So many lines are read at each look, and up to as many more until some of them are settled. What
+a human says is written down a moment later, and finds its place among them."""
+
+_OPEN = 128
+"""A line that may still change keeps so many newer ones from being settled; then it counts as it
+is."""
 
 
-def view_of(call: Call, now: float, said: str = "") -> CallView:
-    """Return a call as plain facts; `said` is what the caller has just said."""
-    facts = call.facts
-    return CallView(
-        call_sid=facts.call_sid,
-        agent=call.setup.agent,
-        caller=facts.caller,
-        called=facts.called,
-        seconds=round(now - facts.arrived_at, 3),
-        transcript=call.conversation.transcript.utterances(facts.arrived_at),
-        said=said,
-        failed_tools=sum(use.failed for use in call.conversation.tool_uses),
-        barge_ins=call.conversation.barge_ins,
-    )
+class CallViews:
+    """The views of one call. Used in the event loop's thread."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self._failed_tools = self._tools = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._since = self.call.facts.arrived_at
+        self._taken = 0
+        self._newest: list[tuple[int, Line]] = []
+        self._settled: list[Utterance] = []
+        self._settled_until = -inf
+        self._spoken: dict[str, float] = {}
+
+    def of(self, now: float, said: str = "") -> CallView:
+        """Return the call as plain facts; `said` is what the caller has just said."""
+        call, facts = self.call, self.call.facts
+        tools = call.conversation.tool_uses
+        while self._tools < len(tools):
+            self._failed_tools += tools[self._tools].failed
+            self._tools += 1
+        return CallView(
+            call_sid=facts.call_sid,
+            agent=call.setup.agent,
+            caller=facts.caller,
+            called=facts.called,
+            seconds=round(now - facts.arrived_at, 3),
+            transcript=self.transcript(),
+            said=said,
+            failed_tools=self._failed_tools,
+            barge_ins=call.conversation.barge_ins,
+        )
+
+    def transcript(self) -> Utterances:
+        """Return what was said or prepared; times are seconds since the call arrived."""
+        self._read()
+        newest = tuple(self._utterance(line) for _, line in self._newest if _is_shown(line))
+        return Utterances(self._settled, len(self._settled), newest)
+
+    def spoken_seconds(self, speaker: str) -> float:
+        """Return how long somebody has spoken: `caller`, `agent` or `human`."""
+        self._read()
+        seconds = self._spoken.get(speaker, 0.0)
+        for _, line in self._newest:
+            if line.speaker == speaker and _is_shown(line):
+                seconds += max(0.0, line.ended_at - line.started_at)
+        return seconds
+
+    def _read(self) -> None:
+        """Read what is new; the newest lines are then in the order in which they began."""
+        if self._since != self.call.facts.arrived_at:
+            self._begin()
+        lines = self.call.conversation.transcript.lines
+        if self._taken < len(lines):
+            self._newest += enumerate(lines[self._taken :], start=self._taken)
+            self._taken = len(lines)
+        self._newest.sort(key=_moment)
+        if any(_is_shown(line) and line.started_at < self._settled_until for line in self._late()):
+            # It became known long after it began: its place is among what was settled.
+            self._begin()
+            self._newest = sorted(enumerate(lines), key=_moment)
+            self._taken = len(lines)
+        if len(self._newest) > 2 * NEWEST:
+            self._settle()
+
+    def _late(self) -> Iterator[Line]:
+        """Yield the newest lines that began before the last one that was settled."""
+        for _, line in self._newest:
+            if line.started_at >= self._settled_until:
+                return
+            yield line
+
+    def _settle(self) -> None:
+        """Take the lines that do not change any more from the newest, up to the first that may."""
+        older = len(self._newest) - NEWEST
+        place = 0
+        for place in range(older):
+            line = self._newest[place][1]
+            if not self._is_final(line) and older - place < _OPEN:
+                break
+            if _is_shown(line):
+                self._settled_until = line.started_at
+                self._settled.append(self._utterance(line))
+                seconds = max(0.0, line.ended_at - line.started_at)
+                self._spoken[line.speaker] = self._spoken.get(line.speaker, 0.0) + seconds
+        else:
+            place = older
+        del self._newest[:place]
+
+    def _is_final(self, line: Line) -> bool:
+        if line.speaker == "agent":
+            return self.call.conversation.transcript.is_settled(line.item_id)
+        return line.speaker == "note" or bool(line.text)
+
+    def _utterance(self, line: Line) -> Utterance:
+        assert line.speaker != "note"
+        return Utterance(
+            speaker=line.speaker,
+            text=line.text,
+            started_at=round(line.started_at - self._since, 3),
+            ended_at=round(max(line.ended_at, line.started_at) - self._since, 3),
+            cut=line.cut,
+        )
+
+
+def _moment(entry: tuple[int, Line]) -> tuple[float, int]:
+    number, line = entry
+    return line.started_at, number
+
+
+def _is_shown(line: Line) -> bool:
+    return line.speaker != "note" and bool(line.text or line.cut)

@@ -58,6 +58,7 @@ from hookflash.runtime.ports import EventSink, ModelConnector
 from hookflash.runtime.recorder import Recordings
 from hookflash.runtime.switchboard import AgentLike, Switchboard, Watch
 from hookflash.runtime.tool_runner import ToolThreads
+from hookflash.runtime.view import CallViews
 from hookflash.server.app import create_app, serve
 from hookflash.server.consoles import open_console, shown_calls, with_line
 from hookflash.server.counted import (
@@ -389,14 +390,14 @@ def _alone(metrics: Metrics) -> Callable[[], Awaitable[list[Counts]]]:
 
 def _context(agent: AgentLike, call: Call, post: EventSink, ask: AskHuman) -> CallContext:
     """Return what the owner's tools are given of a call."""
-    facts = call.facts
+    facts, views = call.facts, CallViews(call)
     return CallContext(
         call_sid=facts.call_sid,
         caller=facts.caller,
         called=facts.called,
         agent=agent.name,
         post=post,
-        transcript=lambda: call.conversation.transcript.utterances(facts.arrived_at),
+        transcript=views.transcript,
         destinations=[each.key for each in call.setup.destinations],
         ask=ask,
     )

@@ -45,11 +45,13 @@ class Calls(Protocol):
 
     draining: bool
 
-    def arrive(self, arrived: CallArrived) -> tuple[Instruction, ...]: ...
+    async def arrive(self, arrived: CallArrived) -> tuple[Instruction, ...]: ...
 
-    def ask(self, call_sid: str, asked: Asked, *, leg_sid: str = "") -> tuple[Instruction, ...]: ...
+    async def ask(
+        self, call_sid: str, asked: Asked, *, leg_sid: str = ""
+    ) -> tuple[Instruction, ...]: ...
 
-    def post(self, call_sid: str, event: AnyEvent) -> bool: ...
+    async def post(self, call_sid: str, event: AnyEvent) -> bool: ...
 
     def rings(self, is_number: Callable[[str], bool], caller: str, *, call_sid: str) -> bool: ...
 
@@ -88,7 +90,10 @@ class Answering(Protocol):
 
 
 class Desk:
-    """Answers for the calls of this process, in TwiML. Nothing here waits."""
+    """Answers for the calls of this process, in TwiML.
+
+    Nothing here waits, but for a call of another process while it is restored.
+    """
 
     def __init__(self, calls: Calls, line: TwilioLine, *, apology: str = APOLOGY) -> None:
         self._calls = calls
@@ -113,7 +118,7 @@ class Desk:
                 )
                 twiml = REJECT_BUSY
             else:
-                instructions = self._decide(question)
+                instructions = await self._decide(question)
                 twiml = self._line.write(call_sid, instructions, leg_sid=question.leg_sid)
         except Exception:
             # A request ends here: whoever is on the leg hears an apology, and the owner finds the
@@ -135,7 +140,7 @@ class Desk:
 
     async def take(self, call_sid: str, event: AnyEvent) -> bool:
         """Take what has happened to a call. Return False if nothing is known of it."""
-        return self._calls.post(call_sid, event)
+        return await self._calls.post(call_sid, event)
 
     def sorry(self, call_sid: str) -> str:
         """Return the answer for when we fail ourselves."""
@@ -148,17 +153,17 @@ class Desk:
             return True
         return question.forwarded is not None and self.rings(question.forwarded)
 
-    def _decide(self, question: Question) -> Sequence[Instruction]:
+    async def _decide(self, question: Question) -> Sequence[Instruction]:
         """Ask first, so that the outcome is told; then say that the call is over, if it is."""
         instructions: Sequence[Instruction] = ()
         if isinstance(question.asked, CallArrived):
-            instructions = self._calls.arrive(question.asked)
+            instructions = await self._calls.arrive(question.asked)
         elif question.asked is not None:
-            instructions = self._calls.ask(
+            instructions = await self._calls.ask(
                 question.call_sid, question.asked, leg_sid=question.leg_sid
             )
         if isinstance(question.over, CallCompleted):
-            self._calls.post(question.leg_sid or question.call_sid, question.over)
+            await self._calls.post(question.leg_sid or question.call_sid, question.over)
         elif question.over is not None:
-            self._calls.post(question.call_sid, question.over)
+            await self._calls.post(question.call_sid, question.over)
         return instructions

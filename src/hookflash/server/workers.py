@@ -88,7 +88,7 @@ class Board(Protocol):
     @property
     def live(self) -> Sequence[object]: ...
 
-    def find(self, call_sid: str) -> object | None: ...
+    def has(self, call_sid: str) -> bool: ...
 
 
 class Workers:
@@ -300,7 +300,7 @@ class Workers:
     # --- whose call ---------------------------------------------------------------------------
 
     def _has(self, call_sid: str) -> bool:
-        return self._board.find(call_sid) is not None
+        return self._board.has(call_sid)
 
     def _load(self) -> Load:
         """Return how busy we are; a call that is still being claimed counts too."""

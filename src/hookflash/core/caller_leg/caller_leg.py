@@ -53,6 +53,7 @@ class CallerLeg:
         """How long it may be before something comes of the move to a human."""
         self._stream_tries = 0
         """How many times a stream was wanted since the last one opened."""
+        self._fetch = False
         self._question: tuple[int, str] | None = None
         """The question of the carrier's that is being taken: its step and the leg it names."""
         self._timer = Timer(LIMITS, Place.NEW)
@@ -293,9 +294,26 @@ class CallerLeg:
     def call_recovered(self, step: s.Step) -> None:
         """The call was rebuilt from its journal: its stream of before is gone."""
         self.stream_sid = None
-        if self.phase in _WITH_AGENT:
-            place = Place.BROKEN if self.phase is Phase.TALKING else self.place
-            self._timer.enter(place, step.now, self)
+        if self.place in (Place.STREAM, Place.STOPPED):
+            self._timer.enter(Place.BROKEN, step.now, self)
+        elif self._fetch:
+            self._fetch = False
+            instructions = self._numbered((ConnectAgent(0),))
+            self._timer.enter(Place.CONNECTING, step.now, self)
+            step.do(*self.route.move(instructions, step.now, where="elsewhere"))
+        elif self.phase in _WITH_AGENT:
+            self._timer.enter(self.place, step.now, self)
+
+    def resume(self, place: Place, step_number: int, now: float, *, fetch: bool = False) -> None:
+        """Go on from where another version of the product has left this leg.
+
+        `step_number` is the newest step that it has handed out: numbers are never used twice.
+        `fetch`: the caller hears music and nobody will ask for them; `CallRecovered` brings them
+        back to the agent.
+        """
+        self.route.step = step_number
+        self._fetch = fetch
+        self._timer.enter(place, now, self)
 
     def expire(self, step: s.Step) -> None:
         """A deadline may have come. Early or late calls are harmless."""

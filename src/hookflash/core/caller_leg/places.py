@@ -14,6 +14,7 @@ class Place(Enum):
     STREAM = "on the stream"
     STOPPED = "the stream has stopped"
     BROKEN = "the stream is broken"
+    LEFT_BEHIND = "where another version has left it"
     TO_HUMAN = "on the way to a human"
     WITH_HUMAN = "with a human"
     RECORDING = "leaves a message"
@@ -27,6 +28,7 @@ PHASES: dict[Place, Phase] = {
     Place.STREAM: Phase.TALKING,
     Place.STOPPED: Phase.TALKING,
     Place.BROKEN: Phase.TALKING,
+    Place.LEFT_BEHIND: Phase.TALKING,
     Place.TO_HUMAN: Phase.HANDING_OFF,
     Place.WITH_HUMAN: Phase.WITH_HUMAN,
     Place.RECORDING: Phase.ENDING,
@@ -52,6 +54,7 @@ LIMITS: dict[Place, Limit | None] = {
     Place.STREAM: None,
     Place.STOPPED: Limit(STOPPED_SECONDS, then=_GONE),
     Place.BROKEN: Limit(BROKEN_SECONDS, then=_GONE),
+    Place.LEFT_BEHIND: Limit(TALK_SECONDS, then=_GONE),
     Place.TO_HUMAN: Limit(lambda leg, now: leg.wait_seconds, then=_GONE),
     Place.WITH_HUMAN: Limit(TALK_SECONDS, then=_GONE),
     Place.RECORDING: Limit(300.0, then=_GONE),

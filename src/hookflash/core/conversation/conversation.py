@@ -158,6 +158,11 @@ class Conversation:
         if self.live:
             self.state = ConversationState.CUT_OFF
 
+    def resume(self, opening: RequestResponse | None) -> None:
+        """Go on from where another version of the product has left this talk."""
+        self.state = ConversationState.CUT_OFF
+        self.opening = opening
+
     def settle(self, now: float) -> None:
         """The stream is over: what was heard on it was heard, and no more."""
         for fate in self.playout.stop(now):

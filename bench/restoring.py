@@ -1,0 +1,277 @@
+"""Measures what restoring an hour's call does to the other calls of a process.
+
+    PYTHONPATH=src python bench/restoring.py [--minutes 60] [--calls 50] [--rounds 5]
+
+Two journals are restored while `--calls` others stream in real time, 50 frames a second each way:
+
+spoken   an hour of talk, lived by the core itself: every 6 s a turn of the caller (begun, ended,
+         written down) and an answer of 2.5 s in pieces of 50 ms, with its words, marks and timers
+dense    an hour with `--entries` entries that are no sound (50 a second by default), most of them
+         of tools: the worst that a busy model could have written
+
+Each is restored in two ways: at once (`read_journal`, `rebuild`), and in slices, as the switchboard
+does it. Work is the processor's time that the event loop takes between two wakes of a timer of
+1 ms. A stall is how much later than asked that timer comes back. The longest of each is told, the
+median of `--rounds`, and beside it the longest stall of two seconds without a restoring: a machine
+that others use stalls by itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from hookflash.agents.agent import Agent
+from hookflash.agents.directory import Directory
+from hookflash.core import events as e
+from hookflash.core.call import Call
+from hookflash.core.commands import AnyCommand, ConnectAgent, SendMark
+from hookflash.core.phases import Phase
+from hookflash.core.setup import CallSetup
+from hookflash.core.tokens import Tokens
+from hookflash.runtime.clock import SystemClock
+from hookflash.runtime.journal import Journals, State, read_journal, rebuild
+from hookflash.runtime.settled import SettledLines
+from hookflash.runtime.switchboard import Switchboard
+
+TURN_SECONDS = 6.0
+PIECES, PIECE_BYTES = 50, 400
+WORDS = "Let me have a look at your order, it left our house on Monday and should be there.".split()
+SID = "CAhour"
+
+
+class Ports:
+    """A carrier, a model and a store that take everything and say nothing."""
+
+    stream_sid = "MZ"
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *arguments, **named: None
+
+    def open(self, setup: Any, on_event: Any) -> Ports:
+        return Ports()
+
+
+class Life:
+    """A call that is lived through, and its journal."""
+
+    def __init__(self, journals: Journals, setup: CallSetup) -> None:
+        self.call = Call(setup)
+        self._journal = journals.begin(SID, setup)
+        self._settled = SettledLines(self.call.transcript)
+        self._marks: list[tuple[float, str]] = []
+        self.entries = 0
+
+    def take(self, event: e.AnyEvent, at: float) -> None:
+        """Live through an event at `at`, and through what was due before."""
+        self._pass(at)
+        self._done(at, event, self.call.receive(event, at))
+
+    def _pass(self, at: float) -> None:
+        while True:
+            due = self.call.deadline
+            mark = self._marks[0][0] if self._marks else at
+            if due is not None and due <= min(mark, at):
+                self._done(due, "expired", self.call.expire(due))
+            elif self._marks and mark <= at:
+                moment, name = self._marks.pop(0)
+                event = e.MarkReturned(name)
+                self._done(moment, event, self.call.receive(event, moment))
+            else:
+                return
+
+    def _done(self, at: float, cause: Any, commands: list[AnyCommand]) -> None:
+        self.entries += 1 + len(commands)
+        state = State(self.call.phase.value, self.call.handoff.state.value)
+        self._journal.write(at, cause, commands, state, self._settled.news())
+        for command in commands:
+            if isinstance(command, SendMark):
+                heard = self._marks[-1][0] if self._marks else at
+                self._marks.append((max(at, heard) + 0.05, command.name))
+
+    def end(self) -> None:
+        assert self.call.phase is Phase.TALKING
+        self._journal.close()
+
+
+def spoken(life: Life, seconds: float) -> None:
+    """Live through an hour of talk."""
+    start = time.time() - seconds
+    life.take(e.CallArrived(SID, "+15550100009", "+15550100001"), start)
+    life.take(e.StreamStarted("MZ1", 1), start + 0.3)
+    life.take(e.ModelReady("sess"), start + 0.4)
+    for turn in range(int(seconds / TURN_SECONDS)):
+        at = start + 1 + turn * TURN_SECONDS
+        item = f"u{turn}"
+        life.take(e.CallerSpeechStarted(item), at)
+        life.take(e.CallerSpeechStopped(item), at + 2)
+        life.take(e.ResponseStarted(f"r{turn}"), at + 2.1)
+        life.take(e.CallerTranscribed(item, "I would like to know where my order is."), at + 2.2)
+        for piece in range(PIECES):
+            moment = at + 2.3 + piece * 0.02
+            if piece < len(WORDS):
+                life.take(e.AgentTranscribed(f"a{turn}", f"{WORDS[piece]} "), moment)
+            life.take(e.ModelAudio(f"r{turn}", f"a{turn}", "A" * 8, PIECE_BYTES), moment)
+        life.take(e.ModelAudioEnded(f"r{turn}", f"a{turn}"), at + 3.4)
+        life.take(e.ResponseEnded(f"r{turn}", "completed"), at + 3.41)
+
+
+def dense(life: Life, seconds: float, entries: int) -> None:
+    """Live through an hour in which something is written all the time."""
+    start = time.time() - seconds
+    life.take(e.CallArrived(SID, "+15550100009", "+15550100001"), start)
+    life.take(e.StreamStarted("MZ1", 1), start + 0.3)
+    life.take(e.ModelReady("sess"), start + 0.4)
+    turn = 0
+    while life.entries < entries:
+        at = start + 1 + life.entries * seconds / entries
+        turn += 1
+        item, response = f"u{turn}", f"r{turn}"
+        life.take(e.CallerSpeechStarted(item), at)
+        life.take(e.CallerSpeechStopped(item), at)
+        life.take(e.ResponseStarted(response), at)
+        life.take(e.CallerTranscribed(item, "I would like to know where my order is."), at)
+        for number in range(40):
+            call_id = f"c{turn}-{number}"
+            life.take(e.ToolCallRequested(call_id, "look_up", '{"order": 7}', response), at)
+            life.take(e.TokensUsed(Tokens()), at)
+        for number in range(40):
+            life.take(e.ToolFinished(f"c{turn}-{number}", '{"status": "sent"}'), at)
+        life.take(e.ResponseEnded(response, "completed"), at)
+
+
+def switchboard(journals: Journals) -> Switchboard:
+    ports: Any = Ports()
+    return Switchboard(
+        Directory.of(Agent("desk", instructions="Be kind.")),
+        clock=SystemClock(),
+        control=ports,
+        connector=ports,
+        records=ports,
+        journals=journals,
+        make_context=lambda agent, call, post, ask: None,
+    )
+
+
+async def streaming(board: Switchboard, call_sid: str) -> None:
+    """One call that talks all the time: a frame each way every 20 ms."""
+    await board.arrive(e.CallArrived(call_sid, "+15550100009", "+15550100001"))
+    stream: Any = Ports()
+    sink = board.attach(call_sid, stream)
+    assert sink is not None
+    sink(e.StreamStarted(f"MZ{call_sid}", 1))
+    sink(e.ModelReady("sess"))
+    sink(e.ResponseStarted("r1"))
+    frame, loop = "A" * 216, asyncio.get_running_loop()
+    due = loop.time()
+    for number in range(1_000_000):
+        due += 0.02
+        await asyncio.sleep(due - loop.time())
+        sink(e.CallerAudio(frame, 160, number * 20))
+        sink(e.ModelAudio("r1", f"i{number // 500}", frame, 160))
+
+
+async def stalls(during: Callable[[], Awaitable[object]]) -> tuple[float, float, float, float]:
+    """Return, in ms, the loop's longest work without a pause and its longest stall, the longest
+    stall of two seconds before, and how many seconds it took."""
+
+    async def watch(late: list[float], worked: list[float]) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due, used = loop.time() + 0.001, time.thread_time()
+            await asyncio.sleep(0.001)
+            late.append((loop.time() - due) * 1000)
+            worked.append((time.thread_time() - used) * 1000)
+
+    async def watched(work: Awaitable[object]) -> tuple[float, float, float]:
+        late: list[float] = []
+        worked: list[float] = []
+        task = asyncio.create_task(watch(late, worked))
+        await asyncio.sleep(0.01)
+        began = time.perf_counter()
+        await work
+        took = time.perf_counter() - began
+        await asyncio.sleep(0.01)
+        task.cancel()
+        return max(worked), max(late), took
+
+    _, before, _ = await watched(asyncio.sleep(2))
+    worked, longest, took = await watched(during())
+    return worked, longest, before, took
+
+
+async def measure(folder: Path, calls: int, rounds: int) -> None:
+    path = folder / f"{SID}.jsonl"
+    original = path.read_bytes()
+    found: dict[str, list[tuple[float, float, float, float]]] = {"at once": [], "in slices": []}
+    for _ in range(rounds):
+        board = switchboard(journals := Journals(folder))
+        talking = [asyncio.create_task(streaming(board, f"CA{number}")) for number in range(calls)]
+        await asyncio.sleep(1)
+
+        async def at_once() -> None:
+            rebuild(*read_journal(path))
+
+        async def in_slices(board: Switchboard = board) -> None:
+            answer = await board.ask(SID, e.InstructionsAsked(1, "connect"))
+            assert answer == (ConnectAgent(2),), answer
+
+        for name, how in (("at once", at_once), ("in slices", in_slices)):
+            found[name].append(await stalls(how))
+        for task in talking:
+            task.cancel()
+        await board.close()
+        journals.close()
+        path.write_bytes(original)
+    for name, rows in found.items():
+        columns = (statistics.median(column) for column in zip(*rows, strict=True))
+        worked, longest, before, took = columns
+        print(
+            f"  {name:10} longest work {worked:6.1f} ms, longest stall {longest:6.1f} ms"
+            f" (without it {before:.1f}), restored in {took:.2f} s"
+        )
+
+
+def journals_made(folder: Path, minutes: float, entries: int) -> Iterator[str]:
+    """Write each journal as `folder`/CAhour.jsonl, and yield what it is."""
+    makers: dict[str, Callable[[Life], None]] = {
+        "spoken": lambda life: spoken(life, minutes * 60),
+        "dense": lambda life: dense(life, minutes * 60, entries),
+    }
+    for name, make in makers.items():
+        (folder / f"{SID}.jsonl").unlink(missing_ok=True)
+        journals = Journals(folder, queue_lines=10_000_000)
+        life = Life(journals, CallSetup(agent="desk"))
+        make(life)
+        life.end()
+        journals.close()
+        size = (folder / f"{SID}.jsonl").stat().st_size / 1e6
+        lines = len(life.call.transcript.lines)
+        yield f"{name}: {life.entries} events and commands, {lines} lines said, {size:.1f} MB"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--calls", type=int, default=50)
+    parser.add_argument("--entries", type=int, default=180_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    chosen = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="hookflash-restoring-"))
+    try:
+        for what in journals_made(folder, chosen.minutes, chosen.entries):
+            print(what)
+            asyncio.run(measure(folder, chosen.calls, chosen.rounds))
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
