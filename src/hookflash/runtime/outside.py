@@ -17,6 +17,7 @@ from hookflash.runtime.ports import (
     ModelConnector,
     RecordKeeper,
 )
+from hookflash.runtime.prepared_speech import PreparedSpeech
 from hookflash.runtime.recorder import Recordings
 from hookflash.runtime.tool_runner import ToolRunner
 
@@ -49,6 +50,7 @@ class Outside:
         journal: Journal,
         traffic: Traffic | None = None,
         recordings: Recordings | None = None,
+        prepared: PreparedSpeech | None = None,
     ) -> None:
         self.clock = clock
         self.control = control
@@ -62,3 +64,4 @@ class Outside:
         self.journal = journal
         self.traffic = traffic or Traffic()
         self.recordings = recordings
+        self.prepared = prepared or PreparedSpeech.tones_only()

@@ -64,6 +64,7 @@ from hookflash.runtime.ports import (
     ModelConnector,
     RecordKeeper,
 )
+from hookflash.runtime.prepared_speech import PreparedSpeech
 from hookflash.runtime.recorder import Recordings
 from hookflash.runtime.tool_runner import OUTPUT_CHARS, ToolRunner, ToolThreads
 from hookflash.runtime.valid_text import made_valid
@@ -87,13 +88,16 @@ NOBODY = "I am sorry, nobody is here to take your call. Please call again later.
 MakeContext = Callable[[AgentLike, Call, EventSink, AskHuman], object]
 """Makes what the owner's tools are given."""
 
+MakePrepared = Callable[[AgentLike], PreparedSpeech]
+"""Makes an agent's prepared lines for one call."""
+
 
 class Switchboard:
     """All calls of one process. Used in the event loop's thread.
 
     `record` is whether calls are recorded, if not as each agent has it. Tools that block run in
     `threads`; the model reads at most `tool_output_chars` characters of what a tool returns.
-    Questions to humans get their ids from `entropy`.
+    Questions to humans get their ids from `entropy`. `prepared` has what is played without a model.
     """
 
     def __init__(
@@ -114,6 +118,7 @@ class Switchboard:
         threads: ToolThreads | None = None,
         tool_output_chars: int = OUTPUT_CHARS,
         entropy: Random = SYSTEM.entropy("questions"),
+        prepared: MakePrepared = lambda agent: PreparedSpeech.tones_only(),
     ) -> None:
         self.draining = False
         self.on_let_go: Callable[[str], None] = lambda call_sid: None
@@ -134,6 +139,7 @@ class Switchboard:
         self._threads = threads or ToolThreads()
         self._tool_output_chars = tool_output_chars
         self._entropy = entropy
+        self._prepared = prepared
         self._drivers: dict[str, Driver] = {}
         self._asides: dict[str, Asides] = {}
         self._consults = Consulting(self._find, self._begin_talk)
@@ -361,6 +367,7 @@ class Switchboard:
             journal=journal,
             traffic=self.traffic,
             recordings=self._recordings,
+            prepared=self._prepared(agent),
         )
         watch = self._observe if consult is None else None
         driver = Driver(
