@@ -262,6 +262,18 @@ async def test_a_failure_that_lasts_is_tried_again_every_half_hour(stores: Store
     ]
 
 
+async def test_a_failure_that_never_ends_is_given_up_since_each_try_may_cost(
+    stores: Stores, caplog: pytest.LogCaptureFixture
+) -> None:
+    renderer = Renderer()
+    renderer.fails = {ONE.text: ModelError("status 500")}
+    store = stores.start(renderer, ONE, TWO)
+    await asyncio.sleep(1e6)
+    assert renderer.texts.count(ONE.text) == speech_store.MOST_ROUNDS
+    assert store.clip(TWO) is not None
+    assert "1 texts failed to the last" in caplog.text
+
+
 async def test_a_fatal_failure_ends_the_rendering(stores: Stores) -> None:
     renderer = Renderer()
     renderer.fails = {TWO.text: ModelError("status 401", fatal=True)}

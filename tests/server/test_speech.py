@@ -129,3 +129,44 @@ async def test_an_agent_without_texts_in_its_language_is_told(
         " with Agent(prepared={...})",
     ]
     assert not (tmp_path / "speech").exists()
+
+
+async def test_the_live_model_reads_the_texts_once_the_speech_api_is_shut_down(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="hookflash.call.speech")
+    agent = Agent("anna", instructions="Sell.", prepared=SHORT)
+    async with ScriptedModel() as model:
+        model.faults.speech_status = 404
+        for line in SPOKEN:
+            model.on(
+                "response.create",
+                [{"say": {"item": line, "ms": 1000, "byte": 7, "text": line}}],
+                where={"response": {"instructions": f'Say exactly: "{line}"'}},
+            )
+        async with preparing(
+            settings(tmp_path, model_url=model.url),
+            directory(agent),
+            voice="marin",
+            world=SimulatedWorld(0),
+        ) as prepared:
+            await asyncio.sleep(30.0)
+            assert [prepared(agent).find(line).text for line in SPOKEN] == list(SPOKEN)
+        assert len(model.server.spoken) == 1, "what is shut down is asked once"
+        assert len(model.server.sessions) == len(SPOKEN)
+    assert caplog.text.count("the live model reads the texts, since: the speech API: expected") == 1
+
+
+async def test_an_own_speech_api_is_not_replaced_by_the_model(tmp_path: Path) -> None:
+    agent = Agent("anna", instructions="Sell.", prepared=SHORT)
+    async with ScriptedModel() as model:
+        model.faults.speech_status = 404
+        async with preparing(
+            settings(tmp_path, model_url=model.url, speech_url=model.server.speech_url),
+            directory(agent),
+            voice="marin",
+            world=SimulatedWorld(0),
+        ) as prepared:
+            await asyncio.sleep(100.0)
+            assert prepared(agent).find("back") == tone()
+        assert (len(model.server.spoken), model.server.sessions) == (1, [])

@@ -43,6 +43,9 @@ CLAIM_SECONDS: Final = 150.0
 RETRY_SECONDS: Final = (15.0, 60.0, 300.0, 1800.0)
 """How long after a round with failures the next one begins; the last of these from then on."""
 
+MOST_ROUNDS: Final = 20
+"""So many rounds with failures, nine hours: what is asked for without end costs without end."""
+
 CLAIMED_SECONDS: Final = 5.0
 """How long after a round in which others were rendering the next one begins."""
 
@@ -129,6 +132,13 @@ class SpeechStore:
             if wait is None:
                 return
             if not wait:
+                if missing and rounds + 1 == MOST_ROUNDS:
+                    self._tell_once(
+                        "! prepared speech: %d texts failed to the last; the tone is played until"
+                        " the server is started again",
+                        len(missing),
+                    )
+                    return
                 wait = RETRY_SECONDS[min(rounds, len(RETRY_SECONDS) - 1)]
                 rounds += 1
             if missing:

@@ -178,5 +178,5 @@ def _refusal(status: int, body: bytes) -> ModelError:
         f"the speech API: expected status 200, got {status}{said}; check {_SETTINGS}",
         model_code=str(fault.code or ""),
         # What the owner has to change is not tried again before the next start.
-        fatal=status in (401, 403, 404, 405, 410),
+        fatal=status in (401, 403, 404, 405, 410) or fault.code == "model_not_found",
     )
