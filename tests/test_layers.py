@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 SRC = Path(__file__).parent.parent / "src"
-INNER = ("hookflash.core", "hookflash.errors", "hookflash.world")
+INNER = ("hookflash.core", "hookflash.errors", "hookflash.g711", "hookflash.world")
 # Which of our own modules a layer may import, besides itself.
 MAY_KNOW = {
     "hookflash.core": ("hookflash.errors",),

@@ -94,6 +94,9 @@ def test_every_setting_is_read_from_the_environment() -> None:
         "HOOKFLASH_LLM_MODEL": ("small", "small"),
         "HOOKFLASH_LLM_KEY": ("three", "three"),
         "HOOKFLASH_SUMMARY_MODEL": ("large", "large"),
+        "HOOKFLASH_SPEECH_URL": ("http://localhost:4/v1/say", "http://localhost:4/v1/say"),
+        "HOOKFLASH_SPEECH_MODEL": ("tts", "tts"),
+        "HOOKFLASH_SPEECH_KEY": ("six", "six"),
         "HOOKFLASH_WHISPER_MODEL": ("/models/w", "/models/w"),
         "HOOKFLASH_PIPER_VOICE": ("/models/v.onnx", "/models/v.onnx"),
         "HOOKFLASH_RECORD": ("on", "on"),
@@ -207,6 +210,8 @@ def test_a_wrong_value_in_the_file_is_named_as_it_is_written_there(folder: Path)
         ("HOOKFLASH_TWILIO_API_URL", "http://api.example.com", "a https:// URL"),
         ("HOOKFLASH_DELIVERY_URL", "http://hooks.example.com", "a https:// URL"),
         ("HOOKFLASH_DELIVERY_URL", "https://[::1", "a https:// URL"),
+        ("HOOKFLASH_SPEECH_URL", "http://speech.example.com/v1", "a https:// URL"),
+        ("HOOKFLASH_SPEECH_URL", "none", "a https:// URL"),
         ("HOOKFLASH_DELIVERY_DAYS", "366", "a number from 0 to 365"),
         ("HOOKFLASH_MODEL_URL", "ws://model.example.com", "a wss:// URL"),
         ("HOOKFLASH_MODEL_URL", "https://model.example.com", "a wss:// URL"),
@@ -221,6 +226,10 @@ def test_a_wrong_value_is_named_with_what_was_expected_what_came_and_the_remedy(
     assert message.startswith(f"{variable}: expected {expected}")
     shown = re.sub("//.*@", "//(hidden)@", text)
     assert f"got {shown!r}; correct it, or leave it out for " in message
+
+
+def test_speech_can_be_turned_off() -> None:
+    assert Settings.load({"HOOKFLASH_SPEECH_URL": "OFF"}).speech_url == "off"
 
 
 def test_all_wrong_values_are_named_at_once() -> None:

@@ -15,6 +15,9 @@ from hookflash.core.handoff_plan import E164
 
 Read = Callable[[str], Any]
 
+OFF = "off"
+"""The value of a setting that turns something off."""
+
 
 def read_text(text: str) -> str:
     return text
@@ -118,6 +121,18 @@ def read_webhook_url(text: str) -> str:
     """Read the address of somebody else's, which is kept to the letter and may have a query."""
     if not _is_safe(text, "https", "http"):
         raise ValueError("a https:// URL (or http:// on this machine), without user")
+    return text
+
+
+def read_speech_url(text: str) -> str:
+    """Read the address of a speech API, or that there is none."""
+    if text.lower() == OFF:
+        return OFF
+    if not _is_safe(text, "https", "http"):
+        raise ValueError(
+            "a https:// URL (or http:// on this machine) such as"
+            " https://api.openai.com/v1/audio/speech, or off"
+        )
     return text
 
 

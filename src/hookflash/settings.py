@@ -29,6 +29,7 @@ from hookflash.setting_forms import (
     read_names,
     read_number,
     read_prices,
+    read_speech_url,
     read_switch,
     read_text,
     read_token_prices,
@@ -276,6 +277,20 @@ class Settings:
         None,
         "Which chat model sums up calls, at HOOKFLASH_LLM_URL or else at OpenAI.",
         shown="HOOKFLASH_LLM_MODEL where there is a URL, else none: sentences picked from the call",
+    )
+    speech_url: str | None = _setting(
+        None,
+        "The OpenAI-compatible speech API that renders what callers hear while the model is silent;"
+        " off plays a tone instead.",
+        read_speech_url,
+        shown="audio/speech beside the model's address",
+    )
+    speech_model: str = _setting("gpt-4o-mini-tts", "Which model renders speech there.")
+    speech_key: str | None = _setting(
+        None,
+        "The key for that address, if it is not at the model's host.",
+        secret=True,
+        shown="OPENAI_API_KEY at the model's host, else none",
     )
     whisper_model: str | None = _setting(
         None,

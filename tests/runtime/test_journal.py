@@ -202,7 +202,7 @@ def test_rebuilding_takes_one_step_for_each_line_and_passes_over_commands(
     # Commands that are folded with the sound that they play are no lines of their own.
     alone = sum(b',"command":' in text for text in path.read_bytes().splitlines())
     assert steps == len(lines) - alone
-    assert (again.phase, again.route.step, again.deadline) == (
+    assert (again.phase, again.caller_leg.route.step, again.deadline) == (
         call.phase,
         call.caller_leg.route.step,
         call.deadline,

@@ -156,6 +156,8 @@ async def open_stage(
             "model_url": model.url,
             "data_dir": folder,
             "speed": speed,
+            # A second of work at each start, which only tests of prepared speech need.
+            "speech_url": "off",
         }
         served = Settings(**(chosen | (settings or {})))
         line = await stack.enter_async_context(open_line(served, agent, world=world))

@@ -48,6 +48,7 @@ from hookflash.server.app import serve
 from hookflash.server.assembly import Line, open_line
 from hookflash.standins.carrier import Leg, NumberConfig, StandinCarrier, faults
 from hookflash.standins.carrier.party import Line as Telephone
+from hookflash.standins.model.scripted import ScriptedModel
 from hookflash.standins.model.session import Session
 from hookflash.standins.model.shapes import Refusal
 from hookflash.standins.simulation.loop import PROCESS, TimeLimitReached, VirtualLoop
@@ -73,6 +74,9 @@ LOOK_SECONDS = 0.25
 RESTART_SECONDS = 1.0
 LIMIT_SECONDS = 900.0
 """Virtual time after which a call has not come to its end."""
+
+SPEECH_SEEDS = 10
+"""One seed in so many renders prepared speech at the start."""
 
 SETTLE_SECONDS = 6.0
 """What a call that is over may still have to do: last reports, its record."""
@@ -300,7 +304,11 @@ class Simulation:
             listen=self.loop.listen,  # type: ignore[arg-type]  # as much of a socket as is used
             calls_per_second=10.0,
         )
-        async with self.model.server, self.carrier:
+        # A server of its own, so that its connections are not counted as sessions.
+        self.speech = ScriptedModel(
+            network_ms=plan.network_ms, entropy=outer.entropy("speech"), wall=outer.wall
+        )
+        async with self.model.server, self.speech, self.carrier:
             self.carrier.numbers[LINE] = NumberConfig(
                 f"{PUBLIC}/twilio/voice",
                 fallback_url=f"{PUBLIC}/twilio/voice",
@@ -427,6 +435,10 @@ class Simulation:
             model_url=self.model.server.url,
             data_dir=self._folder,
             console=False,
+            # Rendering takes as long as a whole call does to be played, so most are without.
+            speech_url=self.speech.server.speech_url
+            if self.plan.seed % SPEECH_SEEDS == 0
+            else "off",
         )
 
     def _agent(self) -> Agent:

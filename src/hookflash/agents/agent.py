@@ -21,6 +21,7 @@ from hookflash.agents import consult as consulting
 from hookflash.agents.hooks import Hooked
 from hookflash.agents.hours import parse_hours
 from hookflash.agents.own_tools import END_CALL, STOP_RECORDING, handoff_tools
+from hookflash.agents.prepared_lines import own_texts
 from hookflash.agents.tool import (
     DEFAULT_TIMEOUT_SECONDS,
     Tool,
@@ -55,8 +56,12 @@ class Agent(Hooked):
     `key_destination`, or the fallback, or the only destination there is.
 
     With `record` the call's sound is kept: the caller hears `consent` before anything else, and
-    nothing from before that is kept; None says nothing, for where the law asks for nothing. Raises
-    `ConfigError` for what cannot be meant.
+    nothing from before that is kept; None says nothing, for where the law asks for nothing.
+
+    `prepared` holds the owner's texts for what callers hear while the model cannot speak, by line:
+    a text, or a list of variants (`{"filler": ["One moment.", "Let me see."]}`). The lines are in
+    `prepared_lines.py`; those left out have texts in the agent's language. Raises `ConfigError` if
+    a value is invalid.
     """
 
     def __init__(
@@ -74,6 +79,7 @@ class Agent(Hooked):
         key_destination: str | None = None,
         record: bool = False,
         consent: str | None = CONSENT,
+        prepared: Mapping[str, str | Sequence[str]] | None = None,
     ) -> None:
         if not isinstance(name, str) or not name.strip():
             raise ConfigError(f"Agent: its name must be a text, got {name!r}")
@@ -107,6 +113,7 @@ class Agent(Hooked):
         self.key_destination = key_destination
         self.record = record
         self.consent = inspect.cleandoc(consent) if consent is not None else None
+        self.prepared = own_texts(prepared, where=f"Agent {name!r}")
         self._tools: dict[str, Tool] = {}
         self._destinations: dict[str, Destination] = {}
 
@@ -245,7 +252,7 @@ class Agent(Hooked):
         `lead_ms` is how far sent audio may run ahead of what was heard: the owner's setting.
         """
         self.check()
-        return CallSetup(
+        setup = CallSetup(
             agent=self.name,
             greeting=self.greeting,
             greeting_interruptible=self.greeting_interruptible,
@@ -257,6 +264,10 @@ class Agent(Hooked):
             consent=self.consent,
             lead_ms=lead_ms,
         )
+        if "apology" in self.prepared:
+            # The carrier's own voice says it where there is no stream to play it on.
+            setup = replace(setup, apology=self.prepared["apology"][0])
+        return setup
 
     def model_setup(
         self,

@@ -29,6 +29,14 @@ class AgentLike(Protocol):
     def language(self) -> str | None: ...
 
     @property
+    def voice(self) -> str | None: ...
+
+    @property
+    def prepared(self) -> Mapping[str, tuple[str, ...]]:
+        """The owner's texts of prepared lines, by line."""
+        ...
+
+    @property
     def presence_hook(self) -> PresenceHook | None: ...
 
     @property

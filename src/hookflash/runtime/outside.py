@@ -17,6 +17,7 @@ from hookflash.runtime.ports import (
     ModelConnector,
     RecordKeeper,
 )
+from hookflash.runtime.prepared_speech import PreparedSpeech
 from hookflash.runtime.recorder import Recordings
 from hookflash.runtime.tool_runner import ToolRunner
 from hookflash.world import SYSTEM
@@ -54,6 +55,7 @@ class Outside:
         traffic: Traffic | None = None,
         recordings: Recordings | None = None,
         chance: Callable[[], float] = SYSTEM.entropy("ring-retry").random,
+        prepared: PreparedSpeech | None = None,
     ) -> None:
         self.clock = clock
         self.control = control
@@ -68,3 +70,4 @@ class Outside:
         self.traffic = traffic or Traffic()
         self.recordings = recordings
         self.chance = chance
+        self.prepared = prepared or PreparedSpeech.tones_only()

@@ -126,3 +126,20 @@ class Deliveries(Protocol):
     """Where messages for the owner go. Returns at once; the same `id` again completes one."""
 
     def deliver(self, delivery: Delivery) -> None: ...
+
+
+class SpeechRenderer(Protocol):
+    """Speaks a text when nobody waits for it. Raises `ModelError`; takes a bounded time."""
+
+    @property
+    def version(self) -> str:
+        """What makes its sound what it is, beside text, voice and language: another version, such
+        as another model, renders everything again."""
+        ...
+
+    async def render(self, text: str, voice: str, language: str) -> bytes:
+        """Return `text` as mu-law at 8 kHz, in a voice of the live model's or one like it.
+
+        `language` is an ISO 639-1 code.
+        """
+        ...

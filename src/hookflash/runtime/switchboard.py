@@ -82,6 +82,7 @@ from hookflash.runtime.ports import (
     ModelConnector,
     RecordKeeper,
 )
+from hookflash.runtime.prepared_speech import PreparedSpeech
 from hookflash.runtime.recorder import Recordings
 from hookflash.runtime.restoring import Restoring, in_slices
 from hookflash.runtime.tool_runner import OUTPUT_CHARS, ToolRunner, ToolThreads
@@ -108,6 +109,9 @@ NOBODY = "I am sorry, nobody is here to take your call. Please call again later.
 MakeContext = Callable[[AgentLike, Call, EventSink, AskHuman], object]
 """Makes what the owner's tools are given."""
 
+MakePrepared = Callable[[AgentLike], PreparedSpeech]
+"""Makes an agent's prepared lines for one call."""
+
 
 class Switchboard:
     """All calls of one process. Used in the event loop's thread.
@@ -116,6 +120,7 @@ class Switchboard:
     `threads`; the model reads at most `tool_output_chars` characters of what a tool returns.
     Questions to humans get their ids from `entropy`; `chance` spreads the repetitions of orders
     that the carrier had no time for.
+    Questions to humans get their ids from `entropy`. `prepared` has what is played without a model.
     """
 
     def __init__(
@@ -137,6 +142,7 @@ class Switchboard:
         tool_output_chars: int = OUTPUT_CHARS,
         entropy: Random = SYSTEM.entropy("questions"),
         chance: Callable[[], float] = SYSTEM.entropy("ring-retry").random,
+        prepared: MakePrepared = lambda agent: PreparedSpeech.tones_only(),
     ) -> None:
         self.draining = False
         self.on_let_go: Callable[[str], None] = lambda call_sid: None
@@ -158,6 +164,7 @@ class Switchboard:
         self._tool_output_chars = tool_output_chars
         self._entropy = entropy
         self._chance = chance
+        self._prepared = prepared
         self._drivers: dict[str, Driver] = {}
         self._asides: dict[str, Asides] = {}
         self._consults = Consulting(self.find, self._begin_talk)
@@ -506,6 +513,7 @@ class Switchboard:
             traffic=self.traffic,
             recordings=self._recordings,
             chance=self._chance,
+            prepared=self._prepared(agent),
         )
         watch = self._observe if consult is None else None
         driver = Driver(

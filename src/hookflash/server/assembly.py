@@ -9,6 +9,7 @@
     recordings          open_line    when its block ends
     model connector     open_line    when its block ends
     REST client         open_line    when its block ends
+    prepared speech     open_line    when its block ends, after the calls
     warm sessions       open_line    when its block ends
     calls, their notes  as they come when its block ends
     the sweep           open_line    when its block ends
@@ -76,6 +77,7 @@ from hookflash.server.kept import Days, KeptCalls, sweeping
 from hookflash.server.line import TwilioLine
 from hookflash.server.metrics import Metrics, metrics_route
 from hookflash.server.notes import notes_routes
+from hookflash.server.speech import preparing
 from hookflash.server.summaries import Summaries, chat_endpoint
 from hookflash.server.workers import Workers
 from hookflash.settings import Settings
@@ -178,10 +180,14 @@ async def open_line(
         stack.push_async_callback(asyncio.to_thread, journals.close)
         recordings = Recordings(settings.data_dir / "recordings", world=world)
         stack.push_async_callback(asyncio.to_thread, recordings.close)
+        options = realtime_options(settings)
+        prepared = await stack.enter_async_context(
+            preparing(settings, directory, voice=options.voice, world=world)
+        )
         sessions = WarmingConnector(
             settings.model_url,
             api_key=settings.openai_api_key,
-            options=realtime_options(settings),
+            options=options,
         )
         stack.push_async_callback(sessions.aclose)
         connector: ModelConnector = sessions
@@ -228,6 +234,7 @@ async def open_line(
             tool_output_chars=settings.tool_output_chars,
             entropy=world.entropy("questions"),
             chance=world.entropy("ring-retry").random,
+            prepared=prepared,
         )
         stack.push_async_callback(switchboard.close)
         telephone.write.find = _parties(switchboard)

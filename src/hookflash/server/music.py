@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hookflash.carriers.twilio.urls import MUSIC_SECONDS
+from hookflash.g711 import encode_sample
 
 SAMPLES_PER_SECOND = 8000
 KEPT_SECONDS = 86_400
@@ -26,7 +27,6 @@ _NOTE_SAMPLES = SAMPLES_PER_SECOND // 2
 _AMPLITUDE = 5000
 _MU_LAW = 7
 _HEAD = struct.Struct("<4sI4s4sIHHIIHHH4sI")
-_BIAS, _CLIP = 0x84, 32635
 
 
 async def serve_music(request: Request) -> Response:
@@ -67,13 +67,5 @@ def _note(frequency: int) -> bytes:
     sound = bytearray()
     for sample in range(_NOTE_SAMPLES):
         fade = min(1.0, sample / rise) * (1 - sample / _NOTE_SAMPLES) ** 1.5
-        sound.append(_encode(round(_AMPLITUDE * fade * math.sin(turn * sample))))
+        sound.append(encode_sample(round(_AMPLITUDE * fade * math.sin(turn * sample))))
     return bytes(sound)
-
-
-def _encode(sample: int) -> int:
-    """Return the mu-law byte of a 16-bit sample (ITU-T G.711)."""
-    sign = 0x80 if sample < 0 else 0
-    magnitude = min(abs(sample), _CLIP) + _BIAS
-    exponent = magnitude.bit_length() - 8
-    return ~(sign | exponent << 4 | magnitude >> exponent + 3 & 0x0F) & 0xFF

@@ -9,6 +9,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import httpx
+import numpy as np
 import pytest
 from websockets.asyncio.client import connect
 
@@ -16,6 +18,7 @@ from hookflash.errors import ConfigError, ModelError
 from hookflash.standins.model import __main__ as program
 from hookflash.standins.model.process import ModelProcess
 from hookflash.standins.model.speech import SpeechOptions, assets
+from hookflash.standins.model.speech.audio import pcm16_to_mulaw, resample
 from hookflash.standins.model.speech_client import SpeechClient
 
 KEY = {"Authorization": "Bearer any"}
@@ -169,3 +172,18 @@ async def test_local_speech_with_weights_of_the_owners_tells_its_progress_and_ta
         speech = SpeechClient(model.speech_url)
         whisper = await speech.speak("A caller about an order. Press one to accept.")
         assert "order" in (await speech.transcribe(whisper)).text
+        async with httpx.AsyncClient(headers={"Authorization": "Bearer any"}) as web:
+            answer = await web.post(
+                model.url.replace("ws:", "http:").replace("realtime", "audio/speech"),
+                json={
+                    "model": "any",
+                    "input": "One moment, please.",
+                    "voice": "marin",
+                    "response_format": "pcm",
+                },
+                timeout=60.0,
+            )
+        # Its voice is the local one: a third of the samples is telephone sound.
+        pcm = np.frombuffer(answer.content, dtype="<i2").astype(np.int16)
+        said = pcm16_to_mulaw(resample(pcm, 24_000, 8_000))
+        assert "moment" in (await speech.transcribe(said)).text.lower()

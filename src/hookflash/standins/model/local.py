@@ -22,6 +22,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 from hookflash.standins.model.conversation import Detect, Halt, Hear, Job, Respond, Transcribe
+from hookflash.standins.model.formats import encoded
 from hookflash.standins.model.parts import Ears, Mind, Say, SpeechBegan, Transcriber, Voice
 from hookflash.standins.model.responses import Response
 from hookflash.standins.model.server import ModelServer
@@ -174,6 +175,10 @@ def transcript_pieces(text: str, begins: bool) -> list[str]:
     return [word if begins and place == 0 else f" {word}" for place, word in enumerate(words)]
 
 
+def _spoken_pcm(voice: Voice, text: str) -> bytes:
+    return encoded(b"".join(voice.speak(text)), {"type": "audio/pcm"})
+
+
 @asynccontextmanager
 async def local_model(
     parts: Parts,
@@ -188,11 +193,18 @@ async def local_model(
     Real speech belongs in a process of its own (`process.ModelProcess`).
     """
     with ThreadPoolExecutor(max_workers=3, thread_name_prefix="model-standin") as workers:
+
+        async def speak(text: str, voice: str) -> bytes:
+            """Speak in the one voice there is, for the speech API."""
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(workers, _spoken_pcm, parts.voice, text)
+
         server = ModelServer(
             lambda: LocalBehaviour(parts, workers, pace or Pace()),
             port=port,
             timing=timing,
             faults=faults,
+            speak=speak,
         )
         async with server:
             yield server

@@ -1,4 +1,5 @@
-"""The stand-in's socket server: `ws://127.0.0.1:PORT/v1/realtime?model=...`.
+"""The stand-in's socket server: `ws://127.0.0.1:PORT/v1/realtime?model=...`, and beside it the
+speech API (`speech_api.py`).
 
     task                | acquired        | released
     listening socket    | __aenter__      | __aexit__
@@ -11,26 +12,40 @@ and then told off with `beta_api_shape_disabled` and close code 4000. Only the l
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import http
 import itertools
 import json
 from collections.abc import Callable
 from random import Random
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, cast
 from urllib.parse import parse_qs, urlsplit
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
+from hookflash.standins.model import speech_api
 from hookflash.standins.model.conversation import Conversation
 from hookflash.standins.model.items import Ids
 from hookflash.standins.model.session import Behaviour, Session
 from hookflash.standins.model.shapes import Refusal
+from hookflash.standins.model.speech_api import (
+    Answer,
+    HttpOrSession,
+    Posted,
+    Speak,
+    pattern,
+    read_order,
+    refusal,
+    voice_name,
+)
 from hookflash.standins.model.timing import Faults, Timing
 from hookflash.world import SYSTEM
 
 PATH = "/v1/realtime"
+_GARBAGE = b"<html><head><title>502 Bad Gateway</title></head></html>\n"
 _LARGEST_FRAME = 24 * 1024 * 1024
 """15 MiB of audio in base64, and room for the rest of the event."""
 
@@ -40,7 +55,8 @@ class ModelServer:
 
     Use as `async with ModelServer(...) as server: server.url`. `sessions` lists every session that
     was opened, the newest last. Ids come from `entropy`, if it is given; when a session expires is
-    said by `wall`.
+    said by `wall`. `speak` is the voice of the speech API, by default a pattern of tones, and
+    `spoken` lists the requests that it was given.
     """
 
     def __init__(
@@ -52,11 +68,14 @@ class ModelServer:
         faults: Faults | None = None,
         entropy: Random | None = None,
         wall: Callable[[], float] = SYSTEM.wall,
+        speak: Speak = pattern,
     ) -> None:
         self.timing = timing or Timing()
         self.faults = faults or Faults()
         self.sessions: list[Session] = []
         self.refused_upgrades: list[int] = []
+        self.spoken: list[dict[str, Any]] = []
+        self._speak = speak
         self._new_behaviour = new_behaviour
         self._port = port
         self._names = itertools.count(1)
@@ -70,12 +89,20 @@ class ModelServer:
         """The URL to connect to, without `?model=`."""
         return f"ws://127.0.0.1:{self._port}{PATH}"
 
+    @property
+    def speech_url(self) -> str:
+        """The whole URL of the speech API."""
+        return f"http://127.0.0.1:{self._port}{speech_api.PATH}"
+
     async def __aenter__(self) -> Self:
         self._server = await serve(
             self._serve,
             "127.0.0.1",
             self._port,
             process_request=self._admit,
+            create_connection=cast(
+                "type[ServerConnection]", functools.partial(HttpOrSession, answer=self._answer)
+            ),
             compression=None,
             max_size=_LARGEST_FRAME,
             ping_interval=None,
@@ -114,6 +141,27 @@ class ModelServer:
         if not query.get("model"):
             return self._refuse(socket, 400, "missing_model", "The query has no 'model'.")
         return None
+
+    async def _answer(self, posted: Posted) -> Answer:
+        """Answer a request for speech."""
+        order = read_order(posted)
+        if isinstance(order, Answer):
+            return order
+        self.spoken.append(order)
+        await self._pause(self.faults.speech_delay_ms)
+        if self.faults.speech_status:
+            return refusal(self.faults.speech_status, "Refused by a fault.", code="refused")
+        if self.faults.speech_garbage:
+            return Answer(200, "audio/pcm", _GARBAGE)
+        await self._pause(2 * self.timing.network_ms)
+        return Answer(200, "audio/pcm", await self._speak(order["input"], voice_name(order)))
+
+    async def _pause(self, ms: float) -> None:
+        """Wait, at the latest until the server is closed."""
+        if ms:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.timing.seconds(ms)):
+                    await self._closing.wait()
 
     def _refuse(self, socket: ServerConnection, status: int, code: str, text: str) -> Response:
         self.refused_upgrades.append(status)

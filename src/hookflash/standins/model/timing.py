@@ -53,6 +53,9 @@ class Faults(msgspec.Struct, kw_only=True):
     `drop_on` breaks the connection, without a close frame, when a client or server event of this
     type passes. `fail_response` ends each response at once with this error code, for example
     `rate_limit_exceeded` or `insufficient_quota`.
+
+    Of the speech API: `speech_status` answers with this HTTP status, `speech_delay_ms` holds the
+    answer back, and `speech_garbage` sends a proxy's page as if it were sound.
     """
 
     refuse_upgrade: int | None = None
@@ -61,3 +64,6 @@ class Faults(msgspec.Struct, kw_only=True):
     session_format: str | None = None
     drop_on: str | None = None
     fail_response: str | None = None
+    speech_status: int | None = None
+    speech_delay_ms: float = 0.0
+    speech_garbage: bool = False

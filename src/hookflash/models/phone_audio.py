@@ -1,0 +1,75 @@
+"""Turns a model's PCM into telephone sound: 24 kHz, 16 bits, to mu-law at 8 kHz.
+
+A linear-phase low-pass of 127 taps, of which every third output is computed: flat to 3.4 kHz, and
+50 dB down from 4 kHz on, which would fold back into the telephone's band. Plain Python: about 5 us
+a sample, for sound that is rendered once. The work is cut into slices of half a millisecond, with
+a turn of the event loop after each, so that live audio does not wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import sys
+from array import array
+from operator import mul
+from typing import Final
+
+from hookflash.g711 import RATE, encode
+
+PCM_RATE: Final = 24_000
+
+_STEP = PCM_RATE // RATE
+_HALF = 63
+_CUTOFF_HZ = 3_690
+"""Where the filter is 6 dB down: in the middle between 3.4 and 4 kHz."""
+
+_KAISER_BETA = 4.55
+_SLICE = 100
+"""Samples of output between two turns of the event loop."""
+
+
+def _bessel(x: float) -> float:
+    """Return the modified Bessel function of the first kind and order 0."""
+    total = term = 1.0
+    for k in range(1, 30):
+        term *= (x / (2 * k)) ** 2
+        total += term
+    return total
+
+
+def _low_pass() -> tuple[float, ...]:
+    """Return the taps of the filter: a sinc in a Kaiser window, which pass a constant unchanged."""
+    turn = 2 * _CUTOFF_HZ / PCM_RATE
+
+    def tap(n: int) -> float:
+        sinc = math.sin(math.pi * turn * n) / (math.pi * turn * n) if n else 1.0
+        return sinc * _bessel(_KAISER_BETA * math.sqrt(1 - (n / (_HALF + 1)) ** 2))
+
+    taps = [tap(n) for n in range(-_HALF, _HALF + 1)]
+    total = sum(taps)
+    return tuple(each / total for each in taps)
+
+
+_TAPS: Final = _low_pass()
+
+
+async def phone_sound(pcm: bytes) -> bytes:
+    """Return `pcm` (24 kHz, 16-bit little-endian, mono) as mu-law at 8 kHz.
+
+    The output has a third of the samples, rounded up. Raises `ValueError` for half a sample.
+    """
+    if len(pcm) % 2:
+        raise ValueError(f"expected 16-bit samples, got {len(pcm)} bytes")
+    samples = array("h", bytes(2 * _HALF) + pcm + bytes(2 * _HALF))
+    if sys.byteorder == "big":
+        samples.byteswap()
+    sound = bytearray()
+    positions = range(0, len(pcm) // 2, _STEP)
+    for first in range(0, len(positions), _SLICE):
+        sound += encode(
+            round(sum(map(mul, _TAPS, samples[start : start + len(_TAPS)])))
+            for start in positions[first : first + _SLICE]
+        )
+        await asyncio.sleep(0)
+    return bytes(sound)

@@ -1,0 +1,171 @@
+"""What an agent can play without the live model: prepared lines, rendered beforehand, and tones.
+
+    find(line) -> the rendered clip, the next variant in turn
+               -> the tone, while no variant is rendered, or where rendering is off or has failed
+
+The lines and their texts are in `agents.prepared_lines`, the rendered clips in `SpeechStore`. The
+two tones are computed here, so they exist always. No I/O.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Mapping
+from functools import cache
+from typing import Final, Protocol
+
+import msgspec
+
+from hookflash.agents.prepared_lines import SPOKEN, TONES, texts_of
+from hookflash.g711 import RATE, encode
+from hookflash.runtime.loudness import amplitude
+from hookflash.runtime.valid_text import made_valid
+
+TONE_MS: Final = 250
+TONE_DBFS: Final = -30.0
+RINGING_MS: Final = 1200
+RINGING_DBFS: Final = -28.0
+
+_TONE_HZ = (425.0,)
+_RINGING_HZ = (440.0, 480.0)
+"""The North American ringing tone; each beats 40 times a second."""
+
+_EDGE_MS = 40
+"""How long a tone takes to rise and to fade: shorter would be heard as a click."""
+
+
+class Clip(msgspec.Struct, frozen=True, kw_only=True):
+    """A sound that is ready to be played.
+
+    `payload` is mu-law at 8 kHz as base64, `size` its bytes, `text` what is said: "" for a tone.
+    """
+
+    payload: str
+    size: int
+    text: str
+
+    @classmethod
+    def of(cls, sound: bytes, text: str = "") -> Clip:
+        """Return the clip of `sound` (mu-law, 8 kHz)."""
+        return cls(payload=base64.b64encode(sound).decode("ascii"), size=len(sound), text=text)
+
+
+class Sentence(msgspec.Struct, frozen=True):
+    """A text as it is to be spoken: in which of the model's voices and which language."""
+
+    text: str
+    voice: str
+    language: str
+
+
+class Clips(Protocol):
+    """Where rendered clips are found."""
+
+    def clip(self, sentence: Sentence) -> Clip | None:
+        """Return the clip of a sentence; None while it is not rendered. Never waits."""
+        ...
+
+
+class Speaker(Protocol):
+    """An agent, as far as prepared lines need it."""
+
+    @property
+    def voice(self) -> str | None: ...
+
+    @property
+    def language(self) -> str | None: ...
+
+    @property
+    def prepared(self) -> Mapping[str, tuple[str, ...]]: ...
+
+
+class PreparedSpeech:
+    """The prepared lines of one agent, in its voice and language.
+
+    Make one for each call: variants are then said in turn within it.
+    """
+
+    def __init__(
+        self, sentences: Mapping[str, tuple[Sentence, ...]], clips: Clips | None = None
+    ) -> None:
+        self._sentences = sentences
+        self._clips = clips
+        self._next = dict.fromkeys(sentences, 0)
+
+    @classmethod
+    def of(cls, agent: Speaker, clips: Clips, *, voice: str) -> PreparedSpeech:
+        """Return the lines of `agent`. `voice` is the model's, for an agent that names none."""
+        sentences = {}
+        for line in SPOKEN:
+            language, texts = texts_of(line, language=agent.language, own=agent.prepared)
+            sentences[line] = tuple(
+                Sentence(made_valid(text), agent.voice or voice, language) for text in texts
+            )
+        return cls(sentences, clips)
+
+    @classmethod
+    def tones_only(cls) -> PreparedSpeech:
+        """Return lines of which none is rendered."""
+        return cls({line: () for line in SPOKEN})
+
+    @property
+    def sentences(self) -> tuple[Sentence, ...]:
+        """All that is to be rendered: one variant of every line, then the next of each."""
+        most = max(map(len, self._sentences.values()), default=0)
+        return tuple(
+            variants[number]
+            for number in range(most)
+            for variants in self._sentences.values()
+            if number < len(variants)
+        )
+
+    def find(self, line: str) -> Clip:
+        """Return what is played for `line`. Never waits.
+
+        Raises `ValueError` for a line there is not.
+        """
+        if line == "ringing":
+            return ringing()
+        if line == "tone":
+            return tone()
+        if line not in self._sentences:
+            known = ", ".join((*SPOKEN, *TONES))
+            raise ValueError(f"there is no prepared line {line!r}; expected one of {known}")
+        variants = self._sentences[line]
+        for step in range(len(variants) if self._clips is not None else 0):
+            number = (self._next[line] + step) % len(variants)
+            clip = self._clips.clip(variants[number]) if self._clips is not None else None
+            if clip is not None:
+                self._next[line] = number + 1
+                return clip
+        return tone()
+
+
+@cache
+def tone() -> Clip:
+    """A short quiet tone: 250 ms, about -30 dBFS."""
+    return Clip.of(_sines(_TONE_HZ, TONE_MS, TONE_DBFS))
+
+
+@cache
+def ringing() -> Clip:
+    """Soft ringback, one ring of it: 1.2 s, about -28 dBFS."""
+    return Clip.of(_sines(_RINGING_HZ, RINGING_MS, RINGING_DBFS))
+
+
+def _sines(frequencies: tuple[float, ...], milliseconds: int, dbfs: float) -> bytes:
+    """Return a sum of sines at a level, with edges of half a cosine."""
+    turns = [2 * math.pi * frequency / RATE for frequency in frequencies]
+    # The mean square of n sines of one amplitude is n/2 of its square.
+    each = amplitude(dbfs) / math.sqrt(len(turns) / 2)
+    size = milliseconds * RATE // 1000
+    edge = _EDGE_MS * RATE // 1000
+
+    def sample(n: int) -> int:
+        inside = min(1.0, n / edge, (size - 1 - n) / edge)
+        return round(
+            each * (1 - math.cos(math.pi * inside)) / 2 * sum(math.sin(t * n) for t in turns)
+        )
+
+    return encode(map(sample, range(size)))

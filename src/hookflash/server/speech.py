@@ -1,0 +1,106 @@
+"""Prepared speech of a line: chooses what renders it, and renders in the background.
+
+resource                 acquired     released, in reverse
+renderer's HTTP client   preparing    when its block ends
+rendering task           preparing    when its block ends
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from urllib.parse import urlsplit
+
+from hookflash.agents.directory import Directory
+from hookflash.agents.prepared_lines import has_language
+from hookflash.errors import ModelError
+from hookflash.models.openai.reading import RealtimeReading
+from hookflash.models.openai.speech import OpenAISpeech, speech_url
+from hookflash.runtime.ports import SpeechRenderer
+from hookflash.runtime.prepared_speech import PreparedSpeech, Speaker
+from hookflash.runtime.speech_store import SpeechStore
+from hookflash.setting_forms import OFF
+from hookflash.settings import Settings
+from hookflash.world import SYSTEM, World
+
+log = logging.getLogger("hookflash.call.speech")
+
+
+class SpeechOrReading:
+    """The speech API, and once that refuses for good, the live model (`SpeechRenderer`)."""
+
+    def __init__(self, speech: SpeechRenderer, reading: SpeechRenderer) -> None:
+        self._speech = speech
+        self._reading = reading
+        self._refused = False
+
+    @property
+    def version(self) -> str:
+        # Whichever rendered a text: what is kept is good, so it is not rendered again.
+        return self._speech.version
+
+    async def render(self, text: str, voice: str, language: str) -> bytes:
+        """Return `text` as mu-law at 8 kHz. Raises `ModelError`."""
+        if not self._refused:
+            try:
+                return await self._speech.render(text, voice, language)
+            except ModelError as error:
+                if not error.fatal:
+                    raise
+                self._refused = True
+                log.info("= prepared speech: the live model reads the texts, since: %s", error)
+        return await self._reading.render(text, voice, language)
+
+
+def speech_renderer(settings: Settings) -> OpenAISpeech | None:
+    """Return the speech API that renders prepared speech; None where it is off, or where none is
+    known.
+
+    The model's key goes to the model's host only: another speech API has `speech_key`.
+    """
+    url = settings.speech_url or speech_url(settings.model_url)
+    if url is None or url == OFF:
+        return None
+    beside = urlsplit(url).hostname == urlsplit(settings.model_url).hostname
+    key = settings.speech_key or (settings.openai_api_key if beside else None)
+    return OpenAISpeech(url, settings.speech_model, key=key)
+
+
+@contextlib.asynccontextmanager
+async def preparing(
+    settings: Settings, directory: Directory, *, voice: str, world: World = SYSTEM
+) -> AsyncIterator[Callable[[Speaker], PreparedSpeech]]:
+    """Render what the agents of `directory` lack. Yields what returns an agent's lines for a call.
+
+    `voice` is the model's, for agents that name none. Nothing waits for the rendering.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        speech = speech_renderer(settings)
+        renderer: SpeechRenderer | None = speech
+        if speech is None:
+            log.info("= no prepared speech: a tone is played instead; see HOOKFLASH_SPEECH_URL")
+        else:
+            stack.push_async_callback(speech.aclose)
+            if not settings.speech_url:
+                model = RealtimeReading(
+                    settings.model_url, settings.model, key=settings.openai_api_key
+                )
+                renderer = SpeechOrReading(speech, model)
+        store = SpeechStore(settings.data_dir / "speech", renderer, world=world)
+
+        def prepared(agent: Speaker) -> PreparedSpeech:
+            return PreparedSpeech.of(agent, store, voice=voice)
+
+        for agent in directory.agents:
+            if agent.language is not None and not has_language(agent.language):
+                log.info(
+                    "= agent %r: prepared lines have no texts in %r and are in English; give your"
+                    " own with Agent(prepared={...})",
+                    agent.name,
+                    agent.language,
+                )
+            store.want(prepared(agent).sentences)
+        store.start()
+        stack.push_async_callback(store.aclose)
+        yield prepared
