@@ -13,7 +13,7 @@ from hookflash import errors
 PUBLIC = """
     Agent CallContext CallRecord CallView CarrierError CarrierProtocolError ConfigError Delivery
     Destination Directory Disposition Frustration HandoffAttempt HandoffPlan HookflashError
-    IllegalTransition ModelError ModelProtocolError ProtocolError Settings Target ToolError ToolUse
+    IllegalTransition Interruption ModelError ModelProtocolError ProtocolError Settings Target ToolError ToolUse
     Utterance __version__
 """.split()
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hookflash.core.delivery import Delivery
     from hookflash.core.frustration import Frustration
     from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
+    from hookflash.core.interruption import Interruption
     from hookflash.core.record import (
         CallRecord,
         Disposition,
@@ -59,6 +60,7 @@ __all__ = [
     "HandoffPlan",
     "HookflashError",
     "IllegalTransition",
+    "Interruption",
     "ModelError",
     "ModelProtocolError",
     "ProtocolError",
@@ -82,6 +84,7 @@ _HOMES = {
     "Frustration": "core.frustration",
     "HandoffAttempt": "core.record",
     "HandoffPlan": "core.handoff_plan",
+    "Interruption": "core.interruption",
     "Settings": "settings",
     "Target": "core.handoff_plan",
     "ToolUse": "core.record",

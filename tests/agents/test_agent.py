@@ -249,7 +249,7 @@ def test_an_unknown_fallback_is_named_with_the_keys_that_there_are() -> None:
     [
         ({"instructions": ""}, "instructions must be a text"),
         ({"instructions": None}, "instructions must be a text"),
-        ({"greeting": ""}, "greeting must be a text"),
+        ({"greeting": " "}, "greeting must be a text"),
         ({"voice": 7}, "voice must be a text"),
         ({"language": "english"}, "ISO 639-1 code of two letters"),
     ],

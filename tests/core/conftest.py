@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from hookflash.core import events as e
 from hookflash.core.call import Call
-from hookflash.core.commands import AnyCommand, SendMark, StoreRecord
+from hookflash.core.commands import (
+    AnyCommand,
+    PlayPrepared,
+    RequestResponse,
+    SendMark,
+    StoreRecord,
+)
 from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
 from hookflash.core.record import CallRecord
 from hookflash.core.setup import CallSetup
@@ -20,12 +27,17 @@ BEN = Target.sip("sip:ben@example.com")
 
 
 class Scene:
-    """One call, its time, and all commands so far. Marks are returned when a test says so."""
+    """One call, its time, and all commands so far. Marks are returned when a test says so.
+
+    Requests are shown without their ids, which are in `request_ids`. Prepared sounds are fetched by
+    nobody: `PlayPrepared` is in `log` only, and `prepared` posts the newest one.
+    """
 
     def __init__(self, setup: CallSetup) -> None:
         self.call = Call(setup)
         self.now = START
         self.log: list[AnyCommand] = []
+        self.request_ids: list[str] = []
         self._marks: list[str] = []
 
     def __call__(self, event: e.AnyEvent) -> list[AnyCommand]:
@@ -48,6 +60,7 @@ class Scene:
         return commands
 
     def _keep(self, commands: list[AnyCommand]) -> list[AnyCommand]:
+        commands = [self._without_id(each) for each in commands]
         self.log += commands
         for name in [each.name for each in commands if isinstance(each, SendMark)]:
             if name.endswith("probe"):
@@ -55,7 +68,13 @@ class Scene:
                 assert self.call.receive(e.MarkReturned(name), self.now) == []
             else:
                 self._marks.append(name)
-        return commands
+        return [each for each in commands if not isinstance(each, PlayPrepared)]
+
+    def _without_id(self, command: AnyCommand) -> AnyCommand:
+        if not isinstance(command, RequestResponse):
+            return command
+        self.request_ids.append(command.request_id)
+        return msgspec.structs.replace(command, request_id="")
 
     # --- the carrier --------------------------------------------------------------------------
 
@@ -96,10 +115,18 @@ class Scene:
         return self
 
     def say(
-        self, item: str, response: str, ms: int, *, text: str = "", ended: bool = True
+        self,
+        item: str,
+        response: str,
+        ms: int,
+        *,
+        text: str = "",
+        ended: bool = True,
+        asked: bool = False,
     ) -> list[AnyCommand]:
-        """The model speaks an item in a response of its own, as one piece."""
-        commands = self(e.ResponseStarted(response))
+        """The model speaks an item in a response of its own, as one piece. `asked`: it says that
+        this is what it was asked for last."""
+        commands = self(e.ResponseStarted(response, self.request_ids[-1] if asked else ""))
         commands += self.sound(item, response, ms)
         if text:
             self(e.AgentTranscribed(item, text))
@@ -132,6 +159,18 @@ class Scene:
         self(e.CallMoved(2))
         self(e.StreamStopped("MZ1", "stop"))
         return self
+
+    # --- sounds that need no model ------------------------------------------------------------
+
+    @property
+    def fetched(self) -> list[str]:
+        """The lines that were fetched so far."""
+        return [each.line for each in self.sent(PlayPrepared)]
+
+    def prepared(self, ms: int, *, text: str = "") -> list[AnyCommand]:
+        """The newest sound that was fetched is there."""
+        newest = self.sent(PlayPrepared)[-1]
+        return self(e.PreparedAudio(newest.item_id, "", ms * 8, text))
 
     # --- humans -------------------------------------------------------------------------------
 
@@ -220,6 +259,8 @@ def scene() -> SceneMaker:
 
     def make(plan: HandoffPlan | None = None, **setup: Any) -> Scene:
         plan = plan or HandoffPlan(targets=(ANNA,))
+        # A caller who says nothing is left alone, unless a test is about that.
+        setup.setdefault("away_timeout", None)
         setup.setdefault(
             "destinations", (Destination(key="billing", when="an invoice is wrong", plan=plan),)
         )

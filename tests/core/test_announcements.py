@@ -23,7 +23,7 @@ def verdict(sentence: Sentence) -> str:
 
 
 def announces(sentence: Sentence) -> bool:
-    return sentence.label != "nothing"
+    return sentence.label != "nothing"  # type: ignore[no-any-return]
 
 
 def found(sentence: Sentence) -> bool:

@@ -194,7 +194,7 @@ def test_any_other_caller_is_handed_off_cold(scene: Any) -> None:
 
 def cancels(line: Any) -> list[Any]:
     line(e.ResponseStarted("r-cancel"))
-    return line(e.ToolCallRequested("t9", lines.CANCEL_TOOL, "{}", "r-cancel"))
+    return line(e.ToolCallRequested("t9", lines.CANCEL_TOOL, "{}", "r-cancel"))  # type: ignore[no-any-return]
 
 
 def test_a_caller_who_changes_their_mind_leaves_no_telephone_ringing(scene: Any) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hookflash.core.audio import ms, payload_size, split_payload
+from hookflash.core.audio import ms, payload_end, payload_size, split_payload
 
 
 @given(st.binary(max_size=50))
@@ -53,3 +53,11 @@ def test_a_payload_that_was_left_out_is_cut_into_the_same_sizes(size: int, chunk
 @pytest.mark.parametrize(("size", "lasts"), [(8, 1.0), (160, 20.0), (0, 0.0)])
 def test_a_millisecond_has_eight_bytes(size: int, lasts: float) -> None:
     assert ms(size) == lasts
+
+
+def test_the_end_of_a_payload_is_cut_to_the_byte() -> None:
+    sound = bytes(range(100))
+    whole = base64.b64encode(sound).decode()
+    assert payload_end(whole, 100, 100) == whole
+    assert payload_end(whole, 7, 100) == base64.b64encode(sound[-7:]).decode()
+    assert payload_end("", 7, 100) == "", "a journal stores only sizes"

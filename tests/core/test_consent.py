@@ -9,6 +9,8 @@ import pytest
 from hookflash.core import events as e
 from hookflash.core import lines
 from hookflash.core.commands import (
+    CloseModel,
+    MoveCall,
     PlayAudio,
     RequestResponse,
     SendMark,
@@ -25,7 +27,7 @@ GREETING = RequestResponse(lines.greeting("Hello."))
 
 
 def starts(scene: Any) -> list[StartRecording]:
-    return scene.sent(StartRecording)
+    return scene.sent(StartRecording)  # type: ignore[no-any-return]
 
 
 @pytest.fixture
@@ -42,7 +44,16 @@ def heard(line: Any, response: str = "r1") -> list[Any]:
     """The line is said and heard."""
     line.say("consent-" + response, response, 1000, text=LINE)
     line.now += 1.0
-    return line.returned()
+    return line.returned()  # type: ignore[no-any-return]
+
+
+def unfinished(line: Any, response: str) -> list[Any]:
+    """The line is begun, and cut off by the model itself."""
+    line(e.ResponseStarted(response))
+    line.sound("consent-" + response, response, 300)
+    line(e.ResponseEnded(response, "incomplete"))
+    line.now += 0.3
+    return line.returned()  # type: ignore[no-any-return]
 
 
 def test_a_call_is_not_recorded_unless_it_is_wanted(scene: Any) -> None:
@@ -102,20 +113,34 @@ def test_a_line_that_the_model_did_not_finish_is_said_again(line: Any, status: A
     assert heard(line, "r2") == [StartRecording(line.now), GREETING]
 
 
-def test_a_line_without_a_sound_was_not_heard_and_after_some_tries_nothing_is_recorded(
-    line: Any,
-) -> None:
+def test_a_line_that_is_never_finished_is_given_up_and_nothing_is_recorded(line: Any) -> None:
     for response in ("r1", "r2"):
-        line(e.ResponseStarted(response))
-        assert line(e.ResponseEnded(response, "completed")) == [CONSENT]
-    line(e.ResponseStarted("r3"))
-    assert line(e.ResponseEnded("r3", "completed")) == [GREETING]
+        assert unfinished(line, response) == [CONSENT]
+    assert unfinished(line, "r3") == [GREETING]
     line.say("hello", "r4", 1000)
     line.now += 1.0
     line.returned()
     line(e.CallCompleted())
     assert starts(line) == []
     assert line.record.recorded_from is None
+
+
+def test_a_line_without_a_sound_was_not_heard_and_a_mute_model_is_given_up(line: Any) -> None:
+    for response in ("r1", "r2"):
+        line(e.ResponseStarted(response))
+        assert line(e.ResponseEnded(response, "completed")) == [CONSENT]
+    line(e.ResponseStarted("r3"))
+    commands = line(e.ResponseEnded("r3", "completed"))
+    assert [type(each) for each in commands] == [CloseModel, CloseModel, MoveCall]
+    line(e.CallCompleted())
+    assert starts(line) == []
+    assert line.record.recorded_from is None
+
+
+def test_a_line_that_is_said_at_the_second_try_is_not_said_again(line: Any) -> None:
+    line(e.ResponseStarted("r1"))
+    assert line(e.ResponseEnded("r1", "completed")) == [CONSENT]
+    assert heard(line, "r2") == [StartRecording(line.now), GREETING]
 
 
 def test_a_model_that_fails_at_the_line_tries_again(line: Any) -> None:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import pytest
+
 from hookflash.core.conversation.farewell import Farewell
+from hookflash.core.signals import Purpose
 
 T = 1000.0
 
@@ -11,13 +14,23 @@ def begun() -> Farewell:
     return farewell
 
 
-def test_a_silent_model_is_waited_for_so_long() -> None:
+@pytest.mark.parametrize(
+    ("purpose", "seconds"),
+    [("hand-off", 8.0), ("voicemail", 8.0), ("hang-up", 2.8), ("consulted", 2.8)],
+)
+def test_a_silent_model_is_waited_for_so_long(purpose: Purpose, seconds: float) -> None:
     farewell = Farewell(8.0)
     assert farewell.deadline is None
-    farewell.begin("hang-up", "", spoke=False, now=T)
-    assert farewell.deadline == T + 8
+    farewell.begin(purpose, "", spoke=False, now=T)
+    assert farewell.deadline == T + seconds
     farewell.end(T)
     assert farewell.deadline is None
+
+
+def test_a_shorter_time_of_the_owners_counts_for_a_call_that_ends() -> None:
+    farewell = Farewell(1.0)
+    farewell.begin("hang-up", "", spoke=False, now=T)
+    assert farewell.deadline == T + 1
 
 
 def test_sound_is_waited_for_until_it_must_have_been_heard() -> None:

@@ -15,7 +15,7 @@ DESK = Destination(
 
 def test_a_greeting_of_the_owner_is_said_word_for_word() -> None:
     assert '"Hello, Anna\'s bakery."' in lines.greeting("Hello, Anna's bakery.")
-    assert "word for word" not in lines.greeting(None)
+    assert "word for word" not in lines.greeting("")
 
 
 def test_a_destination_is_spoken_of_as_a_person_would() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from hookflash.core import events as e
 from hookflash.core import lines
+from hookflash.core.caller_leg.places import Place
 from hookflash.core.commands import (
     AnswerCarrier,
     CancelTool,
@@ -21,6 +22,7 @@ from hookflash.core.commands import (
     StoreRecord,
     TakeVoicemail,
 )
+from hookflash.core.conversation.requests import Kind, Request
 from hookflash.core.handoff_plan import Target
 from hookflash.core.phases import Phase
 from hookflash.core.record import HandoffAttempt, ToolUse, Utterance
@@ -311,3 +313,85 @@ def test_a_call_that_came_back_and_went_well_was_handled_by_the_agent(scene: Any
     line(e.CallCompleted())
     assert line.record.disposition == "handled_by_agent"
     assert [each.outcome for each in line.record.handoffs] == ["busy"]
+
+
+# --- a session that reaches its limit ---------------------------------------------------------
+
+
+def test_a_session_is_replaced_in_a_pause_before_it_reaches_its_limit(scene: Any) -> None:
+    line = scene(session_seconds=600.0).greet()
+    assert line.wait(298.0) == []
+    closed, opened = line.wait(3.0)
+    assert closed == CloseModel()
+    assert opened == OpenModel((Message("assistant", "Hello."),))
+    assert line(e.ModelReady("S2")) == [], "and nothing is said about it"
+    assert line.wait(298.0) == []
+
+
+def test_a_session_is_not_replaced_while_anybody_speaks(scene: Any) -> None:
+    line = scene(session_seconds=600.0).greet()
+    line.wait(297.0)
+    line.speaks()
+    assert line.wait(3.0) == []
+    line.pauses()
+    line.say("answer", "r1", 2000, text="It is open.")
+    assert CloseModel() not in line.log[-5:]
+    line.now += 2.0
+    closed, opened = line.returned()
+    assert closed == CloseModel()
+    assert opened.history[-1] == Message("assistant", "It is open.")
+
+
+# --- a stream that carries nothing ------------------------------------------------------------
+
+
+def test_a_stream_that_carries_nothing_is_given_up_for_another(scene: Any) -> None:
+    line = scene().greet()
+    closed, opened, move = [
+        each for each in line(e.StreamStalled("MZ1")) if not isinstance(each, StoreRecord)
+    ][-3:]
+    assert closed == CloseModel()
+    assert isinstance(opened, OpenModel)
+    assert move.instructions == (ConnectAgent(2),)
+    line(e.ModelReady("S2"))
+    assert RequestResponse(lines.CUT_OFF) in line.stream("MZ2")
+
+
+def test_a_stream_of_before_that_carries_nothing_concerns_nobody(scene: Any) -> None:
+    line = scene().greet()
+    assert line(e.StreamStalled("MZ0")) == []
+    line(e.StreamStopped("MZ1", "stop"))
+    assert line(e.StreamStalled("MZ1")) == []
+
+
+def test_a_stalled_stream_while_last_words_are_said_leads_where_they_lead(scene: Any) -> None:
+    line = scene().greet()
+    line(e.ResponseStarted("r1"))
+    line.sound("bye", "r1", 3000)
+    line.transfer()
+    assert line(e.StreamStalled("MZ1"))[-1].instructions == DIAL
+
+
+# --- a call that another version of the product has left --------------------------------------
+
+
+def test_a_talk_of_another_version_goes_on_where_it_was_left(scene: Any) -> None:
+    line = scene()
+    line.call.facts.call_sid = "CA1"
+    line.call.caller_leg.resume(Place.BROKEN, 4, line.now)
+    line.call.conversation.resume(Request(Kind.OPENING, "Say that you are back."))
+    line(e.CallRecovered())
+    opened, answered = line.asks(4)
+    assert type(opened) is OpenModel
+    assert answered == AnswerCarrier((ConnectAgent(5),))
+    line(e.ModelReady("S1"))
+    assert line.stream()[-1] == RequestResponse("Say that you are back.")
+
+
+def test_a_caller_of_another_version_whom_nobody_will_ask_for_is_fetched(scene: Any) -> None:
+    line = scene()
+    line.call.facts.call_sid = "CA1"
+    line.call.caller_leg.resume(Place.TO_HUMAN, 4, line.now, fetch=True)
+    (move,) = [each for each in line(e.CallRecovered()) if isinstance(each, MoveCall)]
+    assert move.instructions == (ConnectAgent(5),)
+    assert [each for each in line(e.CallRecovered()) if isinstance(each, MoveCall)] == [], "once"

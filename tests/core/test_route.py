@@ -62,7 +62,7 @@ def test_the_road_ends_when_the_carrier_follows() -> None:
         lambda route: route.known_answer(1, ""),
     ):
         route = leaving()
-        arrive(route)
+        arrive(route)  # type: ignore[no-untyped-call]
         assert route.state is RouteState.FOLLOWING
         assert route.deadline is None
         assert route.refused(2, T, fixed=False) == []

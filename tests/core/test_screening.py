@@ -112,6 +112,77 @@ def test_a_human_who_was_detected_hears_the_whisper_and_has_the_call(scene: Any)
     assert joined == JoinRoom("CA1", 1, leg=0)
 
 
+def coming(scene: Any, *targets: Target) -> Any:
+    """A human who was detected takes the call and hears first who calls."""
+    line = scene(warm(*targets, accept="human-detected")).accompanied()
+    line.human("answered", by="human")
+    return line
+
+
+def test_the_caller_stays_with_the_agent_until_the_human_has_heard_who_calls(scene: Any) -> None:
+    line = coming(scene)
+    (leg,) = line.call.handoff.legs.live
+    assert leg.state is LegState.COMING
+    assert line.call.handoff.state is HandoffState.SCREENING
+    assert line(e.RoomChanged(1, "joined", "CA-1-7")) == [], "that is somebody else"
+    (asked,) = line(e.RoomChanged(1, "joined", "CA-1-0"))
+    assert "on the line now" in asked.instructions or asked.tools == "none"
+    assert line.call.handoff.state is HandoffState.CLOSING  # type: ignore[comparison-overlap]
+    assert line(e.RoomChanged(1, "joined", "CA-1-0")) == [], "twice is once"
+
+
+def test_news_of_another_room_brings_nobody(scene: Any) -> None:
+    line = coming(scene)
+    assert line(e.RoomChanged(9, "joined", "CA-1-0")) == []
+    assert line(e.RoomChanged(1, "left", "CA-1-0")) == []
+    assert line.call.handoff.state is HandoffState.SCREENING
+
+
+def test_a_human_who_is_coming_is_told_the_same_when_the_carrier_asks_again(scene: Any) -> None:
+    line = coming(scene)
+    assert answer(line.human("answered", by="human")) == (JoinRoom("CA1", 1, leg=0),)
+
+
+def test_if_the_news_that_a_human_came_is_lost_they_are_taken_for_there(scene: Any) -> None:
+    line = coming(scene)
+    text = len(
+        "Call for billing. A caller whose number ends in 0 1 0 0 is on the line: a refund. x"
+    )
+    line.wait(text * 0.09 + 5.9)
+    assert line.call.handoff.state is HandoffState.SCREENING
+    line.wait(0.2)
+    assert line.call.handoff.state is HandoffState.CLOSING  # type: ignore[comparison-overlap]
+
+
+def test_a_human_who_hangs_up_while_coming_makes_way_for_the_next(scene: Any) -> None:
+    line = coming(scene)
+    commands = line.news("completed", "completed")
+    assert RingHuman(2, 0, BEN, 20, detect=True) in commands
+    line.placed()
+    line.human("answered", by="unknown")
+    line.wait(20.5)
+    assert line.call.handoff.state is HandoffState.SCREENING, "they have a time of their own"
+
+
+def test_a_human_who_leaves_the_room_before_the_news_of_it_makes_way_for_the_next(
+    scene: Any,
+) -> None:
+    line = coming(scene)
+    commands = line.human("left") + line.news("completed", "completed") + line.wait(30.0)
+    assert RingHuman(2, 0, BEN, 20, detect=True) in commands
+    assert outcomes(line)[0][1] == 0
+
+
+def test_of_a_ring_group_only_one_comes(scene: Any) -> None:
+    line = scene(warm(accept="human-detected", order="ring"))
+    line.reach()
+    for leg in (0, 1):
+        line.placed(leg=leg)
+    commands = line.human("answered", leg=1, by="human")
+    assert EndLeg("CA-1-0") in commands
+    assert outcomes(line) == [("canceled", 0)]
+
+
 def test_where_it_was_not_found_out_who_answered_a_key_is_asked_for(scene: Any) -> None:
     line = scene(warm(accept="human-detected"))
     line.reach()
@@ -187,7 +258,7 @@ def test_a_cold_hand_off_is_screened_on_the_dialled_leg(scene: Any) -> None:
     (screen,) = answer(line.human("answered"))
     assert screen.text.endswith("Press 1 to take the call, or 2 to decline it.")
     assert answer(line.human("pressed", "1")) == (Bridge(),)
-    assert line.call.phase is Phase.WITH_HUMAN
+    assert line.call.phase is Phase.WITH_HUMAN  # type: ignore[comparison-overlap]
     assert answer(line.human("pressed", "1")) == (Bridge(),)
 
 
@@ -298,3 +369,24 @@ def test_the_agent_is_told_while_the_next_is_rung(scene: Any) -> None:
     told = line(e.HandoffRequested("billing", "x"))[1]
     assert told == AddMessage(Message("system", lines.ringing(line.call.handoff.destination)))
     assert RequestResponse(tools="none") in line.log
+
+
+def test_a_caller_who_is_dialled_through_waits_anew_for_who_is_asked(scene: Any) -> None:
+    line = dialled(scene(cold()))
+    assert line.wait(49.0) == []
+    line.human("answered")
+    assert line.wait(30.0) == [], "the human hears who calls"
+    assert line.call.phase is Phase.HANDING_OFF
+    line.wait(60.0)
+    assert line.call.phase is Phase.ENDED, "but not for ever"  # type: ignore[comparison-overlap]
+
+
+def test_who_is_asked_when_the_caller_has_a_human_already_changes_nothing(scene: Any) -> None:
+    line = dialled(scene(cold(order="ring")))
+    line.human("answered", leg=0)
+    line.human("pressed", "1", leg=0)
+    assert line.call.phase is Phase.WITH_HUMAN
+    before = line.call.deadline
+    line.human("answered", leg=1)
+    assert line.call.phase is Phase.WITH_HUMAN
+    assert line.call.deadline == before

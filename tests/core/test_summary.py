@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from hookflash.core.record import CallRecord, HandoffAttempt, ToolUse, Utterance
@@ -107,7 +109,7 @@ def test_a_tool_that_failed_and_a_long_text_are_told_shortly() -> None:
         ({}, ""),
     ],
 )
-def test_the_end_of_a_call_is_told(fields: dict, told: str) -> None:
+def test_the_end_of_a_call_is_told(fields: dict[str, Any], told: str) -> None:
     summary = summarise(record(**fields))
     assert told in summary
     assert summary.count("could not be reached") <= 1

@@ -10,6 +10,7 @@ from hookflash.core import events as e
 from hookflash.core import lines
 from hookflash.core.commands import (
     AddMessage,
+    CancelResponse,
     ClearAudio,
     CloseModel,
     HangUp,
@@ -144,16 +145,19 @@ def test_last_words_are_heard_to_the_end_before_the_move(scene: Any) -> None:
     assert line.call.phase is Phase.HANDING_OFF
 
 
-def test_a_transfer_without_words_asks_for_them_once(scene: Any) -> None:
+def test_a_transfer_without_words_asks_for_them_a_few_times(scene: Any) -> None:
     line = scene().greet()
     line(e.ResponseStarted("r1"))
     line.transfer()
     (asked,) = line(e.ResponseEnded("r1", "completed"))
     assert asked.tools == "none"
     assert '"I am connecting you with billing now' in asked.instructions
-    line(e.ResponseStarted("r2"))
-    close, move = line(e.ResponseEnded("r2", "completed"))
-    assert type(move) is MoveCall, "it said nothing, and is not asked again"
+    for response in ("r2", "r3"):
+        line(e.ResponseStarted(response))
+        assert line(e.ResponseEnded(response, "completed")) == [asked]
+    line(e.ResponseStarted("r4"))
+    move = line(e.ResponseEnded("r4", "completed"))[-1]
+    assert type(move) is MoveCall, "it says nothing, and is not asked again"
 
 
 def test_words_that_follow_the_tool_call_in_its_response_are_the_last_words(scene: Any) -> None:
@@ -191,12 +195,13 @@ def test_a_caller_who_speaks_over_the_farewell_stays(scene: Any) -> None:
     line.transfer()
     line(e.ResponseEnded("r1", "completed"))
     line.now += 1.0
-    assert line.speaks() == [
-        ClearAudio(),
-        TruncateItem("bye", 1000),
-        AddMessage(Message("system", lines.STAYED)),
-    ]
+    assert line.speaks() == [ClearAudio(), TruncateItem("bye", 1000)]
     line.pauses()
+    told = line(e.CallerTranscribed("c1", "No, wait."))
+    assert told == [AddMessage(Message("system", lines.STAYED))]
+    line.say("stays", "r2", 500)
+    line.now += 0.5
+    line.returned()
     assert line.wait(60.0) == []
     assert line.call.phase is Phase.TALKING
     assert [each.outcome for each in line.call.handoff.attempts] == ["cancelled"]
@@ -206,13 +211,17 @@ def test_a_caller_who_speaks_over_the_farewell_stays(scene: Any) -> None:
 
 def test_a_farewell_that_was_asked_for_is_not_said_after_the_caller_said_no(scene: Any) -> None:
     line = scene().greet()
-    line(e.HandoffRequested("billing", "wants a human"))
+    (farewell,) = line(e.HandoffRequested("billing", "wants a human"))
     line.speaks()
     line(e.ResponseStarted("r1"))
     line(e.ResponseEnded("r1", "cancelled"))
     line.pauses()
-    line(e.ResponseStarted("r2"))
-    assert line(e.ResponseEnded("r2", "completed")) == []
+    line(e.CallerTranscribed("c1", "No, wait."))
+    line.say("stays", "r2", 500)
+    line.now += 0.5
+    line.returned()
+    assert line.wait(60.0) == []
+    assert line.sent(RequestResponse)[1:] == [farewell]
 
 
 def test_a_protected_farewell_goes_on(scene: Any) -> None:
@@ -269,7 +278,14 @@ def test_a_goodbye_that_is_interrupted_is_taken_back(scene: Any) -> None:
     line(e.HangUpRequested())
     line.say("bye", "r1", 1000)
     line.now += 0.5
-    assert line.speaks()[-1] == AddMessage(Message("system", lines.STAYED_ON))
+    line.speaks()
+    line.now += 1.0
+    line.pauses()
+    told = line(e.CallerTranscribed("c1", "One more thing."))
+    assert told == [AddMessage(Message("system", lines.STAYED_ON))]
+    line.say("stays", "r2", 500)
+    line.now += 0.5
+    line.returned()
     assert line.wait(30.0) == []
 
 
@@ -328,3 +344,21 @@ def test_digits_before_there_is_a_model_are_the_first_thing_it_speaks_of(scene: 
     (opened,) = line.wait(1.1)
     assert opened.history[-1] == Message("system", lines.typed("#"))
     assert line(e.ModelReady("S3")) == [GO_ON]
+
+
+def test_last_words_on_their_way_are_not_said_when_the_hand_off_is_called_off(scene: Any) -> None:
+    line = scene().greet()
+    line(e.HandoffRequested("billing", "wants a human"))
+    line(e.HandoffCancelled("console"))
+    assert line(e.ResponseStarted("r1", line.request_ids[-1])) == [CancelResponse("r1")]
+
+
+def test_last_words_that_were_refused_are_not_kept_when_the_hand_off_is_called_off(
+    scene: Any,
+) -> None:
+    line = scene().greet()
+    line(e.HandoffRequested("billing", "wants a human"))
+    line(e.HandoffCancelled("console"))
+    refused = "conversation_already_has_active_response"
+    line(e.ModelRefused(refused, "", True, line.request_ids[-1]))
+    assert line.wait(5.0) == []

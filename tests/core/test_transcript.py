@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from hookflash.core.commands import Message
 from hookflash.core.conversation.playout import Settled
-from hookflash.core.conversation.transcript import Transcript
+from hookflash.core.conversation.transcript import HISTORY_CHARACTERS, Transcript
 from hookflash.core.record import Utterance
 
 T = 1000.0
@@ -92,12 +92,23 @@ def test_the_history_has_roles_and_notes() -> None:
     transcript.note(Message("system", "The line broke."))
     transcript.agent_says("a", "Yes?", T)
     transcript.agent_says("silent", "", T)
+    for item in ("a", "silent"):
+        transcript.agent_heard(Settled(item, 500, 500, T, False, True), T + 1)
     assert transcript.history() == (
         Message("user", "Hello?"),
         Message("system", "The line broke."),
         Message("assistant", "Yes?"),
     )
     assert len(transcript.utterances(T)) == 2, "a note is not an utterance"
+
+
+def test_the_history_has_a_line_when_it_is_known_how_much_of_it_was_heard() -> None:
+    transcript = Transcript()
+    transcript.agent_says("a", "One two three four", T)
+    assert transcript.history() == ()
+    line = transcript.agent_heard(Settled("a", 500, 1000, T, True, True), T + 1)
+    assert transcript.history() == (Message("assistant", line.text),)
+    assert (line.text, line.cut) == ("One two", "three four")
 
 
 def test_when_the_call_is_over_what_was_not_heard_never_was() -> None:
@@ -118,6 +129,7 @@ def test_what_a_human_said_takes_its_place_when_it_is_known_later() -> None:
     told = transcript.human_said("human", " Is it a red one? ", T + 1, T + 4)
     assert told == Message("system", "The human said: Is it a red one?")
     transcript.agent_says("a", "Welcome back.", T + 9)
+    transcript.agent_heard(Settled("a", 500, 500, T + 9, False, True), T + 10)
     assert transcript.human_said("caller", "Bye.", T + 6, T + 7) == Message("user", "Bye.")
     assert [each.text for each in transcript.history()] == [
         "They met.",
@@ -126,3 +138,20 @@ def test_what_a_human_said_takes_its_place_when_it_is_known_later() -> None:
         "Bye.",
         "Welcome back.",
     ]
+
+
+def test_of_a_long_call_the_newest_lines_are_told_and_the_older_ones_in_short() -> None:
+    transcript = Transcript()
+    transcript.note(Message("system", "They met."))
+    for number in range(20):
+        transcript.caller_said(
+            f"c{number}", f"My order number is {number}. " + "x" * 2940, T + number
+        )
+    older, *told = transcript.history()
+    assert older.role == "system"
+    assert older.text.startswith("Of the 8 lines before these: ")
+    assert "My order number is" in older.text
+    assert [each.text[:22] for each in told] == [
+        f"My order number is {n}. "[:22] for n in range(7, 20)
+    ]
+    assert sum(len(each.text) + 60 for each in told) <= HISTORY_CHARACTERS

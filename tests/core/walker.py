@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hookflash.core import commands as c
 from hookflash.core import events as e
 
@@ -39,7 +41,7 @@ class Walker(Walk):
                     continue
                 moving = True
             for weight, how in ((3.0, "done"), (0.3, "refused"), (0.2, "done, said refused")):
-                choices.append((weight, lambda o=order, h=how: self.settle(o, h)))
+                choices.append((weight, lambda o=order, h=how: self.settle(o, h)))  # type: ignore[misc]
         return choices
 
     def of_caller(self) -> list[Choice]:
@@ -224,19 +226,18 @@ class Walker(Walk):
         if human.at == "over":
             return
         if decision == "connect":
-            human.at = "room"
-            self.meet()
+            self.join(human)
         else:
             self.end_human(human.sid)
 
-    def ask_human(self, human: Human, point: str, digit: str = "", by: str = "") -> tuple:
+    def ask_human(self, human: Human, point: str, digit: str = "", by: str = "") -> Any:
         event = e.HumanAsked(human.wave, human.number, human.sid, point, digit, by)  # type: ignore[arg-type]
         answer = self.ask(event)
         if self.random.random() < 0.05 and point != "pressed":
             assert self.ask(event), "asked twice"
         return answer
 
-    def told(self, human: Human, instructions: tuple) -> None:
+    def told(self, human: Human, instructions: tuple[Any, ...]) -> None:
         """The human's leg does what it is told."""
         for instruction in instructions:
             match instruction:
@@ -245,8 +246,7 @@ class Walker(Walk):
                 case c.OpenConsult():
                     human.at = "consult"
                 case c.JoinRoom():
-                    human.at = "room"
-                    self.meet()
+                    self.join(human)
                 case c.Bridge():
                     if self.caller == "dial":
                         human.at = "bridged"

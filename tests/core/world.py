@@ -182,6 +182,9 @@ class Walk:
                     self.marks.append(name)
                 case c.ClearAudio():
                     self.marks.clear()
+                case c.PlayPrepared(line=line, item_id=item_id):
+                    text = "One moment." if line == "filler" else ""
+                    self.news.append(e.PreparedAudio(item_id, "", 8000, text))
                 case c.StoreRecord(record=record):
                     self.records.append(record)
                 case c.Deliver(delivery=delivery):
@@ -255,6 +258,12 @@ class Walk:
         leg = None if human.dialled else human.number
         step = self.doing.step if human.dialled else human.wave
         self.news.append(e.LegChanged(human.sid, status, step, outcome, leg))
+
+    def join(self, human: Human) -> None:
+        """A human comes into the room."""
+        human.at = "room"
+        self.news.append(e.RoomChanged(human.wave, "joined", human.sid))
+        self.meet()
 
     def meet(self) -> None:
         if self.caller == "room" and any(each.at == "room" for each in self.humans):

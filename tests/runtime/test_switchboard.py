@@ -548,6 +548,8 @@ async def long_call(world: World, turns: int = 400) -> Switchboard:
             e.CallerSpeechStopped(f"w{number}"),
             e.CallerTranscribed(f"w{number}", f"line {number}"),
             e.ResponseStarted(f"r{number}"),
+            e.ModelAudio(f"r{number}", f"a{number}", "", 80),
+            e.ModelAudioEnded(f"r{number}", f"a{number}"),
             e.ResponseEnded(f"r{number}", "completed"),
         ]
     return await left_behind(world, *events)

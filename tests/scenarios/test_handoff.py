@@ -74,7 +74,7 @@ ROADS = {
     "500 for good": ([Refused(500)] * 4, OTHER_ROAD_SECONDS),
     "429": ([Refused(429)] * 4, OTHER_ROAD_SECONDS),
     "no answer": ([Silent()] * 4, 2.0),
-    "connection breaks": ([BrokenOff()] * 4, OTHER_ROAD_SECONDS),
+    "connection breaks": ([BrokenOff()] * 4, 0.0),
     "done but answered late": ([Late(1.0)], 0.0),
 }
 

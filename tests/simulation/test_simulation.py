@@ -136,7 +136,7 @@ def test_there_is_a_directed_call_for_each_thing_in_each_state():
 @pytest.mark.parametrize(
     ("method", "kind"),
     [
-        ("hookflash.models.openai.session.RealtimeSession._audio", "silence"),
+        ("hookflash.core.timers.Timer.expired", "silence"),
         ("hookflash.core.handoff.legs.Legs.drop_all", "leftover"),
     ],
 )
@@ -163,7 +163,7 @@ def test_a_product_that_is_broken_on_purpose_is_caught(monkeypatch, method, kind
 
 def test_a_model_that_is_told_too_much_was_heard_is_caught(monkeypatch):
     monkeypatch.setattr(
-        "hookflash.core.conversation.turns.TruncateItem",
+        "hookflash.core.conversation.interruptions.TruncateItem",
         lambda item, ms: TruncateItem(item, ms + 30),
     )
     acts = (Act("say", "order", 2.0), Act("interrupt", "order", 1.5, 1.0), Act("wait", seconds=3.0))

@@ -29,6 +29,7 @@ from hookflash.agents.tool import (
 )
 from hookflash.core.commands import Message
 from hookflash.core.handoff_plan import Destination, HandoffPlan
+from hookflash.core.interruption import Interruption
 from hookflash.core.setup import CallSetup, Consult, ModelSetup
 from hookflash.errors import ConfigError
 
@@ -46,11 +47,15 @@ class Agent(Hooked):
     """An AI agent that answers a line.
 
     `name` is for logs, records and the console. `instructions` are the model's, and hold the
-    facts it may tell. With `greeting` the agent speaks first, these words; without it, the
-    caller does. `language` is an ISO 639-1 code such as "en" and helps the transcription.
+    facts it may tell. The agent speaks first: the words of `greeting`, or its own if there is none;
+    with None the caller speaks first. `language` is an ISO 639-1 code such as "en" and helps the transcription.
     `voice` is one of the model's. `fallback` is the key of the hand-off that is used when no
     model can be had; without it the caller then hears an apology. With `can_hang_up` the model
     may end the call after saying goodbye.
+
+    `interruption` says when a caller who makes a sound has interrupted the agent. A caller who says
+    nothing for `away_timeout` seconds is asked twice whether they are there, and then the call ends
+    with a goodbye; None waits for ever.
 
     With `key_to_human` (such as "0") a caller who presses that key is brought to a human:
     `key_destination`, or the fallback, or the only destination there is.
@@ -70,7 +75,7 @@ class Agent(Hooked):
         *,
         instructions: str,
         voice: str | None = None,
-        greeting: str | None = None,
+        greeting: str | None = "",
         greeting_interruptible: bool = True,
         language: str | None = None,
         fallback: str | None = None,
@@ -80,13 +85,15 @@ class Agent(Hooked):
         record: bool = False,
         consent: str | None = CONSENT,
         prepared: Mapping[str, str | Sequence[str]] | None = None,
+        interruption: Interruption | None = None,
+        away_timeout: float | None = 20.0,
     ) -> None:
         if not isinstance(name, str) or not name.strip():
             raise ConfigError(f"Agent: its name must be a text, got {name!r}")
         for what, text, needed in (
             ("instructions", instructions, True),
             ("voice", voice, False),
-            ("greeting", greeting, False),
+            ("greeting", greeting or None, False),
             ("consent", consent, False),
         ):
             if (needed or text is not None) and (not isinstance(text, str) or not text.strip()):
@@ -101,6 +108,15 @@ class Agent(Hooked):
                 f"Agent {name!r}: key_to_human is one key of a telephone such as '0', got"
                 f" {key_to_human!r}"
             )
+        if interruption is not None and not isinstance(interruption, Interruption):
+            raise ConfigError(
+                f"Agent {name!r}: interruption must be an Interruption(...), got {interruption!r}"
+            )
+        if away_timeout is not None and not 1 <= away_timeout <= 3600:
+            raise ConfigError(
+                f"Agent {name!r}: away_timeout must be 1 to 3600 seconds, or None, got"
+                f" {away_timeout!r}"
+            )
         super().__init__(name)
         self.instructions = inspect.cleandoc(instructions)
         self.voice = voice
@@ -114,6 +130,8 @@ class Agent(Hooked):
         self.record = record
         self.consent = inspect.cleandoc(consent) if consent is not None else None
         self.prepared = own_texts(prepared, where=f"Agent {name!r}")
+        self.interruption = interruption or Interruption()
+        self.away_timeout = away_timeout
         self._tools: dict[str, Tool] = {}
         self._destinations: dict[str, Destination] = {}
 
@@ -262,6 +280,8 @@ class Agent(Hooked):
             key_destination=self._destination_of_key() if self.key_to_human else None,
             record=self.record,
             consent=self.consent,
+            interruption=self.interruption,
+            away_timeout=self.away_timeout,
             lead_ms=lead_ms,
         )
         if "apology" in self.prepared:

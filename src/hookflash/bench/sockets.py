@@ -31,6 +31,7 @@ from hookflash.world import SYSTEM, World
 _PUBLIC = "https://line.hookflash.test"
 _LINE, _CALLER = "+15550100001", "+15550100009"
 _AFTER_MS = 600
+_SPEECH_MS = 500
 """How long the call goes on after the last event, so that late truths come in."""
 
 
@@ -108,6 +109,9 @@ def _script(scenario: Scenario) -> list[dict[str, Any]]:
         moments.append((speech.at_ms, {"say": _say(scenario, speech)}))
     for at_ms in scenario.barge_ins_ms:
         moments.append((at_ms, {"speech_started": {}}))
+        if any(speech.at_ms > at_ms for speech in scenario.speeches):
+            # The caller is done when the model answers.
+            moments.append((at_ms + _SPEECH_MS, {"speech_stopped": {"respond": False}}))
     steps: list[dict[str, Any]] = [{"expect": "response.create"}]
     clock = 0
     for at_ms, step in sorted(moments, key=lambda moment: moment[0]):

@@ -6,6 +6,8 @@ both carry `audio/pcmu` that way), so nothing here decodes sound: it only counts
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
+
 BYTES_PER_MS = 8
 """8,000 samples a second, one byte each."""
 
@@ -33,6 +35,13 @@ def split_payload(payload: str, size: int, chunk_bytes: int) -> list[tuple[str, 
         (payload[start * 4 : (start + step) * 4], min(step * 3, size - start * 3))
         for start in range(0, triplets, step)
     ]
+
+
+def payload_end(payload: str, left: int, size: int) -> str:
+    """Return the last `left` of the `size` bytes of a payload; an empty one stays empty."""
+    if left >= size or not payload:
+        return payload
+    return b64encode(b64decode(payload)[-left:]).decode()
 
 
 def ms(size: int) -> float:

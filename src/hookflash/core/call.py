@@ -60,6 +60,7 @@ class Call:
         _OWNERS[kind](self, event, step)
         self._route(step)
         self.caller_leg.answer_open_question(step)
+        handlers.review(self.conversation, step)
         return step.commands
 
     @property
@@ -76,6 +77,7 @@ class Call:
         self._route(step)
         handoff_handlers.expire(self.handoff, step)
         self._route(step)
+        handlers.review(self.conversation, step)
         return step.commands
 
     def _route(self, step: Step) -> None:
@@ -104,8 +106,14 @@ class Call:
         self.conversation.leave(step)
         self.caller_leg.move(signal, step)
 
+    def arrived(self, signal: s.CallArrived, step: Step) -> None:
+        self.conversation.expect(self.conversation.greeting(), "", step)
+        self.caller_leg.connect_agent(step)
+
     def return_caller(self, signal: s.ReturnCaller, step: Step) -> None:
-        self.conversation.expect(signal.opening, signal.known, step)
+        self.conversation.expect(
+            sessions.first_words(self.conversation, signal), signal.known, step
+        )
         self.caller_leg.connect_agent(step)
 
     def last_words_heard(self, signal: s.LastWordsHeard, step: Step) -> None:
@@ -197,6 +205,7 @@ _OWNERS: dict[type, Callable[[Call, Any, Step], None]] = {
     e.CallArrived: _of_leg(CallerLeg.call_arrived),
     e.StreamStarted: _of_leg(CallerLeg.stream_started),
     e.StreamStopped: _of_leg(CallerLeg.stream_stopped),
+    e.StreamStalled: _of_leg(CallerLeg.stream_stalled),
     e.InstructionsAsked: _of_leg(CallerLeg.instructions_asked),
     e.QueueAsked: _of_leg(CallerLeg.queue_asked),
     e.RecordingReady: _of_leg(CallerLeg.recording_ready),
@@ -210,10 +219,6 @@ _OWNERS: dict[type, Callable[[Call, Any, Step], None]] = {
 
 
 # --- who acts on a signal -------------------------------------------------------------------------
-
-
-def _arrived(call: Call, signal: s.CallArrived, step: Step) -> None:
-    step.tell(s.ReturnCaller(opening=call.conversation.greeting()))
 
 
 def _on_stream(call: Call, signal: s.CallerOnStream, step: Step) -> None:
@@ -238,11 +243,12 @@ _ROUTES: dict[type[Signal], Callable[[Call, Any, Step], None]] = {
     s.LastWordsOff: lambda call, signal, step: speaking.last_words_off(call.conversation, step),
     s.MoveCaller: Call.move_caller,
     s.ReturnCaller: Call.return_caller,
+    s.CallerWaits: _of_leg(CallerLeg.wait),
     s.CallerMet: lambda call, signal, step: call.caller_leg.met(step),
     s.CallerInRoom: lambda call, signal, step: call.caller_leg.in_room(),
     s.RecordChanged: lambda call, signal, step: call.store_record(step),
     # from the caller's leg
-    s.CallArrived: _arrived,
+    s.CallArrived: Call.arrived,
     s.CallerOnStream: _on_stream,
     s.StreamLost: lambda call, signal, step: call.conversation.cut_off(step),
     s.CallerReturned: _of_conversation(speaking.caller_returned),

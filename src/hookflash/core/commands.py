@@ -260,6 +260,13 @@ class ClearAudio(Command, frozen=True, tag=True):
     """Throw away everything that the carrier has not played yet."""
 
 
+class PlayPrepared(Command, frozen=True, tag=True):
+    """Fetch a sound that needs no model, by the name of its line. Ends in `PreparedAudio`."""
+
+    line: Literal["filler", "tone", "ringing"]
+    item_id: str
+
+
 class OpenModel(Command, frozen=True, tag=True):
     """Open a session with the model, holding the conversation so far. Ends in `ModelReady` or
     `ModelLost`."""
@@ -278,11 +285,19 @@ class SendCallerAudio(Command, frozen=True, tag=True, gc=False):
     size: int
 
 
+class CommitCallerAudio(Command, frozen=True, tag=True):
+    """The caller's turn has ended, though the model has not detected that."""
+
+
 class RequestResponse(Command, frozen=True, tag=True):
-    """Ask the model to speak. `instructions` are added to the agent's own for this response."""
+    """Ask the model to speak. `instructions` are added to the agent's own for this response.
+
+    `request_id` comes back with the response (`ResponseStarted`) or the refusal (`ModelRefused`).
+    """
 
     instructions: str | None = None
     tools: Literal["auto", "none", "required"] | str = "auto"
+    request_id: str = ""
 
 
 class CancelResponse(Command, frozen=True, tag=True):
@@ -357,9 +372,11 @@ AnyCommand = (
     | PlayAudio
     | SendMark
     | ClearAudio
+    | PlayPrepared
     | OpenModel
     | CloseModel
     | SendCallerAudio
+    | CommitCallerAudio
     | RequestResponse
     | CancelResponse
     | TruncateItem

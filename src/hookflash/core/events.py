@@ -78,6 +78,12 @@ class StreamStopped(Event, frozen=True, tag=True):
     reason: str = ""
 
 
+class StreamStalled(Event, frozen=True, tag=True):
+    """The media stream is open, and for two seconds nothing has come of the caller's sound."""
+
+    stream_sid: str
+
+
 Outcome = Literal[
     "bridged",
     "busy",
@@ -247,10 +253,15 @@ class ModelRefused(Event, frozen=True, tag=True):
     code: str
     message: str
     benign: bool
+    request_id: str = ""
+    """Our request that it refuses, if the model says which."""
 
 
 class ResponseStarted(Event, frozen=True, tag=True):
+    """The model begins a response: to our request, or by itself (`request_id` is empty)."""
+
     response_id: str
+    request_id: str = ""
 
 
 class ResponseEnded(Event, frozen=True, tag=True):
@@ -259,6 +270,8 @@ class ResponseEnded(Event, frozen=True, tag=True):
     response_id: str
     status: Literal["completed", "cancelled", "failed", "incomplete"]
     reason: str = ""
+    retry_seconds: float = 0.0
+    """How long the model wants to be left alone, if it says so (a limit of the rate)."""
 
 
 class TokensUsed(Event, frozen=True, tag=True):
@@ -274,6 +287,16 @@ class ModelAudio(Event, frozen=True, tag=True, gc=False):
     item_id: str
     payload: str
     size: int
+
+
+class PreparedAudio(Event, frozen=True, tag=True, gc=False):
+    """A sound that needs no model (`PlayPrepared`): `size` bytes of mu-law. `text` is what it says,
+    empty for a tone."""
+
+    item_id: str
+    payload: str
+    size: int
+    text: str = ""
 
 
 class ModelAudioEnded(Event, frozen=True, tag=True):
@@ -298,6 +321,10 @@ class CallerSpeechStarted(Event, frozen=True, tag=True):
 
 class CallerSpeechStopped(Event, frozen=True, tag=True):
     item_id: str
+
+
+class CallerQuiet(Event, frozen=True, tag=True):
+    """The caller has made no sound for two seconds, though no end of their turn was detected."""
 
 
 class CallerTranscribed(Event, frozen=True, tag=True):
@@ -438,6 +465,7 @@ AnyEvent = (
     | MarkReturned
     | DigitPressed
     | StreamStopped
+    | StreamStalled
     | InstructionsAsked
     | LegChanged
     | LegPlaced
@@ -457,10 +485,12 @@ AnyEvent = (
     | ResponseEnded
     | TokensUsed
     | ModelAudio
+    | PreparedAudio
     | ModelAudioEnded
     | AgentTranscribed
     | CallerSpeechStarted
     | CallerSpeechStopped
+    | CallerQuiet
     | CallerTranscribed
     | ToolCallRequested
     | ToolFinished

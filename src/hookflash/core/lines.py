@@ -69,8 +69,22 @@ STAYED = (
 STAYED_ON = "The caller interrupted the goodbye, so the call goes on. Listen to what they want."
 
 
-def greeting(text: str | None) -> str:
-    if text is None:
+STILL_THERE = (
+    "The caller has said nothing for a while. Ask in one short sentence whether they are still"
+    ' there, for example: "Hello, are you still there?"'
+)
+STILL_THERE_AGAIN = (
+    "The caller still says nothing. Say in one short sentence that you cannot hear them and ask"
+    ' again, for example: "I cannot hear you. Are you still on the line?"'
+)
+SILENT_GOODBYE = (
+    "Nobody answers, so the call is about to end. Say one short goodbye and nothing else, for"
+    ' example: "I still cannot hear you, so I will end the call now. Goodbye."'
+)
+
+
+def greeting(text: str) -> str:
+    if not text:
         return (
             "The call has just begun. Greet the caller in one short sentence and ask how you can"
             ' help, for example: "Hello, how can I help you?"'

@@ -8,6 +8,7 @@ import msgspec
 
 from hookflash.core.commands import Message
 from hookflash.core.handoff_plan import Destination
+from hookflash.core.interruption import Interruption
 
 
 class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +47,9 @@ class Consult(msgspec.Struct, frozen=True, kw_only=True):
 class CallSetup(msgspec.Struct, frozen=True, kw_only=True):
     """What a call knows from its first moment: all that its owner decided beforehand.
 
-    Times are seconds, `lead_ms` is how far sent audio may run ahead of what was heard.
+    `greeting` is what the agent says first: empty, in its own words; None, the caller speaks first.
+    A caller who says nothing for `away_timeout` seconds is asked whether they are there. Times are
+    seconds, `lead_ms` is how far sent audio may run ahead of what was heard.
     `fallback` is the key of the destination that is rung when no model can be had, `key_to_human`
     the key of a telephone that asks for `key_destination`. `consult` makes it the agent's talk
     with a human instead of a caller's call. With `record` the call's sound is kept, once the caller
@@ -54,7 +57,7 @@ class CallSetup(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     agent: str = "agent"
-    greeting: str | None = None
+    greeting: str | None = ""
     greeting_interruptible: bool = True
     destinations: tuple[Destination, ...] = ()
     fallback: str | None = None
@@ -63,6 +66,8 @@ class CallSetup(msgspec.Struct, frozen=True, kw_only=True):
     consult: Consult | None = None
     record: bool = False
     consent: str | None = None
+    interruption: Interruption = Interruption()
+    away_timeout: float | None = 20.0
     lead_ms: int = 5000
     chunk_ms: int = 1000
     farewell_seconds: float = 8.0
@@ -70,6 +75,7 @@ class CallSetup(msgspec.Struct, frozen=True, kw_only=True):
     stream_seconds: float = 15.0
     model_seconds: float = 10.0
     model_attempts: int = 3
+    session_seconds: float = 3600.0
     apology: str = (
         "I am sorry, we cannot take your call right now because of a technical problem."
         " Please call again later."

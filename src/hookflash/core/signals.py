@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from hookflash.core.commands import AnyCommand, Instruction, RequestResponse
+from hookflash.core.commands import AnyCommand, Instruction
 from hookflash.core.events import Outcome, QueueAsked, Recording
 from hookflash.core.handoff_plan import HandoffPlan
 from hookflash.core.phases import Phase
@@ -101,22 +101,22 @@ class CallerSaid(Signal, frozen=True, kw_only=True):
 class TellAgent(Signal, frozen=True, kw_only=True):
     """The agent should know something (`known`), and may be asked to `say` something about it.
 
-    `go_on`: it is asked to speak in any case. With `tools` "none" it cannot call any meanwhile.
+    `company`: it speaks while the caller waits for a human. Anything else that is told about a
+    hand-off means that this wait is over.
     """
 
     known: str
     say: str | None = None
-    go_on: bool = False
-    tools: Literal["auto", "none"] = "auto"
+    company: bool = False
 
 
 class AnswerTool(Signal, frozen=True, kw_only=True):
-    """The answer to a tool call that one of the machines carries out. `go_on`: the model speaks
-    next, unless its last words are due."""
+    """The answer to a tool call that one of the machines carries out; then the model speaks, unless
+    its last words are due. `company` as in `TellAgent`."""
 
     call_id: str
     output: str
-    go_on: bool = True
+    company: bool = False
 
 
 class LastWordsDue(Signal, frozen=True, kw_only=True):
@@ -151,10 +151,17 @@ class MoveCaller(Signal, frozen=True, kw_only=True):
 
 
 class ReturnCaller(Signal, frozen=True, kw_only=True):
-    """The caller goes (back) to the agent, who knows `known` and says `opening` first."""
+    """The caller goes (back) to the agent, who knows `known` and is asked to `say` something first;
+    None: what it was about to say, or that the line was interrupted."""
 
-    opening: RequestResponse
+    say: str | None = None
     known: str = ""
+
+
+class CallerWaits(Signal, frozen=True, kw_only=True):
+    """Something has happened at the human's end: the caller may have to wait for so long."""
+
+    seconds: float
 
 
 class CallerMet(Signal, frozen=True, kw_only=True):

@@ -38,6 +38,7 @@ from hookflash.core.commands import (
     ClearAudio,
     CloseModel,
     CloseStream,
+    CommitCallerAudio,
     DeleteItem,
     Deliver,
     EndLeg,
@@ -47,6 +48,7 @@ from hookflash.core.commands import (
     OpenConsult,
     OpenModel,
     PlayAudio,
+    PlayPrepared,
     ReportConsult,
     RequestResponse,
     RingHuman,
@@ -63,23 +65,28 @@ from hookflash.core.events import (
     AnyEvent,
     CallArrived,
     CallerAudio,
+    CallerQuiet,
     CarrierRefused,
     LegRefused,
     MarkReturned,
     ModelAudio,
     ModelLost,
+    PreparedAudio,
+    StreamStalled,
     StreamStopped,
     TargetsChecked,
     ToolFinished,
 )
 from hookflash.core.handoff.states import HandoffState
 from hookflash.core.phases import Phase
+from hookflash.core.timers import earliest
 from hookflash.runtime.allowance import FRAME_PRICE, Allowance
 from hookflash.runtime.errands import Errands, Inlet
 from hookflash.runtime.journal import State
 from hookflash.runtime.log import log_step
 from hookflash.runtime.outside import Outside
 from hookflash.runtime.ports import CarrierStream, EventSink, ModelLink
+from hookflash.runtime.quiet import Quiet
 from hookflash.runtime.settled import SettledLines
 from hookflash.runtime.tap import Tap
 from hookflash.runtime.tool_runner import BROKEN
@@ -89,6 +96,7 @@ log = logging.getLogger("hookflash.call")
 _TO_MODEL = (
     AddMessage,
     CancelResponse,
+    CommitCallerAudio,
     DeleteItem,
     RequestResponse,
     SendCallerAudio,
@@ -97,6 +105,12 @@ _TO_MODEL = (
 )
 
 _SOUND = frozenset({PlayAudio, SendMark})
+
+STALL_SECONDS = 2.0
+"""A carrier sends the caller's sound fifty times a second, also while they are silent."""
+
+_STEADY_FRAMES = 5
+"""So many messages have come before their absence says anything."""
 
 _FAILED = "it failed: see the log"
 
@@ -143,6 +157,10 @@ class Driver:
         self._traffic = outside.traffic
         self._allowance = Allowance(self._now)
         self._ear: Callable[[SendCallerAudio], None] | None = None
+        self._frames = 0
+        self._stall: asyncio.TimerHandle | None = None
+        self._quiet: Quiet | None = None
+        """How long the caller has made no sound, while they are taken to be speaking."""
         self.tap: Tap | None = None
         self._broken_sessions = 0
         self._reported: set[str] = set()
@@ -157,6 +175,11 @@ class Driver:
         if type(event) is CallerAudio and self._ear is not None:
             # The short way: nothing that the core would look at has happened since it was asked.
             self._traffic.up += 1
+            self._frames += 1
+            if self._quiet is not None and self._quiet.lasts(event.payload, event.size):
+                self._quiet = None
+                self.post(CallerQuiet())
+                return
             allowance = self._allowance
             allowance.left -= event.size + FRAME_PRICE
             if allowance.left >= 0 or not allowance.overdrawn(event.size):
@@ -200,12 +223,30 @@ class Driver:
                 return None
             self._attempt("closing the stream before", self._stream.close)
         self._stream = stream
+        self._frames = 0
+        self._watch_stream(stream, 0)
         return self.post
+
+    def _watch_stream(self, stream: CarrierStream, frames: int) -> None:
+        """Look now and then whether the caller's sound still comes, once it has begun to."""
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+        if stream is not self._stream:
+            return
+        if frames >= _STEADY_FRAMES and frames == self._frames:
+            log.warning("%s ! the media stream carries nothing any more", self.call_sid)
+            self.post(StreamStalled(stream.stream_sid))
+            return
+        delay = self.outside.clock.delay(STALL_SECONDS)
+        loop = asyncio.get_running_loop()
+        self._stall = loop.call_later(delay, self._watch_stream, stream, self._frames)
 
     async def close(self) -> None:
         """Let go of everything at once; for a process that ends."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._stall):
+            if timer is not None:
+                timer.cancel()
         for held in (self._model, self._stream, self.tap):
             if held is not None:
                 self._attempt("letting go of the call", held.close)
@@ -233,6 +274,8 @@ class Driver:
             if self._stream.stream_sid == event.stream_sid:  # type: ignore[union-attr]  # as above
                 self._stream = None
         commands = self.call.receive(event, now)
+        if kind is CallerAudio:
+            self._frames += 1
         if self.tap is not None and kind is CallerAudio:
             try:
                 self.tap.caller(event)  # type: ignore[arg-type]  # as above
@@ -279,6 +322,10 @@ class Driver:
     def _prick_up(self) -> None:
         """Something has happened: is the caller's sound heard now, and by whom?"""
         self._debug = log.isEnabledFor(logging.DEBUG)
+        if not self.call.conversation.requests.caller_speaking:
+            self._quiet = None
+        elif self._quiet is None:
+            self._quiet = Quiet()
         if self._model is not None and self.call.hears and not self._debug:
             self._ear = self._model.carry_out
         else:
@@ -352,7 +399,7 @@ class Driver:
             self._prick_up()
             self._set_timer()
             return
-        deadline = call.conversation.playout.deadline
+        deadline = earliest(call.conversation.playout.deadline, call.conversation.owed.due)
         if deadline is not None and deadline < self._timer_at:
             self._set_timer()
 
@@ -376,6 +423,10 @@ class Driver:
     def _play(self, command: PlayAudio) -> None:
         if self._stream is not None:
             self._stream.play(command.payload)
+
+    def _play_prepared(self, command: PlayPrepared) -> None:
+        clip = self.outside.prepared.find(command.line)
+        self.post(PreparedAudio(command.item_id, clip.payload, clip.size, clip.text))
 
     def _mark(self, command: SendMark) -> None:
         if self._stream is not None:
@@ -489,6 +540,7 @@ class Driver:
 
 _CARRY_OUT: dict[type, Callable[[Driver, Any], None]] = {
     PlayAudio: Driver._play,
+    PlayPrepared: Driver._play_prepared,
     SendMark: Driver._mark,
     ClearAudio: Driver._clear,
     AnswerCarrier: Driver._keep_answer,

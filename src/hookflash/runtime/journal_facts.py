@@ -21,9 +21,10 @@ import msgspec
 from hookflash.core.audio import ms
 from hookflash.core.call import Call
 from hookflash.core.caller_leg.places import Place
-from hookflash.core.commands import Message, RequestResponse
+from hookflash.core.commands import Message
 from hookflash.core.conversation.consent import ConsentState
 from hookflash.core.conversation.playout import Settled
+from hookflash.core.conversation.requests import Kind, Request
 from hookflash.core.events import CallArrived, LegPlaced
 from hookflash.core.handoff.states import Trigger
 from hookflash.core.phases import Phase
@@ -433,21 +434,21 @@ def legs_to_end(facts: JournalFacts) -> list[LegPlaced]:
 def met_after_all(call: Call) -> None:
     """The carrier says that it has bridged the caller with a human meanwhile, and that this is
     over: nothing was interrupted. Changes nothing in a call that has not gone on from a journal."""
-    if call.conversation.opening != RequestResponse(SAY_INTERRUPTED):
+    if call.conversation.opening != Request(Kind.OPENING, SAY_INTERRUPTED):
         return
-    call.conversation.opening = RequestResponse(SAY_PARTED)
+    call.conversation.opening = Request(Kind.OPENING, SAY_PARTED)
     for line in call.conversation.transcript.lines:
         if line.speaker == "note" and line.text == INTERRUPTED:
             line.text = PARTED
 
 
-def _opening(call: Call, facts: JournalFacts) -> RequestResponse | None:
+def _opening(call: Call, facts: JournalFacts) -> Request | None:
     """Return what a caller hears first who comes back from a hand-off, or from the human."""
     if not facts.handing_off:
         return None
     known, wanted = (PARTED, SAY_PARTED) if facts.with_human else (INTERRUPTED, SAY_INTERRUPTED)
     call.conversation.transcript.note(Message("system", known))
-    return RequestResponse(wanted)
+    return Request(Kind.OPENING, wanted)
 
 
 def _waits_for_nobody(facts: JournalFacts) -> bool:

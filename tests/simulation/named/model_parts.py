@@ -16,8 +16,6 @@ from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
-import pytest
-
 from hookflash import Agent
 from hookflash.standins.carrier import Human, Leg, Line, Script
 from hookflash.standins.model.script import Pattern, difference
@@ -38,11 +36,6 @@ LONGEST_QUIET_SECONDS = 3.0
 
 PATIENCE_SECONDS = 30.0
 """How long a caller stays who is not answered."""
-
-
-def fails_today(reason: str) -> pytest.MarkDecorator:
-    """Mark a sequence that ends wrongly today: `reason` is what happens."""
-    return pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason)
 
 
 class SetUpFailed(Exception):

@@ -27,7 +27,6 @@ from .model_parts import (
     assert_answered,
     assert_brought_to_human,
     assert_no_silence,
-    fails_today,
     hear,
     hear_all,
     hear_answer_and_hang_up,
@@ -50,7 +49,6 @@ from .model_parts import (
 # --- between a turn and its answer ------------------------------------------------------------
 
 
-@fails_today("the new session is not asked to answer: the caller hears nothing until they hang up")
 @pytest.mark.parametrize("network_ms", [0.0, 80.0], ids=["near", "far"])
 async def test_a_session_that_dies_before_it_answers_leaves_the_answer_to_the_next(
     tmp_path: Path, network_ms: float
@@ -69,7 +67,6 @@ async def test_a_session_that_dies_before_it_answers_leaves_the_answer_to_the_ne
         assert "where is my order?" in texts(s, "user")
 
 
-@fails_today("the new session is not asked to answer: the caller hears nothing until they hang up")
 async def test_a_session_that_dies_while_the_caller_speaks_leaves_the_answer_to_the_next(
     tmp_path: Path,
 ):
@@ -89,7 +86,6 @@ async def test_a_session_that_dies_while_the_caller_speaks_leaves_the_answer_to_
         assert_answered(call)
 
 
-@fails_today("the ping finds it out after 20 s, and the new session is not asked to answer")
 async def test_a_session_that_freezes_before_it_answers_is_replaced_and_answers(tmp_path: Path):
     async with open_stage(tmp_path, shop()) as s:
         script_agent(s)
@@ -106,7 +102,6 @@ async def test_a_session_that_freezes_before_it_answers_is_replaced_and_answers(
         assert_answered(call)
 
 
-@fails_today("only the ping finds it out: silence for 16 s")
 async def test_a_session_that_freezes_in_its_answer_is_replaced_and_answers(tmp_path: Path):
     async with open_stage(tmp_path, shop()) as s:
         script_agent(s)
@@ -130,7 +125,6 @@ async def test_a_session_that_freezes_in_its_answer_is_replaced_and_answers(tmp_
 # --- a session that is never ready ------------------------------------------------------------
 
 
-@fails_today("it is tried three times, for 19 to 25 s, and the caller hears nothing")
 @pytest.mark.parametrize("silent", ["session", "upgrade"])
 async def test_a_model_that_never_says_a_word_leaves_the_caller_to_the_human(
     tmp_path: Path, silent: str
@@ -142,7 +136,6 @@ async def test_a_model_that_never_says_a_word_leaves_the_caller_to_the_human(
         assert_brought_to_human(call)
 
 
-@fails_today("it is tried three times, for 19 to 25 s, and the caller hears nothing")
 @pytest.mark.parametrize("silent", ["session", "upgrade"])
 async def test_a_model_that_never_says_a_word_and_no_human_leave_an_apology(
     tmp_path: Path, silent: str
@@ -170,7 +163,6 @@ def assert_pauses_grow(opened: list[float]) -> None:
     assert len(pauses) < 2 or pauses[-1] >= pauses[0] + 0.2
 
 
-@fails_today("the first sound resets the count of tries: 134 sessions in 40 s")
 async def test_sessions_that_die_after_their_first_sound_end_with_the_human(tmp_path: Path):
     async with open_stage(tmp_path, shop()) as s:
         script_short_lives(s)
@@ -181,7 +173,6 @@ async def test_sessions_that_die_after_their_first_sound_end_with_the_human(tmp_
         assert_brought_to_human(call)
 
 
-@fails_today("the first sound resets the count of tries: 134 sessions in 40 s")
 async def test_sessions_that_die_after_their_first_sound_end_with_an_apology(tmp_path: Path):
     async with open_stage(tmp_path, shop_without_humans()) as s:
         script_short_lives(s)
@@ -218,7 +209,6 @@ async def ask_for_a_human_and_lose_the_model(s: Stage, line: Line) -> None:
     owe(line)
 
 
-@fails_today("nothing is heard while the human is rung, until the agent says so after 8 s")
 async def test_a_new_session_is_told_that_a_human_is_rung_and_gets_no_output_of_a_tool(
     tmp_path: Path,
 ):
@@ -282,7 +272,6 @@ async def test_a_new_session_is_told_that_nobody_is_free_and_tells_the_caller(tm
 WORDS = "one two three four five six seven eight nine ten eleven twelve"
 
 
-@fails_today("the new session is told to truncate an item that it does not have, and refuses")
 async def test_a_sentence_that_outlives_its_session_and_is_cut_is_remembered_as_it_was_heard(
     tmp_path: Path,
 ):
@@ -315,10 +304,11 @@ async def test_a_sentence_that_outlives_its_session_and_is_cut_is_remembered_as_
 # --- a session at its end ---------------------------------------------------------------------
 
 
-@fails_today("the session ends in the middle of the answer: 7.4 of 16 s are heard")
 async def test_a_session_is_replaced_in_a_pause_before_its_hour_is_over(tmp_path: Path):
     """An answer that is given across the end of the first session's hour is heard whole."""
-    async with open_stage(tmp_path, shop(), media_frame_ms=500) as s:
+    agent = shop()
+    agent.away_timeout = None
+    async with open_stage(tmp_path, agent, media_frame_ms=500) as s:
         script_agent(s)
         opened = note_sessions(s)
 
@@ -341,7 +331,6 @@ async def test_a_session_is_replaced_in_a_pause_before_its_hour_is_over(tmp_path
         assert "my order is number seven" in texts(s, "user")
 
 
-@fails_today("all lines are sent at once: 2.8 MB wait unsent, so each new session is given up")
 async def test_a_session_is_replaced_in_a_call_of_twenty_thousand_lines(tmp_path: Path):
     """The next session gets the newest lines, and of the older ones not more than it can take."""
     async with open_stage(tmp_path, shop()) as s:

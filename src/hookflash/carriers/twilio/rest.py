@@ -105,7 +105,9 @@ class TwilioControl:
     ) -> None:
         """Give the live call `instructions`; what it does now is abandoned at once."""
         document = self._writing.for_rest(call_sid, instructions)
-        await self._update(call_sid, {"Twiml": document}, seconds)
+        # A move that was carried out although its answer was lost must not be repeated: it would
+        # begin anew what the caller is in already.
+        await self._update(call_sid, {"Twiml": document}, seconds, again=_refused_or_never_sent)
 
     async def ring(self, call_sid: str, what: RingHuman, *, seconds: float) -> str:
         """Place a call to a human, for the call `call_sid`; return the SID of their leg.
@@ -166,9 +168,15 @@ class TwilioControl:
     async def aclose(self) -> None:
         await self._client.aclose()
 
-    async def _update(self, call_sid: str, fields: Fields, seconds: float) -> None:
+    async def _update(
+        self,
+        call_sid: str,
+        fields: Fields,
+        seconds: float,
+        again: Callable[[CarrierError], bool] | None = None,
+    ) -> None:
         path = f"{self._calls}/{quote(call_sid, safe='')}.json"
-        await self._ask(path, fields, seconds, f"the update of {call_sid}", again=_passing)
+        await self._ask(path, fields, seconds, f"the update of {call_sid}", again=again or _passing)
 
     async def _ask(
         self,
@@ -207,6 +215,11 @@ class TwilioControl:
 
 def _passing(error: CarrierError) -> bool:
     return error.retryable
+
+
+def _refused_or_never_sent(error: CarrierError) -> bool:
+    """Whether Twilio has said that it did not do it for now, or cannot have heard of it."""
+    return _never_sent(error) or (error.retryable and error.status is not None)
 
 
 def _never_sent(error: CarrierError) -> bool:

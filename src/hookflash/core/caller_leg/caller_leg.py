@@ -169,6 +169,12 @@ class CallerLeg:
             return "leaving" if self.stream_sid is not None else "elsewhere"
         return "stream" if self.stream_sid is not None else "between"
 
+    def wait(self, signal: s.CallerWaits, step: s.Step) -> None:
+        """A human is being asked: their answer is waited for anew."""
+        if self.place is Place.TO_HUMAN:
+            self.wait_seconds = signal.seconds
+            self._timer.enter(Place.TO_HUMAN, step.now, self)
+
     def met(self, step: s.Step) -> None:
         """The caller and a human hear each other."""
         self._timer.enter(Place.WITH_HUMAN, step.now, self)
@@ -210,6 +216,12 @@ class CallerLeg:
         self._timer.enter(place, step.now, self)
         step.tell(s.StreamLost())
         step.do(*self.route.stopped(step.now))
+
+    def stream_stalled(self, event: e.StreamStalled, step: s.Step) -> None:
+        """The stream is open and carries nothing: the caller is given another one."""
+        if event.stream_sid == self.stream_sid and self.place is Place.STREAM:
+            step.tell(s.StreamLost())
+            step.tell(self._returned())
 
     # --- the carrier asks what is next ------------------------------------------------------------
 
@@ -266,6 +278,8 @@ class CallerLeg:
         if self.phase is not Phase.HANDING_OFF or event.step != self.route.step:
             # Late news of a leg that is no longer rung must not take the caller from the agent.
             return
+        # The leg follows the newest instructions, whatever REST says of the move.
+        self.route.asked()
         if event.status == "ringing" or event.status == "answered":
             step.tell(s.DialledLegChanged(status=event.status))
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from enum import Enum
 
 from hookflash.core import lines
-from hookflash.core.commands import RequestResponse, StartRecording, StopRecording
+from hookflash.core.commands import StartRecording, StopRecording
 
 _TRIES = 3
 
@@ -43,7 +43,7 @@ class Consent:
             return self._begin(now)
         return [StartRecording(self.since)] if self.since is not None else []
 
-    def ask(self) -> RequestResponse | None:
+    def ask(self) -> str | None:
         """The agent can speak: return what it must say before anything else, if it must."""
         if self.state is not ConsentState.DUE or self._line is None:
             return None
@@ -53,7 +53,7 @@ class Consent:
         self.state = ConsentState.SAYING
         self._tries += 1
         self._spoilt = False
-        return RequestResponse(lines.consent(self._line), "none")
+        return lines.consent(self._line)
 
     def spoil(self) -> None:
         """The response with the line ended without all of it, or without a sound."""

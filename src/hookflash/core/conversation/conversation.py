@@ -17,21 +17,27 @@ from hookflash.core.commands import (
     CloseModel,
     Message,
     OpenModel,
-    RequestResponse,
     SendToolOutput,
 )
 from hookflash.core.conversation.announced_action import AnnouncedAction
 from hookflash.core.conversation.consent import Consent
+from hookflash.core.conversation.cut import Cut
 from hookflash.core.conversation.farewell import Farewell
 from hookflash.core.conversation.keypad import Keypad
 from hookflash.core.conversation.model_session import ModelSession
 from hookflash.core.conversation.playout import Playout
-from hookflash.core.conversation.requests import Requests
+from hookflash.core.conversation.requests import Kind, Request, Requests
 from hookflash.core.conversation.states import (
-    COMPANY_LIMITS,
-    CompanyState,
+    JUDGE_LIMITS,
+    OWED_LIMITS,
+    SILENCE_LIMITS,
+    TURN_LIMITS,
     ConversationState,
+    JudgeState,
+    OwedState,
     SessionState,
+    SilenceState,
+    TurnState,
 )
 from hookflash.core.conversation.tool_calls import ToolCalls
 from hookflash.core.conversation.transcript import Transcript
@@ -43,6 +49,9 @@ from hookflash.core.signals import Step
 from hookflash.core.timers import Timer, earliest
 from hookflash.core.tokens import Tokens
 from hookflash.core.views import CallerLegView, HandoffView
+
+_LAST_WORDS_SECONDS = 1.5
+"""How long it is waited for what a caller has said over the last words."""
 
 
 class Conversation:
@@ -56,7 +65,7 @@ class Conversation:
         self.leg = leg
         self.handoff = handoff
         self.state = ConversationState.AWAY
-        self.opening: RequestResponse | None = None
+        self.opening: Request | None = None
         """What the agent says first when stream and model are both there."""
         self.streams = 0
         self.barge_ins = 0
@@ -67,15 +76,41 @@ class Conversation:
         self.decision: Literal["connect", "decline", "voicemail"] | None = None
         """What was settled with the human of a consulting leg, and why."""
         self.decision_reason = ""
+        self.foreign: set[str] = set()
+        """What is being heard although the session that said it is gone: item ids."""
         self.playout = Playout(lead_ms=setup.lead_ms, chunk_ms=setup.chunk_ms)
         self.requests = Requests()
         self.tools = ToolCalls()
         self.farewell = Farewell(setup.farewell_seconds)
         self.announced = AnnouncedAction()
-        self.model = ModelSession(seconds=setup.model_seconds, attempts=setup.model_attempts)
+        self.model = ModelSession(
+            seconds=setup.model_seconds,
+            attempts=setup.model_attempts,
+            session_seconds=setup.session_seconds,
+        )
         self.keypad = Keypad()
-        self.company = Timer(COMPANY_LIMITS, CompanyState.KEPT)
+        self.owed = Timer(OWED_LIMITS, OwedState.NOTHING)
+        self.owes_answer = False
+        """Whether the caller's turn has ended and nothing of the agent was heard since."""
+        self.not_an_answer: str | None = None
+        """The response that was being said when the caller's turn ended."""
+        self.fills = 0
+        """How often something prepared was played since the agent was heard."""
+        self.ringings = 0
+        self.fetched = 0
+        self.fetching = ""
+        """The newest sound that was fetched to be played without a model: its item id."""
         self.transcript = Transcript()
+        self.turn = Timer(TURN_LIMITS, TurnState.OVER)
+        self.silence = Timer(SILENCE_LIMITS, SilenceState.OFF)
+        self.prompts = 0
+        """How often a silent caller was asked whether they are there."""
+        self.said_last: list[str] = []
+        self.same_words = 0
+        """How often the caller has said the same words, one time after another."""
+        self.judge = Timer(JUDGE_LIMITS, JudgeState.NONE)
+        self.cut: Cut | None = None
+        """What was cut by a sound of the caller that is still to be judged."""
         # A human who is consulted has agreed to nothing.
         wanted = setup.record and setup.consult is None
         self.consent = Consent(record=wanted, line=setup.consent)
@@ -96,6 +131,13 @@ class Conversation:
         return self.live and self.model.listening
 
     @property
+    def judging_seconds(self) -> float:
+        """How long the words of a caller who has spoken over the agent are waited for."""
+        if self.setup.interruption.resume_false_interruption:
+            return self.setup.interruption.false_interruption_timeout
+        return _LAST_WORDS_SECONDS
+
+    @property
     def spoke(self) -> bool:
         """Whether a response is running of which something was to be heard."""
         return self.requests.answering and self.requests.spoke
@@ -114,12 +156,15 @@ class Conversation:
             self.farewell.deadline if self.live else None,
             self.model.deadline,
             self.keypad.deadline,
-            self.company.due,
+            self.owed.due,
+            self.turn.due,
+            self.silence.due,
+            self.judge.due,
         )
 
     # --- what the caller's leg does ---------------------------------------------------------------
 
-    def expect(self, opening: RequestResponse, known: str, step: Step) -> None:
+    def expect(self, opening: Request | None, known: str, step: Step) -> None:
         """The caller is to get a stream: have a model ready when it opens."""
         if self.model.listening:
             step.do(CloseModel())
@@ -158,7 +203,7 @@ class Conversation:
         if self.live:
             self.state = ConversationState.CUT_OFF
 
-    def resume(self, opening: RequestResponse | None) -> None:
+    def resume(self, opening: Request | None) -> None:
         """Go on from where another version of the product has left this talk."""
         self.state = ConversationState.CUT_OFF
         self.opening = opening
@@ -173,7 +218,14 @@ class Conversation:
         self.settle(now)
         self.requests.forget(now)
         self.requests.protected = False
-        self.company.enter(CompanyState.KEPT, now)
+        self.owed.enter(OwedState.NOTHING, now)
+        self.turn.enter(TurnState.OVER, now)
+        self.silence.enter(SilenceState.OFF, now)
+        self.judge.enter(JudgeState.NONE, now)
+        self.cut = None
+        self.playout.release(now)
+        self.owes_answer = False
+        self.fills = self.ringings = 0
         self.keypad.take(now)
         self.tools.orphan_all()
         self.consent.interrupt()
@@ -188,12 +240,12 @@ class Conversation:
         if self.model.listening:
             step.do(AddMessage(message))
 
-    def ask(self, wish: RequestResponse, step: Step) -> None:
-        """Have the model speak; while nobody would hear it, it is the first thing it does then."""
+    def ask(self, request: Request, step: Step) -> None:
+        """Have the model speak, now or as soon as there is a session that is heard."""
         if self.answering:
-            step.do(*self.requests.ask(wish, step.now))
+            step.do(*self.requests.ask(request, step.now))
         else:
-            self.opening = self.opening or wish
+            self.requests.put(request)
 
     def answer_tool(self, call_id: str, output: str, step: Step) -> None:
         """Answer a call of one of our own tools; another session than asked is told in words."""
@@ -202,9 +254,12 @@ class Conversation:
         else:
             step.do(SendToolOutput(call_id, output))
 
-    def greeting(self) -> RequestResponse:
-        """Return the first words of a call, those before which nothing has to be said."""
+    def greeting(self) -> Request | None:
+        """Return the first words of a call, before which nothing has to be said. None: the caller
+        speaks first."""
         consult = self.setup.consult
         if consult is not None:
-            return RequestResponse(lines.briefing(consult.briefing))
-        return RequestResponse(lines.greeting(self.setup.greeting))
+            return Request(Kind.GREETING, lines.briefing(consult.briefing))
+        if self.setup.greeting is None:
+            return None
+        return Request(Kind.GREETING, lines.greeting(self.setup.greeting))

@@ -15,6 +15,7 @@ from hookflash.core.signals import Purpose
 from hookflash.core.timers import Timer
 
 _GRACE_SECONDS = 1.5
+_SILENT_SECONDS = 2.8
 _MOST_SECONDS = 60.0
 
 
@@ -28,23 +29,47 @@ class Farewell:
         """What the model is asked for if it says none of its own accord."""
         self.spoke = False
         self.asked_for_line = False
+        self.earlier: str | None = None
         self._own_line = False
         self._begun_at = 0.0
         self._quiet_at = 0.0
         self._timer = Timer(FAREWELL_LIMITS, FarewellState.NONE)
 
     def begin(
-        self, purpose: Purpose, text: str, *, spoke: bool, now: float, own_line: bool = False
+        self,
+        purpose: Purpose,
+        text: str,
+        *,
+        spoke: bool,
+        now: float,
+        own_line: bool = False,
+        earlier: str | None = None,
     ) -> None:
         """Last words are due. `spoke`: the response of now has them in it. `own_line`: only a line
-        that is asked for has them, whatever is being said when it begins."""
+        that is asked for has them, whatever is being said when it begins. `earlier` is a response
+        that was begun before anybody thought of them."""
         self.purpose = purpose
         self.text = text
         self._own_line = own_line
         self.spoke = spoke
+        self.earlier = earlier
         self.asked_for_line = False
         self._begun_at = self._quiet_at = now
         self._timer.enter(FarewellState.DUE, now, self)
+
+    def hold(self, now: float) -> None:
+        """The caller speaks over them: it is judged first whether that was meant."""
+        if self.purpose is not None:
+            self._timer.enter(FarewellState.HELD, now)
+
+    def release(self, now: float) -> None:
+        """It was not meant: the last words go on."""
+        if self.purpose is not None:
+            self._timer.enter(FarewellState.DUE, now, self)
+
+    @property
+    def held(self) -> bool:
+        return self._timer.state is FarewellState.HELD
 
     def wait_for_line(self, now: float) -> None:
         """A line was asked for: it gets its own time."""
@@ -52,11 +77,19 @@ class Farewell:
         self._begun_at = now
         self._timer.enter(FarewellState.DUE, now, self)
 
-    def sounding(self, quiet_at: float, now: float) -> None:
+    def sounding(self, quiet_at: float, now: float, response_id: str = "") -> None:
         """Sound is on its way: wait until it must have been heard."""
-        self.spoke = self.asked_for_line or not self._own_line
+        counts = self.asked_for_line or not self._own_line
+        self.spoke = self.spoke or (counts and response_id != self.earlier)
         self._quiet_at = quiet_at
         self._timer.enter(FarewellState.SOUNDING, now, self)
+
+    @property
+    def due_seconds(self) -> float:
+        """How long nothing at all may be said. Before a human a prepared line is played meanwhile;
+        a call that ends is not kept open in silence."""
+        ends = self.purpose in ("hang-up", "consulted")
+        return min(self.seconds, _SILENT_SECONDS) if ends else self.seconds
 
     def seconds_left(self, now: float) -> float:
         """Return how long what sounds may still be waited for."""

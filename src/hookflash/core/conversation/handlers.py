@@ -6,9 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 from hookflash.core import events as e
-from hookflash.core.conversation import sessions, speaking, supervising, tools, turns
+from hookflash.core.conversation import (
+    interruptions,
+    owed,
+    sessions,
+    silence,
+    speaking,
+    supervising,
+    tools,
+    turns,
+)
 from hookflash.core.conversation.conversation import Conversation
-from hookflash.core.conversation.states import ConversationState, SessionState
+from hookflash.core.conversation.states import ConversationState, SessionState, SilenceState
 from hookflash.core.signals import Step
 
 HANDLERS: dict[type, Callable[[Conversation, Any, Step], None]] = {
@@ -20,10 +29,12 @@ HANDLERS: dict[type, Callable[[Conversation, Any, Step], None]] = {
     e.ResponseStarted: turns.response_started,
     e.ResponseEnded: turns.response_ended,
     e.TokensUsed: sessions.tokens_used,
+    e.PreparedAudio: owed.prepared_audio,
     e.ModelAudioEnded: turns.model_audio_ended,
     e.AgentTranscribed: turns.agent_transcribed,
     e.CallerSpeechStarted: turns.caller_speech_started,
     e.CallerSpeechStopped: turns.caller_speech_stopped,
+    e.CallerQuiet: turns.caller_quiet,
     e.CallerTranscribed: turns.caller_transcribed,
     e.ToolCallRequested: tools.tool_call_requested,
     e.ToolFinished: tools.tool_finished,
@@ -39,13 +50,26 @@ HANDLERS: dict[type, Callable[[Conversation, Any, Step], None]] = {
 }
 
 
+def review(talk: Conversation, step: Step) -> None:
+    """Something has happened: is anything owed to the caller now, or awaited from them?"""
+    owed.review(talk, step)
+    silence.review(talk, step)
+    if talk.model.ageing and talk.silence.state is SilenceState.LISTENING:
+        sessions.roll_over(talk, step)
+
+
 def expire(talk: Conversation, step: Step) -> None:
     """A deadline may have come. Early or late calls are harmless."""
     now = step.now
+    # Sound changes what is owed without a word to anybody: it comes too often for that.
+    review(talk, step)
     if talk.state in (ConversationState.LIVE, ConversationState.CUT_OFF):
         step.do(*talk.playout.expire(now), *talk.requests.expire(now))
         turns.typed(talk, talk.keypad.expire(now), step)
-        if talk.requests.overdue(now):
+        interruptions.expire(talk, step)
+        silence.expire(talk, step)
+        silent = owed.expire(talk, step)
+        if silent or talk.requests.overdue(now):
             sessions.lose(talk, e.ModelLost("it does not answer"), step)
         speaking.after_heard(talk, step)
     if talk.live and talk.farewell.deadline is not None and now >= talk.farewell.deadline:
@@ -53,5 +77,7 @@ def expire(talk: Conversation, step: Step) -> None:
     if talk.model.due(now):
         if talk.model.state is SessionState.OPENING:
             sessions.lose(talk, e.ModelLost("no answer in time"), step)
+        elif talk.model.state is SessionState.READY:
+            talk.model.age(now)
         else:
             sessions.reopen(talk, step)

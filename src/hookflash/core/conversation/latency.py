@@ -33,6 +33,7 @@ class Chunk(msgspec.Struct, frozen=True, gc=False):
     sent_at: float
     dry: bool
     """The carrier's buffer may have been empty when this chunk arrived."""
+    payload: str = ""
 
 
 class Unmarked:

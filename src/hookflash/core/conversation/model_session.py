@@ -12,12 +12,19 @@ from __future__ import annotations
 from hookflash.core.conversation.states import SESSION_LIMITS, SessionState
 from hookflash.core.timers import Timer
 
+_MARGIN_SECONDS = 300.0
+_LEAST_SECONDS = 60.0
+"""So long before the model's limit a session is replaced in the next pause, but never sooner."""
+
 
 class ModelSession:
     """Tries are counted since the last session that was ready for a while."""
 
-    def __init__(self, *, seconds: float, attempts: int) -> None:
+    def __init__(self, *, seconds: float, attempts: int, session_seconds: float) -> None:
         self.opening_seconds = seconds
+        self.ageing = False
+        """Whether this session will soon reach the model's limit."""
+        self._session_seconds = session_seconds
         self._attempts = attempts
         self._timer = Timer(SESSION_LIMITS, SessionState.CLOSED)
         self.tries = 0
@@ -40,12 +47,24 @@ class ModelSession:
         """Whether there is a session that takes what is sent to it, now or once it is ready."""
         return self.state in (SessionState.OPENING, SessionState.READY)
 
+    @property
+    def young_seconds(self) -> float | None:
+        """How long the session is left alone."""
+        left = max(_LEAST_SECONDS, self._session_seconds - _MARGIN_SECONDS)
+        return None if self.ageing else left
+
+    def age(self, now: float) -> None:
+        """The session is to be replaced in the next pause."""
+        self.ageing = True
+        self._timer.enter(SessionState.READY, now, self)
+
     def open(self, now: float) -> None:
+        self.ageing = False
         self.tries += 1
         self._timer.enter(SessionState.OPENING, now, self)
 
     def ready(self, now: float) -> None:
-        self._timer.enter(SessionState.READY, now)
+        self._timer.enter(SessionState.READY, now, self)
 
     def worked(self) -> None:
         """The session has answered: the next loss counts as a new failure."""

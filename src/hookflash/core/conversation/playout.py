@@ -30,7 +30,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from hookflash.core.audio import ms, split_payload
+from hookflash.core.audio import BYTES_PER_MS, ms, payload_end, split_payload
 from hookflash.core.commands import ClearAudio, PlayAudio, SendMark
 from hookflash.core.conversation.latency import Chunk, RoundTrip, Unmarked
 
@@ -108,6 +108,7 @@ class Playout:
         self._road = RoundTrip()
         self._deaf: set[str] = set()
         self._open = False
+        self._is_held = False
 
     # --- the stream ---------------------------------------------------------------------------
 
@@ -172,11 +173,13 @@ class Playout:
         mine = [item for item in self._items.values() if item.response_id == response_id]
         return [mark for item in mine for mark in self.end_item(item.item_id)]
 
-    def end_all(self) -> None:
-        """The model is gone: what it was generating will not go on."""
+    def end_all(self) -> set[str]:
+        """The model is gone: what it was generating will not go on. Return the items of which some
+        is still to be heard."""
         for item in self._items.values():
             item.ended = True
             self._deaf.add(item.item_id)
+        return set(self._items)
 
     # --- the carrier's side -------------------------------------------------------------------
 
@@ -198,6 +201,26 @@ class Playout:
             chunk = self._confirm()
             self._road.played(chunk, now * 1000, exact=chunk.sequence == sequence)
         self._road.expect(self._chunks)
+        return self._send(now)
+
+    def unheard_pieces(self, now: float) -> list[tuple[str, int]]:
+        """Return the sound that is not heard yet, as (payload, bytes), in order."""
+        self._listen(now)
+        pieces = []
+        for chunk in self._chunks:
+            heard = int(self._items[chunk.item_id].heard_ms * BYTES_PER_MS)
+            left = min(chunk.size, chunk.end - heard)
+            if left > 0:
+                pieces.append((payload_end(chunk.payload, left, chunk.size), left))
+        return [*pieces, *((payload, size) for _, payload, size in self._held)]
+
+    def hold(self) -> None:
+        """Send nothing more for now; what comes waits here."""
+        self._is_held = True
+
+    def release(self, now: float) -> list[PlayAudio | SendMark]:
+        """Send what has waited."""
+        self._is_held = False
         return self._send(now)
 
     def cut(self, now: float) -> tuple[list[ClearAudio], list[Settled]]:
@@ -263,7 +286,7 @@ class Playout:
         """When `expire` has something to do: the lead allows more, or a mark was lost."""
         if not self._open:
             return None
-        if self._held and self._chunks:
+        if self._held and self._chunks and not self._is_held:
             reserve = max(self._lead_ms - _REFILL_MS, self._lead_ms / 2)
             room_at = self._road.ends_at + ms(self._held[0][2]) - reserve
             return min(room_at, self._lost_at()) / 1000
@@ -279,7 +302,7 @@ class Playout:
 
     def _send(self, now: float) -> list[PlayAudio | SendMark]:
         commands: list[PlayAudio | SendMark] = []
-        if not self._open:
+        if not self._open or self._is_held:
             return commands
         now_ms = now * 1000
         road, chunks, unmarked = self._road, self._chunks, self._unmarked
@@ -300,7 +323,7 @@ class Playout:
             self._sequence += 1
             # Sound after a gap makes the whole stretch up to its mark uncertain.
             dry = road.ends_at - now_ms < _DRY_MS or unmarked.dry
-            chunks.append(Chunk(self._sequence, item_id, item.sent, size, now_ms, dry))
+            chunks.append(Chunk(self._sequence, item_id, item.sent, size, now_ms, dry, payload))
             road.sent(now_ms, sound_ms, dry)
             unmarked.add(sound_ms, dry)
             commands.append(PlayAudio(payload, size))

@@ -9,10 +9,18 @@ from __future__ import annotations
 from hookflash.core import events as e
 from hookflash.core import lines
 from hookflash.core import signals as s
-from hookflash.core.commands import CloseModel, OpenModel, RequestResponse
+from hookflash.core.commands import CloseModel, OpenModel
 from hookflash.core.conversation import speaking
 from hookflash.core.conversation.conversation import Conversation
+from hookflash.core.conversation.requests import Kind, Request
 from hookflash.core.conversation.states import ConversationState, SessionState
+
+
+def first_words(talk: Conversation, signal: s.ReturnCaller) -> Request:
+    """Return what a caller hears first who comes (back) to the agent."""
+    if signal.say is not None:
+        return Request(Kind.OPENING, signal.say)
+    return talk.opening or Request(Kind.OPENING, lines.CUT_OFF)
 
 
 def stream_opened(talk: Conversation, step: s.Step) -> None:
@@ -22,7 +30,7 @@ def stream_opened(talk: Conversation, step: s.Step) -> None:
     talk.state = ConversationState.LIVE
     if talk.model.state is SessionState.CLOSED:
         # The call was recovered after the carrier had been told to open this stream.
-        talk.opening = talk.opening or RequestResponse(lines.CUT_OFF)
+        talk.opening = talk.opening or Request(Kind.OPENING, lines.CUT_OFF)
         _open(talk, step)
     step.do(*talk.consent.stream_opened(step.now), *talk.playout.start(step.now))
     speaking.open_talk(talk, step)
@@ -42,12 +50,16 @@ def lose(talk: Conversation, event: e.ModelLost, step: s.Step) -> None:
     """Another session with the conversation so far; without one, a human; without one, words."""
     if talk.model.state in (SessionState.CLOSED, SessionState.DEAD):
         return
-    owed = talk.requests.forget(step.now)
+    cut_off = talk.requests.answering and (talk.requests.spoke or talk.requests.answers)
+    unanswered = talk.owes_answer or talk.requests.caller_speaking or cut_off
+    talk.requests.lost(step.now)
     talk.tools.orphan_all()
-    talk.playout.end_all()
+    talk.foreign |= talk.playout.end_all()
     talk.consent.interrupt()
-    if owed and talk.opening is None and talk.farewell.purpose is None:
-        talk.opening = RequestResponse(lines.CUT_OFF)
+    waits = unanswered and talk.farewell.purpose is None and not talk.requests.asks
+    if waits and talk.opening is None:
+        talk.opening = Request(Kind.OPENING, lines.CUT_OFF)
+    talk.owes_answer = unanswered
     step.do(CloseModel())
     if talk.model.lost(hopeless=event.remedy == "none", now=step.now):
         reopen(talk, step)
@@ -59,6 +71,16 @@ def reopen(talk: Conversation, step: s.Step) -> None:
     """Try another session, if it is time for that."""
     if talk.model.state is SessionState.WAITING and talk.model.due(step.now):
         _open(talk, step)
+
+
+def roll_over(talk: Conversation, step: s.Step) -> None:
+    """The session is about to reach its limit, and nothing is said: the next one takes its place.
+    What the caller says meanwhile waits for it."""
+    talk.requests.lost(step.now)
+    talk.tools.orphan_all()
+    talk.model.close(step.now)
+    step.do(CloseModel())
+    _open(talk, step)
 
 
 def without_model(talk: Conversation, reason: str, step: s.Step) -> None:

@@ -6,17 +6,19 @@ something may have been heard to its end.
 
 from __future__ import annotations
 
-from hookflash.core import lines
 from hookflash.core import signals as s
 from hookflash.core.commands import (
+    AddMessage,
     CancelResponse,
     HangUp,
     JoinRoom,
+    Message,
     ReportConsult,
-    RequestResponse,
 )
 from hookflash.core.conversation.conversation import Conversation
-from hookflash.core.conversation.states import CompanyState
+from hookflash.core.conversation.playout import Settled
+from hookflash.core.conversation.requests import Kind, Request
+from hookflash.core.conversation.transcript import Line
 from hookflash.core.events import ConsultDecided
 from hookflash.core.phases import Phase
 
@@ -28,20 +30,20 @@ def open_talk(talk: Conversation, step: s.Step) -> None:
     consent = talk.consent.ask()
     if consent is not None:
         talk.requests.protected = True
-        step.do(*talk.requests.ask(consent, step.now))
+        step.do(*talk.requests.ask(Request(Kind.CONSENT, consent, "none"), step.now))
         return
-    if talk.opening is None:
-        return
-    opening, talk.opening = talk.opening, None
-    unheard = not talk.transcript.agent_was_heard or opening == talk.greeting()
-    first = talk.streams == 1 and unheard
-    talk.requests.protected = first and not talk.setup.greeting_interruptible
-    step.do(*talk.requests.ask(opening, step.now))
+    if talk.opening is not None:
+        opening, talk.opening = talk.opening, None
+        unheard = not talk.transcript.agent_was_heard or opening == talk.greeting()
+        first = talk.streams == 1 and unheard
+        talk.requests.protected = first and not talk.setup.greeting_interruptible
+        talk.requests.put(opening)
+    step.do(*talk.requests.grant(step.now))
 
 
 def stop(talk: Conversation, step: s.Step) -> None:
     """What the agent is about to say, and has not begun to, is not said any more."""
-    talk.requests.drop_wish(step.now)
+    talk.requests.drop_all(step.now)
     if not talk.requests.spoke:
         drop_cancelled(talk, talk.requests.cancel(), step)
 
@@ -50,7 +52,19 @@ def drop_cancelled(talk: Conversation, cancelled: list[CancelResponse], step: s.
     """Sound of a response that was cancelled may be on its way: it comes too late."""
     for each in cancelled:
         talk.playout.drop(each.response_id)
+        talk.requests.cancelled(step.now)
     step.do(*cancelled)
+
+
+def settle(talk: Conversation, fate: Settled, step: s.Step) -> Line:
+    """The ledger has spoken its last word on an item: the transcript has what was heard of it, and
+    so has a session that did not say it itself."""
+    line = talk.transcript.agent_heard(fate, step.now)
+    if fate.item_id in talk.foreign:
+        talk.foreign.discard(fate.item_id)
+        if line.text and talk.model.listening:
+            step.do(AddMessage(Message("assistant", line.text)))
+    return line
 
 
 # --- what the hand-off wants said -----------------------------------------------------------------
@@ -59,24 +73,29 @@ def drop_cancelled(talk: Conversation, cancelled: list[CancelResponse], step: s.
 def tell_agent(talk: Conversation, signal: s.TellAgent, step: s.Step) -> None:
     """The agent gets to know something, and says something about it."""
     talk.tell(signal.known, step)
-    if signal.say is not None or signal.go_on:
-        talk.ask(RequestResponse(signal.say, signal.tools), step)
+    if signal.company:
+        talk.ask(Request(Kind.COMPANY, None, "none"), step)
+        return
+    drop_cancelled(talk, talk.requests.supersede(Kind.COMPANY), step)
+    if signal.say is not None:
+        talk.ask(Request(Kind.HANDOFF, signal.say), step)
 
 
 def answer_tool(talk: Conversation, signal: s.AnswerTool, step: s.Step) -> None:
     """One of our own tools is answered, and the model goes on."""
-    answer_own_tool(talk, signal.call_id, signal.output, step, go_on=signal.go_on)
+    kind = Kind.COMPANY if signal.company else Kind.TOOL
+    answer_own_tool(talk, signal.call_id, signal.output, step, kind)
 
 
 def answer_own_tool(
-    talk: Conversation, call_id: str, output: str, step: s.Step, *, go_on: bool = True
+    talk: Conversation, call_id: str, output: str, step: s.Step, kind: Kind = Kind.TOOL
 ) -> None:
     """Answer one of our own tools; the model goes on, or with its last words."""
     talk.answer_tool(call_id, output, step)
     if talk.farewell.purpose is not None:
         after_heard(talk, step)
-    elif go_on:
-        talk.ask(RequestResponse(), step)
+    else:
+        talk.ask(Request(kind), step)
 
 
 # --- last words -----------------------------------------------------------------------------------
@@ -90,6 +109,7 @@ def last_words_due(talk: Conversation, signal: s.LastWordsDue, step: s.Step) -> 
         spoke=signal.spoke,
         now=step.now,
         own_line=signal.own_line,
+        earlier=None if signal.answer is not None else talk.requests.response_id,
     )
     if not signal.own_line and talk.playout.playing():
         talk.farewell.sounding(talk.playout.quiet_at(), step.now)
@@ -99,6 +119,8 @@ def last_words_due(talk: Conversation, signal: s.LastWordsDue, step: s.Step) -> 
         talk.answer_tool(signal.answer.call_id, signal.answer.output, step)
     if signal.own_line and signal.protected:
         stop(talk, step)
+    else:
+        drop_cancelled(talk, talk.requests.supersede(Kind.COMPANY), step)
     after_heard(talk, step)
 
 
@@ -136,34 +158,24 @@ def _consult_settled(talk: Conversation, step: s.Step) -> None:
 
 def after_heard(talk: Conversation, step: s.Step) -> None:
     """Something may have been heard to its end: close its lines, and let go what waited for it."""
-    now = step.now
     for fate in talk.playout.heard():
-        talk.transcript.agent_heard(fate, now)
-    if not talk.live or not talk.playout.idle() or talk.requests.busy:
-        talk.company.enter(CompanyState.KEPT, now)
-        return
+        settle(talk, fate, step)
+    if talk.live and talk.playout.idle() and not talk.requests.busy and talk.cut is None:
+        _quiet(talk, step)
+
+
+def _quiet(talk: Conversation, step: s.Step) -> None:
+    """Nothing is said, and nothing will be: what waited for that happens now."""
+    now = step.now
     step.do(*talk.consent.heard(now))
     if talk.farewell.purpose is None:
         talk.requests.protected = False
         open_talk(talk, step)
-        _keep_company(talk, step)
     elif not talk.farewell.spoke and not talk.farewell.asked_for_line and talk.model.listening:
         talk.farewell.wait_for_line(now)
-        step.do(*talk.requests.ask(RequestResponse(talk.farewell.text, "none"), now))
+        talk.ask(Request(Kind.LAST_WORDS, talk.farewell.text, "none"), step)
     else:
         farewell_over(talk, step)
-
-
-def _keep_company(talk: Conversation, step: s.Step) -> None:
-    """A caller who waits for a human and hears nothing is told that it still rings."""
-    rung = talk.handoff.rung
-    if rung is None or talk.requests.busy or talk.requests.caller_speaking:
-        talk.company.enter(CompanyState.KEPT, step.now)
-    elif talk.company.state is CompanyState.KEPT:
-        talk.company.enter(CompanyState.QUIET, step.now)
-    elif talk.company.expired(step.now):
-        talk.company.enter(CompanyState.KEPT, step.now)
-        talk.ask(RequestResponse(lines.still_ringing(rung), "none"), step)
 
 
 def caller_returned(talk: Conversation, signal: s.CallerReturned, step: s.Step) -> None:
@@ -171,6 +183,6 @@ def caller_returned(talk: Conversation, signal: s.CallerReturned, step: s.Step) 
     if talk.farewell.purpose is not None:
         farewell_over(talk, step)
     elif signal.may_connect:
-        step.tell(s.ReturnCaller(opening=talk.opening or RequestResponse(lines.CUT_OFF)))
+        step.tell(s.ReturnCaller())
     else:
         step.tell(s.AgentGone(reason="the agent could not be connected"))

@@ -23,6 +23,7 @@ class RequestState(Enum):
     ASKED = "asked"
     ANSWERING = "answering"
     SPEAKING = "speaking"
+    CANCELLING = "cancelling"
 
 
 REQUEST_LIMITS: dict[RequestState, Limit | None] = {
@@ -31,7 +32,9 @@ REQUEST_LIMITS: dict[RequestState, Limit | None] = {
     # A model that thinks for longer has lost the caller anyway, and one that hangs would keep
     # everything else from being said.
     RequestState.ANSWERING: Limit(20.0, then="the session is replaced"),
+    # A response that stops in the middle is missed by who waits for it (`OwedState`).
     RequestState.SPEAKING: None,
+    RequestState.CANCELLING: Limit(1.5, then="the response counts as ended"),
 }
 
 
@@ -46,7 +49,9 @@ class PauseState(Enum):
 PAUSE_LIMITS: dict[PauseState, Limit | None] = {
     PauseState.NONE: None,
     PauseState.OWN_ANSWER: Limit(2.0, then="the request is sent"),
-    PauseState.RETRY: Limit(1.0, then="the request is sent again"),
+    PauseState.RETRY: Limit(
+        lambda requests, now: max(1.0, requests.pause_seconds), then="the request is sent again"
+    ),
 }
 
 
@@ -68,7 +73,9 @@ SESSION_LIMITS: dict[SessionState, Limit | None] = {
     SessionState.WAITING: Limit(
         lambda session, now: session.pause_seconds, then="another session is opened"
     ),
-    SessionState.READY: None,
+    SessionState.READY: Limit(
+        lambda session, now: session.young_seconds, then="it is replaced in the next pause"
+    ),
     SessionState.DEAD: None,
 }
 
@@ -79,16 +86,65 @@ class FarewellState(Enum):
     NONE = "none"
     DUE = "due"
     SOUNDING = "sounding"
+    HELD = "held"
 
 
 FAREWELL_LIMITS: dict[FarewellState, Limit | None] = {
     FarewellState.NONE: None,
     FarewellState.DUE: Limit(
-        lambda farewell, now: farewell.seconds, then="what they lead to is carried out"
+        lambda farewell, now: farewell.due_seconds, then="what they lead to is carried out"
     ),
     FarewellState.SOUNDING: Limit(
         lambda farewell, now: farewell.seconds_left(now), then="what they lead to is carried out"
     ),
+    # The caller speaks over them: what was said is judged first (`JudgeState`).
+    FarewellState.HELD: None,
+}
+
+
+class JudgeState(Enum):
+    """Whether it is known if the caller has interrupted the agent."""
+
+    NONE = "nothing was cut"
+    SPEECH = "the caller speaks"
+    JUDGING = "their words are waited for"
+
+
+JUDGE_LIMITS: dict[JudgeState, Limit | None] = {
+    JudgeState.NONE: None,
+    JudgeState.SPEECH: None,
+    JudgeState.JUDGING: Limit(
+        lambda talk, now: talk.judging_seconds, then="it is judged without words"
+    ),
+}
+
+
+class SilenceState(Enum):
+    """Whether the caller could say something, and does not."""
+
+    OFF = "off"
+    LISTENING = "listening"
+
+
+SILENCE_LIMITS: dict[SilenceState, Limit | None] = {
+    SilenceState.OFF: None,
+    SilenceState.LISTENING: Limit(
+        lambda talk, now: talk.setup.away_timeout,
+        then="the caller is asked whether they are there, twice; then the call ends",
+    ),
+}
+
+
+class TurnState(Enum):
+    """Whether the caller speaks."""
+
+    OVER = "over"
+    SPEAKING = "speaking"
+
+
+TURN_LIMITS: dict[TurnState, Limit | None] = {
+    TurnState.OVER: None,
+    TurnState.SPEAKING: Limit(90.0, then="it is no person, and the call ends"),
 }
 
 
@@ -105,14 +161,24 @@ KEYPAD_LIMITS: dict[KeypadState, Limit | None] = {
 }
 
 
-class CompanyState(Enum):
-    """Whether a caller who waits for a human hears anything."""
+class OwedState(Enum):
+    """What a caller hears while something is owed to them and the agent says nothing."""
 
-    KEPT = "kept"
-    QUIET = "quiet"
+    NOTHING = "nothing is owed"
+    AWAITED = "awaited"
+    LATE = "late"
+    FILLING = "filling"
+    FILLED = "filled"
+    RUNG = "a human is rung"
+    RINGING = "ringing is played"
 
 
-COMPANY_LIMITS: dict[CompanyState, Limit | None] = {
-    CompanyState.KEPT: None,
-    CompanyState.QUIET: Limit(8.0, then="the agent says that it is still ringing"),
+OWED_LIMITS: dict[OwedState, Limit | None] = {
+    OwedState.NOTHING: None,
+    OwedState.AWAITED: Limit(1.8, then="the model is asked to answer, if it does not do so"),
+    OwedState.LATE: Limit(0.7, then="a prepared line is played"),
+    OwedState.FILLING: Limit(0.5, then="the caller is still waiting"),
+    OwedState.FILLED: Limit(2.3, then="another line; after the second, another session"),
+    OwedState.RUNG: Limit(1.5, then="ringing is played, or the agent says that it still rings"),
+    OwedState.RINGING: Limit(0.5, then="the caller is still waiting"),
 }

@@ -8,9 +8,10 @@ from __future__ import annotations
 from hookflash.core import events as e
 from hookflash.core import lines
 from hookflash.core import signals as s
-from hookflash.core.commands import AddMessage, RequestResponse
+from hookflash.core.commands import AddMessage
 from hookflash.core.conversation import speaking
 from hookflash.core.conversation.conversation import Conversation
+from hookflash.core.conversation.requests import Kind, Request
 from hookflash.core.conversation.states import ConversationState
 
 _WITH_AGENT = (ConversationState.LIVE, ConversationState.CUT_OFF)
@@ -36,7 +37,7 @@ def hint_given(talk: Conversation, event: e.HintGiven, step: s.Step) -> None:
 
 def say_requested(talk: Conversation, event: e.SayRequested, step: s.Step) -> None:
     if talk.state in _WITH_AGENT and talk.farewell.purpose is None:
-        talk.ask(RequestResponse(lines.say(event.text), "none"), step)
+        talk.ask(Request(Kind.HUMANS_WORDS, lines.say(event.text), "none"), step)
 
 
 def question_asked(talk: Conversation, event: e.QuestionAsked, step: s.Step) -> None:
@@ -46,7 +47,7 @@ def question_asked(talk: Conversation, event: e.QuestionAsked, step: s.Step) -> 
     talk.questions[event.question_id] = event.question
     talk.tell(lines.asked_human(event.question), step)
     if talk.state in _WITH_AGENT and talk.farewell.purpose is None:
-        talk.ask(RequestResponse(lines.KEEP_COMPANY, "none"), step)
+        talk.ask(Request(Kind.TOOL, lines.KEEP_COMPANY, "none"), step)
 
 
 def question_answered(talk: Conversation, event: e.QuestionAnswered, step: s.Step) -> None:

@@ -41,6 +41,11 @@ class ToolCalls:
         self._own: set[str] = set()
         """Calls of our own tools that the session of now has made and that have no answer yet."""
 
+    @property
+    def running(self) -> bool:
+        """Whether a tool that the session of now has called has not answered."""
+        return any(not call.orphan for call in self._running.values())
+
     def ask(
         self, call_id: str, name: str, arguments: str, response_id: str, now: float
     ) -> list[RunTool]:

@@ -12,9 +12,10 @@ import msgspec
 from hookflash.core import events as e
 from hookflash.core import lines
 from hookflash.core import signals as s
-from hookflash.core.commands import RequestResponse, SendToolOutput
+from hookflash.core.commands import SendToolOutput
 from hookflash.core.conversation import speaking
 from hookflash.core.conversation.conversation import Conversation
+from hookflash.core.conversation.requests import Kind, Request
 
 _DECISIONS: dict[str, Literal["connect", "decline", "voicemail"]] = {
     lines.CONNECT_TOOL: "connect",
@@ -34,6 +35,7 @@ def tool_call_requested(talk: Conversation, event: e.ToolCallRequested, step: s.
     if not talk.answering:
         return
     talk.announced.did()
+    talk.requests.acted()
     consulted = talk.setup.consult is not None and event.name in _DECISIONS
     if event.name not in lines.OWN_TOOLS and not consulted:
         step.do(
@@ -72,7 +74,7 @@ def tool_finished(talk: Conversation, event: e.ToolFinished, step: s.Step) -> No
     else:
         step.do(SendToolOutput(event.call_id, event.output))
     if talk.live and answered.complete and talk.farewell.purpose is None:
-        talk.ask(RequestResponse(), step)
+        talk.ask(Request(Kind.TOOL), step)
 
 
 def _transfer(talk: Conversation, call_id: str, arguments: dict[str, Any], step: s.Step) -> None:

@@ -15,6 +15,15 @@ import msgspec
 from hookflash.core.commands import Message
 from hookflash.core.conversation.playout import Settled
 from hookflash.core.record import Utterance
+from hookflash.core.summary import extract
+
+HISTORY_CHARACTERS = 40_000
+"""So much of a call is told to a new session word for word: about an hour's talk."""
+
+_LINE_CHARACTERS = 60
+"""What a line costs besides its text."""
+
+_SUMMED_LINES = 500
 
 _MS_PER_CHARACTER = 60.0
 """Fast speech. While an item is still generated its text may run ahead of its sound."""
@@ -71,14 +80,15 @@ class Transcript:
         fate = self._fates.get(item_id)
         line.text, line.cut = (line.whole, "") if fate is None else _cut(line.whole, fate)
 
-    def agent_heard(self, fate: Settled, now: float) -> None:
-        """The ledger has closed an item."""
+    def agent_heard(self, fate: Settled, now: float) -> Line:
+        """The ledger has closed an item. Return its line, which has what was heard of it."""
         self._fates[fate.item_id] = fate
         self.agent_says(fate.item_id, "", now)
         line = self._by_item[fate.item_id]
         if fate.began_at is not None:
             line.started_at = fate.began_at
             line.ended_at = fate.began_at + fate.heard_ms / 1000
+        return line
 
     # --- the human ----------------------------------------------------------------------------
 
@@ -110,16 +120,41 @@ class Transcript:
         return item_id in self._fates
 
     def history(self) -> tuple[Message, ...]:
-        """The conversation as heard, for a model that starts afresh."""
+        """The conversation as heard, for a model that starts afresh.
+
+        What is being heard is left out: the model is told when it is known how much of it was. Of a
+        long call the newest lines are told, and the older ones in a few sentences.
+        """
+        first = self._first_told()
         lines: list[Line] = []
-        for line in self._lines:
+        for line in self._lines[first:]:
+            if line.speaker == "agent" and line.item_id not in self._fates:
+                continue
             place = len(lines)
             if not line.item_id and line.speaker != "note":
                 # Known a while after it was said, so what was said since may come before it here.
                 while place and lines[place - 1].started_at > line.started_at:
                     place -= 1
             lines.insert(place, line)
-        return tuple(_told(line) for line in lines if line.text)
+        told = tuple(_told(line) for line in lines if line.text)
+        return (self._summed_up(first), *told) if first else told
+
+    def _first_told(self) -> int:
+        """Return the number of the first line that fits into the history."""
+        left = HISTORY_CHARACTERS
+        for number in range(len(self._lines) - 1, -1, -1):
+            left -= len(self._lines[number].text) + _LINE_CHARACTERS
+            if left < 0:
+                return number + 1
+        return 0
+
+    def _summed_up(self, first: int) -> Message:
+        older = [
+            Utterance(speaker=line.speaker, text=line.text, started_at=0.0, ended_at=0.0)
+            for line in self._lines[max(0, first - _SUMMED_LINES) : first]
+            if line.speaker != "note" and line.text
+        ]
+        return Message("system", f"Of the {first} lines before these: {extract(older, (), '')}")
 
     def caller_since(self, since: float, most: int) -> str:
         """Return what the caller has said since, the newest `most` characters in whole words."""

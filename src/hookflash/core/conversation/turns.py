@@ -10,16 +10,16 @@ from hookflash.core import lines
 from hookflash.core import signals as s
 from hookflash.core.commands import (
     AnyCommand,
-    DeleteItem,
-    RequestResponse,
+    CommitCallerAudio,
     SendCallerAudio,
     TruncateItem,
 )
-from hookflash.core.conversation import sessions, speaking
+from hookflash.core.conversation import interruptions, owed, sessions, silence, speaking
 from hookflash.core.conversation.announced_action import AnnouncementKind
 from hookflash.core.conversation.conversation import Conversation
 from hookflash.core.conversation.playout import Settled
-from hookflash.core.conversation.states import ConversationState, SessionState
+from hookflash.core.conversation.requests import Kind, Request
+from hookflash.core.conversation.states import ConversationState, SessionState, TurnState
 
 _LIVE = ConversationState.LIVE
 _READY = SessionState.READY
@@ -37,16 +37,17 @@ def model_audio(talk: Conversation, event: e.ModelAudio, now: float) -> list[Any
     """The agent's sound goes into the ledger, and to the caller as far as the lead allows."""
     if talk.model.state is not _READY or talk.state is not _LIVE:
         return []
-    talk.model.worked()
     if talk.playout.unheard(event.response_id, event.item_id):
         # It began while we were cancelling it: the model must not believe that it was said.
         talk.transcript.agent_heard(Settled(event.item_id, 0, 0, None, True, False), now)
         return [TruncateItem(event.item_id, 0)]
     talk.requests.sounded(now)
+    ringing = owed.stop_ringing(talk, now)
+    owed.heard(talk, event.response_id)
     commands = talk.playout.add(event.response_id, event.item_id, event.payload, event.size, now)
     if talk.farewell.purpose is not None:
-        talk.farewell.sounding(talk.playout.quiet_at(), now)
-    return [*commands]
+        talk.farewell.sounding(talk.playout.quiet_at(), now, event.response_id)
+    return [*ringing, *commands]
 
 
 def mark_returned(talk: Conversation, event: e.MarkReturned, step: s.Step) -> None:
@@ -72,7 +73,9 @@ def response_started(talk: Conversation, event: e.ResponseStarted, step: s.Step)
     if not talk.answering:
         return
     talk.announced.response_started()
-    stopped = talk.requests.response_started(event.response_id, step.now)
+    stopped = talk.requests.response_started(
+        event.response_id, event.request_id, step.now, own_is_due=talk.owes_answer
+    )
     if talk.farewell.line_is_due:
         speaking.stop(talk, step)
     else:
@@ -83,22 +86,26 @@ def response_ended(talk: Conversation, event: e.ResponseEnded, step: s.Step) -> 
     step.do(*talk.playout.end_response(event.response_id))
     if not talk.live:
         return
-    if event.status == "failed":
-        if not talk.requests.response_failed(event.response_id, step.now):
-            sessions.lose(talk, e.ModelLost(event.reason, "none"), step)
-        return
-    if event.status != "completed" or not talk.requests.spoke:
+    whole = event.status == "completed" and talk.requests.spoke
+    if talk.requests.saying(Kind.CONSENT) and not whole:
         talk.consent.spoil()
-    owed = _owed_transfer(talk) if event.status == "completed" else None
-    if owed == "unclear":
+    if whole:
+        talk.model.worked()
+    said = _owed_transfer(talk) if event.status == "completed" else None
+    if said == "unclear":
         # Before anything else is asked of the model, so that the next response knows it.
         talk.tell(lines.SAY_DO_REMINDER, step)
-    step.do(*talk.requests.response_ended(event.response_id, step.now))
-    if owed == "transfer":
-        forced = RequestResponse(lines.SAY_DO, lines.TRANSFER_TOOL)
-        step.do(*talk.requests.ask(forced, step.now))
-    elif owed == "unclear" and not talk.requests.busy:
-        step.do(*talk.requests.ask(RequestResponse(), step.now))
+    if not talk.requests.response_ended(
+        event.response_id, event.status, event.retry_seconds, step.now
+    ):
+        reason = event.reason or "its responses have no sound"
+        sessions.lose(talk, e.ModelLost(reason, "none"), step)
+        return
+    if said == "transfer":
+        talk.requests.put(Request(Kind.TOOL, lines.SAY_DO, lines.TRANSFER_TOOL))
+    elif said == "unclear" and not talk.requests.asks:
+        talk.requests.put(Request(Kind.TOOL))
+    step.do(*talk.requests.grant(step.now))
     speaking.after_heard(talk, step)
 
 
@@ -111,7 +118,7 @@ def _owed_transfer(talk: Conversation) -> AnnouncementKind | None:
 
 
 def model_refused(talk: Conversation, event: e.ModelRefused, step: s.Step) -> None:
-    talk.requests.refused(event.code, step.now)
+    talk.requests.refused(event.code, event.request_id, step.now)
 
 
 # --- the caller's speech --------------------------------------------------------------------------
@@ -120,57 +127,60 @@ def model_refused(talk: Conversation, event: e.ModelRefused, step: s.Step) -> No
 def caller_speech_started(talk: Conversation, event: e.CallerSpeechStarted, step: s.Step) -> None:
     """Barge-in, if anything is to be heard; a goodbye that is interrupted is taken back."""
     talk.transcript.caller_started(event.item_id, step.now)
-    if not talk.live or not talk.requests.caller_started():
+    if not talk.live:
         return
-    if talk.playout.idle():
-        speaking.drop_cancelled(talk, talk.requests.cancel(), step)
+    talk.owes_answer = False
+    talk.fills = 0
+    talk.turn.enter(TurnState.SPEAKING, step.now)
+    talk.requests.caller_started()
+    step.do(*owed.stop_ringing(talk, step.now))
+    if talk.requests.protected or talk.setup.interruption.mode == "none":
+        return
+    if not talk.playout.idle():
+        interruptions.barge_in(talk, event.item_id, step)
+    elif talk.farewell.purpose is not None:
+        interruptions.speaks_over_last_words(talk, event.item_id, step)
     else:
-        _barge_in(talk, step)
-    if talk.farewell.purpose is not None:
-        _take_back(talk, step)
+        speaking.drop_cancelled(talk, talk.requests.cancel(), step)
+    interruptions.speaks_on(talk, step)
 
 
 def caller_speech_stopped(talk: Conversation, event: e.CallerSpeechStopped, step: s.Step) -> None:
     talk.transcript.caller_stopped(event.item_id, step.now)
+    _turn_ended(talk, step)
+
+
+def caller_quiet(talk: Conversation, event: e.CallerQuiet, step: s.Step) -> None:
+    """The caller is silent, though the model has not noticed that their turn has ended."""
+    if talk.requests.caller_speaking and talk.answering:
+        step.do(CommitCallerAudio())
+        _turn_ended(talk, step)
+        step.do(*talk.requests.ask(Request(Kind.OWED), step.now))
+        owed.hurry(talk, step)
+
+
+def _turn_ended(talk: Conversation, step: s.Step) -> None:
+    if not talk.requests.caller_speaking:
+        return
+    talk.turn.enter(TurnState.OVER, step.now)
     talk.requests.caller_stopped(step.now)
+    interruptions.turn_ended(talk, step)
+    owed.turn_ended(talk, step)
 
 
 def caller_transcribed(talk: Conversation, event: e.CallerTranscribed, step: s.Step) -> None:
     line = talk.transcript.caller_said(event.item_id, event.text, step.now)
+    silence.answered(talk, line.text, step)
+    interruptions.transcribed(talk, line.text, step)
     if line.text:
         step.tell(s.CallerSaid(text=line.text, started_at=line.started_at))
-
-
-def _barge_in(talk: Conversation, step: s.Step) -> None:
-    """Silence first, then the model learns what was heard: the right item, to the millisecond."""
-    clear, fates = talk.playout.cut(step.now)
-    step.do(*clear)
-    speaking.drop_cancelled(talk, talk.requests.cancel(), step)
-    for fate in fates:
-        talk.transcript.agent_heard(fate, step.now)
-        if not fate.cut or not talk.model.listening:
-            continue
-        if fate.heard_ms == 0 and fate.ended:
-            step.do(DeleteItem(fate.item_id))
-        else:
-            step.do(TruncateItem(fate.item_id, fate.heard_ms))
-    talk.barge_ins += any(fate.cut for fate in fates)
-
-
-def _take_back(talk: Conversation, step: s.Step) -> None:
-    """The caller speaks over the last words: what they lead to does not happen."""
-    handing_off = talk.farewell.purpose == "hand-off"
-    if talk.farewell.purpose in ("hand-off", "voicemail"):
-        step.tell(s.HandoffUnwanted(quiet=True))
-    talk.farewell.end(step.now)
-    talk.requests.drop_wish(step.now)
-    talk.tell(lines.STAYED if handing_off else lines.STAYED_ON, step)
 
 
 # --- the keypad -----------------------------------------------------------------------------------
 
 
 def digit_pressed(talk: Conversation, event: e.DigitPressed, step: s.Step) -> None:
+    talk.prompts = 0
     if talk.live:
         typed(talk, talk.keypad.press(event.digit, step.now), step)
 
@@ -188,4 +198,4 @@ def typed(talk: Conversation, digits: str, step: s.Step) -> None:
         return
     talk.tell(lines.typed(digits), step)
     if talk.farewell.purpose is None:
-        talk.ask(RequestResponse(), step)
+        talk.ask(Request(Kind.TOOL), step)

@@ -104,9 +104,10 @@ def go(handoff: Handoff, step: s.Step) -> None:
         ringing.ring(handoff, step, Trigger.REACH)
         told = lines.ringing(to)
         if request.call_id is None:
-            step.tell(s.TellAgent(known=told, go_on=True, tools="none"))
+            step.tell(s.TellAgent(known=told, company=True))
         else:
-            _answer(request.call_id, "ringing", told, step)
+            output = lines.tool_status("ringing", told)
+            step.tell(s.AnswerTool(call_id=request.call_id, output=output, company=True))
         return
     handoff.fire(Trigger.GOODBYE, step.now)
     answer = None
@@ -187,7 +188,7 @@ def call_off(handoff: Handoff, step: s.Step) -> bool:
     request = handoff.request
     if handoff.state is HandoffState.CHECKING and request is not None and request.call_id:
         output = lines.tool_status("cancelled", lines.cancelled(""))
-        step.tell(s.AnswerTool(call_id=request.call_id, output=output, go_on=False))
+        step.tell(s.AnswerTool(call_id=request.call_id, output=output))
     elif handoff.state in (HandoffState.FAREWELL, HandoffState.CLOSING):
         step.tell(s.LastWordsOff())
     handoff.keep("cancelled", step.now)

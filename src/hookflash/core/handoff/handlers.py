@@ -12,6 +12,14 @@ from hookflash.core.handoff.handoff import Handoff
 from hookflash.core.handoff.states import HandoffState, Trigger
 
 
+def _room_changed(handoff: Handoff, event: e.RoomChanged, step: s.Step) -> None:
+    """Somebody has come into the room of a wave, or both are in it."""
+    if event.wave == handoff.wave and event.change == "joined":
+        screening.joined(handoff, event, step)
+    elif event.wave == handoff.wave and event.change == "started":
+        meeting.room_began(handoff, step)
+
+
 def _give_back(handoff: Handoff, event: e.GiveBackRequested, step: s.Step) -> None:
     outcome.give_back(handoff, step)
 
@@ -23,7 +31,7 @@ HANDLERS: dict[type, Callable[[Handoff, Any, s.Step], None]] = {
     e.LegRefused: screening.leg_refused,
     e.HumanAsked: screening.human_asked,
     e.ConsultDecided: screening.consult_decided,
-    e.RoomChanged: meeting.room_changed,
+    e.RoomChanged: _room_changed,
     e.GiveBackRequested: _give_back,
 }
 

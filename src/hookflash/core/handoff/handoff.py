@@ -66,6 +66,8 @@ class Handoff:
         self.wave = 0
         self.ring_until = 0.0
         """When the wave of now has rung for as long as it may."""
+        self.coming_seconds = 0.0
+        """How long a human who takes the call may need to hear who calls."""
         self.human_at: float | None = None
         self.human_leaves = False
         """Whether the human has left the caller, or has been said to."""
@@ -189,6 +191,7 @@ class Handoff:
         self.wave += 1
         self.human_at = None
         self.human_leaves = False
+        self.coming_seconds = 0.0
         self._rung = Wave(now, self._waves.pop(0))
         self.ring_until = min(now + self.plan.ring_seconds, self.give_up_at)
         return tuple((number, self.plan.targets[number]) for number in self._rung.targets)

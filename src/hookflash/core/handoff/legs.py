@@ -1,8 +1,8 @@
 """The humans' legs that a call has rung: what each is doing, and that none is ever left over.
 
-    PLACING --placed--> RINGING --answered--> ASKED --accepts--> TAKEN
-       |                   |                    |                  |
-       +-------------------+--------------------+------------------+--> OVER
+    PLACING --placed--> RINGING --answered--> ASKED --accepts--> (COMING) --> TAKEN
+       |                   |                    |                               |
+       +-------------------+--------------------+-------------------------------+--> OVER
 
 PLACING: the carrier was told to ring, and has not said yet under which SID. A leg that is let go
 before its SID is known is ended as soon as it is (`named`): the order may have been carried out all
@@ -22,6 +22,8 @@ class LegState(Enum):
     PLACING = "placing"
     RINGING = "ringing"
     ASKED = "asked"
+    COMING = "coming"
+    """They take the call, and hear first who calls; then they are in the room."""
     TAKEN = "taken"
     OVER = "over"
 

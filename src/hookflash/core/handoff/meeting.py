@@ -43,12 +43,11 @@ def let_in(handoff: Handoff, step: s.Step) -> None:
     ringing.wait_in_room(handoff, step)
 
 
-def room_changed(handoff: Handoff, event: e.RoomChanged, step: s.Step) -> None:
-    """The room began: both are in it and hear each other."""
-    if event.change == "started" and event.wave == handoff.wave:
-        if handoff.state is HandoffState.BRIDGING:
-            step.tell(s.CallerInRoom())
-        met(handoff, step)
+def room_began(handoff: Handoff, step: s.Step) -> None:
+    """Both are in the room and hear each other."""
+    if handoff.state is HandoffState.BRIDGING:
+        step.tell(s.CallerInRoom())
+    met(handoff, step)
 
 
 def met(handoff: Handoff, step: s.Step) -> None:

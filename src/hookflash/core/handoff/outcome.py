@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from hookflash.core import lines
 from hookflash.core import signals as s
-from hookflash.core.commands import HangUp, RequestResponse, Speak, TakeVoicemail
+from hookflash.core.commands import HangUp, Speak, TakeVoicemail
 from hookflash.core.handoff import ringing
 from hookflash.core.handoff.handoff import Handoff
 from hookflash.core.handoff.states import HandoffState, Trigger
@@ -58,7 +58,7 @@ def _without_agent(handoff: Handoff, outcome: str, note: str, step: s.Step) -> N
     if plan.otherwise in ("return", "callback") and request.source != "failure":
         handoff.fire(Trigger.COME_BACK, step.now)
         known, wanted = lines.came_back(request.destination, outcome, note)
-        step.tell(s.ReturnCaller(opening=RequestResponse(wanted), known=known))
+        step.tell(s.ReturnCaller(say=wanted, known=known))
     elif plan.otherwise != "hang-up":
         handoff.fire(Trigger.MESSAGE, step.now)
         take_message(plan, lines.nobody_there(plan.voicemail_prompt), step)
@@ -93,7 +93,7 @@ def done(handoff: Handoff, step: s.Step) -> None:
     if not handoff.fire(Trigger.BACK, step.now):
         handoff.renew(step.now)
     known, wanted = lines.after_human(handoff.destination)
-    step.tell(s.ReturnCaller(opening=RequestResponse(wanted), known=known))
+    step.tell(s.ReturnCaller(say=wanted, known=known))
 
 
 def give_back(handoff: Handoff, step: s.Step) -> None:
@@ -112,5 +112,5 @@ def give_back(handoff: Handoff, step: s.Step) -> None:
     known, wanted = lines.after_human(handoff.destination)
     if not talked:
         known, wanted = lines.came_back(handoff.destination, "canceled")
-    step.tell(s.ReturnCaller(opening=RequestResponse(wanted), known=known))
+    step.tell(s.ReturnCaller(say=wanted, known=known))
     step.do(*ends)

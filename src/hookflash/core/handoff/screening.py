@@ -27,6 +27,12 @@ from hookflash.core.handoff.states import Trigger
 from hookflash.core.handoff.whisper import whisper
 from hookflash.core.phases import Phase
 
+_CHARACTER_SECONDS = 0.09
+"""How long a carrier's voice takes for a character, at its slowest."""
+
+_JOIN_SECONDS = 6.0
+_KEY_SECONDS = 30.0
+
 _TRIES = 3
 """How often a human is asked for a key."""
 
@@ -113,6 +119,11 @@ def _leg_over(handoff: Handoff, leg: Leg, result: str, note: str, step: s.Step) 
 
 def wave_over(handoff: Handoff, step: s.Step) -> None:
     """The wave has had its time: whoever has not accepted by now does not."""
+    coming = [leg for leg in handoff.legs.live if leg.state is LegState.COMING]
+    if coming:
+        # They must be in the room by now: the news was lost.
+        _takes(handoff, coming[0], step)
+        return
     for leg in handoff.legs.live:
         result = "machine" if leg.state is LegState.ASKED else "no-answer"
         handoff.keep(result, step.now, target=leg.target)
@@ -136,7 +147,7 @@ def human_asked(handoff: Handoff, event: e.HumanAsked, step: s.Step) -> None:
     handoff.legs.named(leg, event.leg_sid)
     if event.point in ("left", "parting"):
         meeting.human_left(handoff, leg, event, step)
-    elif leg.state is LegState.TAKEN:
+    elif leg.state in (LegState.TAKEN, LegState.COMING):
         step.do(AnswerCarrier(_joins(handoff, leg)))
     elif event.point == "pressed":
         _pressed(handoff, leg, event.digit, step)
@@ -164,7 +175,7 @@ def _answered(handoff: Handoff, leg: Leg, event: e.HumanAsked, step: s.Step) -> 
             )
         )
     elif _needs_key(handoff, leg):
-        step.do(AnswerCarrier((_screen(handoff, leg),)))
+        _ask(handoff, leg, step)
     else:
         _accepted(handoff, leg, step)
 
@@ -189,7 +200,7 @@ def _pressed(handoff: Handoff, leg: Leg, digit: str, step: s.Step) -> None:
     if leg.tries >= _TRIES:
         _declined(handoff, leg, "machine", step)
     else:
-        step.do(AnswerCarrier((_screen(handoff, leg),)))
+        _ask(handoff, leg, step)
 
 
 def _declined(handoff: Handoff, leg: Leg, result: str, step: s.Step) -> None:
@@ -226,7 +237,10 @@ def _accepted(handoff: Handoff, leg: Leg, step: s.Step) -> None:
             step.do(AnswerCarrier((HangUp(),)))
     elif handoff.reaching:
         step.do(AnswerCarrier((*greeted, *_joins(handoff, leg))))
-        _takes(handoff, leg, step)
+        if greeted:
+            _comes(handoff, leg, greeted[0].text, step)
+        else:
+            _takes(handoff, leg, step)
     else:
         handoff.legs.drop(leg, told=True)
         step.do(AnswerCarrier((Speak(lines.TAKEN), HangUp())))
@@ -234,15 +248,36 @@ def _accepted(handoff: Handoff, leg: Leg, step: s.Step) -> None:
 
 def _takes(handoff: Handoff, leg: Leg, step: s.Step) -> None:
     """This human has the call: nobody else is rung, and the caller is brought to them."""
+    handoff.coming_seconds = 0.0
     handoff.legs.take(leg)
+    _let_others_go(handoff, leg, step)
+    meeting.close(handoff, step)
+
+
+def _let_others_go(handoff: Handoff, leg: Leg, step: s.Step) -> None:
     for other in handoff.legs.live:
         if other is not leg:
             handoff.keep("canceled", step.now, target=other.target)
             step.do(*handoff.legs.drop(other))
-    meeting.close(handoff, step)
 
 
-def _greeted(handoff: Handoff, leg: Leg) -> tuple[Instruction, ...]:
+def _comes(handoff: Handoff, leg: Leg, text: str, step: s.Step) -> None:
+    """A human takes the call unasked, and hears first who calls: the caller stays with the agent
+    until they are in the room."""
+    leg.state = LegState.COMING
+    _let_others_go(handoff, leg, step)
+    handoff.coming_seconds = len(text) * _CHARACTER_SECONDS + _JOIN_SECONDS
+    handoff.renew(step.now)
+
+
+def joined(handoff: Handoff, event: e.RoomChanged, step: s.Step) -> None:
+    """A human who was coming is in the room."""
+    leg = handoff.legs.by_sid(event.leg_sid)
+    if leg is not None and leg.state is LegState.COMING and handoff.reaching:
+        _takes(handoff, leg, step)
+
+
+def _greeted(handoff: Handoff, leg: Leg) -> tuple[Speak, ...]:
     """What a human hears who need not press a key."""
     plan = handoff.plan
     if _needs_key(handoff, leg) or (leg.dialled and not plan.whisper):
@@ -256,7 +291,11 @@ def _joins(handoff: Handoff, leg: Leg) -> tuple[Instruction, ...]:
     return (JoinRoom(handoff.facts.call_sid, leg.wave, leg=leg.number),)
 
 
-def _screen(handoff: Handoff, leg: Leg) -> Screen:
+def _ask(handoff: Handoff, leg: Leg, step: s.Step) -> None:
+    """Tell a human who calls and ask for a key: from now on they have a while for it."""
     plan = handoff.plan
     text = f"{whisper(handoff)} {plan.accept_prompt}"
-    return Screen(leg.wave, leg.number, text, language=plan.language)
+    step.do(AnswerCarrier((Screen(leg.wave, leg.number, text, language=plan.language),)))
+    handoff.renew(step.now)
+    if leg.dialled:
+        step.tell(s.CallerWaits(seconds=len(text) * _CHARACTER_SECONDS + _KEY_SECONDS))

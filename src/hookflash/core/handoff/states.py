@@ -180,6 +180,8 @@ def _ringing(handoff: Any, now: float) -> float | None:
 
 
 def _screening(handoff: Any, now: float) -> float:
+    if handoff.coming_seconds:
+        return float(handoff.coming_seconds)
     most = CONSULT_SECONDS if handoff.consults else SCREEN_SECONDS
     return max(LEAST_SCREEN_SECONDS, min(most, float(handoff.give_up_at) - now))
 

@@ -75,6 +75,7 @@ def on_error(error: ErrorView) -> ModelLost | ModelRefused:
         code=error.code or error.type or "unknown",
         message=(error.message or "")[:_TEXT_LIMIT],
         benign=weight == "benign",
+        request_id=error.event_id if isinstance(error.event_id, str) else "",
     )
 
 

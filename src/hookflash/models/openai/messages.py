@@ -52,6 +52,8 @@ class ErrorView(Struct, frozen=True):
     code: str | None = None
     message: str | None = None
     param: str | None = None
+    event_id: Any = None
+    """The message of ours that it is about: a text."""
 
 
 class Item(Struct, frozen=True):
@@ -79,6 +81,8 @@ class Response(Struct, frozen=True):
     output: list[Item] | None = None
     usage: Any = None
     conversation_id: str | UnsetType | None = UNSET
+    metadata: Any = None
+    """What we gave the request along, echoed; None for the model's own answers."""
 
 
 # --- server messages --------------------------------------------------------------------------
@@ -304,6 +308,10 @@ class AudioAppend(Struct, frozen=True, tag="input_audio_buffer.append"):
     audio: str
 
 
+class AudioCommit(Struct, frozen=True, tag="input_audio_buffer.commit"):
+    """What was heard so far is a turn of the caller's, though the model has not said so."""
+
+
 class ItemCreate(Struct, frozen=True, tag="conversation.item.create"):
     item: dict[str, Any]
 
@@ -321,9 +329,11 @@ class ItemDelete(Struct, frozen=True, tag="conversation.item.delete"):
 
 
 class ResponseCreate(Struct, frozen=True, tag="response.create"):
-    """`instructions` in `response` replace the session's for this response."""
+    """`instructions` in `response` replace the session's for this response. Errors about it name
+    `event_id`."""
 
     response: dict[str, Any]
+    event_id: str | UnsetType = UNSET
 
 
 class ResponseCancel(Struct, frozen=True, tag="response.cancel"):
@@ -333,6 +343,7 @@ class ResponseCancel(Struct, frozen=True, tag="response.cancel"):
 ClientMessage = (
     SessionUpdate
     | AudioAppend
+    | AudioCommit
     | ItemCreate
     | ItemTruncate
     | ItemDelete

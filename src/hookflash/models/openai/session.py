@@ -24,6 +24,7 @@ Rules:
 from __future__ import annotations
 
 import logging
+import re
 from collections import deque
 from enum import Enum
 
@@ -48,6 +49,7 @@ _REMEMBERED = 256
 
 ModelCommand = (
     commands.SendCallerAudio
+    | commands.CommitCallerAudio
     | commands.RequestResponse
     | commands.CancelResponse
     | commands.TruncateItem
@@ -56,6 +58,12 @@ ModelCommand = (
     | commands.SendToolOutput
 )
 """The commands that are addressed to a model."""
+
+
+_REQUEST = "request"
+"""The key of our id in a request's metadata, which comes back with its response."""
+
+_TRY_AGAIN = re.compile(r"try again in ([0-9]+(?:\.[0-9]+)?)\s*(ms|s)\b", re.IGNORECASE)
 
 
 class State(Enum):
@@ -212,6 +220,8 @@ class RealtimeSession:
         match command:
             case commands.SendCallerAudio():
                 return messages.AudioAppend(command.payload)
+            case commands.CommitCallerAudio():
+                return messages.AudioCommit()
             case commands.RequestResponse():
                 return self._response(command)
             case commands.CancelResponse():
@@ -236,7 +246,10 @@ class RealtimeSession:
             response["tool_choice"] = command.tools
         elif command.tools != "auto":
             response["tool_choice"] = {"type": "function", "name": command.tools}
-        return messages.ResponseCreate(response)
+        if not command.request_id:
+            return messages.ResponseCreate(response)
+        response["metadata"] = {_REQUEST: command.request_id}
+        return messages.ResponseCreate(response, command.request_id)
 
     # --- in -----------------------------------------------------------------------------------
 
@@ -328,7 +341,7 @@ class RealtimeSession:
         if response.conversation_id is None:
             self._aside.add(response.id)
             return []
-        return [events.ResponseStarted(response.id)]
+        return [events.ResponseStarted(response.id, _request_id(response))]
 
     def _response_done(self, response: messages.Response) -> list[AnyEvent]:
         found: list[AnyEvent] = tokens_used(response.usage)
@@ -372,6 +385,23 @@ def _format(session: messages.SessionView, side: str) -> str | None:
     return named or beta
 
 
+def _request_id(response: messages.Response) -> str:
+    """Return which request of ours a response belongs to; empty for the model's own."""
+    metadata = response.metadata
+    named = metadata.get(_REQUEST) if isinstance(metadata, dict) else None
+    return named if isinstance(named, str) else ""
+
+
+def _retry_seconds(error: messages.ErrorView) -> float:
+    """Return how long the model wants to be left alone, as the text of a rate limit says it."""
+    if error.code != "rate_limit_exceeded":
+        return 0.0
+    found = _TRY_AGAIN.search(error.message or "")
+    if found is None:
+        return 0.0
+    return float(found[1]) / (1000 if found[2] == "ms" else 1)
+
+
 def _ended(response: messages.Response) -> events.ResponseEnded:
     """Return how a response ended; a reason is a stable code wherever the API gives one."""
     details = response.status_details or messages.StatusDetails()
@@ -379,7 +409,7 @@ def _ended(response: messages.Response) -> events.ResponseEnded:
     reason = error.code or details.reason or error.type or error.message or ""
     match response.status:
         case "completed" | "cancelled" | "failed" | "incomplete" as status:
-            return events.ResponseEnded(response.id, status, reason[:300])
+            return events.ResponseEnded(response.id, status, reason[:300], _retry_seconds(error))
         case None:
             return events.ResponseEnded(response.id, "completed", reason[:300])
         case other:

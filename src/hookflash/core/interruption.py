@@ -1,0 +1,37 @@
+"""When a caller who makes a sound while the agent speaks has interrupted it: the owner's choice."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from hookflash.errors import ConfigError
+
+
+class Interruption(msgspec.Struct, frozen=True, kw_only=True):
+    """How an agent takes sounds of the caller while it speaks.
+
+    `mode`: `"vad"`, any speech stops the agent at once; `"none"`, the agent is never interrupted.
+    With `resume_false_interruption` it goes on where it was heard to be, when the sound turns out
+    to have been nothing: shorter than `min_duration` seconds, of fewer than `min_words` words, or
+    no more than "mm-hm" or "okay". What was said is waited for no longer than
+    `false_interruption_timeout` seconds after the caller is silent again.
+    """
+
+    mode: Literal["vad", "none"] = "vad"
+    min_duration: float = 0.0
+    min_words: int = 0
+    resume_false_interruption: bool = False
+    false_interruption_timeout: float = 2.0
+
+    def __post_init__(self) -> None:
+        if self.mode not in ("vad", "none"):
+            raise ConfigError(f'Interruption: mode must be "vad" or "none", got {self.mode!r}')
+        for name, value, most in (
+            ("min_duration", self.min_duration, 10),
+            ("min_words", self.min_words, 20),
+            ("false_interruption_timeout", self.false_interruption_timeout, 10),
+        ):
+            if not 0 <= value <= most:
+                raise ConfigError(f"Interruption: {name} must be 0 to {most}, got {value!r}")
