@@ -97,6 +97,7 @@ class Checks:
         self._ear: Ear | None = None
         self._turn: tuple[str, float] | None = None
         self._spoke_until = 0.0
+        self._looped_until = 0.0
         self._waits_since: float | None = None
         self._silent: tuple[float, str] | None = None
         self._told = False
@@ -156,10 +157,10 @@ class Checks:
             self._silence_over(now)
             return
         reason, since = owed
-        quiet = now - max(since, self._spoke_until, ear.last_sound or 0.0)
         if isinstance(leg.ear.source, Loop):
             # Ringing, with its pauses of four seconds, or music: what waiting sounds like.
-            quiet = 0.0
+            self._looped_until = now
+        quiet = now - max(since, self._spoke_until, self._looped_until, ear.last_sound or 0.0)
         self.longest_silence = max(self.longest_silence, quiet)
         if quiet <= SILENCE_SECONDS + SLACK_SECONDS:
             self._silence_over(now)
@@ -400,7 +401,8 @@ class Checks:
         last = record.handoffs[-1]
         if last.outcome in ("bridged", "cancelled", "caller-gone", "closed"):
             return
-        tried = {attempt.target for attempt in record.handoffs}
+        # A hand-off that was called off during its farewell has no target.
+        tried = {attempt.target for attempt in record.handoffs} - {None}
         if plan.order == "hunt" and tried != set(range(len(plan.humans))):
             self.broken("targets", f"only targets {sorted(map(str, tried))} were tried")
 
