@@ -28,6 +28,8 @@ PATIENCE_SECONDS = 90.0
 
 SILENCE = b"\xff"
 FRAME = 160
+BEFORE, AFTER = 1200, 4000
+"""So many samples of silence are around what a microphone is given to say."""
 
 Role = Literal["caller", "human"]
 
@@ -74,7 +76,7 @@ def write_wav(path: Path, sound: bytes) -> None:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(8000)
-        file.writeframes(mulaw_to_pcm16_bytes(SILENCE * 2400 + sound + SILENCE * 4000))
+        file.writeframes(mulaw_to_pcm16_bytes(SILENCE * BEFORE + sound + SILENCE * AFTER))
 
 
 def loud_seconds(sound: bytes) -> float:
@@ -182,7 +184,7 @@ class PhonePage:
         """Speak, and return when it was said."""
         await self.begins_to_say(sound)
         already = len(self.sent)
-        wanted = already + len(sound) + 4800
+        wanted = already + BEFORE + len(sound) + 1200
         await until(lambda: len(self.sent) >= wanted, "the page has sent what was said")
 
     async def begins_to_say(self, sound: bytes) -> None:

@@ -28,7 +28,7 @@ from hookflash.standins.carrier import mouthpiece
 from hookflash.standins.model.speech import LocalParts, build_parts
 
 from .conftest import Opened
-from .phone_parts import PhonePage, until
+from .phone_parts import PhonePage, loud_seconds, until
 
 # Of recordings that are longer, the sentence that matters.
 SUPPORT = load("speak-to-customer-support").audio[12_000:38_400]
@@ -83,6 +83,14 @@ async def asks(caller: PhonePage, said: bytes, word: str, data: Path) -> None:
     )
 
 
+async def is_heard(said: bytes, speaker: PhonePage, hearer: PhonePage) -> None:
+    """Say something to the other phone, and wait until it was heard to its end."""
+    first = len(hearer.heard)
+    await speaker.says(said)
+    await hearer.hears(loud_seconds(said) * 0.7, since=first)
+    await hearer.hears_out(0.8)
+
+
 def spoken(data: Path) -> list[str]:
     """Return what the agent has said so far."""
     return [each.text for each in timeline(data).spoken if each.speaker == "agent"]
@@ -133,11 +141,11 @@ async def test_the_story(desk: str, opened: Opened, parts: LocalParts, tmp_path:
     await expect(live).to_contain_text("With a human")
     await expect(caller.phone.get_by_role("status")).to_have_text("On the line")
     first = len(caller.heard)
-    await human.says(HELLO)
+    await is_heard(HELLO, human, caller)
     assert "from customer support" in await words(parts, caller, first)
     await caller.does("Take it")
     first = len(human.heard)
-    await caller.says(NEIGHBOR)
+    await is_heard(NEIGHBOR, caller, human)
     assert re.search("neighbou?r", await words(parts, human, first))
 
     await caller.phone.press("x")
