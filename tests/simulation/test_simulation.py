@@ -130,6 +130,15 @@ def test_a_line_that_is_killed_around_a_restart_is_started_once_more(faults):
     assert [each for each in played.violations if each.kind in ("endless", "error")] == []
 
 
+def test_a_connection_that_was_frozen_when_its_process_was_killed_is_left_by_both_ends():
+    plan = Plan(
+        seed=1,
+        acts=(Act("wait", seconds=60.0),),
+        faults=(Fault("stream-frozen", at=6.0), Fault("kill", at=44.7)),
+    )
+    assert [each for each in play(plan).violations if each.kind == "leftover"] == []
+
+
 def test_something_can_happen_in_a_state_that_lasts_for_a_moment():
     plan = msgspec.structs.replace(
         SHORT, orders=(Order("caller-hangs-up", during="farewell"),), manner="cold"
