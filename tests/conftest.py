@@ -8,8 +8,10 @@ A test in a file of `scripts/clockless.txt` is marked `clockless`, unless it dra
 random. Only these tests count for coverage.
 
 An async test runs on a virtual clock: its sleeps and timeouts take no time, its sockets are in
-memory, and what blocks runs at once (see `hookflash.standins.simulation`). A test that needs real
-sockets, processes, databases or browsers is marked `realtime`.
+memory, and what blocks runs at once (see `hookflash.standins.simulation`). A test that needs a real
+event loop, because it talks to sockets, processes, databases or browsers, or real time, because
+sound is played or something is measured, is marked `realtime`: it runs while no other test runs. A
+test that has no event loop, and waits for a program or a browser however long it takes, is not.
 """
 
 from __future__ import annotations

@@ -69,7 +69,6 @@ NAMED = [
 ]
 
 
-@pytest.mark.realtime
 def test_a_test_that_does_not_run_fails_in_ci_but_a_named_sequence_that_is_known_to_fail(
     tests: Path,
 ) -> None:
@@ -95,7 +94,6 @@ def test_a_test_that_does_not_run_fails_in_ci_but_a_named_sequence_that_is_known
     assert "3 errors" in last
 
 
-@pytest.mark.realtime
 def test_what_ci_accepts_passes_there_and_elsewhere_what_does_not_run_is_only_skipped(
     tests: Path, tmp_path: Path
 ) -> None:
@@ -109,7 +107,6 @@ def test_what_ci_accepts_passes_there_and_elsewhere_what_does_not_run_is_only_sk
     assert run(accepted, "true").returncode == 0
 
 
-@pytest.mark.realtime
 def test_tests_of_listed_files_and_folders_are_clockless_unless_their_input_is_random(
     tmp_path: Path,
 ) -> None:

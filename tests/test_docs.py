@@ -29,7 +29,6 @@ def names(union: object) -> set[str]:
     return {struct.__name__ for struct in typing.get_args(union)}
 
 
-@pytest.mark.realtime
 def test_the_generated_parts_are_up_to_date() -> None:
     finished = subprocess.run(
         [sys.executable, str(ROOT / "scripts" / "docs"), "--check"],

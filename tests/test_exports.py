@@ -52,7 +52,6 @@ def test_the_version_is_the_installed_one() -> None:
     assert hookflash.__version__ == importlib.metadata.version("hookflash")
 
 
-@pytest.mark.realtime
 def test_importing_loads_nothing_heavy() -> None:
     """One process, that imports more and more, and says what is loaded after each."""
     steps = {

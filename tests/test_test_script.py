@@ -61,7 +61,6 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout(tmp_path)
 
 
-@pytest.mark.realtime
 def test_all_parts_run_or_those_that_were_asked_for_and_only_one_measures_coverage(
     checkout: Checkout,
 ) -> None:
@@ -77,7 +76,6 @@ def test_all_parts_run_or_those_that_were_asked_for_and_only_one_measures_covera
     assert command == "-m pytest -n 2 --dist loadfile tests/core -k ledger"
 
 
-@pytest.mark.realtime
 def test_a_part_that_fails_keeps_no_other_from_running_and_is_named_at_the_end(
     checkout: Checkout,
 ) -> None:

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from hookflash.standins.carrier import Desk, NumberConfig, Offer, PhoneServer, StandinCarrier
 from hookflash.standins.carrier.api_server import ApiServer
 
-from .phone_parts import PATIENCE_SECONDS, PhonePage, launch
+from .phone_parts import PATIENCE_SECONDS, PhonePage, Role, launch
 
 LINE, ANNA = "+15550100001", "+15550100002"
 ORIGIN = "https://line.example.test"
@@ -37,16 +37,19 @@ async def playwright() -> AsyncIterator[Playwright]:
 
 @pytest.fixture
 async def opened(playwright: Playwright, tmp_path: Path) -> AsyncIterator[Opened]:
-    """Open an address in a browser of its own: `await opened(url, color_scheme="dark")`."""
+    """Open an address in a browser of its own: `await opened(url, color_scheme="dark")`.
+
+    Where a page has both phones, say which of them is meant: `await opened(url, "caller")`.
+    """
     pages: list[PhonePage] = []
     async with contextlib.AsyncExitStack() as stack:
 
-        async def opened(url: str, phone: str = "hookflash-phone", **more: Any) -> PhonePage:
+        async def opened(url: str, role: Role | None = None, **more: Any) -> PhonePage:
             microphone = tmp_path / f"microphone-{len(pages)}.wav"
             browser = await stack.enter_async_context(await launch(playwright, microphone))
             page = await (await browser.new_context(**more)).new_page()
             page.set_default_timeout(60_000)
-            the_page = PhonePage(page, microphone, phone)
+            the_page = PhonePage(page, microphone, role)
             pages.append(the_page)
             return await the_page.open(url)
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import json
 import os
 import shutil
 import wave
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from playwright.async_api import Browser, Locator, Page, Playwright, WebSocket
 
@@ -25,6 +28,10 @@ PATIENCE_SECONDS = 90.0
 
 SILENCE = b"\xff"
 FRAME = 160
+BEFORE, AFTER = 1200, 4000
+"""So many samples of silence are around what a microphone is given to say."""
+
+Role = Literal["caller", "human"]
 
 
 async def until(true: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS) -> None:
@@ -69,7 +76,7 @@ def write_wav(path: Path, sound: bytes) -> None:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(8000)
-        file.writeframes(mulaw_to_pcm16_bytes(SILENCE * 2400 + sound + SILENCE * 4000))
+        file.writeframes(mulaw_to_pcm16_bytes(SILENCE * BEFORE + sound + SILENCE * AFTER))
 
 
 def loud_seconds(sound: bytes) -> float:
@@ -78,17 +85,24 @@ def loud_seconds(sound: bytes) -> float:
     return sum(mulaw.is_sound(frame) for frame in frames) * 0.02
 
 
-class PhonePage:
-    """One phone on one page. `heard` and `sent` are the sound of its socket, mu-law."""
+@dataclass
+class Sound:
+    """What went through the sockets of one phone, mu-law."""
 
-    def __init__(self, page: Page, microphone: Path, phone: str = "hookflash-phone") -> None:
+    heard: bytearray = field(default_factory=bytearray)
+    sent: bytearray = field(default_factory=bytearray)
+
+
+class PhonePage:
+    """The phone of `role` on a page, or the only one. `heard` and `sent` are its sound, mu-law."""
+
+    def __init__(self, page: Page, microphone: Path, role: Role | None = None) -> None:
         self.page = page
-        self.heard = bytearray()
-        self.sent = bytearray()
         self.troubles: list[str] = []
         self.fetched: list[str] = []
-        self.phone: Locator = page.locator(phone)
         self.microphone = microphone
+        self._sounds: dict[str | None, Sound] = {None: Sound()}
+        self._be(role)
         page.on("websocket", self._opened)
         page.on("pageerror", lambda error: self.troubles.append(str(error)))
         page.on("console", lambda told: self._told(told.type, told.text))
@@ -98,19 +112,48 @@ class PhonePage:
         if kind in ("error", "warning"):
             self.troubles.append(text)
 
+    def _be(self, role: Role | None) -> None:
+        self.phone: Locator = self.page.locator(
+            "hookflash-phone" if role is None else f"hookflash-phone[as={role}]"
+        )
+        self._role = role
+
     def _opened(self, socket: WebSocket) -> None:
-        socket.on("framereceived", lambda data: _keep(self.heard, data))
-        socket.on("framesent", lambda data: _keep(self.sent, data))
+        sounds = [self._sounds[None]]
+
+        def sent(data: str | bytes) -> None:
+            if isinstance(data, bytes):
+                for sound in sounds:
+                    sound.sent += data
+            elif (told := json.loads(data))["type"] == "register":
+                # From then on it is known whose socket this is.
+                sounds[1:] = [self._sounds.setdefault(told["role"], Sound())]
+
+        def received(data: str | bytes) -> None:
+            if isinstance(data, bytes):
+                for sound in sounds:
+                    sound.heard += data
+
+        socket.on("framesent", sent)
+        socket.on("framereceived", received)
+
+    @property
+    def heard(self) -> bytearray:
+        return self._sounds.setdefault(self._role, Sound()).heard
+
+    @property
+    def sent(self) -> bytearray:
+        return self._sounds.setdefault(self._role, Sound()).sent
 
     async def open(self, url: str) -> PhonePage:
         await self.page.goto(url)
         await self.phone.and_(self.page.locator("[data-link=open]")).wait_for()
         return self
 
-    def other(self, phone: str) -> PhonePage:
-        """Return another phone of the same page; both sockets' sound is counted together."""
+    def other(self, role: Role) -> PhonePage:
+        """Return another phone of the same page."""
         other = copy.copy(self)
-        other.phone = self.page.locator(phone)
+        other._be(role)
         return other
 
     async def state(self, state: str) -> None:
@@ -141,7 +184,7 @@ class PhonePage:
         """Speak, and return when it was said."""
         await self.begins_to_say(sound)
         already = len(self.sent)
-        wanted = already + len(sound) + 4800
+        wanted = already + BEFORE + len(sound) + 1200
         await until(lambda: len(self.sent) >= wanted, "the page has sent what was said")
 
     async def begins_to_say(self, sound: bytes) -> None:
@@ -174,8 +217,3 @@ class PhonePage:
         folder = os.environ.get("HOOKFLASH_SCREENSHOTS")
         if folder:
             await self.page.screenshot(path=Path(folder) / f"{name}.png")
-
-
-def _keep(sound: bytearray, data: str | bytes) -> None:
-    if isinstance(data, bytes):
-        sound += data

@@ -10,6 +10,7 @@ from playwright.async_api import expect
 from hookflash.standins.audio import load
 
 from .conftest import Line, Opened
+from .phone_parts import PhonePage
 
 DIAL = "<Response><Dial>+15550100002</Dial></Response>"
 WIDE = {"width": 1440, "height": 720}
@@ -19,14 +20,11 @@ COLOURS = """[document.body, document.querySelector('.phone-title')].map((elemen
     .match(/[\\d.]+/g).map(Number);
   return (r + g + b) / 765;
 })"""
-CALLER, HUMAN = "hookflash-phone[as=caller]", "hookflash-phone[as=human]"
 
 
-@pytest.mark.realtime
-async def test_one_microphone_is_in_the_hand_that_has_the_phone(line: Line, opened: Opened) -> None:
+async def one_microphone_is_in_the_hand_that_has_the_phone(line: Line, caller: PhonePage) -> None:
     line.twiml["/voice"] = DIAL
-    caller = await opened(line.server.url, CALLER, viewport=WIDE)
-    human = caller.other(HUMAN)
+    human = caller.other("human")
     await expect(caller.phone).to_have_class("in-hand")
     await expect(human.phone.get_by_role("button", name="Take it")).to_be_visible()
     await caller.does("Call")
@@ -49,11 +47,9 @@ async def test_one_microphone_is_in_the_hand_that_has_the_phone(line: Line, open
     await human.state("idle")
 
 
-@pytest.mark.realtime
-async def test_it_can_be_read_in_light_and_dark_at_any_width_and_by_a_screen_reader(
-    line: Line, opened: Opened
+async def it_can_be_read_in_light_and_dark_at_any_width_and_by_a_screen_reader(
+    page: PhonePage,
 ) -> None:
-    page = await opened(line.server.url, CALLER, viewport=WIDE)
     for scheme in ("light", "dark"):
         await page.page.emulate_media(color_scheme=scheme)
         await page.picture(f"desk-{scheme}")
@@ -81,3 +77,13 @@ async def test_it_can_be_read_in_light_and_dark_at_any_width_and_by_a_screen_rea
         await page.page.set_viewport_size({"width": width, "height": 700})
         await expect(page.page.locator(".desk-guide")).to_be_visible()
         assert await page.page.evaluate("document.documentElement.scrollWidth") <= width
+    await page.page.set_viewport_size(WIDE)
+
+
+@pytest.mark.realtime
+async def test_it_can_be_read_and_its_one_microphone_is_in_the_hand_that_has_the_phone(
+    line: Line, opened: Opened
+) -> None:
+    page = await opened(line.server.url, "caller", viewport=WIDE)
+    await it_can_be_read_in_light_and_dark_at_any_width_and_by_a_screen_reader(page)
+    await one_microphone_is_in_the_hand_that_has_the_phone(line, page)

@@ -1,7 +1,8 @@
-"""The demo as a newcomer lives it: two browsers, the real line, the real local speech.
+"""The demo as a newcomer lives it: a browser, the real line, the real local speech.
 
 A caller asks, is answered, interrupts, asks for a human; the human's phone rings, they take the
-call, both hear each other, the caller hangs up. What was heard is asked of speech-to-text.
+call, both hear each other, the caller hangs up. What was heard is asked of speech-to-text, and
+between the phones the live call is shown.
 """
 
 from __future__ import annotations
@@ -23,10 +24,17 @@ from hookflash.demo.shop import agent
 from hookflash.demo.story import sound
 from hookflash.demo.timeline import JournalReader, Timeline
 from hookflash.standins.audio import load
+from hookflash.standins.carrier import mouthpiece
 from hookflash.standins.model.speech import LocalParts, build_parts
 
 from .conftest import Opened
-from .phone_parts import PhonePage, until
+from .phone_parts import PhonePage, loud_seconds, until
+
+# Of recordings that are longer, the sentence that matters.
+SUPPORT = load("speak-to-customer-support").audio[12_000:38_400]
+HELLO = sound("human-hello")[:23_200]
+NEIGHBOR = sound("caller-neighbor")[:19_200]
+SLACK_MS = 500
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +43,12 @@ def parts() -> LocalParts:
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[str]:
+async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
     """The demo, running; yields its page's address."""
+    # A browser that has to wait for the processor sends late, which shall tear no holes into words.
+    monkeypatch.setattr(mouthpiece, "CUSHION_MS", SLACK_MS)
+    monkeypatch.setattr(mouthpiece, "LATE_MS", 2 * SLACK_MS)
+    monkeypatch.setattr(mouthpiece, "TOO_LATE_MS", 4 * SLACK_MS)
     stop = asyncio.Event()
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     settings = Settings(data_dir=tmp_path / "data")
@@ -63,21 +75,20 @@ def timeline(data: Path) -> Timeline:
 
 
 async def asks(caller: PhonePage, said: bytes, word: str, data: Path) -> None:
-    """Say something until the answer has a word in it: as anybody would who is not understood.
+    """Say something, and wait until the agent answers with a word."""
+    before = len(spoken(data))
+    await caller.says(said)
+    await until(
+        lambda: any(word in each for each in spoken(data)[before:]), f"the agent says {word!r}"
+    )
 
-    On a machine that is busy sound may come in pieces, and telephone speech is hard enough.
-    """
-    for _ in range(3):
-        before = len(spoken(data))
-        await caller.says(said)
-        await until(
-            lambda before=before: any(len(each) > 20 for each in spoken(data)[before:]),
-            "the agent answers",
-        )
-        if any(word in each for each in spoken(data)[before:]):
-            return
-        await caller.hears_out()
-    raise AssertionError(f"asked three times, and never answered with {word!r}: {spoken(data)}")
+
+async def is_heard(said: bytes, speaker: PhonePage, hearer: PhonePage) -> None:
+    """Say something to the other phone, and wait until it was heard to its end."""
+    first = len(hearer.heard)
+    await speaker.says(said)
+    await hearer.hears(loud_seconds(said) * 0.7, since=first)
+    await hearer.hears_out(0.8)
 
 
 def spoken(data: Path) -> list[str]:
@@ -92,78 +103,51 @@ async def words(parts: LocalParts, page: PhonePage, since: int = 0) -> str:
 
 @pytest.mark.realtime
 @pytest.mark.timeout(600)
-async def test_the_desk_shows_the_live_call_between_its_phones(
-    desk: str, opened: Opened, tmp_path: Path
-) -> None:
-    caller = await opened(
-        desk, "hookflash-phone[as=caller]", viewport={"width": 1440, "height": 900}
-    )
-    human = caller.other("hookflash-phone[as=human]")
+async def test_the_story(desk: str, opened: Opened, parts: LocalParts, tmp_path: Path) -> None:
+    caller = await opened(desk, "caller", viewport={"width": 1440, "height": 900})
+    human = caller.other("human")
     live = caller.page.get_by_role("region", name="The live call")
     await expect(live).to_contain_text("Hold a call with yourself")
+
     await caller.does("Call")
     await caller.connected()
     await expect(live).to_contain_text("With the agent")
     await expect(live).to_contain_text("this is Riverside Books")
-    await caller.hears_out()
-    data = tmp_path / "data"
-    await asks(caller, load("speak-to-customer-support").audio, "connecting you", data)
-    await human.state("ringing")
-    await expect(live).to_contain_text("customer support")
-    await caller.picture("desk-call")
-    await human.does("Answer")
-    await human.hears_whisper()
-    await human.phone.get_by_role("button", name="1", exact=True).click()
-    await expect(live).to_contain_text("With a human")
-    await expect(caller.phone.get_by_role("status")).to_have_text("On the line")
-    await human.does("Hang up")
-    await caller.state("idle")
-    await expect(live).to_contain_text("The call is over")
-
-
-@pytest.mark.realtime
-@pytest.mark.timeout(600)
-async def test_the_story(desk: str, opened: Opened, parts: LocalParts, tmp_path: Path) -> None:
-    size = {"viewport": {"width": 430, "height": 880}}
-    caller = await opened(f"{desk}phone?as=caller", **size)
-    human = await opened(f"{desk}phone?as=human", **size)
-    await caller.picture("phone-idle")
-
-    await caller.does("Call")
-    await caller.connected()
-    await caller.hears(1.0)
+    await caller.hears(1.0, since=0)
     await caller.hears_out()
     assert "riverside" in await words(parts, caller)
 
     data = tmp_path / "data"
     asked = len(caller.heard)
     await asks(caller, sound("caller-hours"), "Saturday", data)
-    await caller.hears(2.0)
-    await caller.picture("phone-talking")
+    await caller.hears(2.0, since=asked)
     await caller.says(sound("caller-interrupts"))
     await until(lambda: timeline(data).barge_ins, "the agent is interrupted")
     await caller.hears_out()
     assert "saturday" in await words(parts, caller, asked)
 
-    await asks(caller, load("speak-to-customer-support").audio, "connecting you", data)
+    await asks(caller, SUPPORT, "connecting you", data)
     await human.state("ringing")
-    await human.picture("phone-ringing")
+    await expect(live).to_contain_text("customer support")
+    await caller.picture("desk-call")
     await human.phone.press("a")
     assert "customer support" in await human.hears_whisper()
     await human.hears(3.0, since=0)
-    await human.picture("phone-whisper")
     assert "call for support" in await words(parts, human)
     # Meanwhile the agent keeps the caller company: the line is open to it.
     await expect(caller.phone.get_by_role("status")).to_have_text("On the line")
     await human.phone.press("1")
     await human.connected()
+    await expect(live).to_contain_text("With a human")
+    await expect(caller.phone.get_by_role("status")).to_have_text("On the line")
     first = len(caller.heard)
-    await human.says(sound("human-hello"))
+    await is_heard(HELLO, human, caller)
     assert "from customer support" in await words(parts, caller, first)
+    await caller.does("Take it")
     first = len(human.heard)
-    await caller.says(sound("caller-neighbor"))
+    await is_heard(NEIGHBOR, caller, human)
     assert re.search("neighbou?r", await words(parts, human, first))
 
     await caller.phone.press("x")
     await human.state("idle")
-    await caller.picture("phone-over")
+    await expect(live).to_contain_text("The call is over")

@@ -26,7 +26,6 @@ def test_every_command_says_in_one_line_what_it_does() -> None:
         assert command is not None and command.get_short_help_str()
 
 
-@pytest.mark.realtime
 def test_the_module_runs_as_the_command_does_and_its_help_imports_nothing_heavy() -> None:
     program = (
         "import runpy, sys; sys.argv = ['hookflash', '--help']\n"

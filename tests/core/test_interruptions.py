@@ -191,6 +191,37 @@ def test_an_answer_to_nothing_is_not_heard(scene: Any, ended: bool) -> None:
     assert line.wait(60.0) == []
 
 
+def test_a_session_that_is_gone_is_told_nothing_of_its_answer(scene: Any) -> None:
+    line = speaking(scene)
+    makes_a_sound(line, 1.0)
+    line.say("answer", "own", 1000, ended=False)
+    for _ in range(3):
+        line(e.ModelLost("overloaded"))
+    assert not line.call.conversation.model.listening
+    commands = line(e.CallerTranscribed("c1", "Okay."))
+    assert played(commands) == 16_000
+    assert [each for each in commands if isinstance(each, DeleteItem | TruncateItem)] == []
+
+
+def test_the_next_session_is_told_nothing_of_the_answer_of_the_one_before(scene: Any) -> None:
+    line = speaking(scene)
+    makes_a_sound(line, 1.0)
+    line.say("answer", "own", 1000, ended=False)
+    line(e.ModelLost("gone"))
+    commands = line(e.CallerTranscribed("c1", "Okay."))
+    assert [each for each in commands if isinstance(each, DeleteItem | TruncateItem)] == []
+
+
+def test_a_filler_that_is_not_heard_after_all_is_no_item_of_the_models(scene: Any) -> None:
+    slow = Interruption(resume_false_interruption=True, false_interruption_timeout=10.0)
+    line = speaking(scene, slow)
+    makes_a_sound(line, 1.0)
+    line.wait(2.6)
+    line.prepared(1000, text="One moment.")
+    commands = line(e.CallerTranscribed("c1", "Okay."))
+    assert [each for each in commands if isinstance(each, DeleteItem | TruncateItem)] == []
+
+
 def test_who_goes_on_before_it_is_judged_is_judged_by_what_follows(scene: Any) -> None:
     line = speaking(scene)
     makes_a_sound(line, 0.4)
@@ -276,7 +307,7 @@ def test_last_words_that_begin_while_it_is_judged_are_heard_after_a_cough(scene:
     (farewell,) = line(e.HandoffRequested("billing", "wants a human"))
     makes_a_sound(line, 0.3)
     assert played(line.say("bye", "r1", 1000, asked=True)) == 0
-    commands = line(e.CallerTranscribed("c1", "Okay.")) + line.wait(2.1)
+    commands = line(e.CallerTranscribed("c1", "Okay.")) + line.wait(0.9)
     assert played(commands) == 8000 or farewell in commands
     assert line.call.phase is Phase.TALKING
 

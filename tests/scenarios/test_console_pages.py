@@ -143,83 +143,85 @@ async def test_a_supervisor_sees_a_call_acts_on_it_and_finds_it_afterwards(stage
             await expect(page.locator(".audit tbody tr")).to_have_count(5)
 
 
-async def test_a_supervisor_hands_the_caller_to_a_human_and_watches_it_happen(stage, users):
+async def hands_the_caller_to_a_human_and_watches_it_happen(s: Any, page: Page) -> None:
+    ringing_seen, done = asyncio.Event(), asyncio.Event()
+
+    async def script(line: Line) -> None:
+        await greeted(line)
+        await done.wait()
+        await line.hang_up()
+
+    async def answers_when_it_was_seen_to_ring(leg: Leg) -> None:
+        await ringing_seen.wait()
+
+    async def talks(line: Line) -> None:
+        await line.play(bytes([HUMAN]) * 8000)
+        await done.wait()
+        await line.hang_up()
+
+    human = Human(answer_after=0.0, script=talks)
+    s.carrier.humans[DESK] = human.when(answers_when_it_was_seen_to_ring)
+    call = await s.call(script)
+    await page.locator(".call-row").click()
+    await page.get_by_role("button", name="Hand off …").click()
+    await page.get_by_label("Reason (the human hears it)").fill("I know them")
+    await page.get_by_role("button", name="Hand off", exact=True).click()
+    notice = page.get_by_label("Hand-off", exact=True)
+    await expect(notice).to_contain_text("Asked for by console · I know them")
+    await expect(notice.locator("[aria-current=step]")).to_have_text("ringing")
+    await expect(page.locator("rect.bar.ringing")).to_have_count(1)
+    ringing_seen.set()
+    await expect(page.locator(".call-state .state")).to_have_text("With a human")
+    await expect(page.get_by_role("button", name="Give back")).to_be_enabled()
+    await expect(page.get_by_role("button", name="Take over")).to_be_hidden()
+    done.set()
+    await s.record(call)
+    await page.get_by_role("link", name="Open the record").click()
+    await expect(page.locator(".attempts li")).to_contain_text("Desk: bridged")
+    await expect(page.locator(".call-state")).to_contain_text("Handed off")
+
+
+async def takes_a_call_over_and_gives_it_back(s: Any, page: Page) -> None:
+    done = asyncio.Event()
+
+    async def script(line: Line) -> None:
+        await greeted(line)
+        await done.wait()
+        await line.hang_up()
+
+    async def stays(line: Line) -> None:
+        await line.wait_for_sound()
+        await line.press("1")
+        await line.pause(60)
+
+    s.carrier.humans[DESK] = Human(answer_after=0.5, script=stays)
+    await page.goto("/console#/calls")
+    await expect(page.get_by_text("No calls right now")).to_be_visible()
+    call = await s.call(script)
+    await page.locator(".call-row").click()
+    state = page.locator(".call-state .state")
+    await expect(state).to_have_text("With the agent")
+    await page.keyboard.press("t")
+    await expect(page.get_by_text("Your telephone is about to ring").first).to_be_visible()
+    await expect(state).to_have_text("With a human")
+    await expect(page.get_by_label("Hint", exact=False).last).to_be_disabled()
+    await page.keyboard.press("b")
+    await expect(state).to_have_text("With the agent")
+    await expect(page.get_by_text("Back with the agent")).to_be_visible()
+    await expect(page.get_by_text("anna gave the caller back")).to_be_visible()
+    done.set()
+    await s.record(call)
+
+
+async def test_a_supervisor_hands_a_caller_to_a_human_and_takes_the_next_one_over(stage, users):
     # The page's clock is nobody's to compress.
     async with stage(shop(), settings=users, speed=1) as s:
         s.model.on("response.create", [say("hi", 400, GREETING)], where=asked_to("just begun"))
         s.model.on("response.create", [say("bye", 1500, FAREWELL)])
-        ringing_seen, done = asyncio.Event(), asyncio.Event()
-
-        async def script(line: Line) -> None:
-            await greeted(line)
-            await done.wait()
-            await line.hang_up()
-
-        async def answers_when_it_was_seen_to_ring(leg: Leg) -> None:
-            await ringing_seen.wait()
-
-        async def talks(line: Line) -> None:
-            await line.play(bytes([HUMAN]) * 8000)
-            await done.wait()
-            await line.hang_up()
-
-        human = Human(answer_after=0.0, script=talks)
-        s.carrier.humans[DESK] = human.when(answers_when_it_was_seen_to_ring)
         async with browsing(s) as page:
             await sign_in(page)
-            call = await s.call(script)
-            await page.locator(".call-row").click()
-            await page.get_by_role("button", name="Hand off …").click()
-            await page.get_by_label("Reason (the human hears it)").fill("I know them")
-            await page.get_by_role("button", name="Hand off", exact=True).click()
-            notice = page.get_by_label("Hand-off", exact=True)
-            await expect(notice).to_contain_text("Asked for by console · I know them")
-            await expect(notice.locator("[aria-current=step]")).to_have_text("ringing")
-            await expect(page.locator("rect.bar.ringing")).to_have_count(1)
-            ringing_seen.set()
-            await expect(page.locator(".call-state .state")).to_have_text("With a human")
-            await expect(page.get_by_role("button", name="Give back")).to_be_enabled()
-            await expect(page.get_by_role("button", name="Take over")).to_be_hidden()
-            done.set()
-            await s.record(call)
-            await page.get_by_role("link", name="Open the record").click()
-            await expect(page.locator(".attempts li")).to_contain_text("Desk: bridged")
-            await expect(page.locator(".call-state")).to_contain_text("Handed off")
-
-
-async def test_a_supervisor_takes_a_call_over_and_gives_it_back(stage, users):
-    async with stage(shop(), settings=users, speed=1) as s:
-        s.model.on("response.create", [say("hi", 400, GREETING)], where=asked_to("just begun"))
-        s.model.on("response.create", [say("other", 600, FAREWELL)])
-        done = asyncio.Event()
-
-        async def script(line: Line) -> None:
-            await greeted(line)
-            await done.wait()
-            await line.hang_up()
-
-        async def stays(line: Line) -> None:
-            await line.wait_for_sound()
-            await line.press("1")
-            await line.pause(60)
-
-        s.carrier.humans[DESK] = Human(answer_after=0.5, script=stays)
-        async with browsing(s) as page:
-            await sign_in(page)
-            call = await s.call(script)
-            await page.locator(".call-row").click()
-            state = page.locator(".call-state .state")
-            await expect(state).to_have_text("With the agent")
-            await page.keyboard.press("t")
-            await expect(page.get_by_text("Your telephone is about to ring").first).to_be_visible()
-            await expect(state).to_have_text("With a human")
-            await expect(page.get_by_label("Hint", exact=False).last).to_be_disabled()
-            await page.keyboard.press("b")
-            await expect(state).to_have_text("With the agent")
-            await expect(page.get_by_text("Back with the agent")).to_be_visible()
-            await expect(page.get_by_text("anna gave the caller back")).to_be_visible()
-            done.set()
-            await s.record(call)
+            await hands_the_caller_to_a_human_and_watches_it_happen(s, page)
+            await takes_a_call_over_and_gives_it_back(s, page)
 
 
 async def test_a_call_is_listened_to_and_played_afterwards(stage, users):

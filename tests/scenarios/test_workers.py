@@ -219,88 +219,95 @@ async def calls_on_both(line: Crew, script: Script) -> list[Leg]:
     return calls
 
 
-async def test_both_workers_have_calls_and_bring_them_to_humans(tmp_path: Path) -> None:
+async def both_workers_have_calls_and_bring_them_to_humans(line: Crew) -> None:
+    before = await line.metrics()
+    others = total(before, "hookflash_calls_ended_total")
+    heard_before = total(before, "hookflash_first_audio_seconds_count")
+    line.model.on("response.create", [say("bye", 1200, FAREWELL)], where=asked_to("connected to"))
+    line.carrier.humans[DESK] = Human(answer_after=1.0, script=desk)
+    arguments = {"destination": "support", "reason": "a person", "summary": "A bicycle."}
+    steps = [
+        {"hears": {"text": "a person please", "ms": 600, "respond": True}},
+        {"call_tool": {"name": "transfer_to_human", "arguments": arguments}},
+    ]
+
+    greetings = asyncio.Semaphore(0)
+
+    async def script(telephone: Line) -> None:
+        await greeted(telephone)
+        greetings.release()
+        await telephone.leg.ended()
+
+    calls = await calls_on_both(line, script)
+    for _ in calls:
+        # Whoever speaks before the greeting is over has interrupted it.
+        await greetings.acquire()
+    for session in [each for each in line.model.server.sessions if each.open]:
+        await line.model.perform(steps, session=session)
+    await asyncio.gather(*(call.ended() for call in calls))
+    await line.carrier.reports_sent()
+    for call in calls:
+        heard = call.recording().heard
+        assert samples(heard, GREETING) == 800 * 8
+        assert samples(heard, FAREWELL) == 1200 * 8
+        assert samples(heard, HUMAN) >= 8000 - FRAME
+    found = await line.until(
+        lambda found: total(found, "hookflash_calls_ended_total", "handed_off") == len(calls)
+    )
+    assert total(found, "hookflash_calls_ended_total") == others + len(calls)
+    assert total(found, "hookflash_handoffs_total", "support bridged") == len(calls)
+    assert total(found, "hookflash_human_seconds_count") == len(calls)
+    assert total(found, "hookflash_first_audio_seconds_count") == heard_before + len(calls)
+    assert total(found, "hookflash_calls") == 0
+    assert line.carrier.notices.entries == []
+
+
+async def webhooks_and_the_media_socket_of_a_call_cross_to_its_worker(line: Crew) -> None:
+    call_sid = "CA" + "8" * 32
+    form = {"CallSid": call_sid, "From": CALLER, "To": LINE, "CallStatus": "ringing"}
+    first, again, once_more = [
+        await line.post("/twilio/voice", form, slot) for slot in ("1", "2", "2")
+    ]
+    assert first == again == once_more
+    stream = ElementTree.fromstring(first).find(".//Stream")
+    assert stream is not None
+    url = stream.attrib["url"]
+    assert url.startswith("wss://line.example.test/twilio/media/w1-")
+    parameter = stream.find("Parameter")
+    assert parameter is not None
+    # A worker that was stopped a moment ago counts as silent until it is asked again.
+    found = await line.until(lambda found: live_workers(found) == {"1", "2"})
+    assert found["hookflash_calls", "1", "ringing"] == 1
+    assert found["hookflash_webhooks_forwarded_total", "2", ""] == 2
+
+    async with connect(
+        url.replace("wss", "ws"),
+        sock=await line.connection_to("2"),
+        proxy=None,
+        additional_headers={"X-Twilio-Signature": line.sign(url, {})},
+    ) as media:
+        for message in start(call_sid, parameter.attrib["value"]):
+            await media.send(message)
+        async with asyncio.timeout(20):
+            while json.loads(await media.recv())["event"] != "media":
+                pass
+        found = await line.until(lambda found: live_workers(found) == {"1", "2"})
+        assert found["hookflash_calls", "1", "talking"] == 1
+        assert found["hookflash_streams_handed_over_total", "2", ""] == 1
+        assert found["hookflash_frames_total", "2", "down"] == 0
+    await line.post("/twilio/status", form | {"CallStatus": "completed"}, "2")
+    found = await line.until(lambda found: live_workers(found) == {"1", "2"})
+    assert found["hookflash_calls_ended_total", "1", "handled_by_agent"] == 1
+
+
+async def test_calls_cross_to_their_worker_and_both_workers_bring_theirs_to_humans(
+    tmp_path: Path,
+) -> None:
     async with crew(tmp_path) as line:
-        line.model.on(
-            "response.create", [say("bye", 1200, FAREWELL)], where=asked_to("connected to")
-        )
-        line.carrier.humans[DESK] = Human(answer_after=1.0, script=desk)
-        arguments = {"destination": "support", "reason": "a person", "summary": "A bicycle."}
-        steps = [
-            {"hears": {"text": "a person please", "ms": 600, "respond": True}},
-            {"call_tool": {"name": "transfer_to_human", "arguments": arguments}},
-        ]
-
-        greetings = asyncio.Semaphore(0)
-
-        async def script(telephone: Line) -> None:
-            await greeted(telephone)
-            greetings.release()
-            await telephone.leg.ended()
-
-        calls = await calls_on_both(line, script)
-        for _ in calls:
-            # Whoever speaks before the greeting is over has interrupted it.
-            await greetings.acquire()
-        for session in line.model.server.sessions:
-            await line.model.perform(steps, session=session)
-        await asyncio.gather(*(call.ended() for call in calls))
-        await line.carrier.reports_sent()
-        for call in calls:
-            heard = call.recording().heard
-            assert samples(heard, GREETING) == 800 * 8
-            assert samples(heard, FAREWELL) == 1200 * 8
-            assert samples(heard, HUMAN) >= 8000 - FRAME
-        found = await line.until(
-            lambda found: total(found, "hookflash_calls_ended_total") == len(calls)
-        )
-        assert total(found, "hookflash_calls_ended_total", "handed_off") == len(calls)
-        assert total(found, "hookflash_handoffs_total", "support bridged") == len(calls)
-        assert total(found, "hookflash_human_seconds_count") == len(calls)
-        assert total(found, "hookflash_first_audio_seconds_count") == len(calls)
-        assert total(found, "hookflash_calls") == 0
-        assert line.carrier.notices.entries == []
+        await webhooks_and_the_media_socket_of_a_call_cross_to_its_worker(line)
+        await both_workers_have_calls_and_bring_them_to_humans(line)
         line.process.terminate()
         assert await line.process.wait() == 0
-
-
-async def test_webhooks_and_the_media_socket_of_a_call_cross_to_its_worker(tmp_path: Path) -> None:
-    async with crew(tmp_path) as line:
-        call_sid = "CA" + "8" * 32
-        form = {"CallSid": call_sid, "From": CALLER, "To": LINE, "CallStatus": "ringing"}
-        first, again, once_more = [
-            await line.post("/twilio/voice", form, slot) for slot in ("1", "2", "2")
-        ]
-        assert first == again == once_more
-        stream = ElementTree.fromstring(first).find(".//Stream")
-        assert stream is not None
-        url = stream.attrib["url"]
-        assert url.startswith("wss://line.example.test/twilio/media/w1-")
-        parameter = stream.find("Parameter")
-        assert parameter is not None
-        # A worker that was stopped a moment ago counts as silent until it is asked again.
-        found = await line.until(lambda found: live_workers(found) == {"1", "2"})
-        assert found["hookflash_calls", "1", "ringing"] == 1
-        assert found["hookflash_webhooks_forwarded_total", "2", ""] == 2
-
-        async with connect(
-            url.replace("wss", "ws"),
-            sock=await line.connection_to("2"),
-            proxy=None,
-            additional_headers={"X-Twilio-Signature": line.sign(url, {})},
-        ) as media:
-            for message in start(call_sid, parameter.attrib["value"]):
-                await media.send(message)
-            async with asyncio.timeout(20):
-                while json.loads(await media.recv())["event"] != "media":
-                    pass
-            found = await line.until(lambda found: live_workers(found) == {"1", "2"})
-            assert found["hookflash_calls", "1", "talking"] == 1
-            assert found["hookflash_streams_handed_over_total", "2", ""] == 1
-            assert found["hookflash_frames_total", "2", "down"] == 0
-        await line.post("/twilio/status", form | {"CallStatus": "completed"}, "2")
-        found = await line.until(lambda found: live_workers(found) == {"1", "2"})
-        assert found["hookflash_calls_ended_total", "1", "handled_by_agent"] == 1
 
 
 async def test_a_worker_is_killed_in_mid_call_and_the_other_goes_on_with_the_call(

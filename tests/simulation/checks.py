@@ -50,6 +50,9 @@ OTHERS_SECONDS = 40.0
 ITEM_SECONDS = 40
 """Within so many seconds after it was generated an item is heard, or not at all."""
 
+TOLD_SECONDS = 0.3
+"""So soon after it cut an item the product may say it on, and it is not the model's any more."""
+
 CONNECT_SECONDS = 8.0
 """Within so many seconds somebody who has accepted is connected, or there is a reason."""
 
@@ -97,6 +100,7 @@ class Checks:
         self._ear: Ear | None = None
         self._turn: tuple[str, float] | None = None
         self._spoke_until = 0.0
+        self._looped_until = 0.0
         self._waits_since: float | None = None
         self._silent: tuple[float, str] | None = None
         self._told = False
@@ -156,10 +160,10 @@ class Checks:
             self._silence_over(now)
             return
         reason, since = owed
-        quiet = now - max(since, self._spoke_until, ear.last_sound or 0.0)
         if isinstance(leg.ear.source, Loop):
             # Ringing, with its pauses of four seconds, or music: what waiting sounds like.
-            quiet = 0.0
+            self._looped_until = now
+        quiet = now - max(since, self._spoke_until, self._looped_until, ear.last_sound or 0.0)
         self.longest_silence = max(self.longest_silence, quiet)
         if quiet <= SILENCE_SECONDS + SLACK_SECONDS:
             self._silence_over(now)
@@ -323,14 +327,17 @@ class Checks:
         return heard_ms(heard[start : start + ITEM_SECONDS * 8000], spoken.sentence.byte)
 
     def _check_truncations(self) -> None:
-        for item_id, told_ms in self._sim.model.truncations:
+        """What the model is told was heard by then; what is said on after a sound that was no
+        interruption, it is told in words."""
+        for item_id, told_ms, at in self._sim.model.truncations:
             spoken = self._sim.model.find(item_id)
             leg = self._sim.listener(spoken.session) if spoken is not None else None
             if spoken is None or leg is None or not FROZEN.isdisjoint(self._sim.struck):
                 continue
             if told_ms * 8 > spoken.generated:
                 self.broken("heard", f"{item_id} was cut at {told_ms} ms, beyond what there is")
-            truth = self._heard_of(self._heard(leg), leg, spoken)
+            ended = max(0, int((at - (leg.ear.opened_at or 0.0) + TOLD_SECONDS) * 8000))
+            truth = self._heard_of(self._heard(leg)[:ended], leg, spoken)
             if abs(told_ms - truth) > self._tolerance_ms:
                 self.broken("heard", f"{item_id} was cut at {told_ms} ms, {truth:.0f} were heard")
 
@@ -400,7 +407,8 @@ class Checks:
         last = record.handoffs[-1]
         if last.outcome in ("bridged", "cancelled", "caller-gone", "closed"):
             return
-        tried = {attempt.target for attempt in record.handoffs}
+        # A hand-off that was called off during its farewell has no target.
+        tried = {attempt.target for attempt in record.handoffs} - {None}
         if plan.order == "hunt" and tried != set(range(len(plan.humans))):
             self.broken("targets", f"only targets {sorted(map(str, tried))} were tried")
 

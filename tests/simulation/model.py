@@ -71,7 +71,7 @@ class SimulatedModel:
     spoken: list[Spoken] = field(default_factory=list)
     errors: list[dict[str, Any]] = field(default_factory=list)
     """Errors that the product caused: bodies of the `error` events."""
-    truncations: list[tuple[str, int]] = field(default_factory=list)
+    truncations: list[tuple[str, int, float]] = field(default_factory=list)
     outputs: list[tuple[Session, str, bool]] = field(default_factory=list)
     """Tool outputs: the session, the call's id, and whether that session had asked."""
     responses: int = 0
@@ -154,7 +154,8 @@ class Mind:
         if refusals:
             return
         if kind == "conversation.item.truncate":
-            model.truncations.append((event["item_id"], event["audio_end_ms"]))
+            told = (event["item_id"], event["audio_end_ms"], asyncio.get_running_loop().time())
+            model.truncations.append(told)
             model.note(f"model < truncate {event['item_id']} at {event['audio_end_ms']} ms")
         elif kind == "conversation.item.delete":
             model.note(f"model < delete {event['item_id']}")

@@ -158,10 +158,18 @@ class _Watchman(logging.Handler):
 
 @dataclass
 class _Process:
+    """A process of the line. `gone` is done when it has ended or was killed.
+
+    A killed process never ends: its task stays where it was. So wait for `gone`, not for `task`.
+    """
+
     name: str
     task: asyncio.Task[None]
-    stop: asyncio.Event
     world: SimulatedWorld
+    stop: asyncio.Event
+    ready: asyncio.Future[int]
+    gone: asyncio.Future[None]
+    killed: bool = False
 
 
 class Simulation:
@@ -190,11 +198,14 @@ class Simulation:
         self._left_files: dict[str, bytes] = {}
         self._voices = Voices()
         self._states: dict[str, str] = {}
+        self._asked: dict[Session, Leg] = {}
+        """The leg of the human whom a session talks to, for each session of a consult."""
         self.cancels: list[float] = []
         self.ended_at = 0.0
         self._entered = {state.value: asyncio.Event() for state in HandoffState}
         self._line: Line | None = None
         self._processes: list[_Process] = []
+        self._starting = asyncio.Lock()
         self._placed = 0.0
         self.model: SimulatedModel
         self.carrier: StandinCarrier
@@ -246,10 +257,25 @@ class Simulation:
         """Return the leg that hears a session: the caller's, or that of a human who is asked."""
         if not _is_consult(session):
             return self.caller
-        opened = self.model.opened[session]
-        asked = [leg for leg in self.carrier.calls if leg is not self.caller and leg.streams]
-        # A session is opened for a stream that has just begun.
-        return min(asked, key=lambda leg: abs(_stream_began(leg) - opened), default=None)
+        for each, opened in self.model.opened.items():
+            if each not in self._asked and _is_consult(each):
+                self._match(each, opened)
+        return self._asked.get(session)
+
+    def _match(self, session: Session, opened: float) -> None:
+        """Note which human a session talks to: the first who has a stream and no session yet.
+
+        Sessions are opened in the order in which streams begin.
+        """
+        taken = [leg for other, leg in self._asked.items() if other.open]
+        free = [
+            leg
+            for leg in self.carrier.calls
+            if leg is not self.caller and leg not in taken and _stream_began(leg) <= opened
+        ]
+        free = [leg for leg in free if leg.streams[-1].open] or free
+        if free:
+            self._asked[session] = min(free, key=_stream_began)
 
     # --- the play ---------------------------------------------------------------------------------
 
@@ -322,7 +348,7 @@ class Simulation:
             if plan.to == "queue":
                 self.carrier.staff(QUEUE, DESKS[0], after=plan.humans[0].answer_after)
             self.loop.network.connected = self._connected
-            await self._start_process()
+            await self._start()
             watching = asyncio.create_task(self._look())
             troubling = [asyncio.create_task(self._cause(fault)) for fault in plan.faults]
             troubling += [asyncio.create_task(self._order(order)) for order in plan.orders]
@@ -335,7 +361,7 @@ class Simulation:
                     if isinstance(ended, Exception):
                         raise ended
             if self._line is None:
-                await self._start_again()
+                await self._start()
             assert self._line is not None and self.caller is not None
             await self._line.writer.flush()
             self.record = await self._line.store.get(self.caller.sid)
@@ -376,13 +402,15 @@ class Simulation:
 
     # --- the line's process -----------------------------------------------------------------------
 
-    async def _start_process(self) -> None:
+    def _spawn(self) -> _Process:
+        """Begin to start the next process."""
         name = f"line {len(self._processes) + 1}"
         world = SimulatedWorld(f"{self.plan.seed}/{name}")
         ready: asyncio.Future[int] = self.loop.create_future()
+        gone: asyncio.Future[None] = self.loop.create_future()
         stop = asyncio.Event()
 
-        async def process() -> None:
+        async def run() -> None:
             async with open_line(
                 self._settings(), self._agent(), watch=self._watch, world=world
             ) as line:
@@ -398,32 +426,64 @@ class Simulation:
 
         context = contextvars.copy_context()
         context.run(PROCESS.set, name)
-        task = self.loop.create_task(process(), name=name, context=context)
-        self._processes.append(_Process(name, task, stop, world))
-        await asyncio.wait((ready, task), return_when=asyncio.FIRST_COMPLETED)
-        if not ready.done():
-            await task
-            raise RuntimeError(f"{name} ended before it served")
-        port = ready.result()
-        self.carrier.tunnel[PUBLIC] = f"http://127.0.0.1:{port}"
-        self.note(f"{name} serves")
+        task = self.loop.create_task(run(), name=name, context=context)
+        process = _Process(name, task, world, stop, ready, gone)
+        task.add_done_callback(lambda _: self._gone(process))
+        self._processes.append(process)
+        return process
+
+    def _gone(self, process: _Process) -> None:
+        if not process.gone.done():
+            process.gone.set_result(None)
+            process.world.close()
+            self._line = None
+
+    async def _start(self) -> None:
+        """Start the next process, as a service manager does: once more until it serves.
+
+        Whoever finds that no process serves calls this; one process at a time is started.
+        """
+        async with self._starting:
+            while self._line is None or not self._processes[-1].ready.done():
+                process = self._processes[-1] if self._processes else None
+                if process is None or process.gone.done():
+                    process = self._spawn()
+                await asyncio.wait(
+                    (process.ready, process.gone), return_when=asyncio.FIRST_COMPLETED
+                )
+                if process.ready.done():
+                    port = process.ready.result()
+                    self.carrier.tunnel[PUBLIC] = f"http://127.0.0.1:{port}"
+                    self.note(f"{process.name} serves")
+                    return
+                if not process.killed:
+                    try:
+                        process.task.result()
+                    except ConfigError as error:
+                        self.note(f"cannot start: {error}")
+                    else:
+                        raise RuntimeError(f"{process.name} ended before it served")
+                await asyncio.sleep(RESTART_SECONDS)
 
     async def _stop_process(self) -> None:
+        """Ask the process to end and wait until it has ended, or somebody killed it meanwhile."""
         process = self._processes[-1]
         process.stop.set()
-        await process.task
-        self._line = None
-        process.world.close()
+        # Whoever stops waiting does not cancel the process.
+        await asyncio.wait((process.gone,))
+        if not process.killed:
+            process.task.result()
 
     async def _kill(self) -> None:
-        self.killed = True
         process = self._processes[-1]
+        if process.gone.done():
+            return
+        self.killed = process.killed = True
         self.note(f"kill -9 {process.name}")
-        self._line = None
         self.loop.kill(process.name)
-        process.world.close()
+        self._gone(process)
         await asyncio.sleep(RESTART_SECONDS)
-        await self._start_again()
+        await self._start()
 
     def _settings(self) -> Settings:
         return Settings(
@@ -529,20 +589,14 @@ class Simulation:
 
     async def _restart(self) -> None:
         """A deploy on one machine: the process is asked to end, then the next one starts."""
-        if self._processes[-1].stop.is_set():
+        process = self._processes[-1]
+        if process.stop.is_set() or process.gone.done():
             return
-        self.note(f"SIGTERM {self._processes[-1].name}")
+        self.note(f"SIGTERM {process.name}")
         await self._stop_process()
-        await self._start_again()
-
-    async def _start_again(self) -> None:
-        """Start the next process, as a service manager does: once more until it serves."""
-        while self._line is None:
-            try:
-                await self._start_process()
-            except ConfigError as error:
-                self.note(f"cannot start: {error}")
-                await asyncio.sleep(RESTART_SECONDS)
+        # One that was killed before it had ended is started again by whoever killed it.
+        if not process.killed:
+            await self._start()
 
     async def _fill_disk(self, seconds: float) -> None:
         """No file can grow for a while: the kernel refuses each write."""

@@ -113,6 +113,32 @@ def test_a_killed_line_goes_on_in_the_next_process():
     assert any("CallRecovered" in line for line in played.timeline)
 
 
+@pytest.mark.parametrize(
+    "faults",
+    [
+        pytest.param((Fault("restart", at=4.0), Fault("kill", at=5.0)), id="while it ends"),
+        pytest.param((Fault("restart", at=4.0), Fault("kill", at=4.0)), id="as it is told to end"),
+        pytest.param((Fault("kill", at=4.0), Fault("restart", at=4.5)), id="before it is told"),
+        pytest.param((Fault("kill", at=4.0), Fault("kill", at=5.0)), id="as the next one starts"),
+    ],
+)
+def test_a_line_that_is_killed_around_a_restart_is_started_once_more(faults):
+    played = play(msgspec.structs.replace(SHORT, faults=faults))
+    assert sum("kill -9" in line for line in played.timeline) == 1
+    serving = [line for line in played.timeline if line.endswith(" serves")]
+    assert [line.split()[-2] for line in serving] == ["1", "2"]
+    assert [each for each in played.violations if each.kind in ("endless", "error")] == []
+
+
+def test_a_connection_that_was_frozen_when_its_process_was_killed_is_left_by_both_ends():
+    plan = Plan(
+        seed=1,
+        acts=(Act("wait", seconds=60.0),),
+        faults=(Fault("stream-frozen", at=6.0), Fault("kill", at=44.7)),
+    )
+    assert [each for each in play(plan).violations if each.kind == "leftover"] == []
+
+
 def test_something_can_happen_in_a_state_that_lasts_for_a_moment():
     plan = msgspec.structs.replace(
         SHORT, orders=(Order("caller-hangs-up", during="farewell"),), manner="cold"

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from hookflash.bench.faults import JITTER_MS, JITTER_SHARE
 from hookflash.bench.programs import BenchError
 from hookflash.bench.report import Accuracy
-from hookflash.bench.stage import Rig
+from hookflash.bench.stage import SETTLE_SECONDS, Rig
 
 _BARGE_SECONDS = 1.0
 _FEW = 10
@@ -22,9 +22,17 @@ was about to play the last piece the model need not be told."""
 
 
 async def measure_accuracy(
-    rig: Rig, calls: int, seconds: float, tell: Callable[[str], None]
+    rig: Rig,
+    calls: int,
+    seconds: float,
+    tell: Callable[[str], None],
+    *,
+    settle: float = SETTLE_SECONDS,
 ) -> list[Accuracy]:
-    """Measure with few calls, with `calls`, and with those and jitter on the carrier's messages."""
+    """Measure with few calls, with `calls`, and with those and jitter on the carrier's messages.
+
+    Each time calls go on for `settle` seconds before `seconds` are measured.
+    """
     jitter = f"0-{JITTER_MS} ms of jitter on {JITTER_SHARE:.0%} of the pieces"
     conditions = {
         "few calls": (min(_FEW, calls), False),
@@ -34,17 +42,19 @@ async def measure_accuracy(
     found = []
     for name, (number, jittered) in conditions.items():
         tell(f"ledger: {name}")
-        found.append(await _once(rig, name, number, seconds, jittered=jittered))
+        found.append(await _once(rig, name, number, seconds, settle, jittered=jittered))
     return found
 
 
-async def _once(rig: Rig, name: str, calls: int, seconds: float, *, jittered: bool) -> Accuracy:
+async def _once(
+    rig: Rig, name: str, calls: int, seconds: float, settle: float, *, jittered: bool
+) -> Accuracy:
     async with rig.hookflash() as stage:
         await stage.place(calls)
         if jittered:
             stage.load.order("jitter", JITTER_SHARE, JITTER_MS)
         stage.load.order("barge", _BARGE_SECONDS)
-        window = (await stage.measure(seconds)).check()
+        window = (await stage.measure(seconds, settle=settle)).check()
     ledger = window.ledger
     if ledger.count < _ANSWERED * ledger.sent or not ledger.count:
         raise BenchError(

@@ -36,11 +36,9 @@ from hookflash.bench.report import (
     Spread,
 )
 from hookflash.bench.stage import Rig, Stage
-from hookflash.bench.watched import measure_watched
+from hookflash.bench.watched import PAGES, measure_watched
 from hookflash.errors import ConfigError
 
-BARGE_SECONDS = 2.0
-"""How often each caller interrupts the agent."""
 LIMIT_MS = 20.0
 PARTS = ("cost", "tls", "workers", "limit", "faults", "ledger", "console", "leak")
 _FIRST = 6
@@ -55,19 +53,26 @@ Certificate = tuple[Path, Path]
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be measured. `compared` are the numbers of calls at which TLS and workers are."""
+    """What is to be measured.
+
+    `compared` are the numbers of calls at which TLS and workers are. Each caller interrupts the
+    agent every `barge_seconds`. `pages` are how many pages of the console follow the calls, by
+    turns; None is without a console.
+    """
 
     parts: tuple[str, ...] = PARTS
     calls: tuple[int, ...] = (10, 50, 100, 150, 200, 400)
     compared: tuple[int, ...] = (50, 150)
     seconds: float = 5.0
     settle_seconds: float = 1.5
+    barge_seconds: float = 2.0
     runs: int = 3
     repeats: int = 2
     most_calls: int = 800
     fault_calls: int = 50
     ledger_calls: int = 100
     watched_calls: int = 200
+    pages: tuple[int | None, ...] = PAGES
     leak_calls: int = 1000
     leak_seconds: float = 200.0
     realtime: bool = False
@@ -80,12 +85,14 @@ QUICK = Plan(
     compared=(3,),
     seconds=0.5,
     settle_seconds=0.2,
+    barge_seconds=1.0,
     runs=1,
     repeats=0,
     most_calls=50,
     fault_calls=3,
     ledger_calls=3,
     watched_calls=3,
+    pages=(None, 0, 2),
     leak_calls=5,
     leak_seconds=0.0,
     alone=False,
@@ -132,10 +139,18 @@ async def _measure(plan: Plan, rig: Rig, report: Report, tell: Tell) -> None:
     if "faults" in plan.parts:
         report.faults = await measure_faults(rig, plan.fault_calls, plan.seconds / 2, tell)
     if "ledger" in plan.parts:
-        report.accuracy = await measure_accuracy(rig, plan.ledger_calls, 2 * plan.seconds, tell)
+        report.accuracy = await measure_accuracy(
+            rig, plan.ledger_calls, 2 * plan.seconds, tell, settle=plan.settle_seconds
+        )
     if "console" in plan.parts:
         report.watched = await measure_watched(
-            rig, plan.watched_calls, plan.seconds, plan.runs, tell
+            rig,
+            plan.watched_calls,
+            plan.seconds,
+            plan.runs,
+            tell,
+            plan.pages,
+            settle=plan.settle_seconds,
         )
     if "leak" in plan.parts:
         report.leak = await measure_leak(rig, plan.leak_calls, plan.leak_seconds, tell)
@@ -236,8 +251,8 @@ async def _run(name: str, stage: Stage, calls: int, plan: Plan) -> Run:
     await stage.place(calls)
     window = (await stage.measure(plan.seconds, settle=plan.settle_seconds)).check()
     memory_kb = (stage.resident_bytes - before) / 1024 / calls
-    stage.load.order("barge", BARGE_SECONDS)
-    interrupted = await stage.measure(max(plan.seconds / 2, BARGE_SECONDS), settle=0.1)
+    stage.load.order("barge", plan.barge_seconds)
+    interrupted = await stage.measure(max(plan.seconds / 2, plan.barge_seconds), settle=0.1)
     if window.calls != calls:
         gone = stage.load.gone[0] if stage.load.gone else "they never spoke"
         raise BenchError(f"{name}: {calls} calls were placed, {window.calls} were live: {gone}")

@@ -22,7 +22,7 @@ import httpx
 
 from hookflash.bench.programs import BenchError
 from hookflash.bench.report import Watched
-from hookflash.bench.stage import Rig, Stage, Window
+from hookflash.bench.stage import SETTLE_SECONDS, Rig, Stage, Window
 from hookflash.console.passwords import hash_password
 
 PAGES = (None, 0, 2, 8)
@@ -41,8 +41,13 @@ async def measure_watched(
     runs: int,
     tell: Callable[[str], None],
     pages: tuple[int | None, ...] = PAGES,
+    *,
+    settle: float = SETTLE_SECONDS,
 ) -> list[Watched]:
-    """Return medians of several runs, for each number of pages; they take turns."""
+    """Return medians of several runs, for each number of pages; they take turns.
+
+    Each time calls go on for `settle` seconds before `seconds` are measured.
+    """
     found: dict[int | None, list[Watched]] = {each: [] for each in pages}
     with tempfile.TemporaryDirectory(prefix="hookflash-bench-") as folder:
         users = Path(folder) / "users.toml"
@@ -53,12 +58,17 @@ async def measure_watched(
                 environ = {"HOOKFLASH_CONSOLE_USERS": str(users)}
                 if each is None:
                     environ = {"HOOKFLASH_CONSOLE": "off"}
-                measured.append(await _once(rig, calls, seconds, each, environ))
+                measured.append(await _once(rig, calls, seconds, settle, each, environ))
     return [_median(measured) for measured in found.values()]
 
 
 async def _once(
-    rig: Rig, calls: int, seconds: float, pages: int | None, environ: Mapping[str, str]
+    rig: Rig,
+    calls: int,
+    seconds: float,
+    settle: float,
+    pages: int | None,
+    environ: Mapping[str, str],
 ) -> Watched:
     async with rig.hookflash(environ=environ) as stage:
         # What the first call of a process loads belongs to no call.
@@ -68,7 +78,7 @@ async def _once(
         stage.load.order("barge", _BARGE_SECONDS)
         async with _followed(stage, pages or 0) as told:
             told.clear()
-            window: Window = (await stage.measure(seconds, settle=1.0)).check()
+            window: Window = (await stage.measure(seconds, settle=settle)).check()
             messages = sum(told.values())
     return Watched(
         pages=pages,

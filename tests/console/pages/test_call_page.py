@@ -8,14 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-import pytest
 from playwright.sync_api import Page, expect
 
 from hookflash.console import shapes as s
 
 from .conftest import PageServer, detail, entry, sid
-
-pytestmark = pytest.mark.realtime
 
 HOSTILE = "<script>document.title='taken'</script><img src=x onerror=alert(1)>"
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 import time
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from hookflash.console import shapes as s
 
 from .conftest import PageServer, entry, sid
-
-pytestmark = pytest.mark.realtime
 
 HOSTILE = "<img src=x onerror=\"document.title='taken'\"><b>bold</b>"
 

@@ -7,14 +7,11 @@ import time
 from typing import Any
 
 import msgspec
-import pytest
 from playwright.sync_api import Page, expect
 
 from hookflash.console.delivery_shapes import DeliveryEntry
 
 from .conftest import PageServer, sid
-
-pytestmark = pytest.mark.realtime
 
 HOSTILE = "<img src=x onerror=\"document.title='taken'\">"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from hookflash.console import shapes as s
@@ -110,7 +109,6 @@ def the_skip_link_leads_to_the_page(page: Page, full: PageServer) -> None:
     assert page.url.endswith("#/calls")
 
 
-@pytest.mark.realtime
 def test_words_can_be_read_in_light_and_dark_and_on_a_telephones_screen(
     browser: Browser, server: PageServer
 ) -> None:
@@ -234,7 +232,6 @@ def times_and_costs_are_written_short(page: Page) -> None:
     ]
 
 
-@pytest.mark.realtime
 def test_the_pages_are_used_by_keyboard_and_their_modules_compute(
     page: Page, server: PageServer
 ) -> None:

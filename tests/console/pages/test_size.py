@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import time
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from hookflash.console import shapes as s
 
 from .conftest import PageServer, detail, entry, sid
 from .test_past_pages import past
-
-pytestmark = pytest.mark.realtime
 
 WATCH = """([list, row]) => {
   window.touched = new Set();

@@ -77,6 +77,7 @@ class Session:
         self._socket = socket
         self._behaviour = behaviour
         self._faults = faults
+        self._began_silent = faults.silent == "session"
         self._inbox: asyncio.Queue[tuple[float, str | bytes]] = asyncio.Queue()
         self._outbox: asyncio.Queue[tuple[float, str | Close | Drop]] = asyncio.Queue()
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -85,6 +86,11 @@ class Session:
     @property
     def open(self) -> bool:
         return self._socket.state is State.OPEN
+
+    @property
+    def _silent(self) -> bool:
+        """Whether the fault is there, and was there when this session began: others go on."""
+        return self._began_silent and self._faults.silent == "session"
 
     async def run(self) -> None:
         """Serve the client until the socket is closed by either side."""
@@ -169,7 +175,7 @@ class Session:
         return now + self.timing.seconds(self.timing.network_ms)
 
     async def _open(self) -> None:
-        if self._faults.silent == "session":
+        if self._silent:
             return
         await self.timing.wait(self._faults.session_created_delay_ms)
         self.apply(self.conversation.opened())
@@ -183,7 +189,7 @@ class Session:
         while True:
             due, frame = await self._inbox.get()
             await _until(due)
-            if self._faults.silent != "session":
+            if not self._silent:
                 self._take(frame)
 
     def _take(self, frame: str | bytes) -> None:

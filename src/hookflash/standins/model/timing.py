@@ -48,7 +48,8 @@ class Faults(msgspec.Struct, kw_only=True):
 
     `refuse_upgrade` answers the upgrade with this HTTP status (401, 403, 404, 429, 500 ...).
     `silent` accepts the TCP connection but never answers the upgrade (`upgrade`), or accepts the
-    socket and never says a word (`session`). `session_created_delay_ms` holds back the first event.
+    socket and never says a word (`session`; sessions that began before go on).
+    `session_created_delay_ms` holds back the first event.
     `session_format` answers `session.updated` with this audio format, whatever was asked for.
     `drop_on` breaks the connection, without a close frame, when a client or server event of this
     type passes. `fail_response` ends each response at once with this error code, for example

@@ -128,6 +128,13 @@ class Direction:
         self.frozen = False
         self.schedule()
 
+    def process_died(self) -> None:
+        """Go on without the receiver's process: its callbacks are gone."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.schedule()
+
     def discard(self) -> None:
         """Forget what has not arrived."""
         self._items.clear()
@@ -226,6 +233,8 @@ class VirtualTransport(asyncio.Transport):
     ) -> None:
         super().__init__()
         self.context = context
+        self._owner = context
+        """Kept, so that nothing of a dead process is let go before its time."""
         self.paused = False
         self.lost = False
         self.out: Direction
@@ -423,6 +432,9 @@ class VirtualTransport(asyncio.Transport):
 
     def die(self) -> None:
         """End with the process: nothing is told here, and the other end is reset."""
+        # The kernel lives on, and resets who still sends to an end that was closed before.
+        self._owner, self.context = self.context, contextvars.Context()
+        self.into.process_died()
         if not self.lost:
             self.lost = self._closing = True
             self.out.discard()
