@@ -13,8 +13,8 @@ from hookflash import errors
 PUBLIC = """
     Agent CallContext CallRecord CallView CarrierError CarrierProtocolError ConfigError Delivery
     Destination Directory Disposition Frustration HandoffAttempt HandoffPlan HookflashError
-    IllegalTransition Interruption ModelError ModelProtocolError ProtocolError Settings Target ToolError ToolUse
-    Utterance __version__
+    IllegalTransition Interruption ModelError ModelProtocolError ProtocolError Settings Target
+    ToolError ToolUse Utterance __version__
 """.split()
 
 

@@ -374,8 +374,9 @@ class Checks:
                     f"{spoken.item_id} lasts {spoken.sentence.ms} ms, {whole:.0f} were heard, and"
                     f" nobody spoke: {spoken.sentence.text[:60]!r}",
                 )
+        cut = {item_id for item_id, _, _ in self._sim.model.truncations}
         for spoken in self._sim.model.spoken:
-            if self._sim.listener(spoken.session) is leg:
+            if self._sim.listener(spoken.session) is leg and spoken.item_id not in cut:
                 gap = self._gap_of(heard, leg, spoken)
                 if gap > GAP_MS:
                     self.broken("gap", f"{gap:.0f} ms of silence within {spoken.item_id}")

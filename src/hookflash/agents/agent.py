@@ -48,10 +48,10 @@ class Agent(Hooked):
 
     `name` is for logs, records and the console. `instructions` are the model's, and hold the
     facts it may tell. The agent speaks first: the words of `greeting`, or its own if there is none;
-    with None the caller speaks first. `language` is an ISO 639-1 code such as "en" and helps the transcription.
-    `voice` is one of the model's. `fallback` is the key of the hand-off that is used when no
-    model can be had; without it the caller then hears an apology. With `can_hang_up` the model
-    may end the call after saying goodbye.
+    with None the caller speaks first. `language` is an ISO 639-1 code such as "en" and helps the
+    transcription. `voice` is one of the model's. `fallback` is the key of the hand-off that is used
+    when no model can be had; without it the caller then hears an apology. With `can_hang_up` the
+    model may end the call after saying goodbye.
 
     `interruption` says when a caller who makes a sound has interrupted the agent. A caller who says
     nothing for `away_timeout` seconds is asked twice whether they are there, and then the call ends

@@ -79,7 +79,7 @@ class StreamStopped(Event, frozen=True, tag=True):
 
 
 class StreamStalled(Event, frozen=True, tag=True):
-    """The media stream is open, and for two seconds nothing has come of the caller's sound."""
+    """The media stream is open, and for a while nothing has come of the caller's sound."""
 
     stream_sid: str
 

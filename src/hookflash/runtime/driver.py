@@ -106,8 +106,10 @@ _TO_MODEL = (
 
 _SOUND = frozenset({PlayAudio, SendMark})
 
-STALL_SECONDS = 2.0
+STALL_SECONDS = 1.2
 """A carrier sends the caller's sound fifty times a second, also while they are silent."""
+
+_STALL_LOOKS = 3
 
 _STEADY_FRAMES = 5
 """So many messages have come before their absence says anything."""
@@ -224,23 +226,27 @@ class Driver:
             self._attempt("closing the stream before", self._stream.close)
         self._stream = stream
         self._frames = 0
-        self._watch_stream(stream, 0)
+        self._watch_stream(stream, 0, 0)
         return self.post
 
-    def _watch_stream(self, stream: CarrierStream, frames: int) -> None:
-        """Look now and then whether the caller's sound still comes, once it has begun to."""
+    def _watch_stream(self, stream: CarrierStream, frames: int, missed: int) -> None:
+        """Look now and then whether the caller's sound still comes, once it has begun to.
+
+        `frames` had come when it was looked at last, and `missed` times before that none was new.
+        """
         if self._stall is not None:
             self._stall.cancel()
             self._stall = None
         if stream is not self._stream:
             return
-        if frames >= _STEADY_FRAMES and frames == self._frames:
+        missed = missed + 1 if frames == self._frames else 0
+        if frames >= _STEADY_FRAMES and missed >= _STALL_LOOKS:
             log.warning("%s ! the media stream carries nothing any more", self.call_sid)
             self.post(StreamStalled(stream.stream_sid))
             return
-        delay = self.outside.clock.delay(STALL_SECONDS)
+        delay = self.outside.clock.delay(STALL_SECONDS / _STALL_LOOKS)
         loop = asyncio.get_running_loop()
-        self._stall = loop.call_later(delay, self._watch_stream, stream, self._frames)
+        self._stall = loop.call_later(delay, self._watch_stream, stream, self._frames, missed)
 
     async def close(self) -> None:
         """Let go of everything at once; for a process that ends."""

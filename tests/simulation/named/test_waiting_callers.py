@@ -89,8 +89,6 @@ async def test_a_human_who_was_detected_is_in_the_room_before_the_caller(tmp_pat
         assert human_there <= caller_left + MOMENT_SECONDS
 
 
-
-
 @pytest.mark.parametrize(
     "accept",
     [

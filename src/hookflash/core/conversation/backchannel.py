@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-_WORD = re.compile(r"[^\W\d_]+")
+_WORD = re.compile(r"[^\W_]+")
 
 _BACKCHANNEL = frozenset(
     # English
     "ah aha alright good great hm hmm huh mhm mm mmhm mmm oh ok okay right sure uh uhuh um yeah yep"
-    " yes yup hum mh"
+    " yes yup hum mh uhhuh mmhmm mhmm"
     # German
     " ach aha gut genau ja jaja klar mhm nun schoen sch\u00f6n so soso verstehe"
     # French

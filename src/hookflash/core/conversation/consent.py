@@ -59,6 +59,10 @@ class Consent:
         """The response with the line ended without all of it, or without a sound."""
         self._spoilt = True
 
+    def say_again(self) -> None:
+        """The response with the line begins: what came of the one before does not count."""
+        self._spoilt = False
+
     def interrupt(self) -> None:
         """Stream or model are gone: what was being said was not heard to its end."""
         if self.state is ConsentState.SAYING:

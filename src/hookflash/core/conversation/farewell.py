@@ -67,10 +67,6 @@ class Farewell:
         if self.purpose is not None:
             self._timer.enter(FarewellState.DUE, now, self)
 
-    @property
-    def held(self) -> bool:
-        return self._timer.state is FarewellState.HELD
-
     def wait_for_line(self, now: float) -> None:
         """A line was asked for: it gets its own time."""
         self.asked_for_line = True

@@ -16,11 +16,11 @@ from __future__ import annotations
 from hookflash.core import lines
 from hookflash.core import signals as s
 from hookflash.core.commands import DeleteItem, TruncateItem
-from hookflash.core.conversation import owed, speaking
+from hookflash.core.conversation import speaking
 from hookflash.core.conversation.backchannel import is_backchannel, words
 from hookflash.core.conversation.conversation import Conversation
 from hookflash.core.conversation.cut import Cut
-from hookflash.core.conversation.playout import Settled
+from hookflash.core.conversation.playout import PREPARED, Settled
 from hookflash.core.conversation.requests import Kind
 from hookflash.core.conversation.states import JudgeState
 
@@ -38,8 +38,8 @@ def barge_in(talk: Conversation, item_id: str, step: s.Step) -> None:
     speaking.drop_cancelled(talk, talk.requests.cancel(), step)
     text = ""
     for fate in fates:
-        prepared = fate.item_id.startswith(owed.PREPARED)
-        foreign = prepared or fate.item_id in talk.foreign
+        prepared = fate.item_id.startswith(PREPARED)
+        foreign = _foreign(talk, fate)
         text = f"{text} {speaking.settle(talk, fate, step).cut}"
         talk.barge_ins += fate.cut and not prepared
         if foreign or not fate.cut or not talk.model.listening:
@@ -49,6 +49,11 @@ def barge_in(talk: Conversation, item_id: str, step: s.Step) -> None:
         talk.farewell.hold(step.now)
         talk.cut = Cut(began_at=step.now, item_id=item_id, pieces=pieces, text=text.strip())
         talk.judge.enter(JudgeState.SPEECH, step.now)
+
+
+def _foreign(talk: Conversation, fate: Settled) -> bool:
+    """Whether the session of now does not have this item."""
+    return fate.item_id.startswith(PREPARED) or fate.item_id in talk.foreign
 
 
 def unsaid(fate: Settled) -> DeleteItem | TruncateItem:
@@ -76,15 +81,18 @@ def turn_ended(talk: Conversation, step: s.Step) -> None:
         talk.judge.enter(JudgeState.JUDGING, step.now, talk)
 
 
-def speaks_on(talk: Conversation, step: s.Step) -> None:
+def speaks_on(talk: Conversation, item_id: str, step: s.Step) -> None:
     """The caller speaks again before it was known what they have said."""
     if talk.cut is not None:
+        talk.cut.item_id = item_id
         talk.judge.enter(JudgeState.SPEECH, step.now)
 
 
-def transcribed(talk: Conversation, text: str, step: s.Step) -> None:
+def transcribed(talk: Conversation, item_id: str, text: str, step: s.Step) -> None:
     """What the caller has said is known."""
-    if talk.cut is not None and talk.judge.state is JudgeState.JUDGING:
+    if talk.cut is None or talk.cut.item_id != item_id:
+        return
+    if talk.judge.state is JudgeState.JUDGING:
         _judge(talk, talk.cut, text, step)
 
 
@@ -112,18 +120,21 @@ def _judge(talk: Conversation, cut: Cut, text: str, step: s.Step) -> None:
 
 def _go_on(talk: Conversation, cut: Cut, step: s.Step) -> None:
     """It was nothing: an answer to it is not said, and the agent says on what was not heard."""
-    for fate in talk.playout.cut(step.now)[1]:
+    own_words = talk.farewell.purpose is not None and not cut.pieces
+    for fate in talk.playout.cut(step.now)[1] if not own_words else ():
+        known = not _foreign(talk, fate)
         speaking.settle(talk, fate, step)
-        if talk.model.listening:
+        if known and talk.model.listening:
             step.do(unsaid(fate))
-    speaking.drop_cancelled(talk, talk.requests.cancel(), step)
+    if not own_words:
+        speaking.drop_cancelled(talk, talk.requests.cancel(), step)
     forget(talk, step)
     talk.owes_answer = False
     talk.requests.drop(Kind.OWED)
     talk.farewell.release(step.now)
     if cut.pieces:
         talk.fetched += 1
-        item_id = f"{owed.PREPARED}on:{talk.fetched}"
+        item_id = f"{PREPARED}on:{talk.fetched}"
         talk.foreign.add(item_id)
         talk.transcript.agent_says(item_id, cut.text, step.now)
         for payload, size in cut.pieces:

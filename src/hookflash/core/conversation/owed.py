@@ -24,6 +24,7 @@ from hookflash.core import lines
 from hookflash.core import signals as s
 from hookflash.core.commands import ClearAudio, PlayPrepared
 from hookflash.core.conversation.conversation import Conversation
+from hookflash.core.conversation.playout import PREPARED
 from hookflash.core.conversation.requests import Kind, Request
 from hookflash.core.conversation.states import OwedState, SessionState
 
@@ -32,9 +33,6 @@ _ROUNDS = 2
 
 _RINGINGS = 3
 """So many times ringing is played before the agent says that it still rings."""
-
-PREPARED = "prepared:"
-"""What the ids of sounds begin with that no model has made."""
 
 _RINGING = f"{PREPARED}ringing"
 
@@ -80,7 +78,9 @@ def expire(talk: Conversation, step: s.Step) -> bool:
     match talk.owed.state:
         case OwedState.AWAITED:
             talk.owed.enter(OwedState.LATE, step.now)
-            if talk.answering and talk.owes_answer and not talk.requests.busy:
+            looks_up = talk.handoff.running and talk.handoff.rung is None
+            waits = talk.tools.running or looks_up or talk.cut is not None
+            if talk.answering and talk.owes_answer and not talk.requests.busy and not waits:
                 step.do(*talk.requests.ask(Request(Kind.OWED), step.now))
         case OwedState.LATE:
             _fill(talk, step)
@@ -151,8 +151,7 @@ def stop_ringing(talk: Conversation, now: float) -> list[ClearAudio]:
     """Somebody speaks: ringing that is being played ends at once."""
     if not talk.fetching.startswith(_RINGING) or talk.playout.item(talk.fetching) is None:
         return []
-    clear, _ = talk.playout.cut(now)
-    return clear
+    return talk.playout.withdraw(talk.fetching, now)
 
 
 def turn_ended(talk: Conversation, step: s.Step) -> None:

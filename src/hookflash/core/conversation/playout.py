@@ -50,6 +50,10 @@ _LOST_MARK_MS = 1000.0
 """A mark this much later than its sound must have ended will not come."""
 
 
+PREPARED = "prepared:"
+"""What the ids of sounds begin with that no model has made."""
+
+
 class Item(msgspec.Struct):
     """One item of the agent's speech, while any of it is unheard."""
 
@@ -230,6 +234,16 @@ class Playout:
         """
         commands = [ClearAudio()] if self._chunks else []
         return commands, self._settle_all(now)
+
+    def withdraw(self, item_id: str, now: float) -> list[ClearAudio]:
+        """Stop a sound that is the only one to be heard now, without a word to anybody."""
+        if self._items.pop(item_id, None) is None:
+            return []
+        self._held.clear()
+        self._forget_chunks()
+        self._generation += 1
+        self._road.cleared(now * 1000)
+        return [ClearAudio()]
 
     # --- questions ----------------------------------------------------------------------------
 

@@ -89,6 +89,7 @@ class Requests:
         self._queue: list[Request] = []
         self._asked: Request | None = None
         self._asked_id = ""
+        self._unwanted_id = ""
         self._active: Request | None = None
         """What the running response was asked for; None for the model's own."""
         self._count = 0
@@ -162,15 +163,21 @@ class Requests:
         """What these kinds were to say is not true any more: it is not begun."""
         self.drop(*kinds)
         if self._asked is not None and self._asked.kind in kinds:
-            self._asked = None
+            self._unwant()
         begun = self._active is not None and self._active.kind in kinds
         return self.cancel() if begun and self.answering and not self.spoke else []
 
     def drop_all(self, now: float) -> None:
         """Nothing of ours is to be said any more, not even when it was asked for already."""
         self._queue.clear()
-        self._asked = None
+        self._unwant()
         self._pause.enter(PauseState.NONE, now)
+
+    def _unwant(self) -> None:
+        """What was asked for is not to be begun."""
+        if self._asked is not None:
+            self._unwanted_id = self._asked_id
+        self._asked = None
 
     # --- the model's responses --------------------------------------------------------------------
 
@@ -199,6 +206,8 @@ class Requests:
         self._timer.enter(RequestState.ANSWERING, now)
         self.response_id = response_id
         self.spoke = self._acted = False
+        if request_id and request_id == self._unwanted_id:
+            return self.cancel()
         if self.caller_speaking and not self.protected:
             if self._active is not None and self._active.instructions is not None:
                 self._again(self._active)
@@ -242,6 +251,9 @@ class Requests:
         """
         if response_id != self.response_id:
             return True
+        if not self._echoed:
+            # A session that does not echo ids has run what was asked for, if anything was.
+            self._asked = None
         cancelled = self.state is RequestState.CANCELLING or status == "cancelled"
         again = self._active or Request(Kind.OWED)
         mute = not self.spoke and not self._acted and not cancelled
@@ -262,6 +274,9 @@ class Requests:
     def refused(self, code: str, request_id: str, now: float) -> None:
         """A request crossed a response that the model had begun by itself: it is kept."""
         asked = self._asked
+        unwanted = asked is None and request_id in ("", self._unwanted_id)
+        if code == ALREADY_ACTIVE and unwanted and self.state is RequestState.ASKED:
+            self._timer.enter(RequestState.FREE, now)
         ours = asked is not None and request_id in ("", self._asked_id)
         if code != ALREADY_ACTIVE or asked is None or not ours:
             return
@@ -312,7 +327,7 @@ class Requests:
         """The caller is done. Requests stay put, for the model answers by itself now, and words of
         ours follow its answer; if it does not answer, `expire` grants them."""
         self.caller_speaking = False
-        if self._queue:
+        if self._queue and not self.paused:
             self._pause.enter(PauseState.OWN_ANSWER, now)
 
     # --- the timer --------------------------------------------------------------------------------

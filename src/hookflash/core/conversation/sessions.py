@@ -10,7 +10,7 @@ from hookflash.core import events as e
 from hookflash.core import lines
 from hookflash.core import signals as s
 from hookflash.core.commands import CloseModel, OpenModel
-from hookflash.core.conversation import speaking
+from hookflash.core.conversation import owed, speaking
 from hookflash.core.conversation.conversation import Conversation
 from hookflash.core.conversation.requests import Kind, Request
 from hookflash.core.conversation.states import ConversationState, SessionState
@@ -34,6 +34,9 @@ def stream_opened(talk: Conversation, step: s.Step) -> None:
         _open(talk, step)
     step.do(*talk.consent.stream_opened(step.now), *talk.playout.start(step.now))
     speaking.open_talk(talk, step)
+    if talk.streams > 1:
+        # The caller may have heard nothing since the stream before.
+        owed.hurry(talk, step)
 
 
 def model_ready(talk: Conversation, event: e.ModelReady, step: s.Step) -> None:

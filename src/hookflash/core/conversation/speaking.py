@@ -129,6 +129,7 @@ def last_words_off(talk: Conversation, step: s.Step) -> None:
     if talk.farewell.purpose == "hand-off":
         talk.farewell.end(step.now)
         talk.requests.protected = False
+        drop_cancelled(talk, talk.requests.supersede(Kind.LAST_WORDS), step)
 
 
 def farewell_over(talk: Conversation, step: s.Step) -> None:
@@ -160,7 +161,8 @@ def after_heard(talk: Conversation, step: s.Step) -> None:
     """Something may have been heard to its end: close its lines, and let go what waited for it."""
     for fate in talk.playout.heard():
         settle(talk, fate, step)
-    if talk.live and talk.playout.idle() and not talk.requests.busy and talk.cut is None:
+    busy = talk.requests.busy and talk.model.listening
+    if talk.live and talk.playout.idle() and not busy and talk.cut is None:
         _quiet(talk, step)
 
 

@@ -175,8 +175,8 @@ class OwedState(Enum):
 
 OWED_LIMITS: dict[OwedState, Limit | None] = {
     OwedState.NOTHING: None,
-    OwedState.AWAITED: Limit(1.8, then="the model is asked to answer, if it does not do so"),
-    OwedState.LATE: Limit(0.7, then="a prepared line is played"),
+    OwedState.AWAITED: Limit(1.2, then="the model is asked to answer, if it does not do so"),
+    OwedState.LATE: Limit(0.5, then="a prepared line is played"),
     OwedState.FILLING: Limit(0.5, then="the caller is still waiting"),
     OwedState.FILLED: Limit(2.3, then="another line; after the second, another session"),
     OwedState.RUNG: Limit(1.5, then="ringing is played, or the agent says that it still rings"),

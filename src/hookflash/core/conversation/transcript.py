@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from hookflash.core.commands import Message
-from hookflash.core.conversation.playout import Settled
+from hookflash.core.conversation.playout import PREPARED, Settled
 from hookflash.core.record import Utterance
 from hookflash.core.summary import extract
 
@@ -49,6 +49,7 @@ class Transcript:
         self._lines: list[Line] = []
         self._by_item: dict[str, Line] = {}
         self._fates: dict[str, Settled] = {}
+        self._agent_was_heard = False
 
     # --- the caller ---------------------------------------------------------------------------
 
@@ -83,6 +84,8 @@ class Transcript:
     def agent_heard(self, fate: Settled, now: float) -> Line:
         """The ledger has closed an item. Return its line, which has what was heard of it."""
         self._fates[fate.item_id] = fate
+        if fate.heard_ms > 0 and not fate.item_id.startswith(PREPARED):
+            self._agent_was_heard = True
         self.agent_says(fate.item_id, "", now)
         line = self._by_item[fate.item_id]
         if fate.began_at is not None:
@@ -188,7 +191,8 @@ class Transcript:
 
     @property
     def agent_was_heard(self) -> bool:
-        return any(fate.heard_ms > 0 for fate in self._fates.values())
+        """Whether the agent, and not only a prepared line, was heard to say something."""
+        return self._agent_was_heard
 
     def _add(self, line: Line) -> None:
         self._lines.append(line)

@@ -76,6 +76,8 @@ def response_started(talk: Conversation, event: e.ResponseStarted, step: s.Step)
     stopped = talk.requests.response_started(
         event.response_id, event.request_id, step.now, own_is_due=talk.owes_answer
     )
+    if talk.requests.saying(Kind.CONSENT):
+        talk.consent.say_again()
     if talk.farewell.line_is_due:
         speaking.stop(talk, step)
     else:
@@ -142,7 +144,7 @@ def caller_speech_started(talk: Conversation, event: e.CallerSpeechStarted, step
         interruptions.speaks_over_last_words(talk, event.item_id, step)
     else:
         speaking.drop_cancelled(talk, talk.requests.cancel(), step)
-    interruptions.speaks_on(talk, step)
+    interruptions.speaks_on(talk, event.item_id, step)
 
 
 def caller_speech_stopped(talk: Conversation, event: e.CallerSpeechStopped, step: s.Step) -> None:
@@ -171,7 +173,7 @@ def _turn_ended(talk: Conversation, step: s.Step) -> None:
 def caller_transcribed(talk: Conversation, event: e.CallerTranscribed, step: s.Step) -> None:
     line = talk.transcript.caller_said(event.item_id, event.text, step.now)
     silence.answered(talk, line.text, step)
-    interruptions.transcribed(talk, line.text, step)
+    interruptions.transcribed(talk, event.item_id, line.text, step)
     if line.text:
         step.tell(s.CallerSaid(text=line.text, started_at=line.started_at))
 

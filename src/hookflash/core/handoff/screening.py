@@ -145,7 +145,9 @@ def human_asked(handoff: Handoff, event: e.HumanAsked, step: s.Step) -> None:
         step.do(AnswerCarrier((Speak(text), HangUp())))
         return
     handoff.legs.named(leg, event.leg_sid)
-    if event.point in ("left", "parting"):
+    if leg.state is LegState.COMING and event.point in ("left", "parting"):
+        _declined(handoff, leg, "human-gone", step)
+    elif event.point in ("left", "parting"):
         meeting.human_left(handoff, leg, event, step)
     elif leg.state in (LegState.TAKEN, LegState.COMING):
         step.do(AnswerCarrier(_joins(handoff, leg)))
