@@ -104,6 +104,7 @@ class Checks:
         self._waits_since: float | None = None
         self._silent: tuple[float, str] | None = None
         self._told = False
+        self._ends = False
         self._speech: list[tuple[float, float]] = []
         """When the caller spoke, in seconds of the carrier."""
         self._met_at: float | None = None
@@ -118,6 +119,9 @@ class Checks:
         self._speech.append((began, ended))
         if text not in NO_TURN:
             self._turn = (text, ended)
+
+    def handoff_became(self, state: str) -> None:
+        self._ends = self._ends or state == HandoffState.MESSAGE.value
 
     def human_pressed(self, leg: Leg, at: float) -> None:
         self._presses.append((leg, at))
@@ -193,9 +197,12 @@ class Checks:
             self._waits_since = None
             self._turn = None
             return None
-        if call is not None and (
-            call.handoff.state is HandoffState.MESSAGE or call.phase in (Phase.ENDING, Phase.ENDED)
-        ):
+        ends = self._ends
+        if call is not None:
+            message = call.handoff.state is HandoffState.MESSAGE
+            ends = self._ends = message or call.phase in (Phase.ENDING, Phase.ENDED)
+        if ends:
+            # Nothing is owed to a caller who leaves a message, whether a process serves or not.
             return None
         if self._sim.referring(leg):
             # The caller's own device rings; the carrier has nothing to play.

@@ -683,6 +683,7 @@ class Simulation:
             after = driver.call.handoff.state.value
             self._states[call_sid] = after
             if after != before:
+                self.checks.handoff_became(after)
                 self.visits[before, f"-> {after}"] += 1
                 self._entered[after].set()
                 self.note(f"hand-off: {before} -> {after} ({kind})")

@@ -237,10 +237,14 @@ class ModelReady(Event, frozen=True, tag=True):
 
 
 class ModelLost(Event, frozen=True, tag=True):
-    """The model's session is gone. `remedy`: open another one, or never try again."""
+    """The model's session is gone. `remedy`: open another one, or never try again.
+
+    `unheard`: the caller has said something of which the session has told nothing.
+    """
 
     reason: str
     remedy: Literal["rotate", "none"] = "rotate"
+    unheard: bool = False
 
 
 class ModelRefused(Event, frozen=True, tag=True):

@@ -27,6 +27,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
 
+import msgspec
+
 from hookflash.core.call import Call
 from hookflash.core.commands import (
     AddMessage,
@@ -66,6 +68,9 @@ from hookflash.core.events import (
     CallArrived,
     CallerAudio,
     CallerQuiet,
+    CallerSpeechStarted,
+    CallerSpeechStopped,
+    CallerTranscribed,
     CarrierRefused,
     LegRefused,
     MarkReturned,
@@ -86,10 +91,10 @@ from hookflash.runtime.journal import State
 from hookflash.runtime.log import log_step
 from hookflash.runtime.outside import Outside
 from hookflash.runtime.ports import CarrierStream, EventSink, ModelLink
-from hookflash.runtime.quiet import Quiet
 from hookflash.runtime.settled import SettledLines
 from hookflash.runtime.tap import Tap
 from hookflash.runtime.tool_runner import BROKEN
+from hookflash.runtime.voice_level import VoiceLevel
 
 log = logging.getLogger("hookflash.call")
 
@@ -105,6 +110,8 @@ _TO_MODEL = (
 )
 
 _SOUND = frozenset({PlayAudio, SendMark})
+
+_DETECTED = frozenset({CallerSpeechStarted, CallerSpeechStopped, CallerTranscribed})
 
 STALL_SECONDS = 1.2
 """A carrier sends the caller's sound fifty times a second, also while they are silent."""
@@ -161,8 +168,9 @@ class Driver:
         self._ear: Callable[[SendCallerAudio], None] | None = None
         self._frames = 0
         self._stall: asyncio.TimerHandle | None = None
-        self._quiet: Quiet | None = None
-        """How long the caller has made no sound, while they are taken to be speaking."""
+        self._voice = VoiceLevel()
+        self._speaks = False
+        """Whether the model takes the caller to be speaking."""
         self.tap: Tap | None = None
         self._broken_sessions = 0
         self._reported: set[str] = set()
@@ -178,8 +186,7 @@ class Driver:
             # The short way: nothing that the core would look at has happened since it was asked.
             self._traffic.up += 1
             self._frames += 1
-            if self._quiet is not None and self._quiet.lasts(event.payload, event.size):
-                self._quiet = None
+            if self._voice.take(event.payload, event.size) and self._speaks:
                 self.post(CallerQuiet())
                 return
             allowance = self._allowance
@@ -279,6 +286,11 @@ class Driver:
         if kind is StreamStopped and self._stream is not None:
             if self._stream.stream_sid == event.stream_sid:  # type: ignore[union-attr]  # as above
                 self._stream = None
+        if kind in _DETECTED:
+            self._voice.detected()
+        elif kind is ModelLost and self._voice.unheard:
+            self._voice.detected()
+            event = msgspec.structs.replace(event, unheard=True)
         commands = self.call.receive(event, now)
         if kind is CallerAudio:
             self._frames += 1
@@ -328,10 +340,7 @@ class Driver:
     def _prick_up(self) -> None:
         """Something has happened: is the caller's sound heard now, and by whom?"""
         self._debug = log.isEnabledFor(logging.DEBUG)
-        if not self.call.conversation.requests.caller_speaking:
-            self._quiet = None
-        elif self._quiet is None:
-            self._quiet = Quiet()
+        self._speaks = self.call.conversation.requests.caller_speaking
         if self._model is not None and self.call.hears and not self._debug:
             self._ear = self._model.carry_out
         else:

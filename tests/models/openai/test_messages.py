@@ -122,9 +122,7 @@ def test_very_deep_nesting_is_malformed_and_does_not_exhaust_the_stack() -> None
 
 
 def test_fields_that_nobody_reads_may_be_anything() -> None:
-    line = (
-        b'{"type":"response.created","event_id":[],"response":{"id":"r","voice":1,"audio":3}}'
-    )
+    line = b'{"type":"response.created","event_id":[],"response":{"id":"r","voice":1,"audio":3}}'
     assert messages.decode(line) == messages.ResponseCreated(messages.Response(id="r"))
 
 

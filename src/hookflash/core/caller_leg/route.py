@@ -77,7 +77,10 @@ class Route:
         return known or None
 
     def asked(self) -> None:
-        """The carrier fetches what is in force: either road has come to its end."""
+        """The carrier follows what is in force: either road has come to its end."""
+        if self.state is RouteState.REST:
+            # It was REST that did it, whatever it says later.
+            self._moves.discard(self.step)
         self._settle()
 
     def answer(self, step: int, leg_sid: str, instructions: tuple[Instruction, ...]) -> None:

@@ -304,6 +304,8 @@ class Requests:
         for request in unsaid:
             if request is not None and request.instructions is not None:
                 self._again(request)
+        # Whether that line is said again is for `Consent` to say.
+        self.drop(Kind.CONSENT)
         self._free(now)
         self._asked = None
         self._echoed = False

@@ -54,13 +54,14 @@ def lose(talk: Conversation, event: e.ModelLost, step: s.Step) -> None:
     if talk.model.state in (SessionState.CLOSED, SessionState.DEAD):
         return
     cut_off = talk.requests.answering and (talk.requests.spoke or talk.requests.answers)
-    unanswered = talk.owes_answer or talk.requests.caller_speaking or cut_off
+    waits = talk.owes_answer or talk.requests.caller_speaking or event.unheard
+    unanswered = waits or cut_off
     talk.requests.lost(step.now)
     talk.tools.orphan_all()
     talk.foreign |= talk.playout.end_all()
     talk.consent.interrupt()
-    waits = unanswered and talk.farewell.purpose is None and not talk.requests.asks
-    if waits and talk.opening is None:
+    says_nothing = talk.farewell.purpose is None and not talk.requests.asks
+    if unanswered and says_nothing and talk.opening is None:
         talk.opening = Request(Kind.OPENING, lines.CUT_OFF)
     talk.owes_answer = unanswered
     step.do(CloseModel())

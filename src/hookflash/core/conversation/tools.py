@@ -36,6 +36,8 @@ def tool_call_requested(talk: Conversation, event: e.ToolCallRequested, step: s.
         return
     talk.announced.did()
     talk.requests.acted()
+    # What follows from the call is waited for now.
+    talk.owes_answer = False
     consulted = talk.setup.consult is not None and event.name in _DECISIONS
     if event.name not in lines.OWN_TOOLS and not consulted:
         step.do(

@@ -59,7 +59,7 @@ def caller_said(handoff: Handoff, signal: s.CallerSaid, step: s.Step) -> None:
 def caller_gone(handoff: Handoff, signal: s.CallerGone, step: s.Step) -> None:
     """The caller is gone: every leg that was for them ends, whatever it was doing."""
     state = handoff.state
-    if state in (HandoffState.WITH_HUMAN, HandoffState.PARTING):
+    if handoff.talked:
         handoff.keep("bridged", step.now, target=handoff.legs.taker(handoff.wave))
     elif state is HandoffState.MESSAGE:
         handoff.unanswered = True

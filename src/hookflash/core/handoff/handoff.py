@@ -134,6 +134,12 @@ class Handoff:
         return self.request is not None and self.request.manner == "consult"
 
     @property
+    def talked(self) -> bool:
+        """Whether the caller is with a human, or has been and goes back to them."""
+        again = self.state is HandoffState.BRIDGING and self.human_at is not None
+        return again or self.state in (HandoffState.WITH_HUMAN, HandoffState.PARTING)
+
+    @property
     def give_up_at(self) -> float:
         """When the plan's whole time is over."""
         assert self.request is not None

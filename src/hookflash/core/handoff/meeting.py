@@ -148,7 +148,9 @@ def _hold(step: s.Step) -> None:
 
 def not_met(handoff: Handoff, step: s.Step) -> None:
     """The caller and the human were to be in the room by now."""
-    if handoff.legs.taken is None:
+    if handoff.legs.taken is None and handoff.talked:
+        outcome.done(handoff, step)
+    elif handoff.legs.taken is None:
         handoff.keep("human-gone", step.now)
         outcome.nobody(handoff, "human-gone", "", step)
     elif handoff.leg.moving_until is not None:

@@ -101,7 +101,7 @@ def give_back(handoff: Handoff, step: s.Step) -> None:
     away = handoff.leg.phase in (Phase.HANDING_OFF, Phase.WITH_HUMAN)
     if not away or handoff.request is None:
         return
-    talked = handoff.state in (HandoffState.WITH_HUMAN, HandoffState.PARTING)
+    talked = handoff.talked
     ends = handoff.legs.drop_all()
     handoff.awaits_caller = False
     if handoff.fire(Trigger.BACK if talked else Trigger.COME_BACK, step.now):

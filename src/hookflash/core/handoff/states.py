@@ -130,6 +130,7 @@ NEXT: dict[HandoffState, dict[Trigger, HandoffState]] = {
         T.MET: S.WITH_HUMAN,
         T.NEXT: S.RINGING,
         T.BACK: S.RETURNING,
+        T.OVER: S.DONE,
         **_NOBODY,
         T.GONE: S.FAILED,
     },

@@ -206,7 +206,8 @@ class OpenAIConnector:
     `url` is the endpoint without the model (`DEFAULT_URL`); plain ws only for this machine.
     `connect_seconds` is the time to a session that is ready, `close_seconds` what a peer gets
     to answer our close. A peer is pinged every `ping_seconds`, and given up if it has not answered
-    after as much again. `max_unsent_bytes` is how much may wait for a peer that does not read, and
+    after as much again: the caller waits no longer for a session that is gone without a word.
+    `max_unsent_bytes` is how much may wait for a peer that does not read, and
     `stall_seconds` for how long so much may wait that the socket calls itself full.
     `extra_headers` are for proxies and for Azure (`api-key`). Raises `ConfigError` at once for
     a URL or key that cannot be right.
@@ -223,7 +224,7 @@ class OpenAIConnector:
         extra_headers: Mapping[str, str] | None = None,
         connect_seconds: float = 8.0,
         close_seconds: float = 2.0,
-        ping_seconds: float = 10.0,
+        ping_seconds: float = 1.2,
         max_unsent_bytes: int = 512 * 1024,
         stall_seconds: float = 10.0,
         ssl_context: ssl.SSLContext | None = None,
