@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.util
 import re
 import subprocess
 import sys
 import typing
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hookflash import errors
 from hookflash.core.commands import AnyCommand, Instruction
 from hookflash.core.events import AnyEvent, Outcome
+from hookflash.core.handoff.states import HandoffState
 from hookflash.core.record import Disposition
+from hookflash.core.timers import Limit
 from hookflash.settings import SETTINGS
 
 ROOT = Path(__file__).parent.parent
+SRC = ROOT / "src" / "hookflash"
 REFERENCE = ROOT / "docs" / "reference"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
@@ -37,6 +44,37 @@ def test_the_generated_parts_are_up_to_date() -> None:
         timeout=60,
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
+
+
+@pytest.fixture(scope="module")
+def generator() -> Any:
+    """Return `scripts/docs` as a module."""
+    loader = SourceFileLoader("generator_of_docs", str(ROOT / "scripts" / "docs"))
+    spec = importlib.util.spec_from_loader(loader.name, loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+def test_a_limit_that_the_page_does_not_tell_is_noticed(generator: Any) -> None:
+    page = (REFERENCE / "states.md").read_text()
+    assert generator.written(page) == page
+    changed = page.replace("| `PARTING` | 20 s |", "| `PARTING` | 30 s |")
+    assert changed != page
+    assert generator.written(changed) == page
+
+
+def test_a_limit_that_is_computed_in_another_way_needs_new_words(generator: Any) -> None:
+    def seconds(handoff: Any, now: float) -> float:
+        return float(handoff.weather)
+
+    with pytest.raises(SystemExit, match="RINGING reads 'float weather' now"):
+        generator.limit(HandoffState.RINGING, Limit(seconds, then=""))
+    with pytest.raises(SystemExit, match="PARTING is computed"):
+        generator.limit(HandoffState.PARTING, Limit(seconds, then=""))
+    with pytest.raises(SystemExit, match="RINGING is not computed any more"):
+        generator.limit(HandoffState.RINGING, Limit(1.0, then=""))
 
 
 def test_each_setting_is_documented() -> None:
@@ -102,3 +140,34 @@ def test_each_command_of_ours_in_the_docs_exists() -> None:
     for page in PAGES:
         asked = set(re.findall(r"^(?:\$ )?hookflash ([a-z-]+)", page.read_text(), re.M))
         assert asked <= there, page
+
+
+def defined_names(file: Path) -> set[str]:
+    """Return what a module defines: functions, classes and their methods, and constants."""
+    found = set()
+    for node in ast.parse(file.read_text()).body:
+        match node:
+            case ast.FunctionDef(name=name):
+                found.add(name)
+            case ast.ClassDef(name=name, body=body):
+                found.add(name)
+                methods = (ast.FunctionDef, ast.AsyncFunctionDef)
+                found |= {f"{name}.{each.name}" for each in body if isinstance(each, methods)}
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                found.add(name)
+    return found
+
+
+def test_each_file_and_each_name_in_the_page_about_the_core_exists() -> None:
+    rows = re.findall(r"^\|(.*)\|$", (ROOT / "docs/topics/call-core.md").read_text(), re.M)
+    wrong, seen = [], 0
+    for row in rows:
+        cells = [re.findall(r"`([^`]+)`", cell) for cell in row.split("|")]
+        for cell, following in zip(cells, [*cells[1:], []], strict=True):
+            files = [SRC / path for path in cell if path.endswith(".py")]
+            wrong += [str(file) for file in files if not file.exists()]
+            if len(files) == 1 and files[0].exists():
+                seen += len(following)
+                wrong += sorted(set(following) - defined_names(files[0]))
+    assert wrong == []
+    assert seen > 100

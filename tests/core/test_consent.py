@@ -173,6 +173,17 @@ def test_a_model_that_is_lost_in_the_line_leaves_it_to_the_next(line: Any) -> No
     assert line(e.ModelReady("S2")) == [CONSENT]
 
 
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_model_that_is_lost_before_the_line_leaves_it_to_the_next_once(
+    line: Any, begun: bool
+) -> None:
+    if begun:
+        line(e.ResponseStarted("r1"))
+    line(e.ModelLost("gone"))
+    assert line(e.ModelReady("S2")) == [CONSENT]
+    assert heard(line, "r2") == [StartRecording(line.now), GREETING]
+
+
 def test_recording_goes_on_with_the_next_stream_from_the_same_beginning(line: Any) -> None:
     (begun, _) = heard(line)
     line(e.StreamStopped("MZ1", "stop"))

@@ -62,11 +62,24 @@ def test_nobody_is_rung_when_the_time_is_over() -> None:
 
 
 def test_a_wave_has_its_time_and_no_more_than_is_left() -> None:
-    handoff = asked(ANNA, BEN, ring_seconds=20, total_seconds=60)
+    handoff = asked(ANNA, BEN, manner="warm", ring_seconds=20, total_seconds=60)
+    handoff.fire(Trigger.REACH, T)
     assert handoff.next_wave(T) == ((0, ANNA),)
-    assert (handoff.wave, handoff.ring_until) == (1, T + 20)
+    assert (handoff.wave, handoff.ring_until) == (1, T + 60), "it may wait at the carrier"
+    handoff.rang(T + 25)
+    assert handoff.ring_until == T + 45
+    handoff.rang(T + 30)
+    assert handoff.ring_until == T + 45, "once"
     handoff.next_wave(T + 50)
+    handoff.rang(T + 51)
     assert (handoff.wave, handoff.ring_until) == (2, T + 60)
+
+
+def test_the_number_that_was_dialled_is_not_rung() -> None:
+    handoff = asked(ANNA, BEN)
+    handoff.facts.called = ANNA.address
+    handoff.set_targets(None)
+    assert waves(handoff) == [(1,)]
 
 
 def test_the_time_to_the_human_is_measured_from_the_wish() -> None:

@@ -29,6 +29,8 @@ from hookflash.core.interruption import Interruption
 from hookflash.core.phases import Phase
 from hookflash.errors import ConfigError
 
+from .times import A_BIT, ASKS, FILLS
+
 GO_ON = RequestResponse()
 RESUMES = Interruption(resume_false_interruption=True)
 TEXT = "One two three four five six"
@@ -144,7 +146,7 @@ def test_who_says_something_has_interrupted(scene: Any) -> None:
     line = speaking(scene)
     assert makes_a_sound(line, 1.0, "No, the other one.") == []
     assert line.call.conversation.cut is None
-    assert line.wait(1.9) == [GO_ON], "the model has not answered by itself"
+    assert line.wait(ASKS + A_BIT) == [GO_ON], "the model has not answered by itself"
 
 
 @pytest.mark.parametrize(
@@ -216,10 +218,20 @@ def test_a_filler_that_is_not_heard_after_all_is_no_item_of_the_models(scene: An
     slow = Interruption(resume_false_interruption=True, false_interruption_timeout=10.0)
     line = speaking(scene, slow)
     makes_a_sound(line, 1.0)
-    line.wait(2.6)
+    line.wait(FILLS + A_BIT)
     line.prepared(1000, text="One moment.")
     commands = line(e.CallerTranscribed("c1", "Okay."))
     assert [each for each in commands if isinstance(each, DeleteItem | TruncateItem)] == []
+
+
+def test_words_that_come_while_the_caller_still_speaks_are_not_judged_yet(scene: Any) -> None:
+    line = speaking(scene)
+    line.speaks()
+    assert line(e.CallerTranscribed("c1", "Okay.")) == []
+    assert line.call.conversation.cut is not None
+    line.now += 0.4
+    line.pauses()
+    assert played(line.wait(2.1)) == 16_000, "it is judged without words"
 
 
 def test_who_goes_on_before_it_is_judged_is_judged_by_what_follows(scene: Any) -> None:

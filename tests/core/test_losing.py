@@ -49,6 +49,30 @@ def test_a_model_that_owes_an_answer_is_replaced_by_one_that_apologises(scene: A
     assert line(e.ModelReady("S2")) == [RequestResponse(lines.CUT_OFF)]
 
 
+def test_a_model_that_was_lost_while_the_caller_spoke_unheard_is_followed_by_an_apology(
+    scene: Any,
+) -> None:
+    line = scene().greet()
+    line(e.ModelLost("gone", unheard=True))
+    assert line.call.conversation.owes_answer
+    assert line(e.ModelReady("S2")) == [RequestResponse(lines.CUT_OFF)]
+
+
+def test_a_model_that_is_lost_while_a_tool_runs_is_followed_by_what_the_tool_says(
+    scene: Any,
+) -> None:
+    line = scene().greet()
+    line.speaks()
+    line.pauses()
+    line(e.ResponseStarted("r1"))
+    line(e.ToolCallRequested("t1", "lookup", "{}", "r1"))
+    assert not line.call.conversation.owes_answer, "what follows from the call is"
+    line(e.ResponseEnded("r1", "completed"))
+    line(e.ModelLost("gone"))
+    assert line(e.ModelReady("S2")) == [], "nobody apologises"
+    assert line(e.ToolFinished("t1", "42"))[-1] == RequestResponse()
+
+
 def test_what_the_lost_model_has_said_is_heard_to_its_end(scene: Any) -> None:
     line = scene().greet()
     line.say("a", "r1", 2000, ended=False)

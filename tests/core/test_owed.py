@@ -26,10 +26,13 @@ from hookflash.core.conversation.states import OwedState
 from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
 from hookflash.core.phases import Phase
 
+from .times import A_BIT, ASKS, FILLS, FILLS_AGAIN, REPLACES, lasts
+
 ANNA, BEN = Target.phone("+15550102"), Target.phone("+15550103")
 GO_ON = RequestResponse()
 CUT_OFF = RequestResponse(lines.CUT_OFF)
 FILLER = "One moment, please."
+RINGS = lasts(OwedState.RUNG)
 
 
 def sounds(commands: list[Any]) -> list[Any]:
@@ -53,7 +56,7 @@ def unanswered(scene: Any, **setup: Any) -> Any:
 def filling(scene: Any) -> Any:
     """As `unanswered`, and a filler of two seconds has just begun."""
     line = unanswered(scene)
-    line.wait(2.5)
+    line.wait(FILLS + A_BIT)
     line.prepared(2000, text=FILLER)
     return line
 
@@ -73,7 +76,7 @@ def rung(scene: Any) -> Any:
 def ringing(scene: Any) -> Any:
     """As `rung`, and ringing of five seconds has just begun."""
     line = rung(scene)
-    line.wait(1.5)
+    line.wait(RINGS + A_BIT)
     line.prepared(5000)
     return line
 
@@ -95,23 +98,23 @@ def test_nothing_is_owed_to_a_caller_who_has_heard_everything(scene: Any) -> Non
 def test_a_model_that_does_not_answer_is_asked_to(scene: Any) -> None:
     line = unanswered(scene)
     assert state(line) is OwedState.AWAITED
-    assert line.wait(1.7) == []
-    assert line.wait(0.2) == [GO_ON]
+    assert line.wait(ASKS - A_BIT) == []
+    assert line.wait(2 * A_BIT) == [GO_ON]
     assert state(line) is OwedState.LATE
 
 
 def test_a_model_that_has_begun_is_not_asked(scene: Any) -> None:
     line = unanswered(scene)
-    line.after(1.0, e.ResponseStarted("r1"))
-    assert line.wait(4.0) == []
+    line.after(ASKS / 2, e.ResponseStarted("r1"))
+    assert line.wait(FILLS) == []
     assert line.fetched == ["filler"], "but nothing is heard"
 
 
 def test_then_a_filler_is_played_and_then_a_tone(scene: Any) -> None:
     line = unanswered(scene)
-    line.wait(2.4)
+    line.wait(FILLS - A_BIT)
     assert line.fetched == []
-    line.wait(0.2)
+    line.wait(2 * A_BIT)
     assert line.fetched == ["filler"]
     play, mark = sounds(line.prepared(1000, text=FILLER))
     assert play == PlayAudio("", 8000)
@@ -119,25 +122,25 @@ def test_then_a_filler_is_played_and_then_a_tone(scene: Any) -> None:
     line.now += 1.0
     line.returned()
     assert state(line) is OwedState.FILLED
-    line.wait(2.2)
+    line.wait(lasts(OwedState.FILLED) - A_BIT)
     assert line.fetched == ["filler"]
-    line.wait(0.2)
+    line.wait(2 * A_BIT)
     assert line.fetched == ["filler", "tone"]
 
 
 def test_sounds_that_cannot_be_had_are_tried_again(scene: Any) -> None:
     line = unanswered(scene)
-    line.wait(2.6)
-    line.wait(0.5)
+    line.wait(FILLS + A_BIT)
+    line.wait(lasts(OwedState.FILLING))
     assert state(line) is OwedState.FILLED
-    line.wait(2.3)
+    line.wait(lasts(OwedState.FILLED))
     assert line.fetched == ["filler", "tone"]
 
 
 def test_after_two_fills_the_session_is_replaced_and_the_next_one_goes_on(scene: Any) -> None:
     line = unanswered(scene)
-    assert line.wait(7.9) == [GO_ON]
-    assert [type(each) for each in line.wait(0.3)] == [CloseModel, OpenModel]
+    assert line.wait(REPLACES - A_BIT) == [GO_ON]
+    assert [type(each) for each in line.wait(2 * A_BIT)] == [CloseModel, OpenModel]
     assert line.fetched == ["filler", "tone", "filler"], "and the caller is not alone meanwhile"
     assert line(e.ModelReady("S2")) == [CUT_OFF]
     said(line, "sorry", "r1")
@@ -146,14 +149,14 @@ def test_after_two_fills_the_session_is_replaced_and_the_next_one_goes_on(scene:
 
 def test_a_session_that_is_being_opened_is_not_replaced(scene: Any) -> None:
     line = unanswered(scene, model_seconds=60.0)
-    line.wait(8.2)
+    line.wait(REPLACES + A_BIT)
     assert line.sent(OpenModel)[2:] == []
-    line.wait(20.0)
+    line.wait(7 * FILLS_AGAIN)
     assert line.sent(OpenModel)[2:] == []
     assert line.fetched == ["filler", "tone"] * 5
 
 
-@pytest.mark.parametrize("seconds", [1.0, 2.0, 3.5])
+@pytest.mark.parametrize("seconds", [ASKS / 2, ASKS + A_BIT, FILLS + A_BIT])
 def test_an_answer_ends_it_at_any_time(scene: Any, seconds: float) -> None:
     line = unanswered(scene)
     line.wait(seconds)
@@ -166,7 +169,7 @@ def test_an_answer_ends_it_at_any_time(scene: Any, seconds: float) -> None:
 
 def test_nothing_is_fetched_while_the_agent_is_heard(scene: Any) -> None:
     line = unanswered(scene)
-    line.wait(2.0)
+    line.wait(ASKS + A_BIT)
     line(e.ResponseStarted("r1"))
     line.sound("answer", "r1", 4000)
     line.wait(3.0)
@@ -176,18 +179,18 @@ def test_nothing_is_fetched_while_the_agent_is_heard(scene: Any) -> None:
 
 def test_after_an_answer_the_next_turn_is_waited_for_as_long_as_the_first(scene: Any) -> None:
     line = unanswered(scene)
-    line.wait(3.2)
+    line.wait(FILLS + A_BIT)
     said(line, "answer", "r1")
     turn(line, "c2")
-    line.wait(2.4)
+    line.wait(FILLS - A_BIT)
     assert line.fetched == ["filler"]
-    line.wait(0.2)
+    line.wait(2 * A_BIT)
     assert line.fetched == ["filler", "filler"]
 
 
 def test_a_caller_who_goes_on_speaking_is_not_filled(scene: Any) -> None:
     line = unanswered(scene)
-    line.wait(2.0)
+    line.wait(ASKS + A_BIT)
     line.speaks("c2")
     assert state(line) is OwedState.NOTHING
     line.wait(9.0)
@@ -205,14 +208,14 @@ def test_what_is_being_said_when_a_turn_ends_is_no_answer_to_it(scene: Any) -> N
     line.now += 2.0
     line.returned()
     assert state(line) is OwedState.AWAITED
-    assert line.wait(1.9) == [GO_ON]
+    assert line.wait(ASKS + A_BIT) == [GO_ON]
 
 
 def test_an_opening_without_a_model_is_owed(scene: Any) -> None:
     line = scene(greeting="Hello.")
     line.arrive()
     line.stream()
-    assert line.wait(2.6) == []
+    assert line.wait(FILLS + A_BIT) == []
     assert line.fetched == ["filler"]
     (greeting,) = line(e.ModelReady("S1"))
     said(line, "hello", "r1")
@@ -225,7 +228,7 @@ def test_a_caller_who_speaks_first_is_owed_nothing_before(scene: Any) -> None:
     assert line.sent(RequestResponse) == []
     assert line.wait(60.0) == []
     turn(line)
-    assert line.wait(1.9) == [GO_ON]
+    assert line.wait(ASKS + A_BIT) == [GO_ON]
 
 
 # --- who may not answer yet -------------------------------------------------------------------
@@ -249,7 +252,7 @@ def test_a_tool_that_the_caller_has_not_asked_for_is_waited_for_too(scene: Any) 
     line(e.ResponseStarted("r1"))
     line(e.ToolCallRequested("t1", "lookup", "{}", "r1"))
     line(e.ResponseEnded("r1", "completed"))
-    line.wait(2.6)
+    line.wait(FILLS + A_BIT)
     assert line.fetched == ["filler"]
 
 
@@ -283,8 +286,8 @@ def test_a_human_who_is_asked_for_is_waited_for_with_fillers(scene: Any) -> None
 
 def test_a_sound_that_comes_too_late_is_dropped(scene: Any) -> None:
     line = unanswered(scene)
-    line.wait(2.5)
-    line.wait(0.6)
+    line.wait(FILLS + A_BIT)
+    line.wait(lasts(OwedState.FILLING))
     assert state(line) is OwedState.FILLED
     assert line.prepared(1000, text=FILLER) == []
     assert FILLER not in [each.text for each in line.call.conversation.transcript.lines]
@@ -292,9 +295,9 @@ def test_a_sound_that_comes_too_late_is_dropped(scene: Any) -> None:
 
 def test_a_sound_that_was_fetched_before_the_newest_is_dropped(scene: Any) -> None:
     line = unanswered(scene)
-    line.wait(2.6)
+    line.wait(FILLS + A_BIT)
     (older,) = line.sent(PlayPrepared)
-    line.wait(2.8)
+    line.wait(FILLS_AGAIN)
     assert line.fetched == ["filler", "tone"]
     assert line(e.PreparedAudio(older.item_id, "", 800)) == []
     assert line.prepared(100) != []
@@ -302,14 +305,14 @@ def test_a_sound_that_was_fetched_before_the_newest_is_dropped(scene: Any) -> No
 
 def test_a_sound_that_comes_when_the_agent_speaks_is_dropped(scene: Any) -> None:
     line = unanswered(scene)
-    line.wait(2.5)
+    line.wait(FILLS + A_BIT)
     line.say("answer", "r1", 1000)
     assert line.prepared(1000, text=FILLER) == []
 
 
 def test_a_sound_that_comes_when_the_caller_speaks_is_dropped(scene: Any) -> None:
     line = unanswered(scene)
-    line.wait(2.5)
+    line.wait(FILLS + A_BIT)
     line.speaks("c2")
     assert line.prepared(1000, text=FILLER) == []
 
@@ -323,7 +326,7 @@ def test_a_filler_is_in_the_transcript_as_heard_and_a_tone_is_not(scene: Any) ->
     line = filling(scene)
     line.now += 2.0
     line.returned()
-    line.wait(2.3)
+    line.wait(lasts(OwedState.FILLED))
     assert line.fetched == ["filler", "tone"]
     line.prepared(300)
     line.now += 0.3
@@ -376,7 +379,7 @@ def test_a_filler_that_is_heard_while_the_session_is_replaced_is_no_truncation(s
 
 def test_a_call_whose_caller_has_heard_only_fillers_is_abandoned(scene: Any) -> None:
     line = scene(greeting="Hello.").talk()
-    line.wait(2.5)
+    line.wait(FILLS + A_BIT)
     line.prepared(1000, text=FILLER)
     line.now += 1.0
     line.returned()
@@ -391,7 +394,7 @@ def test_a_filler_stands_for_a_farewell_that_a_mute_model_does_not_say(scene: An
     line = scene().greet()
     (asked,) = line(e.HandoffRequested("billing", "wants a human"))
     assert asked.tools == "none"
-    assert line.wait(2.5) == []
+    assert line.wait(FILLS + A_BIT) == []
     assert line.fetched == ["filler"]
     assert line.prepared(1000, text=FILLER) != []
     assert line.call.conversation.farewell.spoke
@@ -426,9 +429,9 @@ def test_a_call_that_ends_has_no_fillers_in_place_of_a_goodbye(scene: Any) -> No
 def test_ringing_is_played_while_a_human_is_rung_and_nobody_speaks(scene: Any) -> None:
     line = rung(scene)
     assert state(line) is OwedState.RUNG
-    line.wait(1.4)
+    line.wait(RINGS - A_BIT)
     assert line.fetched == []
-    line.wait(0.2)
+    line.wait(2 * A_BIT)
     assert line.fetched == ["ringing"]
     play, mark = sounds(line.prepared(1000))
     assert play == PlayAudio("", 8000)
@@ -451,7 +454,7 @@ def test_ringing_in_a_pause_of_the_agent_does_not_cut_the_agent(scene: Any) -> N
     line.sound("still", "r9", 300)
     line.now += 0.3
     line.returned()
-    line.wait(1.6)
+    line.wait(RINGS + A_BIT)
     line.prepared(2000)
     line.now += 0.5
     commands = sounds(line.sound("still", "r9", 500))
@@ -472,10 +475,10 @@ def test_a_caller_whose_turn_is_not_answered_is_owed_it_while_a_human_is_rung(sc
     line.speaks()
     line.pauses()
     assert state(line) is OwedState.AWAITED
-    assert line.wait(1.9) == [GO_ON]
-    line.wait(0.7)
+    assert line.wait(ASKS + A_BIT) == [GO_ON]
+    line.wait(FILLS - ASKS)
     assert line.fetched == ["ringing", "filler"]
-    line.wait(6.0)
+    line.wait(2 * FILLS_AGAIN)
     assert line.fetched == ["ringing", "filler", "tone", "filler"]
     assert len(line.sent(OpenModel)) == 1, "a human is rung, and the session is left alone"
 
@@ -492,16 +495,16 @@ def test_ringing_ends_with_the_wait(scene: Any) -> None:
 def test_after_three_ringings_the_agent_says_that_it_still_rings(scene: Any) -> None:
     line = rung(scene)
     for _ in range(3):
-        assert line.wait(1.5) == []
+        assert line.wait(RINGS + A_BIT) == []
         line.prepared(1000)
         line.now += 1.0
         line.returned()
     assert line.fetched == ["ringing"] * 3
-    (asked,) = line.wait(1.6)
+    (asked,) = line.wait(RINGS + A_BIT)
     assert asked.instructions is not None
     assert "still trying to reach billing" in asked.instructions
     said(line, "still", "r9")
-    line.wait(1.6)
+    line.wait(RINGS + A_BIT)
     assert line.fetched == ["ringing"] * 4, "and then it rings again"
 
 
@@ -525,10 +528,29 @@ def test_nothing_is_owed_without_a_stream(scene: Any) -> None:
     assert line(e.PreparedAudio("prepared:filler:1", "", 800)) == []
 
 
+def test_who_is_on_another_stream_has_waited_for_a_while_already(scene: Any) -> None:
+    line = scene().greet()
+    line(e.StreamStopped("MZ1"))
+    line.wait(1.0)
+    line.stream("MZ2")
+    assert state(line) is OwedState.LATE
+    line.wait(FILLS - ASKS - A_BIT)
+    assert line.fetched == []
+    line.wait(2 * A_BIT)
+    assert line.fetched == ["filler"]
+
+
+def test_who_is_on_another_stream_and_speaks_first_is_owed_nothing(scene: Any) -> None:
+    line = scene(greeting=None).talk()
+    line(e.StreamStarted("MZ2", line.call.caller_leg.route.step))
+    assert state(line) is OwedState.NOTHING
+    assert line.fetched == []
+
+
 def test_a_response_that_is_stopped_is_owed_no_more_than_before(scene: Any) -> None:
     line = unanswered(scene)
     line(e.ResponseStarted("r1"))
     assert line.speaks("c2") == [CancelResponse("r1")]
     line(e.ResponseEnded("r1", "cancelled"))
     line.pauses("c2")
-    assert line.wait(1.9) == [GO_ON]
+    assert line.wait(ASKS + A_BIT) == [GO_ON]

@@ -9,6 +9,7 @@ from hookflash.core import lines
 from hookflash.core.caller_leg.places import Place
 from hookflash.core.commands import (
     AnswerCarrier,
+    CloseModel,
     ConnectAgent,
     EndLeg,
     HangUp,
@@ -55,6 +56,40 @@ def test_a_human_who_presses_one_talks_on(scene: Any) -> None:
     assert answer(line.asks(3, "hold")) == (JoinRoom("CA1", 1, 4),)
     line(e.RoomChanged(1, "started"))
     assert line.call.phase is Phase.WITH_HUMAN
+
+
+def talks_on(scene: Any) -> Any:
+    """The human has left the room and is on the way back to it, and so is the caller."""
+    line = scene(warm()).met()
+    line.human("left")
+    line.asks(2, "room")
+    line.human("parting", "1")
+    line.asks(3, "hold")
+    return line
+
+
+def test_a_human_who_is_gone_on_the_way_back_has_talked_with_the_caller(scene: Any) -> None:
+    line = talks_on(scene)
+    assert line.news("completed") == []
+    commands = line.wait(2.1)
+    assert [type(each) for each in commands] == [CloseModel, MoveCall], "nobody else is rung"
+    assert commands[-1].instructions == (HangUp(),)
+    assert [each.outcome for each in line.call.handoff.attempts] == ["bridged"]
+
+
+def test_a_caller_who_is_gone_on_the_way_back_has_talked_with_a_human(scene: Any) -> None:
+    line = talks_on(scene)
+    line(e.CallCompleted())
+    assert [each.outcome for each in line.record.handoffs] == ["bridged"]
+    assert line.record.disposition == "handed_off"
+
+
+def test_a_caller_who_is_fetched_on_the_way_back_has_talked_with_a_human(scene: Any) -> None:
+    line = talks_on(scene)
+    commands = line(e.GiveBackRequested("anna"))
+    assert line.sent(MoveCall)[-1].instructions == (ConnectAgent(5),)
+    assert EndLeg("CA-1-0") in commands
+    assert [each.outcome for each in line.call.handoff.attempts] == ["bridged"]
 
 
 def test_a_human_who_hangs_up_while_asked_has_given_the_caller_back(scene: Any) -> None:

@@ -292,6 +292,19 @@ def test_a_response_that_was_dropped_is_never_heard_and_each_item_is_news_once()
     assert add(ledger, "a", 100, T) == []
 
 
+def test_a_sound_is_withdrawn_once() -> None:
+    ledger = opened()
+    add(ledger, "a", 1000, T)
+    assert ledger.withdraw("b", T + 0.4) == []
+    assert ledger.withdraw("a", T + 0.4) == [ClearAudio()]
+    assert ledger.withdraw("a", T + 0.4) == []
+    assert not ledger.playing()
+    assert ledger.heard() == []
+    assert marks(add(ledger, "b", 100, T + 0.5)) == ["2:3:probe", "2:4:b:100"]
+    ledger.mark("1:2:a:1000", T + 0.6)
+    assert ledger.playing(), "a mark of what was withdrawn says nothing"
+
+
 def test_how_far_playing_has_come_can_be_looked_at() -> None:
     ledger = Playout()
     assert not ledger.played().open

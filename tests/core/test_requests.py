@@ -474,7 +474,7 @@ def test_the_models_own_answer_is_retried_too() -> None:
     assert requests.expire(T + 1) == sent(OWED)
 
 
-@pytest.mark.parametrize(("wanted", "seconds"), [(0.2, 1.0), (7.5, 7.5), (60.0, 20.0)])
+@pytest.mark.parametrize(("wanted", "seconds"), [(0.2, 1.0), (7.5, 7.6), (60.0, 20.1)])
 def test_a_model_that_wants_to_be_left_alone_is(wanted: float, seconds: float) -> None:
     requests = asked(WORDS)
     requests.response_started("r1", "request-1", T)
@@ -578,6 +578,16 @@ def test_what_a_lost_session_was_asked_without_words_is_gone_with_it() -> None:
     requests = asked(GO_ON)
     requests.lost(T)
     assert not requests.busy
+
+
+def test_a_line_about_recording_that_a_lost_session_has_not_said_is_not_kept_here() -> None:
+    consent = Request(Kind.CONSENT, "This call is recorded.")
+    for begun in (False, True):
+        requests = asked(consent)
+        if begun:
+            requests.response_started("r1", "request-1", T)
+        requests.lost(T)
+        assert not requests.busy, "it is asked for anew, or it is not due any more"
 
 
 def test_the_next_session_need_not_echo_ids() -> None:

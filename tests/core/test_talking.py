@@ -21,6 +21,8 @@ from hookflash.core.commands import (
 )
 from hookflash.core.phases import Phase
 
+from .times import A_BIT, REPLACES
+
 GREETING = RequestResponse(lines.greeting("Hello."))
 GO_ON = RequestResponse()
 
@@ -315,7 +317,7 @@ def test_a_failed_response_that_is_not_the_running_one_changes_nothing(scene: An
 
 def test_a_session_that_does_not_begin_what_it_was_asked_for_is_replaced(scene: Any) -> None:
     line = scene(greeting="Hello.").talk()
-    assert line.wait(8.0) == []
+    assert line.wait(REPLACES - A_BIT) == []
     assert line.fetched == ["filler", "tone"]
-    assert line.wait(0.2) == [CloseModel(), OpenModel(())]
+    assert line.wait(2 * A_BIT) == [CloseModel(), OpenModel(())]
     assert line(e.ModelReady("S2")) == [GREETING], "which nobody has heard"

@@ -168,7 +168,10 @@ async def test_a_model_that_reads_again_in_time_is_kept() -> None:
         async for message in connection:
             received.put_nowait(len(message))
 
-    async with model(play) as url, connector(url, max_unsent_bytes=1 << 30) as opened:
+    async with (
+        model(play) as url,
+        connector(url, max_unsent_bytes=1 << 30, ping_seconds=60.0) as opened,
+    ):
         heard = Heard()
         link = opened.open(SETUP, heard)
         await heard.next()

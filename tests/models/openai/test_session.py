@@ -196,6 +196,7 @@ def test_each_command_becomes_its_client_event() -> None:
     session = ready()
     for command in (
         audio(160),
+        commands.CommitCallerAudio(),
         commands.CancelResponse("resp_1"),
         commands.TruncateItem("item_1", 820),
         commands.DeleteItem("item_2"),
@@ -205,6 +206,7 @@ def test_each_command_becomes_its_client_event() -> None:
         session.carry_out(command)
     assert sent(session) == [
         {"type": "input_audio_buffer.append", "audio": audio(160).payload},
+        {"type": "input_audio_buffer.commit"},
         {"type": "response.cancel", "response_id": "resp_1"},
         {
             "type": "conversation.item.truncate",
@@ -254,6 +256,19 @@ def test_what_a_response_is_asked_for(
     session = ready()
     session.carry_out(command)
     assert sent(session) == [{"type": "response.create", "response": response}]
+
+
+def test_a_request_carries_its_id_and_its_response_brings_it_back() -> None:
+    session = ready()
+    session.carry_out(commands.RequestResponse(request_id="request-1"))
+    (request,) = sent(session)
+    assert request == {
+        "type": "response.create",
+        "event_id": "request-1",
+        "response": {"metadata": {"request": "request-1"}},
+    }
+    begun = wire(type="response.created", response={"id": "r1", **request["response"]})
+    assert session.receive(begun) == [events.ResponseStarted("r1", "request-1")]
 
 
 def test_added_instructions_stand_alone_when_the_agent_has_none() -> None:

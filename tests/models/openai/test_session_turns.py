@@ -132,6 +132,27 @@ def test_a_response_always_ends_in_a_status_of_ours(
     assert ready().receive(line) == [events.ResponseEnded("r", *expected)]  # type: ignore[arg-type]  # parametrised
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("Rate limit reached for gpt-realtime. Please try again in 7.5s.", 7.5),
+        ("Please Try Again In 20 s. Visit the page about limits.", 20.0),
+        ("Please try again in 640ms.", 0.64),
+        ("Please try again in a moment.", 0.0),
+        (None, 0.0),
+    ],
+)
+def test_a_model_at_its_limit_says_how_long_it_is_to_be_left_alone(
+    text: str | None, seconds: float
+) -> None:
+    code = "rate_limit_exceeded"
+    details = {"type": "failed", "error": {"code": code, "message": text}}
+    line = wire(
+        type="response.done", response={"id": "r", "status": "failed", "status_details": details}
+    )
+    assert ready().receive(line) == [events.ResponseEnded("r", "failed", code, seconds)]
+
+
 # --- tools ------------------------------------------------------------------------------------
 
 

@@ -50,7 +50,8 @@ PAUSE_LIMITS: dict[PauseState, Limit | None] = {
     PauseState.NONE: None,
     PauseState.OWN_ANSWER: Limit(2.0, then="the request is sent"),
     PauseState.RETRY: Limit(
-        lambda requests, now: max(1.0, requests.pause_seconds + 0.1), then="the request is sent again"
+        lambda requests, now: max(1.0, requests.pause_seconds + 0.1),
+        then="the request is sent again",
     ),
 }
 

@@ -77,9 +77,10 @@ def fallback(handoff: Handoff, reason: str, step: s.Step) -> bool:
     if to is None:
         return False
     handoff.fire(Trigger.STREAM, step.now)
-    return handoff.ask(
-        Request(destination=to, reason=reason, summary="", source="failure", asked_at=step.now)
+    request = Request(
+        destination=to, reason=reason, summary="", source="failure", asked_at=step.now
     )
+    return handoff.ask(request) and handoff.more(step.now)
 
 
 # --- how it begins --------------------------------------------------------------------------------
@@ -100,6 +101,10 @@ def go(handoff: Handoff, step: s.Step) -> None:
     request = handoff.request
     assert request is not None
     to = request.destination
+    if not handoff.more(step.now):
+        # Its only targets are this line itself.
+        _closed(handoff, e.TargetsChecked(handoff.checks), step)
+        return
     if handoff.stays:
         ringing.ring(handoff, step, Trigger.REACH)
         told = lines.ringing(to)

@@ -23,6 +23,9 @@ from hookflash.core.setup import CallSetup
 from hookflash.core.timers import Timer
 from hookflash.core.views import CallerLegView
 
+_QUEUE_SECONDS = 60.0
+"""How long an order to ring somebody may wait at the carrier before it is carried out."""
+
 _STILL = frozenset({HandoffState.IDLE, HandoffState.DONE, HandoffState.FAILED})
 
 
@@ -66,6 +69,8 @@ class Handoff:
         self.wave = 0
         self.ring_until = 0.0
         """When the wave of now has rung for as long as it may."""
+        self.rings = False
+        """Whether a telephone of the wave of now has begun to ring."""
         self.coming_seconds = 0.0
         """How long a human who takes the call may need to hear who calls."""
         self.human_at: float | None = None
@@ -179,9 +184,17 @@ class Handoff:
     def set_targets(self, free: tuple[int, ...] | None) -> None:
         """Say which targets are free (None: all): the waves are made of them, in their order."""
         plan = self.plan
-        numbers = [number for number in range(len(plan.targets)) if free is None or number in free]
+        numbers = [
+            number
+            for number, target in enumerate(plan.targets)
+            if (free is None or number in free) and not self._is_this_line(target)
+        ]
         once = [tuple(numbers)] if plan.order == "ring" else [(number,) for number in numbers]
         self._waves = [wave for wave in once * plan.attempts if wave]
+
+    def _is_this_line(self, target: Target) -> bool:
+        """Whether a target is the number that the caller has dialled: it would answer itself."""
+        return target.kind == "phone" and target.address == self.facts.called
 
     def no_company(self) -> None:
         """The agent cannot stay with the caller: their leg moves at once."""
@@ -199,8 +212,18 @@ class Handoff:
         self.human_leaves = False
         self.coming_seconds = 0.0
         self._rung = Wave(now, self._waves.pop(0))
-        self.ring_until = min(now + self.plan.ring_seconds, self.give_up_at)
+        self.rings = False
+        # The order may wait in the carrier's queue before anything rings.
+        queued = now + self.plan.ring_seconds + _QUEUE_SECONDS
+        self.ring_until = min(queued, self.give_up_at)
         return tuple((number, self.plan.targets[number]) for number in self._rung.targets)
+
+    def rang(self, now: float) -> None:
+        """The carrier rings a telephone of this wave: its time begins, unless it has begun."""
+        if not self.rings and self.state is HandoffState.RINGING:
+            self.rings = True
+            self.ring_until = min(now + self.plan.ring_seconds, self.give_up_at)
+            self.renew(now)
 
     def met(self, now: float) -> bool:
         """A human has the caller. Return whether that is news."""

@@ -67,6 +67,8 @@ def leg_changed(handoff: Handoff, event: e.LegChanged, step: s.Step) -> None:
         return
     if event.status != "completed":
         step.do(*handoff.legs.named(leg, event.leg_sid))
+        if leg.live and leg.wave == handoff.wave and event.status in ("initiated", "ringing"):
+            handoff.rang(step.now)
         if event.status == "ringing" and leg.live:
             handoff.fire(Trigger.RANG, step.now)
         return
@@ -230,7 +232,8 @@ def _accepted(handoff: Handoff, leg: Leg, step: s.Step) -> None:
     """The first human to accept has the call; whoever comes after is thanked."""
     greeted = _greeted(handoff, leg)
     if leg.dialled:
-        if handoff.met(step.now):
+        if handoff.met(step.now) or handoff.legs.taken is None:
+            # The first, or one who waits behind a first who is gone before they were bridged.
             handoff.legs.take(leg)
             step.tell(s.CallerMet())
             step.do(AnswerCarrier((*greeted, Bridge())))
