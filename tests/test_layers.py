@@ -50,8 +50,6 @@ DEADLINE = re.compile(r"(?:^|_)(?:due|deadline|until)$|_at$")
 NOW = {"now", "now_ms"}
 # What has the form of a deadline and is the deadline of no state: where, and why.
 NO_DEADLINES = {
-    "hookflash.core.handoff.handoff: ring_until": "How long the plan lets a wave ring. RINGING may"
-    " be entered several times in one wave, and its limit in `LIMITS` is computed from this.",
     "hookflash.core.conversation.latency: ends_at": "When the sound that was sent will have been"
     " played: an estimate, which marks correct.",
     "hookflash.core.kept_delivery: due_at": "When a delivery is tried again. Deliveries outlast the"

@@ -11,6 +11,7 @@ from hookflash.core.commands import (
     CheckTargets,
     DialHumans,
     EndLeg,
+    HangUp,
     Message,
     MoveCall,
     ReferCaller,
@@ -20,6 +21,7 @@ from hookflash.core.commands import (
 )
 from hookflash.core.handoff.states import HandoffState
 from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
+from hookflash.core.phases import Phase
 
 ANNA, BEN = Target.phone("+15550102"), Target.phone("+15550103")
 DESK = Target.sip("sip:desk@example.com")
@@ -303,3 +305,29 @@ def test_the_line_before_a_hand_off_is_no_promise(scene: Any) -> None:
     line(e.HandoffRequested("billing", "x"))
     line.say("bye", "r1", 900, text="I am connecting you with billing now.")
     assert not [each for each in line.sent(RequestResponse) if each.tools == "transfer_to_human"]
+
+
+@pytest.mark.parametrize("manner", ["cold", "warm"])
+def test_a_destination_that_is_only_the_line_itself_is_closed(scene: Any, manner: Any) -> None:
+    itself = HandoffPlan(targets=(Target.phone("+15550101"),), manner=manner)
+    line = scene(itself).greet()
+    known, asked = line(e.HandoffRequested("billing", "x"))
+    assert "Nobody is free at billing" in known.message.text
+    assert "nobody is free at billing" in asked.instructions
+    (output,) = line.transfer()
+    assert '"closed"' in output.output
+    assert [each.outcome for each in line.call.handoff.attempts] == ["closed", "closed"]
+    assert not line.call.handoff.running
+
+
+@pytest.mark.parametrize("manner", ["cold", "warm"])
+def test_without_an_agent_a_destination_that_is_only_the_line_itself_is_no_human(
+    scene: Any, manner: Any
+) -> None:
+    plan = HandoffPlan(targets=(Target.phone("+15550101"),), manner=manner)
+    itself = Destination(key="billing", when="", plan=plan, checked=True)
+    line = scene(destinations=(itself,)).greet()
+    line(e.HandoffRequested("billing", "x"))
+    assert line(e.ShutdownRequested())[-1].instructions[-1] == HangUp()
+    assert line.call.phase is Phase.ENDING
+    assert [each.outcome for each in line.call.handoff.attempts] == ["closed"]

@@ -73,6 +73,48 @@ def test_a_model_that_is_lost_while_a_tool_runs_is_followed_by_what_the_tool_say
     assert line(e.ToolFinished("t1", "42"))[-1] == RequestResponse()
 
 
+def test_a_model_that_is_lost_while_the_caller_speaks_is_followed_by_an_apology(
+    scene: Any,
+) -> None:
+    line = scene().greet()
+    line.speaks()
+    line(e.ModelLost("gone"))
+    assert line(e.ModelReady("S2")) == [RequestResponse(lines.CUT_OFF)]
+
+
+def test_a_turn_that_a_lost_model_has_not_heard_the_end_of_has_ended(scene: Any) -> None:
+    line = scene().greet()
+    line.speaks()
+    line(e.ModelLost("gone"))
+    line(e.ModelReady("S2"))
+    line.say("sorry", "r1", 500, asked=True)
+    line.now += 0.5
+    line.returned()
+    assert line.wait(200.0) == [], "a caller who only listens is not taken for music"
+
+
+@pytest.mark.parametrize(("seconds", "over"), [(0.3, Phase.HANDING_OFF), (1.0, Phase.TALKING)])
+def test_who_speaks_over_last_words_when_the_model_is_lost_is_judged_all_the_same(
+    scene: Any, seconds: float, over: Phase
+) -> None:
+    line = scene().greet()
+    line(e.ResponseStarted("r1"))
+    line.sound("bye", "r1", 3000)
+    line.transfer()
+    line(e.AgentTranscribed("bye", "One two three four five six"))
+    line(e.ResponseEnded("r1", "completed"))
+    line.now += 1.0
+    line.speaks()
+    line.now += seconds
+    line(e.ModelLost("gone"))
+    line(e.ModelReady("S2"))
+    line.wait(2.1)
+    assert line.call.conversation.cut is None
+    line.now += 2.0
+    line.returned()
+    assert line.call.phase is over
+
+
 def test_what_the_lost_model_has_said_is_heard_to_its_end(scene: Any) -> None:
     line = scene().greet()
     line.say("a", "r1", 2000, ended=False)

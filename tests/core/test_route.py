@@ -107,6 +107,15 @@ def test_a_move_that_was_given_up_and_done_all_the_same_is_put_right() -> None:
         assert getattr(route, late)(2, T, fixed=False) == []
 
 
+def test_a_move_that_was_seen_to_be_carried_out_is_not_put_right_when_rest_tells_of_it() -> None:
+    for late in ("accepted", "refused"):
+        route = leaving()
+        assert route.known_answer(1, "") == END, "the carrier asks, so it is moved"
+        route.next_step()
+        route.answer(2, "", AGENT)
+        assert getattr(route, late)(2, T, fixed=False) == []
+
+
 def test_a_stream_that_an_older_move_may_have_ended_is_opened_again_once() -> None:
     route = leaving()
     assert route.stopped(T) == [], "it is being moved, and that is why"

@@ -163,7 +163,7 @@ def test_there_is_a_directed_call_for_each_thing_in_each_state():
 
 def break_ladder(monkeypatch):
     """Nothing is missed any more: neither an answer nor a sound."""
-    monkeypatch.setattr("hookflash.core.conversation.owed.expire", lambda talk, step: False)
+    monkeypatch.setattr("hookflash.core.conversation.owed_answer.expire", lambda talk, step: False)
     monkeypatch.setattr(RealtimeSession, "_audio", lambda session, message: [])
 
 

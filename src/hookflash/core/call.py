@@ -21,9 +21,9 @@ from hookflash.core import events as e
 from hookflash.core import signals as s
 from hookflash.core.caller_leg import CallerLeg
 from hookflash.core.commands import AnyCommand, HangUp, StoreRecord
-from hookflash.core.conversation import Conversation, handlers, sessions, speaking, turns
+from hookflash.core.conversation import Conversation, handlers, session_replacement, speaking, turns
 from hookflash.core.facts import Facts
-from hookflash.core.handoff import Handoff, beginning, meeting, messages, queueing, screening
+from hookflash.core.handoff import Handoff, asking, left_messages, meeting, queueing, screening
 from hookflash.core.handoff import handlers as handoff_handlers
 from hookflash.core.phases import Phase
 from hookflash.core.record import CallRecord, Disposition
@@ -112,7 +112,7 @@ class Call:
 
     def return_caller(self, signal: s.ReturnCaller, step: Step) -> None:
         self.conversation.expect(
-            sessions.first_words(self.conversation, signal), signal.known, step
+            session_replacement.first_words(self.conversation, signal), signal.known, step
         )
         self.caller_leg.connect_agent(step)
 
@@ -121,7 +121,7 @@ class Call:
             case "hand-off":
                 handoff_handlers.last_words_heard(self.handoff, step)
             case "voicemail":
-                messages.take_message(self.handoff, step)
+                left_messages.take_message(self.handoff, step)
             case _:
                 step.tell(s.MoveCaller(instructions=(HangUp(),), phase=Phase.ENDING))
 
@@ -223,18 +223,18 @@ _OWNERS: dict[type, Callable[[Call, Any, Step], None]] = {
 
 def _on_stream(call: Call, signal: s.CallerOnStream, step: Step) -> None:
     handoff_handlers.caller_on_stream(call.handoff, step)
-    sessions.stream_opened(call.conversation, step)
+    session_replacement.stream_opened(call.conversation, step)
 
 
 _ROUTES: dict[type[Signal], Callable[[Call, Any, Step], None]] = {
     # from the conversation
-    s.HandoffWanted: _of_handoff(beginning.wanted),
-    s.HandoffUnwanted: _of_handoff(beginning.unwanted),
+    s.HandoffWanted: _of_handoff(asking.wanted),
+    s.HandoffUnwanted: _of_handoff(asking.unwanted),
     s.LastWordsHeard: Call.last_words_heard,
-    s.CallbackTaken: _of_handoff(messages.callback_taken),
-    s.VoicemailWanted: _of_handoff(messages.voicemail_wanted),
-    s.QuestionUnanswered: _of_handoff(messages.question_unanswered),
-    s.AgentGone: _of_handoff(beginning.without_agent),
+    s.CallbackTaken: _of_handoff(left_messages.callback_taken),
+    s.VoicemailWanted: _of_handoff(left_messages.voicemail_wanted),
+    s.QuestionUnanswered: _of_handoff(left_messages.question_unanswered),
+    s.AgentGone: _of_handoff(asking.without_agent),
     s.CallerSaid: _of_handoff(handoff_handlers.caller_said),
     # from the hand-off
     s.TellAgent: _of_conversation(speaking.tell_agent),
@@ -257,8 +257,8 @@ _ROUTES: dict[type[Signal], Callable[[Call, Any, Step], None]] = {
     s.DialledLegChanged: _of_handoff(screening.dialled_leg_changed),
     s.MetAfterAll: lambda call, signal, step: handoff_handlers.met_after_all(call.handoff, step),
     s.QueueAsks: _of_handoff(queueing.queue_asks),
-    s.MessageRecorded: _of_handoff(messages.recorded),
-    s.MessageReady: _of_handoff(messages.ready),
-    s.MessageTranscribed: _of_handoff(messages.transcribed),
+    s.MessageRecorded: _of_handoff(left_messages.recorded),
+    s.MessageReady: _of_handoff(left_messages.ready),
+    s.MessageTranscribed: _of_handoff(left_messages.transcribed),
     s.CallerGone: Call.over,
 }

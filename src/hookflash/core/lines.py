@@ -199,6 +199,12 @@ def cancelled(by: str) -> str:
     return f"The transfer was called off{who}. The caller stays with you; go on helping them."
 
 
+SAY_CANCELLED = (
+    "Go on with the caller in one short sentence, for example:"
+    ' "I am still here. What can I do for you?"'
+)
+
+
 def voicemail(destination: Destination, outcome: str) -> str:
     """Ask for the line before a message is recorded."""
     name = spoken(destination)

@@ -138,6 +138,7 @@ def test_a_response_always_ends_in_a_status_of_ours(
         ("Rate limit reached for gpt-realtime. Please try again in 7.5s.", 7.5),
         ("Please Try Again In 20 s. Visit the page about limits.", 20.0),
         ("Please try again in 640ms.", 0.64),
+        ("Try again in 640 MS.", 0.64),
         ("Please try again in a moment.", 0.0),
         (None, 0.0),
     ],

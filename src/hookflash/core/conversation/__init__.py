@@ -1,10 +1,16 @@
 """The talk on one stream with one model.
 
-`conversation.py` is the machine; each other file is one concept: what the caller has heard
-(`playout.py`, `latency.py`), who speaks when (`turns.py`, `requests.py`), what is said last
-(`farewell.py`), the model's session (`sessions.py`, `model_session.py`), tools (`tools.py`,
-`tool_calls.py`), consent to recording (`consent.py`), the keypad, the transcript, and people
-around the call who have a word in it (`supervising.py`).
+`conversation.py` is the machine, `states.py` its states and their limits, `handlers.py` its events.
+Each other file is one concept:
+
+    what the caller has heard      playout, latency
+    who speaks when                turns, requests, interruptions, backchannel, cut
+    what is missed                 owed_answer (the agent's), silent_caller
+    first and last words           speaking, farewell, consent
+    the model's session            model_session, session_replacement
+    tools                          tools, tool_calls, announced_action
+    who else has a word in it      supervising, keypad
+    what was said                  transcript
 """
 
 from hookflash.core.conversation.conversation import Conversation

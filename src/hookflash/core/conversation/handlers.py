@@ -8,9 +8,9 @@ from typing import Any
 from hookflash.core import events as e
 from hookflash.core.conversation import (
     interruptions,
-    owed,
-    sessions,
-    silence,
+    owed_answer,
+    session_replacement,
+    silent_caller,
     speaking,
     supervising,
     tools,
@@ -23,13 +23,13 @@ from hookflash.core.signals import Step
 HANDLERS: dict[type, Callable[[Conversation, Any, Step], None]] = {
     e.MarkReturned: turns.mark_returned,
     e.DigitPressed: turns.digit_pressed,
-    e.ModelReady: sessions.model_ready,
-    e.ModelLost: sessions.model_lost,
+    e.ModelReady: session_replacement.model_ready,
+    e.ModelLost: session_replacement.model_lost,
     e.ModelRefused: turns.model_refused,
     e.ResponseStarted: turns.response_started,
     e.ResponseEnded: turns.response_ended,
-    e.TokensUsed: sessions.tokens_used,
-    e.PreparedAudio: owed.prepared_audio,
+    e.TokensUsed: session_replacement.tokens_used,
+    e.PreparedAudio: owed_answer.prepared_audio,
     e.ModelAudioEnded: turns.model_audio_ended,
     e.AgentTranscribed: turns.agent_transcribed,
     e.CallerSpeechStarted: turns.caller_speech_started,
@@ -46,16 +46,16 @@ HANDLERS: dict[type, Callable[[Conversation, Any, Step], None]] = {
     e.HumanSaid: supervising.human_said,
     e.HangUpRequested: supervising.hang_up_requested,
     e.RecordingRefused: supervising.recording_refused,
-    e.ShutdownRequested: sessions.shutdown_requested,
+    e.ShutdownRequested: session_replacement.shutdown_requested,
 }
 
 
 def review(talk: Conversation, step: Step) -> None:
     """Something has happened: is anything owed to the caller now, or awaited from them?"""
-    owed.review(talk, step)
-    silence.review(talk, step)
+    owed_answer.review(talk, step)
+    silent_caller.review(talk, step)
     if talk.model.ageing and talk.silence.state is SilenceState.LISTENING:
-        sessions.roll_over(talk, step)
+        session_replacement.roll_over(talk, step)
 
 
 def expire(talk: Conversation, step: Step) -> None:
@@ -67,17 +67,17 @@ def expire(talk: Conversation, step: Step) -> None:
         step.do(*talk.playout.expire(now), *talk.requests.expire(now))
         turns.typed(talk, talk.keypad.expire(now), step)
         interruptions.expire(talk, step)
-        silence.expire(talk, step)
-        silent = owed.expire(talk, step)
+        silent_caller.expire(talk, step)
+        silent = owed_answer.expire(talk, step)
         if silent or talk.requests.overdue(now):
-            sessions.lose(talk, e.ModelLost("it does not answer"), step)
+            session_replacement.lose(talk, e.ModelLost("it does not answer"), step)
         speaking.after_heard(talk, step)
     if talk.live and talk.farewell.deadline is not None and now >= talk.farewell.deadline:
         speaking.farewell_over(talk, step)
     if talk.model.due(now):
         if talk.model.state is SessionState.OPENING:
-            sessions.lose(talk, e.ModelLost("no answer in time"), step)
+            session_replacement.lose(talk, e.ModelLost("no answer in time"), step)
         elif talk.model.state is SessionState.READY:
             talk.model.age(now)
         else:
-            sessions.reopen(talk, step)
+            session_replacement.reopen(talk, step)

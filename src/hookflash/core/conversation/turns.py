@@ -14,7 +14,13 @@ from hookflash.core.commands import (
     SendCallerAudio,
     TruncateItem,
 )
-from hookflash.core.conversation import interruptions, owed, sessions, silence, speaking
+from hookflash.core.conversation import (
+    interruptions,
+    owed_answer,
+    session_replacement,
+    silent_caller,
+    speaking,
+)
 from hookflash.core.conversation.announced_action import AnnouncementKind
 from hookflash.core.conversation.conversation import Conversation
 from hookflash.core.conversation.playout import Settled
@@ -42,8 +48,8 @@ def model_audio(talk: Conversation, event: e.ModelAudio, now: float) -> list[Any
         talk.transcript.agent_heard(Settled(event.item_id, 0, 0, None, True, False), now)
         return [TruncateItem(event.item_id, 0)]
     talk.requests.sounded(now)
-    ringing = owed.stop_ringing(talk, now)
-    owed.heard(talk, event.response_id)
+    ringing = owed_answer.stop_ringing(talk, now)
+    owed_answer.heard(talk, event.response_id)
     commands = talk.playout.add(event.response_id, event.item_id, event.payload, event.size, now)
     if talk.farewell.purpose is not None:
         talk.farewell.sounding(talk.playout.quiet_at(), now, event.response_id)
@@ -101,7 +107,7 @@ def response_ended(talk: Conversation, event: e.ResponseEnded, step: s.Step) -> 
         event.response_id, event.status, event.retry_seconds, step.now
     ):
         reason = event.reason or "its responses have no sound"
-        sessions.lose(talk, e.ModelLost(reason, "none"), step)
+        session_replacement.lose(talk, e.ModelLost(reason, "none"), step)
         return
     if said == "transfer":
         talk.requests.put(Request(Kind.TOOL, lines.SAY_DO, lines.TRANSFER_TOOL))
@@ -135,7 +141,7 @@ def caller_speech_started(talk: Conversation, event: e.CallerSpeechStarted, step
     talk.fills = 0
     talk.turn.enter(TurnState.SPEAKING, step.now)
     talk.requests.caller_started()
-    step.do(*owed.stop_ringing(talk, step.now))
+    step.do(*owed_answer.stop_ringing(talk, step.now))
     if talk.requests.protected or talk.setup.interruption.mode == "none":
         return
     if not talk.playout.idle():
@@ -158,7 +164,7 @@ def caller_quiet(talk: Conversation, event: e.CallerQuiet, step: s.Step) -> None
         step.do(CommitCallerAudio())
         _turn_ended(talk, step)
         step.do(*talk.requests.ask(Request(Kind.OWED), step.now))
-        owed.hurry(talk, step)
+        owed_answer.hurry(talk, step)
 
 
 def _turn_ended(talk: Conversation, step: s.Step) -> None:
@@ -167,12 +173,12 @@ def _turn_ended(talk: Conversation, step: s.Step) -> None:
     talk.turn.enter(TurnState.OVER, step.now)
     talk.requests.caller_stopped(step.now)
     interruptions.turn_ended(talk, step)
-    owed.turn_ended(talk, step)
+    owed_answer.turn_ended(talk, step)
 
 
 def caller_transcribed(talk: Conversation, event: e.CallerTranscribed, step: s.Step) -> None:
     line = talk.transcript.caller_said(event.item_id, event.text, step.now)
-    silence.answered(talk, line.text, step)
+    silent_caller.answered(talk, line.text, step)
     interruptions.transcribed(talk, event.item_id, line.text, step)
     if line.text:
         step.tell(s.CallerSaid(text=line.text, started_at=line.started_at))

@@ -7,7 +7,7 @@ from typing import Any
 
 from hookflash.core import events as e
 from hookflash.core import signals as s
-from hookflash.core.handoff import beginning, meeting, outcome, ringing, screening
+from hookflash.core.handoff import asking, meeting, outcome, ringing, screening
 from hookflash.core.handoff.handoff import Handoff
 from hookflash.core.handoff.states import HandoffState, Trigger
 
@@ -25,8 +25,8 @@ def _give_back(handoff: Handoff, event: e.GiveBackRequested, step: s.Step) -> No
 
 
 HANDLERS: dict[type, Callable[[Handoff, Any, s.Step], None]] = {
-    e.TargetsChecked: beginning.targets_checked,
-    e.HandoffCancelled: beginning.cancelled,
+    e.TargetsChecked: asking.targets_checked,
+    e.HandoffCancelled: asking.cancelled,
     e.LegPlaced: screening.leg_placed,
     e.LegRefused: screening.leg_refused,
     e.HumanAsked: screening.human_asked,
@@ -82,7 +82,7 @@ def expire(handoff: Handoff, step: s.Step) -> None:
         return
     match handoff.state:
         case HandoffState.CHECKING:
-            beginning.go(handoff, step)
+            asking.go(handoff, step)
         case HandoffState.RINGING | HandoffState.SCREENING:
             screening.wave_over(handoff, step)
         case HandoffState.BRIDGING:

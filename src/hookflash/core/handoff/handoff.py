@@ -67,10 +67,8 @@ class Handoff:
         self.attempts: list[HandoffAttempt] = []
         self.checks = 0
         self.wave = 0
-        self.ring_until = 0.0
-        """When the wave of now has rung for as long as it may."""
-        self.rings = False
-        """Whether a telephone of the wave of now has begun to ring."""
+        self.rang_at: float | None = None
+        """When the first telephone of the wave of now began to ring."""
         self.coming_seconds = 0.0
         """How long a human who takes the call may need to hear who calls."""
         self.human_at: float | None = None
@@ -137,6 +135,13 @@ class Handoff:
     def consults(self) -> bool:
         """Whether the agent talks with the human first."""
         return self.request is not None and self.request.manner == "consult"
+
+    @property
+    def ring_until(self) -> float:
+        """When the wave of now has rung for as long as it may. Until something rings, its order may
+        wait in the carrier's queue."""
+        since = self._rung.at + _QUEUE_SECONDS if self.rang_at is None else self.rang_at
+        return min(since + self.plan.ring_seconds, self.give_up_at)
 
     @property
     def talked(self) -> bool:
@@ -212,17 +217,13 @@ class Handoff:
         self.human_leaves = False
         self.coming_seconds = 0.0
         self._rung = Wave(now, self._waves.pop(0))
-        self.rings = False
-        # The order may wait in the carrier's queue before anything rings.
-        queued = now + self.plan.ring_seconds + _QUEUE_SECONDS
-        self.ring_until = min(queued, self.give_up_at)
+        self.rang_at = None
         return tuple((number, self.plan.targets[number]) for number in self._rung.targets)
 
     def rang(self, now: float) -> None:
         """The carrier rings a telephone of this wave: its time begins, unless it has begun."""
-        if not self.rings and self.state is HandoffState.RINGING:
-            self.rings = True
-            self.ring_until = min(now + self.plan.ring_seconds, self.give_up_at)
+        if self.rang_at is None and self.state is HandoffState.RINGING:
+            self.rang_at = now
             self.renew(now)
 
     def met(self, now: float) -> bool:

@@ -399,7 +399,7 @@ def _retry_seconds(error: messages.ErrorView) -> float:
     found = _TRY_AGAIN.search(error.message or "")
     if found is None:
         return 0.0
-    return float(found[1]) / (1000 if found[2] == "ms" else 1)
+    return float(found[1]) / (1000 if found[2].lower() == "ms" else 1)
 
 
 def _ended(response: messages.Response) -> events.ResponseEnded:

@@ -150,6 +150,10 @@ def without_agent(handoff: Handoff, signal: s.AgentGone, step: s.Step) -> None:
         # A human is rung already: the caller waits for them with music.
         ringing.wait_in_room(handoff, step)
         return
+    if handoff.state is HandoffState.CHECKING and not handoff.more(step.now):
+        # Its only targets are this line itself.
+        handoff.keep("closed", step.now)
+        handoff.fire(Trigger.CLOSED, step.now)
     if handoff.state is HandoffState.CHECKING:
         handoff.no_company()
     elif handoff.setup.consult is not None or not fallback(handoff, signal.reason, step):
@@ -183,7 +187,8 @@ def cancelled(handoff: Handoff, event: e.HandoffCancelled, step: s.Step) -> None
     if handoff.leg.phase is Phase.HANDING_OFF:
         outcome.give_back(handoff, step)
     elif call_off(handoff, step):
-        step.tell(s.TellAgent(known=lines.cancelled(event.by)))
+        # What it was about to say of the hand-off it says no more.
+        step.tell(s.TellAgent(known=lines.cancelled(event.by), say=lines.SAY_CANCELLED))
 
 
 def call_off(handoff: Handoff, step: s.Step) -> bool:

@@ -46,9 +46,12 @@ def review(talk: Conversation, step: s.Step) -> None:
     if not talk.live or talk.playout.playing() or talk.requests.caller_speaking:
         wanted = OwedState.NOTHING
     elif is_owed(talk):
-        wanted = OwedState.FILLED if talk.fills else OwedState.AWAITED
         if state in _OWED:
             return
+        wanted = OwedState.FILLED if talk.fills else OwedState.AWAITED
+        if state in _RUNG:
+            # They have heard nothing for a while already.
+            wanted = OwedState.LATE
     elif talk.handoff.rung is not None:
         wanted = OwedState.RUNG
         if state in _RUNG:
@@ -149,7 +152,7 @@ def prepared_audio(talk: Conversation, event: e.PreparedAudio, step: s.Step) -> 
 
 def stop_ringing(talk: Conversation, now: float) -> list[ClearAudio]:
     """Somebody speaks: ringing that is being played ends at once."""
-    if not talk.fetching.startswith(_RINGING) or talk.playout.item(talk.fetching) is None:
+    if not talk.fetching.startswith(_RINGING):
         return []
     return talk.playout.withdraw(talk.fetching, now)
 

@@ -281,6 +281,17 @@ def test_a_human_who_is_asked_for_is_waited_for_with_fillers(scene: Any) -> None
     assert line.call.handoff.rung is not None
 
 
+def test_a_turn_that_ends_while_it_is_looked_up_who_is_there_waits_for_that(scene: Any) -> None:
+    plan = HandoffPlan(targets=(ANNA,), manner="warm")
+    to = Destination(key="billing", when="", plan=plan, checked=True)
+    line = scene(destinations=(to,)).greet()
+    line(e.HandoffRequested("billing", "wants a human"))
+    turn(line)
+    line.wait(ASKS + A_BIT)
+    assert state(line) is OwedState.LATE
+    assert line.sent(RequestResponse)[1:] == []
+
+
 # --- sounds that need no model ----------------------------------------------------------------
 
 
@@ -488,6 +499,7 @@ def test_ringing_ends_with_the_wait(scene: Any) -> None:
     line(e.HandoffCancelled("console"))
     line.now += 5.0
     line.returned()
+    said(line, "back", "r9")
     line.wait(60.0)
     assert line.fetched == ["ringing"]
 

@@ -10,10 +10,10 @@ from hookflash.core import events as e
 from hookflash.core import lines
 from hookflash.core import signals as s
 from hookflash.core.commands import CloseModel, OpenModel
-from hookflash.core.conversation import owed, speaking
+from hookflash.core.conversation import interruptions, owed_answer, speaking
 from hookflash.core.conversation.conversation import Conversation
 from hookflash.core.conversation.requests import Kind, Request
-from hookflash.core.conversation.states import ConversationState, SessionState
+from hookflash.core.conversation.states import ConversationState, SessionState, TurnState
 
 
 def first_words(talk: Conversation, signal: s.ReturnCaller) -> Request:
@@ -36,7 +36,7 @@ def stream_opened(talk: Conversation, step: s.Step) -> None:
     speaking.open_talk(talk, step)
     if talk.streams > 1:
         # The caller may have heard nothing since the stream before.
-        owed.hurry(talk, step)
+        owed_answer.hurry(talk, step)
 
 
 def model_ready(talk: Conversation, event: e.ModelReady, step: s.Step) -> None:
@@ -56,6 +56,10 @@ def lose(talk: Conversation, event: e.ModelLost, step: s.Step) -> None:
     cut_off = talk.requests.answering and (talk.requests.spoke or talk.requests.answers)
     waits = talk.owes_answer or talk.requests.caller_speaking or event.unheard
     unanswered = waits or cut_off
+    if talk.requests.caller_speaking:
+        # Nobody will tell that they are silent again; if they go on, the next session hears it.
+        talk.turn.enter(TurnState.OVER, step.now)
+        interruptions.turn_ended(talk, step)
     talk.requests.lost(step.now)
     talk.tools.orphan_all()
     talk.foreign |= talk.playout.end_all()
