@@ -359,6 +359,8 @@ def _moment(random: Random) -> tuple[float, str]:
 _ACCEPTS = (HumanPlan("accepts", answer_after=3.0, talks_seconds=8.0),)
 _BUSY = (HumanPlan("busy", answer_after=1.0),)
 
+_BRIEF = (HandoffState.MOVING, HandoffState.BRIDGING, HandoffState.RETURNING)
+
 _LEADS_TO: dict[HandoffState, dict[str, object]] = {
     HandoffState.IDLE: {},
     HandoffState.CHECKING: {"asks": "slow", "manner": "warm", "humans": _ACCEPTS},
@@ -411,7 +413,7 @@ def directed(first_seed: int) -> list[Plan]:
             if not during:
                 # Before anything is said, or in the middle of the talk.
                 delay = random.choice((0.1, 4.0, 9.0)) if kind in ORDERS else 0.0
-            brief = state in (HandoffState.MOVING, HandoffState.RETURNING)
+            brief = state in _BRIEF
             if brief:
                 # The state lasts as long as a message is on the road.
                 delay = 0.0

@@ -14,7 +14,9 @@ import msgspec
 import pytest
 
 from hookflash.core.commands import TruncateItem
+from hookflash.core.conversation.states import OWED_LIMITS, OwedState
 from hookflash.core.handoff.legs import Legs
+from hookflash.core.timers import Limit
 from hookflash.models.openai.session import RealtimeSession
 
 from .checks import Violation
@@ -162,8 +164,9 @@ def test_there_is_a_directed_call_for_each_thing_in_each_state():
 
 
 def break_ladder(monkeypatch):
-    """Nothing is missed any more: neither an answer nor a sound."""
-    monkeypatch.setattr("hookflash.core.conversation.owed_answer.expire", lambda talk, step: False)
+    """Nothing is missed in time: neither an answer nor a sound."""
+    for state in (OwedState.AWAITED, OwedState.RUNG):
+        monkeypatch.setitem(OWED_LIMITS, state, Limit(1000.0, then="it is too late"))
     monkeypatch.setattr(RealtimeSession, "_audio", lambda session, message: [])
 
 

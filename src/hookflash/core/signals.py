@@ -99,14 +99,14 @@ class CallerSaid(Signal, frozen=True, kw_only=True):
 
 
 class TellAgent(Signal, frozen=True, kw_only=True):
-    """The agent should know something (`known`), and may be asked to `say` something about it.
+    """The agent should know something (`known`), and is asked to `say` something about it.
 
-    `company`: it speaks while the caller waits for a human. Anything else that is told about a
-    hand-off means that this wait is over.
+    `company`: it speaks while the caller waits for a human, in words of its own. Anything else that
+    is told about a hand-off means that this wait is over.
     """
 
     known: str
-    say: str | None = None
+    say: str = ""
     company: bool = False
 
 

@@ -77,8 +77,7 @@ def tell_agent(talk: Conversation, signal: s.TellAgent, step: s.Step) -> None:
         talk.ask(Request(Kind.COMPANY, None, "none"), step)
         return
     drop_cancelled(talk, talk.requests.supersede(Kind.COMPANY), step)
-    if signal.say is not None:
-        talk.ask(Request(Kind.HANDOFF, signal.say), step)
+    talk.ask(Request(Kind.HANDOFF, signal.say), step)
 
 
 def answer_tool(talk: Conversation, signal: s.AnswerTool, step: s.Step) -> None:
