@@ -61,3 +61,7 @@ def test_the_end_of_a_payload_is_cut_to_the_byte() -> None:
     assert payload_end(whole, 100, 100) == whole
     assert payload_end(whole, 7, 100) == base64.b64encode(sound[-7:]).decode()
     assert payload_end("", 7, 100) == "", "a journal stores only sizes"
+
+
+def test_a_payload_that_is_no_base64_is_cut_all_the_same() -> None:
+    assert payload_end("A!!!" * 41, 30, 123) == "A!!!" * 10

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
 from pathlib import Path
 
@@ -143,6 +144,27 @@ async def test_the_callers_sound_goes_to_the_model_as_it_came(world: World) -> N
     driver.post(e.CallerAudio("/v7+", 3, 20))
     sent = world.connector.links[-1].sent[-1]
     assert (sent.payload, sent.size) == ("/v7+", 3)
+    await driver.close()
+
+
+async def test_no_sound_is_lost_when_a_turn_is_ended_for_the_model(world: World) -> None:
+    driver, _ = talking(world)
+    link = world.connector.links[-1]
+    driver.post(e.CallerSpeechStarted("c1"))
+    payload = base64.b64encode(b"\xff" * 160).decode()
+    for number in range(110):
+        driver.post(e.CallerAudio(payload, 160, number * 20))
+    kinds = [type(each).__name__ for each in link.sent]
+    assert kinds.count("SendCallerAudio") == 110
+    assert kinds.index("CommitCallerAudio") > 100, "after two seconds, behind what was heard"
+    await driver.close()
+
+
+@pytest.mark.parametrize("payload", ["A", "!!!!", "="])
+async def test_sound_that_is_no_base64_goes_by(world: World, payload: str) -> None:
+    driver, _ = talking(world)
+    driver.post(e.CallerAudio(payload, 160, 20))
+    assert world.connector.links[-1].sent[-1].payload == payload
     await driver.close()
 
 

@@ -65,6 +65,7 @@ class _LoopThread:
             try:
                 answer.set_result(function())
             except BaseException as error:
+                # It belongs to the thread that waits: raised here, it would end the event loop.
                 answer.set_exception(error)
 
         self._loop.call_soon_threadsafe(run)

@@ -6,7 +6,7 @@ both carry `audio/pcmu` that way), so nothing here decodes sound: it only counts
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
+from binascii import a2b_base64, b2a_base64
 
 BYTES_PER_MS = 8
 """8,000 samples a second, one byte each."""
@@ -38,10 +38,16 @@ def split_payload(payload: str, size: int, chunk_bytes: int) -> list[tuple[str, 
 
 
 def payload_end(payload: str, left: int, size: int) -> str:
-    """Return the last `left` of the `size` bytes of a payload; an empty one stays empty."""
+    """Return the last `left` of the `size` bytes of a payload; an empty one stays empty.
+
+    One that is no base64 cannot be cut to the byte: it keeps its last characters.
+    """
     if left >= size or not payload:
         return payload
-    return b64encode(b64decode(payload)[-left:]).decode()
+    try:
+        return b2a_base64(a2b_base64(payload)[-left:], newline=False).decode()
+    except ValueError:
+        return payload[-(-(-left // 3) * 4) :]
 
 
 def ms(size: int) -> float:

@@ -50,14 +50,13 @@ class Call:
 
         Events that are late, doubled or out of order return nothing, or the same answer again.
         """
-        kind = type(event)
         # Sound comes up to fifty times a second and concerns nobody but the conversation.
-        if kind is e.ModelAudio:
-            return turns.model_audio(self.conversation, event, now)  # type: ignore[arg-type]
-        if kind is e.CallerAudio:
-            return turns.caller_audio(self.conversation, event, now)  # type: ignore[arg-type]
+        if type(event) is e.ModelAudio:
+            return turns.model_audio(self.conversation, event, now)
+        if type(event) is e.CallerAudio:
+            return turns.caller_audio(self.conversation, event, now)
         step = Step(now)
-        _OWNERS[kind](self, event, step)
+        _OWNERS[type(event)](self, event, step)
         self._route(step)
         self.caller_leg.answer_open_question(step)
         handlers.review(self.conversation, step)

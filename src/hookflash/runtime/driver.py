@@ -185,22 +185,19 @@ class Driver:
         if type(event) is CallerAudio and self._ear is not None:
             # The short way: nothing that the core would look at has happened since it was asked.
             self._traffic.up += 1
-            self._frames += 1
-            if self._voice.take(event.payload, event.size) and self._speaks:
-                self.post(CallerQuiet())
-                return
             allowance = self._allowance
             allowance.left -= event.size + FRAME_PRICE
             if allowance.left >= 0 or not allowance.overdrawn(event.size):
                 try:
                     self._ear(SendCallerAudio(event.payload, event.size))
-                except Exception:
+                except Exception:  # whatever the session's shell raises costs that session alone
                     self._lose_model("the caller's sound")
                 if self.tap is not None:
                     try:
                         self.tap.caller(event)
-                    except Exception:
+                    except Exception:  # a recording that fails must not cost the call
                         self._report_once("recording the caller")
+                self._measure(event)
             elif allowance.spent:
                 self._close_flooded()
             return
@@ -215,6 +212,13 @@ class Driver:
         finally:
             self._inbox.clear()
             self._busy = False
+
+    def _measure(self, event: CallerAudio) -> None:
+        """Note that sound has come, and notice a caller who is silent though no end of their turn
+        was detected. The sound itself has gone to the model before."""
+        self._frames += 1
+        if self._voice.take(event.payload, event.size) and self._speaks:
+            self.post(CallerQuiet())
 
     def ask(self, event: AnyEvent) -> tuple[Instruction, ...]:
         """Take an event that the core answers with instructions, and return them."""
@@ -279,28 +283,27 @@ class Driver:
 
     def _take(self, event: AnyEvent) -> None:
         now = self._now()
-        kind = type(event)
-        if kind is ModelAudio:
-            self._speak(event, now)  # type: ignore[arg-type]  # told by `kind`, the cheapest way
+        if type(event) is ModelAudio:
+            self._speak(event, now)
             return
-        if kind is StreamStopped and self._stream is not None:
-            if self._stream.stream_sid == event.stream_sid:  # type: ignore[union-attr]  # as above
+        if type(event) is StreamStopped and self._stream is not None:
+            if self._stream.stream_sid == event.stream_sid:
                 self._stream = None
-        if kind in _DETECTED:
+        if type(event) in _DETECTED:
             self._voice.detected()
-        elif kind is ModelLost and self._voice.unheard:
+        elif type(event) is ModelLost and self._voice.unheard:
             self._voice.detected()
             event = msgspec.structs.replace(event, unheard=True)
         commands = self.call.receive(event, now)
-        if kind is CallerAudio:
-            self._frames += 1
-        if self.tap is not None and kind is CallerAudio:
-            try:
-                self.tap.caller(event)  # type: ignore[arg-type]  # as above
-            except Exception:
-                self._report_once("recording the caller")
+        if type(event) is CallerAudio:
+            if self.tap is not None:
+                try:
+                    self.tap.caller(event)
+                except Exception:  # a recording that fails must not cost the call
+                    self._report_once("recording the caller")
+            self._measure(event)
         self._done(now, event, commands)
-        if kind is MarkReturned:
+        if type(event) is MarkReturned:
             self._set_timer_for_sound(commands)
         else:
             self._prick_up()
@@ -317,7 +320,7 @@ class Driver:
                         self._stream.play(command.payload)
                 else:
                     _CARRY_OUT[type(command)](self, command)
-            except Exception:
+            except Exception:  # one command that fails keeps no other from being carried out
                 self._failed(command)
         if self.tap is not None:
             try:

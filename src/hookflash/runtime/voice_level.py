@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
+from binascii import a2b_base64
 
 QUIET_SECONDS = 2.0
 """So long after their last sound a caller is silent, whatever the model has detected."""
@@ -30,7 +30,12 @@ class VoiceLevel:
     def take(self, payload: str, size: int) -> bool:
         """Take the next piece of sound (base64 mu-law, `size` bytes). Return whether the caller has
         just become silent, for `QUIET_SECONDS`."""
-        if len(b64decode(payload).translate(None, _QUIET)) > size * _SHARE:
+        try:
+            loud = len(a2b_base64(payload).translate(None, _QUIET))
+        except ValueError:
+            # A broken payload is no sound; what else becomes of it is for those who play it.
+            loud = 0
+        if loud > size * _SHARE:
             self._loud += size
             self._quiet = 0
             return False

@@ -64,6 +64,7 @@ class Frames(WSListener):
         try:
             self._link.disconnected(1006, "")
         except Exception:
+            # As above: picows has nobody to tell.
             logger.exception("! the loss of the model could not be carried out")
 
     def pause_writing(self) -> None:

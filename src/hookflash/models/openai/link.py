@@ -284,6 +284,7 @@ class OpenAIConnector:
         except (ConfigError, OSError, WSError) as fault:
             link.fail(self._why(fault))
         except Exception:
+            # This is the whole of a task: without an event the call would wait for this session.
             logger.exception("! the link to the model ended by a mistake of ours")
             link.fail(ModelLost("the link to the model ended by a mistake of ours"))
         finally:
