@@ -31,10 +31,10 @@ from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
 from hookflash.core.phases import Phase
 from hookflash.core.setup import CallSetup, ModelSetup
 from hookflash.errors import CarrierError
+from hookflash.runtime.call_ports import CallPorts
 from hookflash.runtime.driver import Driver
 from hookflash.runtime.journal import read_journal
 from hookflash.runtime.listening import Listener
-from hookflash.runtime.outside import Outside
 from hookflash.runtime.recorder import Recordings
 from hookflash.runtime.tool_runner import ToolRunner, ToolThreads
 
@@ -70,7 +70,7 @@ def drive(
     def model_setup(history: tuple[Message, ...]) -> ModelSetup:
         return ModelSetup(instructions="Be kind.", history=history)
 
-    outside = Outside(
+    outside = CallPorts(
         clock=world.clock,
         control=world.control,
         checks=world.checks,
@@ -455,7 +455,7 @@ async def test_a_command_that_fails_becomes_the_event_that_the_core_has_for_it(
     driver.call.receive = wants  # type: ignore[method-assign, assignment]
     stream.clear = breaks  # type: ignore[method-assign]
     for name in ("move", "ring", "check"):
-        setattr(driver._errands, name, breaks)
+        setattr(driver._carrier_requests, name, breaks)
     driver._tools.run = breaks  # type: ignore[method-assign]
     driver.post(e.DigitPressed("1"))
     assert taken == [e.DigitPressed("1")] + ([failed] if failed is not None else [])
@@ -480,7 +480,7 @@ async def test_a_session_that_takes_no_sound_is_lost_and_logged_once(world: Worl
     link = world.connector.links[-1]
     link.carry_out = breaks  # type: ignore[method-assign]
     driver.post(e.CallerSpeechStopped("u1"))
-    assert driver._ear is breaks
+    assert driver._audio_sink is breaks
     for at_ms in (20, 40):
         driver.post(e.CallerAudio("/v7+", 3, at_ms))
     assert link.closed

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from hookflash import __version__
 from hookflash.core.delivery import Delivery
 from hookflash.core.kept_delivery import KeptDelivery
-from hookflash.runtime.postman import NotTaken
+from hookflash.runtime.delivery_worker import NotTaken
 from hookflash.server.delivery_webhook import WebhookOutlet, signature
 
 SECRET = "0123456789abcdef"

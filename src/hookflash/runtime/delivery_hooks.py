@@ -21,7 +21,7 @@ HOOK_SECONDS = 30.0
 
 
 class HookOutlet:
-    """Delivers to the hook of the agent that took the call. See `postman.Outlet`.
+    """Delivers to the hook of the agent that took the call. See `delivery_worker.Outlet`.
 
     `find` returns the hook of an agent by the agent's name, None if it has none. Hooks that
     block run in `threads`.

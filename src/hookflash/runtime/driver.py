@@ -2,8 +2,8 @@
 
 It lives in the event loop's thread. `post` carries out the commands at once: there is no inbox
 to wait in, no queue to hop over and no lock, because the core never waits. Links queue what they
-send; REST (`errands`) and tools are tasks whose end, good or bad, is an event. So nothing slow can
-delay a barge-in.
+send; REST (`carrier_requests`) and tools are tasks whose end, good or bad, is an event. So nothing
+slow can delay a barge-in.
 
 A command that fails is logged and, where the core knows an event for it, becomes that event. It
 keeps nothing else from happening: the other commands, the journal, the watch and the timer.
@@ -12,7 +12,7 @@ keeps nothing else from happening: the other commands, the journal, the watch an
     the timer             whenever the deadline changes  when the call is over
     the media stream      attach()                       CloseStream, or the carrier
     the model's session   OpenModel                      CloseModel, which every ending contains
-    the errands' tasks    MoveCall, RingHuman ...        their end, or close()
+    the requests' tasks   MoveCall, RingHuman ...        their end, or close()
     the tools' tasks      RunTool                        their end, or close()
     the journal           given                          close()
     the tap               tapped(), StartRecording       its last sink's, or the call's end
@@ -86,10 +86,10 @@ from hookflash.core.handoff.states import HandoffState
 from hookflash.core.phases import Phase
 from hookflash.core.timers import earliest
 from hookflash.runtime.allowance import FRAME_PRICE, Allowance
-from hookflash.runtime.errands import Errands, Inlet
+from hookflash.runtime.call_ports import CallPorts
+from hookflash.runtime.carrier_requests import CarrierRequests, Inlet
 from hookflash.runtime.journal import State
 from hookflash.runtime.log import log_step
-from hookflash.runtime.outside import Outside
 from hookflash.runtime.ports import CarrierStream, EventSink, ModelLink
 from hookflash.runtime.settled import SettledLines
 from hookflash.runtime.tap import Tap
@@ -138,7 +138,7 @@ class Driver:
         self,
         call_sid: str,
         call: Call,
-        outside: Outside,
+        outside: CallPorts,
         *,
         on_ended: Callable[[Driver], None],
         watch: Callable[[str, AnyEvent | None, list[AnyCommand]], None] | None = None,
@@ -152,7 +152,9 @@ class Driver:
         self._watch = watch
         self._inlet = Inlet(self.post)
         self._tools = outside.make_tools(self._inlet)
-        self._errands = Errands(call_sid, outside, self._inlet, wanted=partial(_is_wanted, call))
+        self._carrier_requests = CarrierRequests(
+            call_sid, outside, self._inlet, wanted=partial(_is_wanted, call)
+        )
         self._stream: CarrierStream | None = None
         self._model: ModelLink | None = None
         self._answer: tuple[Instruction, ...] = ()
@@ -165,7 +167,7 @@ class Driver:
         self._handoff: HandoffState | None = None
         self._traffic = outside.traffic
         self._allowance = Allowance(self._now)
-        self._ear: Callable[[SendCallerAudio], None] | None = None
+        self._audio_sink: Callable[[SendCallerAudio], None] | None = None
         self._frames = 0
         self._stall: asyncio.TimerHandle | None = None
         self._voice = VoiceLevel()
@@ -182,14 +184,14 @@ class Driver:
 
     def post(self, event: AnyEvent) -> None:
         """Take an event. One that arises while another is carried out is taken right after it."""
-        if type(event) is CallerAudio and self._ear is not None:
+        if type(event) is CallerAudio and self._audio_sink is not None:
             # The short way: nothing that the core would look at has happened since it was asked.
             self._traffic.up += 1
             allowance = self._allowance
             allowance.left -= event.size + FRAME_PRICE
             if allowance.left >= 0 or not allowance.overdrawn(event.size):
                 try:
-                    self._ear(SendCallerAudio(event.payload, event.size))
+                    self._audio_sink(SendCallerAudio(event.payload, event.size))
                 except Exception:  # whatever the session's shell raises costs that session alone
                     self._lose_model("the caller's sound")
                 if self.tap is not None:
@@ -267,11 +269,11 @@ class Driver:
         for held in (self._model, self._stream, self.tap):
             if held is not None:
                 self._attempt("letting go of the call", held.close)
-        await self._errands.close()
+        await self._carrier_requests.close()
         await self._tools.close()
         self._journal.close()
         self._inlet.close()
-        self._model = self._stream = self._ear = self.tap = None
+        self._model = self._stream = self._audio_sink = self.tap = None
 
     def tapped(self) -> Tap:
         """Return the call's tap, which is there as long as somebody wants its blocks."""
@@ -306,7 +308,7 @@ class Driver:
         if type(event) is MarkReturned:
             self._set_timer_for_sound(commands)
         else:
-            self._prick_up()
+            self._update_audio_route()
             self._set_timer()
 
     def _speak(self, event: ModelAudio, now: float) -> None:
@@ -340,14 +342,14 @@ class Driver:
         if self._debug:
             log_step(self.call_sid, event, commands)
 
-    def _prick_up(self) -> None:
+    def _update_audio_route(self) -> None:
         """Something has happened: is the caller's sound heard now, and by whom?"""
         self._debug = log.isEnabledFor(logging.DEBUG)
         self._speaks = self.call.conversation.requests.caller_speaking
         if self._model is not None and self.call.hears and not self._debug:
-            self._ear = self._model.carry_out
+            self._audio_sink = self._model.carry_out
         else:
-            self._ear = None
+            self._audio_sink = None
 
     def _close_flooded(self) -> None:
         log.warning("%s ! the carrier floods the call: its stream is closed", self.call_sid)
@@ -363,7 +365,7 @@ class Driver:
             self._busy = True
             try:
                 self._done(now, "expired", self.call.expire(now))
-                self._prick_up()
+                self._update_audio_route()
                 while self._inbox:
                     self._take(self._inbox.popleft())
             finally:
@@ -414,7 +416,7 @@ class Driver:
             or call.conversation.farewell.purpose is not None
             or (commands and type(commands[-1]) not in _SOUND)
         ):
-            self._prick_up()
+            self._update_audio_route()
             self._set_timer()
             return
         deadline = earliest(call.conversation.playout.deadline, call.conversation.owed.due)
@@ -471,7 +473,7 @@ class Driver:
 
     def _let_model_go(self) -> None:
         # Its place is empty even if closing it fails.
-        model, self._model, self._ear = self._model, None, None
+        model, self._model, self._audio_sink = self._model, None, None
         if model is not None:
             self._attempt("closing the model's session", model.close)
 
@@ -562,10 +564,10 @@ _CARRY_OUT: dict[type, Callable[[Driver, Any], None]] = {
     SendMark: Driver._mark,
     ClearAudio: Driver._clear,
     AnswerCarrier: Driver._keep_answer,
-    MoveCall: lambda driver, command: driver._errands.move(command),
-    RingHuman: lambda driver, command: driver._errands.ring(command),
-    EndLeg: lambda driver, command: driver._errands.end_leg(command),
-    CheckTargets: lambda driver, command: driver._errands.check(command),
+    MoveCall: lambda driver, command: driver._carrier_requests.move(command),
+    RingHuman: lambda driver, command: driver._carrier_requests.ring(command),
+    EndLeg: lambda driver, command: driver._carrier_requests.end_leg(command),
+    CheckTargets: lambda driver, command: driver._carrier_requests.check(command),
     OpenConsult: Driver._open_consult,
     ReportConsult: Driver._report_consult,
     Deliver: Driver._deliver,

@@ -1,6 +1,6 @@
 """The outbox: what calls leave for their owner is kept first, and then delivered until taken.
 
-    deliver() --at once--> memory --written, again and again--> store --> `postman.py`
+    deliver() --at once--> memory --written, again and again--> store --> `delivery_worker.py`
 
 A call never waits here. A delivery is in memory only until the store has it; a disk that fails is
 tried again as long as the process lives, and one delivery that cannot be written holds up no
@@ -9,7 +9,7 @@ has it.
 
     resource           acquired    released
     the writing task   start()     close(), which writes what waits
-    the postman        start()     close()
+    the worker         start()     close()
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Shelf(Protocol):
 
 
 class Round(Protocol):
-    """Whoever brings deliveries to the owner: a `Postman`."""
+    """Whoever brings deliveries to the owner: a `DeliveryWorker`."""
 
     outcomes: dict[str, int]
 
@@ -55,14 +55,14 @@ class Outbox:
     def __init__(
         self,
         shelf: Shelf,
-        postman: Round,
+        worker: Round,
         *,
         clock: Clock,
         size: int = 1000,
         write_seconds: Sequence[float] = WRITE_SECONDS,
     ) -> None:
         self._shelf = shelf
-        self._postman = postman
+        self._worker = worker
         self._clock = clock
         self._size = size
         self._write_seconds = tuple(write_seconds)
@@ -75,13 +75,13 @@ class Outbox:
     @property
     def outcomes(self) -> Mapping[str, int]:
         """How often an attempt to deliver has ended how."""
-        return self._postman.outcomes
+        return self._worker.outcomes
 
     def start(self) -> None:
         """Begin to write and to deliver. Call it once, in the event loop's thread."""
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._write_all())
-            self._postman.start()
+            self._worker.start()
 
     def deliver(self, delivery: Delivery) -> None:
         """Take a delivery, or more of one that came before. Never waits and never raises."""
@@ -104,7 +104,7 @@ class Outbox:
 
     def poke(self) -> None:
         """There is something to deliver again."""
-        self._postman.poke()
+        self._worker.poke()
 
     async def flush(self) -> None:
         """Wait until every delivery taken so far is kept by the store."""
@@ -126,7 +126,7 @@ class Outbox:
         await asyncio.wait([self._task])
         self._task = None
         left = seconds - self._clock.delay(self._clock.now() - begun)
-        await self._postman.close(max(left, 1.0))
+        await self._worker.close(max(left, 1.0))
         for delivery in self._unwritten.values():
             _log.error(
                 "%s ! delivery %s is in the call's journal only", delivery.call_sid, delivery.id
@@ -162,7 +162,7 @@ class Outbox:
             if self._unwritten.get(delivery.id) is delivery:
                 # Otherwise more of it came meanwhile, and has to be written, too.
                 del self._unwritten[delivery.id]
-            self._postman.poke()
+            self._worker.poke()
         return progress
 
     async def _pause(self, seconds: float) -> None:

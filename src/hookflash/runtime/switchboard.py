@@ -60,7 +60,8 @@ from hookflash.core.phases import Phase
 from hookflash.core.setup import CallSetup, ModelSetup
 from hookflash.errors import HookflashError
 from hookflash.runtime.agents import AgentLike, DirectoryLike
-from hookflash.runtime.asides import OBSERVED, Asides
+from hookflash.runtime.call_observers import OBSERVED, CallObservers
+from hookflash.runtime.call_ports import CallPorts, Traffic
 from hookflash.runtime.checks import AgentChecks
 from hookflash.runtime.consults import Consulting, NoRecords
 from hookflash.runtime.driver import Driver
@@ -72,7 +73,6 @@ from hookflash.runtime.journal_facts import (
     met_after_all,
     reading_facts,
 )
-from hookflash.runtime.outside import Outside, Traffic
 from hookflash.runtime.ports import (
     CarrierControl,
     CarrierStream,
@@ -166,7 +166,7 @@ class Switchboard:
         self._chance = chance
         self._prepared = prepared
         self._drivers: dict[str, Driver] = {}
-        self._asides: dict[str, Asides] = {}
+        self._observers: dict[str, CallObservers] = {}
         self._consults = Consulting(self.find, self._begin_talk)
         self._closing: set[asyncio.Task[None]] = set()
         self._restoring: dict[str, Restoring] = {}
@@ -323,8 +323,8 @@ class Switchboard:
     async def close(self) -> None:
         """Let go of every call at once."""
         await asyncio.gather(*(each.close() for each in list(self._restoring.values())))
-        for asides in self._asides.values():
-            asides.close()
+        for observers in self._observers.values():
+            observers.close()
         drivers, self._drivers = list(self._drivers.values()), {}
         await asyncio.gather(*(driver.close() for driver in drivers), *self._closing)
 
@@ -340,8 +340,8 @@ class Switchboard:
     def _observe(self, call_sid: str, event: AnyEvent | None, commands: list[AnyCommand]) -> None:
         if self.draining:
             self._changed.set()
-        if type(event) in OBSERVED and call_sid in self._asides:
-            self._asides[call_sid].observe(event)
+        if type(event) in OBSERVED and call_sid in self._observers:
+            self._observers[call_sid].observe(event)
         if self._watch is not None:
             self._watch(call_sid, event, commands)
 
@@ -485,10 +485,10 @@ class Switchboard:
             return made_valid(setup)
 
         def make_tools(post: EventSink) -> ToolRunner:
-            asides = self._asides[call_sid] = Asides(
+            observers = self._observers[call_sid] = CallObservers(
                 agent, call, post, clock=self._clock, entropy=self._entropy
             )
-            context = self._make_context(agent, call, post, asides.ask)
+            context = self._make_context(agent, call, post, observers.ask)
             tools = agent.tools if consult is None else {}
             return ToolRunner(
                 tools,
@@ -499,7 +499,7 @@ class Switchboard:
                 output_chars=self._tool_output_chars,
             )
 
-        outside = Outside(
+        outside = CallPorts(
             clock=self._clock,
             control=self._control,
             checks=AgentChecks(agent.destinations, agent.presence_hook, self._clock),
@@ -527,8 +527,8 @@ class Switchboard:
     def _linger(self, driver: Driver) -> None:
         """The call is over; its webhooks may not be."""
         self._consults.over(driver)
-        if (asides := self._asides.pop(driver.call_sid, None)) is not None:
-            asides.close()
+        if (observers := self._observers.pop(driver.call_sid, None)) is not None:
+            observers.close()
         delay = self._clock.delay(_LINGER_SECONDS)
         asyncio.get_running_loop().call_later(delay, self._let_go, driver)
 

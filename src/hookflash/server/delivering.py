@@ -2,7 +2,7 @@
 
 resource          acquired      released
 webhook's client  delivering    when its block ends, last
-outbox, postman   delivering    when its block ends
+outbox, worker    delivering    when its block ends
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from hookflash.agents.directory import Directory
 from hookflash.agents.hooks import DeliveryHook
 from hookflash.core.kept_delivery import DAY_SECONDS
 from hookflash.runtime.delivery_hooks import HookOutlet
+from hookflash.runtime.delivery_worker import DeliveryWorker, Outlet
 from hookflash.runtime.left_behind import deliveries_since
 from hookflash.runtime.outbox import Outbox
 from hookflash.runtime.ports import Clock
-from hookflash.runtime.postman import Outlet, Postman
 from hookflash.runtime.tool_runner import ToolThreads
 from hookflash.server.delivery_webhook import WebhookOutlet
 from hookflash.settings import Settings
@@ -57,7 +57,7 @@ async def delivering(
             outlets.append(webhook)
         shelf = DeliveryStore(engine)
         dead_seconds = settings.delivery_days * DAY_SECONDS
-        postman = Postman(
+        worker = DeliveryWorker(
             shelf,
             outlets,
             clock=clock,
@@ -65,7 +65,7 @@ async def delivering(
             chance=world.entropy("delivery-retry").random,
             entropy=world.entropy("delivery-lease"),
         )
-        outbox = Outbox(shelf, postman, clock=clock)
+        outbox = Outbox(shelf, worker, clock=clock)
         outbox.start()
         stack.push_async_callback(outbox.close)
         searching = asyncio.create_task(

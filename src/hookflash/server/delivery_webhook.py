@@ -27,7 +27,7 @@ import msgspec
 from hookflash import __version__
 from hookflash.core.delivery import Delivery
 from hookflash.core.kept_delivery import KeptDelivery
-from hookflash.runtime.postman import NotTaken
+from hookflash.runtime.delivery_worker import NotTaken
 
 WEBHOOK_SECONDS = 10.0
 _LONGEST_RETRY_SECONDS = 6 * 3600.0
@@ -36,7 +36,7 @@ log = logging.getLogger("hookflash.call.deliveries")
 
 
 class WebhookOutlet:
-    """Posts deliveries to `url`. See `postman.Outlet`."""
+    """Posts deliveries to `url`. See `delivery_worker.Outlet`."""
 
     name = "webhook"
 
@@ -54,7 +54,7 @@ class WebhookOutlet:
         self._secret = secret
         self._now = now
         self._client = httpx.AsyncClient(
-            # Each wait has this limit; the whole attempt has it from the postman.
+            # Each wait has this limit; the whole attempt has it from the delivery worker.
             timeout=seconds,
             follow_redirects=False,
             headers={"User-Agent": f"hookflash/{__version__}"},

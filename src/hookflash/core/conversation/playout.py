@@ -110,7 +110,7 @@ class Playout:
         self._confirmed = 0
         self._unmarked = Unmarked()
         self._road = RoundTrip()
-        self._deaf: set[str] = set()
+        self._dropped: set[str] = set()
         self._open = False
         self._is_held = False
 
@@ -140,7 +140,7 @@ class Playout:
 
         Pieces of an item or a response that was cut are dropped.
         """
-        if item_id in self._deaf or response_id in self._deaf or size <= 0:
+        if item_id in self._dropped or response_id in self._dropped or size <= 0:
             return []
         item = self._items.get(item_id)
         if item is None:
@@ -155,13 +155,13 @@ class Playout:
 
     def drop(self, response_id: str) -> None:
         """What still comes of this response is not to be heard."""
-        self._deaf.add(response_id)
+        self._dropped.add(response_id)
 
     def unheard(self, response_id: str, item_id: str) -> bool:
         """Return whether this is news of an item of which nothing will ever be heard."""
-        if response_id not in self._deaf or item_id in self._deaf or item_id in self._items:
+        if response_id not in self._dropped or item_id in self._dropped or item_id in self._items:
             return False
-        self._deaf.add(item_id)
+        self._dropped.add(item_id)
         return True
 
     def end_item(self, item_id: str) -> list[SendMark]:
@@ -182,7 +182,7 @@ class Playout:
         is still to be heard."""
         for item in self._items.values():
             item.ended = True
-            self._deaf.add(item.item_id)
+            self._dropped.add(item.item_id)
         return set(self._items)
 
     # --- the carrier's side -------------------------------------------------------------------
@@ -399,7 +399,7 @@ class Playout:
             cut = not item.ended or left >= FRAME_MS
             settled.append(_settled(item, cut=cut))
             if cut:
-                self._deaf.update((item.item_id, item.response_id))
+                self._dropped.update((item.item_id, item.response_id))
         self._items.clear()
         self._held.clear()
         self._forget_chunks()

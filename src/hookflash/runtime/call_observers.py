@@ -30,8 +30,8 @@ OBSERVED = frozenset(
 """The events that matter here, so that whoever watches a call need not ask for each."""
 
 
-class Asides:
-    """The asides of one call. Used in the event loop's thread. Questions get their ids from
+class CallObservers:
+    """What observes one call. Used in the event loop's thread. Questions get their ids from
     `entropy`."""
 
     def __init__(

@@ -11,8 +11,8 @@ import pytest
 from hookflash.core.delivery import Delivery
 from hookflash.core.kept_delivery import KeptDelivery
 from hookflash.runtime.clock import SystemClock
+from hookflash.runtime.delivery_worker import DeliveryWorker, NotTaken
 from hookflash.runtime.outbox import Outbox
-from hookflash.runtime.postman import NotTaken, Postman
 from hookflash.standins.simulation.world import SimulatedWorld
 from hookflash.stores.database import open_database
 from hookflash.stores.deliveries import DeliveryStore
@@ -94,7 +94,7 @@ class Office:
 
     def __init__(self, shelf: Any, outlets: Sequence[Outlet], **about: Any) -> None:
         self.clock = SystemClock(world=SimulatedWorld(0))
-        self.postman = Postman(
+        self.postman = DeliveryWorker(
             shelf, outlets, clock=self.clock, chance=lambda: 0.5, **{"poll_seconds": 20.0, **about}
         )
         self.box = Outbox(shelf, self.postman, clock=self.clock)
@@ -307,7 +307,7 @@ async def test_a_shelf_that_fails_is_asked_again(
 async def test_an_outcome_that_cannot_be_written_means_that_it_is_delivered_again(
     shelf: DeliveryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hookflash.runtime.postman._KEEP_SECONDS", (1.0,))
+    monkeypatch.setattr("hookflash.runtime.delivery_worker._KEEP_SECONDS", (1.0,))
     hook = Outlet(seconds=5.0)
     async with Office(Troubled(shelf, finish=2), [hook]) as box:
         box.deliver(delivery())

@@ -1,4 +1,4 @@
-"""The postman: brings what is kept in the store to the owner, again and again until it is taken.
+"""Brings deliveries from the store to the owner, again and again until they are taken.
 
     due --claimed--> offered to each outlet that wants it --> what came of it is kept
 
@@ -66,7 +66,7 @@ class Outlet(Protocol):
 
 
 class Claims(Protocol):
-    """The shelf as the postman sees it: a `stores.deliveries.DeliveryStore`."""
+    """The shelf as the delivery worker sees it: a `stores.deliveries.DeliveryStore`."""
 
     async def claim(
         self, now: float, *, lease: str, seconds: float, limit: int
@@ -81,7 +81,7 @@ class Claims(Protocol):
     async def revive(self, now: float, *, state: Literal["kept"]) -> int: ...
 
 
-class Postman:
+class DeliveryWorker:
     """Delivers what is due on `shelf` to `outlets`. Used in the event loop's thread.
 
     `chance` spreads the retries; leases get their names from `entropy`.

@@ -33,7 +33,7 @@ class Traffic:
         self.down = 0
 
 
-class Outside:
+class CallPorts:
     """The ports of one call: everything that its driver may touch.
 
     `chance` returns numbers from 0 to 1 that spread the repetitions of orders.

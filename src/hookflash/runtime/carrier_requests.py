@@ -1,6 +1,6 @@
 """What one call asks of the world that takes time: REST, and finding out who is there.
 
-Each errand is a task whose end, good or bad, is an event, so that nothing slow can delay a
+Each request is a task whose end, good or bad, is an event, so that nothing slow can delay a
 barge-in and nothing that breaks can leave a call waiting. An order that ends a human's leg is
 given again until it was taken: a telephone must not ring for a caller who is gone. An order to ring
 a human that the carrier refuses with 429 (too many requests) is given again after growing pauses,
@@ -29,7 +29,7 @@ from hookflash.core.events import (
     TargetsChecked,
 )
 from hookflash.errors import CarrierError, HookflashError
-from hookflash.runtime.outside import Outside
+from hookflash.runtime.call_ports import CallPorts
 from hookflash.runtime.ports import EventSink
 from hookflash.runtime.valid_text import made_valid
 
@@ -74,8 +74,8 @@ class Inlet:
         self._post = None
 
 
-class Errands:
-    """The errands of one call; `post` gets the event in which each ends.
+class CarrierRequests:
+    """The carrier requests of one call; `post` gets the event in which each ends.
 
     `wanted` says whether an order to ring somebody is still wanted, before it is given again.
     """
@@ -83,7 +83,7 @@ class Errands:
     def __init__(
         self,
         call_sid: str,
-        outside: Outside,
+        outside: CallPorts,
         post: EventSink,
         *,
         wanted: Callable[[RingHuman], bool] = lambda what: True,
@@ -115,8 +115,8 @@ class Errands:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _start(self, errand: Coroutine[object, object, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(errand)
+    def _start(self, request: Coroutine[object, object, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(request)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task

@@ -1,4 +1,4 @@
-"""Errands: each ends in one event, whatever becomes of it."""
+"""CarrierRequests: each ends in one event, whatever becomes of it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from hookflash.core.events import (
 from hookflash.core.handoff_plan import Target
 from hookflash.core.setup import CallSetup, ModelSetup
 from hookflash.errors import CarrierError, ConfigError
-from hookflash.runtime.errands import CHECK_SECONDS, END_PAUSES, Errands, Inlet
-from hookflash.runtime.outside import Outside
+from hookflash.runtime.call_ports import CallPorts
+from hookflash.runtime.carrier_requests import CHECK_SECONDS, END_PAUSES, CarrierRequests, Inlet
 from hookflash.runtime.tool_runner import ToolRunner, ToolThreads
 
 from .conftest import World
@@ -36,7 +36,7 @@ class Told:
 
     def __init__(self, world: World) -> None:
         self.events: asyncio.Queue[AnyEvent] = asyncio.Queue()
-        outside = Outside(
+        outside = CallPorts(
             clock=world.clock,
             control=world.control,
             checks=world.checks,
@@ -50,7 +50,7 @@ class Told:
             chance=lambda: 0.5,
         )
         self.wanted = True
-        self.errands = Errands(
+        self.errands = CarrierRequests(
             "CA1", outside, self.events.put_nowait, wanted=lambda what: self.wanted
         )
 
