@@ -87,8 +87,8 @@ def open_console(
 def with_line(
     hooks: Hooks, listen: Listen, recordings: Recordings, deliver: Callable[[], None]
 ) -> Hooks:
-    """Return `hooks` with a line's own sound, live and recorded, and its delivery worker, where they
-    have no other."""
+    """Return `hooks` with a line's own sound, live and recorded, and its delivery worker, where
+    they have no other."""
     return dataclasses.replace(
         hooks,
         listen=hooks.listen or listen,
