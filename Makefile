@@ -7,15 +7,16 @@ PY := .venv/bin/python
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-8s %s\n", $$1, $$2}'
 
-setup: ## make .venv from the lock file (the other targets do this by themselves)
-	@scripts/setup
+setup: ## make .venv from the lock files (the other targets do this by themselves)
+	@scripts/setup dev
 
-demo: setup ## call an agent from your browser, on this machine, no account needed
+demo: ## call an agent from your browser, on this machine, no account needed
+	@scripts/setup run
 	@.venv/bin/hookflash demo $(DEMO)
 
 test: ## run every test, in parallel, with full branch coverage of the core and the codecs
 	@scripts/system-packages venv postgres cc chromium
-	@scripts/setup
+	@scripts/setup dev
 	@scripts/test
 
 simulate: setup ## play calls from seeds on a virtual clock: make simulate SEEDS=1000 FIRST=0
@@ -24,7 +25,8 @@ simulate: setup ## play calls from seeds on a virtual clock: make simulate SEEDS
 check: setup ## lint, format, types, layers, and nothing private in the tree
 	@scripts/check
 
-bench: setup ## measure the ledger against an ear, the relay against a bare one in C; 20 minutes
+bench: ## measure the ledger against an ear, the relay against a bare one in C; 20 minutes
+	@scripts/setup run
 	@.venv/bin/hookflash ledger
 	@.venv/bin/hookflash bench $(BENCH)
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from callers import Caller, callers, clean, on_the_line
 
-from hookflash.standins import audio
-from hookflash.standins.audio.bad_lines import BAD_LINES
-from hookflash.standins.model.speech.values import find_value
-from hookflash.standins.model.speech.wishes import says_no, says_yes, wants_person
+from hookflash_local import audio
+from hookflash_local.audio.bad_lines import BAD_LINES
+from hookflash_local.model.speech.values import find_value
+from hookflash_local.model.speech.wishes import says_no, says_yes, wants_person
 
 Hear = Callable[[bytes], str]
 Errors = Callable[[str, str], tuple[int, int]]

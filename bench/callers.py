@@ -4,11 +4,11 @@
 
 `bench/callers/callers.json` lists what is said; the sound is kept beside it, since a voice never
 says the same twice. The voice `joe` (also faster and slower, which makes it higher and lower) is
-that of the extra `hookflash[speech]`; the others are those of flite and espeak-ng, two free
+that of `hookflash-local`; the others are those of flite and espeak-ng, two free
 programs that are needed to make sound but not to hear it again. No licence of these programs covers
 what they say: joe is CC0, flite's voices are free for any use, espeak-ng is GPL-3.0.
 
-The lines are those of `hookflash.standins.audio.bad_lines`.
+The lines are those of `hookflash_local.audio.bad_lines`.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from hookflash.standins.audio.bad_lines import BAD_LINES
-from hookflash.standins.audio.wav import decode_wav
-from hookflash.standins.model.speech.assets import piper_voice
-from hookflash.standins.model.speech.audio import (
+from hookflash_local.audio.bad_lines import BAD_LINES
+from hookflash_local.audio.wav import decode_wav
+from hookflash_local.model.speech.assets import piper_voice
+from hookflash_local.model.speech.audio import (
     PHONE_RATE,
     mulaw_to_pcm16,
     pcm16_to_mulaw,
     resample,
 )
-from hookflash.standins.model.speech.tts import PiperVoice
+from hookflash_local.model.speech.tts import PiperVoice
 
 FOLDER = Path(__file__).parent / "callers"
 LEAD = b"\xff" * 4000

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
 
-from hookflash.standins.model.speech.audio import mulaw_to_pcm16
+from hookflash_local.model.speech.audio import mulaw_to_pcm16
 
 FRAME = 160
 FRAME_SECONDS = 0.02

@@ -20,9 +20,9 @@ from pathlib import Path
 
 import click
 
-from hookflash.bench.programs import compiled
-from hookflash.bench.stage import Rig, Stage
 from hookflash.errors import ConfigError
+from hookflash_local.bench.programs import compiled
+from hookflash_local.bench.stage import Rig, Stage
 
 SYSTEM_CALLS = {
     "system calls: send": r"__x64_sys_send(?:to|msg)|ksys_write|do_writev",

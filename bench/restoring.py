@@ -1,6 +1,6 @@
 """Measures what restoring an hour's call does to the other calls of a process.
 
-    PYTHONPATH=src python bench/restoring.py [--minutes 60] [--calls 50] [--rounds 5]
+    python bench/restoring.py [--minutes 60] [--calls 50] [--rounds 5]
 
 Two journals are restored while `--calls` others stream in real time, 50 frames a second each way:
 

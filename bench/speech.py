@@ -25,10 +25,10 @@ import jiwer
 import turns
 from caller_tables import lines_table, requests_table, values_table
 
-from hookflash.standins import audio
-from hookflash.standins.model.parts import Mind, MindRequest, Say, SpeechEnded, Turn
-from hookflash.standins.model.speech import LocalParts, build_parts
-from hookflash.standins.model.speech.words import figures
+from hookflash_local import audio
+from hookflash_local.model.parts import Mind, MindRequest, Say, SpeechEnded, Turn
+from hookflash_local.model.speech import LocalParts, build_parts
+from hookflash_local.model.speech.words import figures
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "local-speech.md"
 FRAME_BYTES = 160

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 
 from live_call import LiveCall, call
 
-from hookflash.standins import audio
-from hookflash.standins.model.process import ModelProcess
+from hookflash_local import audio
+from hookflash_local.model.process import ModelProcess
 
 INSTRUCTIONS = (
     "You are the receptionist of Harbour Bikes.\n"

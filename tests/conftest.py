@@ -8,7 +8,7 @@ A test in a file of `scripts/clockless.txt` is marked `clockless`, unless it dra
 random. Only these tests count for coverage.
 
 An async test runs on a virtual clock: its sleeps and timeouts take no time, its sockets are in
-memory, and what blocks runs at once (see `hookflash.standins.simulation`). A test that needs a real
+memory, and what blocks runs at once (see `hookflash_local.simulation`). A test that needs a real
 event loop, because it talks to sockets, processes, databases or browsers, or real time, because
 sound is played or something is measured, is marked `realtime`: it runs while no other test runs. A
 test that has no event loop, and waits for a program or a browser however long it takes, is not.
@@ -24,8 +24,8 @@ from typing import Any
 
 import pytest
 
-from hookflash.standins.simulation.loop import VirtualLoop
-from hookflash.standins.simulation.threads import inline_worker_threads
+from hookflash_local.simulation.loop import VirtualLoop
+from hookflash_local.simulation.threads import inline_worker_threads
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 TESTS = Path(__file__).parent

@@ -11,18 +11,20 @@ from pathlib import Path
 
 import pytest
 
-SRC = Path(__file__).parent.parent / "src" / "hookflash"
+PACKAGES = Path(__file__).parent.parent / "packages"
+SRC = PACKAGES / "hookflash" / "src" / "hookflash"
+LOCAL_SRC = PACKAGES / "hookflash-local" / "src" / "hookflash_local"
 
 PRODUCT = "agents carriers cluster console core models runtime server stores".split()
-STANDINS = ("standins/carrier", "standins/model")
+STANDINS = "carrier model".split()
 # They run models, processes and commands of the machine, and are in no simulation.
 OUTSIDE = (
-    "standins/model/speech/",
-    "standins/model/speech_client.py",
-    "standins/model/speech_service.py",
-    "standins/model/local.py",
-    "standins/model/process.py",
-    "standins/model/__main__.py",
+    "model/speech/",
+    "model/speech_client.py",
+    "model/speech_service.py",
+    "model/local.py",
+    "model/process.py",
+    "model/__main__.py",
 )
 
 FORBIDDEN = {
@@ -105,17 +107,28 @@ def violations(source: str, *, may_seed: bool = False) -> list[tuple[int, str]]:
     return sorted(found)
 
 
-def files() -> list[Path]:
-    found = [file for name in (*PRODUCT, *STANDINS) for file in (SRC / name).rglob("*.py")]
-    return sorted(
-        file for file in found if not file.relative_to(SRC).as_posix().startswith(OUTSIDE)
-    )
+def files(src: Path, folders: list[str]) -> dict[str, Path]:
+    """Return the files of `folders` by their paths below `src`."""
+    found = [file for name in folders for file in sorted((src / name).rglob("*.py"))]
+    return {file.relative_to(src).as_posix(): file for file in found}
 
 
-@pytest.mark.parametrize("file", files(), ids=lambda file: str(file.relative_to(SRC)))
-def test_the_machine_is_reached_through_the_world_port(file: Path) -> None:
-    path = file.relative_to(SRC).as_posix()
-    found = violations(file.read_text(), may_seed=path.startswith(STANDINS))
+PRODUCT_FILES = files(SRC, PRODUCT)
+STANDIN_FILES = {
+    path: file for path, file in files(LOCAL_SRC, STANDINS).items() if not path.startswith(OUTSIDE)
+}
+
+
+@pytest.mark.parametrize("path", STANDIN_FILES)
+def test_a_standin_reaches_the_machine_through_the_world_port(path: str) -> None:
+    found = violations(STANDIN_FILES[path].read_text(), may_seed=True)
+    wrong = [f"line {line}: {name}" for line, name in found]
+    assert not wrong, f"{path}: take it from hookflash.world: {'; '.join(wrong)}"
+
+
+@pytest.mark.parametrize("path", PRODUCT_FILES)
+def test_the_product_reaches_the_machine_through_the_world_port(path: str) -> None:
+    found = violations(PRODUCT_FILES[path].read_text())
     wrong = [f"line {line}: {name}" for line, name in found if (path, name) not in EXCEPTIONS]
     assert not wrong, f"{path}: take it from hookflash.world: {'; '.join(wrong)}"
 
@@ -126,9 +139,9 @@ def test_every_exception_is_needed(path: str, name: str) -> None:
 
 
 def test_every_folder_has_files() -> None:
-    paths = [file.relative_to(SRC).as_posix() for file in files()]
-    for name in (*PRODUCT, *STANDINS):
-        assert any(path.startswith(f"{name}/") for path in paths), name
+    for paths, names in ((PRODUCT_FILES, PRODUCT), (STANDIN_FILES, STANDINS)):
+        for name in names:
+            assert any(path.startswith(f"{name}/") for path in paths), name
 
 
 WRONG = """

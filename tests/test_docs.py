@@ -12,9 +12,11 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from hookflash import errors
+from hookflash.cli import hookflash as command_line
 from hookflash.core.commands import AnyCommand, Instruction
 from hookflash.core.events import AnyEvent, Outcome
 from hookflash.core.handoff.states import HandoffState
@@ -23,7 +25,7 @@ from hookflash.core.timers import Limit
 from hookflash.settings import SETTINGS
 
 ROOT = Path(__file__).parent.parent
-SRC = ROOT / "src" / "hookflash"
+SRC = ROOT / "packages" / "hookflash" / "src" / "hookflash"
 REFERENCE = ROOT / "docs" / "reference"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
@@ -104,7 +106,7 @@ def test_each_disposition_and_each_outcome_is_documented() -> None:
 
 
 def test_each_address_of_the_server_is_documented() -> None:
-    source = (ROOT / "src" / "hookflash" / "server").glob("*.py")
+    source = (SRC / "server").glob("*.py")
     served = set()
     for file in source:
         text = file.read_text()
@@ -136,7 +138,7 @@ def test_each_make_target_in_the_docs_exists() -> None:
 
 
 def test_each_command_of_ours_in_the_docs_exists() -> None:
-    there = {file.stem.replace("_", "-") for file in (ROOT / "src/hookflash/cli").glob("[a-z]*.py")}
+    there = set(command_line.list_commands(click.Context(command_line)))
     for page in PAGES:
         asked = set(re.findall(r"^(?:\$ )?hookflash ([a-z-]+)", page.read_text(), re.M))
         assert asked <= there, page

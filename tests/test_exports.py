@@ -59,8 +59,7 @@ def test_importing_loads_nothing_heavy() -> None:
         " asyncio msgspec",
         "from hookflash import Agent, HandoffPlan, Settings, Target": "sqlalchemy alembic twilio"
         " httpx starlette uvicorn picows",
-        "import hookflash.standins.model.speech.receptionist": "piper ctranslate2 onnxruntime"
-        " numpy",
+        "import hookflash_local.model.speech.receptionist": "piper ctranslate2 onnxruntime numpy",
     }
     code = "; ".join(f"{step}; print(*sys.modules)" for step in steps)
     loaded = run(f"import sys; {code}").splitlines()

@@ -61,7 +61,7 @@ def test_no_telephone_number_could_ring_anybody() -> None:
 def test_every_module_says_what_it_is_for() -> None:
     silent = [
         file.relative_to(ROOT).as_posix()
-        for file in sorted((ROOT / "src").rglob("*.py"))
+        for file in sorted((ROOT / "packages").rglob("*.py"))
         if file.read_text().strip() and not re.match(r'(?:#.*\n)*"""\S', file.read_text())
     ]
     assert not silent

@@ -15,8 +15,8 @@ from playwright.async_api import Playwright, async_playwright, expect
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hookflash.standins.carrier import Desk, NumberConfig, Offer, PhoneServer, StandinCarrier
-from hookflash.standins.carrier.api_server import ApiServer
+from hookflash_local.carrier import Desk, NumberConfig, Offer, PhoneServer, StandinCarrier
+from hookflash_local.carrier.api_server import ApiServer
 
 from .phone_parts import PATIENCE_SECONDS, PhonePage, Role, launch
 

@@ -20,8 +20,8 @@ from typing import Literal
 
 from playwright.async_api import Browser, Locator, Page, Playwright, WebSocket
 
-from hookflash.standins.audio.g711 import mulaw_to_pcm16_bytes
-from hookflash.standins.carrier import mulaw
+from hookflash.g711 import decode_bytes
+from hookflash_local.carrier import mulaw
 
 PATIENCE_SECONDS = 90.0
 """Long: a test that waits for what happens loses nothing by it on a machine that is busy."""
@@ -76,7 +76,7 @@ def write_wav(path: Path, sound: bytes) -> None:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(8000)
-        file.writeframes(mulaw_to_pcm16_bytes(SILENCE * BEFORE + sound + SILENCE * AFTER))
+        file.writeframes(decode_bytes(SILENCE * BEFORE + sound + SILENCE * AFTER))
 
 
 def loud_seconds(sound: bytes) -> float:

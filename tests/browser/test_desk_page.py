@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.async_api import expect
 
-from hookflash.standins.audio import load
+from hookflash_local.audio import load
 
 from .conftest import Line, Opened
 from .phone_parts import PhonePage

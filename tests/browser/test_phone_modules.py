@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hookflash.standins.carrier import mulaw
+from hookflash import g711
 
 from .conftest import Line, Opened
 
@@ -17,7 +17,7 @@ Run = Callable[[str, str], Awaitable[Any]]
 
 async def g711_is_ours_byte_for_byte(run: Run) -> None:
     assert await run("g711.js", "({ LINEAR }) => [...LINEAR].map((each) => each * 32768)") == list(
-        mulaw.LINEAR
+        g711.LINEAR
     )
     samples = range(-32768, 32768, 7)
     encoded = await run(
@@ -25,7 +25,7 @@ async def g711_is_ours_byte_for_byte(run: Run) -> None:
         "({ encode }) => { const made = [];"
         " for (let n = -32768; n < 32768; n += 7) made.push(encode(n / 32768)); return made; }",
     )
-    assert bytes(encoded) == mulaw.encode(samples)
+    assert bytes(encoded) == g711.encode(samples)
 
 
 TONE = """({ Resampler }) => {

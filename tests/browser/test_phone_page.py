@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import expect
 
-from hookflash.standins.audio import load
+from hookflash_local.audio import load
 
 from .conftest import Line, Opened
 from .phone_parts import PhonePage, loud_seconds

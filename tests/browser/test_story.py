@@ -19,13 +19,13 @@ import pytest
 from playwright.async_api import expect
 
 from hookflash import Settings
-from hookflash.demo.desk import open_desk
-from hookflash.demo.shop import agent
-from hookflash.demo.story import sound
-from hookflash.demo.timeline import JournalReader, Timeline
-from hookflash.standins.audio import load
-from hookflash.standins.carrier import mouthpiece
-from hookflash.standins.model.speech import LocalParts, build_parts
+from hookflash.replay.timeline import JournalReader, Timeline
+from hookflash_local.audio import load
+from hookflash_local.carrier import mouthpiece
+from hookflash_local.demo.desk import open_desk
+from hookflash_local.demo.shop import agent
+from hookflash_local.demo.story import sound
+from hookflash_local.model.speech import LocalParts, build_parts
 
 from .conftest import Opened
 from .phone_parts import PhonePage, loud_seconds, until

@@ -20,8 +20,8 @@ from hookflash.console.passwords import hash_token
 from hookflash.console.prices import Prices
 from hookflash.console.shapes import CallDetail, CallEntry, Parts
 from hookflash.core.events import AnyEvent
-from hookflash.standins.simulation.world import SimulatedWorld
 from hookflash.stores.records import RecordStore, open_store
+from hookflash_local.simulation.world import SimulatedWorld
 
 PASSWORD = "correct horse battery"
 

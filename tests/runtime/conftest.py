@@ -25,8 +25,8 @@ from hookflash.errors import CarrierError
 from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.journal import Journals
 from hookflash.runtime.ports import EventSink
-from hookflash.standins.simulation.loop import VirtualLoop
-from hookflash.standins.simulation.world import SimulatedWorld
+from hookflash_local.simulation.loop import VirtualLoop
+from hookflash_local.simulation.world import SimulatedWorld
 
 
 @contextlib.contextmanager

@@ -13,9 +13,9 @@ from hookflash.core.kept_delivery import KeptDelivery
 from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.delivery_worker import DeliveryWorker, NotTaken
 from hookflash.runtime.outbox import Outbox
-from hookflash.standins.simulation.world import SimulatedWorld
 from hookflash.stores.database import open_database
 from hookflash.stores.deliveries import DeliveryStore
+from hookflash_local.simulation.world import SimulatedWorld
 
 
 def delivery(number: int = 1, **about: Any) -> Delivery:

@@ -24,7 +24,7 @@ from hookflash.runtime.journal import (
     replay,
 )
 from hookflash.runtime.journal_files import Chunk, JournalFiles
-from hookflash.standins.simulation.world import SimulatedWorld
+from hookflash_local.simulation.world import SimulatedWorld
 
 from .conftest import clock_stands
 

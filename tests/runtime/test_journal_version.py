@@ -3,7 +3,7 @@
 Where the first test fails, the core answers the same events differently now. Raise
 `JOURNAL_VERSION` in `runtime/journal.py`, write the journal anew, and keep the old ones:
 
-    PYTHONPATH=src:. python -m tests.runtime.test_journal_version
+    python -m tests.runtime.test_journal_version
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from hookflash.core.delivery import Delivery
 from hookflash.core.kept_delivery import KeptDelivery, take
 from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.outbox import Outbox
-from hookflash.standins.simulation.world import SimulatedWorld
+from hookflash_local.simulation.world import SimulatedWorld
 
 
 def delivery(number: int = 1, **about: str) -> Delivery:

@@ -19,7 +19,7 @@ from hookflash.runtime import bounded
 from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.questions import Questions
 from hookflash.runtime.tool_runner import ToolRunner, ToolThreads
-from hookflash.standins.simulation.world import SimulatedWorld
+from hookflash_local.simulation.world import SimulatedWorld
 
 from .conftest import clock_stands
 

@@ -24,8 +24,8 @@ from hookflash.runtime.speech_store import (
     check_length,
     key_of,
 )
-from hookflash.standins.carrier.sounds import tone
-from hookflash.standins.simulation.world import SimulatedWorld
+from hookflash_local.carrier.sounds import tone
+from hookflash_local.simulation.world import SimulatedWorld
 
 ONE = Sentence("One moment, please.", "marin", "en")
 TWO = Sentence("Let me see.", "marin", "en")

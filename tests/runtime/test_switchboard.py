@@ -20,7 +20,7 @@ from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.journal import JOURNAL_VERSION, Journals, read_journal
 from hookflash.runtime.restoring import SLICE_STEPS
 from hookflash.runtime.switchboard import Switchboard, brings_back
-from hookflash.standins.simulation.world import EPOCH, SimulatedWorld
+from hookflash_local.simulation.world import EPOCH, SimulatedWorld
 
 from .conftest import Records, Stream, World
 

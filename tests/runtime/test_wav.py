@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hookflash.runtime.wav import HEADER_BYTES, WavFile, header, mend, samples_in
-from hookflash.standins.audio.wav import read_wav
+from hookflash_local.audio.wav import read_wav
 
 
 def test_a_file_is_whole_after_every_write(tmp_path: Path) -> None:

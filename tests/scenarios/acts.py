@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hookflash.standins.carrier import Leg, Line, Script, mulaw
+from hookflash_local.carrier import Leg, Line, Script, mulaw
 
 from .conftest import samples
 from .test_meeting import FRAME, HUMAN, ask_for_a_human, asked_to, say, script_agent

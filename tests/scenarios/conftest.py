@@ -31,13 +31,13 @@ from hookflash import Agent, CallRecord, HandoffPlan, Settings, Target
 from hookflash.core.phases import Phase
 from hookflash.server.app import serve
 from hookflash.server.assembly import Line, open_line
-from hookflash.standins.carrier import Leg, NumberConfig, StandinCarrier
-from hookflash.standins.carrier.party import Script, Speak
-from hookflash.standins.carrier.sounds import voice_pattern
-from hookflash.standins.model.scripted import ScriptedModel
-from hookflash.standins.simulation.loop import VirtualLoop
-from hookflash.standins.simulation.world import SimulatedWorld, make_database
 from hookflash.world import SYSTEM, World
+from hookflash_local.carrier import Leg, NumberConfig, StandinCarrier
+from hookflash_local.carrier.party import Script, Speak
+from hookflash_local.carrier.sounds import voice_pattern
+from hookflash_local.model.scripted import ScriptedModel
+from hookflash_local.simulation.loop import VirtualLoop
+from hookflash_local.simulation.world import SimulatedWorld, make_database
 
 PUBLIC = "https://line.example.test"
 LINE = "+15550100001"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hookflash import Target
-from hookflash.standins.carrier import Human
+from hookflash_local.carrier import Human
 
 from .acts import caller_until, script_whole_agent
 from .conftest import LINE, samples, shop

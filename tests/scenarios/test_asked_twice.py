@@ -6,7 +6,7 @@ import asyncio
 import json
 
 from hookflash import Agent, HandoffPlan, Target
-from hookflash.standins.carrier import Human, Line
+from hookflash_local.carrier import Human, Line
 
 from .acts import hear, script_whole_agent, talk
 from .conftest import DESK, SECOND_DESK, samples, shop

@@ -9,7 +9,7 @@ import pytest
 from hookflash import Target
 from hookflash.core import lines
 from hookflash.core.handoff.states import HandoffState
-from hookflash.standins.carrier import Delayed, Human, Line
+from hookflash_local.carrier import Delayed, Human, Line
 
 from .acts import ended_at, said_on, script_whole_agent, talk
 from .conftest import DESK, SECOND_DESK, eventually, shop

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from hookflash import Target
-from hookflash.standins.carrier import Human, Line, Refused, notices
+from hookflash_local.carrier import Human, Line, Refused, notices
 
 from ..simulation.named.handoff_parts import (
     BACK,

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from hookflash.console.passwords import hash_password, hash_token
-from hookflash.standins.carrier import Human, Line
+from hookflash_local.carrier import Human, Line
 
 from .conftest import CALLER, DESK, LINE, PUBLIC, samples, shop
 from .test_handoff import FAREWELL, GREETING, asked_to, desk, greeted, say

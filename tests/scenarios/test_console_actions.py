@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from hookflash import CallContext
-from hookflash.standins.carrier import Human, Line
+from hookflash_local.carrier import Human, Line
 
 from .acts import WELCOME, hear, script_whole_agent, talk
 from .conftest import DESK, samples, shop

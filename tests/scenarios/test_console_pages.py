@@ -14,7 +14,7 @@ import pytest
 from playwright.async_api import Page, async_playwright, expect
 
 from hookflash.console.passwords import hash_password
-from hookflash.standins.carrier import Human, Leg, Line
+from hookflash_local.carrier import Human, Leg, Line
 
 from .conftest import DESK, PUBLIC, shop
 from .test_handoff import FAREWELL, GREETING, HUMAN, asked_to, greeted, say

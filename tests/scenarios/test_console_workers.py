@@ -15,8 +15,8 @@ from websockets.asyncio.client import connect
 
 from hookflash.console.passwords import hash_token
 from hookflash.runtime.listening import FRAME_BYTES
-from hookflash.standins.carrier import Line
-from hookflash.standins.carrier.party import Script
+from hookflash_local.carrier import Line
+from hookflash_local.carrier.party import Script
 
 from .test_console import KEPT, PASSWORD
 from .test_handoff import greeted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hookflash.standins.carrier import Human, Leg, Line
+from hookflash_local.carrier import Human, Leg, Line
 
 from .conftest import DESK, samples, shop
 

@@ -8,7 +8,7 @@ import pytest
 
 from hookflash import Agent, HandoffPlan
 from hookflash.agents.target import load_target
-from hookflash.standins.carrier import Human, Line
+from hookflash_local.carrier import Human, Line
 
 from .conftest import DESK
 from .test_handoff import FAREWELL, GREETING, asked_to, desk, greeted, say

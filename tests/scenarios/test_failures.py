@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hookflash.standins.carrier import Human, Line
+from hookflash_local.carrier import Human, Line
 
 from .conftest import DESK, PUBLIC, another_process, samples, shop
 from .test_handoff import GREETING, HUMAN, asked_to, desk, greeted, say

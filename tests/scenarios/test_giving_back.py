@@ -6,7 +6,7 @@ import pytest
 
 from hookflash.core import lines
 from hookflash.core.events import GiveBackRequested
-from hookflash.standins.carrier import Human, Line
+from hookflash_local.carrier import Human, Line
 
 from .acts import AGAIN, WELCOME, caller_until, hear, said_on, script_whole_agent, talk
 from .conftest import DESK, samples, shop

@@ -8,7 +8,7 @@ import pytest
 
 from hookflash import Target
 from hookflash.core import lines
-from hookflash.standins.carrier import Human, Leg, Line
+from hookflash_local.carrier import Human, Leg, Line
 
 from .acts import AGAIN, caller_until, ended_at, hear, said_on, script_whole_agent, talk
 from .conftest import DESK, SECOND_DESK, samples, shop

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from hookflash import HandoffPlan, Target
-from hookflash.standins.carrier import BrokenOff, Human, Late, Line, Refused, Silent, Twice
+from hookflash_local.carrier import BrokenOff, Human, Late, Line, Refused, Silent, Twice
 
 from .conftest import DESK, SECOND_DESK, samples, shop
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hookflash import Target
-from hookflash.standins.carrier import Human, Leg, Line
+from hookflash_local.carrier import Human, Leg, Line
 
 from .conftest import DESK, SECOND_DESK, samples, shop
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from hookflash import Agent, Delivery
-from hookflash.standins.carrier import Human, Line
+from hookflash_local.carrier import Human, Line
 
 from .acts import WELCOME, hear, script_whole_agent, talk
 from .conftest import CALLER, DESK, Stage, samples, shop

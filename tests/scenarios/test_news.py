@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hookflash.core.events import HandoffRequested
-from hookflash.standins.carrier import Delayed, Human, Line, Never, OutOfOrder, Twice
+from hookflash_local.carrier import Delayed, Human, Line, Never, OutOfOrder, Twice
 
 from .acts import WELCOME, caller_until, script_whole_agent
 from .conftest import DESK, samples, shop

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from hookflash.standins.carrier import Human, Leg
+from hookflash_local.carrier import Human, Leg
 
 from .acts import longest_silence, script_whole_agent
 from .conftest import DESK, samples, shop

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from hookflash.standins.carrier import Human, Line
-from hookflash.standins.model.session import Session
+from hookflash_local.carrier import Human, Line
+from hookflash_local.model.session import Session
 
 from .acts import WELCOME, hear, script_whole_agent, talk
 from .conftest import DESK, eventually, samples, shop

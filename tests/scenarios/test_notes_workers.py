@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hookflash.standins.carrier import Human, Line
+from hookflash_local.carrier import Human, Line
 
 from .acts import hear, talk
 from .conftest import DESK, eventually

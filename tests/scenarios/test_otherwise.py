@@ -8,7 +8,7 @@ import pytest
 
 from hookflash import Agent, Delivery, HandoffPlan, Target
 from hookflash.core import lines
-from hookflash.standins.carrier import Human, Line
+from hookflash_local.carrier import Human, Line
 
 from .acts import WELCOME, hear, said_on, script_whole_agent
 from .conftest import DESK, Stage, samples, shop

@@ -12,8 +12,8 @@ import pytest
 
 from hookflash import Agent, CallContext, CallView, Delivery, Frustration, HandoffPlan, Target
 from hookflash.core.events import QuestionAnswered
-from hookflash.standins.carrier import Human, Line
-from hookflash.standins.simulation.world import EPOCH
+from hookflash_local.carrier import Human, Line
+from hookflash_local.simulation.world import EPOCH
 
 from .conftest import CALLER, DESK, SECOND_DESK, Stage, samples, shop
 from .test_handoff import GREETING, asked_to, desk, greeted, say, script_agent

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from hookflash.bench.faults import FLOOD_RATE, JITTER_MS, JITTER_SHARE
-from hookflash.bench.programs import compiled
-from hookflash.bench.stage import Rig
+from hookflash_local.bench.faults import FLOOD_RATE, JITTER_MS, JITTER_SHARE
+from hookflash_local.bench.programs import compiled
+from hookflash_local.bench.stage import Rig
 
 CALLS = 10
 

@@ -9,8 +9,8 @@ import pytest
 
 from hookflash import Target
 from hookflash.core import lines
-from hookflash.standins.carrier import Human, Line
-from hookflash.standins.carrier.sounds import voice_pattern
+from hookflash_local.carrier import Human, Line
+from hookflash_local.carrier.sounds import voice_pattern
 
 from .acts import WELCOME, caller_until, hear, said_on, script_whole_agent
 from .conftest import DESK, PUBLIC, samples, shop

@@ -18,9 +18,9 @@ from hookflash.core.events import HandoffRequested
 from hookflash.runtime.listening import FRAME_BYTES
 from hookflash.runtime.recorder import mend_all
 from hookflash.runtime.wav import HEADER_BYTES, header
-from hookflash.standins.carrier import Human, Leg, NumberConfig, StandinCarrier
-from hookflash.standins.carrier.party import Line
-from hookflash.standins.model.scripted import ScriptedModel
+from hookflash_local.carrier import Human, Leg, NumberConfig, StandinCarrier
+from hookflash_local.carrier.party import Line
+from hookflash_local.model.scripted import ScriptedModel
 
 from .conftest import CALLER as CALLER_NUMBER
 from .conftest import DESK, PUBLIC, samples, shop

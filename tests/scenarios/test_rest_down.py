@@ -8,7 +8,7 @@ import pytest
 
 from hookflash import Target
 from hookflash.core.events import GiveBackRequested
-from hookflash.standins.carrier import BrokenOff, Delayed, Human, Late, Line, Refused, Silent
+from hookflash_local.carrier import BrokenOff, Delayed, Human, Late, Line, Refused, Silent
 
 from .acts import WELCOME, caller_until, hear, script_whole_agent, talk
 from .conftest import DESK, SECOND_DESK, eventually, samples, shop

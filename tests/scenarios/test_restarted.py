@@ -16,7 +16,7 @@ from hookflash.core.handoff.states import HandoffState
 from hookflash.core.phases import Phase
 from hookflash.runtime.journal import JOURNAL_VERSION
 from hookflash.server.assembly import Line as ServedLine
-from hookflash.standins.carrier import Delayed, Human, Leg, Line, Silent
+from hookflash_local.carrier import Delayed, Human, Leg, Line, Silent
 
 from .acts import WELCOME, hear, said_on, script_whole_agent, talk
 from .conftest import DESK, PUBLIC, Stage, another_process, eventually, samples, shop

@@ -14,7 +14,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from hookflash.core.phases import Phase
-from hookflash.standins.carrier import Line
+from hookflash_local.carrier import Line
 
 from .conftest import CALLER, LINE, PUBLIC, samples
 from .test_handoff import GREETING, asked_to, greeted, say

@@ -15,8 +15,8 @@ import httpx
 import pytest
 
 from hookflash.cli import main
-from hookflash.standins.carrier import Human, Line, NumberConfig, StandinCarrier
-from hookflash.standins.model.scripted import ScriptedModel
+from hookflash_local.carrier import Human, Line, NumberConfig, StandinCarrier
+from hookflash_local.model.scripted import ScriptedModel
 
 from .conftest import CALLER, LINE, PUBLIC, SPEED, eventually, samples
 from .test_handoff import FRAME, GREETING, HUMAN, asked_to, desk, greeted, say

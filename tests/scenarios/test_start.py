@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from hookflash.core.phases import Phase
-from hookflash.standins.carrier import Line
+from hookflash_local.carrier import Line
 
 from .conftest import eventually, samples
 from .test_handoff import GREETING, asked_to, greeted, say

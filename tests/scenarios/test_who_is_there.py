@@ -6,8 +6,8 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from hookflash import Target
-from hookflash.standins.carrier import Human, Line
-from hookflash.standins.simulation.world import EPOCH
+from hookflash_local.carrier import Human, Line
+from hookflash_local.simulation.world import EPOCH
 
 from .acts import WELCOME, caller_until, hear, script_whole_agent
 from .conftest import DESK, SECOND_DESK, samples, shop

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hookflash.standins.carrier import Human, Line
+from hookflash_local.carrier import Human, Line
 
 from .acts import caller_until, hear, longest_silence, script_whole_agent
 from .conftest import DESK, samples, shop

@@ -10,9 +10,9 @@ import re
 import pytest
 
 from hookflash import Target
-from hookflash.standins.carrier import Human, Line
-from hookflash.standins.model.speech import LocalParts, SpeechOptions, build_parts
-from hookflash.standins.model.speech_service import transcribe
+from hookflash_local.carrier import Human, Line
+from hookflash_local.model.speech import LocalParts, SpeechOptions, build_parts
+from hookflash_local.model.speech_service import transcribe
 
 from .acts import script_whole_agent
 from .conftest import DESK, shop

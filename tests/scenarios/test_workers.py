@@ -25,9 +25,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from twilio.request_validator import RequestValidator
 from websockets.asyncio.client import connect
 
-from hookflash.standins.carrier import Human, Leg, Line, NumberConfig, StandinCarrier
-from hookflash.standins.carrier.party import Script
-from hookflash.standins.model.scripted import ScriptedModel
+from hookflash_local.carrier import Human, Leg, Line, NumberConfig, StandinCarrier
+from hookflash_local.carrier.party import Script
+from hookflash_local.model.scripted import ScriptedModel
 
 from .conftest import CALLER, LINE, PUBLIC, eventually, samples
 from .test_handoff import BACK, FAREWELL, FRAME, GREETING, HUMAN, asked_to, desk, greeted, say

@@ -18,9 +18,9 @@ from hookflash.runtime.journal import Journals
 from hookflash.runtime.outbox import Outbox
 from hookflash.runtime.tool_runner import ToolThreads
 from hookflash.server.delivering import delivering
-from hookflash.standins.simulation.world import SimulatedWorld
 from hookflash.stores.database import open_database
 from hookflash.stores.deliveries import DeliveryStore
+from hookflash_local.simulation.world import SimulatedWorld
 
 
 def message(number: int, agent: str = "shop") -> Delivery:

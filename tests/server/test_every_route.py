@@ -20,7 +20,7 @@ from hookflash.console.gate import HEADERS
 from hookflash.console.pages import SIGN_IN, STATIC, needed_by
 from hookflash.console.passwords import hash_password
 from hookflash.server.assembly import open_line
-from hookflash.standins.simulation.world import SimulatedWorld
+from hookflash_local.simulation.world import SimulatedWorld
 
 PUBLIC = "https://line.example.test/phone"
 STRANGER = ("192.0.2.7", 4711)

@@ -17,9 +17,9 @@ from hookflash.errors import ConfigError
 from hookflash.runtime.journal import Journals
 from hookflash.runtime.wav import header
 from hookflash.server.kept import SWEEP_SECONDS, Days, KeptCalls, sweeping
-from hookflash.standins.simulation.world import SimulatedWorld
 from hookflash.stores.deliveries import DeliveryStore
 from hookflash.stores.records import RecordStore, open_store
+from hookflash_local.simulation.world import SimulatedWorld
 
 NOW = 1_790_000_000.0
 DAY = 86_400.0

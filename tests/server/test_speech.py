@@ -12,8 +12,8 @@ from hookflash import Agent, Directory, Settings
 from hookflash.agents.prepared_lines import SPOKEN, TEXTS
 from hookflash.runtime.prepared_speech import tone
 from hookflash.server.speech import preparing, speech_renderer
-from hookflash.standins.model.scripted import ScriptedModel
-from hookflash.standins.simulation.world import SimulatedWorld
+from hookflash_local.model.scripted import ScriptedModel
+from hookflash_local.simulation.world import SimulatedWorld
 
 OPENAI = "wss://api.openai.com/v1/realtime"
 ELSEWHERE = "https://speech.example.com/v1/audio/speech"

@@ -16,9 +16,9 @@ from hookflash.core.call import Call
 from hookflash.core.handoff.states import HandoffState
 from hookflash.core.phases import Phase
 from hookflash.runtime.journal import read_journal, replay
-from hookflash.standins.carrier.hearing import Loop
-from hookflash.standins.carrier.leg import Leg
-from hookflash.standins.model.session import Session
+from hookflash_local.carrier.hearing import Loop
+from hookflash_local.carrier.leg import Leg
+from hookflash_local.model.session import Session
 
 from .people import NO_TURN, Ear
 from .voices import heard_ms

@@ -19,12 +19,12 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from hookflash.standins.model.conversation import Halt, Hear, Job, Respond, Transcribe
-from hookflash.standins.model.responses import Response
-from hookflash.standins.model.server import ModelServer
-from hookflash.standins.model.session import Close, Drop, Session
-from hookflash.standins.model.shapes import Refusal
-from hookflash.standins.model.timing import Timing
+from hookflash_local.model.conversation import Halt, Hear, Job, Respond, Transcribe
+from hookflash_local.model.responses import Response
+from hookflash_local.model.server import ModelServer
+from hookflash_local.model.session import Close, Drop, Session
+from hookflash_local.model.shapes import Refusal
+from hookflash_local.model.timing import Timing
 
 from .checks import Checks
 from .plan import SESSION_TROUBLES, Plan, Trouble

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from hookflash.standins.carrier import Human
-from hookflash.standins.carrier.leg import Leg
-from hookflash.standins.carrier.party import Line, Script
+from hookflash_local.carrier import Human
+from hookflash_local.carrier.leg import Leg
+from hookflash_local.carrier.party import Line, Script
 
 from .plan import Act, HumanPlan, Plan
 from .voices import LOUD, Voices

@@ -46,15 +46,15 @@ from hookflash.core.phases import Phase
 from hookflash.errors import ConfigError
 from hookflash.server.app import serve
 from hookflash.server.assembly import Line, open_line
-from hookflash.standins.carrier import Leg, NumberConfig, StandinCarrier, faults
-from hookflash.standins.carrier.party import Line as Telephone
-from hookflash.standins.model.scripted import ScriptedModel
-from hookflash.standins.model.session import Session
-from hookflash.standins.model.shapes import Refusal
-from hookflash.standins.simulation.loop import PROCESS, TimeLimitReached, VirtualLoop
-from hookflash.standins.simulation.network import Connection
-from hookflash.standins.simulation.threads import inline_worker_threads
-from hookflash.standins.simulation.world import SimulatedWorld, make_database
+from hookflash_local.carrier import Leg, NumberConfig, StandinCarrier, faults
+from hookflash_local.carrier.party import Line as Telephone
+from hookflash_local.model.scripted import ScriptedModel
+from hookflash_local.model.session import Session
+from hookflash_local.model.shapes import Refusal
+from hookflash_local.simulation.loop import PROCESS, TimeLimitReached, VirtualLoop
+from hookflash_local.simulation.network import Connection
+from hookflash_local.simulation.threads import inline_worker_threads
+from hookflash_local.simulation.world import SimulatedWorld, make_database
 
 from .checks import Checks, Violation
 from .model import SimulatedModel

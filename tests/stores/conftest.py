@@ -20,7 +20,7 @@ from pwd import getpwnam
 
 import pytest
 
-from hookflash.standins.simulation.world import SimulatedWorld, make_database
+from hookflash_local.simulation.world import SimulatedWorld, make_database
 
 from .parts import Database
 

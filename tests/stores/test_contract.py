@@ -17,8 +17,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from hookflash.standins.simulation.world import make_database
 from hookflash.stores.database import open_database
+from hookflash_local.simulation.world import make_database
 
 from . import (
     test_audit,

@@ -6,7 +6,7 @@ import struct
 from typing import Any
 
 from hookflash.console import shapes as s
-from hookflash.standins.audio import load
+from hookflash_local.audio import load
 
 TALKED = (
     ("agent", 0.8, 4.3, "Hello, this is Riverside Books. How can I help you?", ""),

@@ -10,7 +10,7 @@ import pytest
 
 from hookflash.errors import ModelError
 from hookflash.models.openai.reading import RealtimeReading
-from hookflash.standins.model.scripted import ScriptedModel
+from hookflash_local.model.scripted import ScriptedModel
 
 TEXT = 'Un instant, s\'il vous plaît: "Anna".'
 

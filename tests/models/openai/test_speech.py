@@ -12,7 +12,7 @@ import pytest
 from hookflash.errors import ModelError
 from hookflash.models.openai.speech import FALLBACK_VOICE, OpenAISpeech, speech_url
 from hookflash.runtime.loudness import level_dbfs
-from hookflash.standins.model.scripted import ScriptedModel
+from hookflash_local.model.scripted import ScriptedModel
 
 TEXT = "One moment, please."
 

@@ -12,7 +12,7 @@ from hookflash.core.commands import Message
 from hookflash.core.setup import ModelSetup
 from hookflash.models.openai import RealtimeOptions
 from hookflash.models.openai.warm import WarmingConnector, WarmOpenAILink
-from hookflash.standins.model.scripted import ScriptedModel
+from hookflash_local.model.scripted import ScriptedModel
 
 SETUP = ModelSetup(
     instructions="You answer for Acme.",

@@ -14,7 +14,7 @@ from hookflash.core import commands, events
 from hookflash.core.commands import Message
 from hookflash.core.setup import ModelSetup, ToolSpec
 from hookflash.models.openai import OpenAIConnector, RealtimeOptions, SemanticVad
-from hookflash.standins.model.scripted import ScriptedModel
+from hookflash_local.model.scripted import ScriptedModel
 
 SETUP = ModelSetup(
     instructions="You answer for Acme.",

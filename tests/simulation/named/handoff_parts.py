@@ -12,8 +12,8 @@ import math
 import re
 from typing import Any
 
-from hookflash import CallRecord
-from hookflash.standins.carrier import Human, Leg, Line, Script, mulaw
+from hookflash import CallRecord, g711
+from hookflash_local.carrier import Human, Leg, Line, Script, mulaw
 
 from ...scenarios.conftest import Stage, samples
 
@@ -261,7 +261,7 @@ def longest_nothing(sound: bytes) -> float:
 
 def _is_ringing(sound: bytes) -> bool:
     """Whether a sound ends in a ringing tone: nothing but one or two tones of 400 to 480 Hz."""
-    tail = mulaw.decode(sound[-1600:])
+    tail = g711.decode(sound[-1600:])
     if len(tail) < 1600:
         return False
     mean = sum(tail) / len(tail)

@@ -17,12 +17,12 @@ from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from hookflash import Agent
-from hookflash.standins.carrier import Human, Leg, Line, Script
-from hookflash.standins.model.script import Pattern, difference
-from hookflash.standins.model.scripted import Reaction, ScriptedModel
-from hookflash.standins.model.session import Session
-from hookflash.standins.simulation.loop import VirtualLoop
-from hookflash.standins.simulation.network import Connection
+from hookflash_local.carrier import Human, Leg, Line, Script
+from hookflash_local.model.script import Pattern, difference
+from hookflash_local.model.scripted import Reaction, ScriptedModel
+from hookflash_local.model.session import Session
+from hookflash_local.simulation.loop import VirtualLoop
+from hookflash_local.simulation.network import Connection
 
 from ...scenarios.acts import longest_silence
 from ...scenarios.conftest import DESK, Stage, samples

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hookflash.standins.carrier import Human, Line
+from hookflash_local.carrier import Human, Line
 
 from ...scenarios.acts import said_on
 from ...scenarios.conftest import DESK, Stage, open_stage, shop

@@ -19,7 +19,7 @@ from hookflash.core.phases import Phase
 from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.driver import Driver
 from hookflash.runtime.journal import read_journal
-from hookflash.standins.simulation.world import SimulatedWorld
+from hookflash_local.simulation.world import SimulatedWorld
 
 from ...runtime.conftest import Stream, World
 from ...runtime.test_driver import drive

@@ -10,7 +10,7 @@ import pytest
 
 from hookflash import Agent
 from hookflash.core.events import HandoffRequested
-from hookflash.standins.carrier import Human, Line
+from hookflash_local.carrier import Human, Line
 
 from ...scenarios.conftest import DESK, Stage, open_stage, samples, shop
 from .handoff_parts import (

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hookflash import Agent
-from hookflash.standins.carrier import Human, Line
+from hookflash_local.carrier import Human, Line
 
 from ...scenarios.acts import said_on
 from ...scenarios.conftest import DESK, Stage, open_stage, samples, shop

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hookflash import Agent
-from hookflash.standins.carrier import Leg, Line, sounds
+from hookflash_local.carrier import Leg, Line, sounds
 
 from ...scenarios.conftest import Stage, open_stage, samples, shop
 from .handoff_parts import (

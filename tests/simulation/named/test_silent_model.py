@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hookflash.standins.carrier import Line
+from hookflash_local.carrier import Line
 
 from ...scenarios.conftest import Stage, open_stage, shop
 from .model_parts import (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hookflash.standins.carrier import Human, Line
+from hookflash_local.carrier import Human, Line
 
 from ...scenarios.conftest import DESK, open_stage, samples, shop
 from .handoff_parts import (

@@ -15,7 +15,7 @@ import pytest
 
 from hookflash import Agent, CallContext, Delivery
 from hookflash.core.events import SayRequested
-from hookflash.standins.carrier import Human, Leg, Line
+from hookflash_local.carrier import Human, Leg, Line
 
 from ...scenarios.conftest import DESK, Stage, open_stage, samples, shop
 from .handoff_parts import (

@@ -1,0 +1,231 @@
+"""The relays that are measured, each a process of its own: Hookflash as served, and the reference.
+
+resource          acquired             released
+a child process   `reference`, `line`  when the block ends
+its folder        `line`               when the block ends
+an HTTP client    `line`               when the block ends
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import NamedTuple, Protocol
+from urllib.parse import urlsplit
+from xml.etree import ElementTree
+
+import httpx
+from twilio.request_validator import RequestValidator
+
+from hookflash_local.bench.processes import Seat, kill
+from hookflash_local.bench.programs import BenchError
+
+PUBLIC = "https://line.example.test"
+_MEDIA = "/twilio/media"
+ACCOUNT = "AC" + "0" * 32
+_AUTH_TOKEN = "a token that signs the webhooks of a benchmark"
+_START_SECONDS = 30.0
+_LOOK_SECONDS = 0.1
+_TOLD_LINES = 40
+
+
+class Stream(NamedTuple):
+    """Where a call's media socket goes: a path, what its upgrade is signed with (`-` for nothing),
+    and the token that the stream begins with.
+    """
+
+    path: str
+    signature: str
+    token: str
+
+
+class Relay(Protocol):
+    """A relay under test. Calls are known by their SID."""
+
+    pid: int
+    port: int
+
+    async def arrive(self, call_sid: str) -> Stream:
+        """A call comes in; return what its carrier is told to do."""
+
+    async def completed(self, call_sid: str) -> None:
+        """The caller's leg is over."""
+
+
+class Reference:
+    """The bare relay in C: no webhooks, so a call is its media socket."""
+
+    def __init__(self, pid: int, port: int) -> None:
+        self.pid = pid
+        self.port = port
+
+    async def arrive(self, call_sid: str) -> Stream:
+        return Stream(_MEDIA, "-", "-")
+
+    async def completed(self, call_sid: str) -> None:
+        return None
+
+
+class ServedLine:
+    """`hookflash serve` with everything on; webhooks are signed as Twilio signs them."""
+
+    def __init__(self, pid: int, port: int, client: httpx.AsyncClient, journals: Path) -> None:
+        self.pid = pid
+        self.port = port
+        self.journals = journals
+        self._validator = RequestValidator(_AUTH_TOKEN)
+        self._client = client
+
+    async def arrive(self, call_sid: str) -> Stream:
+        twiml = await self._post("/twilio/voice", call_sid, "ringing")
+        for stream in ElementTree.fromstring(twiml).iter("Stream"):
+            url = stream.get("url", "")
+            for parameter in stream.iter("Parameter"):
+                if parameter.get("name") == "token":
+                    signature = self._validator.compute_signature(url, {})
+                    return Stream(urlsplit(url).path, signature, parameter.get("value", ""))
+        raise BenchError(f"hookflash serve: expected a <Stream> with a token, got {twiml[:300]}")
+
+    async def completed(self, call_sid: str) -> None:
+        await self._post("/twilio/status", call_sid, "completed")
+
+    async def _post(self, path: str, call_sid: str, status: str) -> str:
+        form = {
+            "AccountSid": ACCOUNT,
+            "ApiVersion": "2010-04-01",
+            "CallSid": call_sid,
+            "CallStatus": status,
+            "Direction": "inbound",
+            "From": "+15550100009",
+            "To": "+15550100001",
+        }
+        signed = self._validator.compute_signature(PUBLIC + path, form)
+        answer = await self._client.post(path, data=form, headers={"X-Twilio-Signature": signed})
+        if answer.is_error:
+            raise BenchError(f"hookflash serve: {path} was answered {answer.status_code}")
+        return answer.text
+
+
+@contextlib.asynccontextmanager
+async def reference(
+    program: Path, model_port: int, *, seat: Seat, tls: bool = False
+) -> AsyncIterator[Reference]:
+    """Run the reference relay on `seat`."""
+    words = [str(program), "0", str(model_port), *(["tls"] if tls else [])]
+    async with _process(words, seat, {}) as process:
+        said = await _said(process.stdout, rb"listening (\d+)", "the reference relay")
+        yield Reference(process.pid, int(said))
+
+
+@contextlib.asynccontextmanager
+async def line(
+    model_port: int,
+    *,
+    seat: Seat,
+    workers: int = 1,
+    trusted: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> AsyncIterator[ServedLine]:
+    """Serve the benchmark's agent on `seat`, its model on this machine; TLS if `trusted`."""
+    with tempfile.TemporaryDirectory(prefix="hookflash-bench-") as folder:
+        settings = {
+            "HOOKFLASH_PUBLIC_URL": PUBLIC,
+            "HOOKFLASH_MODEL_URL": f"{'wss' if trusted else 'ws'}://127.0.0.1:{model_port}/v1",
+            "HOOKFLASH_TWILIO_API_URL": "http://127.0.0.1:9",
+            "HOOKFLASH_DATA_DIR": folder,
+            "HOOKFLASH_DRAIN_SECONDS": "0",
+            "TWILIO_ACCOUNT_SID": ACCOUNT,
+            "TWILIO_AUTH_TOKEN": _AUTH_TOKEN,
+            **({"SSL_CERT_FILE": str(trusted)} if trusted else {}),
+            **(environ or {}),
+        }
+        command = [sys.executable, "-m", "hookflash", "serve", "hookflash_local.bench.line:agent"]
+        command += ["--port", "0", *(["--workers", str(workers)] if workers > 1 else [])]
+        async with _process(command, seat, settings, folder) as process:
+            port = int(await _said(process.stderr, rb"port (\d+)", "hookflash serve"))
+            # What it logs is read on, for a full pipe would stop it, and told with an error.
+            told: deque[bytes] = deque(maxlen=_TOLD_LINES)
+            draining = asyncio.create_task(_drain(process.stderr, told))
+            try:
+                origin = f"http://127.0.0.1:{port}"
+                async with httpx.AsyncClient(base_url=origin, trust_env=False) as client:
+                    await _met(client, workers)
+                    yield ServedLine(process.pid, port, client, Path(folder) / "journals")
+            except (BenchError, httpx.HTTPError) as error:
+                log = b"".join(told).decode("utf-8", "replace")
+                raise BenchError(
+                    f"{str(error) or repr(error)}; hookflash serve logged:\n{log}"
+                ) from error
+            finally:
+                draining.cancel()
+                await asyncio.gather(draining, return_exceptions=True)
+
+
+async def _met(client: httpx.AsyncClient, workers: int) -> None:
+    """Wait until the worker that answers us knows all the others: calls are shared from then on."""
+    for _ in range(round(_START_SECONDS / _LOOK_SECONDS)):
+        answer = await client.get("/metrics")
+        if answer.text.count("\nhookflash_warm_sessions{") == workers:
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
+    raise BenchError(
+        f"hookflash serve: expected {workers} workers in /metrics within {_START_SECONDS:g} s, got"
+        f" {answer.status_code} with {answer.text.count('hookflash_warm_sessions{')}"
+    )
+
+
+def posted_at() -> int:
+    """Return the moment of now on the load generator's clock, in nanoseconds."""
+    return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+
+
+async def _drain(stream: asyncio.StreamReader | None, told: deque[bytes]) -> None:
+    assert stream is not None
+    async for text in stream:
+        told.append(text)
+
+
+async def _said(stream: asyncio.StreamReader | None, pattern: bytes, who: str) -> str:
+    """Return what `pattern` finds in the first lines of a process."""
+    assert stream is not None
+    told = b""
+    try:
+        async with asyncio.timeout(_START_SECONDS):
+            async for text in stream:
+                told += text
+                if found := re.search(pattern, text):
+                    return found[1].decode()
+    except TimeoutError:
+        raise BenchError(f"{who} did not start within {_START_SECONDS:g} s") from None
+    raise BenchError(f"{who} did not start:\n{told.decode('utf-8', 'replace')[-2000:]}")
+
+
+@contextlib.asynccontextmanager
+async def _process(
+    command: list[str], seat: Seat, settings: Mapping[str, str], folder: str | None = None
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    ours = ("HOOKFLASH_", "TWILIO_", "OPENAI_")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=folder,
+        env={**environ, **settings},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        preexec_fn=seat.take,
+    )
+    try:
+        yield process
+    finally:
+        # Nothing is drained: what is live are the benchmark's own calls.
+        kill(process.pid)
+        await process.wait()

@@ -1,0 +1,68 @@
+"""What `call` and `demo` print: progress, the live call, and at the end what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+
+from hookflash.agents.agent import Agent
+from hookflash.agents.directory import Directory
+from hookflash.replay.timeline import Timeline
+from hookflash.settings import Settings
+from hookflash_local.carrier import Human, Script
+from hookflash_local.cli._loading import Loading
+from hookflash_local.demo.local_call import hold_call
+from hookflash_local.demo.screen import Screen
+
+
+def run_call(
+    target: Agent | Directory,
+    *,
+    caller: Script,
+    humans: Sequence[Human],
+    out: Path | None,
+    as_json: bool,
+) -> int:
+    """Hold the call, show it, and return the exit code: 1 if the call failed."""
+    console = Console(stderr=as_json, highlight=False)
+    settings = Settings.load()
+
+    async def held() -> tuple[Timeline, list[Path]]:
+        with Screen(console) as screen:
+            return await hold_call(
+                target,
+                caller=caller,
+                humans=humans,
+                screen=screen,
+                on_progress=loading,
+                settings=settings,
+                out=out,
+            )
+
+    with Loading(console) as loading:
+        timeline, paths = asyncio.run(held())
+    if as_json:
+        click.echo(msgspec.json.encode(_summary(timeline, paths)))
+    else:
+        _print_end(console, timeline, paths)
+    return 1 if timeline.disposition == "failed" else 0
+
+
+def _summary(timeline: Timeline, paths: list[Path]) -> dict[str, object]:
+    return {
+        "record": timeline.record,
+        "latencies": [round(wait.seconds, 3) for wait in timeline.latencies()],
+        "files": [str(path) for path in paths],
+    }
+
+
+def _print_end(console: Console, timeline: Timeline, paths: list[Path]) -> None:
+    end = timeline.disposition.replace("_", " ")
+    console.print(f"\n[bold]{end}[/bold] after {timeline.seconds:.1f} s")
+    for path in paths:
+        console.print(f"  {path}", soft_wrap=True)

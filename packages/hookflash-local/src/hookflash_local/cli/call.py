@@ -1,0 +1,72 @@
+"""`hookflash call`: a recording calls an agent on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+
+@click.command
+@click.option(
+    "--wav",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="What the caller says: mu-law, A-law or 16-bit PCM, any rate.",
+)
+@click.option(
+    "--agent", "target", help="Who answers: a TARGET as for serve.  [default: the demo's]"
+)
+@click.option(
+    "--human",
+    "choices",
+    default="answers",
+    show_default=True,
+    help="What humans do when the agent brings one in: answers, accepts, declines, busy,"
+    " no-answer, mailbox, hangs-up, fails; several, such as busy,accepts, for one after another.",
+)
+@click.option(
+    "--manner",
+    type=click.Choice(["cold", "warm", "consult"]),
+    help="How they are brought in, whatever the agent's plans say.",
+)
+@click.option(
+    "--meanwhile",
+    type=click.Path(path_type=Path),
+    help="What the caller says while a human is called.  [default: a question about an order]",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the call's files.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
+def command(
+    wav: Path,
+    target: str | None,
+    choices: str,
+    manner: Literal["cold", "warm", "consult"] | None,
+    meanwhile: Path | None,
+    out: Path | None,
+    as_json: bool,
+) -> int:
+    """Let a recording call an agent: no account, nothing leaves this machine.
+
+    Shows the call while it runs and leaves a stereo recording, the transcript as heard, a picture
+    of the call and its journal.
+    """
+    from hookflash.agents.target import load_target
+    from hookflash_local.audio.wav import read_wav
+    from hookflash_local.cli._call_output import run_call
+    from hookflash_local.demo.shop import agent as demo_agent
+    from hookflash_local.demo.story import human, recording_caller, sound
+    from hookflash_local.demo.trial import arranged, read_humans
+
+    recording = read_wav(wav)
+    said = sound("caller-order") if meanwhile is None else read_wav(meanwhile)
+    humans = read_humans(choices)
+    agent = demo_agent if target is None else load_target(target)
+    return run_call(
+        arranged(agent, manner=manner, humans=humans),
+        caller=recording_caller(recording, meanwhile=said),
+        humans=[human(each) for each in humans],
+        out=out,
+        as_json=as_json,
+    )

@@ -1,0 +1,88 @@
+"""`hookflash ledger`: how exact the playout ledger is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from hookflash_local.bench.ledger import Row
+    from hookflash_local.bench.simulated import Measured
+
+
+@click.command
+@click.option(
+    "--delay",
+    "delay_ms",
+    type=click.FloatRange(0, 1000),
+    default=40.0,
+    show_default=True,
+    metavar="MS",
+    help="How long each message takes, in either direction.",
+)
+@click.option("--sockets", is_flag=True, help="Over real sockets, in real time: about 20 s.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a scenario.")
+def command(delay_ms: float, sockets: bool, as_json: bool) -> int:
+    """Measure what the model is told was heard against what the caller's ear got.
+
+    Plays every way of interrupting the agent on a simulated clock: the call that answers your
+    line, a model and a carrier's buffer. With --sockets it is the line as it is served, between
+    the stand-ins. Exits with 1 if an item is wrong or off by over 20 ms.
+    """
+    import functools
+
+    import msgspec
+    from rich.console import Console
+    from rich.table import Table
+
+    from hookflash_local.bench.ledger import measure
+    from hookflash_local.bench.simulated import simulate
+
+    if sockets:
+        rows = _over_sockets(delay_ms)
+    else:
+        rows = measure(play=functools.partial(simulate, delay_ms=delay_ms))
+    if as_json:
+        for row in rows:
+            line = msgspec.structs.asdict(row) | {"right": row.right}
+            click.echo(msgspec.json.encode(line))
+        return 0 if all(row.right for row in rows) else 1
+    where = "real sockets" if sockets else "simulated clock"
+    table = Table(title=f"What the model is told was heard ({delay_ms:g} ms each way, {where})")
+    table.add_column("scenario", min_width=34)
+    table.add_column("truncated")
+    for name in ("heard, ms", "told, ms", "error, ms"):
+        table.add_column(name, justify="right")
+    table.add_column("removed")
+    table.add_column("verdict")
+    for row in rows:
+        table.add_row(
+            row.scenario,
+            row.item or "-",
+            "-" if row.heard_ms is None else f"{row.heard_ms:.1f}",
+            "-" if row.told_ms is None else str(row.told_ms),
+            f"{row.error_ms:+.1f}",
+            ", ".join(row.removed) or "-",
+            "[green]right[/]" if row.right else f"[red]{'; '.join(row.problems)}[/]",
+        )
+    Console().print(table)
+    return 0 if all(row.right for row in rows) else 1
+
+
+def _over_sockets(delay_ms: float) -> list[Row]:
+    """Play the scenarios side by side, each with stand-ins and a line of its own."""
+    import asyncio
+
+    from hookflash_local.bench.ledger import judge
+    from hookflash_local.bench.scenarios import SCENARIOS
+    from hookflash_local.bench.sockets import play, playable
+
+    chosen = [scenario for scenario in SCENARIOS if playable(scenario)]
+
+    async def all_of_them() -> list[Measured]:
+        return await asyncio.gather(*(play(each, network_ms=delay_ms) for each in chosen))
+
+    click.echo("hookflash: playing the scenarios, about 20 s ...", err=True)
+    measured = asyncio.run(all_of_them())
+    return [judge(*pair) for pair in zip(chosen, measured, strict=True)]

@@ -1,0 +1,162 @@
+"""The demo in a browser: a line that is really served, and telephones on a page to call it with.
+
+    caller's phone --+                                              +-- model
+                     +-- stand-in carrier -- (webhooks, media) -- hookflash
+    human's phone ---+                                              +-- console, on the same origin
+
+resource                 acquired    released, in reverse
+local model's process    open_desk   when it returns, where there is one
+stand-in carrier         open_desk   when it returns
+the line                 open_desk   on SIGINT, SIGTERM or `stop`, which is when it returns
+
+Nothing here needs an account. With OPENAI_API_KEY (or HOOKFLASH_MODEL_URL) that model answers, and
+only then does anything leave the machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import secrets
+from collections.abc import Callable
+
+import httpx
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount, Route
+
+from hookflash.agents.agent import Agent
+from hookflash.agents.directory import Directory
+from hookflash.console.console import Hooks
+from hookflash.core.handoff_plan import Target
+from hookflash.server.assembly import serve_line
+from hookflash.server.listening import listen
+from hookflash.settings import Settings
+from hookflash_local.carrier import Desk, NumberConfig, Offer, Phones, StandinCarrier, phone_app
+from hookflash_local.demo.speech import speech_options
+from hookflash_local.demo.voice import ModelVoice
+from hookflash_local.model.process import ModelProcess
+
+LINE = "+15550100001"
+PUBLIC_URL = "https://localhost"
+"""Only the carrier's tunnel knows it. Its name says that the line is on this machine: where it is
+not, there is no console without sign-in."""
+
+PATH = "/demo/"
+CONSOLE = "/console/static/embed.js"
+"""The console's module that shows a live call in somebody else's page."""
+
+Progress = Callable[[str, float], None]
+
+
+async def open_desk(
+    target: Agent | Directory,
+    settings: Settings,
+    *,
+    port: int,
+    on_progress: Progress = lambda what, fraction: None,
+    on_ready: Callable[[str], None] = lambda url: None,
+    stop: asyncio.Event | None = None,
+) -> None:
+    """Serve `target` with a page of phones until it is interrupted.
+
+    `on_ready` is told the page's address. Raises `ConfigError` if `port` (on loopback) is taken, or
+    if the local speech is not installed.
+    """
+    with listen("127.0.0.1", port):
+        """Free: told before the models are loaded and not after."""
+    directory = Directory.of(target)
+    async with contextlib.AsyncExitStack() as stack:
+        settings = await _with_model(settings, stack, on_progress)
+        voice = ModelVoice(
+            settings.model_url, api_key=settings.openai_api_key or "", model=settings.model
+        )
+        carrier = await stack.enter_async_context(
+            StandinCarrier(auth_token=secrets.token_hex(16), speak=voice)
+        )
+        settings = dataclasses.replace(
+            settings,
+            public_url=PUBLIC_URL,
+            twilio_api_url=carrier.api_url,
+            twilio_account_sid=carrier.account_sid,
+            twilio_auth_token=carrier.auth_token,
+            twilio_auth_token_secondary=None,
+            host="127.0.0.1",
+            port=port,
+            workers=1,
+            drain_seconds=0.0,
+            console=True,
+            console_open=True,
+        )
+        offer = Offer((LINE,), directory.agents[0].name, _desks(directory))
+        ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        async def front(_: Request) -> Response:
+            return RedirectResponse(PATH)
+
+        serving = asyncio.create_task(
+            serve_line(
+                settings,
+                target,
+                on_listening=ready.set_result,
+                stop=stop,
+                # Whoever takes a call over in the console has the human's phone at hand.
+                hooks=Hooks(open_rings=_first_target(directory)),
+                routes=[
+                    Route("/", front),
+                    Route(PATH.rstrip("/"), front),
+                    Mount(PATH.rstrip("/"), phone_app(Phones(carrier), lambda: offer)),
+                ],
+            )
+        )
+        try:
+            await asyncio.wait((serving, ready), return_when=asyncio.FIRST_COMPLETED)
+            if ready.done():
+                origin = f"http://127.0.0.1:{ready.result()}"
+                carrier.tunnel[PUBLIC_URL] = origin
+                carrier.numbers[LINE] = NumberConfig(
+                    f"{PUBLIC_URL}/twilio/voice",
+                    fallback_url=f"{PUBLIC_URL}/twilio/voice",
+                    status_callback=f"{PUBLIC_URL}/twilio/status",
+                )
+                if await _is_there(origin + CONSOLE):
+                    offer = Offer(offer.lines, offer.agent, offer.desks, CONSOLE)
+                on_ready(origin + PATH)
+            await serving
+        finally:
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+
+
+async def _with_model(
+    settings: Settings, stack: contextlib.AsyncExitStack, on_progress: Progress
+) -> Settings:
+    """Return the settings with a model: the owner's, or the local speech, which is started."""
+    if settings.openai_api_key or settings.model_url != Settings().model_url:
+        return settings
+    local = ModelProcess(mode="local", options=speech_options(settings), on_progress=on_progress)
+    model = await stack.enter_async_context(local)
+    return dataclasses.replace(settings, model_url=model.url, openai_api_key="any-key-will-do")
+
+
+def _first_target(directory: Directory) -> Target | None:
+    plans = (each.plan for agent in directory.agents for each in agent.destinations)
+    return next((target for plan in plans for target in plan.targets), None)
+
+
+def _desks(directory: Directory) -> tuple[Desk, ...]:
+    """Return everybody whom the agents may ring, each once."""
+    desks: dict[str, Desk] = {}
+    for agent in directory.agents:
+        for destination in agent.destinations:
+            for target in destination.plan.targets:
+                client = target.kind == "client"
+                number = f"client:{target.address}" if client else target.address
+                desks.setdefault(number, Desk(number, destination.key))
+    return tuple(desks.values())
+
+
+async def _is_there(url: str) -> bool:
+    async with httpx.AsyncClient() as client:
+        return (await client.get(url)).status_code == 200

@@ -1,0 +1,244 @@
+"""The receptionist on the human's line: says what a call is about and does what the human says.
+
+In a consult hand-off the agent rings the human on a line of their own, while the caller waits with
+the agent on the other. What it knows stands in the instructions, under headings: what is wanted of
+the human (the briefing), what was said with the caller, what the agent knows. What comes first
+wins:
+
+1. a mailbox answered: the tool `left_voicemail`, and a short message when it is asked for
+2. the human wants the caller ("put them through"): `connect_caller`
+3. the human does not ("I am in a meeting"): `decline`, with the human's own words
+4. the briefing, if the human has not heard it; else the answer to a question
+5. "Shall I put them through?"
+
+Nothing is made up: answers are lines of the briefing or the caller's own words. No I/O.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from hookflash_local.model.parts import MindRequest, Say
+from hookflash_local.model.speech import wishes
+from hookflash_local.model.speech.errands import Reply
+from hookflash_local.model.speech.facts import ENOUGH, Fact, best_fact, business, read_facts
+from hookflash_local.model.speech.scene import Scene, read_scene
+from hookflash_local.model.speech.sentences import sentences
+from hookflash_local.model.speech.tool_forms import Form
+from hookflash_local.model.speech.values import find_value, takes_own_words
+from hookflash_local.model.speech.wishes import Wish
+from hookflash_local.model.speech.words import Weights, content, figures, normalised
+
+CONNECT: Final = "connect_caller"
+DECLINE: Final = "decline"
+LEFT_VOICEMAIL: Final = "left_voicemail"
+
+SHALL_I: Final = "Shall I put them through?"
+PUTTING_THROUGH: Final = "Thank you. I am putting them through now."
+WILL_TELL: Final = "All right, I will tell them. Thank you, goodbye."
+NOT_KNOWN: Final = "I do not know that."
+NOBODY_KNOWN: Final = "A caller asked to speak to you."
+_LONGEST_BRIEFING = 260
+_LEAST_BRIEFING = 10
+
+_MAILBOX = re.compile(
+    r"\b(?:leave|record) (?:me |us |him |her )?(?:a |your |the )?(?:short |brief |detailed )?"
+    r"(?:name|voice ?mail|voice message|message)\b"
+    r"|\b(?:after|at|following) the (?:tone|beep|signal)\b"
+    r"|\b(?:voice ?mail|voice mailbox|mailbox|answering machine)\b"
+    r"|\bautomat\w+ (?:voice|message|answering)\b"
+    r"|\b(?:reached|called) the (?:number|phone|office|desk) of\b"
+    r"|\b(?:person|number|party|customer|subscriber) (?:that )?you (?:are|have|'re)?\s*"
+    r"(?:calling|called|dialed|dialled|trying)\b"
+)
+_FOR_CALLER = re.compile(r"\b(?:tell|ask|have|let) (?:him|her|them|the \w+)\b")
+_PUT_THROUGH = re.compile(
+    r"\b(?:put|patch|send|pass|bring) (?:him|her|them|the (?:caller|call|customer|client)|it|me|us"
+    r"|that (?:one|call))(?: right| straight)? (?:through|threw|over|on|in)\b"
+    r"|\bconnect (?:him|her|them|us|me|the (?:caller|call|customer|client))\b"
+    r"|\b(?:i'll|i will|i can|i could|let me|i'd be happy to|happy to|i) (?:take|talk|speak|get)"
+    r" (?:it|to (?:him|her|them)|with (?:him|her|them)|the call|this|that|them|him|her)\b"
+    r"|\b(?:go ahead|put through|put it through|let's (?:do it|hear (?:it|them|him|her))"
+    r"|i'm (?:ready|free|available))\b"
+)
+_CANNOT = re.compile(
+    r"\b(?:i can't|i cannot|can not|can't|cannot|i'm not (?:able|available|free|at|in)"
+    r"|i am not (?:able|available|free|at|in)|in a meeting|in meetings|(?:i'm|i am) (?:busy|driving"
+    r"|about to|on (?:another|a) (?:call|line)|at lunch|out|off|away|with a (?:customer|client))"
+    r"|not (?:right )?now|not (?:a good|the right) (?:time|person)|bad time|no time|too busy"
+    r"|(?:call|ring)(?:ing)? (?:\w+ ){0,2}(?:back|later)|later|another time|tomorrow"
+    r"|wrong (?:person|department|number)|not (?:my|our) department|somebody else|someone else"
+    r"|tell (?:him|her|them"
+    r"|the \w+)|take a message|don't (?:put|connect|want|have time)|do not (?:put|connect|want)"
+    r"|won't|i'd rather not|rather not|no thanks|no thank you)\b"
+)
+_NOT_CANNOT = re.compile(
+    r"\bno (?:problem|worries|trouble)\b|\bwhy not\b|\bcan't wait\b|\bnot a problem\b"
+)
+_WHO = re.compile(
+    r"\bwho(?:'s| is| are)? (?:it|this|that|they|he|she|calling|on|the \w+|there|am i)\b|^who$"
+    r"|\b(?:the|their|his|her|a|caller's) (?:caller's )?name\b"
+)
+_WHAT_ABOUT = re.compile(
+    r"\b(?:what(?:'s| is| does| do| did)? (?:it|this|that|they|he|she|the \w+)?"
+    r"(?: about| want| need| wants| needs| calling| like)?|about what|why(?! not)"
+    r"|what for|regarding|the matter|the problem|the issue|more about|tell me more"
+    r"|what happened|remind me)\b"
+)
+_HEADING = re.compile(r"^# What (you want of the human|was said|you know)\b.*$", re.MULTILINE)
+_WHO_SAID = re.compile(r"^(?P<who>Caller|You|Note): *(?P<words>.+)$")
+_GIVEN = re.compile(r"^(?:call for|you are|say|answer|when|speak|do not)\b", re.IGNORECASE)
+
+
+class _Story(msgspec.Struct, frozen=True):
+    """What is known of the caller: the briefing, what they said, and what answers a question."""
+
+    briefing: str
+    said: tuple[str, ...]
+    facts: tuple[Fact, ...]
+    whose_line: str | None
+
+
+def offered(forms: Sequence[Form]) -> bool:
+    """Say whether the other side is a human who may take a call: that tool is there."""
+    return any(form.name == CONNECT for form in forms)
+
+
+def reply(request: MindRequest, forms: Sequence[Form]) -> Reply:
+    """Return all that is said and done in answer to the human, in order."""
+    scene = read_scene(request.conversation)
+    story = _read_story(request.instructions)
+    tools = {form.name: form for form in forms if request.tool_choice != "none"}
+    if _is_mailbox(request):
+        return [Say(_mailbox_message(story))]
+    if not scene.latest:
+        return [Say(scene.heard or _briefing(story))]
+    return _answer(scene, story, tools)
+
+
+def _is_mailbox(request: MindRequest) -> bool:
+    """Say whether the line asks for the words that a mailbox is to record."""
+    if request.added is not None:
+        return re.search(r"\bmailbox\b", request.added) is not None
+    last = request.conversation[-1] if request.conversation else None
+    return last is not None and (last.role, last.name) == ("tool_output", LEFT_VOICEMAIL)
+
+
+def _answer(scene: Scene, story: _Story, tools: dict[str, Form]) -> Reply:
+    said = normalised(scene.latest)
+    meant = wishes.wish(scene.latest)
+    if _MAILBOX.search(said) and not _FOR_CALLER.search(said) and LEFT_VOICEMAIL in tools:
+        return [tools[LEFT_VOICEMAIL].call({})]
+    cannot = _CANNOT.search(_NOT_CANNOT.sub(" ", said)) is not None
+    asks = scene.latest.rstrip().endswith("?")
+    if _PUT_THROUGH.search(said) and not cannot and CONNECT in tools:
+        return [Say(PUTTING_THROUGH), tools[CONNECT].call({})]
+    plainly_no = meant in (Wish.NO, Wish.GOODBYE) and not _NOT_CANNOT.search(said)
+    if (cannot and not asks or plainly_no) and DECLINE in tools:
+        return [Say(WILL_TELL), tools[DECLINE].call(_why(tools[DECLINE], scene.latest))]
+    if not _has_heard(scene):
+        return [Say(_briefing(story))]
+    manners = (Wish.IDENTITY, Wish.REPEAT, Wish.WAIT)
+    if meant not in manners and (answer := _look_up(scene.latest, story)):
+        return [Say(answer), Say(SHALL_I)]
+    agrees = meant is Wish.YES or wishes.says_yes(scene.latest) or _NOT_CANNOT.search(said)
+    if agrees and not asks and CONNECT in tools:
+        return [Say(PUTTING_THROUGH), tools[CONNECT].call({})]
+    return _manners(meant, scene, story, asks)
+
+
+def _manners(meant: Wish | None, scene: Scene, story: _Story, asks: bool) -> Reply:
+    match meant:
+        case Wish.IDENTITY:
+            return [Say(f"I am the automated receptionist{_of(story)}. {SHALL_I}")]
+        case Wish.REPEAT:
+            return [Say(scene.heard)]
+        case Wish.WAIT:
+            return [Say("Of course. I am waiting.")]
+    return [Say(f"{NOT_KNOWN} {SHALL_I}" if asks or meant is None else SHALL_I)]
+
+
+def _why(form: Form, words: str) -> dict[str, str]:
+    return {f.name: words for f in form.fields if takes_own_words(f.name, f.schema)}
+
+
+def _has_heard(scene: Scene) -> bool:
+    """Say whether the human has heard enough of a briefing, in whatever words, to decide."""
+    return any(len(text.split()) >= _LEAST_BRIEFING for text in scene.asked_times)
+
+
+# --- what is known -------------------------------------------------------------------------------
+
+
+def _read_story(instructions: str) -> _Story:
+    """Read the sections of a consulting session: its heading says what each is about."""
+    parts = _HEADING.split(instructions)
+    sections = dict(zip(parts[1::2], parts[2::2], strict=True))
+    wanted = sections.get("you want of the human", parts[0])
+    known = sections.get("you know", "")
+    talk = sections.get("was said", "").splitlines()
+    lines = [match for line in talk if (match := _WHO_SAID.match(line.strip()))]
+    said = tuple(match["words"] for match in lines if match["who"] == "Caller")
+    briefing = [each for each in sentences(" ".join(wanted.split())) if not _GIVEN.match(each)]
+    facts = [Fact(_sentence(each), _found_by(each)) for each in briefing if content(each)]
+    facts += [
+        Fact(f"The caller said: {_sentence(each)}", _found_by(each))
+        for text in said
+        for each in sentences(text)
+        if content(each)
+    ]
+    facts += read_facts(known)
+    return _Story(" ".join(briefing), said, tuple(facts), business(known or instructions))
+
+
+def _found_by(sentence: str) -> tuple[str, ...]:
+    """Return the words by which a sentence is found; one with figures tells a number."""
+    return (*content(sentence), *(["number"] if figures(sentence) else []))
+
+
+def _sentence(text: str) -> str:
+    return text if text[-1:] in (".", "!", "?") else f"{text}."
+
+
+def _briefing(story: _Story) -> str:
+    """Return what the human hears first where the line gives no words: who calls and why."""
+    return f"Hello, this is the assistant{_of(story)}. {_about(story)} {SHALL_I}"
+
+
+def _about(story: _Story) -> str:
+    """Return who calls and why, in as many sentences as a listener takes in at once."""
+    kept = ""
+    for sentence in sentences(story.briefing):
+        if kept and len(kept) + len(sentence) > _LONGEST_BRIEFING:
+            break
+        kept = f"{kept} {sentence}".strip()
+    return _sentence(kept[: 2 * _LONGEST_BRIEFING]) if kept else NOBODY_KNOWN
+
+
+def _caller(story: _Story) -> str:
+    """Return the caller's name, if they have said it."""
+    names = (find_value("name", {"type": "string"}, text, asked=False) for text in story.said)
+    return next((str(name) for name in names if name), "")
+
+
+def _look_up(question: str, story: _Story) -> str:
+    said = normalised(question)
+    if _WHO.search(said):
+        name = _caller(story)
+        return f"The caller is {name}." if name else "They did not say their name."
+    found = best_fact(question, story.facts, Weights([fact.about for fact in story.facts]))
+    if found is not None and found.score >= ENOUGH:
+        return found.answer
+    return _about(story) if _WHAT_ABOUT.search(said) else ""
+
+
+def _mailbox_message(story: _Story) -> str:
+    return f"Hello, this is the assistant{_of(story)}. {_about(story)} Thank you, goodbye."
+
+
+def _of(story: _Story) -> str:
+    return f" of {story.whose_line}" if story.whose_line else ""

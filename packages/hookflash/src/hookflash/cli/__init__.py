@@ -1,0 +1,75 @@
+"""The command line: one file a command, found by its name and imported only when it is used.
+
+A command is a module of this package whose name has no underscore in front; it has a click
+command called `command`. Other distributions add commands by entry points of the group
+`hookflash.commands`. Such a module imports nothing but click and `hookflash.errors` at its top, so
+that `hookflash --help` answers at once.
+
+Exit codes: 0 done, 1 it did not work, 2 something must be changed first (a setting, an option, a
+file), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from typing import Any
+
+import click
+
+from hookflash.errors import ConfigError, HookflashError
+
+LOCAL_COMMANDS = ("bench", "call", "demo", "ledger")
+"""The commands of the second distribution, hookflash-local; a test compares the list with it."""
+
+_GROUP = "hookflash.commands"
+
+
+class Commands(click.Group):
+    """Finds commands by the names of the modules beside this one, and of installed entry points.
+
+    An entry point of the group `hookflash.commands` names a click command.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        modules = [module.name for module in pkgutil.iter_modules(__path__)]
+        own = [name.replace("_", "-") for name in modules if not name.startswith("_")]
+        return sorted({*own, *entry_points(group=_GROUP).names})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        name = cmd_name.replace("-", "_")
+        if not name.startswith("_") and find_spec(f"{__name__}.{name}") is not None:
+            command: Any = importlib.import_module(f"{__name__}.{name}").command
+        else:
+            found = tuple(entry_points(group=_GROUP, name=cmd_name))
+            if not found and cmd_name in LOCAL_COMMANDS:
+                raise ConfigError(
+                    f"`hookflash {cmd_name}` is part of the distribution hookflash-local, which is"
+                    " not installed: install it in the same version as hookflash"
+                )
+            command = found[0].load() if found else None
+        return command if isinstance(command, click.Command) else None
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="hookflash", prog_name="hookflash")
+def hookflash() -> None:
+    """An AI agent answers your phone line and brings a human onto the live call."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command and exit. Errors of ours are told in words, without a traceback."""
+    try:
+        code = hookflash.main(arguments, prog_name="hookflash", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except HookflashError as error:
+        click.echo(f"hookflash: {error}", err=True)
+        sys.exit(2 if isinstance(error, ConfigError) else 1)
+    sys.exit(code if isinstance(code, int) else 0)

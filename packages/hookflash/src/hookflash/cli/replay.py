@@ -1,0 +1,55 @@
+"""`hookflash replay`: a call again, from its journal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command
+@click.argument("journal", type=click.Path(path_type=Path))
+@click.option("--picture", type=click.Path(path_type=Path), help="Write the timeline here (SVG).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(journal: Path, picture: Path | None, as_json: bool) -> int:
+    """Run the call in JOURNAL again and compare: the same events must give the same commands.
+
+    Prints the transcript. Exits with 1 at the first event that is answered differently now, and
+    with 2 if another version of Hookflash wrote the journal, or a part of it.
+    """
+    import msgspec
+
+    from hookflash.core.call import Call
+    from hookflash.replay.files import read_lines
+    from hookflash.replay.picture import draw
+    from hookflash.replay.timeline import read_timeline
+    from hookflash.replay.transcript import written
+    from hookflash.runtime.journal import read_journal, replay
+
+    head, lines = read_journal(journal)
+    steps = list(replay(Call(head.setup), lines))
+    different = [step for step in steps if not step.same]
+    timeline = read_timeline(read_lines(journal))
+    if picture is not None:
+        picture.write_text(draw(timeline))
+    if as_json:
+        told = {
+            "call_sid": head.call_sid,
+            "events": len(steps),
+            "commands": sum(len(step.then) for step in steps),
+            "same": not different,
+            "different": [msgspec.to_builtins(step) for step in different[:10]],
+            "transcript": msgspec.to_builtins(timeline.spoken),
+        }
+        click.echo(msgspec.json.encode(told))
+        return 1 if different else 0
+    click.echo(written(timeline))
+    commands = sum(len(step.then) for step in steps)
+    if not different:
+        click.echo(f"{len(steps)} events, {commands} commands: the same")
+        return 0
+    first = different[0]
+    cause = "the timer" if first.cause is None else repr(first.cause)
+    click.echo(f"{len(different)} of {len(steps)} events are answered differently. The first:")
+    click.echo(f"  {cause}\n  then {first.then}\n  now  {first.now}")
+    return 1

@@ -1,0 +1,72 @@
+"""What is left of a call, as files a person can open.
+
+call.wav         stereo: left what the caller said, right what the caller heard
+transcript.txt   who said what, as heard
+timeline.svg     the picture of the call; opens in any browser
+journal.jsonl    every event and command; `hookflash replay` runs it again
+record.json      the record as it is stored
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hookflash.errors import ConfigError
+from hookflash.replay.picture import draw
+from hookflash.replay.sound import Tracks, write_stereo
+from hookflash.replay.timeline import Timeline, read_timeline
+from hookflash.replay.transcript import written
+
+
+def read_lines(journal: Path) -> list[dict[str, Any]]:
+    """Read the decoded lines of a journal; a line that a crash cut short is left out."""
+    lines: list[dict[str, Any]] = []
+    for text in journal.read_text(encoding="utf-8").splitlines():
+        try:
+            lines.append(json.loads(text))
+        except ValueError:
+            continue
+    return lines
+
+
+def folder_for(data_dir: Path, call_sid: str, arrived_at: float) -> Path:
+    """Return where the files of a call go, by time, so that the newest is the last."""
+    when = time.strftime("%Y%m%d-%H%M%S", time.localtime(arrived_at))
+    safe = re.sub(r"[^A-Za-z0-9]", "", call_sid)[:10] or "call"
+    return data_dir / "calls" / f"{when}-{safe}"
+
+
+def write_call(folder: Path, journal: Path, tracks: Tracks) -> tuple[Timeline, list[Path]]:
+    """Write everything into `folder`; return the call's timeline and the files' paths."""
+    timeline = read_timeline(read_lines(journal))
+    if timeline.record is None:
+        raise ConfigError(
+            f"the call has no record in its journal {journal}: it did not come to an end;"
+            " see the log"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    said, heard = aligned(tracks)
+    paths = [folder / name for name in ("call.wav", "transcript.txt", "timeline.svg")]
+    write_stereo(paths[0], said, heard)
+    paths[1].write_text(written(timeline), encoding="utf-8")
+    paths[2].write_text(draw(timeline, tracks), encoding="utf-8")
+    copy = folder / "journal.jsonl"
+    if copy.resolve() != journal.resolve():
+        copy.write_bytes(journal.read_bytes())
+    record = folder / "record.json"
+    record.write_bytes(msgspec.json.format(msgspec.json.encode(timeline.record)) + b"\n")
+    return timeline, [*paths, copy, record]
+
+
+def aligned(tracks: Tracks) -> tuple[bytes, bytes]:
+    """Let both tracks begin when the call arrived, so that a player shows the picture's times."""
+    first = round(tracks.starts_at * 8000)
+    if first < 0:
+        return tracks.said[-first:], tracks.heard[-first:]
+    return b"\xff" * first + tracks.said, b"\xff" * first + tracks.heard

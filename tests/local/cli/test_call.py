@@ -1,0 +1,213 @@
+"""Whole calls with real speech, through the command line: few and telling.
+
+One runs in processes and in real time. The others run in this process, on a virtual clock: speech
+takes as long as it sounds, and hearing and thinking take no time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import wave
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import jiwer
+import pytest
+
+from hookflash_local.audio import load
+from hookflash_local.audio.wav import write_mulaw
+from hookflash.cli import main
+from hookflash_local.cli import _call_output
+from hookflash_local.demo import local_call
+from hookflash_local.model.local import local_model
+from hookflash_local.model.speech import LocalParts, SpeechOptions, build_parts
+from hookflash_local.model.speech.assets import whisper_directory
+from hookflash_local.simulation.loop import VirtualLoop
+from hookflash_local.simulation.world import SimulatedWorld
+
+pytestmark = pytest.mark.timeout(240)
+NO_ACCOUNT = ("OPENAI_API_KEY", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
+
+
+def hookflash(folder: Path, *arguments: str) -> dict[str, Any]:
+    """Return what a command says at its end."""
+    environment = {name: value for name, value in os.environ.items() if name not in NO_ACCOUNT}
+    finished = subprocess.run(
+        [sys.executable, "-m", "hookflash", *arguments, "--json"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=220,
+    )
+    assert finished.returncode == 0, finished.stderr
+    told: dict[str, Any] = json.loads(finished.stdout)
+    return told
+
+
+@pytest.fixture(scope="module")
+def parts() -> LocalParts:
+    return build_parts(lambda what, done: None, SpeechOptions())
+
+
+Run = Callable[..., tuple[dict[str, Any], list[str]]]
+
+
+@pytest.fixture
+def simulated(
+    parts: LocalParts,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
+    """Run a command here, and return what it says at its end, and the lines it shows until then."""
+
+    class Model:
+        """The local model, in this process."""
+
+        def __init__(self, **_: Any) -> None:
+            self._model = local_model(parts)
+            self.url = ""
+
+        async def __aenter__(self) -> Model:
+            self.url = (await self._model.__aenter__()).url
+            return self
+
+        async def __aexit__(self, *error: Any) -> None:
+            await self._model.__aexit__(*error)
+
+    async def hold(*arguments: Any, **options: Any) -> Any:
+        world = SimulatedWorld(0)
+        try:
+            return await local_call.hold_call(*arguments, **options, world=world)
+        finally:
+            world.close()
+
+    def run_virtually(main: Coroutine[Any, Any, Any]) -> Any:
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+            return runner.run(main)
+
+    monkeypatch.setattr(local_call, "ModelProcess", Model)
+    monkeypatch.setattr(_call_output, "hold_call", hold)
+    monkeypatch.setattr(asyncio, "run", run_virtually)
+    monkeypatch.chdir(tmp_path)
+    for name in NO_ACCOUNT:
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*arguments: str) -> tuple[dict[str, Any], list[str]]:
+        with pytest.raises(SystemExit) as left:
+            main([*arguments, "--json"])
+        told = capsys.readouterr()
+        assert left.value.code == 0, told.err
+        return json.loads(told.out), told.err.splitlines()
+
+    return run
+
+
+def words(said: str) -> str:
+    return "".join(each for each in said.lower() if each.isalpha() or each in " '").strip()
+
+
+@pytest.mark.realtime
+def test_a_real_voice_asking_for_support_ends_with_a_human(tmp_path: Path) -> None:
+    recording = load("speak-to-customer-support")
+    # Without the silence around it: this call takes as long as it sounds.
+    write_mulaw(tmp_path / "caller.wav", recording.audio[12_000:38_400])
+    told = hookflash(tmp_path, "call", "--wav", "caller.wav", "--manner", "cold")
+    record = told["record"]
+    assert record["disposition"] == "handed_off"
+    assert [attempt["outcome"] for attempt in record["handoffs"]] == ["bridged"]
+    caller = next(one["text"] for one in record["utterances"] if one["speaker"] == "caller")
+    wrong = jiwer.process_words(words(recording.transcript), words(caller))
+    assert wrong.substitutions + wrong.deletions + wrong.insertions <= 1
+
+    files = {Path(path).name: tmp_path / path for path in told["files"]}
+    assert files["call.wav"].parent.parent == tmp_path / "hookflash-data" / "calls"
+    with wave.open(str(files["call.wav"])) as sound:
+        assert (sound.getnchannels(), sound.getframerate()) == (2, 8000)
+        assert sound.getnframes() / 8000 == pytest.approx(record["seconds"], abs=0.5)
+    assert caller in files["transcript.txt"].read_text()
+    assert "with human" in files["timeline.svg"].read_text()
+    assert json.loads(files["record.json"].read_text()) == record
+
+    replayed = hookflash(tmp_path, "replay", str(files["journal.jsonl"]))
+    assert replayed["same"]
+
+
+def test_a_third_human_hears_what_the_caller_said_while_the_first_two_were_tried(
+    simulated: Run, tmp_path: Path
+) -> None:
+    write_mulaw(tmp_path / "caller.wav", load("speak-to-customer-support").audio)
+    humans = "busy,no-answer,accepts"
+    told, shown = simulated("call", "--wav", "caller.wav", "--manner", "warm", "--human", humans)
+    record = told["record"]
+    assert record["disposition"] == "handed_off"
+    outcomes = [(each["outcome"], each["target"]) for each in record["handoffs"]]
+    assert outcomes == [("busy", 0), ("no-answer", 1), ("bridged", 2)]
+
+    def place(*text: str) -> int:
+        """Return where it was shown; each of it on one line."""
+        (found,) = [at for at, each in enumerate(shown) if all(part in each for part in text)]
+        return found
+
+    steps = [
+        place("human 1 is called"),
+        place("human 1 is busy"),
+        place("human 2 is called"),
+        place("human 2 does not answer"),
+        place("human 3 is called"),
+        place("human 3 picks up"),
+        place("human 3 hears:", "Since then they said", "order", "4571"),
+        place("human 3 presses 1"),
+        place("caller and human hear each other"),
+    ]
+    assert steps == sorted(steps)
+    # While the humans were called, caller and agent went on talking.
+    first = record["handoffs"][0]["started_at"]
+    met = first + record["handoffs"][-1]["seconds_to_human"]
+    talk = [one for one in record["utterances"] if first < one["started_at"] < met]
+    (question,) = [one for one in talk if one["speaker"] == "caller"]
+    assert "4571" in question["text"]
+    company = [one for one in talk if one["speaker"] == "agent"]
+    assert [one for one in company if one["started_at"] < question["started_at"]]
+    answer = next(one for one in company if "Friday" in one["text"])
+    assert question["started_at"] < answer["started_at"]
+    assert "connecting you with support" in company[-1]["text"]
+    assert company[-1]["started_at"] > answer["started_at"]
+
+
+def test_the_demo_is_interrupted_uses_a_tool_and_brings_a_human(simulated: Run) -> None:
+    record = simulated("demo", "--headless")[0]["record"]
+    assert record["disposition"] == "handed_off"
+    assert record["barge_ins"] == 1
+    assert any(one["cut"] for one in record["utterances"])
+    (tool,) = record["tools"]
+    assert tool["name"] == "order_status" and json.loads(tool["arguments"]) == {"number": "4571"}
+    assert record["handoffs"][-1]["seconds_to_human"] > 0
+
+
+def test_what_the_settings_file_says_of_the_local_speech_counts_here_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Process:
+        """Looks for the weights, as the process of the model does."""
+
+        def __init__(self, *, options: SpeechOptions, **_: Any) -> None:
+            whisper_directory(options.whisper_model)
+
+    monkeypatch.setattr(local_call, "ModelProcess", Process)
+    for name in NO_ACCOUNT:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    write_mulaw(tmp_path / "caller.wav", load("speak-to-customer-support").audio)
+    (tmp_path / "hookflash.toml").write_text('whisper_model = "no-such-model"\n')
+    with pytest.raises(SystemExit) as left:
+        main(["call", "--wav", "caller.wav"])
+    assert left.value.code == 2
+    told = capsys.readouterr().err
+    assert "no-such-model" in told and "HOOKFLASH_WHISPER_MODEL" in told

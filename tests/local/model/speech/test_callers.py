@@ -1,0 +1,113 @@
+"""What callers want, heard by the real weights: many voices, wordings and lines."""
+
+import numpy as np
+import pytest
+
+from hookflash_local import audio
+from hookflash_local.audio.bad_lines import BAD_LINES
+from hookflash_local.model.parts import CallTool, MindRequest, Turn
+from hookflash_local.model.speech.audio import mulaw_to_pcm16
+from hookflash_local.model.speech.receptionist import reply
+from hookflash_local.model.speech.values import find_value
+from hookflash_local.model.speech.wishes import says_no, says_yes, wants_person
+from hookflash_local.model.speech_service import transcribe
+
+ASKING = "speak-to-customer-support"
+ALSO_ASKING = ("tts-human", "tts-agent", "tts-emergency")
+TEXT = {"type": "string"}
+TRANSFER = {
+    "type": "function",
+    "name": "transfer_to_human",
+    "description": "Bring a human onto this call.",
+    "parameters": {"type": "object", "properties": {"reason": TEXT}, "required": ["reason"]},
+}
+
+
+def heard(parts, sound):
+    return transcribe(parts, sound).text
+
+
+def test_of_twenty_requests_for_a_human_at_least_eighteen_are_recognised(parts, callers):
+    requests = [one for one in callers.callers() if one.wants == "human"]
+    assert len(requests) == 20
+    assert len({one.voice for one in requests}) >= 8
+    assert {one.line for one in requests} == set(BAD_LINES)
+    missed = {}
+    for one in requests:
+        words = heard(parts, callers.on_the_line(one))
+        answer = reply(MindRequest("", [Turn("user", words)], [TRANSFER]))
+        if not any(isinstance(each, CallTool) for each in answer):
+            missed[f"{one.said} ({one.voice}, {one.line})"] = words
+    assert len(missed) <= 2, missed
+
+
+@pytest.mark.parametrize("line", ["good line", "noise, 10 dB", "narrow band", "low level"])
+def test_the_recorded_request_is_recognised_on_bad_lines_too(parts, line):
+    assert wants_person(heard(parts, BAD_LINES[line](audio.load(ASKING).audio)))
+
+
+def test_no_other_recording_is_taken_for_a_request(parts):
+    others = [n for n in audio.names() if n != ASKING and not n.startswith(ALSO_ASKING)]
+    assert len(others) == 40
+    taken = {}
+    for name in others:
+        words = heard(parts, audio.load(name).audio)
+        if wants_person(words):
+            taken[name] = words
+    assert taken == {}
+
+
+def found(wants, words):
+    """Return whether what a caller is asked for is found in the words that were heard."""
+    if wants in ("yes", "no"):
+        return (says_yes(words), says_no(words)) == (wants == "yes", wants == "no")
+    name = "order_number" if any(letter.isdigit() for letter in wants) else "name"
+    return find_value(name, TEXT, words, asked=True) == wants
+
+
+def test_numbers_names_yes_and_no_are_understood(parts, callers):
+    asked = [one for one in callers.callers() if one.wants != "human"]
+    assert len(asked) >= 20
+    missed = {}
+    for one in asked:
+        words = heard(parts, callers.on_the_line(one))
+        if not found(one.wants, words):
+            missed[f"{one.said} ({one.voice}, {one.line})"] = words
+    assert len(missed) <= len(asked) // 5, missed
+
+
+def test_the_sound_of_every_caller_is_kept_and_no_other(callers):
+    kept = {path.name for path in callers.FOLDER.glob("*.wav")}
+    assert kept == {one.file.name for one in callers.callers()}, "run bench/callers.py"
+
+
+@pytest.mark.parametrize("line", BAD_LINES)
+def test_a_line_returns_as_much_as_it_got_and_always_the_same(line):
+    sound = audio.load("yes").audio
+    assert len(BAD_LINES[line](sound)) == len(sound)
+    assert BAD_LINES[line](sound) == BAD_LINES[line](sound)
+    assert (BAD_LINES[line](sound) == sound) == (line == "good line")
+    assert BAD_LINES[line](b"") == b""
+
+
+def test_lines_do_what_they_are_called():
+    sound = audio.load("librivox_0880").audio
+    clean = mulaw_to_pcm16(sound).astype(float)
+
+    def wave(line):
+        return mulaw_to_pcm16(BAD_LINES[line](sound)).astype(float)
+
+    def decibels(power, other):
+        return 10 * np.log10(np.mean(power) / np.mean(other))
+
+    spoken = np.abs(clean) > 1000
+    assert 12 < decibels(clean[spoken] ** 2, (wave("noise, 15 dB") - clean)[spoken] ** 2) < 21
+    assert 7 < decibels(clean[spoken] ** 2, (wave("noise, 10 dB") - clean)[spoken] ** 2) < 16
+    assert 24 < decibels(clean**2, wave("low level") ** 2) < 28
+    lost = np.all(wave("lost packets, 5 %")[: len(clean) // 160 * 160].reshape(-1, 160) == 0, 1)
+    assert 0.01 < lost.mean() < 0.12
+    clipped = np.abs(wave("clipped"))
+    assert np.mean(clipped > 0.98 * clipped.max()) > 0.01
+    spectrum = np.abs(np.fft.rfft(wave("narrow band"))) ** 2
+    hertz = np.fft.rfftfreq(len(clean), 1 / 8000)
+    assert spectrum[(hertz > 450) & (hertz < 2400)].sum() > 0.9 * spectrum.sum()
