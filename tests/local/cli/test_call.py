@@ -19,9 +19,9 @@ from typing import Any
 import jiwer
 import pytest
 
+from hookflash.cli import main
 from hookflash_local.audio import load
 from hookflash_local.audio.wav import write_mulaw
-from hookflash.cli import main
 from hookflash_local.cli import _call_output
 from hookflash_local.demo import local_call
 from hookflash_local.model.local import local_model

@@ -1,5 +1,5 @@
 """The call made by hand that the replay tests use too."""
 
-from ...replay.conftest import script, whole_call
+from ...replay.conftest import record, script, whole_call
 
-__all__ = ["script", "whole_call"]
+__all__ = ["record", "script", "whole_call"]
