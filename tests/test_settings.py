@@ -1,15 +1,17 @@
 from __future__ import annotations
 
-import dataclasses
 import logging
 import re
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from hookflash import ConfigError, Settings
-from hookflash.settings import SETTINGS, is_loopback
+from hookflash.settings import SETTINGS, ServerSettings, is_loopback
+
+from .settings_parts import settings_of
 
 LOCAL = {
     "HOOKFLASH_PUBLIC_URL": "http://127.0.0.1:8080",
@@ -33,22 +35,28 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_without_anything_set_there_are_defaults() -> None:
     settings = Settings.load({})
     assert settings == Settings()
-    assert settings.model_url == "wss://api.openai.com/v1/realtime"
-    assert settings.model == "gpt-realtime-2.1"
-    assert settings.twilio_api_url == "https://api.twilio.com"
-    assert settings.data_dir == Path("hookflash-data")
-    assert settings.database_url == "sqlite:///hookflash-data/hookflash.db"
-    assert (settings.host, settings.port, settings.lead_ms) == ("127.0.0.1", 8080, 5000)
-    assert settings.openai_api_key is None
+    assert settings.model.url == "wss://api.openai.com/v1/realtime"
+    assert settings.model.name == "gpt-realtime-2.1"
+    assert settings.twilio.api_url == "https://api.twilio.com"
+    assert settings.storage.data_dir == Path("hookflash-data")
+    assert settings.storage.database_url == "sqlite:///hookflash-data/hookflash.db"
+    assert (settings.server.host, settings.server.port) == ("127.0.0.1", 8080)
+    assert settings.model.lead_ms == 5000
+    assert settings.model.api_key is None
 
 
 def test_the_database_lies_in_the_data_folder_wherever_that_is() -> None:
-    assert Settings(data_dir=Path("/var/x")).database_url == "sqlite:////var/x/hookflash.db"
-    assert Settings(database_url="postgresql://db/calls").database_url == "postgresql://db/calls"
+    assert (
+        settings_of(data_dir=Path("/var/x")).storage.database_url == "sqlite:////var/x/hookflash.db"
+    )
+    assert (
+        settings_of(database_url="postgresql://db/calls").storage.database_url
+        == "postgresql://db/calls"
+    )
 
 
 def test_the_transcription_model_is_none_of_those_that_are_being_shut_down() -> None:
-    model = Settings().transcription_model
+    model = Settings().model.transcription
     assert model != "whisper-1"
     assert not model.startswith("gpt-4o")
 
@@ -110,11 +118,11 @@ def test_every_setting_is_read_from_the_environment() -> None:
     assert set(values) == {setting.variable for setting in SETTINGS}
     settings = Settings.load({variable: text for variable, (text, _) in values.items()})
     for setting in SETTINGS:
-        assert getattr(settings, setting.name) == values[setting.variable][1], setting.name
+        assert setting.value_in(settings) == values[setting.variable][1], setting.variable
 
 
 def test_the_table_documents_every_setting() -> None:
-    assert [setting.name for setting in SETTINGS] == list(get_type_hints(Settings))
+    assert {setting.section for setting in SETTINGS} == set(Settings.model_fields)
     for setting in SETTINGS:
         assert setting.purpose.endswith("."), setting.name
         assert setting.default, setting.name
@@ -126,14 +134,15 @@ def test_the_table_documents_every_setting() -> None:
 
 def test_the_shown_default_of_a_setting_is_the_one_that_reading_it_gives() -> None:
     for setting in SETTINGS:
-        default = getattr(Settings(), setting.name)
+        default = setting.value_in(Settings())
         if isinstance(default, int | float | str) and setting.name != "database_url":
-            assert setting.read(setting.default) == default, setting.name
+            read = Settings.load({setting.variable: setting.default})
+            assert setting.value_in(read) == default, setting.name
 
 
 def test_settings_cannot_be_changed() -> None:
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        Settings().port = 1  # type: ignore[misc]  # the mistake is the test
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings().server.port = 1  # type: ignore[misc]  # the mistake is the test
 
 
 def test_an_empty_variable_is_not_set() -> None:
@@ -145,22 +154,22 @@ def test_an_empty_variable_is_not_set() -> None:
 
 def test_a_file_in_the_working_directory_is_read_and_the_environment_wins(folder: Path) -> None:
     (folder / "hookflash.toml").write_text(
-        'public_url = "https://phone.example.com"\nport = 9000\nlog_timing = true\n'
-        'log_events = ["error", "session.updated"]\nvad_threshold = 0.6\n'
+        '[server]\npublic_url = "https://phone.example.com"\nport = 9000\n'
+        '[logs]\ntiming = true\nevents = ["error", "session.updated"]\n[turns]\nthreshold = 0.6\n'
     )
     settings = Settings.load({"HOOKFLASH_PORT": "9100"})
-    assert settings.public_url == "https://phone.example.com"
-    assert settings.port == 9100
-    assert settings.log_timing is True
-    assert settings.log_events == ("error", "session.updated")
-    assert settings.vad_threshold == 0.6
+    assert settings.server.public_url == "https://phone.example.com"
+    assert settings.server.port == 9100
+    assert settings.logs.timing is True
+    assert settings.logs.events == ("error", "session.updated")
+    assert settings.turns.threshold == 0.6
 
 
 def test_another_file_may_be_named(folder: Path) -> None:
-    (folder / "hookflash.toml").write_text("port = 9000\n")
-    (folder / "other.toml").write_text("lead_ms = 1000\n")
+    (folder / "hookflash.toml").write_text("[server]\nport = 9000\n")
+    (folder / "other.toml").write_text("[model]\nlead_ms = 1000\n")
     settings = Settings.load({}, file="other.toml")
-    assert (settings.port, settings.lead_ms) == (8080, 1000)
+    assert (settings.server.port, settings.model.lead_ms) == (8080, 1000)
 
 
 def test_a_file_that_is_missing_or_broken_is_named(folder: Path) -> None:
@@ -172,8 +181,43 @@ def test_a_file_that_is_missing_or_broken_is_named(folder: Path) -> None:
 
 
 def test_a_wrong_value_in_the_file_is_named_as_it_is_written_there(folder: Path) -> None:
-    (folder / "hookflash.toml").write_text("port = 70000\n")
-    with pytest.raises(ConfigError, match="^port in the settings file: expected a whole number"):
+    (folder / "hookflash.toml").write_text("[server]\nport = 70000\n")
+    wrong = r"^\[server\] port in the settings file: expected a whole number"
+    with pytest.raises(ConfigError, match=wrong):
+        Settings.load({})
+
+
+def test_a_dotenv_file_is_read_before_the_settings_file_and_after_the_environment(
+    folder: Path,
+) -> None:
+    (folder / ".env").write_text(
+        "# The line.\nexport OPENAI_API_KEY='key-one'\nHOOKFLASH_PORT=9001\nHOOKFLASH_HOST=::1\n"
+    )
+    (folder / "hookflash.toml").write_text('[server]\nport = 9000\nhost = "::2"\nworkers = 3\n')
+    settings = Settings.load({"HOOKFLASH_PORT": "9002"})
+    assert settings.model.api_key == "key-one"
+    assert settings.server == ServerSettings(port=9002, host="::1", workers=3)
+
+
+def test_a_wrong_value_in_a_dotenv_file_is_named_with_the_file(folder: Path) -> None:
+    (folder / ".env").write_text("HOOKFLASH_PORT=eighty\n")
+    with pytest.raises(ConfigError, match=r"^HOOKFLASH_PORT in \.env: expected a whole number"):
+        Settings.load({})
+
+
+def test_settings_made_in_code_read_no_environment(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / ".env").write_text("HOOKFLASH_PORT=9001\n")
+    monkeypatch.setenv("HOOKFLASH_WORKERS", "3")
+    monkeypatch.setenv("SERVER", '{"workers": 4}')
+    assert Settings().server == ServerSettings()
+    assert Settings.load().server == ServerSettings(port=9001, workers=3)
+
+
+def test_a_value_where_a_section_belongs_is_named(folder: Path) -> None:
+    (folder / "hookflash.toml").write_text("console = true\n")
+    with pytest.raises(ConfigError, match=r"expected a table \[console\], got a value"):
         Settings.load({})
 
 
@@ -229,7 +273,7 @@ def test_a_wrong_value_is_named_with_what_was_expected_what_came_and_the_remedy(
 
 
 def test_speech_can_be_turned_off() -> None:
-    assert Settings.load({"HOOKFLASH_SPEECH_URL": "OFF"}).speech_url == "off"
+    assert Settings.load({"HOOKFLASH_SPEECH_URL": "OFF"}).speech.url == "off"
 
 
 def test_all_wrong_values_are_named_at_once() -> None:
@@ -244,14 +288,17 @@ def test_all_wrong_values_are_named_at_once() -> None:
 def test_an_unknown_setting_is_warned_of_with_a_guess(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (folder / "hookflash.toml").write_text("modle = 'x'\n")
+    (folder / "hookflash.toml").write_text("port = 1\n[model]\nnaem = 'x'\n[zzz]\nyyy = 1\n")
     with caplog.at_level(logging.WARNING):
         Settings.load({"HOOKFLASH_PUBLIC_ULR": "x", "HOOKFLASH_ZZZ": "x", "TWILIO_REGION": "us1"})
     assert caplog.messages == [
         "! HOOKFLASH_PUBLIC_ULR in the environment is no setting and is ignored;"
         " did you mean HOOKFLASH_PUBLIC_URL?",
         "! HOOKFLASH_ZZZ in the environment is no setting and is ignored",
-        "! modle in the settings file is no setting and is ignored; did you mean model?",
+        "! port in the settings file is no setting and is ignored; did you mean [server] port?",
+        "! [model] naem in the settings file is no setting and is ignored;"
+        " did you mean [model] name?",
+        "! zzz in the settings file is no setting and is ignored",
     ]
 
 
@@ -259,7 +306,7 @@ def test_an_unknown_setting_is_warned_of_with_a_guess(
 
 
 def test_secrets_are_never_shown() -> None:
-    settings = Settings(
+    settings = settings_of(
         openai_api_key="key-one",
         twilio_auth_token="token-one",
         twilio_auth_token_secondary="token-two",
@@ -278,9 +325,9 @@ def test_secrets_are_never_shown() -> None:
             "fish",
         ):
             assert secret not in text
-    assert "openai_api_key='(set)'" in repr(settings)
+    assert "api_key='(set)'" in repr(settings)
     assert "postgresql://(hidden)@db/calls" in repr(settings)
-    assert "twilio_account_sid=None" in repr(settings)
+    assert "account_sid=None" in repr(settings)
 
 
 def test_a_wrong_database_url_is_not_repeated() -> None:
@@ -328,7 +375,7 @@ def test_deliveries_are_not_posted_without_a_secret_to_sign_them_with(
         Settings.load(ACCOUNT | url | secret).check_serving()
     assert "swordfish" not in str(caught.value)
     good = {"HOOKFLASH_DELIVERY_SECRET": "0123456789abcdef"}
-    assert Settings.load(ACCOUNT | url | good).check_serving().delivery_days == 7.0
+    assert Settings.load(ACCOUNT | url | good).check_serving().deliveries.days == 7.0
 
 
 def test_stand_ins_on_this_machine_need_no_account() -> None:

@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
-from hookflash import Settings
 from hookflash.replay.timeline import JournalReader, Timeline
 from hookflash_local.audio import load
 from hookflash_local.carrier import mouthpiece
@@ -27,6 +26,7 @@ from hookflash_local.demo.shop import agent
 from hookflash_local.demo.story import sound
 from hookflash_local.model.speech import LocalParts, build_parts
 
+from ..settings_parts import settings_of
 from .conftest import Opened
 from .phone_parts import PhonePage, loud_seconds, until
 
@@ -51,7 +51,7 @@ async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     monkeypatch.setattr(mouthpiece, "TOO_LATE_MS", 4 * SLACK_MS)
     stop = asyncio.Event()
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    settings = Settings(data_dir=tmp_path / "data")
+    settings = settings_of(data_dir=tmp_path / "data")
     running = asyncio.create_task(
         open_desk(agent, settings, port=0, on_ready=ready.set_result, stop=stop)
     )

@@ -8,7 +8,10 @@ import pytest
 
 from hookflash.cli import hookflash, main
 
-HEAVY = "rich numpy starlette uvicorn sqlalchemy alembic twilio httpx picows ctranslate2".split()
+HEAVY = (
+    "rich pydantic pydantic_settings numpy starlette uvicorn sqlalchemy alembic twilio httpx picows"
+    " ctranslate2"
+).split()
 
 
 def exit_code(arguments: list[str]) -> object:

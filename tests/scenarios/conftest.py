@@ -39,6 +39,8 @@ from hookflash_local.model.scripted import ScriptedModel
 from hookflash_local.simulation.loop import VirtualLoop
 from hookflash_local.simulation.world import SimulatedWorld, make_database
 
+from ..settings_parts import settings_of
+
 PUBLIC = "https://line.example.test"
 LINE = "+15550100001"
 DESK = "+15550100002"
@@ -159,7 +161,7 @@ async def open_stage(
             # A second of work at each start, which only tests of prepared speech need.
             "speech_url": "off",
         }
-        served = Settings(**(chosen | (settings or {})))
+        served = settings_of(**(chosen | (settings or {})))
         line = await stack.enter_async_context(open_line(served, agent, world=world))
         async with serving(line) as port:
             carrier.tunnel[PUBLIC] = f"http://127.0.0.1:{port}"

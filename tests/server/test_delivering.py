@@ -22,6 +22,8 @@ from hookflash.stores.database import open_database
 from hookflash.stores.deliveries import DeliveryStore
 from hookflash_local.simulation.world import SimulatedWorld
 
+from ..settings_parts import settings_of
+
 
 def message(number: int, agent: str = "shop") -> Delivery:
     return Delivery(
@@ -109,7 +111,7 @@ async def test_with_an_address_it_is_posted_there_and_kept_when_that_fails(
 ) -> None:
     world = SimulatedWorld(0)
     engine = await open_database(f"sqlite:///{tmp_path}/a.db", connect=world.sqlite)
-    settings = Settings(delivery_url="http://127.0.0.1:9/", delivery_secret="0123456789abcdef")
+    settings = settings_of(delivery_url="http://127.0.0.1:9/", delivery_secret="0123456789abcdef")
     directory = Directory.of(Agent("shop", instructions="Help."))
     shelf = DeliveryStore(engine)
     async with office(settings, directory, engine, world) as outbox:
@@ -135,7 +137,7 @@ async def test_what_is_tried_again_is_delivered_at_once(tmp_path: Path) -> None:
             raise OSError("the mail is away")
         taken.put_nowait(delivery)
 
-    settings, clock = Settings(delivery_days=0), SystemClock(world=world)
+    settings, clock = settings_of(delivery_days=0), SystemClock(world=world)
     shelf = DeliveryStore(engine)
     async with office(settings, Directory.of(agent), engine, world) as outbox:
         outbox.deliver(message(1))
@@ -170,7 +172,7 @@ async def test_what_a_process_before_left_in_a_journal_only_is_delivered(tmp_pat
     taken: asyncio.Queue[Delivery] = asyncio.Queue()
     directory = Directory.of(agent_that_takes(taken))
     for _ in range(2):
-        async with office(Settings(data_dir=tmp_path), directory, engine, world):
+        async with office(settings_of(data_dir=tmp_path), directory, engine, world):
             await until(
                 DeliveryStore(engine), lambda kept: [each.state for each in kept] == ["delivered"]
             )

@@ -15,12 +15,14 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
-from hookflash import Agent, Settings
+from hookflash import Agent
 from hookflash.console.gate import HEADERS
 from hookflash.console.pages import SIGN_IN, STATIC, needed_by
 from hookflash.console.passwords import hash_password
 from hookflash.server.assembly import open_line
 from hookflash_local.simulation.world import SimulatedWorld
+
+from ..settings_parts import settings_of
 
 PUBLIC = "https://line.example.test/phone"
 STRANGER = ("192.0.2.7", 4711)
@@ -62,7 +64,7 @@ async def app(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[S
             "console_open": True,
         }
     agent, world = Agent("shop", instructions="Sell."), SimulatedWorld(0)
-    async with open_line(Settings(**chosen), agent, world=world) as line:
+    async with open_line(settings_of(**chosen), agent, world=world) as line:
         yield line.app
     world.close()
 

@@ -15,6 +15,8 @@ from hookflash.server.speech import preparing, speech_renderer
 from hookflash_local.model.scripted import ScriptedModel
 from hookflash_local.simulation.world import SimulatedWorld
 
+from ..settings_parts import settings_of
+
 OPENAI = "wss://api.openai.com/v1/realtime"
 ELSEWHERE = "https://speech.example.com/v1/audio/speech"
 
@@ -24,7 +26,7 @@ SHORT = {line: line for line in SPOKEN}
 
 
 def settings(folder: Path = Path(), **chosen: object) -> Settings:
-    return Settings(**({"openai_api_key": "model-key", "data_dir": folder} | chosen))  # type: ignore[arg-type]
+    return settings_of(**({"openai_api_key": "model-key", "data_dir": folder} | chosen))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

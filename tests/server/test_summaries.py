@@ -9,6 +9,8 @@ from hookflash.core.record import CallRecord, Utterance
 from hookflash.errors import ModelError
 from hookflash.server.summaries import OPENAI, QUEUE, Summaries, chat_endpoint
 
+from ..settings_parts import settings_of
+
 OWN_WORDS = 'The caller said: "My bell is broken".'
 
 
@@ -141,13 +143,13 @@ async def test_news_of_a_call_that_was_erased_is_not_kept(
 
 def test_the_chat_model_is_the_owners_choice() -> None:
     assert chat_endpoint(Settings()) is None
-    assert chat_endpoint(Settings(openai_api_key="k")) is None, "nobody is charged unasked"
-    local = chat_endpoint(Settings(llm_url="http://localhost:1/v1", llm_model="small"))
+    assert chat_endpoint(settings_of(openai_api_key="k")) is None, "nobody is charged unasked"
+    local = chat_endpoint(settings_of(llm_url="http://localhost:1/v1", llm_model="small"))
     assert local is not None
     assert (local._url, local._model) == ("http://localhost:1/v1/chat/completions", "small")
     other = chat_endpoint(
-        Settings(llm_url="http://localhost:1/v1", llm_model="small", summary_model="large")
+        settings_of(llm_url="http://localhost:1/v1", llm_model="small", summary_model="large")
     )
     assert other is not None and other._model == "large"
-    openai = chat_endpoint(Settings(openai_api_key="k", summary_model="mini"))
+    openai = chat_endpoint(settings_of(openai_api_key="k", summary_model="mini"))
     assert openai is not None and openai._url == f"{OPENAI}/chat/completions"

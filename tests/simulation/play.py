@@ -56,6 +56,7 @@ from hookflash_local.simulation.network import Connection
 from hookflash_local.simulation.threads import inline_worker_threads
 from hookflash_local.simulation.world import SimulatedWorld, make_database
 
+from ..settings_parts import settings_of
 from .checks import Checks, Violation
 from .model import SimulatedModel
 from .people import bridged, caller_script, human
@@ -486,7 +487,7 @@ class Simulation:
         await self._start()
 
     def _settings(self) -> Settings:
-        return Settings(
+        return settings_of(
             public_url=PUBLIC,
             openai_api_key="any",
             twilio_account_sid=self.carrier.account_sid,

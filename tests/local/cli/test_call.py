@@ -205,7 +205,7 @@ def test_what_the_settings_file_says_of_the_local_speech_counts_here_too(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     write_mulaw(tmp_path / "caller.wav", load("speak-to-customer-support").audio)
-    (tmp_path / "hookflash.toml").write_text('whisper_model = "no-such-model"\n')
+    (tmp_path / "hookflash.toml").write_text('[local]\nwhisper_model = "no-such-model"\n')
     with pytest.raises(SystemExit) as left:
         main(["call", "--wav", "caller.wav"])
     assert left.value.code == 2

@@ -12,12 +12,12 @@ from typing import Any
 import httpx
 import pytest
 
-from hookflash import Settings
 from hookflash.errors import ConfigError
 from hookflash_local.demo.desk import LINE, open_desk
 from hookflash_local.demo.shop import agent
 from hookflash_local.model.scripted import ScriptedModel
 
+from ...settings_parts import settings_of
 from ..carrier.phone_parts import Page, page
 
 HUMAN = agent.destinations[0].plan.targets[0].address
@@ -49,7 +49,7 @@ async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
     async with ScriptedModel() as model:
         # Whoever speaks here, the agent or the carrier, says half a second of one sound.
         model.on("response.create", [{"say": {"item": "words", "ms": 500, "byte": 0x21}}])
-        settings = Settings(data_dir=tmp_path, model_url=model.url, openai_api_key="any")
+        settings = settings_of(data_dir=tmp_path, model_url=model.url, openai_api_key="any")
         running = asyncio.create_task(
             open_desk(agent, settings, port=0, on_ready=ready.set_result, stop=stop)
         )
@@ -129,4 +129,4 @@ async def test_two_callers_and_two_humans_at_once(demo: Demo) -> None:
 async def test_a_taken_port_is_told_at_once(demo: Demo, tmp_path: Path) -> None:
     port = int(demo.url.split(":")[2].split("/")[0])
     with pytest.raises(ConfigError, match=f"port {port}"):
-        await open_desk(agent, Settings(data_dir=tmp_path / "other"), port=port)
+        await open_desk(agent, settings_of(data_dir=tmp_path / "other"), port=port)

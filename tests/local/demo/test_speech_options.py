@@ -10,13 +10,15 @@ from hookflash import ConfigError, Settings
 from hookflash_local.demo.speech import speech_options
 from hookflash_local.model.speech import SpeechOptions
 
+from ...settings_parts import settings_of
+
 
 def test_without_settings_the_speech_is_that_of_the_packages() -> None:
     assert speech_options(Settings()) == SpeechOptions()
 
 
 def test_each_setting_of_the_local_speech_is_handed_on() -> None:
-    settings = Settings(
+    settings = settings_of(
         whisper_model="models/base.en",
         piper_voice="voices/amy.onnx",
         llm_url="http://127.0.0.1:11434/v1",
@@ -34,4 +36,4 @@ def test_each_setting_of_the_local_speech_is_handed_on() -> None:
 
 def test_settings_that_do_not_fit_are_told_before_anything_starts() -> None:
     with pytest.raises(ConfigError, match="HOOKFLASH_LLM_MODEL is not"):
-        speech_options(Settings(llm_url="http://127.0.0.1:11434/v1"))
+        speech_options(settings_of(llm_url="http://127.0.0.1:11434/v1"))

@@ -18,11 +18,12 @@ from hookflash.runtime.fence import OwnerCodeError
 from hookflash.runtime.journal import Journals, State, read_journal
 from hookflash.runtime.tool_runner import ToolThreads
 from hookflash.server.assembly import open_line
-from hookflash.settings import Settings
 from hookflash.stores.records import open_store
 from hookflash.world import World
 from hookflash_local.simulation.loop import VirtualLoop
 from hookflash_local.simulation.world import EPOCH, SimulatedWorld, make_database
+
+from ...settings_parts import settings_of
 
 
 @pytest.fixture
@@ -229,7 +230,7 @@ def test_a_database_that_cannot_be_opened_is_an_error(
 
 @pytest.mark.usefixtures("no_threads")
 def test_a_line_opens_in_a_simulated_world(runner: asyncio.Runner, tmp_path: Path) -> None:
-    settings = Settings(
+    settings = settings_of(
         public_url="https://line.example.test",
         twilio_account_sid="AC" + "0" * 32,
         twilio_auth_token="secret",

@@ -1,400 +1,891 @@
-"""What the owner may set, read once into one frozen value.
+"""What the owner may set, in sections, read once into frozen values.
 
-A setting comes from the environment, else from `hookflash.toml` (in the working directory, or
-the file that `--settings` names; keys are the attributes' names), else it has its default. Each
-field below carries its variable, its default and what it is for: `SETTINGS` is read from them,
-and the docs and the errors from `SETTINGS`.
+A setting comes from the environment, else from `.env`, else from `hookflash.toml`, else it has its
+default. Both files are read in the working directory; `--settings` names another TOML file. Each
+field below carries its variable, its default and its purpose. `SETTINGS` lists them all: the docs
+and the errors are made from it.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import difflib
+import ipaddress
+import logging
 import os
 import re
-from collections.abc import Mapping
+import tomllib
+import typing
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from hookflash.errors import ConfigError
-from hookflash.setting_checks import missing_for_serving
-from hookflash.setting_forms import (
-    Read,
-    choice_reader,
-    integer_reader,
-    is_loopback,
-    number_reader,
-    read_account_sid,
-    read_database_url,
-    read_delivery_days,
-    read_names,
-    read_number,
-    read_prices,
-    read_speech_url,
-    read_switch,
-    read_text,
-    read_token_prices,
-    read_webhook_url,
-    url_reader,
+import msgspec
+from dotenv import dotenv_values
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
 )
-from hookflash.setting_sources import read_file, warn_of_unknown
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from hookflash.core.handoff_plan import E164
+from hookflash.errors import ConfigError
+
+_log = logging.getLogger("hookflash.settings")
+
+OFF = "off"
+"""The value of a setting that turns something off."""
+
+DEFAULT_FILE = "hookflash.toml"
+ENV_FILE = ".env"
+
+_PREFIX = "HOOKFLASH_"
+_SECRET_LENGTH = 16
+"""The shortest secret that deliveries are signed with, in characters."""
+
+
+# --- what a value must look like ------------------------------------------------------------------
+# A validator raises `ValueError` with what it expected, to follow the word "expected".
+
+
+def is_loopback(url: str | None) -> bool:
+    """Return whether `url` stays on this machine (localhost, 127.0.0.0/8, ::1)."""
+    try:
+        host = urlsplit(url or "").hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_safe(text: str, secure: str, plain: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        complete = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    safe = parts.scheme == secure or (parts.scheme == plain and is_loopback(text))
+    return complete and safe and not parts.username and not parts.fragment
+
+
+def _url(secure: str, plain: str) -> AfterValidator:
+    """Accept a URL that may be unencrypted only where it does not leave this machine."""
+    expected = f"a {secure}:// URL (or {plain}:// on this machine), without user or query"
+
+    def check(text: str) -> str:
+        if not _is_safe(text, secure, plain) or urlsplit(text).query:
+            raise ValueError(expected)
+        return text.rstrip("/")
+
+    return AfterValidator(check)
+
+
+def _webhook_url(text: str) -> str:
+    """Accept the address of somebody else's server, which may have a query."""
+    if not _is_safe(text, "https", "http"):
+        raise ValueError("a https:// URL (or http:// on this machine), without user")
+    return text
+
+
+def _speech_url(text: str) -> str:
+    if text.lower() == OFF:
+        return OFF
+    if not _is_safe(text, "https", "http"):
+        raise ValueError(
+            "a https:// URL (or http:// on this machine) such as"
+            " https://api.openai.com/v1/audio/speech, or off"
+        )
+    return text
+
+
+def _database_url(text: str) -> str:
+    if text and not re.match(r"(sqlite|postgres|postgresql)(\+\w+)?://", text):
+        raise ValueError("sqlite:///path/to/file.db or postgresql://user:password@host/database")
+    return text
+
+
+def _account_sid(text: str) -> str:
+    if not re.fullmatch(r"AC[0-9a-fA-F]{32}", text):
+        raise ValueError("an account SID: AC and 32 hex digits, from the Twilio console")
+    return text
+
+
+def _phone_number(text: str) -> str:
+    if not E164.fullmatch(text):
+        raise ValueError("a telephone number in E.164 form such as +15550100")
+    return text
+
+
+def _delivery_days(days: float) -> float:
+    """Refuse less than two days: a journal is searched for deliveries for one day."""
+    if days != 0 and not 2 <= days <= 36_500:
+        raise ValueError("0, or a number from 2 to 36500")
+    return days
+
+
+def _parts(value: Any) -> tuple[str, ...]:
+    """Return the parts of a text with commas, or of a TOML array, as texts."""
+    parts = value.split(",") if isinstance(value, str) else value
+    return tuple(text for text in (str(part).strip() for part in parts) if text)
+
+
+def _price(text: str) -> float:
+    if not re.fullmatch(r"\d{1,6}(\.\d{1,9})?", text):
+        raise ValueError
+    return float(text)
+
+
+def _prices(value: Any) -> tuple[float, float, float, str]:
+    try:
+        line, listened, spoken, currency = _parts(value)
+        prices = _price(line), _price(listened), _price(spoken)
+        if not re.fullmatch("[A-Z]{3}", currency):
+            raise ValueError
+    except ValueError:
+        expected = "three prices a minute and a currency, such as 0.0125,0.02,0.08,USD"
+        raise ValueError(expected) from None
+    return *prices, currency
+
+
+def _token_prices(value: Any) -> tuple[float, ...]:
+    try:
+        prices = tuple(map(_price, _parts(value)))
+    except ValueError:
+        prices = (0.0,)
+    if len(prices) not in (0, 6):
+        raise ValueError("six prices of a million tokens, such as 4,0.4,32,0.4,16,64")
+    return prices
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+_Https = Annotated[str, _url("https", "http")]
+_Wss = Annotated[str, _url("wss", "ws")]
+_Vad = Annotated[Literal["server_vad", "semantic_vad"], BeforeValidator(_lower)]
+_Eagerness = Annotated[Literal["auto", "low", "medium", "high"], BeforeValidator(_lower)]
+_Noise = Annotated[Literal["near_field", "far_field", "off"], BeforeValidator(_lower)]
+_Record = Annotated[Literal["agent", "on", "off"], BeforeValidator(_lower)]
+
+
+# --- the settings ---------------------------------------------------------------------------------
 
 
 def _setting(
     default: Any,
     purpose: str,
-    read: Read = read_text,
     *,
-    variable: str = "",
+    variable: str,
     shown: str = "",
     secret: bool = False,
     hidden: bool = False,
+    low: float | None = None,
+    high: float | None = None,
+    derived: bool = False,
 ) -> Any:
-    about = {
-        "purpose": purpose,
-        "read": read,
+    """Return a pydantic field; a `derived` default is computed by a validator of the section."""
+    about: dict[str, Any] = {
         "variable": variable,
         "shown": shown,
         "secret": secret,
         "hidden": hidden,
     }
-    return dataclasses.field(default=default, metadata=about)
+    return Field(
+        default,
+        description=purpose,
+        ge=low,
+        le=high,
+        validate_default=derived or None,
+        json_schema_extra=about,
+    )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
-class Settings:
-    """Everything the owner may set. `Settings.load()` reads it; `check_serving()` before `serve`.
+class Section(BaseModel):
+    """A group of settings. Values are checked; a representation shows no secret."""
 
-    A value made in code (`Settings(lead_ms=2000)`) is taken as it is.
-    """
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    openai_api_key: str | None = _setting(
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if _about(field)["secret"]:
+                value = "(set)" if value else None
+            elif isinstance(value, str):
+                value = _without_user(value)
+            yield name, value
+
+
+class ServerSettings(Section):
+    """Where the line listens and how it ends."""
+
+    public_url: _Https | None = _setting(
         None,
-        "Key for the model, from platform.openai.com. Not needed with a model on this machine.",
-        variable="OPENAI_API_KEY",
+        "The https address under which Twilio reaches this server; signatures are checked"
+        " against it.",
+        variable="HOOKFLASH_PUBLIC_URL",
+    )
+    host: str = _setting(
+        "127.0.0.1", "The address to listen on; 0.0.0.0 for all.", variable="HOOKFLASH_HOST"
+    )
+    port: int = _setting(
+        8080,
+        "The port to listen on; 0 takes a free one.",
+        variable="HOOKFLASH_PORT",
+        low=0,
+        high=65_535,
+    )
+    workers: int = _setting(
+        1,
+        "How many processes share the port and the calls.",
+        variable="HOOKFLASH_WORKERS",
+        low=1,
+        high=64,
+    )
+    drain_seconds: float = _setting(
+        30.0,
+        "How long live calls may go on after SIGTERM before they are brought to an end.",
+        variable="HOOKFLASH_DRAIN_SECONDS",
+        low=0,
+        high=3600,
+    )
+    metrics_token: str | None = _setting(
+        None,
+        "Bearer token that /metrics asks for; without one it answers only this machine.",
+        variable="HOOKFLASH_METRICS_TOKEN",
         secret=True,
     )
-    twilio_account_sid: str | None = _setting(
-        None,
-        "Twilio account: AC and 32 hex digits.",
-        read_account_sid,
-        variable="TWILIO_ACCOUNT_SID",
+
+
+class TwilioSettings(Section):
+    """The account at Twilio."""
+
+    account_sid: Annotated[str, AfterValidator(_account_sid)] | None = _setting(
+        None, "Twilio account: AC and 32 hex digits.", variable="TWILIO_ACCOUNT_SID"
     )
-    twilio_auth_token: str | None = _setting(
+    auth_token: str | None = _setting(
         None,
         "Primary auth token of the account: signs requests both ways.",
         variable="TWILIO_AUTH_TOKEN",
         secret=True,
     )
-    twilio_auth_token_secondary: str | None = _setting(
+    auth_token_secondary: str | None = _setting(
         None,
         "Secondary auth token, accepted as well while tokens are rotated.",
         variable="TWILIO_AUTH_TOKEN_SECONDARY",
         secret=True,
     )
-    caller_id: str | None = _setting(
+    caller_id: Annotated[str, AfterValidator(_phone_number)] | None = _setting(
         None,
         "A number of yours that humans see when the caller has dialled none: they came by SIP or"
         " from a browser. A HandoffPlan's caller_id comes first.",
-        read_number,
+        variable="HOOKFLASH_CALLER_ID",
     )
-    public_url: str | None = _setting(
+    api_url: _Https = _setting(
+        "https://api.twilio.com",
+        "The address of Twilio's REST API.",
+        variable="HOOKFLASH_TWILIO_API_URL",
+    )
+
+
+class ModelSettings(Section):
+    """The Realtime model that speaks."""
+
+    api_key: str | None = _setting(
         None,
-        "The https address under which Twilio reaches this server; signatures are checked"
-        " against it.",
-        url_reader("https", "http"),
+        "Key for the model, from platform.openai.com. Not needed with a model on this machine.",
+        variable="OPENAI_API_KEY",
+        secret=True,
     )
-    model_url: str = _setting(
+    url: _Wss = _setting(
         "wss://api.openai.com/v1/realtime",
         "The model's WebSocket address.",
-        url_reader("wss", "ws"),
+        variable="HOOKFLASH_MODEL_URL",
     )
-    model: str = _setting("gpt-realtime-2.1", "Which Realtime model speaks.")
-    twilio_api_url: str = _setting(
-        "https://api.twilio.com", "The address of Twilio's REST API.", url_reader("https", "http")
+    name: str = _setting(
+        "gpt-realtime-2.1", "Which Realtime model speaks.", variable="HOOKFLASH_MODEL"
     )
-    data_dir: Path = _setting(
-        Path("hookflash-data"),
-        "Folder for call records, journals and recordings.",
-        Path,
-        shown="./hookflash-data",
+    transcription: str = _setting(
+        "gpt-transcribe",
+        "Which model writes down what the caller says.",
+        variable="HOOKFLASH_TRANSCRIPTION_MODEL",
     )
-    database_url: str = _setting(
-        "",
-        "Where call records are kept: sqlite:///file or postgresql://user:password@host/database.",
-        read_database_url,
-        shown="SQLite in the data folder",
+    noise_reduction: _Noise = _setting(
+        "near_field",
+        "Noise reduction before the model hears the caller: near_field (handset), far_field"
+        " (speakerphone) or off.",
+        variable="HOOKFLASH_NOISE_REDUCTION",
     )
-    record: str = _setting(
-        "agent",
-        "Whether calls are recorded: agent (as each agent says), on or off.",
-        choice_reader("agent", "on", "off"),
-    )
-    keep_recordings_days: float = _setting(
+    warm_sessions: int = _setting(
         0,
-        "How many days a recording is kept; 0 keeps it as long as its call.",
-        number_reader(0, 36_500),
-    )
-    keep_calls_days: float = _setting(
-        0,
-        "How many days a call's record, transcript, journal and recording are kept; 0 for ever.",
-        number_reader(0, 36_500),
-    )
-    keep_deliveries_days: float = _setting(
-        0,
-        "How many days a delivery that waits no more is kept, 2 or more; 0: as long as its call.",
-        read_delivery_days,
-    )
-    host: str = _setting("127.0.0.1", "The address to listen on; 0.0.0.0 for all.")
-    port: int = _setting(
-        8080, "The port to listen on; 0 takes a free one.", integer_reader(0, 65535)
+        "How many sessions with the model each process opens in advance.",
+        variable="HOOKFLASH_WARM_SESSIONS",
+        low=0,
+        high=100,
     )
     lead_ms: int = _setting(
         5000,
         "How far audio that was sent may run ahead of what the caller has heard, in ms.",
-        integer_reader(200, 600_000),
+        variable="HOOKFLASH_LEAD_MS",
+        low=200,
+        high=600_000,
     )
     tool_output_chars: int = _setting(
         20_000,
         "How many characters of a tool's result the model reads; it is told when more was cut.",
-        integer_reader(200, 1_000_000),
+        variable="HOOKFLASH_TOOL_OUTPUT_CHARS",
+        low=200,
+        high=1_000_000,
     )
-    drain_seconds: float = _setting(
-        30.0,
-        "How long live calls may go on after SIGTERM before they are brought to an end.",
-        number_reader(0, 3600),
-    )
-    workers: int = _setting(
-        1, "How many processes share the port and the calls.", integer_reader(1, 64)
-    )
-    warm_sessions: int = _setting(
-        0,
-        "How many sessions with the model each process keeps open for calls to come.",
-        integer_reader(0, 100),
-    )
-    metrics_token: str | None = _setting(
-        None,
-        "Bearer token that /metrics asks for; without one it answers only this machine.",
-        secret=True,
-    )
-    console: bool = _setting(
-        True, "Whether there is a console at /console, for those in the users' file.", read_switch
-    )
-    console_users: Path = _setting(
-        Path("hookflash-users.toml"),
-        "File of those who may use the console; without it nobody may.",
-        Path,
-        shown="./hookflash-users.toml",
-    )
-    console_open: bool = _setting(
-        False,
-        "Open the console to everybody on this machine, without sign-in; only for stand-ins.",
-        read_switch,
-        shown="false",
-    )
-    console_session_hours: float = _setting(
-        12.0, "How long somebody stays signed in, in hours.", number_reader(0.1, 720)
-    )
-    prices: tuple[float, float, float, str] = _setting(
-        (0.0, 0.0, 0.0, "USD"),
-        "What a minute costs, for the console: of the line, of the caller's speech, of the agent's"
-        " speech, and the currency, such as 0.0125,0.02,0.08,USD.",
-        read_prices,
-        shown="0,0,0,USD",
-    )
-    token_prices: tuple[float, ...] = _setting(
-        (),
-        "What a million tokens of the model cost: text read, text read from its cache, sound read,"
-        " sound read from its cache, text written, sound written, such as 4,0.4,32,0.4,16,64."
-        " Where the model tells its tokens they count, and not minutes of speech.",
-        read_token_prices,
-        shown="none",
-    )
-    delivery_url: str | None = _setting(
-        None,
-        "Where voicemails, wishes to be called back and messages are posted, as signed JSON.",
-        read_webhook_url,
-    )
-    delivery_secret: str | None = _setting(
-        None, "What they are signed with: 16 characters or more that nobody can guess.", secret=True
-    )
-    delivery_days: float = _setting(
-        7.0,
-        "How many days a delivery that fails is tried again before it is given up (and kept).",
-        number_reader(0, 365),
-    )
-    log_events: tuple[str, ...] = _setting(
-        (),
-        "Event types of the model to log, separated by commas, such as error,session.updated;"
-        " * for all.",
-        read_names,
-        shown="none",
-    )
-    log_timing: bool = _setting(
-        False, "Log how long each answer took to begin.", read_switch, shown="false"
-    )
-    transcription_model: str = _setting(
-        "gpt-transcribe", "Which model writes down what the caller says."
-    )
-    vad: str = _setting(
+
+
+class TurnSettings(Section):
+    """How the end of a caller's turn is found."""
+
+    vad: _Vad = _setting(
         "server_vad",
         "How the end of the caller's turn is found: server_vad (silence) or semantic_vad (sense).",
-        choice_reader("server_vad", "semantic_vad"),
+        variable="HOOKFLASH_VAD",
     )
-    vad_threshold: float = _setting(
+    threshold: float = _setting(
         0.5,
         "server_vad: how loud speech must be, 0 to 1; more for noisy lines.",
-        number_reader(0, 1),
+        variable="HOOKFLASH_VAD_THRESHOLD",
+        low=0,
+        high=1,
     )
-    vad_prefix_padding_ms: int = _setting(
+    prefix_padding_ms: int = _setting(
         300,
-        "server_vad: sound kept from before speech was noticed, in ms.",
-        integer_reader(0, 5000),
+        "server_vad: how much sound from before the detected start belongs to a turn, in ms.",
+        variable="HOOKFLASH_VAD_PREFIX_PADDING_MS",
+        low=0,
+        high=5000,
     )
-    vad_silence_ms: int = _setting(
+    silence_ms: int = _setting(
         500,
         "server_vad: silence that ends a turn, in ms; less is faster.",
-        integer_reader(100, 10_000),
+        variable="HOOKFLASH_VAD_SILENCE_MS",
+        low=100,
+        high=10_000,
     )
-    vad_eagerness: str = _setting(
+    eagerness: _Eagerness = _setting(
         "auto",
         "semantic_vad: how soon to answer: low, medium, high or auto.",
-        choice_reader("auto", "low", "medium", "high"),
+        variable="HOOKFLASH_VAD_EAGERNESS",
     )
-    noise_reduction: str = _setting(
-        "near_field",
-        "Noise reduction before the model hears the caller: near_field (handset), far_field"
-        " (speakerphone) or off.",
-        choice_reader("near_field", "far_field", "off"),
-    )
-    llm_url: str | None = _setting(
+
+
+class ChatSettings(Section):
+    """A chat model that sums up calls, and that can think for the local model."""
+
+    url: str | None = _setting(
         None,
-        "An OpenAI-compatible chat address, such as http://localhost:11434/v1: it thinks in place"
-        " of the local stand-in model's receptionist, and sums up calls.",
+        "An OpenAI-compatible chat address, such as http://localhost:11434/v1. It sums up calls"
+        " and replaces the rules of the local model.",
+        variable="HOOKFLASH_LLM_URL",
     )
-    llm_model: str | None = _setting(None, "The chat model at that address.")
-    llm_key: str | None = _setting(None, "The key for that address.", secret=True)
+    model: str | None = _setting(
+        None, "The chat model at that address.", variable="HOOKFLASH_LLM_MODEL"
+    )
+    key: str | None = _setting(
+        None, "The key for that address.", variable="HOOKFLASH_LLM_KEY", secret=True
+    )
     summary_model: str | None = _setting(
         None,
         "Which chat model sums up calls, at HOOKFLASH_LLM_URL or else at OpenAI.",
+        variable="HOOKFLASH_SUMMARY_MODEL",
         shown="HOOKFLASH_LLM_MODEL where there is a URL, else none: sentences picked from the call",
     )
-    speech_url: str | None = _setting(
+
+
+class SpeechSettings(Section):
+    """The speech API that renders what callers hear while the model is silent."""
+
+    url: Annotated[str, AfterValidator(_speech_url)] | None = _setting(
         None,
         "The OpenAI-compatible speech API that renders what callers hear while the model is silent;"
         " off plays a tone instead.",
-        read_speech_url,
+        variable="HOOKFLASH_SPEECH_URL",
         shown="audio/speech beside the model's address",
     )
-    speech_model: str = _setting("gpt-4o-mini-tts", "Which model renders speech there.")
-    speech_key: str | None = _setting(
+    model: str = _setting(
+        "gpt-4o-mini-tts", "Which model renders speech there.", variable="HOOKFLASH_SPEECH_MODEL"
+    )
+    key: str | None = _setting(
         None,
         "The key for that address, if it is not at the model's host.",
+        variable="HOOKFLASH_SPEECH_KEY",
         secret=True,
         shown="OPENAI_API_KEY at the model's host, else none",
     )
+
+
+class ConsoleSettings(Section):
+    """The console of those who run the line."""
+
+    enabled: bool = _setting(
+        True,
+        "Whether there is a console at /console, for those in the users' file.",
+        variable="HOOKFLASH_CONSOLE",
+        shown="true",
+    )
+    users: Path = _setting(
+        Path("hookflash-users.toml"),
+        "File of those who may use the console; without it nobody may.",
+        variable="HOOKFLASH_CONSOLE_USERS",
+        shown="./hookflash-users.toml",
+    )
+    open: bool = _setting(
+        False,
+        "Open the console to everybody on this machine, without sign-in; only for stand-ins.",
+        variable="HOOKFLASH_CONSOLE_OPEN",
+        shown="false",
+    )
+    session_hours: float = _setting(
+        12.0,
+        "How long somebody stays signed in, in hours.",
+        variable="HOOKFLASH_CONSOLE_SESSION_HOURS",
+        low=0.1,
+        high=720,
+    )
+    prices: Annotated[tuple[float, float, float, str], BeforeValidator(_prices)] = _setting(
+        (0.0, 0.0, 0.0, "USD"),
+        "What a minute costs, for the console: of the line, of the caller's speech, of the agent's"
+        " speech, and the currency, such as 0.0125,0.02,0.08,USD.",
+        variable="HOOKFLASH_PRICES",
+        shown="0,0,0,USD",
+    )
+    token_prices: Annotated[tuple[float, ...], BeforeValidator(_token_prices)] = _setting(
+        (),
+        "What a million tokens of the model cost: text read, text read from its cache, sound read,"
+        " sound read from its cache, text written, sound written, such as 4,0.4,32,0.4,16,64."
+        " Where the model reports its tokens, they count instead of minutes of speech.",
+        variable="HOOKFLASH_TOKEN_PRICES",
+        shown="none",
+    )
+
+
+class DeliverySettings(Section):
+    """Where voicemails, call-back requests and messages are posted."""
+
+    url: Annotated[str, AfterValidator(_webhook_url)] | None = _setting(
+        None,
+        "Where voicemails, call-back requests and messages are posted, as signed JSON.",
+        variable="HOOKFLASH_DELIVERY_URL",
+    )
+    secret: str | None = _setting(
+        None,
+        "What they are signed with: 16 characters or more that nobody can guess.",
+        variable="HOOKFLASH_DELIVERY_SECRET",
+        secret=True,
+    )
+    days: float = _setting(
+        7.0,
+        "How many days a delivery that fails is tried again. Afterwards it counts as failed.",
+        variable="HOOKFLASH_DELIVERY_DAYS",
+        low=0,
+        high=365,
+    )
+
+
+class StorageSettings(Section):
+    """Where records, journals and recordings are stored, and for how long."""
+
+    data_dir: Path = _setting(
+        Path("hookflash-data"),
+        "Folder for call records, journals and recordings.",
+        variable="HOOKFLASH_DATA_DIR",
+        shown="./hookflash-data",
+    )
+    database_url: Annotated[str, AfterValidator(_database_url)] = _setting(
+        "",
+        "Where call records are stored: sqlite:///file or"
+        " postgresql://user:password@host/database.",
+        variable="HOOKFLASH_DATABASE_URL",
+        shown="SQLite in the data folder",
+        derived=True,
+    )
+    record: _Record = _setting(
+        "agent",
+        "Whether calls are recorded: agent (as each agent says), on or off.",
+        variable="HOOKFLASH_RECORD",
+    )
+    keep_recordings_days: float = _setting(
+        0,
+        "How many days a recording is retained; 0 retains it as long as its call.",
+        variable="HOOKFLASH_KEEP_RECORDINGS_DAYS",
+        low=0,
+        high=36_500,
+    )
+    keep_calls_days: float = _setting(
+        0,
+        "How many days a call's record, transcript, journal and recording are retained;"
+        " 0 for ever.",
+        variable="HOOKFLASH_KEEP_CALLS_DAYS",
+        low=0,
+        high=36_500,
+    )
+    keep_deliveries_days: Annotated[float, AfterValidator(_delivery_days)] = _setting(
+        0,
+        "How many days a delivery that is complete or failed is retained, 2 or more; 0: as long as"
+        " its call.",
+        variable="HOOKFLASH_KEEP_DELIVERIES_DAYS",
+    )
+
+    @field_validator("database_url")
+    @classmethod
+    def _default_database(cls, url: str, info: ValidationInfo) -> str:
+        if url or "data_dir" not in info.data:
+            return url
+        return f"sqlite:///{(info.data['data_dir'] / 'hookflash.db').as_posix()}"
+
+
+class LogSettings(Section):
+    """What is logged besides errors and the course of calls."""
+
+    events: Annotated[tuple[str, ...], BeforeValidator(_parts)] = _setting(
+        (),
+        "Event types of the model to log, separated by commas, such as error,session.updated;"
+        " * for all.",
+        variable="HOOKFLASH_LOG_EVENTS",
+        shown="none",
+    )
+    timing: bool = _setting(
+        False,
+        "Log how long each answer took to begin.",
+        variable="HOOKFLASH_LOG_TIMING",
+        shown="false",
+    )
+
+
+class LocalSettings(Section):
+    """The stand-ins of hookflash-local."""
+
     whisper_model: str | None = _setting(
         None,
-        "Local stand-in model: folder of a CTranslate2 Whisper model to hear with.",
+        "Local model: folder of a CTranslate2 Whisper model to hear with.",
+        variable="HOOKFLASH_WHISPER_MODEL",
         shown="tiny.en from its package",
     )
     piper_voice: str | None = _setting(
         None,
-        "Local stand-in model: file of a Piper voice (.onnx) to speak with.",
+        "Local model: file of a Piper voice (.onnx) to speak with.",
+        variable="HOOKFLASH_PIPER_VOICE",
         shown="joe from its package",
     )
     speed: float = _setting(
-        1.0, "Tests: how many seconds of a call pass in one.", number_reader(0.1, 1000), hidden=True
+        1.0,
+        "Tests: how many seconds of a call pass in one.",
+        variable="HOOKFLASH_SPEED",
+        low=0.1,
+        high=1000,
+        hidden=True,
     )
 
-    def __post_init__(self) -> None:
-        if not self.database_url:
-            path = (self.data_dir / "hookflash.db").as_posix()
-            object.__setattr__(self, "database_url", f"sqlite:///{path}")
 
-    def __repr__(self) -> str:
-        shown = []
-        for setting in SETTINGS:
-            value = getattr(self, setting.name)
-            if setting.secret:
-                value = "(set)" if value else None
-            elif setting.name == "database_url":
-                value = _without_user(value)
-            shown.append(f"{setting.name}={value!r}")
-        return f"Settings({', '.join(shown)})"
+class Settings(BaseSettings):
+    """Everything the owner may set. `Settings.load()` reads it; `check_serving()` before `serve`.
+
+    Settings that are made in code read neither the environment nor a file:
+    `Settings(model=ModelSettings(lead_ms=2000))`.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    server: ServerSettings = ServerSettings()
+    twilio: TwilioSettings = TwilioSettings()
+    model: ModelSettings = ModelSettings()
+    turns: TurnSettings = TurnSettings()
+    chat: ChatSettings = ChatSettings()
+    speech: SpeechSettings = SpeechSettings()
+    console: ConsoleSettings = ConsoleSettings()
+    deliveries: DeliverySettings = DeliverySettings()
+    storage: StorageSettings = StorageSettings()
+    logs: LogSettings = LogSettings()
+    local: LocalSettings = LocalSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
 
     @classmethod
     def load(
         cls, environ: Mapping[str, str] | None = None, file: str | Path | None = None
     ) -> Settings:
-        """Read the environment and the file. Raises one `ConfigError` that names all mistakes."""
+        """Read the environment and the files. Raises one `ConfigError` that names all mistakes.
+
+        `environ` replaces the process's environment, `file` replaces `hookflash.toml`.
+        """
         environ = os.environ if environ is None else environ
-        written = read_file(file)
-        warn_of_unknown(environ, written, {setting.name: setting.variable for setting in SETTINGS})
-        values: dict[str, Any] = {}
-        wrong: list[str] = []
-        for setting in SETTINGS:
-            text = environ.get(setting.variable, "").strip()
-            source = f"{setting.variable}"
-            if not text and setting.name in written:
-                text, source = written[setting.name], f"{setting.name} in the settings file"
-            if not text:
-                continue
-            try:
-                values[setting.name] = setting.read(text)
-            except ValueError as error:
-                came = (
-                    f"a text of {len(text)} characters"
-                    if setting.secret
-                    else repr(_without_user(text))
-                )
-                wrong.append(
-                    f"{source}: expected {error}, got {came};"
-                    f" correct it, or leave it out for {setting.default}"
-                )
-        if wrong:
-            raise ConfigError("\n".join(wrong))
-        return cls(**values)
+        dotenv = {name: text or "" for name, text in dotenv_values(ENV_FILE).items()}
+        toml = _read_toml(file)
+        for place, variables in (("the environment", environ), (ENV_FILE, dotenv)):
+            _warn_of_variables(variables, place)
+        _warn_of_names(toml.toml_data)
+        sources = (_Variables(cls, environ), _Variables(cls, dotenv), _Known(cls, toml.toml_data))
+
+        class FromSources(Settings):
+            @classmethod
+            def settings_customise_sources(
+                cls, settings_cls: type[BaseSettings], *others: Any, **further: Any
+            ) -> tuple[PydanticBaseSettingsSource, ...]:
+                return sources
+
+        try:
+            found = FromSources()
+        except ValidationError as error:
+            raise ConfigError(_in_words(error, environ, dotenv)) from None
+        return cls(**{name: getattr(found, name) for name in cls.model_fields})
 
     @property
     def unsigned_allowed(self) -> bool:
         """Whether requests may come unsigned: only where every peer is on this machine."""
-        return all(map(is_loopback, (self.public_url, self.twilio_api_url, self.model_url)))
+        return all(map(is_loopback, (self.server.public_url, self.twilio.api_url, self.model.url)))
 
     def check_serving(self) -> Settings:
-        """Return the settings if `serve` can start with them; else name all that is missing."""
-        missing = missing_for_serving(self)
-        if missing:
+        """Return the settings if `serve` can start with them.
+
+        Raises `ConfigError` that names everything that is missing, with remedies.
+        """
+        if missing := list(_missing_for_serving(self)):
             raise ConfigError(
                 "serve cannot start; missing:\n" + "\n".join(f"  {each}" for each in missing)
             )
         return self
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Setting:
+def _missing_for_serving(settings: Settings) -> Iterator[str]:
+    if not settings.server.public_url:
+        yield (
+            "HOOKFLASH_PUBLIC_URL: the https address under which Twilio reaches this server;"
+            " for a trial, the address that your tunnel (ngrok, cloudflared) shows"
+        )
+    if not settings.unsigned_allowed:
+        if not settings.twilio.account_sid:
+            yield "TWILIO_ACCOUNT_SID: the account's SID, from the front page of console.twilio.com"
+        if not settings.twilio.auth_token:
+            yield (
+                "TWILIO_AUTH_TOKEN: the account's auth token, from the same page. Without it"
+                " nobody can tell Twilio's requests from a stranger's, so unsigned serving"
+                " needs every peer (HOOKFLASH_PUBLIC_URL, HOOKFLASH_TWILIO_API_URL,"
+                " HOOKFLASH_MODEL_URL) to be a stand-in on this machine"
+            )
+    if not settings.model.api_key and not is_loopback(settings.model.url):
+        yield (
+            "OPENAI_API_KEY: a key from platform.openai.com/api-keys; or set"
+            " HOOKFLASH_MODEL_URL to a model on this machine"
+        )
+    if settings.deliveries.url and len(settings.deliveries.secret or "") < _SECRET_LENGTH:
+        yield (
+            "HOOKFLASH_DELIVERY_SECRET: at least 16 characters that nobody can guess, such as"
+            " `openssl rand -hex 32` prints; the server at HOOKFLASH_DELIVERY_URL checks"
+            " signatures with it"
+        )
+
+
+# --- the table of settings ------------------------------------------------------------------------
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the table of settings. `default` is as the docs show it."""
 
+    section: str
     name: str
     variable: str
     default: str
     purpose: str
     secret: bool
     hidden: bool
-    read: Read
+
+    def value_in(self, settings: Settings) -> Any:
+        """Return the value of this setting in `settings`."""
+        return getattr(getattr(settings, self.section), self.name)
 
 
-def _rows() -> tuple[Setting, ...]:
-    rows = []
-    for field in dataclasses.fields(Settings):
-        about = dict(field.metadata)
-        shown = about.pop("shown") or ("nothing" if field.default is None else str(field.default))
-        variable = about.pop("variable") or f"HOOKFLASH_{field.name.upper()}"
-        rows.append(Setting(name=field.name, variable=variable, default=shown, **about))
-    return tuple(rows)
+def _about(field: FieldInfo) -> dict[str, Any]:
+    return typing.cast("dict[str, Any]", field.json_schema_extra)
 
 
-SETTINGS = _rows()
+def _section(name: str) -> type[Section]:
+    return typing.cast("type[Section]", Settings.model_fields[name].annotation)
+
+
+def _rows() -> Iterator[Setting]:
+    for section in Settings.model_fields:
+        for name, field in _section(section).model_fields.items():
+            about = _about(field)
+            shown = about["shown"] or ("nothing" if field.default is None else str(field.default))
+            yield Setting(
+                section=section,
+                name=name,
+                variable=about["variable"],
+                default=shown,
+                purpose=field.description or "",
+                secret=about["secret"],
+                hidden=about["hidden"],
+            )
+
+
+SETTINGS = tuple(_rows())
 """Every setting, in the order in which the docs list them."""
+
+_BY_VARIABLE = {setting.variable: setting for setting in SETTINGS}
+
+
+# --- where settings come from ---------------------------------------------------------------------
+
+
+class _Variables(PydanticBaseSettingsSource):
+    """Variables of an environment as values of the sections; an empty one is not set."""
+
+    def __init__(self, settings_cls: type[BaseSettings], variables: Mapping[str, str]) -> None:
+        super().__init__(settings_cls)
+        self._variables = variables
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        of_section = [one for one in SETTINGS if one.section == field_name]
+        texts = {one.name: self._variables.get(one.variable, "").strip() for one in of_section}
+        return {name: text for name, text in texts.items() if text}, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        fields = self.settings_cls.model_fields.items()
+        return {name: self.get_field_value(field, name)[0] for name, field in fields}
+
+
+class _Known(PydanticBaseSettingsSource):
+    """The values of a TOML document that are settings."""
+
+    def __init__(self, settings_cls: type[BaseSettings], document: Mapping[str, Any]) -> None:
+        super().__init__(settings_cls)
+        self._document = document
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        written = self._document.get(field_name, {})
+        known = _section(field_name).model_fields
+        texts = {
+            name: value.strip() if isinstance(value, str) else value
+            for name, value in written.items()
+            if name in known
+        }
+        return {name: value for name, value in texts.items() if value != ""}, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        fields = self.settings_cls.model_fields.items()
+        return {name: self.get_field_value(field, name)[0] for name, field in fields}
+
+
+def _read_toml(file: str | Path | None) -> TomlConfigSettingsSource:
+    path = Path(DEFAULT_FILE if file is None else file)
+    if file is not None and not path.is_file():
+        raise ConfigError(f"--settings: there is no file {path}")
+    try:
+        source = TomlConfigSettingsSource(Settings, path)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: it is not valid TOML ({error})") from error
+    for name in Settings.model_fields:
+        if not isinstance(source.toml_data.get(name, {}), dict):
+            raise ConfigError(f"{path}: expected a table [{name}], got a value for {name}")
+    return source
+
+
+def _warn_of_variables(variables: Mapping[str, str], place: str) -> None:
+    """Warn of variables that have our prefix and are no setting."""
+    known = [name.removeprefix(_PREFIX) for name in _BY_VARIABLE if name.startswith(_PREFIX)]
+    for name in variables:
+        if name.startswith(_PREFIX) and name not in _BY_VARIABLE:
+            close = difflib.get_close_matches(name.removeprefix(_PREFIX), known, 1)
+            _warn(name, place, f"{_PREFIX}{close[0]}" if close else "")
+
+
+def _warn_of_names(document: Mapping[str, Any]) -> None:
+    """Warn of what stands in the settings file and is no setting, with the nearest that is one."""
+    names = [f"[{one.section}] {one.name}" for one in SETTINGS]
+    for section, values in document.items():
+        written = values if section in Settings.model_fields else {"": None}
+        for name in written:
+            whole = f"[{section}] {name}" if name else section
+            if whole not in names:
+                _warn(whole, "the settings file", _nearest(whole, names))
+
+
+def _nearest(written: str, names: Sequence[str]) -> str:
+    """Return the name that is most like `written`, with or without its section, or nothing."""
+    for one in SETTINGS:
+        flat = one.variable.removeprefix(_PREFIX).lower()
+        if written in (one.name, flat):
+            return f"[{one.section}] {one.name}"
+    close = difflib.get_close_matches(written, names, 1)
+    return close[0] if close else ""
+
+
+def _warn(name: str, place: str, meant: str) -> None:
+    hint = f"; did you mean {meant}?" if meant else ""
+    _log.warning("! %s in %s is no setting and is ignored%s", name, place, hint)
+
+
+# --- errors in words ------------------------------------------------------------------------------
+
+
+def _in_words(error: ValidationError, environ: Mapping[str, str], dotenv: Mapping[str, str]) -> str:
+    """Return one line for each wrong value: where it stands, what was expected, what came."""
+    rows = {(one.section, one.name): one for one in SETTINGS}
+    lines = []
+    for found in error.errors():
+        one = rows[str(found["loc"][0]), str(found["loc"][1])]
+        if environ.get(one.variable, "").strip():
+            place = one.variable
+        elif dotenv.get(one.variable, "").strip():
+            place = f"{one.variable} in {ENV_FILE}"
+        else:
+            place = f"[{one.section}] {one.name} in the settings file"
+        came = found["input"]
+        shown = repr(_without_user(came)) if isinstance(came, str) else repr(came)
+        if one.secret:
+            shown = f"a value of {len(str(came))} characters"
+        field = _section(one.section).model_fields[one.name]
+        raised = found.get("ctx", {}).get("error")
+        expected = str(raised) if raised is not None else _expected(field)
+        lines.append(
+            f"{place}: expected {expected}, got {shown};"
+            f" correct it, or leave it out for {one.default}"
+        )
+    return "\n".join(dict.fromkeys(lines))
+
+
+def _expected(field: FieldInfo) -> str:
+    """Return what a setting must be, from its type and its limits."""
+    limits: dict[str, float] = {}
+    for each in field.metadata:
+        limits |= {name: getattr(each, name) for name in ("ge", "le") if hasattr(each, name)}
+    if typing.get_origin(field.annotation) is Literal:
+        return "one of " + ", ".join(typing.get_args(field.annotation))
+    if field.annotation is bool:
+        return "true or false"
+    kind = {int: "a whole number", float: "a number"}.get(typing.cast("Any", field.annotation))
+    if kind is None:
+        return "a text"
+    shown = {
+        name: str(int(limit) if limit == int(limit) else limit) for name, limit in limits.items()
+    }
+    return f"{kind} from {shown['ge']} to {shown['le']}" if shown else kind
 
 
 def _without_user(url: str) -> str:

@@ -21,7 +21,14 @@ from typing import Any
 from hookflash.agents.agent import Agent
 from hookflash.server.app import serve
 from hookflash.server.assembly import open_line
-from hookflash.settings import Settings
+from hookflash.settings import (
+    ModelSettings,
+    ServerSettings,
+    Settings,
+    SpeechSettings,
+    StorageSettings,
+    TwilioSettings,
+)
 from hookflash.world import SYSTEM, World
 from hookflash_local.bench.scenarios import Scenario, Speech
 from hookflash_local.bench.simulated import Measured
@@ -71,15 +78,14 @@ async def _served(
     model: ScriptedModel, carrier: StandinCarrier, folder: Path, world: World
 ) -> AsyncIterator[int]:
     settings = Settings(
-        public_url=_PUBLIC,
-        openai_api_key="any",
-        model_url=model.url,
-        twilio_api_url=carrier.api_url,
-        twilio_account_sid=carrier.account_sid,
-        twilio_auth_token=carrier.auth_token,
-        data_dir=folder,
+        server=ServerSettings(public_url=_PUBLIC),
+        model=ModelSettings(url=model.url, api_key="any"),
+        twilio=TwilioSettings(
+            api_url=carrier.api_url, account_sid=carrier.account_sid, auth_token=carrier.auth_token
+        ),
+        storage=StorageSettings(data_dir=folder),
         # Rendering would take time from what is measured.
-        speech_url="off",
+        speech=SpeechSettings(url="off"),
     )
     agent = Agent("bench", instructions="Speak.")
     stop = asyncio.Event()

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import secrets
 from collections.abc import Callable
 
@@ -32,7 +31,7 @@ from hookflash.console.console import Hooks
 from hookflash.core.handoff_plan import Target
 from hookflash.server.assembly import serve_line
 from hookflash.server.listening import listen
-from hookflash.settings import Settings
+from hookflash.settings import Settings, TwilioSettings
 from hookflash_local.carrier import Desk, NumberConfig, Offer, Phones, StandinCarrier, phone_app
 from hookflash_local.demo.speech import speech_options
 from hookflash_local.demo.voice import ModelVoice
@@ -70,24 +69,29 @@ async def open_desk(
     async with contextlib.AsyncExitStack() as stack:
         settings = await _with_model(settings, stack, on_progress)
         voice = ModelVoice(
-            settings.model_url, api_key=settings.openai_api_key or "", model=settings.model
+            settings.model.url, api_key=settings.model.api_key or "", model=settings.model.name
         )
         carrier = await stack.enter_async_context(
             StandinCarrier(auth_token=secrets.token_hex(16), speak=voice)
         )
-        settings = dataclasses.replace(
-            settings,
-            public_url=PUBLIC_URL,
-            twilio_api_url=carrier.api_url,
-            twilio_account_sid=carrier.account_sid,
-            twilio_auth_token=carrier.auth_token,
-            twilio_auth_token_secondary=None,
-            host="127.0.0.1",
-            port=port,
-            workers=1,
-            drain_seconds=0.0,
-            console=True,
-            console_open=True,
+        settings = settings.model_copy(
+            update={
+                "server": settings.server.model_copy(
+                    update={
+                        "public_url": PUBLIC_URL,
+                        "host": "127.0.0.1",
+                        "port": port,
+                        "workers": 1,
+                        "drain_seconds": 0.0,
+                    }
+                ),
+                "twilio": TwilioSettings(
+                    api_url=carrier.api_url,
+                    account_sid=carrier.account_sid,
+                    auth_token=carrier.auth_token,
+                ),
+                "console": settings.console.model_copy(update={"enabled": True, "open": True}),
+            }
         )
         offer = Offer((LINE,), directory.agents[0].name, _desks(directory))
         ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -133,11 +137,12 @@ async def _with_model(
     settings: Settings, stack: contextlib.AsyncExitStack, on_progress: Progress
 ) -> Settings:
     """Return the settings with a model: the owner's, or the local speech, which is started."""
-    if settings.openai_api_key or settings.model_url != Settings().model_url:
+    if settings.model.api_key or settings.model.url != Settings().model.url:
         return settings
     local = ModelProcess(mode="local", options=speech_options(settings), on_progress=on_progress)
     model = await stack.enter_async_context(local)
-    return dataclasses.replace(settings, model_url=model.url, openai_api_key="any-key-will-do")
+    own = {"url": model.url, "api_key": "any-key-will-do"}
+    return settings.model_copy(update={"model": settings.model.model_copy(update=own)})
 
 
 def _first_target(directory: Directory) -> Target | None:

@@ -34,7 +34,13 @@ from hookflash.replay.files import folder_for, write_call
 from hookflash.replay.sound import Tracks
 from hookflash.replay.timeline import Timeline
 from hookflash.server.assembly import serve_line
-from hookflash.settings import Settings
+from hookflash.settings import (
+    ModelSettings,
+    ServerSettings,
+    Settings,
+    StorageSettings,
+    TwilioSettings,
+)
 from hookflash.world import SYSTEM, World
 from hookflash_local.carrier import Human, Leg, NumberConfig, Script, StandinCarrier
 from hookflash_local.demo.screen import Screen
@@ -86,15 +92,14 @@ async def hold_call(
                 )
             )
             its_own = Settings(
-                public_url=PUBLIC_URL,
-                model_url=model.url,
-                openai_api_key="any-key-will-do",
-                twilio_api_url=carrier.api_url,
-                twilio_account_sid=carrier.account_sid,
-                twilio_auth_token=carrier.auth_token,
-                data_dir=Path(work),
-                port=0,
-                drain_seconds=0.0,
+                server=ServerSettings(public_url=PUBLIC_URL, port=0, drain_seconds=0.0),
+                model=ModelSettings(url=model.url, api_key="any-key-will-do"),
+                twilio=TwilioSettings(
+                    api_url=carrier.api_url,
+                    account_sid=carrier.account_sid,
+                    auth_token=carrier.auth_token,
+                ),
+                storage=StorageSettings(data_dir=Path(work)),
             )
             serving = await stack.enter_async_context(_served(its_own, target, carrier, world))
             for agent in Directory.of(target).agents:
@@ -103,7 +108,7 @@ async def hold_call(
                         who = humans[min(number, len(humans) - 1)]
                         carrier.humans[_address(each.kind, each.address)] = who
             leg = await carrier.place_call(from_=CALLER, to=LINE, script=caller)
-            journal = its_own.data_dir / "journals" / f"{leg.sid}.jsonl"
+            journal = its_own.storage.data_dir / "journals" / f"{leg.sid}.jsonl"
             telling = asyncio.create_task(_tell_of_ringing(carrier, leg))
             try:
                 await _watched(leg, journal, screen, serving, world)
@@ -114,7 +119,7 @@ async def hold_call(
         tracks = Tracks(
             recording.said, recording.heard, answered_at - screen.reader.timeline.arrived_at
         )
-        folder = out or folder_for(settings.data_dir, leg.sid, leg.about.created)
+        folder = out or folder_for(settings.storage.data_dir, leg.sid, leg.about.created)
         return write_call(folder, journal, tracks)
 
 

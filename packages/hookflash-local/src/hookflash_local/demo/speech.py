@@ -8,5 +8,5 @@ from hookflash_local.model.speech.options import SpeechOptions
 
 def speech_options(settings: Settings) -> SpeechOptions:
     """Return what the settings, wherever they were written, say about the local speech."""
-    values = {each.variable: getattr(settings, each.name) for each in SETTINGS}
+    values = {each.variable: each.value_in(settings) for each in SETTINGS}
     return SpeechOptions.from_environment({name: str(v) for name, v in values.items() if v})

@@ -34,9 +34,9 @@ def delete(sid: str, settings_file: Path | None, force: bool, as_json: bool) -> 
     settings = Settings.load(file=settings_file)
 
     async def erase() -> Erased:
-        store = await open_store(settings.database_url)
+        store = await open_store(settings.storage.database_url)
         try:
-            return await KeptCalls(store, settings.data_dir).erase(sid, force=force)
+            return await KeptCalls(store, settings.storage.data_dir).erase(sid, force=force)
         finally:
             await store.close()
 

@@ -36,7 +36,7 @@ def command(
     from hookflash.settings import Settings
 
     settings = Settings.load(file=settings_file)
-    revived, found = asyncio.run(_look(settings.database_url, state, limit, retry))
+    revived, found = asyncio.run(_look(settings.storage.database_url, state, limit, retry))
     if retry is not None and retry != "all" and not revived:
         click.echo(f"hookflash: no delivery {retry} is dead or kept", err=True)
         return 1

@@ -37,7 +37,6 @@ def command(
     TARGET is a file with an Agent in it (agent.py), one of several in it (agent.py:shop), or one
     in a module (company.lines:shop).
     """
-    import dataclasses
     import logging
     import sys
 
@@ -50,13 +49,10 @@ def command(
     for noisy in ("alembic", "asyncio", "httpx", "httpcore", "aiosqlite", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     settings = Settings.load(file=settings_file)
-    settings = dataclasses.replace(
-        settings,
-        host=host or settings.host,
-        port=settings.port if port is None else port,
-        workers=workers or settings.workers,
-    )
-    if seat_text is None and settings.workers > 1:
+    given = {"host": host, "port": port, "workers": workers}
+    server = settings.server.model_copy(update={k: v for k, v in given.items() if v is not None})
+    settings = settings.model_copy(update={"server": server})
+    if seat_text is None and settings.server.workers > 1:
         arguments = ["serve", target]
         arguments += ["--settings", str(settings_file)] if settings_file else []
         arguments += ["--verbose"] if verbose else []
@@ -65,8 +61,8 @@ def command(
 
 
 def _say(settings: Settings, port: int) -> None:
-    click.echo(f"hookflash: listening on {settings.host} port {port}", err=True)
-    url = (settings.public_url or "").rstrip("/")
+    click.echo(f"hookflash: listening on {settings.server.host} port {port}", err=True)
+    url = (settings.server.public_url or "").rstrip("/")
     click.echo(f"hookflash: voice webhook and fallback: {url}/twilio/voice", err=True)
 
 
@@ -84,9 +80,9 @@ def _supervise(settings: Settings, arguments: list[str]) -> int:
 
     settings.check_serving()
     program = [sys.executable, "-m", "hookflash", *arguments]
-    with listen(settings.host, settings.port) as listener:
+    with listen(settings.server.host, settings.server.port) as listener:
         supervisor = Supervisor(
-            lambda seat: [*program, "--seat", str(seat)], listener, workers=settings.workers
+            lambda seat: [*program, "--seat", str(seat)], listener, workers=settings.server.workers
         )
         port = listener.getsockname()[1]
         return asyncio.run(supervisor.run(lambda: _say(settings, port)))

@@ -106,26 +106,26 @@ class Line:
 def realtime_options(settings: Settings) -> RealtimeOptions:
     """Return the model's options as the owner has set them."""
     vad: ServerVad | SemanticVad
-    if settings.vad == "semantic_vad":
-        vad = msgspec.convert({"eagerness": settings.vad_eagerness}, SemanticVad)
+    if settings.turns.vad == "semantic_vad":
+        vad = msgspec.convert({"eagerness": settings.turns.eagerness}, SemanticVad)
     else:
         vad = ServerVad(
-            threshold=settings.vad_threshold,
-            prefix_padding_ms=settings.vad_prefix_padding_ms,
-            silence_duration_ms=settings.vad_silence_ms,
+            threshold=settings.turns.threshold,
+            prefix_padding_ms=settings.turns.prefix_padding_ms,
+            silence_duration_ms=settings.turns.silence_ms,
         )
     # Settings are texts whose forms were checked when they were read; here they become literals.
-    off = settings.noise_reduction == "off"
+    off = settings.model.noise_reduction == "off"
     noise: Literal["near_field", "far_field"] | None = msgspec.convert(
-        None if off else settings.noise_reduction, Literal["near_field", "far_field"] | None
+        None if off else settings.model.noise_reduction, Literal["near_field", "far_field"] | None
     )
     return RealtimeOptions(
-        model=settings.model,
+        model=settings.model.name,
         turn_detection=vad,
         noise_reduction=noise,
-        transcription_model=settings.transcription_model or None,
-        log_event_types=frozenset(settings.log_events),
-        log_timing=settings.log_timing,
+        transcription_model=settings.model.transcription or None,
+        log_event_types=frozenset(settings.logs.events),
+        log_timing=settings.logs.timing,
     )
 
 
@@ -155,8 +155,8 @@ async def open_line(
     settings.check_serving()
     directory = Directory.of(target).check()
     async with contextlib.AsyncExitStack() as stack:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        store = await open_store(settings.database_url, connect=world.sqlite)
+        settings.storage.data_dir.mkdir(parents=True, exist_ok=True)
+        store = await open_store(settings.storage.database_url, connect=world.sqlite)
         stack.push_async_callback(store.close)
         writer = StoreWriter(store)
         writer.start()
@@ -165,52 +165,58 @@ async def open_line(
         summaries = Summaries(writer, chat_endpoint(settings), keep)
         summaries.start()
         stack.push_async_callback(summaries.close)
-        clock = SystemClock(settings.speed, world=world)
+        clock = SystemClock(settings.local.speed, world=world)
         # The owner's functions that block, tools and hooks alike, share their number.
         threads = ToolThreads(start=world.start_thread)
         outbox = await stack.enter_async_context(
             delivering(settings, directory, store.engine, clock, world=world, threads=threads)
         )
-        places = Places(settings.data_dir, public_url=settings.public_url or "") if worker else None
+        places = (
+            Places(settings.storage.data_dir, public_url=settings.server.public_url or "")
+            if worker
+            else None
+        )
         # Let go of last: what another worker restores has then been written to the end.
         claims = ClaimThread(Claims(places.claims, worker)) if places is not None else None
         if claims is not None:
             stack.enter_context(claims)
-        journals = Journals(settings.data_dir / "journals", world=world)
+        journals = Journals(settings.storage.data_dir / "journals", world=world)
         stack.push_async_callback(asyncio.to_thread, journals.close)
-        recordings = Recordings(settings.data_dir / "recordings", world=world)
+        recordings = Recordings(settings.storage.data_dir / "recordings", world=world)
         stack.push_async_callback(asyncio.to_thread, recordings.close)
         options = realtime_options(settings)
         prepared = await stack.enter_async_context(
             preparing(settings, directory, voice=options.voice, world=world)
         )
         sessions = WarmingConnector(
-            settings.model_url,
-            api_key=settings.openai_api_key,
+            settings.model.url,
+            api_key=settings.model.api_key,
             options=options,
         )
         stack.push_async_callback(sessions.aclose)
         connector: ModelConnector = sessions
         warm: WarmPool | None = None
-        if settings.warm_sessions:
+        if settings.model.warm_sessions:
             life = CAPABILITIES.max_session_seconds or _DAY_SECONDS
-            connector = warm = WarmPool(sessions, size=settings.warm_sessions, session_seconds=life)
+            connector = warm = WarmPool(
+                sessions, size=settings.model.warm_sessions, session_seconds=life
+            )
             warm.start()
             stack.callback(warm.close)
-        tokens = (settings.twilio_auth_token, settings.twilio_auth_token_secondary)
+        tokens = (settings.twilio.auth_token, settings.twilio.auth_token_secondary)
         telephone = TwilioLine.open(
-            public_url=settings.public_url or "",
+            public_url=settings.server.public_url or "",
             auth_tokens=[token for token in tokens if token],
             allow_unsigned=settings.unsigned_allowed and not any(tokens),
-            peers=(settings.twilio_api_url, settings.model_url),
+            peers=(settings.twilio.api_url, settings.model.url),
             worker=worker,
-            caller_id=settings.caller_id,
+            caller_id=settings.twilio.caller_id,
             world=world,
         )
         control = telephone.control(
-            account_sid=settings.twilio_account_sid or "",
-            auth_token=settings.twilio_auth_token or "",
-            api_url=settings.twilio_api_url,
+            account_sid=settings.twilio.account_sid or "",
+            auth_token=settings.twilio.auth_token or "",
+            api_url=settings.twilio.api_url,
         )
         stack.push_async_callback(control.aclose)
         metrics = Metrics(clock.now, slot=slot)
@@ -226,12 +232,12 @@ async def open_line(
             journals=journals,
             make_context=_context,
             deliveries=outbox,
-            lead_ms=settings.lead_ms,
+            lead_ms=settings.model.lead_ms,
             recordings=recordings,
-            record={"on": True, "off": False}.get(settings.record),
+            record={"on": True, "off": False}.get(settings.storage.record),
             watch=_all(metrics.watch, shown.watch if shown is not None else None, watch),
             threads=threads,
-            tool_output_chars=settings.tool_output_chars,
+            tool_output_chars=settings.model.tool_output_chars,
             entropy=world.entropy("questions"),
             chance=world.entropy("ring-retry").random,
             prepared=prepared,
@@ -259,22 +265,22 @@ async def open_line(
             switchboard.on_let_go = workers.let_go
             metrics.refresh.append(workers.tell)
         gather = workers.gather_counts if workers is not None else _alone(metrics)
-        served = [*routes, metrics_route(gather, token=settings.metrics_token)]
+        served = [*routes, metrics_route(gather, token=settings.server.metrics_token)]
         notes = Notes(switchboard.find, sessions)
         stack.callback(notes.close)
         served += notes_routes(telephone, notes.attach)
         kept = KeptCalls(
             store,
-            settings.data_dir,
+            settings.storage.data_dir,
             discard=recordings.discard,
             forget=summaries.forget,
             entropy=world.entropy("tombstones"),
         )
         if slot == 1:
             days = Days(
-                recordings=settings.keep_recordings_days,
-                calls=settings.keep_calls_days,
-                deliveries=settings.keep_deliveries_days,
+                recordings=settings.storage.keep_recordings_days,
+                calls=settings.storage.keep_calls_days,
+                deliveries=settings.storage.keep_deliveries_days,
             )
             await stack.enter_async_context(sweeping(kept, days, wall=world.wall))
         listening = Listening(switchboard.find)
@@ -345,9 +351,9 @@ async def serve_line(
         await serve(
             line.app,
             line.switchboard,
-            host=settings.host,
-            port=settings.port,
-            drain_seconds=settings.drain_seconds,
+            host=settings.server.host,
+            port=settings.server.port,
+            drain_seconds=settings.server.drain_seconds,
             on_listening=on_listening,
             stop=stop,
         )

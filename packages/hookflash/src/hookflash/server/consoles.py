@@ -21,8 +21,7 @@ from hookflash.runtime.switchboard import Switchboard
 from hookflash.server.desk import Desk
 from hookflash.server.line import TwilioLine
 from hookflash.server.workers import Workers
-from hookflash.setting_forms import is_loopback
-from hookflash.settings import Settings
+from hookflash.settings import Settings, is_loopback
 from hookflash.stores.records import RecordStore
 from hookflash.world import SYSTEM, World
 
@@ -36,7 +35,7 @@ def shown_calls(
     world: World = SYSTEM,
 ) -> LiveCalls | None:
     """Return what consoles are told of the calls of this process; None if nobody is told."""
-    if not settings.console:
+    if not settings.console.enabled:
         return None
     return LiveCalls(
         find,
@@ -62,8 +61,8 @@ def open_console(
 ) -> Console:
     """Return the console; `aclose` it. Raises `ConfigError`."""
     # Where the model is does not matter: it is called, and calls nobody here.
-    if settings.console_open and not all(
-        map(is_loopback, (settings.public_url, settings.twilio_api_url))
+    if settings.console.open and not all(
+        map(is_loopback, (settings.server.public_url, settings.twilio.api_url))
     ):
         raise ConfigError(
             "HOOKFLASH_CONSOLE_OPEN: a console without sign-in is only for the stand-ins, and this"
@@ -73,12 +72,12 @@ def open_console(
     desk = Desk(switchboard, telephone)
     reach: Reach = workers if workers is not None else Alone(shown, desk.take)
     plan = Plan(
-        users=settings.console_users,
-        folder=settings.data_dir,
+        users=settings.console.users,
+        folder=settings.storage.data_dir,
         origin=telephone.urls.origin,
         path=telephone.urls.path,
-        open_here=settings.console_open,
-        session_seconds=settings.console_session_hours * 3600,
+        open_here=settings.console.open,
+        session_seconds=settings.console.session_hours * 3600,
         prices=_prices(settings),
     )
     return Console(plan, reach, store, now=now, journal=journals.find, hooks=hooks, world=world)
@@ -98,11 +97,11 @@ def with_line(
 
 
 def _prices(settings: Settings) -> Prices:
-    line, listened, spoken, currency = settings.prices
+    line, listened, spoken, currency = settings.console.prices
     return Prices(
         line=line,
         listened=listened,
         spoken=spoken,
-        tokens=settings.token_prices,
+        tokens=settings.console.token_prices,
         currency=currency,
     )

@@ -49,14 +49,14 @@ async def delivering(
 
     async with contextlib.AsyncExitStack() as stack:
         outlets: list[Outlet] = [HookOutlet(hook_of, threads=threads)]
-        if settings.delivery_url:
-            secret = settings.delivery_secret or ""
+        if settings.deliveries.url:
+            secret = settings.deliveries.secret or ""
             # Signed by the time of the world, which is the receiver's too.
-            webhook = WebhookOutlet(settings.delivery_url, secret, now=world.wall)
+            webhook = WebhookOutlet(settings.deliveries.url, secret, now=world.wall)
             stack.push_async_callback(webhook.aclose)
             outlets.append(webhook)
         shelf = DeliveryStore(engine)
-        dead_seconds = settings.delivery_days * DAY_SECONDS
+        dead_seconds = settings.deliveries.days * DAY_SECONDS
         worker = DeliveryWorker(
             shelf,
             outlets,
@@ -69,7 +69,7 @@ async def delivering(
         outbox.start()
         stack.push_async_callback(outbox.close)
         searching = asyncio.create_task(
-            _search(settings.data_dir / "journals", outbox, world.wall())
+            _search(settings.storage.data_dir / "journals", outbox, world.wall())
         )
         stack.callback(searching.cancel)
         yield outbox

@@ -20,8 +20,7 @@ from hookflash.models.openai.speech import OpenAISpeech, speech_url
 from hookflash.runtime.ports import SpeechRenderer
 from hookflash.runtime.prepared_speech import PreparedSpeech, Speaker
 from hookflash.runtime.speech_store import SpeechStore
-from hookflash.setting_forms import OFF
-from hookflash.settings import Settings
+from hookflash.settings import OFF, Settings
 from hookflash.world import SYSTEM, World
 
 log = logging.getLogger("hookflash.call.speech")
@@ -59,12 +58,12 @@ def speech_renderer(settings: Settings) -> OpenAISpeech | None:
 
     The model's key goes to the model's host only: another speech API has `speech_key`.
     """
-    url = settings.speech_url or speech_url(settings.model_url)
+    url = settings.speech.url or speech_url(settings.model.url)
     if url is None or url == OFF:
         return None
-    beside = urlsplit(url).hostname == urlsplit(settings.model_url).hostname
-    key = settings.speech_key or (settings.openai_api_key if beside else None)
-    return OpenAISpeech(url, settings.speech_model, key=key)
+    beside = urlsplit(url).hostname == urlsplit(settings.model.url).hostname
+    key = settings.speech.key or (settings.model.api_key if beside else None)
+    return OpenAISpeech(url, settings.speech.model, key=key)
 
 
 @contextlib.asynccontextmanager
@@ -82,12 +81,12 @@ async def preparing(
             log.info("= no prepared speech: a tone is played instead; see HOOKFLASH_SPEECH_URL")
         else:
             stack.push_async_callback(speech.aclose)
-            if not settings.speech_url:
+            if not settings.speech.url:
                 model = RealtimeReading(
-                    settings.model_url, settings.model, key=settings.openai_api_key
+                    settings.model.url, settings.model.name, key=settings.model.api_key
                 )
                 renderer = SpeechOrReading(speech, model)
-        store = SpeechStore(settings.data_dir / "speech", renderer, world=world)
+        store = SpeechStore(settings.storage.data_dir / "speech", renderer, world=world)
 
         def prepared(agent: Speaker) -> PreparedSpeech:
             return PreparedSpeech.of(agent, store, voice=voice)

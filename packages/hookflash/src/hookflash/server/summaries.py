@@ -45,11 +45,11 @@ class Chat(Protocol):
 
 def chat_endpoint(settings: Settings) -> ChatEndpoint | None:
     """Return the chat model that writes summaries; None where the owner has named none."""
-    if settings.llm_url:
-        model = settings.summary_model or settings.llm_model or "default"
-        return ChatEndpoint(settings.llm_url, model, key=settings.llm_key)
-    if settings.summary_model and settings.openai_api_key:
-        return ChatEndpoint(OPENAI, settings.summary_model, key=settings.openai_api_key)
+    if settings.chat.url:
+        model = settings.chat.summary_model or settings.chat.model or "default"
+        return ChatEndpoint(settings.chat.url, model, key=settings.chat.key)
+    if settings.chat.summary_model and settings.model.api_key:
+        return ChatEndpoint(OPENAI, settings.chat.summary_model, key=settings.model.api_key)
     return None
 
 
