@@ -35,7 +35,7 @@ from hookflash.core.call import Call
 from hookflash.core.commands import AnyCommand, ConnectAgent, SendMark
 from hookflash.core.phases import Phase
 from hookflash.core.setup import CallSetup
-from hookflash.core.tokens import Tokens
+from hookflash.core.token_usage import Tokens
 from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.journal import Journals, State, read_journal, rebuild
 from hookflash.runtime.settled import SettledLines

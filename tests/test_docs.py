@@ -18,9 +18,9 @@ import pytest
 from hookflash import errors
 from hookflash.cli import hookflash as command_line
 from hookflash.core.commands import AnyCommand, Instruction
+from hookflash.core.disposition import Disposition
 from hookflash.core.events import AnyEvent, Outcome
 from hookflash.core.handoff.states import HandoffState
-from hookflash.core.record import Disposition
 from hookflash.core.timers import Limit
 from hookflash.settings import SETTINGS
 

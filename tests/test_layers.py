@@ -62,9 +62,9 @@ NOW = {"now", "now_ms"}
 NO_DEADLINES = {
     "hookflash.core.conversation.latency: ends_at": "When the sound that was sent will have been"
     " played: an estimate, which marks correct.",
-    "hookflash.core.kept_delivery: due_at": "When a delivery is tried again. Deliveries outlast the"
-    " call; no machine of a call waits for them.",
-    "hookflash.core.kept_delivery: _due": "As above.",
+    "hookflash.core.delivery_tracking: due_at": "When a delivery is tried again. Deliveries outlast"
+    " the call; no machine of a call waits for them.",
+    "hookflash.core.delivery_tracking: _due": "As above.",
 }
 
 
@@ -231,6 +231,19 @@ def test_nothing_in_the_core_but_its_timers_computes_a_deadline() -> None:
     assert sorted(found - set(NO_DEADLINES)) == []
     assert sorted(set(NO_DEADLINES) - found) == [], "NO_DEADLINES names what is not there any more"
     assert list(computed_deadlines(modules[TIMERS])) == ["due"]
+
+
+def test_how_long_a_state_may_last_stands_in_limits_of_its_machine() -> None:
+    """A newcomer who asks "how long?" opens `limits.py`."""
+    found = {
+        module
+        for module, tree in modules_of("hookflash.core").items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "Limit"
+    }
+    assert found == {f"{machine}.limits" for machine in MACHINES}
 
 
 # --- these tests can fail -------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 
 from hookflash.agents.own_tools import CONSULT_TOOLS, END_CALL, handoff_tools
 from hookflash.agents.tool import RESERVED_TOOLS
-from hookflash.core import lines
+from hookflash.core import builtin_tools
 from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
 
 ANNA = (Target.client("anna"),)
@@ -48,9 +48,9 @@ def test_without_destinations_there_is_nothing_to_offer() -> None:
 
 def test_a_model_that_talks_with_a_human_decides_one_thing() -> None:
     assert [tool.name for tool in CONSULT_TOOLS] == [
-        lines.CONNECT_TOOL,
-        lines.DECLINE_TOOL,
-        lines.LEFT_TOOL,
+        builtin_tools.CONNECT_TOOL,
+        builtin_tools.DECLINE_TOOL,
+        builtin_tools.LEFT_TOOL,
     ]
 
 

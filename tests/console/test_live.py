@@ -17,7 +17,7 @@ from hookflash.core.commands import PlayAudio, SendMark
 from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
 from hookflash.core.phases import Phase
 from hookflash.core.setup import CallSetup
-from hookflash.core.tokens import Tokens
+from hookflash.core.token_usage import Tokens
 from hookflash.runtime.journal import Journals
 
 from ..core.conftest import START, Scene

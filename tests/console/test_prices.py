@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from hookflash.console.prices import Prices
-from hookflash.core.tokens import Tokens
+from hookflash.core.token_usage import Tokens
 
 MINUTES = Prices(line=0.6, listened=1.2, spoken=2.4, currency="EUR")
 TOKENS = Prices(line=0.6, listened=1.2, spoken=2.4, tokens=(4.0, 0.4, 32.0, 0.4, 16.0, 64.0))

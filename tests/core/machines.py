@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from hookflash.core.facts import Facts
+from hookflash.core.call_info import CallInfo
 from hookflash.core.handoff import Handoff
 from hookflash.core.handoff.handoff import Request
 from hookflash.core.handoff.states import HandoffState
@@ -24,7 +24,7 @@ class Somewhere(msgspec.Struct):
 
 def asked_for(plan: HandoffPlan, *, manner: str = "cold", source: str = "tool") -> Handoff:
     """A hand-off that was asked for at `T`."""
-    handoff = Handoff(CallSetup(), Facts(), Somewhere())
+    handoff = Handoff(CallSetup(), CallInfo(), Somewhere())
     request = Request(
         destination=Destination(key="billing", when="", plan=plan),
         reason="a refund",

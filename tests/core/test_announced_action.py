@@ -78,7 +78,7 @@ def test_an_answer_that_announces_nothing_ends_the_circle() -> None:
 
 def test_a_response_that_called_a_tool_owes_nothing() -> None:
     action = said(AnnouncedAction(), "I am connecting you now.")
-    action.did()
+    action.called_tool()
     assert action.owed() is None
 
 

@@ -9,7 +9,8 @@ from hookflash.core import commands as c
 from hookflash.core import events as e
 from hookflash.core import signals as s
 from hookflash.core.call import Call
-from hookflash.core.caller_leg.places import LIMITS, PHASES, Place
+from hookflash.core.caller_leg.limits import LIMITS
+from hookflash.core.caller_leg.states import PHASES, CallerLegState
 from hookflash.core.handoff.states import HandoffState
 from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
 from hookflash.core.phases import Phase
@@ -34,7 +35,7 @@ def test_a_call_begins_ringing_and_waits_for_nothing() -> None:
 
 
 def test_every_place_has_its_phase_and_its_limit() -> None:
-    assert set(PHASES) == set(LIMITS) == set(Place)
+    assert set(PHASES) == set(LIMITS) == set(CallerLegState)
     assert set(PHASES.values()) == set(Phase)
 
 

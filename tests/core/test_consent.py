@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hookflash.core import events as e
-from hookflash.core import lines
+from hookflash.core import prompts
 from hookflash.core.commands import (
     CloseModel,
     MoveCall,
@@ -22,8 +22,8 @@ from hookflash.core.phases import Phase
 from hookflash.core.setup import Consult
 
 LINE = "This call is recorded."
-CONSENT = RequestResponse(lines.consent(LINE), "none")
-GREETING = RequestResponse(lines.greeting("Hello."))
+CONSENT = RequestResponse(prompts.consent(LINE), "none")
+GREETING = RequestResponse(prompts.greeting("Hello."))
 
 
 def starts(scene: Any) -> list[StartRecording]:
@@ -208,7 +208,7 @@ def test_a_goodbye_in_place_of_the_greeting_begins_the_recording_too(line: Any) 
     line.now += 1.0
     assert line.returned() == [
         StartRecording(line.now),
-        RequestResponse(lines.GOODBYE, "none"),
+        RequestResponse(prompts.GOODBYE, "none"),
     ]
 
 

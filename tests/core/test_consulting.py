@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from hookflash.core import builtin_tools, prompts
 from hookflash.core import events as e
-from hookflash.core import lines
 from hookflash.core.commands import (
     AnswerCarrier,
     HangUp,
@@ -60,7 +60,7 @@ def greeted(scene: Any) -> Any:
 
 def test_a_human_who_takes_the_call_goes_into_the_room_of_the_caller(scene: Any) -> None:
     line = greeted(scene)
-    output = decided(line, lines.CONNECT_TOOL)[0]
+    output = decided(line, builtin_tools.CONNECT_TOOL)[0]
     assert "The caller is connected as soon as your last words were heard" in output.output
     line.now += 0.8
     report, _, moved = line.returned()
@@ -69,7 +69,8 @@ def test_a_human_who_takes_the_call_goes_into_the_room_of_the_caller(scene: Any)
 
 
 @pytest.mark.parametrize(
-    ("name", "decision"), [(lines.DECLINE_TOOL, "decline"), (lines.LEFT_TOOL, "voicemail")]
+    ("name", "decision"),
+    [(builtin_tools.DECLINE_TOOL, "decline"), (builtin_tools.LEFT_TOOL, "voicemail")],
 )
 def test_a_human_who_does_not_take_it_is_said_goodbye(scene: Any, name: str, decision: Any) -> None:
     line = greeted(scene)
@@ -83,9 +84,9 @@ def test_a_human_who_does_not_take_it_is_said_goodbye(scene: Any, name: str, dec
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        (lines.CONNECT_TOOL, lines.CONSULT_CONNECT),
-        (lines.DECLINE_TOOL, lines.CONSULT_DECLINE),
-        (lines.LEFT_TOOL, lines.CONSULT_VOICEMAIL),
+        (builtin_tools.CONNECT_TOOL, prompts.CONSULT_CONNECT),
+        (builtin_tools.DECLINE_TOOL, prompts.CONSULT_DECLINE),
+        (builtin_tools.LEFT_TOOL, prompts.CONSULT_VOICEMAIL),
     ],
 )
 def test_last_words_that_were_not_said_are_asked_for(scene: Any, name: str, words: str) -> None:
@@ -95,15 +96,15 @@ def test_last_words_that_were_not_said_are_asked_for(scene: Any, name: str, word
 
 def test_what_is_settled_is_settled(scene: Any) -> None:
     line = greeted(scene)
-    decided(line, lines.CONNECT_TOOL)
+    decided(line, builtin_tools.CONNECT_TOOL)
     line(e.ResponseStarted("r2"))
-    output = line(e.ToolCallRequested("t2", lines.DECLINE_TOOL, "{}", "r2"))[0]
+    output = line(e.ToolCallRequested("t2", builtin_tools.DECLINE_TOOL, "{}", "r2"))[0]
     assert '"already settled"' in output.output
 
 
 def test_a_stream_that_is_lost_after_the_decision_leads_where_it_was_settled(scene: Any) -> None:
     line = greeted(scene)
-    decided(line, lines.CONNECT_TOOL)
+    decided(line, builtin_tools.CONNECT_TOOL)
     line(e.StreamStopped("MZ1"))
     answer = line.asks(1)[-1]
     assert answer == AnswerCarrier((JoinRoom("CA-parent", 2, leg=1),))
@@ -112,7 +113,7 @@ def test_a_stream_that_is_lost_after_the_decision_leads_where_it_was_settled(sce
 def test_the_three_tools_are_the_owners_in_a_callers_call(scene: Any) -> None:
     line = scene().greet()
     line(e.ResponseStarted("r1"))
-    (run,) = line(e.ToolCallRequested("t1", lines.CONNECT_TOOL, "{}", "r1"))
+    (run,) = line(e.ToolCallRequested("t1", builtin_tools.CONNECT_TOOL, "{}", "r1"))
     assert type(run).__name__ == "RunTool"
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hookflash.core.facts import Facts
+from hookflash.core.call_info import CallInfo
 from hookflash.core.handoff import Handoff
 from hookflash.core.handoff.states import HandoffState, Trigger
 from hookflash.core.handoff_plan import HandoffPlan, Target
@@ -23,7 +23,7 @@ def asked(*targets: Target, manner: str = "cold", **plan: Any) -> Handoff:
 
 def waves(handoff: Handoff, now: float = T) -> list[tuple[int, ...]]:
     found = []
-    while handoff.more(now):
+    while handoff.has_next_wave(now):
         found.append(tuple(number for number, _ in handoff.next_wave(now)))
     return found
 
@@ -57,8 +57,8 @@ def test_only_who_is_free_is_rung() -> None:
 
 def test_nobody_is_rung_when_the_time_is_over() -> None:
     handoff = asked(ANNA, BEN, total_seconds=60)
-    assert handoff.more(T + 59.9)
-    assert not handoff.more(T + 60)
+    assert handoff.has_next_wave(T + 59.9)
+    assert not handoff.has_next_wave(T + 60)
 
 
 def test_a_wave_has_its_time_and_no_more_than_is_left() -> None:
@@ -77,7 +77,7 @@ def test_a_wave_has_its_time_and_no_more_than_is_left() -> None:
 
 def test_the_number_that_was_dialled_is_not_rung() -> None:
     handoff = asked(ANNA, BEN)
-    handoff.facts.called = ANNA.address
+    handoff.info.called = ANNA.address
     handoff.set_targets(None)
     assert waves(handoff) == [(1,)]
 
@@ -87,9 +87,9 @@ def test_the_time_to_the_human_is_measured_from_the_wish() -> None:
     handoff.fire(Trigger.GOODBYE, T)
     handoff.fire(Trigger.MOVE, T)
     handoff.next_wave(T + 3)
-    assert handoff.met(T + 12)
-    assert not handoff.met(T + 13), "once"
-    handoff.keep("bridged", T + 90, target=0)
+    assert handoff.bridged(T + 12)
+    assert not handoff.bridged(T + 13), "once"
+    handoff.record_attempt("bridged", T + 90, target=0)
     (attempt,) = handoff.attempts
     assert (attempt.outcome, attempt.seconds_to_human, attempt.target) == ("bridged", 12.0, 0)
     assert attempt.started_at == T + 3
@@ -97,20 +97,20 @@ def test_the_time_to_the_human_is_measured_from_the_wish() -> None:
 
 def test_an_attempt_names_its_target_where_only_one_was_rung() -> None:
     handoff = asked(ANNA, BEN)
-    handoff.keep("cancelled", T + 1)
+    handoff.record_attempt("cancelled", T + 1)
     handoff.next_wave(T + 2)
     handoff.next_wave(T + 3)
-    handoff.keep("busy", T + 4)
+    handoff.record_attempt("busy", T + 4)
     group = asked(ANNA, BEN, order="ring")
     group.next_wave(T)
-    group.keep("no-answer", T + 20)
+    group.record_attempt("no-answer", T + 20)
     named = [each.target for each in (*handoff.attempts, *group.attempts)]
     assert named == [None, 1, None]
 
 
 def test_an_outcome_other_than_a_talk_has_no_time_to_the_human() -> None:
     handoff = asked()
-    handoff.keep("declined", T + 9, note="in a meeting")
+    handoff.record_attempt("declined", T + 9, note="in a meeting")
     assert handoff.attempts[0].seconds_to_human is None
     assert handoff.attempts[0].note == "in a meeting"
 
@@ -121,11 +121,11 @@ def test_the_caller_stays_in_two_manners(manner: str) -> None:
     assert handoff.stays and not handoff.reaching
     handoff.fire(Trigger.REACH, T)
     assert handoff.reaching
-    handoff.no_company()
+    handoff.make_cold()
     assert not handoff.stays and not handoff.reaching
 
 
 def test_without_a_request_nobody_stays() -> None:
-    handoff = Handoff(CallSetup(), Facts(), Somewhere())
+    handoff = Handoff(CallSetup(), CallInfo(), Somewhere())
     assert not handoff.stays
     assert handoff.state is HandoffState.IDLE

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from hookflash.core.handoff.states import LIMITS, NEXT, STAYS, HandoffState, Trigger
+from hookflash.core.handoff.limits import LIMITS
+from hookflash.core.handoff.states import NEXT, STAYS, HandoffState, Trigger
 
 from .machines import T, handoff_in
 

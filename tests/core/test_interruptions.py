@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hookflash.core import events as e
-from hookflash.core import lines
+from hookflash.core import prompts
 from hookflash.core.commands import (
     AddMessage,
     CancelResponse,
@@ -25,7 +25,7 @@ from hookflash.core.commands import (
 from hookflash.core.conversation.backchannel import is_backchannel, words
 from hookflash.core.conversation.states import OwedState
 from hookflash.core.handoff_plan import HandoffPlan
-from hookflash.core.interruption import Interruption
+from hookflash.core.interruption_settings import Interruption
 from hookflash.core.phases import Phase
 from hookflash.errors import ConfigError
 
@@ -290,7 +290,7 @@ def test_a_sound_without_words_that_lasts_takes_them_back(scene: Any) -> None:
     line = bye(scene)
     makes_a_sound(line, 1.0)
     assert line.wait(1.4) == []
-    assert AddMessage(Message("system", lines.STAYED)) in line.wait(0.2)
+    assert AddMessage(Message("system", prompts.STAYED)) in line.wait(0.2)
     assert not line.call.handoff.running
 
 
@@ -348,7 +348,7 @@ def test_a_goodbye_to_which_nothing_is_said_is_not_held(scene: Any) -> None:
     line.now += 1.0
     line.pauses()
     told = line(e.CallerTranscribed("c1", "One more thing."))
-    assert told[0] == AddMessage(Message("system", lines.STAYED_ON))
+    assert told[0] == AddMessage(Message("system", prompts.STAYED_ON))
     assert line.call.conversation.farewell.purpose is None
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from hookflash.core import events as e
-from hookflash.core import lines
+from hookflash.core import prompts
 from hookflash.core.commands import (
     AnswerCarrier,
     CloseModel,
@@ -188,7 +188,7 @@ def test_a_lost_stream_is_resumed_with_what_was_heard(scene: Any) -> None:
         Message("assistant", "This was heard"),
     )
     line(e.ModelReady("S2"))
-    assert line.stream("MZ2")[-1] == RequestResponse(lines.CUT_OFF)
+    assert line.stream("MZ2")[-1] == RequestResponse(prompts.CUT_OFF)
 
 
 def test_a_carrier_that_asks_before_the_socket_is_seen_to_be_gone_is_believed(scene: Any) -> None:

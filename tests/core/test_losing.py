@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from hookflash.core import events as e
-from hookflash.core import lines
-from hookflash.core.caller_leg.places import Place
+from hookflash.core import prompts
+from hookflash.core.caller_leg.states import CallerLegState
 from hookflash.core.commands import (
     AnswerCarrier,
     CancelTool,
@@ -46,7 +46,7 @@ def test_a_model_that_owes_an_answer_is_replaced_by_one_that_apologises(scene: A
     line = scene().greet()
     line(e.ResponseStarted("r1"))
     line(e.ModelLost("gone"))
-    assert line(e.ModelReady("S2")) == [RequestResponse(lines.CUT_OFF)]
+    assert line(e.ModelReady("S2")) == [RequestResponse(prompts.CUT_OFF)]
 
 
 def test_a_model_that_was_lost_while_the_caller_spoke_unheard_is_followed_by_an_apology(
@@ -55,7 +55,7 @@ def test_a_model_that_was_lost_while_the_caller_spoke_unheard_is_followed_by_an_
     line = scene().greet()
     line(e.ModelLost("gone", unheard=True))
     assert line.call.conversation.owes_answer
-    assert line(e.ModelReady("S2")) == [RequestResponse(lines.CUT_OFF)]
+    assert line(e.ModelReady("S2")) == [RequestResponse(prompts.CUT_OFF)]
 
 
 def test_a_model_that_is_lost_while_a_tool_runs_is_followed_by_what_the_tool_says(
@@ -79,7 +79,7 @@ def test_a_model_that_is_lost_while_the_caller_speaks_is_followed_by_an_apology(
     line = scene().greet()
     line.speaks()
     line(e.ModelLost("gone"))
-    assert line(e.ModelReady("S2")) == [RequestResponse(lines.CUT_OFF)]
+    assert line(e.ModelReady("S2")) == [RequestResponse(prompts.CUT_OFF)]
 
 
 def test_a_turn_that_a_lost_model_has_not_heard_the_end_of_has_ended(scene: Any) -> None:
@@ -258,14 +258,14 @@ def test_a_stream_that_opens_on_another_process_finds_a_model(scene: Any) -> Non
     line.arrive()
     line(e.CallRecovered())
     assert line.stream()[0] == OpenModel(())
-    assert line(e.ModelReady("S2")) == [RequestResponse(lines.greeting("Hello."))]
+    assert line(e.ModelReady("S2")) == [RequestResponse(prompts.greeting("Hello."))]
 
 
 def test_a_stream_that_follows_a_broken_one_without_a_question_finds_a_model(scene: Any) -> None:
     line = scene().greet()
     line(e.StreamStopped("MZ1"))
     assert line.stream("MZ2")[0] == OpenModel((Message("assistant", "Hello."),))
-    assert line(e.ModelReady("S2")) == [RequestResponse(lines.CUT_OFF)]
+    assert line(e.ModelReady("S2")) == [RequestResponse(prompts.CUT_OFF)]
 
 
 def test_a_call_that_was_recovered_with_a_human_stays_there(scene: Any) -> None:
@@ -420,7 +420,7 @@ def test_a_stream_that_carries_nothing_is_given_up_for_another(scene: Any) -> No
     assert isinstance(opened, OpenModel)
     assert move.instructions == (ConnectAgent(2),)
     line(e.ModelReady("S2"))
-    assert RequestResponse(lines.CUT_OFF) in line.stream("MZ2")
+    assert RequestResponse(prompts.CUT_OFF) in line.stream("MZ2")
 
 
 def test_a_stream_of_before_that_carries_nothing_concerns_nobody(scene: Any) -> None:
@@ -443,8 +443,8 @@ def test_a_stalled_stream_while_last_words_are_said_leads_where_they_lead(scene:
 
 def test_a_talk_of_another_version_goes_on_where_it_was_left(scene: Any) -> None:
     line = scene()
-    line.call.facts.call_sid = "CA1"
-    line.call.caller_leg.resume(Place.BROKEN, 4, line.now)
+    line.call.info.call_sid = "CA1"
+    line.call.caller_leg.resume(CallerLegState.BROKEN, 4, line.now)
     line.call.conversation.resume(Request(Kind.OPENING, "Say that you are back."))
     line(e.CallRecovered())
     opened, answered = line.asks(4)
@@ -456,8 +456,8 @@ def test_a_talk_of_another_version_goes_on_where_it_was_left(scene: Any) -> None
 
 def test_a_caller_of_another_version_whom_nobody_will_ask_for_is_fetched(scene: Any) -> None:
     line = scene()
-    line.call.facts.call_sid = "CA1"
-    line.call.caller_leg.resume(Place.TO_HUMAN, 4, line.now, fetch=True)
+    line.call.info.call_sid = "CA1"
+    line.call.caller_leg.resume(CallerLegState.TO_HUMAN, 4, line.now, fetch=True)
     (move,) = [each for each in line(e.CallRecovered()) if isinstance(each, MoveCall)]
     assert move.instructions == (ConnectAgent(5),)
     assert [each for each in line(e.CallRecovered()) if isinstance(each, MoveCall)] == [], "once"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from hookflash.core import events as e
-from hookflash.core import lines
-from hookflash.core.caller_leg.places import Place
+from hookflash.core import prompts
+from hookflash.core.caller_leg.states import CallerLegState
 from hookflash.core.commands import (
     AnswerCarrier,
     CloseModel,
@@ -23,16 +23,16 @@ from hookflash.core.commands import (
 from hookflash.core.handoff.states import HandoffState
 from hookflash.core.phases import Phase
 
-from .test_meeting import BEN, answer, warm
+from .test_bridging import BEN, answer, warm
 
 
 def test_a_human_gives_the_caller_back_with_star_and_two(scene: Any) -> None:
     line = scene(warm()).met()
     for _ in range(2):
-        assert answer(line.human("left")) == (Screen(1, 0, lines.PARTING, "parting"),)
+        assert answer(line.human("left")) == (Screen(1, 0, prompts.PARTING, "parting"),)
         assert line.call.handoff.state is HandoffState.PARTING
-    assert answer(line.asks(2, "room")) == (Hold(3, lines.ON_HOLD),)
-    assert answer(line.human("parting", "2")) == (Speak(lines.GIVEN_BACK), HangUp())
+    assert answer(line.asks(2, "room")) == (Hold(3, prompts.ON_HOLD),)
+    assert answer(line.human("parting", "2")) == (Speak(prompts.GIVEN_BACK), HangUp())
     assert answer(line.asks(3, "hold")) == (ConnectAgent(4),)
     line(e.ModelReady("S2"))
     line.stream("MZ2")
@@ -110,7 +110,7 @@ def test_a_human_who_never_says_what_becomes_of_the_caller(scene: Any) -> None:
 
 def test_a_key_after_the_caller_is_gone_gives_nobody_back(scene: Any) -> None:
     line = scene(warm()).met()
-    assert answer(line.human("parting", "2")) == (Speak(lines.GIVEN_BACK), HangUp())
+    assert answer(line.human("parting", "2")) == (Speak(prompts.GIVEN_BACK), HangUp())
     assert line.call.handoff.state is HandoffState.WITH_HUMAN
 
 
@@ -148,6 +148,6 @@ def test_a_supervisor_takes_back_a_caller_who_is_still_rung_for(scene: Any) -> N
 def test_giving_back_twice_changes_nothing(scene: Any) -> None:
     line = scene(warm()).met()
     line(e.GiveBackRequested("anna"))
-    line.call.caller_leg._timer.enter(Place.WITH_HUMAN, line.now)
+    line.call.caller_leg._timer.enter(CallerLegState.WITH_HUMAN, line.now)
     line(e.GiveBackRequested("anna"))
     assert [each.outcome for each in line.call.handoff.attempts] == ["bridged"]

@@ -322,7 +322,7 @@ def test_how_far_playing_has_come_can_be_looked_at() -> None:
     ledger.mark(mark.name, 11.16)
     after = ledger.played()
     assert (after.confirmed, len(after.waiting)) == (1, 0)
-    assert after.road_ms == pytest.approx(50.0)
+    assert after.round_trip_ms == pytest.approx(50.0)
     assert after.edge_ms == pytest.approx(11_110.0)
     ledger.stop(12.0)
     assert (ledger.played().generation, ledger.played().open) == (2, False)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from hookflash.core import events as e
-from hookflash.core import lines
+from hookflash.core import prompts
 from hookflash.core.commands import (
     AnswerCarrier,
     ConnectAgent,
@@ -189,7 +189,7 @@ def test_who_accepts_second_is_thanked(scene: Any) -> None:
         line.placed(leg=leg)
         line.human("answered", leg=leg)
     line.human("pressed", "1", leg=0)
-    assert answer(line.human("pressed", "1", leg=1)) == (Speak(lines.TAKEN), HangUp())
+    assert answer(line.human("pressed", "1", leg=1)) == (Speak(prompts.TAKEN), HangUp())
 
 
 def test_who_accepts_when_the_caller_stays_is_thanked(scene: Any) -> None:
@@ -197,7 +197,7 @@ def test_who_accepts_when_the_caller_stays_is_thanked(scene: Any) -> None:
     line.reach()
     line.human("answered")
     line.call.handoff._timer.enter(HandoffState.CLOSING, line.now)
-    assert answer(line.human("pressed", "1")) == (Speak(lines.TAKEN), HangUp())
+    assert answer(line.human("pressed", "1")) == (Speak(prompts.TAKEN), HangUp())
 
 
 def test_one_who_declines_does_not_end_a_group(scene: Any) -> None:
@@ -230,13 +230,13 @@ def test_a_caller_who_hangs_up_leaves_no_telephone_ringing(scene: Any, stage: st
     line.placed()
     assert EndLeg("CA-1-0") in line(e.CallCompleted())
     assert line.record.disposition == "abandoned"
-    assert line.human("answered") == [AnswerCarrier((Speak(lines.NO_CALLER), HangUp()))]
+    assert line.human("answered") == [AnswerCarrier((Speak(prompts.NO_CALLER), HangUp()))]
 
 
 def test_accepting_in_the_instant_of_hanging_up_meets_nobody(scene: Any) -> None:
     line = scene(warm()).screened()
     line(e.CallCompleted())
-    assert answer(line.human("pressed", "1")) == (Speak(lines.NO_CALLER), HangUp())
+    assert answer(line.human("pressed", "1")) == (Speak(prompts.NO_CALLER), HangUp())
 
 
 # --- the agent is gone ------------------------------------------------------------------------

@@ -54,9 +54,9 @@ def test_a_request_waits_for_the_running_response() -> None:
     assert requests.ask(GO_ON, T) == []
     requests.sounded(T)
     assert requests.response_ended("other", "completed", 0.0, T)
-    assert requests.grant(T) == [], "that was not the running one"
+    assert requests.send_next(T) == [], "that was not the running one"
     assert requests.response_ended("r1", "completed", 0.0, T)
-    assert requests.grant(T) == sent(GO_ON)
+    assert requests.send_next(T) == sent(GO_ON)
 
 
 def test_each_request_has_an_id_of_its_own() -> None:
@@ -74,7 +74,7 @@ def test_the_queue_is_in_the_order_of_the_kinds() -> None:
     requests.response_ended("r1", "completed", 0.0, T)
     said = []
     for number, _ in enumerate(Kind, 1):
-        (command,) = requests.grant(T)
+        (command,) = requests.send_next(T)
         said.append(command.instructions)
         spoken(requests, f"r{number + 1}", command.request_id)
     assert said == [kind.name for kind in Kind]
@@ -85,9 +85,9 @@ def test_two_requests_of_a_kind_are_both_sent_in_the_order_they_came() -> None:
     requests = Requests()
     for text in ("One.", "Two."):
         requests.put(Request(Kind.HUMANS_WORDS, text))
-    assert requests.grant(T)[0].instructions == "One."
+    assert requests.send_next(T)[0].instructions == "One."
     spoken(requests, "r1", "request-1")
-    assert requests.grant(T)[0].instructions == "Two."
+    assert requests.send_next(T)[0].instructions == "Two."
 
 
 def test_a_request_without_words_is_there_once_at_most() -> None:
@@ -95,18 +95,18 @@ def test_a_request_without_words_is_there_once_at_most() -> None:
     requests.put(GO_ON)
     requests.put(GO_ON)
     requests.put(OWED)
-    assert requests.grant(T) == sent(GO_ON)
+    assert requests.send_next(T) == sent(GO_ON)
     spoken(requests, "r1", "request-1")
-    assert requests.grant(T) == sent(OWED, 2)
+    assert requests.send_next(T) == sent(OWED, 2)
     spoken(requests, "r2", "request-2")
-    assert requests.grant(T) == []
+    assert requests.send_next(T) == []
 
 
 def test_of_prompts_only_the_newest_is_made() -> None:
     requests = Requests()
     for text in ("Are you there?", "Hello?"):
         requests.put(Request(Kind.PROMPT, text))
-    assert requests.grant(T)[0].instructions == "Hello?"
+    assert requests.send_next(T)[0].instructions == "Hello?"
     assert not requests.owes, "nobody waits for it"
     spoken(requests, "r1", "request-1")
     assert not requests.busy
@@ -117,7 +117,7 @@ def test_what_was_not_sent_can_be_dropped() -> None:
     requests.put(COMPANY)
     requests.put(GO_ON)
     requests.drop(Kind.COMPANY, Kind.PROMPT)
-    assert requests.grant(T) == sent(GO_ON)
+    assert requests.send_next(T) == sent(GO_ON)
     spoken(requests, "r1", "request-1")
     assert not requests.busy
 
@@ -126,7 +126,7 @@ def test_company_is_not_owed_in_any_state() -> None:
     requests = Requests()
     requests.put(COMPANY)
     assert requests.busy and not requests.owes
-    requests.grant(T)
+    requests.send_next(T)
     assert not requests.owes
     requests.response_started("r1", "request-1", T)
     assert not requests.owes
@@ -154,7 +154,7 @@ def test_what_is_superseded_is_not_sent() -> None:
     requests = Requests()
     requests.put(COMPANY)
     assert requests.supersede(Kind.COMPANY) == []
-    assert requests.grant(T) == []
+    assert requests.send_next(T) == []
 
 
 def test_what_is_superseded_and_has_no_sound_yet_is_stopped() -> None:
@@ -213,7 +213,7 @@ def test_a_request_that_the_models_own_answer_meets_is_not_made(request_: Reques
     assert requests.ask(request_, T) == []
     requests.caller_stopped(T)
     spoken(requests, "own")
-    assert requests.grant(T) == []
+    assert requests.send_next(T) == []
     assert not requests.busy
 
 
@@ -223,7 +223,7 @@ def test_words_follow_the_models_own_answer() -> None:
     requests.ask(WORDS, T)
     requests.caller_stopped(T)
     spoken(requests, "own")
-    assert requests.grant(T) == sent(WORDS)
+    assert requests.send_next(T) == sent(WORDS)
 
 
 def test_a_greeting_that_is_protected_follows_the_models_own_answer() -> None:
@@ -234,9 +234,9 @@ def test_a_greeting_that_is_protected_follows_the_models_own_answer() -> None:
     requests.cancelled(T)
     requests.refused(ALREADY_ACTIVE, "request-1", T)
     assert requests.response_ended("own", "cancelled", 0.0, T)
-    assert requests.grant(T) == sent(GREETING, 2)
+    assert requests.send_next(T) == sent(GREETING, 2)
     spoken(requests, "r2", "request-2")
-    assert requests.grant(T) == sent(OWED, 3), "and the caller's turn is answered after it"
+    assert requests.send_next(T) == sent(OWED, 3), "and the caller's turn is answered after it"
 
 
 def test_the_models_own_answer_is_not_stopped_when_no_first_line_is_due() -> None:
@@ -253,7 +253,7 @@ def test_what_the_own_answer_may_not_know_is_asked_again_when_it_is_refused() ->
     requests.refused(ALREADY_ACTIVE, "request-1", T)
     requests.sounded(T)
     requests.response_ended("own", "completed", 0.0, T)
-    assert requests.grant(T) == sent(GO_ON, 2)
+    assert requests.send_next(T) == sent(GO_ON, 2)
     spoken(requests, "r2", "request-2")
     assert not requests.busy, "once"
 
@@ -337,7 +337,7 @@ def test_ours_that_crosses_the_callers_speech_is_cancelled_and_its_words_kept() 
     assert requests.response_started("r1", "request-1", T) == [CancelResponse("r1")]
     requests.cancelled(T)
     assert requests.response_ended("r1", "cancelled", 0.0, T)
-    assert requests.grant(T) == []
+    assert requests.send_next(T) == []
     requests.caller_stopped(T)
     assert requests.expire(T + 2) == sent(WORDS, 2)
 
@@ -373,7 +373,7 @@ def test_a_protected_line_is_sent_although_the_caller_speaks() -> None:
     requests.caller_started()
     assert requests.ask(WORDS, T) == []
     requests.protected = True
-    assert requests.grant(T) == sent(WORDS)
+    assert requests.send_next(T) == sent(WORDS)
 
 
 def test_the_end_of_what_was_cancelled_is_not_waited_for_for_ever() -> None:
@@ -413,7 +413,7 @@ def test_a_refused_request_is_kept_until_the_other_response_is_over(
     requests.refused(ALREADY_ACTIVE, request_id, T)
     requests.sounded(T)
     assert requests.response_ended("own", "completed", 0.0, T)
-    assert requests.grant(T) == sent(request_, 2)
+    assert requests.send_next(T) == sent(request_, 2)
 
 
 def test_a_refused_request_whose_rival_is_never_seen_is_made_again() -> None:
@@ -423,7 +423,7 @@ def test_a_refused_request_whose_rival_is_never_seen_is_made_again() -> None:
     assert requests.state is RequestState.ASKED
     requests.refused(ALREADY_ACTIVE, "request-1", T)
     assert requests.state is RequestState.FREE  # type: ignore[comparison-overlap]
-    assert requests.grant(T + 1) == []
+    assert requests.send_next(T + 1) == []
     assert requests.expire(T + 2) == sent(WORDS, 2)
 
 
@@ -437,7 +437,7 @@ def test_a_failed_response_is_retried_twice() -> None:
         requests.response_started("r", f"request-{number}", T)
         assert requests.response_ended("r", "failed", 0.0, T)
         assert requests.paused
-        assert requests.grant(T) == [], "after a moment"
+        assert requests.send_next(T) == [], "after a moment"
         assert requests.expire(T + 1) == sent(WORDS, number + 1)
         assert not requests.paused
     requests.response_started("r", "request-3", T)
@@ -451,7 +451,7 @@ def test_a_response_without_a_sound_is_asked_for_again_at_once(status: str) -> N
         requests.response_started("r", f"request-{number}", T)
         assert requests.response_ended("r", status, 0.0, T)  # type: ignore[arg-type]
         assert not requests.paused
-        assert requests.grant(T) == sent(WORDS, number + 1)
+        assert requests.send_next(T) == sent(WORDS, number + 1)
     requests.response_started("r", "request-3", T)
     assert not requests.response_ended("r", status, 0.0, T)  # type: ignore[arg-type]
 
@@ -459,7 +459,7 @@ def test_a_response_without_a_sound_is_asked_for_again_at_once(status: str) -> N
 def test_a_response_that_has_called_a_tool_needs_no_sound() -> None:
     requests = asked(WORDS)
     requests.response_started("r1", "request-1", T)
-    requests.acted()
+    requests.called_tool()
     assert requests.response_ended("r1", "completed", 0.0, T)
     assert not requests.busy
     requests.response_started("r2", "", T)
@@ -554,16 +554,16 @@ def test_what_a_lost_session_was_asked_for_the_next_one_says() -> None:
     requests.lost(T)
     assert requests.cancel() == []
     assert requests.deadline is None
-    assert requests.grant(T) == sent(WORDS, 2)
+    assert requests.send_next(T) == sent(WORDS, 2)
     spoken(requests, "r1")
-    assert requests.grant(T) == sent(GO_ON, 3)
+    assert requests.send_next(T) == sent(GO_ON, 3)
 
 
 def test_what_a_lost_session_had_begun_without_a_sound_the_next_one_says() -> None:
     requests = asked(WORDS)
     requests.response_started("r1", "request-1", T)
     requests.lost(T)
-    assert requests.grant(T) == sent(WORDS, 2)
+    assert requests.send_next(T) == sent(WORDS, 2)
 
 
 def test_what_a_lost_session_was_saying_is_not_said_again() -> None:

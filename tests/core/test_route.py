@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from hookflash.core.caller_leg.places import RouteState
 from hookflash.core.caller_leg.route import Route
+from hookflash.core.caller_leg.states import RouteState
 from hookflash.core.commands import CloseStream, ConnectAgent, HangUp, MoveCall
 
 T = 1000.0
@@ -101,7 +101,7 @@ def test_a_move_that_was_given_up_and_done_all_the_same_is_put_right() -> None:
         route.refused(2, T, fixed=False)
         route.next_step()
         route.answer(1, "", AGENT)
-        route.asked()
+        route.followed()
         assert getattr(route, late)(2, T, fixed=True) == []
         assert getattr(route, late)(2, T, fixed=False) == [MoveCall(3, AGENT, 2.0)]
         assert getattr(route, late)(2, T, fixed=False) == []
@@ -122,7 +122,7 @@ def test_a_stream_that_an_older_move_may_have_ended_is_opened_again_once() -> No
     route.refused(2, T, fixed=False)
     route.next_step()
     route.answer(1, "", AGENT)
-    route.asked()
+    route.followed()
     assert route.stopped(T) == [], "nobody else has moved it"
     route.accepted(2, T, fixed=True)
     assert route.stopped(T) == [MoveCall(3, AGENT, 2.0)]

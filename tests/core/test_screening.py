@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from hookflash.core import events as e
-from hookflash.core import lines
+from hookflash.core import prompts
 from hookflash.core.commands import (
     AddMessage,
     AnswerCarrier,
@@ -122,7 +122,7 @@ def coming(scene: Any, *targets: Target) -> Any:
 def test_the_caller_stays_with_the_agent_until_the_human_has_heard_who_calls(scene: Any) -> None:
     line = coming(scene)
     (leg,) = line.call.handoff.legs.live
-    assert leg.state is LegState.COMING
+    assert leg.state is LegState.JOINING
     assert line.call.handoff.state is HandoffState.SCREENING
     assert line(e.RoomChanged(1, "joined", "CA-1-7")) == [], "that is somebody else"
     (asked,) = line(e.RoomChanged(1, "joined", "CA-1-0"))
@@ -222,7 +222,7 @@ def test_a_leg_nobody_knows_is_ended(scene: Any) -> None:
     assert line(e.LegChanged("CA9", "completed", 9, None, 0)) == []
     assert line(e.LegRefused(9, 0)) == []
     asked = e.HumanAsked(9, 0, "CA9", "answered")
-    assert line(asked) == [AnswerCarrier((Speak(lines.NO_CALLER), HangUp()))]
+    assert line(asked) == [AnswerCarrier((Speak(prompts.NO_CALLER), HangUp()))]
 
 
 def test_a_leg_that_was_refused_and_rings_all_the_same_is_ended(scene: Any) -> None:
@@ -367,7 +367,7 @@ def test_the_leg_of_a_consult_is_known_for_what_it_does(scene: Any) -> None:
 def test_the_agent_is_told_while_the_next_is_rung(scene: Any) -> None:
     line = scene(warm()).greet()
     told = line(e.HandoffRequested("billing", "x"))[1]
-    assert told == AddMessage(Message("system", lines.ringing(line.call.handoff.destination)))
+    assert told == AddMessage(Message("system", prompts.ringing(line.call.handoff.destination)))
     assert RequestResponse(tools="none") in line.log
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from hookflash.core import events as e
-from hookflash.core import lines
+from hookflash.core import prompts
 from hookflash.core.commands import HangUp, MoveCall, RequestResponse
 from hookflash.core.handoff_plan import HandoffPlan, Target
 from hookflash.core.phases import Phase
 from hookflash.core.setup import Consult
 
-ASKED = RequestResponse(lines.STILL_THERE, "none")
-ASKED_AGAIN = RequestResponse(lines.STILL_THERE_AGAIN, "none")
-GOODBYE = RequestResponse(lines.SILENT_GOODBYE, "none")
+ASKED = RequestResponse(prompts.STILL_THERE, "none")
+ASKED_AGAIN = RequestResponse(prompts.STILL_THERE_AGAIN, "none")
+GOODBYE = RequestResponse(prompts.SILENT_GOODBYE, "none")
 RECORDING = "Your call is important to us, please hold."
 
 

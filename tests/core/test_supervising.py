@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from hookflash.core import events as e
-from hookflash.core import lines
+from hookflash.core import prompts
 from hookflash.core.commands import AddMessage, Deliver, Message, RequestResponse
 from hookflash.core.record import Utterance
 
@@ -11,19 +11,21 @@ from hookflash.core.record import Utterance
 def test_a_hint_is_the_agents_alone(scene: Any) -> None:
     line = scene().greet()
     (told,) = line(e.HintGiven("They are a regular.", "anna"))
-    assert told == AddMessage(Message("system", lines.hint("They are a regular.")))
+    assert told == AddMessage(Message("system", prompts.hint("They are a regular.")))
 
 
 def test_a_hint_without_an_agent_is_kept_for_the_next(scene: Any) -> None:
     line = scene().moved()
     assert line(e.HintGiven("They are a regular.")) == []
-    assert line.call.conversation.transcript.history()[-1].text == lines.hint("They are a regular.")
+    assert line.call.conversation.transcript.history()[-1].text == prompts.hint(
+        "They are a regular."
+    )
 
 
 def test_a_line_that_is_put_in_its_mouth_is_said(scene: Any) -> None:
     line = scene().greet()
     assert line(e.SayRequested("We close at six.", "anna")) == [
-        RequestResponse(lines.say("We close at six."), "none")
+        RequestResponse(prompts.say("We close at six."), "none")
     ]
 
 
@@ -37,8 +39,8 @@ def test_nothing_is_said_after_the_goodbye_or_to_nobody(scene: Any) -> None:
 def test_a_caller_is_kept_company_while_a_colleague_is_asked(scene: Any) -> None:
     line = scene().greet()
     told, asked = line(e.QuestionAsked("q1", "Is the red one in stock?"))
-    assert told.message.text == lines.asked_human("Is the red one in stock?")
-    assert asked == RequestResponse(lines.KEEP_COMPANY, "none")
+    assert told.message.text == prompts.asked_human("Is the red one in stock?")
+    assert asked == RequestResponse(prompts.KEEP_COMPANY, "none")
     assert line.call.conversation.questions == {"q1": "Is the red one in stock?"}
     assert line(e.QuestionAsked("q1", "Is the red one in stock?")) == [], "twice"
     assert line(e.QuestionAnswered("q1", "Yes.", "anna")) == []

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from hookflash.core import builtin_tools, prompts
 from hookflash.core import events as e
-from hookflash.core import lines
 from hookflash.core.commands import (
     AnswerCarrier,
     Deliver,
@@ -48,14 +48,14 @@ def nobody(scene: Any, plan: HandoffPlan = PLAN) -> Any:
 
 def test_a_caller_whom_nobody_answers_is_asked_for_a_message(scene: Any) -> None:
     line = nobody(scene)
-    text = lines.nobody_there(PLAN.voicemail_prompt)
+    text = prompts.nobody_there(PLAN.voicemail_prompt)
     assert line.log[-1] == AnswerCarrier((TakeVoicemail(3, text),))
 
 
 def test_what_they_say_is_delivered_and_they_are_thanked(scene: Any) -> None:
     line = nobody(scene)
     delivered, closing, answered = recorded(line, 3)
-    assert answered == AnswerCarrier((Speak(lines.MESSAGE_THANKS), HangUp()))
+    assert answered == AnswerCarrier((Speak(prompts.MESSAGE_THANKS), HangUp()))
     assert delivered == Deliver(
         Delivery(
             id="CA1-voicemail-3",
@@ -124,7 +124,7 @@ def test_the_model_has_a_message_taken_when_its_words_were_heard(scene: Any) -> 
     line = scene(PLAN).greet()
     line(e.ResponseStarted("r1"))
     line.sound("a1", "r1", 900)
-    (output,) = line(e.ToolCallRequested("t1", lines.VOICEMAIL_TOOL, "{}", "r1"))
+    (output,) = line(e.ToolCallRequested("t1", builtin_tools.VOICEMAIL_TOOL, "{}", "r1"))
     assert '"accepted"' in output.output
     line(e.ModelAudioEnded("r1", "a1"))
     line(e.ResponseEnded("r1", "completed"))
@@ -135,21 +135,21 @@ def test_the_model_has_a_message_taken_when_its_words_were_heard(scene: Any) -> 
 
 def test_a_model_that_says_nothing_is_asked_for_a_line_first(scene: Any) -> None:
     line = scene(PLAN).greet()
-    tool(line, lines.VOICEMAIL_TOOL)
-    ended = line(e.ResponseEnded(f"r-{lines.VOICEMAIL_TOOL}", "completed"))
-    assert ended == [RequestResponse(lines.LEAVE_MESSAGE, "none")]
+    tool(line, builtin_tools.VOICEMAIL_TOOL)
+    ended = line(e.ResponseEnded(f"r-{builtin_tools.VOICEMAIL_TOOL}", "completed"))
+    assert ended == [RequestResponse(prompts.LEAVE_MESSAGE, "none")]
 
 
 def test_a_message_is_not_taken_while_a_human_is_rung(scene: Any) -> None:
     line = scene(HandoffPlan(targets=(ANNA,), manner="warm")).accompanied()
-    assert '"not now","detail":"ringing"' in tool(line, lines.VOICEMAIL_TOOL)[0].output
+    assert '"not now","detail":"ringing"' in tool(line, builtin_tools.VOICEMAIL_TOOL)[0].output
 
 
 def test_a_caller_who_changes_their_mind_about_a_message_goes_on(scene: Any) -> None:
     line = scene(PLAN).greet()
     line(e.ResponseStarted("r1"))
     line.sound("a1", "r1", 3000)
-    line(e.ToolCallRequested("t1", lines.VOICEMAIL_TOOL, "{}", "r1"))
+    line(e.ToolCallRequested("t1", builtin_tools.VOICEMAIL_TOOL, "{}", "r1"))
     line.speaks()
     assert line.call.conversation.farewell.purpose == "voicemail", "it may be a cough"
     line.pauses()
@@ -160,7 +160,7 @@ def test_a_caller_who_changes_their_mind_about_a_message_goes_on(scene: Any) -> 
 
 def test_the_words_of_a_plan_that_takes_messages_are_used(scene: Any) -> None:
     line = scene(HandoffPlan(targets=(ANNA,), voicemail_prompt="Speak.")).greet()
-    tool(line, lines.VOICEMAIL_TOOL)
+    tool(line, builtin_tools.VOICEMAIL_TOOL)
     line.wait(8.1)
     assert line.sent(MoveCall)[-1].instructions == (TakeVoicemail(2, "Speak."),)
 
@@ -171,7 +171,7 @@ def test_the_words_of_a_plan_that_takes_messages_are_used(scene: Any) -> None:
 def test_a_wish_to_be_called_back_is_delivered(scene: Any) -> None:
     line = scene(PLAN).greet()
     delivered, output = tool(
-        line, lines.CALLBACK_TOOL, '{"number": "0555 0100", "wish": "after five"}'
+        line, builtin_tools.CALLBACK_TOOL, '{"number": "0555 0100", "wish": "after five"}'
     )
     assert (delivered.delivery.number, delivered.delivery.wish) == ("0555 0100", "after five")
     assert delivered.delivery.id == "CA1-callback-1"
@@ -183,6 +183,6 @@ def test_a_wish_to_be_called_back_is_delivered(scene: Any) -> None:
 
 def test_a_number_that_is_none_is_refused_with_what_to_do(scene: Any) -> None:
     line = scene(PLAN).greet()
-    (output,) = tool(line, lines.CALLBACK_TOOL, '{"number": "yes"}')
+    (output,) = tool(line, builtin_tools.CALLBACK_TOOL, '{"number": "yes"}')
     assert isinstance(output, SendToolOutput)
     assert "got 'yes'" in output.output and "digit by digit" in output.output

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from hookflash.core import events as e
-from hookflash.core import lines
+from hookflash.core import prompts
 from hookflash.core.commands import (
     CancelResponse,
     ClearAudio,
@@ -23,7 +23,7 @@ from hookflash.core.phases import Phase
 
 from .times import A_BIT, REPLACES
 
-GREETING = RequestResponse(lines.greeting("Hello."))
+GREETING = RequestResponse(prompts.greeting("Hello."))
 GO_ON = RequestResponse()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hookflash.core import events as e
-from hookflash.core import lines
+from hookflash.core import prompts
 from hookflash.core.commands import (
     AddMessage,
     CancelResponse,
@@ -25,7 +25,7 @@ from hookflash.core.commands import (
 from hookflash.core.handoff_plan import HandoffPlan, Target
 from hookflash.core.phases import Phase
 
-GREETING = RequestResponse(lines.greeting("Hello."))
+GREETING = RequestResponse(prompts.greeting("Hello."))
 GO_ON = RequestResponse()
 
 
@@ -66,7 +66,7 @@ def test_a_result_for_a_session_that_is_gone_is_told_in_words(scene: Any) -> Non
     line(e.ToolCallRequested("t1", "lookup", "{}", "r1"))
     line(e.ModelLost("expired"))
     line(e.ModelReady("S2"))
-    note = Message("system", lines.late_result("lookup", "42"))
+    note = Message("system", prompts.late_result("lookup", "42"))
     assert line(e.ToolFinished("t1", "42")) == [AddMessage(note), GO_ON]
 
 
@@ -74,7 +74,7 @@ def test_a_result_that_comes_before_the_next_session_is_the_first_it_speaks_of(s
     line = scene().greet()
     line(e.ToolCallRequested("t1", "lookup", "{}", "r1"))
     line(e.ModelLost("expired"))
-    note = Message("system", lines.late_result("lookup", "42"))
+    note = Message("system", prompts.late_result("lookup", "42"))
     assert line(e.ToolFinished("t1", "42")) == [AddMessage(note)]
     assert line(e.ModelReady("S2")) == [GO_ON]
 
@@ -90,7 +90,7 @@ def test_a_result_that_comes_while_a_human_rings_is_kept_for_the_agent(scene: An
     (reopened,) = [
         each for each in line.asks(2, "dial", outcome="busy") if isinstance(each, OpenModel)
     ]
-    assert Message("system", lines.late_result("lookup", "42")) in reopened.history
+    assert Message("system", prompts.late_result("lookup", "42")) in reopened.history
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_second_transfer_is_answered_with_the_state_of_the_first(scene: Any) -
     line(e.ResponseStarted("r1"))
     line.transfer(call_id="t1")
     (output,) = line.transfer(call_id="t2")
-    assert output.output == lines.tool_status("already under way", "farewell")
+    assert output.output == prompts.tool_status("already under way", "farewell")
     assert line.transfer(call_id="t2") == []
 
 
@@ -198,7 +198,7 @@ def test_a_caller_who_speaks_over_the_farewell_stays(scene: Any) -> None:
     assert line.speaks() == [ClearAudio(), TruncateItem("bye", 1000)]
     line.pauses()
     told = line(e.CallerTranscribed("c1", "No, wait."))
-    assert told == [AddMessage(Message("system", lines.STAYED))]
+    assert told == [AddMessage(Message("system", prompts.STAYED))]
     line.say("stays", "r2", 500)
     line.now += 0.5
     line.returned()
@@ -248,7 +248,7 @@ def test_a_request_from_outside_waits_for_what_is_being_said(scene: Any) -> None
 
 def test_a_goodbye_is_heard_before_the_call_ends(scene: Any) -> None:
     line = scene().greet()
-    assert line(e.HangUpRequested()) == [RequestResponse(lines.GOODBYE, "none")]
+    assert line(e.HangUpRequested()) == [RequestResponse(prompts.GOODBYE, "none")]
     assert line(e.HangUpRequested()) == []
     assert line(e.HandoffRequested("billing", "")) == [], "too late"
     line.say("bye", "r1", 1000)
@@ -282,7 +282,7 @@ def test_a_goodbye_that_is_interrupted_is_taken_back(scene: Any) -> None:
     line.now += 1.0
     line.pauses()
     told = line(e.CallerTranscribed("c1", "One more thing."))
-    assert told == [AddMessage(Message("system", lines.STAYED_ON))]
+    assert told == [AddMessage(Message("system", prompts.STAYED_ON))]
     line.say("stays", "r2", 500)
     line.now += 0.5
     line.returned()
@@ -317,7 +317,7 @@ def test_digits_reach_the_model_as_one_entry(scene: Any) -> None:
     line = scene().greet()
     for digit in "12":
         assert line(e.DigitPressed(digit)) == []
-    told = AddMessage(Message("system", lines.typed("12#")))
+    told = AddMessage(Message("system", prompts.typed("12#")))
     assert line(e.DigitPressed("#")) == [told, GO_ON]
 
 
@@ -325,14 +325,14 @@ def test_a_pause_ends_an_entry(scene: Any) -> None:
     line = scene().greet()
     line(e.DigitPressed("5"))
     assert line.wait(1.4) == []
-    assert line.wait(0.2) == [AddMessage(Message("system", lines.typed("5"))), GO_ON]
+    assert line.wait(0.2) == [AddMessage(Message("system", prompts.typed("5"))), GO_ON]
 
 
 def test_digits_during_the_farewell_do_not_make_the_agent_go_on(scene: Any) -> None:
     line = scene().greet()
     line(e.ResponseStarted("r1"))
     line.transfer()
-    assert line(e.DigitPressed("#")) == [AddMessage(Message("system", lines.typed("#")))]
+    assert line(e.DigitPressed("#")) == [AddMessage(Message("system", prompts.typed("#")))]
 
 
 def test_digits_before_there_is_a_model_are_the_first_thing_it_speaks_of(scene: Any) -> None:
@@ -342,7 +342,7 @@ def test_digits_before_there_is_a_model_are_the_first_thing_it_speaks_of(scene: 
     line(e.ModelLost("overloaded"))
     assert line(e.DigitPressed("#")) == []
     (opened,) = line.wait(1.1)
-    assert opened.history[-1] == Message("system", lines.typed("#"))
+    assert opened.history[-1] == Message("system", prompts.typed("#"))
     assert line(e.ModelReady("S3")) == [GO_ON]
 
 

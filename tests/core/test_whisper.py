@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from hookflash.core import events as e
-from hookflash.core import lines
+from hookflash.core import prompts
 from hookflash.core.handoff.whisper import whisper
 from hookflash.core.handoff_plan import HandoffPlan, Target
 
@@ -66,9 +66,9 @@ def test_only_the_newest_of_what_was_said_is_kept(scene: Any) -> None:
     ],
 )
 def test_a_place_in_the_queue_is_said_with_the_wait(place: int, average: int, said: str) -> None:
-    assert lines.position(place, average) == said
+    assert prompts.position(place, average) == said
 
 
 def test_the_key_out_of_a_queue_is_said_where_there_is_one() -> None:
-    assert lines.leave_queue("1") == " To go back to the assistant, press 1."
-    assert lines.leave_queue("") == ""
+    assert prompts.leave_queue("1") == " To go back to the assistant, press 1."
+    assert prompts.leave_queue("") == ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hookflash.core.conversation.states import OWED_LIMITS, OwedState
+from hookflash.core.conversation.limits import OWED_LIMITS
+from hookflash.core.conversation.states import OwedState
 
 
 def lasts(state: OwedState) -> float:

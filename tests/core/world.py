@@ -149,7 +149,7 @@ class Walk:
     def timers(self) -> dict[str, float | None]:
         call = self.call
         talk = call.conversation
-        names = ("playout", "requests", "farewell", "model", "keypad")
+        names = ("playout", "requests", "farewell", "model", "digits")
         found = {name: getattr(talk, name).deadline for name in names}
         found |= {"leg": call.caller_leg.deadline, "handoff": call.handoff.deadline}
         return {name: at and round(at - self.now, 2) for name, at in found.items()}

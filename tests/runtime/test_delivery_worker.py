@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hookflash.core.delivery import Delivery
-from hookflash.core.kept_delivery import KeptDelivery
+from hookflash.core.delivery_tracking import TrackedDelivery
 from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.delivery_worker import DeliveryWorker, NotTaken
 from hookflash.runtime.outbox import Outbox
@@ -37,20 +37,20 @@ class Outlet:
     def __init__(
         self,
         name: str = "hook",
-        does: Callable[[KeptDelivery], Any] = lambda kept: None,
+        does: Callable[[TrackedDelivery], Any] = lambda kept: None,
         seconds: float = 5.0,
     ) -> None:
         self.name = name
         self.seconds = seconds
         self.does = does
         self.wanting = True
-        self.taken: list[KeptDelivery] = []
+        self.taken: list[TrackedDelivery] = []
         self.news = asyncio.Event()
 
     def wants(self, delivery: Delivery) -> bool:
         return self.wanting
 
-    async def send(self, kept: KeptDelivery) -> None:
+    async def send(self, kept: TrackedDelivery) -> None:
         result = self.does(kept)
         if result is not None:
             await result
@@ -74,7 +74,7 @@ class Times:
         self.error = error
         self.calls = 0
 
-    def __call__(self, kept: KeptDelivery) -> None:
+    def __call__(self, kept: TrackedDelivery) -> None:
         self.calls += 1
         if self.calls <= self.failures:
             raise self.error
@@ -107,7 +107,7 @@ class Office:
         await self.box.close(5.0)
 
 
-async def state(shelf: DeliveryStore, wanted: str, number: int = 1) -> KeptDelivery:
+async def state(shelf: DeliveryStore, wanted: str, number: int = 1) -> TrackedDelivery:
     """Wait until a delivery is in this state."""
     async with asyncio.timeout(3600):
         while True:
@@ -157,7 +157,7 @@ async def test_an_outlet_that_breaks_or_hangs_is_one_that_failed(
     hanging = Outlet("hanging", seconds=2)
     hung: list[int] = []
 
-    def hang(kept: KeptDelivery) -> Any:
+    def hang(kept: TrackedDelivery) -> Any:
         hung.append(1)
         return asyncio.sleep(60) if len(hung) == 1 else None
 
@@ -261,7 +261,7 @@ async def test_closing_breaks_off_what_hangs_and_frees_it_for_others(
 ) -> None:
     begun = asyncio.Event()
 
-    def hang(kept: KeptDelivery) -> Any:
+    def hang(kept: TrackedDelivery) -> Any:
         begun.set()
         return asyncio.sleep(60)
 

@@ -80,7 +80,7 @@ def test_a_journal_replays_to_the_same_commands(journals: Journals) -> None:
     assert len(steps) == len(CONVERSATION) - 1  # the caller's sound is not in it
     assert all(step.same for step in steps)
     assert any(isinstance(each, MoveCall) for step in steps for each in step.now)
-    assert head.call_sid == call.facts.call_sid
+    assert head.call_sid == call.info.call_sid
 
 
 def test_no_sound_reaches_a_journal_but_its_size_does(journals: Journals) -> None:

@@ -101,8 +101,8 @@ def test_who_called_and_what_was_heard_is_told_without_a_replay(tmp_path: Path) 
         1000.0
     ) == call.conversation.transcript.utterances(1000.0)
     assert again.conversation.transcript.history() == call.conversation.transcript.history()
-    assert (again.facts.caller, again.facts.called) == ("+15550100009", "+15550100001")
-    assert again.facts.arrived_at == 1000.0 and again.setup == SETUP
+    assert (again.info.caller, again.info.called) == ("+15550100009", "+15550100001")
+    assert again.info.arrived_at == 1000.0 and again.setup == SETUP
 
 
 def test_a_journal_without_settled_lines_tells_what_was_said_by_its_events(tmp_path: Path) -> None:

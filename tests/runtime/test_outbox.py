@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from hookflash.core.delivery import Delivery
-from hookflash.core.kept_delivery import KeptDelivery, take
+from hookflash.core.delivery_tracking import TrackedDelivery, take
 from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.outbox import Outbox
 from hookflash_local.simulation.world import SimulatedWorld
@@ -44,7 +44,7 @@ class Shelf:
             self.tried.clear()
             await self.tried.wait()
 
-    async def put(self, delivery: Delivery, now: float) -> KeptDelivery:
+    async def put(self, delivery: Delivery, now: float) -> TrackedDelivery:
         self.asked.set()
         self.tried.set()
         await self.open.wait()

@@ -416,7 +416,7 @@ async def test_a_journal_of_another_version_is_not_replayed_but_gone_on_from(
     assert await second.ask("CA1", e.InstructionsAsked(1, "connect")) == (ConnectAgent(2),)
     driver = second.find("CA1")
     assert driver is not None and driver.call.setup.greeting == "Hello."
-    assert (driver.call.facts.caller, driver.call.facts.called) == (ARRIVED.caller, ARRIVED.called)
+    assert (driver.call.info.caller, driver.call.info.called) == (ARRIVED.caller, ARRIVED.called)
     assert second.arrived("CA1") == ARRIVED
     history = world.connector.links[-1].setup.history
     assert [message.text for message in history] == ["my order is late"]

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from hookflash import Target
-from hookflash.core import lines
+from hookflash.core import prompts
 from hookflash.core.handoff.states import HandoffState
 from hookflash_local.carrier import Delayed, Human, Line
 
@@ -127,6 +127,6 @@ async def test_a_human_accepts_in_the_instant_in_which_the_caller_hangs_up(stage
         (leg,) = other_legs(s, call)
         await leg.ended()
         assert bytes([HUMAN]) * FRAME not in call.recording().heard
-        assert said_on(leg)[1:] == [lines.NO_CALLER]
+        assert said_on(leg)[1:] == [prompts.NO_CALLER]
         assert [attempt.outcome for attempt in record.handoffs] == ["caller-gone"]
         assert record.disposition == "abandoned"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hookflash.core import lines
+from hookflash.core import prompts
 from hookflash.core.events import GiveBackRequested
 from hookflash_local.carrier import Human, Line
 
@@ -16,7 +16,7 @@ from .test_meeting import HUMAN, ask_for_a_human, other_legs
 async def parting(line: Line, key: str) -> None:
     """The human leaves the room, hears what the keys do, and presses one."""
     await line.press("*")
-    await line.wait_to_hear(lines.PARTING)
+    await line.wait_to_hear(prompts.PARTING)
     await line.press(key)
 
 
@@ -34,9 +34,9 @@ async def test_a_human_gives_the_caller_back_with_two_keys(stage):
         heard = call.recording().heard
         assert samples(heard, HUMAN) == 8000
         assert samples(heard, WELCOME) == 900 * 8
-        assert said_on(call)[-1] == lines.ON_HOLD
+        assert said_on(call)[-1] == prompts.ON_HOLD
         (leg,) = other_legs(s, call)
-        assert said_on(leg)[-1] == lines.GIVEN_BACK
+        assert said_on(leg)[-1] == prompts.GIVEN_BACK
         assert [attempt.outcome for attempt in record.handoffs] == ["bridged"]
         assert record.disposition == "handed_off"
 
@@ -119,7 +119,7 @@ async def test_where_nobody_may_give_back_the_star_ends_the_talk(stage):
         call = await s.call(caller_until(s, WELCOME))
         record = await s.record(call)
         assert samples(call.recording().heard, WELCOME) == 0
-        assert lines.ON_HOLD not in said_on(call)
+        assert prompts.ON_HOLD not in said_on(call)
         assert record.disposition == "handed_off"
 
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from hookflash import Target
-from hookflash.core import lines
+from hookflash.core import prompts
 from hookflash_local.carrier import Human, Leg, Line
 
 from .acts import AGAIN, caller_until, ended_at, hear, said_on, script_whole_agent, talk
@@ -80,7 +80,7 @@ async def test_of_two_who_accept_in_one_instant_one_has_the_call(stage):
         assert sorted(each.outcome for each in record.handoffs) == ["bridged", "canceled"]
         unlucky = leg_to(s, DESK if second else SECOND_DESK)
         await unlucky.ended()
-        assert said_on(unlucky)[1:] == [lines.TAKEN]
+        assert said_on(unlucky)[1:] == [prompts.TAKEN]
 
 
 async def test_a_plan_tries_again_and_the_caller_stays_with_the_agent_meanwhile(stage):

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from hookflash import Agent, Delivery, HandoffPlan, Target
-from hookflash.core import lines
+from hookflash.core import prompts
 from hookflash_local.carrier import Human, Line
 
 from .acts import WELCOME, hear, said_on, script_whole_agent
@@ -15,7 +15,7 @@ from .conftest import DESK, Stage, samples, shop
 from .test_meeting import ask_for_a_human, asked_to, say
 
 PLAN = HandoffPlan(targets=(Target.phone(DESK),))
-APOLOGY = lines.nobody_there(PLAN.voicemail_prompt)
+APOLOGY = prompts.nobody_there(PLAN.voicemail_prompt)
 WORDS = "Please call me about the red bicycle."
 
 
@@ -122,7 +122,7 @@ async def test_without_a_model_and_without_a_human_a_message_is_taken(stage):
         record = await s.record(call)
         delivery = await asyncio.wait_for(taken.get(), 20)
         assert (delivery.kind, delivery.transcript) == ("voicemail", WORDS)
-        assert said_on(call) == [APOLOGY, lines.MESSAGE_THANKS]
+        assert said_on(call) == [APOLOGY, prompts.MESSAGE_THANKS]
         assert record.disposition == "voicemail"
 
 

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from hookflash import Target
-from hookflash.core import lines
+from hookflash.core import prompts
 from hookflash_local.carrier import Human, Line
 from hookflash_local.carrier.sounds import voice_pattern
 
@@ -18,7 +18,7 @@ from .test_meeting import BACK, HUMAN, ask_for_a_human, desk
 
 QUEUE = Target.queue("support")
 WORKFLOW = Target.queue("WW" + "0" * 32)
-NEXT = lines.position(1, 0) + lines.leave_queue("1")
+NEXT = prompts.position(1, 0) + prompts.leave_queue("1")
 
 
 async def test_a_caller_hears_their_place_and_leaves_by_a_key_to_the_agent(stage):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from hookflash import Agent, CallRecord, Target
-from hookflash.core import lines
+from hookflash.core import prompts
 from hookflash.core.events import GiveBackRequested
 from hookflash.core.handoff.states import HandoffState
 from hookflash.core.phases import Phase
@@ -285,7 +285,7 @@ async def test_while_the_human_chooses_what_becomes_of_the_caller(twice):
         async def human(line: Line) -> None:
             await talk(line)
             await line.press("*")
-            await line.wait_to_hear(lines.PARTING)
+            await line.wait_to_hear(prompts.PARTING)
             await eventually(lambda: second.died_in is HandoffState.PARTING)
             await line.press("2")
 
@@ -294,7 +294,7 @@ async def test_while_the_human_chooses_what_becomes_of_the_caller(twice):
         record = await second.record(call)
         assert samples(call.recording().heard, WELCOME) == 900 * 8
         (leg,) = other_legs(s, call)
-        assert said_on(leg)[-1] == lines.GIVEN_BACK
+        assert said_on(leg)[-1] == prompts.GIVEN_BACK
         assert record.disposition == "handed_off"
 
 
@@ -306,7 +306,7 @@ async def test_while_a_message_is_recorded(twice):
         call = await s.call(caller_who(s, second, HandoffState.MESSAGE, leave_words))
         record = await second.record(call)
         delivery = await asyncio.wait_for(taken.get(), 20)
-        assert said_on(call) == [APOLOGY, lines.MESSAGE_THANKS]
+        assert said_on(call) == [APOLOGY, prompts.MESSAGE_THANKS]
         assert (delivery.kind, delivery.call_sid) == ("voicemail", call.sid)
         assert record.disposition == "voicemail"
 
@@ -336,7 +336,7 @@ async def test_a_caller_is_back_with_an_agent_of_another_version(twice, state):
         (leg,) = other_legs(s, call)
         assert not leg.live
         before = s.line.switchboard.find(call.sid)
-        assert before is not None and record.caller == before.call.facts.caller != ""
+        assert before is not None and record.caller == before.call.info.caller != ""
         spoken = [each.text for each in record.utterances if each.speaker == "agent"]
         assert len(spoken) > 1, "what the first process has said is in the record"
 
@@ -374,6 +374,6 @@ async def test_a_message_is_delivered_by_a_process_of_another_version(twice):
         call = await s.call(caller_who(s, second, HandoffState.MESSAGE, leave_words))
         record = await second.record(call)
         delivery = await asyncio.wait_for(taken.get(), 20)
-        assert said_on(call) == [APOLOGY, lines.MESSAGE_THANKS]
+        assert said_on(call) == [APOLOGY, prompts.MESSAGE_THANKS]
         assert (delivery.kind, delivery.call_sid) == ("voicemail", call.sid)
         assert record.disposition == "voicemail"

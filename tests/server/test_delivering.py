@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hookflash import Agent, Delivery, Directory, Settings
 from hookflash.core.commands import Deliver
+from hookflash.core.delivery_tracking import TrackedDelivery
 from hookflash.core.events import CallArrived
-from hookflash.core.kept_delivery import KeptDelivery
 from hookflash.core.setup import CallSetup
 from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.journal import Journals
@@ -58,7 +58,7 @@ def office(
     return delivering(settings, directory, engine, clock, world=world, threads=threads)
 
 
-async def until(shelf: DeliveryStore, done: Callable[[Sequence[KeptDelivery]], bool]) -> None:
+async def until(shelf: DeliveryStore, done: Callable[[Sequence[TrackedDelivery]], bool]) -> None:
     """Look at the shelf until it is as it should be."""
     async with asyncio.timeout(60):
         while True:

@@ -16,14 +16,14 @@ from msgspec.structs import replace
 
 from hookflash import __version__
 from hookflash.core.delivery import Delivery
-from hookflash.core.kept_delivery import KeptDelivery
+from hookflash.core.delivery_tracking import TrackedDelivery
 from hookflash.runtime.delivery_worker import NotTaken
 from hookflash.server.delivery_webhook import WebhookOutlet, signature
 
 SECRET = "0123456789abcdef"
 NOW = 1_764_000_000.5
 GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "deliveries.md"
-KEPT = KeptDelivery(
+KEPT = TrackedDelivery(
     delivery=Delivery(
         id="CA1-voicemail",
         kind="voicemail",
@@ -79,7 +79,7 @@ async def receiver() -> AsyncIterator[Receiver]:
     server.close()
 
 
-async def send(url: str, *, kept: KeptDelivery = KEPT, **about: Any) -> None:
+async def send(url: str, *, kept: TrackedDelivery = KEPT, **about: Any) -> None:
     outlet = WebhookOutlet(url, SECRET, now=lambda: NOW, **about)
     try:
         await outlet.send(kept)

@@ -14,7 +14,8 @@ import msgspec
 import pytest
 
 from hookflash.core.commands import TruncateItem
-from hookflash.core.conversation.states import OWED_LIMITS, OwedState
+from hookflash.core.conversation.limits import OWED_LIMITS
+from hookflash.core.conversation.states import OwedState
 from hookflash.core.handoff.legs import Legs
 from hookflash.core.timers import Limit
 from hookflash.models.openai.session import RealtimeSession

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from hookflash.core.delivery import Delivery
-from hookflash.core.kept_delivery import COMPLETION_SECONDS, Attempt, KeptDelivery, attempted
+from hookflash.core.delivery_tracking import COMPLETION_SECONDS, Attempt, TrackedDelivery, attempted
 from hookflash.stores.deliveries import DeliveryStore
 
 from .parts import Database
@@ -40,7 +40,7 @@ async def made_store(database: Database) -> AsyncIterator[DeliveryStore]:
 store = pytest.fixture(made_store)
 
 
-def attempt(kept: KeptDelivery, *, taken: bool = True, at: float = NOW) -> KeptDelivery:
+def attempt(kept: TrackedDelivery, *, taken: bool = True, at: float = NOW) -> TrackedDelivery:
     made = Attempt(wanted=("hook",), accepted=("hook",) if taken else (), error="no")
     return attempted(kept, made, at, chance=0.5, dead_seconds=10.0)
 
@@ -51,7 +51,7 @@ async def claim(store: DeliveryStore, lease: str = "a", now: float = NOW, limit:
 
 async def test_a_delivery_is_kept_as_it_is_and_claimed_once(store: DeliveryStore) -> None:
     kept = await store.put(delivery(), NOW)
-    assert kept == KeptDelivery(delivery=delivery(), due_at=NOW)
+    assert kept == TrackedDelivery(delivery=delivery(), due_at=NOW)
     assert await store.get("CA1-callback") == kept
     assert await store.next_due() == NOW
     assert await claim(store) == [kept]

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from hookflash.core.tokens import NONE, Tokens
+from hookflash.core.token_usage import NONE, Tokens
 from hookflash.stores.figures import Figure, Spread, figures
 
 from .parts import Database

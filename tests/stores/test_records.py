@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from hookflash.core.record import CallRecord, HandoffAttempt, ToolUse, Utterance
-from hookflash.core.tokens import Tokens
+from hookflash.core.token_usage import Tokens
 from hookflash.stores.records import RecordStore
 
 from .parts import Database

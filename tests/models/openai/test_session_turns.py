@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hookflash.core import commands, events
-from hookflash.core.tokens import Tokens
+from hookflash.core.token_usage import Tokens
 from hookflash.models.openai.session import Ids, State
 
 from .session_parts import (

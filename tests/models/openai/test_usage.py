@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from hookflash.core.events import TokensUsed
-from hookflash.core.tokens import Tokens
+from hookflash.core.token_usage import Tokens
 from hookflash.models.openai.usage import tokens_used
 
 

@@ -18,16 +18,11 @@ if TYPE_CHECKING:
     from hookflash.agents.directory import Directory
     from hookflash.agents.view import CallView
     from hookflash.core.delivery import Delivery
+    from hookflash.core.disposition import Disposition
     from hookflash.core.frustration import Frustration
     from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
-    from hookflash.core.interruption import Interruption
-    from hookflash.core.record import (
-        CallRecord,
-        Disposition,
-        HandoffAttempt,
-        ToolUse,
-        Utterance,
-    )
+    from hookflash.core.interruption_settings import Interruption
+    from hookflash.core.record import CallRecord, HandoffAttempt, ToolUse, Utterance
     from hookflash.errors import (
         CarrierError,
         CarrierProtocolError,
@@ -80,11 +75,11 @@ _HOMES = {
     "Delivery": "core.delivery",
     "Destination": "core.handoff_plan",
     "Directory": "agents.directory",
-    "Disposition": "core.record",
+    "Disposition": "core.disposition",
     "Frustration": "core.frustration",
     "HandoffAttempt": "core.record",
     "HandoffPlan": "core.handoff_plan",
-    "Interruption": "core.interruption",
+    "Interruption": "core.interruption_settings",
     "Settings": "settings",
     "Target": "core.handoff_plan",
     "ToolUse": "core.record",

@@ -4,7 +4,7 @@ import pytest
 from hookflash.agents.consult import consult_setup
 from hookflash.agents.own_tools import CONSULT_TOOLS
 from hookflash.core.commands import Message
-from hookflash.core.lines import CONSULT_VOICEMAIL
+from hookflash.core.prompts import CONSULT_VOICEMAIL
 from hookflash_local.model.parts import CallTool, MindRequest, Say, Turn
 from hookflash_local.model.speech.consult import (
     NOT_KNOWN,

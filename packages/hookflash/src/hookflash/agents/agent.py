@@ -29,7 +29,7 @@ from hookflash.agents.tool import (
 )
 from hookflash.core.commands import Message
 from hookflash.core.handoff_plan import Destination, HandoffPlan
-from hookflash.core.interruption import Interruption
+from hookflash.core.interruption_settings import Interruption
 from hookflash.core.setup import CallSetup, Consult, ModelSetup
 from hookflash.errors import ConfigError
 

@@ -1,7 +1,7 @@
 """The tools that an agent has without its owner writing them, as the model sees them.
 
-The core carries them out (`core.lines` has their names). A model is offered only what some plan of
-its agent can keep: a message where voicemail is taken, a call back where one is noted.
+The core carries them out (`core.builtin_tools` has their names). A model is offered only what some
+plan of its agent can keep: a message where voicemail is taken, a call back where one is noted.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hookflash.core.handoff_plan import Destination
-from hookflash.core.lines import (
+from hookflash.core.builtin_tools import (
     CALLBACK_TOOL,
     CANCEL_TOOL,
     CONNECT_TOOL,
@@ -21,6 +20,7 @@ from hookflash.core.lines import (
     TRANSFER_TOOL,
     VOICEMAIL_TOOL,
 )
+from hookflash.core.handoff_plan import Destination
 from hookflash.core.setup import ToolSpec
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from hookflash.agents.context import CallContext
 from hookflash.agents.schema import ToolSignature, read_signature
-from hookflash.core.lines import (
+from hookflash.core.builtin_tools import (
     CALLBACK_TOOL,
     CANCEL_TOOL,
     CONNECT_TOOL,

@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hookflash.core.kept_delivery import KeptDelivery
+    from hookflash.core.delivery_tracking import TrackedDelivery
 
 _STATES = ("waiting", "delivered", "dead", "kept")
 
@@ -51,12 +51,12 @@ def command(
 
 async def _look(
     url: str, state: str | None, limit: int, retry: str | None
-) -> tuple[int, Sequence[KeptDelivery]]:
+) -> tuple[int, Sequence[TrackedDelivery]]:
     """Return how many are tried again, and the deliveries that are asked for."""
     import time
     from typing import cast
 
-    from hookflash.core.kept_delivery import State
+    from hookflash.core.delivery_tracking import State
     from hookflash.stores.database import open_database
     from hookflash.stores.deliveries import DeliveryStore
 
@@ -72,7 +72,7 @@ async def _look(
         await engine.dispose()
 
 
-def _line(kept: KeptDelivery) -> str:
+def _line(kept: TrackedDelivery) -> str:
     """Return a delivery on one line. What callers say is shown without what moves a cursor."""
     from datetime import datetime
 

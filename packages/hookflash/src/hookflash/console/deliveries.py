@@ -20,7 +20,7 @@ from hookflash.console.body import Limit, Nothing, Short, read_body, read_query
 from hookflash.console.delivery_shapes import DeliveryEntry, DeliveryPage
 from hookflash.console.gate import Gate, Refused, Visitor, answer
 from hookflash.console.shapes import Taken
-from hookflash.core.kept_delivery import KeptDelivery
+from hookflash.core.delivery_tracking import TrackedDelivery
 from hookflash.stores.deliveries import DeliveryStore
 
 
@@ -85,7 +85,7 @@ class Deliveries:
         return answer(Taken(), 202)
 
 
-def entry(kept: KeptDelivery) -> DeliveryEntry:
+def entry(kept: TrackedDelivery) -> DeliveryEntry:
     """Return a delivery as the list shows it."""
     delivery = kept.delivery
     return DeliveryEntry(

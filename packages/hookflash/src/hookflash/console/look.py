@@ -49,7 +49,7 @@ _TEXT_CHARACTERS = 4000
 
 def entry(call: Call, trace: Trace, views: CallViews, prices: Prices, now: float) -> CallEntry:
     """Return the call as the list shows it."""
-    facts = call.facts
+    facts = call.info
     return CallEntry(
         call_sid=facts.call_sid,
         agent=call.setup.agent,
@@ -110,7 +110,7 @@ def detail(
         entry=entry(call, trace, views, prices, now),
         now=now,
         destinations=tuple(each.key for each in call.setup.destinations),
-        parts=parts(trace, lines, waits, call.facts.arrived_at),
+        parts=parts(trace, lines, waits, call.info.arrived_at),
     )
 
 
@@ -195,7 +195,7 @@ def _handoff(call: Call, trace: Trace) -> HandoffNow | None:
         reason=request.reason,
         summary=request.summary,
         source=request.source,
-        asked_at=_after(call.facts.arrived_at, request.asked_at),
+        asked_at=_after(call.info.arrived_at, request.asked_at),
         until=_until(call, trace),
     )
 
@@ -215,8 +215,8 @@ def _until(call: Call, trace: Trace) -> float | None:
 
 def _question(call: Call, trace: Trace) -> Question | None:
     for question_id, text in call.conversation.questions.items():
-        asked_at = trace.questions.get(question_id, call.facts.arrived_at)
-        return Question(id=question_id, text=text, asked_at=_after(call.facts.arrived_at, asked_at))
+        asked_at = trace.questions.get(question_id, call.info.arrived_at)
+        return Question(id=question_id, text=text, asked_at=_after(call.info.arrived_at, asked_at))
     return None
 
 
@@ -233,7 +233,7 @@ def _shown(call: Call, number: int, now: float) -> Iterator[Line]:
     transcript, ledger, since = (
         call.conversation.transcript,
         call.conversation.playout,
-        call.facts.arrived_at,
+        call.info.arrived_at,
     )
     line = transcript.lines[number]
     if line.speaker == "note":

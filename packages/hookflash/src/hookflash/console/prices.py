@@ -14,7 +14,7 @@ from __future__ import annotations
 import msgspec
 
 from hookflash.console.shapes import Cost
-from hookflash.core.tokens import COUNTS, NONE, Tokens
+from hookflash.core.token_usage import COUNTS, NONE, Tokens
 
 _MILLION = 1_000_000
 

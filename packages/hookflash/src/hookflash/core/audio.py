@@ -1,7 +1,7 @@
-"""Arithmetic on telephone audio: G.711 mu-law, 8,000 samples a second, one byte a sample.
+"""Sizes of telephone audio: G.711 mu-law, 8,000 samples per second, one byte per sample.
 
-Payloads travel as the base64 text in which they came (Twilio Media Streams and OpenAI Realtime
-both carry `audio/pcmu` that way), so nothing here decodes sound: it only counts and cuts.
+A payload stays the base64 text in which it came: Twilio Media Streams and OpenAI Realtime both use
+that for `audio/pcmu`. So nothing here decodes sound; it only counts and cuts.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ def payload_size(payload: str) -> int:
 def split_payload(payload: str, size: int, chunk_bytes: int) -> list[tuple[str, int]]:
     """Cut `payload` (`size` bytes) into (payload, bytes) pieces of about `chunk_bytes` at most.
 
-    Four base64 characters carry three bytes, so the cuts fall on multiples of three; the pieces
-    are of like size, for a crumb at the end would cost as much as a piece. A payload left out (a
-    journal stores only sizes) is cut alike, into empty texts of the same sizes.
+    Four base64 characters are three bytes, so each cut is at a multiple of three. The pieces are of
+    similar size, because a small one at the end would cost as much as a large one. An empty payload
+    (a journal has only sizes) is cut into empty texts of the same sizes.
     """
     if size <= chunk_bytes:
         return [(payload, size)]
@@ -40,7 +40,7 @@ def split_payload(payload: str, size: int, chunk_bytes: int) -> list[tuple[str, 
 def payload_end(payload: str, left: int, size: int) -> str:
     """Return the last `left` of the `size` bytes of a payload; an empty one stays empty.
 
-    One that is no base64 cannot be cut to the byte: it keeps its last characters.
+    A payload that is not base64 is cut by characters.
     """
     if left >= size or not payload:
         return payload

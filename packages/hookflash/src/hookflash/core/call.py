@@ -4,12 +4,12 @@
     call.deadline, call.expire(now)            # its one timer
 
 It knows no socket, clock, task, JSON or TwiML. `now` is seconds since 1970 and only goes forward;
-whoever drives the call makes it so, which lets a journal be replayed and a call be recovered in
-another process.
+the caller of these methods makes sure of that. So a journal can be replayed, and another process
+can recover the call.
 
 Three machines make up a call: the conversation, the hand-off and the caller's leg. They never
-import one another. Each takes the events that are its own, returns commands for the outside, and
-tells the call by signals what concerns another machine; `_ROUTES` says which.
+import one another. `_OWNERS` says which machine takes an event. The machine returns commands for
+the outside, and signals. `_ROUTES` says which machine acts on a signal.
 """
 
 from __future__ import annotations
@@ -19,14 +19,23 @@ from typing import Any
 
 from hookflash.core import events as e
 from hookflash.core import signals as s
+from hookflash.core.call_info import CallInfo
 from hookflash.core.caller_leg import CallerLeg
 from hookflash.core.commands import AnyCommand, HangUp, StoreRecord
-from hookflash.core.conversation import Conversation, handlers, session_replacement, speaking, turns
-from hookflash.core.facts import Facts
-from hookflash.core.handoff import Handoff, asking, left_messages, meeting, queueing, screening
-from hookflash.core.handoff import handlers as handoff_handlers
+from hookflash.core.conversation import Conversation, dispatch, session_replacement, speaking, turns
+from hookflash.core.disposition import Disposition, find_disposition
+from hookflash.core.handoff import (
+    Handoff,
+    bridging,
+    cancelling,
+    left_messages,
+    queueing,
+    screening,
+    starting,
+)
+from hookflash.core.handoff import dispatch as handoff_dispatch
 from hookflash.core.phases import Phase
-from hookflash.core.record import CallRecord, Disposition
+from hookflash.core.record import CallRecord
 from hookflash.core.record import make as make_record
 from hookflash.core.setup import CallSetup
 from hookflash.core.signals import Signal, Step
@@ -38,19 +47,19 @@ class Call:
 
     def __init__(self, setup: CallSetup) -> None:
         self.setup = setup
-        self.facts = Facts()
-        self.caller_leg = CallerLeg(setup, self.facts)
-        self.handoff = Handoff(setup, self.facts, self.caller_leg)
-        self.conversation = Conversation(setup, self.facts, self.caller_leg, self.handoff)
+        self.info = CallInfo()
+        self.caller_leg = CallerLeg(setup, self.info)
+        self.handoff = Handoff(setup, self.info, self.caller_leg)
+        self.conversation = Conversation(setup, self.info, self.caller_leg, self.handoff)
 
-    # --- what happens -----------------------------------------------------------------------------
+    # --- events and the timer ---------------------------------------------------------------------
 
     def receive(self, event: e.AnyEvent, now: float) -> list[AnyCommand]:
-        """Take what has happened; return what is to be done, in order.
+        """Take an event; return the commands that follow from it, in order.
 
-        Events that are late, doubled or out of order return nothing, or the same answer again.
+        An event that is late, doubled or out of order returns nothing, or the same answer again.
         """
-        # Sound comes up to fifty times a second and concerns nobody but the conversation.
+        # Sound comes up to fifty times a second and concerns only the conversation.
         if type(event) is e.ModelAudio:
             return turns.model_audio(self.conversation, event, now)
         if type(event) is e.CallerAudio:
@@ -59,24 +68,24 @@ class Call:
         _OWNERS[type(event)](self, event, step)
         self._route(step)
         self.caller_leg.answer_open_question(step)
-        handlers.review(self.conversation, step)
+        dispatch.review(self.conversation, step)
         return step.commands
 
     @property
     def deadline(self) -> float | None:
-        """When `expire` is due, in the seconds of `now`; None when nothing is waited for."""
+        """When `expire` is due, in the seconds of `now`. None: nothing is waited for."""
         return earliest(self.conversation.deadline, self.caller_leg.deadline, self.handoff.deadline)
 
     def expire(self, now: float) -> list[AnyCommand]:
-        """The deadline has come. Early or late calls are harmless."""
+        """Act on every deadline that has passed; return the commands. Too early changes nothing."""
         step = Step(now)
-        handlers.expire(self.conversation, step)
+        dispatch.expire(self.conversation, step)
         self._route(step)
         self.caller_leg.expire(step)
         self._route(step)
-        handoff_handlers.expire(self.handoff, step)
+        handoff_dispatch.expire(self.handoff, step)
         self._route(step)
-        handlers.review(self.conversation, step)
+        dispatch.review(self.conversation, step)
         return step.commands
 
     def _route(self, step: Step) -> None:
@@ -84,13 +93,13 @@ class Call:
             signal = step.signals.popleft()
             _ROUTES[type(signal)](self, signal, step)
 
-    # --- what may be asked of it ------------------------------------------------------------------
+    # --- what the driver reads --------------------------------------------------------------------
 
     @property
     def hears(self) -> bool:
-        """Whether `CallerAudio` is answered with `SendCallerAudio`; no other answer is possible.
+        """Whether the model hears the caller: `CallerAudio` returns `SendCallerAudio`.
 
-        It stays so until something else happens, so that whoever drives the call may ask once.
+        Only an event other than sound changes it, so the driver reads it once after each of those.
         """
         return self.conversation.hears
 
@@ -99,7 +108,7 @@ class Call:
         """Where the caller's leg is."""
         return self.caller_leg.phase
 
-    # --- what concerns all three ------------------------------------------------------------------
+    # --- signals that concern more than one machine -----------------------------------------------
 
     def move_caller(self, signal: s.MoveCaller, step: Step) -> None:
         self.conversation.leave(step)
@@ -118,7 +127,7 @@ class Call:
     def last_words_heard(self, signal: s.LastWordsHeard, step: Step) -> None:
         match signal.purpose:
             case "hand-off":
-                handoff_handlers.last_words_heard(self.handoff, step)
+                handoff_dispatch.last_words_heard(self.handoff, step)
             case "voicemail":
                 left_messages.take_message(self.handoff, step)
             case _:
@@ -129,11 +138,11 @@ class Call:
         self.caller_leg.call_recovered(step)
 
     def over(self, signal: s.CallerGone, step: Step) -> None:
-        """The caller's leg is over: let go of everything, and keep the record."""
+        """The caller's leg is over: close all three machines, and store the record."""
         if self.phase is Phase.ENDED:
             return
         self.conversation.close(step)
-        handoff_handlers.caller_gone(self.handoff, signal, step)
+        handoff_dispatch.caller_gone(self.handoff, signal, step)
         self.caller_leg.close(step)
         self.store_record(step)
 
@@ -143,43 +152,39 @@ class Call:
     # --- the record -------------------------------------------------------------------------------
 
     def record(self, now: float) -> CallRecord:
-        """Return the record of the call, as it would be if it were over now."""
+        """Return the record of the call as if it ended now."""
         talk = self.conversation
         return make_record(
-            facts=self.facts,
+            info=self.info,
             agent=self.setup.agent,
             disposition=self._disposition(),
             barge_ins=talk.barge_ins,
             tokens=talk.tokens,
             recorded_since=talk.consent.since,
-            utterances=talk.transcript.utterances(self.facts.arrived_at),
+            utterances=talk.transcript.utterances(self.info.arrived_at),
             attempts=self.handoff.attempts,
             tools=talk.tool_uses,
             now=now,
         )
 
     def _disposition(self) -> Disposition:
-        handoff, transcript = self.handoff, self.conversation.transcript
-        attempts = handoff.attempts
-        if any(attempt.outcome == "bridged" for attempt in attempts):
-            return "handed_off"
-        if handoff.voicemail is not None and handoff.voicemail.recording_url:
-            return "voicemail"
-        if handoff.callbacks:
-            return "callback"
-        if handoff.failed:
-            return "failed"
-        waiting = bool(attempts) and attempts[-1].outcome == "caller-gone"
-        if waiting or handoff.unanswered or not transcript.agent_was_heard:
-            return "abandoned"
-        return "handled_by_agent"
+        handoff = self.handoff
+        voicemail = handoff.voicemail
+        return find_disposition(
+            outcomes=[attempt.outcome for attempt in handoff.attempts],
+            left_voicemail=voicemail is not None and bool(voicemail.recording_url),
+            wants_callback=handoff.callbacks > 0,
+            let_go=handoff.failed,
+            hung_up_at_voicemail=handoff.hung_up_at_voicemail,
+            agent_was_heard=self.conversation.transcript.agent_was_heard,
+        )
 
 
-# --- whose event it is ----------------------------------------------------------------------------
+# --- which machine takes an event -----------------------------------------------------------------
 
 
 def _leg_changed(call: Call, event: e.LegChanged, step: Step) -> None:
-    """Of a leg that was placed, or of one that the caller's own leg has dialled."""
+    """A leg that was placed is the hand-off's; one that the caller's leg dialled is that leg's."""
     if event.leg is None:
         call.caller_leg.dialled_leg_changed(event, step)
     else:
@@ -199,8 +204,8 @@ def _of_leg(handler: Callable[..., None]) -> Callable[[Call, Any, Step], None]:
 
 
 _OWNERS: dict[type, Callable[[Call, Any, Step], None]] = {
-    **{kind: _of_conversation(handler) for kind, handler in handlers.HANDLERS.items()},
-    **{kind: _of_handoff(handler) for kind, handler in handoff_handlers.HANDLERS.items()},
+    **{kind: _of_conversation(handler) for kind, handler in dispatch.HANDLERS.items()},
+    **{kind: _of_handoff(handler) for kind, handler in handoff_dispatch.HANDLERS.items()},
     e.CallArrived: _of_leg(CallerLeg.call_arrived),
     e.StreamStarted: _of_leg(CallerLeg.stream_started),
     e.StreamStopped: _of_leg(CallerLeg.stream_stopped),
@@ -217,24 +222,24 @@ _OWNERS: dict[type, Callable[[Call, Any, Step], None]] = {
 }
 
 
-# --- who acts on a signal -------------------------------------------------------------------------
+# --- which machine acts on a signal ---------------------------------------------------------------
 
 
 def _on_stream(call: Call, signal: s.CallerOnStream, step: Step) -> None:
-    handoff_handlers.caller_on_stream(call.handoff, step)
+    handoff_dispatch.caller_on_stream(call.handoff, step)
     session_replacement.stream_opened(call.conversation, step)
 
 
 _ROUTES: dict[type[Signal], Callable[[Call, Any, Step], None]] = {
     # from the conversation
-    s.HandoffWanted: _of_handoff(asking.wanted),
-    s.HandoffUnwanted: _of_handoff(asking.unwanted),
+    s.HandoffWanted: _of_handoff(starting.handoff_wanted),
+    s.HandoffUnwanted: _of_handoff(cancelling.handoff_unwanted),
     s.LastWordsHeard: Call.last_words_heard,
     s.CallbackTaken: _of_handoff(left_messages.callback_taken),
     s.VoicemailWanted: _of_handoff(left_messages.voicemail_wanted),
     s.QuestionUnanswered: _of_handoff(left_messages.question_unanswered),
-    s.AgentGone: _of_handoff(asking.without_agent),
-    s.CallerSaid: _of_handoff(handoff_handlers.caller_said),
+    s.AgentGone: _of_handoff(starting.without_agent),
+    s.CallerSaid: _of_handoff(handoff_dispatch.caller_said),
     # from the hand-off
     s.TellAgent: _of_conversation(speaking.tell_agent),
     s.AnswerTool: _of_conversation(speaking.answer_tool),
@@ -243,7 +248,7 @@ _ROUTES: dict[type[Signal], Callable[[Call, Any, Step], None]] = {
     s.MoveCaller: Call.move_caller,
     s.ReturnCaller: Call.return_caller,
     s.CallerWaits: _of_leg(CallerLeg.wait),
-    s.CallerMet: lambda call, signal, step: call.caller_leg.met(step),
+    s.CallerBridged: lambda call, signal, step: call.caller_leg.bridged(step),
     s.CallerInRoom: lambda call, signal, step: call.caller_leg.in_room(),
     s.RecordChanged: lambda call, signal, step: call.store_record(step),
     # from the caller's leg
@@ -251,10 +256,12 @@ _ROUTES: dict[type[Signal], Callable[[Call, Any, Step], None]] = {
     s.CallerOnStream: _on_stream,
     s.StreamLost: lambda call, signal, step: call.conversation.cut_off(step),
     s.CallerReturned: _of_conversation(speaking.caller_returned),
-    s.RoomOver: _of_handoff(meeting.room_over),
+    s.RoomOver: _of_handoff(bridging.room_over),
     s.DialOver: _of_handoff(screening.dial_over),
     s.DialledLegChanged: _of_handoff(screening.dialled_leg_changed),
-    s.MetAfterAll: lambda call, signal, step: handoff_handlers.met_after_all(call.handoff, step),
+    s.BridgedAfterAll: lambda call, signal, step: handoff_dispatch.bridged_after_all(
+        call.handoff, step
+    ),
     s.QueueAsks: _of_handoff(queueing.queue_asks),
     s.MessageRecorded: _of_handoff(left_messages.recorded),
     s.MessageReady: _of_handoff(left_messages.ready),

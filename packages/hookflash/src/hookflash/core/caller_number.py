@@ -1,4 +1,4 @@
-"""Who a caller is, as far as a carrier tells: a number, a name, or nobody who says so. No I/O.
+"""How to read and say a caller's number, or find out that it is withheld. No I/O.
 
 A caller who withholds their number has many spellings: `Anonymous`, `RESTRICTED`, an empty text,
 `sip:anonymous@anonymous.invalid` (RFC 3323), or the word typed on a telephone's keys behind a plus,
@@ -15,7 +15,7 @@ SOMEBODY = "A caller"
 _TYPED_WORDS = ("anonymous", "blocked", "private", "restricted", "unavailable", "unknown")
 _WORDS = frozenset({"", "hidden", "notavailable", "withheld", *_TYPED_WORDS})
 _FILLERS = re.compile(r"\b(caller|id|name|no|number)\b")
-"""What stands beside such a word: `Private Number`, `No Caller ID`."""
+"""Words beside such a word: `Private Number`, `No Caller ID`."""
 
 _KEYS = str.maketrans("abcdefghijklmnopqrstuvwxyz", "22233344455566677778889999")
 _TYPED = frozenset({"7378742883", *(word.translate(_KEYS) for word in _TYPED_WORDS)})
@@ -27,7 +27,7 @@ _DIALLED = re.compile(r"\+\d{6,}|\d{7,}")
 
 
 def is_withheld(caller: str) -> bool:
-    """Return whether a caller does not say who they are: no number may be made of this text."""
+    """Return whether the caller withholds their number, so that `caller` is none."""
     user, host = _parts(caller)
     if host == "anonymous.invalid":
         return True
@@ -37,7 +37,7 @@ def is_withheld(caller: str) -> bool:
 
 
 def spoken_caller(caller: str) -> str:
-    """Return a caller as one would say it: of a number only its end, digit by digit."""
+    """Return a caller as it is spoken: only the last digits of a number, one by one."""
     if is_withheld(caller):
         return SOMEBODY
     user, _ = _parts(caller)

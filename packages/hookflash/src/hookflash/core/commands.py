@@ -1,9 +1,9 @@
-"""Everything that a call asks of the world, as frozen values, and the instructions in them.
+"""Commands of a call, and instructions to the carrier, as frozen values.
 
-A command is an imperative carried out at once by a shell. An *instruction* (`ConnectAgent`,
-`DialHumans`, `Speak`, `HangUp`) is what the carrier is told to do with the caller's leg; the
-carrier's package turns a sequence of them into its own language (TwiML). Instructions that end
-with a question of the carrier's carry a `step`, unique in the call.
+The driver carries out a *command* at once. An *instruction* (`ConnectAgent`, `DialHumans`, `Speak`,
+`HangUp`) says what the carrier does with a leg; the carrier's package turns instructions into its
+own language (TwiML). After some instructions the carrier asks what is next. Those have a `step`,
+which is unique in the call.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from hookflash.core.record import CallRecord
 
 
 class ConnectAgent(msgspec.Struct, frozen=True, tag=True):
-    """Connect the caller to the agent by a media stream; afterwards ask for what is next."""
+    """Connect the caller to the agent by a media stream; afterwards ask what is next."""
 
     step: int
 
 
 class DialHumans(msgspec.Struct, frozen=True, tag=True):
-    """Ring these targets all at once, bridge the first to answer; afterwards ask for what is next.
+    """Ring these targets all at once, bridge the first to answer; afterwards ask what is next.
 
-    `caller_id` is a number of ours, `"caller"` for the caller's own, or None for the number that
-    the caller dialled. With `wave`, whoever answers is asked about first (`HumanAsked`, numbered as
-    the targets), and bridged when the answer to that is over.
+    `caller_id` is a number of the owner's, `"caller"` for the caller's own, or None for the number
+    that the caller dialled. With `wave`, the carrier asks first what to do with a leg that answers
+    (`HumanAsked`, numbered as the targets), and bridges it afterwards.
     """
 
     step: int
@@ -44,9 +44,10 @@ class DialHumans(msgspec.Struct, frozen=True, tag=True):
 class JoinRoom(msgspec.Struct, frozen=True, tag=True):
     """Put a leg into a room, where the caller and the human meet; `room` is the caller's call SID.
 
-    The caller's leg (`leg` None) asks for what is next by `step` when the room is over, a human's
-    by wave and leg (`HumanAsked`, `left`). Whoever is first hears music. The room is over when the
-    human leaves it, by hanging up or by `*`; a human whose caller is gone is ended by `EndLeg`.
+    When the room is over, the caller's leg (`leg` is None) asks what is next by `step`. A human's
+    leg asks by wave and leg (`HumanAsked`, `left`). Who is first hears music. The room is over when
+    the human leaves it, by hanging up or by `*`. If the caller is gone, `EndLeg` ends the human's
+    leg.
     """
 
     room: str
@@ -54,11 +55,11 @@ class JoinRoom(msgspec.Struct, frozen=True, tag=True):
     step: int = 0
     leg: int | None = None
     notes: bool = False
-    """Another stream hears both from now on; said of the caller's leg."""
+    """Whether another stream transcribes both from now on; only for the caller's leg."""
 
 
 class JoinQueue(msgspec.Struct, frozen=True, tag=True):
-    """Put the caller into a queue of humans; afterwards ask for what is next.
+    """Put the caller into a queue of humans; afterwards ask what is next.
 
     `attributes` (text to text) go with the caller where the carrier can carry them. While they
     wait, the carrier asks what they hear (`QueueAsked`).
@@ -82,18 +83,18 @@ class KeepInQueue(msgspec.Struct, frozen=True, tag=True):
 
 
 class LeaveQueue(msgspec.Struct, frozen=True, tag=True):
-    """The answer to `QueueAsked`: the caller waits no longer."""
+    """The answer to `QueueAsked`: the caller leaves the queue."""
 
 
 class ReferCaller(msgspec.Struct, frozen=True, tag=True):
-    """Hand a caller who came by SIP over to another address; afterwards ask for what is next."""
+    """Refer a caller who came by SIP to another address; afterwards ask what is next."""
 
     step: int
     target: Target
 
 
 class Hold(msgspec.Struct, frozen=True, tag=True):
-    """The caller hears a word and a moment of music, and then what is next is asked for again."""
+    """Say `text`, play music for `seconds`, and ask what is next."""
 
     step: int
     text: str
@@ -101,10 +102,10 @@ class Hold(msgspec.Struct, frozen=True, tag=True):
 
 
 class TakeVoicemail(msgspec.Struct, frozen=True, tag=True):
-    """Say `text`, beep, record what the caller says; afterwards ask for what is next.
+    """Say `text`, beep, record what the caller says; afterwards ask what is next.
 
-    Ends with `#`, five seconds of silence, or after `seconds`. `transcribe`: have the carrier write
-    it down.
+    The recording ends with `#`, five seconds of silence, or after `seconds`. `transcribe`: the
+    carrier transcribes it.
     """
 
     step: int
@@ -125,11 +126,11 @@ class Screen(msgspec.Struct, frozen=True, tag=True):
 
 
 class Bridge(msgspec.Struct, frozen=True, tag=True):
-    """The human takes the call: a leg that the caller's leg has dialled is bridged to it."""
+    """Bridge a leg that the caller's leg has dialled: the human takes the call."""
 
 
 class Speak(msgspec.Struct, frozen=True, tag=True):
-    """The carrier's own voice says `text`, for when no model can."""
+    """Say `text` with the carrier's own voice, without a model."""
 
     text: str
     language: str | None = None
@@ -157,7 +158,7 @@ Instruction = (
 
 
 class Message(msgspec.Struct, frozen=True):
-    """One line of the conversation so far, as it was heard, for a model that starts afresh."""
+    """One line of the conversation so far, as heard, for a new session with a model."""
 
     role: Literal["system", "user", "assistant"]
     text: str
@@ -177,7 +178,7 @@ class AnswerCarrier(Command, frozen=True, tag=True):
 
 
 class MoveCall(Command, frozen=True, tag=True):
-    """Give the live call new instructions over REST, within `seconds`, and report back.
+    """Give the live call new instructions by REST, within `seconds`.
 
     Ends in `CallMoved` or `CarrierRefused`, with this `step`.
     """
@@ -210,14 +211,16 @@ class RingHuman(Command, frozen=True, tag=True):
 
 
 class EndLeg(Command, frozen=True, tag=True):
-    """End a human's leg, ringing or not; one that is over already is no error."""
+    """End a human's leg, ringing or not. A leg that is over already is no error."""
 
     leg_sid: str
 
 
 class OpenConsult(Command, frozen=True, tag=True):
-    """The agent talks with a human on their own leg, as a call of its own; the answer to this
-    `HumanAsked` is the first instruction of that call. Ends in `ConsultDecided`."""
+    """Let the agent talk with a human on the human's leg, as a call of its own.
+
+    The first instruction of that call answers this `HumanAsked`. Ends in `ConsultDecided`.
+    """
 
     wave: int
     leg: int
@@ -227,20 +230,20 @@ class OpenConsult(Command, frozen=True, tag=True):
 
 
 class ReportConsult(Command, frozen=True, tag=True):
-    """Tell the call that a consulting leg belongs to what was settled there."""
+    """Report a human's decision from a consulting leg to the call that it belongs to."""
 
     parent_sid: str
     decided: ConsultDecided
 
 
 class Deliver(Command, frozen=True, tag=True):
-    """Keep a message for the owner until it was delivered; the same `id` again completes it."""
+    """Deliver a message to the owner. The same `id` again adds to an earlier part."""
 
     delivery: Delivery
 
 
 class CloseStream(Command, frozen=True, tag=True):
-    """Close the media socket; the carrier then asks for what is next."""
+    """Close the media socket; the carrier then asks what is next."""
 
 
 class PlayAudio(Command, frozen=True, tag=True, gc=False):
@@ -251,24 +254,24 @@ class PlayAudio(Command, frozen=True, tag=True, gc=False):
 
 
 class SendMark(Command, frozen=True, tag=True, gc=False):
-    """Ask to be told when everything sent so far was played."""
+    """Ask the carrier to return this mark when everything sent so far was played."""
 
     name: str
 
 
 class ClearAudio(Command, frozen=True, tag=True):
-    """Throw away everything that the carrier has not played yet."""
+    """Drop all sound that the carrier has not played yet."""
 
 
 class PlayPrepared(Command, frozen=True, tag=True):
-    """Fetch a sound that needs no model, by the name of its line. Ends in `PreparedAudio`."""
+    """Load a prepared sound, by the name of its line. Ends in `PreparedAudio`."""
 
     line: Literal["filler", "tone", "ringing"]
     item_id: str
 
 
 class OpenModel(Command, frozen=True, tag=True):
-    """Open a session with the model, holding the conversation so far. Ends in `ModelReady` or
+    """Open a session with the model, with the conversation so far. Ends in `ModelReady` or
     `ModelLost`."""
 
     history: tuple[Message, ...] = ()
@@ -279,14 +282,14 @@ class CloseModel(Command, frozen=True, tag=True):
 
 
 class SendCallerAudio(Command, frozen=True, tag=True, gc=False):
-    """Let the model hear the caller."""
+    """Send the caller's sound to the model."""
 
     payload: str
     size: int
 
 
 class CommitCallerAudio(Command, frozen=True, tag=True):
-    """The caller's turn has ended, though the model has not detected that."""
+    """End the caller's turn for the model, which has not detected its end."""
 
 
 class RequestResponse(Command, frozen=True, tag=True):
@@ -312,7 +315,7 @@ class TruncateItem(Command, frozen=True, tag=True):
 
 
 class DeleteItem(Command, frozen=True, tag=True):
-    """Take an item of which nothing was heard out of the model's conversation."""
+    """Remove an item of which nothing was heard from the model's conversation."""
 
     item_id: str
 
@@ -336,25 +339,25 @@ class CancelTool(Command, frozen=True, tag=True):
 
 
 class SendToolOutput(Command, frozen=True, tag=True):
-    """Give the model a tool's answer; each `call_id` is answered exactly once."""
+    """Send a tool's output to the model, once for each `call_id`."""
 
     call_id: str
     output: str
 
 
 class StartRecording(Command, frozen=True, tag=True):
-    """Keep the call's sound from now on, or go on keeping it. `since` (seconds since 1970) is when
+    """Record the call's sound from now on, or go on recording. `since` (seconds since 1970) is when
     the first sample of the recording was heard."""
 
     since: float
 
 
 class StopRecording(Command, frozen=True, tag=True):
-    """The caller does not want to be recorded: stop, and delete what there is."""
+    """Stop recording, and delete what was recorded: the caller refuses."""
 
 
 class StoreRecord(Command, frozen=True, tag=True):
-    """The call is over: keep its record."""
+    """Store the record of the call, which is over."""
 
     record: CallRecord
 

@@ -1,7 +1,7 @@
 """What a call leaves for its owner: a voicemail, a wish to be called back, a message.
 
-A delivery is made of what the caller left, and completed when more of it is known (a voicemail is
-recorded first and written down later): the same `id` again means the same delivery.
+A delivery may come in parts: a voicemail is recorded first and transcribed later. Each part has the
+same `id`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ import msgspec
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """`id` is unique for good. `created_at` is seconds since 1970. `number` is where to call back,
-    as the caller said it. `complete` is False while more is expected."""
+    """A voicemail, callback or message for the owner.
+
+    `id` is unique across all calls. `created_at` is seconds since 1970. `number` is where to call
+    back, as the caller said it. `complete` is False while another part is expected.
+    """
 
     id: str
     kind: Literal["voicemail", "callback", "message"]

@@ -1,8 +1,8 @@
 """Everything that can happen to a call, as frozen values.
 
-An event says what has happened, in the past tense, and who said so is its section below. Audio
-payloads are the base64 text in which they travelled; a journal leaves them out and keeps `size`
-(bytes of mu-law), which is all that the core reads.
+An event says in the past tense what has happened. The sections below say where events come from.
+Audio payloads are base64 text, as they came. A journal leaves them out and has only `size` (bytes
+of mu-law), which is all that the core reads.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from hookflash.core.handoff_plan import HandoffPlan
-from hookflash.core.tokens import Tokens
+from hookflash.core.token_usage import Tokens
 
 
 class Event(msgspec.Struct, frozen=True, tag=True):
@@ -20,7 +20,7 @@ class Event(msgspec.Struct, frozen=True, tag=True):
 
 
 class Recording(msgspec.Struct, frozen=True):
-    """Where a recording lies at the carrier, and how long it is."""
+    """The URL of a recording at the carrier, and its length."""
 
     url: str
     seconds: float = 0.0
@@ -34,8 +34,8 @@ class CallArrived(Event, frozen=True, tag=True):
     """The carrier asks what to do with a new call (Twilio's voice webhook).
 
     `caller` and `called` are numbers in E.164 form, `client:` or `sip:` addresses, or texts such
-    as `anonymous`. Asked again for a call that is known, it means that the carrier has lost its
-    way (a retry, or the fallback URL). Answered by `AnswerCarrier`.
+    as `anonymous`. If the call is known already, the carrier retries, or uses its fallback URL.
+    Answered by `AnswerCarrier`.
     """
 
     call_sid: str
@@ -60,7 +60,7 @@ class CallerAudio(Event, frozen=True, tag=True, gc=False):
 
 
 class MarkReturned(Event, frozen=True, tag=True, gc=False):
-    """The carrier played everything up to this mark, or cleared it."""
+    """The carrier has played everything up to this mark, or cleared it."""
 
     name: str
 
@@ -79,7 +79,7 @@ class StreamStopped(Event, frozen=True, tag=True):
 
 
 class StreamStalled(Event, frozen=True, tag=True):
-    """The media stream is open, and for a while nothing has come of the caller's sound."""
+    """The media stream is open, but has carried no sound of the caller for a while."""
 
     stream_sid: str
 
@@ -97,20 +97,23 @@ Outcome = Literal[
     "human-gone",
     "caller-gone",
 ]
-"""How an attempt to reach a human ended. `declined`: answered, but not taken. `machine`: a mailbox,
-or nobody who pressed the key. `timeout`: the plan's whole time was over. `refused`: the carrier
-would not ring. `human-gone`: accepted, and hung up before the caller was there."""
+"""How an attempt to reach a human ended.
+
+declined: somebody answered and did not take the call. machine: a mailbox answered, or nobody
+pressed the key. timeout: the plan's whole time was over. refused: the carrier did not ring.
+human-gone: the human took the call, and hung up before the caller was there.
+"""
 
 Point = Literal["connect", "dial", "queue", "room", "refer", "hold", "voicemail"]
-"""The instruction that a caller's leg has come to the end of."""
+"""The instruction that has ended on the caller's leg."""
 
 
 class InstructionsAsked(Event, frozen=True, tag=True):
-    """The carrier has come to the end of an instruction and asks what is next.
+    """An instruction has ended on the caller's leg, and the carrier asks what is next.
 
     `step` is the number of the instruction that ended (`ConnectAgent.step`, `DialHumans.step`
-    ...), so that a webhook that comes twice, late or out of order is known for what it is.
-    `outcome` is set when the instruction was to reach a human. Answered by `AnswerCarrier`.
+    ...). So a webhook that comes twice, late or out of order is recognised. `outcome` is set if the
+    instruction was to reach a human. Answered by `AnswerCarrier`.
     """
 
     step: int
@@ -123,8 +126,8 @@ class InstructionsAsked(Event, frozen=True, tag=True):
 class LegChanged(Event, frozen=True, tag=True):
     """A human's leg is ringing, answered or over (status callback).
 
-    Of a leg dialled by the caller's own `step`, `leg` is None. Of one that we have placed
-    (`RingHuman`), `step` is its wave and `leg` its number in it.
+    A leg that the caller's own leg dialled has no number: `leg` is None, and `step` is that of the
+    dial. For a leg of `RingHuman`, `step` is its wave and `leg` its number in the wave.
     """
 
     leg_sid: str
@@ -135,7 +138,7 @@ class LegChanged(Event, frozen=True, tag=True):
 
 
 class LegPlaced(Event, frozen=True, tag=True):
-    """The carrier took the order to ring a human (`RingHuman`)."""
+    """The carrier has accepted the order to ring a human (`RingHuman`)."""
 
     wave: int
     leg: int
@@ -143,7 +146,7 @@ class LegPlaced(Event, frozen=True, tag=True):
 
 
 class LegRefused(Event, frozen=True, tag=True):
-    """The carrier would not ring a human, or did not say in time whether it does."""
+    """The carrier has refused to ring a human, or has not answered in time."""
 
     wave: int
     leg: int
@@ -155,9 +158,10 @@ class LegRefused(Event, frozen=True, tag=True):
 class HumanAsked(Event, frozen=True, tag=True):
     """The carrier asks what to do with a human's leg. Answered by `AnswerCarrier`.
 
-    `answered`: somebody or something has picked up (`answered_by` if that was to be detected:
-    `human`, `machine` or `unknown`; else empty). `pressed`: a key, or none in time (`digit` empty).
-    `left`: the leg has left the room and is still there.
+    `answered`: a human or a machine has picked up. `answered_by` is `human`, `machine` or `unknown`
+    if that was to be detected, else empty. `pressed`: a key, or none in time (`digit` is empty).
+    `left`: the human has left the room and is still on the line. `parting`: as `pressed`, after
+    `left`.
     """
 
     wave: int
@@ -169,7 +173,7 @@ class HumanAsked(Event, frozen=True, tag=True):
 
 
 class RoomChanged(Event, frozen=True, tag=True):
-    """Somebody has come into the room of a wave, or left it, or it began or ended."""
+    """Somebody has joined or left the room of a wave, or the room has started or ended."""
 
     wave: int
     change: Literal["joined", "left", "started", "ended"]
@@ -197,20 +201,20 @@ class RecordingReady(Event, frozen=True, tag=True):
 
 
 class VoicemailTranscribed(Event, frozen=True, tag=True):
-    """The carrier, or a transcriber of ours, has written down a voicemail. Empty: it could not."""
+    """The carrier, or a transcriber, has transcribed a voicemail. Empty text: it could not."""
 
     step: int
     text: str
 
 
 class CallMoved(Event, frozen=True, tag=True):
-    """The carrier accepted `MoveCall` for this step."""
+    """The carrier has carried out `MoveCall` for this step."""
 
     step: int
 
 
 class CarrierRefused(Event, frozen=True, tag=True):
-    """The carrier refused a request of ours, or did not answer it in time.
+    """The carrier has refused `MoveCall`, or has not answered it in time.
 
     `gone` means that the call was already over: a race, not an error.
     """
@@ -231,15 +235,15 @@ class CallCompleted(Event, frozen=True, tag=True):
 
 
 class ModelReady(Event, frozen=True, tag=True):
-    """The model's session is open and speaks the audio format that we asked for."""
+    """The model's session is open, with the audio format that was asked for."""
 
     session_id: str = ""
 
 
 class ModelLost(Event, frozen=True, tag=True):
-    """The model's session is gone. `remedy`: open another one, or never try again.
+    """The model's session is lost. `remedy`: open another one, or never try again.
 
-    `unheard`: the caller has said something of which the session has told nothing.
+    `unheard`: the caller has spoken, and the session has not reported it.
     """
 
     reason: str
@@ -248,7 +252,7 @@ class ModelLost(Event, frozen=True, tag=True):
 
 
 class ModelRefused(Event, frozen=True, tag=True):
-    """The model answered a message of ours with an error that leaves the session alive.
+    """The model has answered a message with an error; the session goes on.
 
     `benign` errors are normal races (a response was already running, nothing to cancel, an item
     already shorter) and are only recorded.
@@ -258,11 +262,11 @@ class ModelRefused(Event, frozen=True, tag=True):
     message: str
     benign: bool
     request_id: str = ""
-    """Our request that it refuses, if the model says which."""
+    """The request that it refuses, if the model says which."""
 
 
 class ResponseStarted(Event, frozen=True, tag=True):
-    """The model begins a response: to our request, or by itself (`request_id` is empty)."""
+    """The model begins a response: to a request, or by itself (`request_id` is empty)."""
 
     response_id: str
     request_id: str = ""
@@ -275,11 +279,11 @@ class ResponseEnded(Event, frozen=True, tag=True):
     status: Literal["completed", "cancelled", "failed", "incomplete"]
     reason: str = ""
     retry_seconds: float = 0.0
-    """How long the model wants to be left alone, if it says so (a limit of the rate)."""
+    """How long the model asks to wait, if it says so (a rate limit)."""
 
 
 class TokensUsed(Event, frozen=True, tag=True):
-    """The model tells what a response took, whether anybody hears it or not."""
+    """The model reports the tokens of a response, heard or not."""
 
     tokens: Tokens
 
@@ -294,7 +298,7 @@ class ModelAudio(Event, frozen=True, tag=True, gc=False):
 
 
 class PreparedAudio(Event, frozen=True, tag=True, gc=False):
-    """A sound that needs no model (`PlayPrepared`): `size` bytes of mu-law. `text` is what it says,
+    """A prepared sound is loaded (`PlayPrepared`): `size` bytes of mu-law. `text` is what it says,
     empty for a tone."""
 
     item_id: str
@@ -318,7 +322,7 @@ class AgentTranscribed(Event, frozen=True, tag=True, gc=False):
 
 
 class CallerSpeechStarted(Event, frozen=True, tag=True):
-    """The model's voice activity detection heard the caller begin."""
+    """The model's voice activity detection has detected that the caller begins to speak."""
 
     item_id: str
 
@@ -347,7 +351,7 @@ class ToolCallRequested(Event, frozen=True, tag=True):
     response_id: str = ""
 
 
-# --- from tools, people and ourselves ---------------------------------------------------------
+# --- from tools, people and Hookflash itself --------------------------------------------------
 
 
 class ToolFinished(Event, frozen=True, tag=True):
@@ -361,7 +365,7 @@ class ToolFinished(Event, frozen=True, tag=True):
 class HandoffRequested(Event, frozen=True, tag=True):
     """Somebody other than the model asks for a human.
 
-    With `plan`, that one is carried out (a supervisor takes over), and `destination` only names it.
+    With `plan`, that plan is used (a supervisor takes over), and `destination` is only its name.
     """
 
     destination: str
@@ -386,7 +390,7 @@ class TargetsChecked(Event, frozen=True, tag=True):
 
 
 class ConsultDecided(Event, frozen=True, tag=True):
-    """What the agent has settled with a human on a consulting leg."""
+    """The human on a consulting leg has decided whether to take the call."""
 
     leg_sid: str
     decision: Literal["connect", "decline", "voicemail"]
@@ -394,7 +398,7 @@ class ConsultDecided(Event, frozen=True, tag=True):
 
 
 class HandoffCancelled(Event, frozen=True, tag=True):
-    """Somebody other than the model calls off a hand-off that has not come to its human yet."""
+    """Somebody other than the model cancels a hand-off, before the caller is moved to the human."""
 
     by: str = ""
 
@@ -406,7 +410,7 @@ class GiveBackRequested(Event, frozen=True, tag=True):
 
 
 class HintGiven(Event, frozen=True, tag=True):
-    """A supervisor tells the agent something that the caller does not hear."""
+    """A supervisor gives the agent a hint that the caller does not hear."""
 
     text: str
     by: str = ""
@@ -428,7 +432,7 @@ class QuestionAsked(Event, frozen=True, tag=True):
 
 
 class QuestionAnswered(Event, frozen=True, tag=True):
-    """The question was answered; an empty `answer` means that nobody did in time."""
+    """The question was answered. An empty `answer`: nobody answered in time."""
 
     question_id: str
     answer: str
@@ -436,7 +440,7 @@ class QuestionAnswered(Event, frozen=True, tag=True):
 
 
 class HumanSaid(Event, frozen=True, tag=True):
-    """Something was said while the caller was with a human (notes), complete."""
+    """The caller or the human said something while they were bridged (notes), complete."""
 
     speaker: Literal["caller", "human"]
     text: str
@@ -451,15 +455,15 @@ class HangUpRequested(Event, frozen=True, tag=True):
 
 
 class RecordingRefused(Event, frozen=True, tag=True):
-    """The caller does not want this call to be recorded, or the owner wants so for them."""
+    """The caller does not want this call to be recorded, or the owner refuses for them."""
 
 
 class CallRecovered(Event, frozen=True, tag=True):
-    """The call was rebuilt from its journal: its stream, model and tools of before are gone."""
+    """The call was rebuilt from its journal: its stream, session and tools are gone."""
 
 
 class ShutdownRequested(Event, frozen=True, tag=True):
-    """The process is to stop and has waited long enough: bring the caller somewhere safe."""
+    """The process is about to stop: bring the caller to a human, or say a sentence."""
 
 
 AnyEvent = (

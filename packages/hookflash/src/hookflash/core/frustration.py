@@ -1,6 +1,6 @@
-"""Frustration: signs that a caller needs a human, counted and named.
+"""Frustration: signs that a caller needs a human, and their score.
 
-    score = the points of the signs of the last minutes; enough of them: ask for a human, once
+    score = the points of the signs of the last minutes; at the threshold, a human is asked for
 
     asked for a human       in so many words, whatever the agent made of it              1.5
     complained              "this is ridiculous", "you don't understand"                 1.0
@@ -8,9 +8,8 @@
     a tool failed           one after another; one that works forgives those before it   1.0
     talked over the agent   from the second time on                                      0.5
 
-Signs grow old and count no more. After a request for a human, whoever made it, all of them are
-forgotten: a caller who comes back from a hand-off begins afresh. Pure: fed with texts and facts, by
-whoever hears them.
+Old signs do not count. A request for a human, from anybody, clears all signs: a caller who comes
+back from a hand-off begins at zero. No I/O: the policy of the runtime reports what happens.
 """
 
 from __future__ import annotations
@@ -43,9 +42,9 @@ _WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
 class Frustration(msgspec.Struct, frozen=True):
     """A policy: bring the caller to `destination` when the signs of the last `seconds` are enough.
 
-    `destination` is the key of one of the agent's hand-offs, `threshold` how many points are
-    enough (see `frustration.py`; asking for a human twice is three), `words` are more by which
-    your callers ask for a human, such as the name of a department.
+    `destination` is the key of one of the agent's hand-offs. `threshold` is how many points are
+    enough (see `frustration.py`; asking for a human twice is three). `words` are further words by
+    which your callers ask for a human, such as the name of a department.
     """
 
     destination: str
@@ -68,7 +67,7 @@ class _Sign(msgspec.Struct, frozen=True):
 
 
 class FrustrationMeter:
-    """The signs of one call. `language` is the agent's, if it has one."""
+    """The signs of one call. `language` is that of the agent, if it has one."""
 
     def __init__(self, policy: Frustration, language: str | None = None) -> None:
         self._policy = policy
@@ -101,13 +100,13 @@ class FrustrationMeter:
         self._add("barge-in", now)
 
     def score(self, now: float) -> float:
-        """Return how many points the signs of the last minutes are worth."""
+        """Return the points of the signs of the last minutes."""
         self._forget_old(now)
         forgiven = min(self._count("barge-in"), _FORGIVEN_BARGE_INS) * _POINTS["barge-in"]
         return sum(_POINTS[sign.kind] for sign in self._signs) - forgiven
 
     def reasons(self, now: float) -> tuple[str, ...]:
-        """Return the signs in words, those that weigh most first."""
+        """Return the signs in words, those with most points first."""
         self._forget_old(now)
         found = []
         said = [sign.word for sign in self._signs if sign.kind == "human"]
@@ -125,7 +124,7 @@ class FrustrationMeter:
         return tuple(found)
 
     def verdict(self, now: float) -> str | None:
-        """Return why the caller needs a human, if they do; what led to it is then forgotten."""
+        """Return why the caller needs a human, and clear all signs; None if they do not."""
         if self.score(now) < self._policy.threshold:
             return None
         reason = ", ".join(self.reasons(now))
@@ -133,7 +132,7 @@ class FrustrationMeter:
         return reason
 
     def forget(self) -> None:
-        """A human is on the way, whoever asked for one."""
+        """Clear all signs: a human was asked for."""
         self._signs.clear()
         self._turns.clear()
 

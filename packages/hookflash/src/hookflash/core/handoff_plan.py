@@ -1,7 +1,7 @@
-"""A hand-off plan is data: who is to be reached, how, and what happens when nobody is.
+"""A hand-off plan: who is to be reached, how, and what happens if nobody is.
 
-The model never sees a number: it picks a plan's key, and the numbers come from here, from the
-owner's own configuration.
+The model never sees a number. It chooses the key of a destination, and the numbers come from the
+plan, which is the owner's configuration.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 from hookflash.errors import ConfigError
 
 E164 = re.compile(r"\+[1-9][0-9]{5,14}")
-"""A telephone number in international form; digits of other scripts are none."""
+"""A telephone number in E.164 form, with ASCII digits only."""
 
 _SIP = re.compile(r"sips?:[!-~]+@[!-~]+", re.IGNORECASE)
 _NOT_IN_SIP = re.compile(r"[<>\"']|@.*@")
@@ -24,11 +24,11 @@ _QUEUE = re.compile(r"[A-Za-z0-9_. -]{1,64}")
 _DAY = re.compile(r"(\d{4}-)?(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(\s.*)?")
 
 EXTENSION_KEYS = 32
-"""How many keys and pauses Twilio sends at most."""
+"""The most keys and pauses that Twilio sends."""
 
 
 class Target(msgspec.Struct, frozen=True):
-    """One place where a human can be reached: `Target.phone`, `.sip`, `.client`, `.queue`.
+    """One address of a human: `Target.phone`, `.sip`, `.client`, `.queue`.
 
     `extension` is sent as keys when the number has answered. Only telephone numbers have one.
     """
@@ -39,7 +39,7 @@ class Target(msgspec.Struct, frozen=True):
 
     @property
     def keys(self) -> str:
-        """The extension as the carrier sends it: keys, `w` and `W`. Twilio knows no comma."""
+        """The extension as the carrier sends it: keys, `w` and `W`, because Twilio has no comma."""
         return self.extension.replace(",", "WW")
 
     @classmethod
@@ -102,7 +102,7 @@ Manner = Literal["cold", "warm", "consult", "refer"]
 Accept = Literal["press-1", "any-answer", "human-detected"]
 
 WHISPER = "Call for {destination}. {caller} is on the line: {reason}. {summary} {learned}"
-"""What a human hears first, unless the plan says otherwise. See `HandoffPlan.whisper`."""
+"""The whisper, unless the plan has its own. See `HandoffPlan.whisper`."""
 
 _FIELDS = ("destination", "caller", "reason", "summary", "learned", "agent")
 
@@ -111,34 +111,36 @@ class HandoffPlan(msgspec.Struct, frozen=True, kw_only=True):
     """How one destination is reached, and what happens when it is not.
 
     `targets` are rung one after another (`order="hunt"`) or all at once (`"ring"`), each for
-    `ring_seconds`, all of them `attempts` times over, and no longer than `total_seconds` in all.
+    `ring_seconds`. That is repeated `attempts` times, for at most `total_seconds` in all.
 
     `manner` says what the caller does meanwhile. `"cold"`: their leg moves at once and hears it
-    ring. `"warm"`: the agent keeps them company until a human has accepted, then both meet.
+    ring. `"warm"`: the agent stays with them until a human has accepted, then both are bridged.
     `"consult"`: as warm, and the agent itself talks with the human first. `"refer"`: a caller who
-    came by SIP is handed over to a SIP address and leaves this system (others: as cold).
+    came by SIP is referred to a SIP address and leaves this system (others: as cold).
 
-    `accept` says what makes an answer count: the key 1 (a mailbox never presses it; 2 declines),
-    any answer, or the carrier's detection of a human, which asks for the key where the carrier
-    cannot tell, and is not possible with an extension. By default a key for warm, any answer for
-    cold. `whisper` is what the human hears first, with {destination}, {caller}, {reason},
-    {summary}, {learned} (what the caller said since) and {agent}; `accept_prompt` follows it.
-    Without either (cold, any answer) nothing is said and the legs are bridged at once. `language`
-    is that of the spoken texts (BCP 47, as the carrier knows it).
+    `accept` says what takes the call. `"press-1"`: the key 1, which a mailbox never presses (2
+    declines). `"any-answer"`. `"human-detected"`: the carrier detects a human, and the key is asked
+    for where it cannot tell; it is not possible with an extension. The default is a key for warm,
+    any answer for cold.
+
+    `whisper` is what the human hears first, with {destination}, {caller}, {reason}, {summary},
+    {learned} (what the caller said since) and {agent}; `accept_prompt` follows it. Cold, with any
+    answer and without a whisper, nothing is said and the legs are bridged at once. `language` is
+    that of the spoken texts (BCP 47, as the carrier knows it).
 
     `hours` (`"mon-fri 09:00-17:30 Europe/Berlin"`) and `holidays` (dates such as `2026-12-25`, or
     `12-25 Christmas Day` for every year) close a destination.
 
-    `otherwise` says what happens when nobody is reached: `"return"`, the agent goes on and knows
-    why; `"voicemail"`; `"callback"`, the agent takes a number and a wish; `"hang-up"`, after
-    `sorry`. `offers` are what the agent may offer on `"return"`. `afterwards` says what happens
-    when the human hangs up first. Where both met in a room, `give_back` lets the human press `*`
-    and 2 to give the caller back to the agent. With `notes` what they say is transcribed, too.
+    `otherwise` says what happens if nobody is reached: `"return"`, the agent goes on and knows why;
+    `"voicemail"`; `"callback"`, the agent notes a number and a wish; `"hang-up"`, after `sorry`.
+    `offers` are what the agent may offer on `"return"`. `afterwards` says what happens when the
+    human hangs up first. In a room (warm, consult), `give_back` lets the human press `*` and 2 to
+    give the caller back to the agent. With `notes`, what they say is transcribed.
 
     With `interruptible=False` the caller cannot stop a farewell by speaking. `caller_id` is shown
     to the human: a number of yours, `"caller"` for the caller's own (not after SIP), or None for
     the number that the caller dialled, which is always allowed. `queue_announce_seconds` is how
-    often the place in a queue is told, `queue_leave_key` the key by which a caller leaves it.
+    often a caller hears their position in a queue, `queue_leave_key` the key that leaves it.
     """
 
     targets: tuple[Target, ...]
@@ -170,7 +172,7 @@ class HandoffPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def acceptance(self) -> Accept:
-        """What makes an answer count, with the default of the manner."""
+        """What takes the call: `accept`, or the default of the manner."""
         if self.accept is not None:
             return self.accept
         return "any-answer" if self.manner in ("cold", "refer") else "press-1"
@@ -182,7 +184,7 @@ class HandoffPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def screened(self) -> bool:
-        """Whether a human on a dialled leg is asked, or told, before the legs are bridged."""
+        """Whether a human on a dialled leg hears something before the legs are bridged."""
         return self.acceptance != "any-answer" or bool(self.whisper)
 
     def __post_init__(self) -> None:
@@ -267,10 +269,10 @@ class HandoffPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Destination(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry of an agent's directory: the key the model chooses, when to, and the plan."""
+    """One destination of an agent: the key that the model chooses, when to choose it, the plan."""
 
     key: str
     when: str
     plan: HandoffPlan
     checked: bool = False
-    """Whether it has hours, or somebody to ask who is free: found out before anybody is rung."""
+    """Whether its hours, or who is free, are checked before anybody is rung."""

@@ -1,4 +1,4 @@
-"""The phases of a call, as the journal, the record of states and the console name them."""
+"""The phases of a call: where the caller is, as the journal and the console name it."""
 
 from __future__ import annotations
 

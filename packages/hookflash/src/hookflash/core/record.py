@@ -1,4 +1,4 @@
-"""The record of a call: what became of it, its timings and who said what as heard."""
+"""The record of a call: how it ended, its times, its tools, and who said what, as heard."""
 
 from __future__ import annotations
 
@@ -7,26 +7,9 @@ from typing import Literal
 
 import msgspec
 
-from hookflash.core.facts import Facts
-from hookflash.core.tokens import Tokens
-
-Disposition = Literal[
-    "handled_by_agent",
-    "handed_off",
-    "voicemail",
-    "callback",
-    "abandoned",
-    "failed",
-]
-"""How a call ended.
-
-handled_by_agent: the agent and the caller finished between them.
-handed_off: the caller spoke with a human.
-voicemail: nobody could be reached, and the caller left a message.
-callback: nobody could be reached, and the caller wants to be called back.
-abandoned: the caller hung up while waiting for a human, or before the agent was heard.
-failed: we could offer neither an agent nor a human.
-"""
+from hookflash.core.call_info import CallInfo
+from hookflash.core.disposition import Disposition
+from hookflash.core.token_usage import Tokens
 
 
 class Utterance(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,10 +26,10 @@ class Utterance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HandoffAttempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt to reach humans, in the order in which they were made.
+    """One attempt to reach a human. `started_at` is seconds since the call arrived.
 
-    `target` numbers the plan's targets from 0; None where several rang at once and none was taken.
-    `note` is why somebody declined, in their words.
+    `target` numbers the plan's targets from 0. None: several rang at once, and nobody took the
+    call. `note` is why somebody declined, in their words.
     """
 
     destination: str
@@ -70,11 +53,11 @@ class ToolUse(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What is kept of a call. `arrived_at` is seconds since 1970 as told by the shell.
+    """What is stored of a call. `arrived_at` is seconds since 1970, `seconds` how long it lasted.
 
     `recorded_from` is when the first sample of its recording was heard, in seconds since the call
-    arrived; None if it was not recorded. `summary` is written when the call is over.
-    `tokens` are all zero where the model has told none.
+    arrived. None: it was not recorded. `summary` is written when the call is over. `tokens` are all
+    zero where the model reports none.
     """
 
     call_sid: str
@@ -95,7 +78,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 def make(
     *,
-    facts: Facts,
+    info: CallInfo,
     agent: str,
     disposition: Disposition,
     barge_ins: int,
@@ -106,13 +89,16 @@ def make(
     tools: Sequence[ToolUse],
     now: float,
 ) -> CallRecord:
-    """Return the record of a call that is over; its times count from when the call arrived."""
-    since = facts.arrived_at
+    """Return the record of a call that ends at `now`.
+
+    Times in `attempts`, `tools` and `recorded_since` are seconds since 1970.
+    """
+    since = info.arrived_at
     return CallRecord(
-        call_sid=facts.call_sid,
+        call_sid=info.call_sid,
         agent=agent,
-        caller=facts.caller,
-        called=facts.called,
+        caller=info.caller,
+        called=info.called,
         disposition=disposition,
         arrived_at=since,
         seconds=round(now - since, 3),

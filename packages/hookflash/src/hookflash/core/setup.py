@@ -1,4 +1,4 @@
-"""What a model's session and a call are set up with: plain data, the same for every model."""
+"""What a call, and a session with a model, are configured with."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 from hookflash.core.commands import Message
 from hookflash.core.handoff_plan import Destination
-from hookflash.core.interruption import Interruption
+from hookflash.core.interruption_settings import Interruption
 
 
 class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,9 +20,9 @@ class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelSetup(msgspec.Struct, frozen=True, kw_only=True):
-    """A model session before it is opened. `history` is the conversation so far, as heard.
+    """How a session with a model is opened. `history` is the conversation so far, as heard.
 
-    One that only `listens` writes down what it hears and never answers.
+    A session that only `listens` transcribes what it hears and never answers.
     """
 
     instructions: str
@@ -35,7 +35,7 @@ class ModelSetup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Consult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a consulting leg knows of the call that it belongs to."""
+    """What the agent's call with a human knows of the caller's call that it belongs to."""
 
     parent_sid: str
     wave: int
@@ -45,15 +45,16 @@ class Consult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallSetup(msgspec.Struct, frozen=True, kw_only=True):
-    """What a call knows from its first moment: all that its owner decided beforehand.
+    """How the owner configured a call. It does not change while the call lasts.
 
-    `greeting` is what the agent says first: empty, in its own words; None, the caller speaks first.
+    `greeting` is what the agent says first. Empty: in its own words. None: the caller speaks first.
     A caller who says nothing for `away_timeout` seconds is asked whether they are there. Times are
-    seconds, `lead_ms` is how far sent audio may run ahead of what was heard.
-    `fallback` is the key of the destination that is rung when no model can be had, `key_to_human`
-    the key of a telephone that asks for `key_destination`. `consult` makes it the agent's talk
-    with a human instead of a caller's call. With `record` the call's sound is kept, once the caller
-    has heard the line `consent`, if there is one.
+    seconds. `lead_ms` is how far sent audio may run ahead of what was heard.
+
+    `fallback` is the key of the destination that is rung when no model is available. The telephone
+    key `key_to_human` asks for the destination `key_destination`. With `consult`, this is the
+    agent's call with a human, not a caller's call. With `record` the call is recorded, once the
+    caller has heard the line `consent`, if there is one.
     """
 
     agent: str = "agent"

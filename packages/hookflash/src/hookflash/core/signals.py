@@ -1,7 +1,7 @@
-"""What one machine tells the call, which routes it to another machine.
+"""Signals: what one machine tells the call, which routes it to another machine.
 
-A signal says what has happened or what is wanted, never who has to act on it: that is the table in
-`call.py`. Texts are for the model, in the words of `lines.py`.
+A signal says what has happened or what is needed. It never says which machine acts on it: that is
+in the table `_ROUTES` of `call.py`. Texts in a signal are for the model, from `prompts.py`.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HandoffWanted(Signal, frozen=True, kw_only=True):
-    """Somebody asks for a human. `destination` is what was asked for, perhaps no key.
+    """Somebody asks for a human. `destination` is unchecked: it may be no key of a destination.
 
-    `call_id` is the tool call that waits for an answer. `spoke`: the response that asks has made a
-    sound already.
+    `call_id` is the tool call that waits for an answer. `spoke`: the model has spoken in the
+    response that calls the tool.
     """
 
     destination: object
@@ -44,9 +44,9 @@ class HandoffWanted(Signal, frozen=True, kw_only=True):
 
 
 class HandoffUnwanted(Signal, frozen=True, kw_only=True):
-    """A hand-off that has not come to its human is not wanted any more.
+    """Cancel the hand-off, if the caller is not on their way to the human yet.
 
-    `call_id` is the tool call that says so. `quiet`: the agent knows, or need not be told.
+    `call_id` is the tool call that waits for an answer. `quiet`: do not tell the agent.
     """
 
     by: str = ""
@@ -55,13 +55,13 @@ class HandoffUnwanted(Signal, frozen=True, kw_only=True):
 
 
 class LastWordsHeard(Signal, frozen=True, kw_only=True):
-    """The agent's last words were heard, or waited for long enough."""
+    """The caller has heard the agent's last words, or has waited for them long enough."""
 
     purpose: Purpose
 
 
 class CallbackTaken(Signal, frozen=True, kw_only=True):
-    """The agent has taken a number and a wish; `call_id` is the tool call that says so."""
+    """The agent has noted a number and a wish. The tool call `call_id` waits for an answer."""
 
     call_id: str
     number: str
@@ -76,20 +76,20 @@ class VoicemailWanted(Signal, frozen=True, kw_only=True):
 
 
 class QuestionUnanswered(Signal, frozen=True, kw_only=True):
-    """Nobody has answered a question that a tool has asked a human."""
+    """A tool asked a human a question, and nobody answered it."""
 
     question_id: str
     question: str
 
 
 class AgentGone(Signal, frozen=True, kw_only=True):
-    """No session with the model can be had, or the caller's stream cannot: there is no agent."""
+    """There is no agent: no session with the model can be opened, or no stream to the caller."""
 
     reason: str
 
 
 class CallerSaid(Signal, frozen=True, kw_only=True):
-    """What the caller has said in a turn, complete; `started_at` is when they began."""
+    """The caller has said `text` in a turn that began at `started_at`."""
 
     text: str
     started_at: float
@@ -99,10 +99,10 @@ class CallerSaid(Signal, frozen=True, kw_only=True):
 
 
 class TellAgent(Signal, frozen=True, kw_only=True):
-    """The agent should know something (`known`), and is asked to `say` something about it.
+    """Add `known` to the model's conversation, and ask the agent to `say` something about it.
 
-    `company`: it speaks while the caller waits for a human, in words of its own. Anything else that
-    is told about a hand-off means that this wait is over.
+    `company`: the agent talks with the caller while a human is rung. Without it, the ringing is
+    over, and what the agent was about to say while it rang is dropped.
     """
 
     known: str
@@ -111,8 +111,7 @@ class TellAgent(Signal, frozen=True, kw_only=True):
 
 
 class AnswerTool(Signal, frozen=True, kw_only=True):
-    """The answer to a tool call that one of the machines carries out; then the model speaks, unless
-    its last words are due. `company` as in `TellAgent`."""
+    """Answer the call of a built-in tool; then the model speaks. `company` as in `TellAgent`."""
 
     call_id: str
     output: str
@@ -120,11 +119,11 @@ class AnswerTool(Signal, frozen=True, kw_only=True):
 
 
 class LastWordsDue(Signal, frozen=True, kw_only=True):
-    """The agent says its last words, and then `purpose` is carried out.
+    """The agent says its last words; when they were heard, `purpose` is carried out.
 
-    `text` asks the model for them if it says none of its own accord. `spoke`: the response of now
-    has them in it. `own_line`: only the line that is asked for counts. `protected`: the caller
-    cannot talk over them. `answer` is for the tool call that has led here.
+    `text` asks the model for them, unless it says some by itself. `spoke`: the running response
+    contains them. `own_line`: only the line that `text` asks for counts. `protected`: the caller
+    cannot interrupt them. `answer` is for the tool call that asked for the last words.
     """
 
     purpose: Purpose
@@ -136,13 +135,13 @@ class LastWordsDue(Signal, frozen=True, kw_only=True):
 
 
 class LastWordsOff(Signal, frozen=True, kw_only=True):
-    """The last words are not wanted any more: the conversation goes on."""
+    """Cancel the last words: the conversation goes on."""
 
 
 class MoveCaller(Signal, frozen=True, kw_only=True):
-    """The caller's leg follows these instructions from now on; the agent's part is over for now.
+    """Move the caller's leg away from the agent, to these instructions.
 
-    `wait_seconds` is how long it may be before something comes of it.
+    `wait_seconds` is how long the caller may wait for a human.
     """
 
     instructions: tuple[Instruction, ...]
@@ -151,36 +150,38 @@ class MoveCaller(Signal, frozen=True, kw_only=True):
 
 
 class ReturnCaller(Signal, frozen=True, kw_only=True):
-    """The caller goes (back) to the agent, who knows `known` and is asked to `say` something first;
-    None: what it was about to say, or that the line was interrupted."""
+    """Connect the caller with the agent (again). The model knows `known`, and says `say` first.
+
+    With `say` None, it says what it was about to say, or that the line was interrupted.
+    """
 
     say: str | None = None
     known: str = ""
 
 
 class CallerWaits(Signal, frozen=True, kw_only=True):
-    """Something has happened at the human's end: the caller may have to wait for so long."""
+    """A human is being asked: the caller may wait for `seconds` from now on."""
 
     seconds: float
 
 
-class CallerMet(Signal, frozen=True, kw_only=True):
+class CallerBridged(Signal, frozen=True, kw_only=True):
     """The caller and a human hear each other."""
 
 
 class CallerInRoom(Signal, frozen=True, kw_only=True):
-    """The caller is in the room, whatever REST says of the move."""
+    """The caller is in the room, even if REST has not confirmed the move."""
 
 
 class RecordChanged(Signal, frozen=True, kw_only=True):
-    """Something was learnt of a call whose record is made already."""
+    """Something became known after the call's record was stored: store it again."""
 
 
 # --- from the caller's leg --------------------------------------------------------------------
 
 
 class CallArrived(Signal, frozen=True, kw_only=True):
-    """A new call: the agent is to greet."""
+    """A new call has arrived: the agent greets the caller."""
 
 
 class CallerOnStream(Signal, frozen=True, kw_only=True):
@@ -188,50 +189,50 @@ class CallerOnStream(Signal, frozen=True, kw_only=True):
 
 
 class StreamLost(Signal, frozen=True, kw_only=True):
-    """The stream is over without our doing; whether the caller is still there is not known yet."""
+    """The stream ended, not by a command. The caller may still be on the line."""
 
 
 class CallerReturned(Signal, frozen=True, kw_only=True):
-    """The carrier asks what is next for a caller who was with the agent, or comes from nowhere.
+    """The carrier asks what is next for a caller who was with the agent.
 
-    `may_connect`: a stream is worth another try.
+    `may_connect`: another stream may be tried.
     """
 
     may_connect: bool
 
 
 class RoomOver(Signal, frozen=True, kw_only=True):
-    """The caller's room is over, or the moment on hold is; the carrier asks what is next."""
+    """The caller's room or hold is over, and the carrier asks what is next."""
 
     point: Literal["room", "hold"]
     outcome: Outcome | None = None
 
 
 class DialOver(Signal, frozen=True, kw_only=True):
-    """What the caller's own leg has rung (dial, queue, refer) is over; the carrier asks."""
+    """The caller's dial, queue or refer is over, and the carrier asks what is next."""
 
     outcome: Outcome
 
 
 class DialledLegChanged(Signal, frozen=True, kw_only=True):
-    """News of a leg that the caller's own leg is ringing."""
+    """A leg that the caller's own leg dials rings, or was answered."""
 
     status: Literal["ringing", "answered"]
 
 
-class MetAfterAll(Signal, frozen=True, kw_only=True):
-    """The caller had been bridged when their leg ended."""
+class BridgedAfterAll(Signal, frozen=True, kw_only=True):
+    """The caller was bridged with a human when their leg ended, as became known later."""
 
 
 class QueueAsks(Signal, frozen=True, kw_only=True):
-    """The carrier asks what a caller in a queue hears. `asked`: by the queue they are in now."""
+    """The carrier asks what a caller in a queue hears. `current`: they are in that queue now."""
 
     event: QueueAsked
     current: bool
 
 
 class MessageRecorded(Signal, frozen=True, kw_only=True):
-    """A message was recorded, or not; the carrier asks what is next."""
+    """The caller has left a message, or none, and the carrier asks what is next."""
 
     step: int
     recording: Recording | None
@@ -245,20 +246,20 @@ class MessageReady(Signal, frozen=True, kw_only=True):
 
 
 class MessageTranscribed(Signal, frozen=True, kw_only=True):
-    """The message was written down; an empty text: it could not be."""
+    """The message was transcribed. Empty text: it could not be."""
 
     step: int
     text: str
 
 
 class CallerGone(Signal, frozen=True, kw_only=True):
-    """The caller's leg is over. `given_up`: every road to a human was tried in vain."""
+    """The caller's leg is over. `given_up`: it could not be moved to a human, by either road."""
 
     given_up: bool = False
 
 
 class Step:
-    """What comes of one event: the commands, in order, and the signals still to be routed."""
+    """What one event leads to: commands, in order, and signals that are still to be routed."""
 
     __slots__ = ("commands", "now", "signals")
 

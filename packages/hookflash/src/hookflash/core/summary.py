@@ -1,9 +1,8 @@
-"""What a call was about, in a few plain sentences picked from the call itself. No model.
+"""A summary of a call, in a few sentences picked from the call itself, without a model.
 
-Why a human was wanted, what the caller asked for in their own words, what the tools found, what a
-human said where that was written down, and how it ended. The same call always gives the same text,
-so a human who is about to take over can be told at once, and a call has a summary even where no
-model is there to write one.
+It says why a human was asked for, what the caller said, what the tools found, what the human said,
+and how the call ended. The same call always gives the same text. So a human who takes over gets it
+at once, and a call without a language model has a summary, too.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _FILLERS = frozenset(
     " of oh ok okay one please right so sorry sure thank thanks that the there um uh very well yeah"
     " yes yep you".split()
 )
-"""Words that say nothing of what somebody wants; a turn of nothing else is left out."""
+"""Words that do not say what somebody wants; a turn of these alone is left out."""
 
 _HANDOFF = {
     "bridged": "The caller spoke with {name}.",
@@ -45,8 +44,10 @@ _ENDINGS = {
 def extract(
     utterances: Sequence[Utterance], tools: Sequence[ToolUse], reason: str, *, outcome: str = ""
 ) -> str:
-    """Return the sentences. `reason` is why a human is wanted, `outcome` a sentence on the end;
-    both may be empty. Nothing at all to tell gives an empty text."""
+    """Return the sentences, or an empty text if there is nothing to say.
+
+    `reason` is why a human was asked for, `outcome` a sentence about the end; both may be empty.
+    """
     told: list[str] = []
     if reason.strip():
         told.append(f"Wanted: {_sentence(reason)}")
@@ -59,7 +60,7 @@ def extract(
 
 
 def summarise(record: CallRecord) -> str:
-    """Return the sentences about a call that is over."""
+    """Return the summary of a call that is over."""
     reasons = [attempt.reason for attempt in record.handoffs if attempt.reason.strip()]
     return extract(
         record.utterances, record.tools, reasons[-1] if reasons else "", outcome=_outcome(record)
@@ -85,10 +86,10 @@ def _said(speaker: Literal["caller", "human"], utterances: Sequence[Utterance]) 
 
 
 def _turns(speaker: str, utterances: Sequence[Utterance]) -> list[str]:
-    """Return the turns of one side that tell most, in the order in which they came.
+    """Return the turns of one speaker that say most, in their order.
 
-    The first that says anything is what a caller called for; after that, those with most that is
-    new.
+    The first turn that says something comes first: it is why the caller called. Then come the turns
+    with the most new words.
     """
     turns: list[tuple[int, str, frozenset[str]]] = []
     for number, each in enumerate(utterances):
@@ -99,7 +100,7 @@ def _turns(speaker: str, utterances: Sequence[Utterance]) -> list[str]:
     rest = turns[1:]
     while rest and len(chosen) < _TURNS:
         known = frozenset().union(*(words for _, _, words in chosen))
-        # Of two that are equally new the earlier one counts.
+        # Of two turns with as many new words, take the earlier one.
         best = max(rest, key=lambda turn: (len(turn[2] - known), -turn[0]))
         rest.remove(best)
         if best[2] - known:
@@ -113,7 +114,7 @@ def _tool(use: ToolUse) -> str:
 
 
 def _plain(output: str) -> str:
-    """Return what a tool gave: a text as it is, the plain values of an object as `name: value`."""
+    """Return the output of a tool as text: the values of an object as `name: value`."""
     try:
         value = json.loads(output)
     except ValueError:

@@ -1,11 +1,12 @@
-"""Deadlines that belong to states: the only place in the core where a deadline is set.
+"""State timers: no other file of the core computes a deadline.
 
-A machine has a table: state -> how long it may last, and what happens then. Entering a state sets
-its deadline, leaving it removes the deadline, and progress inside a state enters it anew.
+`limits.py` of a machine has a table: state -> how long it may last, and what happens then. Entering
+a state sets its deadline. Leaving the state removes the deadline. Progress within a state enters it
+again.
 
     LIMITS = {
         State.IDLE: None,
-        State.CHECKING: Limit(2.0, then="nobody is asked, and everybody counts as free"),
+        State.CHECKING: Limit(2.0, then="every target counts as free"),
     }
     timer = Timer(LIMITS, State.IDLE)
     timer.enter(State.CHECKING, now)
@@ -26,7 +27,7 @@ S = TypeVar("S", bound=Enum)
 class Limit(msgspec.Struct, frozen=True):
     """How long a state may last, in seconds, and what happens then, in words.
 
-    `seconds` may be a function of the machine and the time of entry; None is without a limit.
+    `seconds` may be a function of (machine, time of entry). It returns None for no limit.
     """
 
     seconds: float | Callable[[Any, float], float | None]
@@ -34,7 +35,7 @@ class Limit(msgspec.Struct, frozen=True):
 
 
 class Timer(Generic[S]):
-    """The state that something is in, and when it must have left it (`due`, in seconds)."""
+    """A state, and when it must end: `due` is in the seconds of `now`, None without a limit."""
 
     __slots__ = ("_limits", "due", "state")
 
@@ -44,7 +45,7 @@ class Timer(Generic[S]):
         self.due: float | None = None
 
     def enter(self, state: S, now: float, machine: Any = None) -> None:
-        """Go to `state`, or begin it anew; its limit is asked of `machine` if it depends on it."""
+        """Go to `state`, or begin it again. `machine` is given to a limit that is computed."""
         self.state = state
         limit = self._limits[state]
         if limit is None:
@@ -59,7 +60,7 @@ class Timer(Generic[S]):
 
 
 def earliest(*dues: float | None) -> float | None:
-    """Return the first of some deadlines; None if there is none."""
+    """Return the earliest of some deadlines; None if there is none."""
     first: float | None = None
     for due in dues:
         if due is not None and (first is None or due < first):

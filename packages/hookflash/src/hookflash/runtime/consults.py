@@ -52,7 +52,7 @@ class Consulting:
         parent = self._find(parent_sid)
         if parent is None:
             return (HangUp(),)
-        facts = parent.call.facts
+        facts = parent.call.info
         arrived = CallArrived(wanted.leg_sid, facts.caller, facts.called, "outbound")
         talk = self._find(wanted.leg_sid)
         if talk is None:

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable
 
 from hookflash.core.delivery import Delivery
-from hookflash.core.kept_delivery import KeptDelivery
+from hookflash.core.delivery_tracking import TrackedDelivery
 from hookflash.runtime.fence import fenced
 from hookflash.runtime.tool_runner import ToolThreads
 
@@ -43,7 +43,7 @@ class HookOutlet:
     def wants(self, delivery: Delivery) -> bool:
         return self._find(delivery.agent) is not None
 
-    async def send(self, kept: KeptDelivery) -> None:
+    async def send(self, kept: TrackedDelivery) -> None:
         hook = self._find(kept.delivery.agent)
         if hook is None:
             return

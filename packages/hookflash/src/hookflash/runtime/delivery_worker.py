@@ -5,7 +5,7 @@
 Any worker may do it: a claim is a lease for a bounded time, so that two never deliver the same at
 once, and what a process that died was at work on is taken up by another, or by the next. A
 delivery reaches each outlet at least once: an outlet knows by its id one that it has had.
-`core.kept_delivery` says what follows from an attempt.
+`core.delivery_tracking` says what follows from an attempt.
 
     resource           acquired    released
     the sending task   start()     close(), which lets attempts end
@@ -22,7 +22,7 @@ from random import Random
 from typing import Literal, Protocol
 
 from hookflash.core.delivery import Delivery
-from hookflash.core.kept_delivery import DAY_SECONDS, Attempt, KeptDelivery, attempted
+from hookflash.core.delivery_tracking import DAY_SECONDS, Attempt, TrackedDelivery, attempted
 from hookflash.runtime.bounded import within
 from hookflash.runtime.log import masked
 from hookflash.runtime.ports import Clock
@@ -60,7 +60,7 @@ class Outlet(Protocol):
 
     def wants(self, delivery: Delivery) -> bool: ...
 
-    async def send(self, kept: KeptDelivery) -> None:
+    async def send(self, kept: TrackedDelivery) -> None:
         """Hand over a delivery. Whatever is raised means that it was not taken."""
         ...
 
@@ -70,9 +70,9 @@ class Claims(Protocol):
 
     async def claim(
         self, now: float, *, lease: str, seconds: float, limit: int
-    ) -> Sequence[KeptDelivery]: ...
+    ) -> Sequence[TrackedDelivery]: ...
 
-    async def finish(self, kept: KeptDelivery, lease: str) -> bool: ...
+    async def finish(self, kept: TrackedDelivery, lease: str) -> bool: ...
 
     async def release(self, lease: str) -> None: ...
 
@@ -181,7 +181,7 @@ class DeliveryWorker:
             raise
         return True
 
-    async def _attempt(self, kept: KeptDelivery, lease: str) -> None:
+    async def _attempt(self, kept: TrackedDelivery, lease: str) -> None:
         wanted = [outlet for outlet in self._outlets if outlet.wants(kept.delivery)]
         missing = [outlet for outlet in wanted if outlet.name not in kept.accepted]
         failures = await asyncio.gather(*(self._offer(outlet, kept) for outlet in missing))
@@ -206,7 +206,7 @@ class DeliveryWorker:
         self._tell(after)
         await self._keep(after, lease)
 
-    async def _offer(self, outlet: Outlet, kept: KeptDelivery) -> NotTaken | None:
+    async def _offer(self, outlet: Outlet, kept: TrackedDelivery) -> NotTaken | None:
         """Return why `outlet` did not take a delivery; None: it has."""
         try:
             await within(outlet.send(kept), outlet.seconds)
@@ -219,7 +219,7 @@ class DeliveryWorker:
             return NotTaken(masked(f"{type(error).__name__}: {error}")[:_LONG])
         return None
 
-    async def _keep(self, after: KeptDelivery, lease: str) -> None:
+    async def _keep(self, after: TrackedDelivery, lease: str) -> None:
         """Keep what came of an attempt. A shelf that fails is tried again while the lease lasts;
         after that the delivery is made once more."""
         for seconds in (*_KEEP_SECONDS, None):
@@ -232,7 +232,7 @@ class DeliveryWorker:
                 if seconds is not None:
                     await asyncio.sleep(seconds)
 
-    def _tell(self, after: KeptDelivery) -> None:
+    def _tell(self, after: TrackedDelivery) -> None:
         outcome = "failed" if after.state == "waiting" else after.state
         self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
         delivery = after.delivery

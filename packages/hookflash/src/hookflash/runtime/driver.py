@@ -92,6 +92,7 @@ from hookflash.runtime.journal import State
 from hookflash.runtime.log import log_step
 from hookflash.runtime.ports import CarrierStream, EventSink, ModelLink
 from hookflash.runtime.settled import SettledLines
+from hookflash.runtime.stream_watch import StreamWatch
 from hookflash.runtime.tap import Tap
 from hookflash.runtime.tool_runner import BROKEN
 from hookflash.runtime.voice_level import VoiceLevel
@@ -112,14 +113,6 @@ _TO_MODEL = (
 _SOUND = frozenset({PlayAudio, SendMark})
 
 _DETECTED = frozenset({CallerSpeechStarted, CallerSpeechStopped, CallerTranscribed})
-
-STALL_SECONDS = 1.2
-"""A carrier sends the caller's sound fifty times a second, also while they are silent."""
-
-_STALL_LOOKS = 3
-
-_STEADY_FRAMES = 5
-"""So many messages have come before their absence says anything."""
 
 _FAILED = "it failed: see the log"
 
@@ -168,8 +161,7 @@ class Driver:
         self._traffic = outside.traffic
         self._allowance = Allowance(self._now)
         self._audio_sink: Callable[[SendCallerAudio], None] | None = None
-        self._frames = 0
-        self._stall: asyncio.TimerHandle | None = None
+        self._stream_watch = StreamWatch(outside.clock)
         self._voice = VoiceLevel()
         self._speaks = False
         """Whether the model takes the caller to be speaking."""
@@ -218,7 +210,7 @@ class Driver:
     def _measure(self, event: CallerAudio) -> None:
         """Note that sound has come, and notice a caller who is silent though no end of their turn
         was detected. The sound itself has gone to the model before."""
-        self._frames += 1
+        self._stream_watch.frames += 1
         if self._voice.take(event.payload, event.size) and self._speaks:
             self.post(CallerQuiet())
 
@@ -238,34 +230,18 @@ class Driver:
                 return None
             self._attempt("closing the stream before", self._stream.close)
         self._stream = stream
-        self._frames = 0
-        self._watch_stream(stream, 0, 0)
+        self._stream_watch.start(stream, self._stalled)
         return self.post
 
-    def _watch_stream(self, stream: CarrierStream, frames: int, missed: int) -> None:
-        """Look now and then whether the caller's sound still comes, once it has begun to.
-
-        `frames` had come when it was looked at last, and `missed` times before that none was new.
-        """
-        if self._stall is not None:
-            self._stall.cancel()
-            self._stall = None
-        if stream is not self._stream:
-            return
-        missed = missed + 1 if frames == self._frames else 0
-        if frames >= _STEADY_FRAMES and missed >= _STALL_LOOKS:
-            log.warning("%s ! the media stream carries nothing any more", self.call_sid)
-            self.post(StreamStalled(stream.stream_sid))
-            return
-        delay = self.outside.clock.delay(STALL_SECONDS / _STALL_LOOKS)
-        loop = asyncio.get_running_loop()
-        self._stall = loop.call_later(delay, self._watch_stream, stream, self._frames, missed)
+    def _stalled(self, stream: CarrierStream) -> None:
+        log.warning("%s ! the media stream carries nothing any more", self.call_sid)
+        self.post(StreamStalled(stream.stream_sid))
 
     async def close(self) -> None:
         """Let go of everything at once; for a process that ends."""
-        for timer in (self._timer, self._stall):
-            if timer is not None:
-                timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._stream_watch.stop()
         for held in (self._model, self._stream, self.tap):
             if held is not None:
                 self._attempt("letting go of the call", held.close)
@@ -291,6 +267,7 @@ class Driver:
         if type(event) is StreamStopped and self._stream is not None:
             if self._stream.stream_sid == event.stream_sid:
                 self._stream = None
+                self._stream_watch.stop()
         if type(event) in _DETECTED:
             self._voice.detected()
         elif type(event) is ModelLost and self._voice.unheard:

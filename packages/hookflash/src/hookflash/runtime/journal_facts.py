@@ -20,7 +20,7 @@ import msgspec
 
 from hookflash.core.audio import ms
 from hookflash.core.call import Call
-from hookflash.core.caller_leg.places import Place
+from hookflash.core.caller_leg.states import CallerLegState
 from hookflash.core.commands import Message
 from hookflash.core.conversation.consent import ConsentState
 from hookflash.core.conversation.playout import Settled
@@ -394,7 +394,7 @@ def go_on(call_sid: str, facts: JournalFacts, configured: CallSetup, now: float)
     if facts.recording_refused:
         setup = msgspec.structs.replace(setup, record=False)
     call = Call(setup)
-    known = call.facts
+    known = call.info
     known.call_sid = call_sid
     known.arrived_at = facts.arrived_at or now
     if facts.arrived is not None:
@@ -407,8 +407,10 @@ def go_on(call_sid: str, facts: JournalFacts, configured: CallSetup, now: float)
         consent.state, consent.since = ConsentState.ON, facts.recorded_since
     _remember(call, facts.said)
     # Numbers are never used twice: a late webhook of an old one is known for what it is.
-    call.handoff.wave = facts.wave
-    call.caller_leg.resume(_place(facts), facts.step, now, fetch=_waits_for_nobody(facts))
+    call.handoff.ring_order.number = facts.wave
+    call.caller_leg.resume(
+        _caller_leg_state(facts), facts.step, now, fetch=_waits_for_nobody(facts)
+    )
     if call.phase is Phase.TALKING:
         call.conversation.resume(_opening(call, facts))
     elif facts.handoff == "message":
@@ -416,14 +418,14 @@ def go_on(call_sid: str, facts: JournalFacts, configured: CallSetup, now: float)
     return call
 
 
-def _place(facts: JournalFacts) -> Place:
+def _caller_leg_state(facts: JournalFacts) -> CallerLegState:
     """Return where the caller's leg is, as far as the journal tells."""
     if facts.over:
-        return Place.OVER
+        return CallerLegState.OVER
     if facts.phase == Phase.ENDING.value:
-        return Place.RECORDING
+        return CallerLegState.RECORDING
     # A caller who is with humans, or on the way there, has the time of a call to come back.
-    return Place.LEFT_BEHIND if facts.handing_off else Place.STREAM
+    return CallerLegState.LEFT_BEHIND if facts.handing_off else CallerLegState.STREAM
 
 
 def legs_to_end(facts: JournalFacts) -> list[LegPlaced]:

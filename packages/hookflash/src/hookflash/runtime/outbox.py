@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from hookflash.core.delivery import Delivery
-from hookflash.core.kept_delivery import KeptDelivery, complete
+from hookflash.core.delivery_tracking import TrackedDelivery, complete
 from hookflash.runtime.ports import Clock
 
 _log = logging.getLogger("hookflash.call.deliveries")
@@ -32,7 +32,7 @@ WRITE_SECONDS = (0.1, 0.5, 2.0, 5.0, 10.0, 30.0, 60.0)
 class Shelf(Protocol):
     """Where deliveries are kept: a `stores.deliveries.DeliveryStore`."""
 
-    async def put(self, delivery: Delivery, now: float) -> KeptDelivery: ...
+    async def put(self, delivery: Delivery, now: float) -> TrackedDelivery: ...
 
 
 class Round(Protocol):

@@ -18,6 +18,7 @@ from typing import TypeGuard
 
 from hookflash.agents.hooks import Policy, PolicyHook
 from hookflash.agents.view import CallView
+from hookflash.core.builtin_tools import TRANSFER_TOOL
 from hookflash.core.events import (
     AnyEvent,
     CallerTranscribed,
@@ -26,7 +27,6 @@ from hookflash.core.events import (
     ToolFinished,
 )
 from hookflash.core.frustration import Frustration, FrustrationMeter
-from hookflash.core.lines import TRANSFER_TOOL
 from hookflash.runtime.bounded import dismiss, within
 from hookflash.runtime.fence import fenced
 from hookflash.runtime.ports import EventSink

@@ -149,7 +149,7 @@ class AgentSide:
         self._confirmed = 0
         self._waiting: deque[_Sent] = deque()
         self._run = _Run(0.0)
-        self._road_ms = 0.0
+        self._round_trip_ms = 0.0
         self._moved_ms = 0.0
         self._doubtful = -1
         """The chunk whose mark was sent when it must have been over, and does not tell when."""
@@ -170,7 +170,7 @@ class AgentSide:
             self._waiting.extend(_Sent("", chunk.size, chunk.sent_at) for chunk in older)
             self._generation, self._confirmed = played.generation, played.confirmed
             self._run = _Run(played.edge_ms)
-        self._road_ms = played.road_ms
+        self._round_trip_ms = played.round_trip_ms
         cut = self._generation != played.generation
         self._generation = played.generation
         if not cut:
@@ -246,4 +246,4 @@ class AgentSide:
         return end
 
     def _sample(self, sent_ms: float) -> int:
-        return round((sent_ms + self._road_ms - self._zero_ms) * BYTES_PER_MS)
+        return round((sent_ms + self._round_trip_ms - self._zero_ms) * BYTES_PER_MS)

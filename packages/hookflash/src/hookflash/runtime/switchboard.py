@@ -306,7 +306,7 @@ class Switchboard:
     def _reached(self, is_number: Callable[[str], bool]) -> Iterator[tuple[str | None, ...]]:
         """Yield, of each call that is reaching such a telephone, the numbers it may show."""
         for driver in self.live:
-            handoff, facts = driver.call.handoff, driver.call.facts
+            handoff, facts = driver.call.handoff, driver.call.info
             if handoff.running and any(is_number(each.address) for each in handoff.plan.targets):
                 yield facts.caller, facts.called, handoff.plan.caller_id
 
@@ -473,7 +473,7 @@ class Switchboard:
         consult = call.setup.consult
 
         def model_setup(history: tuple[Message, ...]) -> ModelSetup:
-            name = _pseudonym(call.facts.caller)
+            name = _pseudonym(call.info.caller)
             if consult is None:
                 recorded = call.setup.record
                 return made_valid(

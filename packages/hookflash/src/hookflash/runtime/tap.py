@@ -79,7 +79,7 @@ class Tap:
     def record(self, since: float) -> None:
         """Have the call recorded, where anything is; again while it is changes nothing."""
         if self._recording is None and self._recordings is not None:
-            call_sid = self._call.facts.call_sid
+            call_sid = self._call.info.call_sid
             self._recording = self._recordings.begin(call_sid, since=since, zero=self.zero)
             self.add(self._recording)
         self._sinks_changed()
@@ -90,7 +90,7 @@ class Tap:
         if recording is not None:
             self._sinks.remove(recording)
         if self._recordings is not None:
-            self._recordings.discard(self._call.facts.call_sid)
+            self._recordings.discard(self._call.info.call_sid)
         self._sinks_changed()
 
     def close(self) -> None:
@@ -141,7 +141,7 @@ class Tap:
             # The caller heard nothing after the last that we heard of them.
             self._caller.lay()
             last_ms = self.zero * 1000 + self._left.end / BYTES_PER_MS
-            cut_ms = min(now_ms, last_ms - played.road_ms)
+            cut_ms = min(now_ms, last_ms - played.round_trip_ms)
         self._open = played.open
         if marks and not sent:
             self._agent.mark_sent(now_ms)

@@ -35,7 +35,7 @@ class CallViews:
         self._begin()
 
     def _begin(self) -> None:
-        self._since = self.call.facts.arrived_at
+        self._since = self.call.info.arrived_at
         self._taken = 0
         self._newest: list[tuple[int, Line]] = []
         self._settled: list[Utterance] = []
@@ -44,7 +44,7 @@ class CallViews:
 
     def of(self, now: float, said: str = "") -> CallView:
         """Return the call as plain facts; `said` is what the caller has just said."""
-        call, facts = self.call, self.call.facts
+        call, facts = self.call, self.call.info
         tools = call.conversation.tool_uses
         while self._tools < len(tools):
             self._failed_tools += tools[self._tools].failed
@@ -78,7 +78,7 @@ class CallViews:
 
     def _read(self) -> None:
         """Read what is new; the newest lines are then in the order in which they began."""
-        if self._since != self.call.facts.arrived_at:
+        if self._since != self.call.info.arrived_at:
             self._begin()
         lines = self.call.conversation.transcript.lines
         if self._taken < len(lines):

@@ -403,7 +403,7 @@ def _alone(metrics: Metrics) -> Callable[[], Awaitable[list[Counts]]]:
 
 def _context(agent: AgentLike, call: Call, post: EventSink, ask: AskHuman) -> CallContext:
     """Return what the owner's tools are given of a call."""
-    facts, views = call.facts, CallViews(call)
+    facts, views = call.info, CallViews(call)
     return CallContext(
         call_sid=facts.call_sid,
         caller=facts.caller,

@@ -26,7 +26,7 @@ import msgspec
 
 from hookflash import __version__
 from hookflash.core.delivery import Delivery
-from hookflash.core.kept_delivery import KeptDelivery
+from hookflash.core.delivery_tracking import TrackedDelivery
 from hookflash.runtime.delivery_worker import NotTaken
 
 WEBHOOK_SECONDS = 10.0
@@ -64,7 +64,7 @@ class WebhookOutlet:
     def wants(self, delivery: Delivery) -> bool:
         return True
 
-    async def send(self, kept: KeptDelivery) -> None:
+    async def send(self, kept: TrackedDelivery) -> None:
         body = webhook_body(kept)
         headers = {
             "Content-Type": "application/json",
@@ -103,7 +103,7 @@ class WebhookOutlet:
         return min(max(seconds, 0.0), _LONGEST_RETRY_SECONDS)
 
 
-def webhook_body(kept: KeptDelivery) -> bytes:
+def webhook_body(kept: TrackedDelivery) -> bytes:
     """Return what is posted, as JSON."""
     fields = msgspec.structs.asdict(kept.delivery)
     return msgspec.json.encode(fields | {"revision": kept.revision})

@@ -3,8 +3,8 @@
     free --claim()--> leased --finish(), release(), or its time is up--> free
 
 A lease is for a bounded time, so that what a process that died was at work on is taken up by
-another. What is written goes through `core.kept_delivery`, in one transaction each: two parts of
-a delivery that come at once are joined, and a part that comes during an attempt makes that
+another. What is written goes through `core.delivery_tracking`, in one transaction each: two parts
+of a delivery that come at once are joined, and a part that comes during an attempt makes that
 attempt one of an older revision, which changes nothing any more.
 """
 
@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from hookflash.core.delivery import Delivery
-from hookflash.core.kept_delivery import KeptDelivery, State, join, revive, take
+from hookflash.core.delivery_tracking import State, TrackedDelivery, join, revive, take
 from hookflash.stores.tables import deliveries
 
 _row = deliveries.c
@@ -32,7 +32,7 @@ class DeliveryStore:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def put(self, delivery: Delivery, now: float) -> KeptDelivery:
+    async def put(self, delivery: Delivery, now: float) -> TrackedDelivery:
         """Keep a delivery, or what more is known of it; return what is kept. Putting the same
         twice changes nothing."""
         delivery = _storable(delivery)
@@ -46,7 +46,7 @@ class DeliveryStore:
 
     async def claim(
         self, now: float, *, lease: str, seconds: float, limit: int
-    ) -> Sequence[KeptDelivery]:
+    ) -> Sequence[TrackedDelivery]:
         """Return deliveries that are due, the one due first at the head, leased for `seconds`.
 
         `lease` names this claim and no other.
@@ -70,7 +70,7 @@ class DeliveryStore:
             found = [_read(row) for row in await connection.execute(claimed)]
         return sorted(found, key=lambda kept: kept.due_at)
 
-    async def finish(self, kept: KeptDelivery, lease: str) -> bool:
+    async def finish(self, kept: TrackedDelivery, lease: str) -> bool:
         """Keep what came of an attempt and end its lease.
 
         Return False if the lease was over, or the delivery has changed meanwhile: then nothing
@@ -119,7 +119,7 @@ class DeliveryStore:
         async with self._engine.begin() as connection:
             return int((await connection.execute(old)).rowcount)
 
-    async def get(self, delivery_id: str) -> KeptDelivery | None:
+    async def get(self, delivery_id: str) -> TrackedDelivery | None:
         """Return a delivery by its id, or None."""
         query = select(_row.kept).where(_row.delivery_id == delivery_id)
         async with self._engine.connect() as connection:
@@ -133,7 +133,7 @@ class DeliveryStore:
         before: str | None = None,
         state: State | None = None,
         call_sid: str | None = None,
-    ) -> Sequence[KeptDelivery]:
+    ) -> Sequence[TrackedDelivery]:
         """Return deliveries, the newest first; `before` is the id of the last one of a page."""
         wanted: list[Any] = []
         if state is not None:
@@ -160,7 +160,7 @@ class DeliveryStore:
 
     # --- rows ---------------------------------------------------------------------------------
 
-    async def _insert(self, connection: AsyncConnection, kept: KeptDelivery) -> bool:
+    async def _insert(self, connection: AsyncConnection, kept: TrackedDelivery) -> bool:
         """Write a row if there is none of this id yet. It also takes SQLite's lock for writing,
         before anything is read."""
         dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
@@ -178,8 +178,8 @@ class DeliveryStore:
         self,
         connection: AsyncConnection,
         delivery_id: str,
-        change: Callable[[KeptDelivery], KeptDelivery],
-    ) -> KeptDelivery:
+        change: Callable[[TrackedDelivery], TrackedDelivery],
+    ) -> TrackedDelivery:
         query = select(_row.kept).where(_row.delivery_id == delivery_id).with_for_update()
         kept = _read((await connection.execute(query)).one())
         changed = change(kept)
@@ -189,7 +189,7 @@ class DeliveryStore:
         return changed
 
 
-def _columns(kept: KeptDelivery) -> dict[str, Any]:
+def _columns(kept: TrackedDelivery) -> dict[str, Any]:
     return {
         "state": kept.state,
         "revision": kept.revision,
@@ -198,8 +198,8 @@ def _columns(kept: KeptDelivery) -> dict[str, Any]:
     }
 
 
-def _read(row: Row[Any]) -> KeptDelivery:
-    return msgspec.json.decode(row.kept, type=KeptDelivery)
+def _read(row: Row[Any]) -> TrackedDelivery:
+    return msgspec.json.decode(row.kept, type=TrackedDelivery)
 
 
 def _storable(delivery: Delivery) -> Delivery:

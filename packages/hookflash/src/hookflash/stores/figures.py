@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Integer, and_, case, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from hookflash.core.tokens import COUNTS, Tokens
+from hookflash.core.token_usage import COUNTS, Tokens
 from hookflash.stores import tables
 
 

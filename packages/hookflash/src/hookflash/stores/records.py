@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from hookflash.core.record import CallRecord
-from hookflash.core.tokens import COUNTS
+from hookflash.core.token_usage import COUNTS
 from hookflash.stores import tables
 from hookflash.stores.database import open_database
 from hookflash.stores.derived import derived

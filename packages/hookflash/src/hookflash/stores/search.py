@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Row, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from hookflash.core.tokens import COUNTS, Tokens
+from hookflash.core.token_usage import COUNTS, Tokens
 from hookflash.stores import tables
 from hookflash.stores.derived import last_digits
 from hookflash.stores.tables import STONE

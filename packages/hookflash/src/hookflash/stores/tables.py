@@ -28,7 +28,7 @@ from sqlalchemy import (
     Text,
 )
 
-from hookflash.core.tokens import COUNTS
+from hookflash.core.token_usage import COUNTS
 
 STONE = "erased-"
 """With this the call SID of one begins that was erased (`erasing.py`)."""
@@ -151,4 +151,4 @@ deliveries = Table(
     Index("deliveries_by_call", "call_sid", "created_at"),
     Index("deliveries_by_time", "created_at", "delivery_id"),
 )
-"""`kept` is a `KeptDelivery` as JSON; the other columns are what is looked for in it."""
+"""`kept` is a `TrackedDelivery` as JSON; the other columns are what is looked for in it."""

@@ -1,4 +1,4 @@
-"""The caller's leg: which instruction the carrier follows, and the two roads to the next one.
+"""How the caller's leg is moved: which instructions the carrier follows, and the two roads.
 
     FOLLOWING --move--> REST --accepted--> FOLLOWING
                          |
@@ -6,33 +6,38 @@
                                                                   |
                                                                   +-- not asked in time --> REST
 
-A media stream cannot dial: the call leaves it by a REST update, or because we close the stream
-and the carrier asks what is next. Both roads carry the same instructions, with the same step
-number. Every question names the step that it follows, so a webhook that comes twice is answered
-with the same words, and one that comes late with what is in force.
+A media stream cannot dial. There are two roads off it: a REST update, or Hookflash closes the
+stream and the carrier asks what is next. Both carry the same instructions with the same step
+number. Every question of the carrier names the step that has ended. So a webhook that comes twice
+gets the same answer, and one that comes late gets the newest instructions.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-from hookflash.core.caller_leg.places import ROUTE_LIMITS, RouteState
+from hookflash.core.caller_leg.limits import ROUTE_LIMITS
+from hookflash.core.caller_leg.states import RouteState
 from hookflash.core.commands import CloseStream, Instruction, JoinRoom, MoveCall
 from hookflash.core.timers import Timer
 
 _ROUNDS = 3
+"""How often each road is tried for a caller on a stream."""
+
 _PATIENT_ROUNDS = 20
-"""A caller who is with humans, or waits for them, hears music and has no second road: REST is
-tried for longer. So it is for one who is moved to a room, where a move that was carried out
-although REST refused it has brought them already."""
+"""How often REST is tried otherwise. A caller with humans, or waiting for them, hears music and has
+no second road. A caller on the way to a room may be there already, although REST refused."""
 
 Where = Literal["stream", "leaving", "between", "elsewhere"]
-"""Where the caller's leg is: on a stream; still on one that it is being taken off; between two
-instructions, so that the carrier is about to ask; or with humans, in a room, on hold."""
+"""Where the caller's leg is when a move begins.
+
+stream: on a stream. leaving: on a stream, and an earlier move off it is under way. between: between
+two instructions, so the carrier is about to ask. elsewhere: with humans, in a room or on hold.
+"""
 
 
 class Route:
-    """Steps count from 1. `step` is the newest step that was handed out."""
+    """The moves of one leg. Steps count from 1; `step` is the newest that was given out."""
 
     def __init__(self, move_seconds: float) -> None:
         self.move_seconds = move_seconds
@@ -43,9 +48,9 @@ class Route:
         self._rounds = 0
         self._most_rounds = _ROUNDS
         self._moves: set[int] = set()
-        """The steps that the carrier was told to move to."""
+        """The steps that were sent by REST and may still be carried out."""
         self._doubtful = False
-        """Whether a move of an older step may have undone what is in force."""
+        """Whether a late move of an older step may have replaced the newest instructions."""
 
     @property
     def state(self) -> RouteState:
@@ -67,19 +72,19 @@ class Route:
     # --- questions of the carrier -------------------------------------------------------------
 
     def known_answer(self, step: int, leg_sid: str) -> tuple[Instruction, ...] | None:
-        """Return what this question was, or must be, answered with; None if it is a new one."""
+        """Return the answer that this question has already; None if it is new."""
         if step < self.step:
             known = self._answers.setdefault((step, leg_sid), self.in_force)
         else:
             known = self._answers.get((step, leg_sid), ())
         if known == self.in_force:
-            self.asked()
+            self.followed()
         return known or None
 
-    def asked(self) -> None:
-        """The carrier follows what is in force: either road has come to its end."""
+    def followed(self) -> None:
+        """The carrier follows the newest instructions: the move is complete, by either road."""
         if self.state is RouteState.REST:
-            # It was REST that did it, whatever it says later.
+            # REST did it, whatever its answer says later.
             self._moves.discard(self.step)
         self._settle()
 
@@ -92,9 +97,12 @@ class Route:
     def move(
         self, instructions: tuple[Instruction, ...], now: float, *, where: Where
     ) -> list[MoveCall | CloseStream]:
-        """Take the call off what it follows. REST first; but a call that has no stream yet may
-        not be answered yet, and the carrier refuses to move it: wait until it asks. And a caller
-        for whom REST has not answered yet has heard nothing since: it is not waited for again."""
+        """Move the leg to these instructions: by REST first, with two exceptions.
+
+        Between two instructions the call may not be answered yet, and the carrier would refuse to
+        move it: wait until the carrier asks. If REST has not answered an earlier move, the caller
+        has heard nothing since: close the stream at once.
+        """
         unanswered = self.state is RouteState.REST and self._rounds == 1
         self.in_force = instructions
         self._rounds = 0
@@ -109,21 +117,23 @@ class Route:
         return []
 
     def accepted(self, step: int, now: float, *, fixed: bool) -> list[MoveCall]:
-        """The carrier has carried out a move."""
+        """The carrier has carried out the move to `step`."""
         if step == self.step:
             self._settle()
             return []
         return self._late(step, now, fixed=fixed)
 
     def refused(self, step: int, now: float, *, fixed: bool) -> list[MoveCall | CloseStream]:
-        """REST did not do it. Return the second road, unless that is being taken already."""
+        """REST failed for `step`: take the second road, unless that is under way already."""
         if step != self.step:
             return [*self._late(step, now, fixed=fixed)]
         return [*self._by_closing(now)] if self.state is RouteState.REST else []
 
     def _late(self, step: int, now: float, *, fixed: bool) -> list[MoveCall]:
-        """A move of an older step, which was given up and may have been carried out all the same,
-        may have undone what came after it: unless that is `fixed`, it is done again."""
+        """A move of an older step was carried out late, and may have replaced the newer one.
+
+        Unless it is known where the leg is (`fixed`), send the newest instructions again.
+        """
         if step not in self._moves or self.state is not RouteState.FOLLOWING:
             return []
         if fixed:
@@ -133,8 +143,7 @@ class Route:
         return self._again(now)
 
     def stopped(self, now: float) -> list[MoveCall]:
-        """The stream stopped without our doing: if an older move may have done it, the caller is
-        where that move led, and is moved again."""
+        """The stream stopped, not by a command. If a late older move did it, move the leg again."""
         if not self._doubtful or self.state is not RouteState.FOLLOWING:
             return []
         return self._again(now)
@@ -146,7 +155,7 @@ class Route:
         return self._by_rest(now)
 
     def expire(self, now: float) -> list[MoveCall | CloseStream] | None:
-        """The deadline has come: try the other road. None when every road was tried thrice."""
+        """Try the other road if the deadline has passed. None: both were tried often enough."""
         if not self._timer.expired(now):
             return []
         if self.state is RouteState.REST:

@@ -1,16 +1,29 @@
-"""The talk on one stream with one model.
+"""The talk between the caller and the agent, on one stream with one model.
 
-`conversation.py` is the machine, `states.py` its states and their limits, `handlers.py` its events.
-Each other file is one concept:
+`conversation.py` is the machine. `dispatch.py` says which function takes each event. `states.py`
+has the states, `limits.py` how long each may last. Each other file is one concept:
 
-    what the caller has heard      playout, latency
-    who speaks when                turns, requests, interruptions, backchannel, cut
-    what is missed                 owed_answer (the agent's), silent_caller
-    first and last words           speaking, farewell, consent
-    the model's session            model_session, session_replacement
-    tools                          tools, tool_calls, announced_action
-    who else has a word in it      supervising, keypad
-    what was said                  transcript
+    playout              what the caller has heard of the agent's speech
+    latency              the round trip to the carrier, and when sound is played
+    turns                who speaks when: speech both ways, responses, keys
+    requests             requests for responses: what is said first, and what waits
+    interruptions        barge-in, and whether the caller meant it
+    backchannel          words such as "mm-hm" that interrupt nothing
+    cut_speech           the speech that a barge-in has cut
+    speaking             first words, last words, and what waits until the agent is silent
+    farewell             how far the last words are
+    consent              the line that must be heard before recording begins
+    waiting_caller       what a caller hears while an answer, a tool or a human takes time
+    silent_caller        what happens when the caller says nothing
+    tools                what each tool call does
+    running_tools        which tools have not answered yet
+    announced_action     an agent that announces a transfer has to make it
+    model_session        whether there is a session with the model
+    session_replacement  how a lost or old session is replaced
+    transcript           who said what, as heard
+    keypad               the key that brings a human, and entries for the model
+    digit_buffer         digits are collected until an entry is complete
+    supervising          supervisors, and humans who are asked something
 """
 
 from hookflash.core.conversation.conversation import Conversation

@@ -1,4 +1,4 @@
-"""The say-do guard: an agent that tells the caller they are being connected has to do it.
+"""The say-do guard: an agent that announces a transfer has to call the tool.
 
     QUIET --announces it--> OWED --calls a tool--> QUIET
                              |
@@ -6,12 +6,12 @@
 
 What the agent is asked depends on what it said:
 
-    "transfer"   the sentence names a human or a destination: it has to call the tool
-    "unclear"    the sentence names nobody: it is reminded of the tool, and decides
+    "transfer"   the sentence names a human or a destination: the agent has to call the tool
+    "unclear"    the sentence names nobody: the agent is reminded of the tool, and decides
 
-Offers, questions, conditions, negations and reports of the past announce nothing, and neither does
-a sentence that sends, passes or connects something other than the caller. English, German, French
-and Spanish are known. How often the guard is right is measured in
+Offers, questions, conditions, negations and reports of the past announce nothing. Neither does a
+sentence that connects something other than the caller. English, German, French and Spanish are
+known. How often the guard is right is measured in
 `tests/core/test_announcements.py`.
 """
 
@@ -484,7 +484,7 @@ def _counts(found: re.Match[str], language: _Compiled) -> bool:
 
 
 class AnnouncedAction:
-    """What the running response has announced and done, as far as transfers go."""
+    """Whether the running response has announced a transfer, and called a tool."""
 
     def __init__(self) -> None:
         self._text = ""
@@ -498,16 +498,16 @@ class AnnouncedAction:
     def said(self, text: str) -> None:
         self._text += text
 
-    def did(self) -> None:
+    def called_tool(self) -> None:
         """The response called a tool."""
         self._done = True
         self._asked = False
 
     def owed(self, destinations: Iterable[str] = ()) -> AnnouncementKind | None:
-        """Return what the response announced without a tool call, once it has ended.
+        """Return what the response that has ended announced without calling a tool.
 
-        `destinations` are the keys of the agent's hand-offs. After an answer other than None the
-        next one is always None: an agent that does not act is not asked again in a row.
+        `destinations` are the keys of the agent's hand-offs. After an answer other than None, the
+        next one is None: an agent that does not act is not asked twice in a row.
         """
         if self._done or self._asked:
             self._asked = False

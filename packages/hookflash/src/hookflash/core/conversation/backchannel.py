@@ -1,4 +1,4 @@
-"""Words by which a listener says that they listen, and nothing else."""
+"""Backchannels: words such as "mm-hm" that only show that the caller listens."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _BACKCHANNEL = frozenset(
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a turn in lower case, without what joins them."""
+    """Return the words of a turn in lower case, without punctuation."""
     return _WORD.findall(text.lower().replace("-", ""))
 
 
 def is_backchannel(text: str) -> bool:
-    """Return whether a turn says no more than that its speaker listens, or nothing."""
+    """Return whether a turn consists of backchannels only, or is empty."""
     return all(word in _BACKCHANNEL for word in words(text))

@@ -1,20 +1,20 @@
-"""Recording a call, and the line that the caller must have heard before it begins.
+"""Recording a call, and the consent line that the caller must hear before it begins.
 
     OFF                              nothing is recorded (not wanted, or refused)
     DUE --asked--> SAYING --heard--> ON --refused--> OFF
      ^                |
      +-- not heard ---+              said again, `_TRIES` times in all, then OFF
 
-Without a line, recording begins with the first stream. A line that was not heard to its end, or
-of a response that the model did not finish, counts as not said: a call is rather not recorded
-than recorded unannounced. Once on, it goes on with every stream until somebody refuses.
+Without a line, recording begins with the first stream. A line counts as heard only if the model
+finished it and the caller heard it to its end. Otherwise the call is not recorded. Once on,
+recording goes on with every stream until somebody refuses.
 """
 
 from __future__ import annotations
 
 from enum import Enum
 
-from hookflash.core import lines
+from hookflash.core import prompts
 from hookflash.core.commands import StartRecording, StopRecording
 
 _TRIES = 3
@@ -35,16 +35,16 @@ class Consent:
         self.since: float | None = None
         self._line = line
         self._tries = 0
-        self._spoilt = False
+        self._incomplete = False
 
     def stream_opened(self, now: float) -> list[StartRecording]:
-        """There is something to record from now on: begin, if no line is due, or go on."""
+        """A stream is open: begin recording if no line is due, or go on recording."""
         if self.state is ConsentState.DUE and self._line is None:
             return self._begin(now)
         return [StartRecording(self.since)] if self.since is not None else []
 
     def ask(self) -> str | None:
-        """The agent can speak: return what it must say before anything else, if it must."""
+        """Return the request for the consent line, if the agent must say it now."""
         if self.state is not ConsentState.DUE or self._line is None:
             return None
         if self._tries == _TRIES:
@@ -52,19 +52,19 @@ class Consent:
             return None
         self.state = ConsentState.SAYING
         self._tries += 1
-        self._spoilt = False
-        return lines.consent(self._line)
+        self._incomplete = False
+        return prompts.consent(self._line)
 
-    def spoil(self) -> None:
-        """The response with the line ended without all of it, or without a sound."""
-        self._spoilt = True
+    def line_incomplete(self) -> None:
+        """The response with the line ended before all of it was said."""
+        self._incomplete = True
 
-    def say_again(self) -> None:
-        """The response with the line begins: what came of the one before does not count."""
-        self._spoilt = False
+    def line_begins(self) -> None:
+        """A response with the line begins; how an earlier one ended does not count."""
+        self._incomplete = False
 
     def interrupt(self) -> None:
-        """Stream or model are gone: what was being said was not heard to its end."""
+        """The stream or the session is lost: the line was not heard to its end."""
         if self.state is ConsentState.SAYING:
             self.state = ConsentState.DUE
 
@@ -72,7 +72,7 @@ class Consent:
         """All that was said was heard."""
         if self.state is not ConsentState.SAYING:
             return []
-        if self._spoilt:
+        if self._incomplete:
             self.state = ConsentState.DUE
             return []
         return self._begin(now)

@@ -1,17 +1,18 @@
-"""The machine of the conversation: what it consists of, and what the caller's leg does to it.
+"""The machine of the conversation: its parts, and how it opens, closes and recovers.
 
     AWAY --the caller is to get a stream--> AWAITED --stream--> LIVE --stream lost--> CUT_OFF
       ^                                                          |                       |
       +--------- the caller's leg goes elsewhere ----------------+-----------------------+
 
-While it is not live, late events of stream and model only complete the transcript.
+While it is not LIVE, late events of the stream and the model only complete the transcript.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-from hookflash.core import lines
+from hookflash.core import prompts
+from hookflash.core.call_info import CallInfo
 from hookflash.core.commands import (
     AddMessage,
     CloseModel,
@@ -21,17 +22,21 @@ from hookflash.core.commands import (
 )
 from hookflash.core.conversation.announced_action import AnnouncedAction
 from hookflash.core.conversation.consent import Consent
-from hookflash.core.conversation.cut import Cut
+from hookflash.core.conversation.cut_speech import CutSpeech
+from hookflash.core.conversation.digit_buffer import DigitBuffer
 from hookflash.core.conversation.farewell import Farewell
-from hookflash.core.conversation.keypad import Keypad
-from hookflash.core.conversation.model_session import ModelSession
-from hookflash.core.conversation.playout import Playout
-from hookflash.core.conversation.requests import Kind, Request, Requests
-from hookflash.core.conversation.states import (
+from hookflash.core.conversation.limits import (
     JUDGE_LIMITS,
+    JUDGE_SECONDS,
     OWED_LIMITS,
     SILENCE_LIMITS,
     TURN_LIMITS,
+)
+from hookflash.core.conversation.model_session import ModelSession
+from hookflash.core.conversation.playout import Playout
+from hookflash.core.conversation.requests import Kind, Request, Requests
+from hookflash.core.conversation.running_tools import RunningTools
+from hookflash.core.conversation.states import (
     ConversationState,
     JudgeState,
     OwedState,
@@ -39,48 +44,43 @@ from hookflash.core.conversation.states import (
     SilenceState,
     TurnState,
 )
-from hookflash.core.conversation.tool_calls import ToolCalls
 from hookflash.core.conversation.transcript import Transcript
-from hookflash.core.facts import Facts
+from hookflash.core.machine_views import CallerLegView, HandoffView
 from hookflash.core.phases import Phase
 from hookflash.core.record import ToolUse
 from hookflash.core.setup import CallSetup
 from hookflash.core.signals import Step
 from hookflash.core.timers import Timer, earliest
-from hookflash.core.tokens import Tokens
-from hookflash.core.views import CallerLegView, HandoffView
-
-_LAST_WORDS_SECONDS = 1.5
-"""How long it is waited for what a caller has said over the last words."""
+from hookflash.core.token_usage import Tokens
 
 
 class Conversation:
     """What the agent and the caller say to each other, across all streams and sessions."""
 
     def __init__(
-        self, setup: CallSetup, facts: Facts, leg: CallerLegView, handoff: HandoffView
+        self, setup: CallSetup, info: CallInfo, leg: CallerLegView, handoff: HandoffView
     ) -> None:
         self.setup = setup
-        self.facts = facts
+        self.info = info
         self.leg = leg
         self.handoff = handoff
         self.state = ConversationState.AWAY
         self.opening: Request | None = None
-        """What the agent says first when stream and model are both there."""
+        """What the agent says first when the stream and the session are both open."""
         self.streams = 0
         self.barge_ins = 0
         self.tokens = Tokens()
         self.tool_uses: list[ToolUse] = []
         self.questions: dict[str, str] = {}
-        """What a human was asked and has not answered, by the question's id."""
+        """The questions that a human has not answered, by id."""
         self.decision: Literal["connect", "decline", "voicemail"] | None = None
-        """What was settled with the human of a consulting leg, and why."""
+        """What the human on a consulting leg has decided."""
         self.decision_reason = ""
         self.foreign: set[str] = set()
-        """What is being heard although the session that said it is gone: item ids."""
+        """The ids of items that the caller hears and the session does not know."""
         self.playout = Playout(lead_ms=setup.lead_ms, chunk_ms=setup.chunk_ms)
         self.requests = Requests()
-        self.tools = ToolCalls()
+        self.tools = RunningTools()
         self.farewell = Farewell(setup.farewell_seconds)
         self.announced = AnnouncedAction()
         self.model = ModelSession(
@@ -88,30 +88,30 @@ class Conversation:
             attempts=setup.model_attempts,
             session_seconds=setup.session_seconds,
         )
-        self.keypad = Keypad()
+        self.digits = DigitBuffer()
         self.owed = Timer(OWED_LIMITS, OwedState.NOTHING)
         self.owes_answer = False
-        """Whether the caller's turn has ended and nothing of the agent was heard since."""
+        """Whether the caller's turn has ended, and the agent has not answered it yet."""
         self.not_an_answer: str | None = None
-        """The response that was being said when the caller's turn ended."""
-        self.fills = 0
-        """How often something prepared was played since the agent was heard."""
+        """The response that was running when the caller's turn ended."""
+        self.fillers = 0
+        """How many fillers were played since the agent was heard."""
         self.ringings = 0
-        self.fetched = 0
-        self.fetching = ""
-        """The newest sound that was fetched to be played without a model: its item id."""
+        self.prepared_count = 0
+        self.prepared_id = ""
+        """The item id of the newest prepared sound."""
         self.transcript = Transcript()
         self.turn = Timer(TURN_LIMITS, TurnState.OVER)
         self.silence = Timer(SILENCE_LIMITS, SilenceState.OFF)
         self.prompts = 0
-        """How often a silent caller was asked whether they are there."""
+        """How often the silent caller was asked whether they are there."""
         self.said_last: list[str] = []
         self.same_words = 0
-        """How often the caller has said the same words, one time after another."""
+        """How often in a row the caller has said the same words."""
         self.judge = Timer(JUDGE_LIMITS, JudgeState.NONE)
-        self.cut: Cut | None = None
-        """What was cut by a sound of the caller that is still to be judged."""
-        # A human who is consulted has agreed to nothing.
+        self.cut: CutSpeech | None = None
+        """The speech that was cut by a sound of the caller that is still to be judged."""
+        # A human who is consulted has not consented to a recording.
         wanted = setup.record and setup.consult is None
         self.consent = Consent(record=wanted, line=setup.consent)
 
@@ -122,24 +122,24 @@ class Conversation:
 
     @property
     def answering(self) -> bool:
-        """Whether there is a session to hear from; what comes of one that is gone is too late."""
+        """Whether the caller is on a stream and the session is open."""
         return self.live and self.model.state is SessionState.READY
 
     @property
     def hears(self) -> bool:
-        """Whether somebody hears the caller. Only an event other than sound can change it."""
+        """Whether the model hears the caller. Only an event other than sound can change it."""
         return self.live and self.model.listening
 
     @property
     def judging_seconds(self) -> float:
-        """How long the words of a caller who has spoken over the agent are waited for."""
+        """How long the transcript of a caller who spoke over the agent is awaited."""
         if self.setup.interruption.resume_false_interruption:
             return self.setup.interruption.false_interruption_timeout
-        return _LAST_WORDS_SECONDS
+        return JUDGE_SECONDS
 
     @property
     def spoke(self) -> bool:
-        """Whether a response is running of which something was to be heard."""
+        """Whether a response is running that has made a sound."""
         return self.requests.answering and self.requests.spoke
 
     @property
@@ -155,20 +155,20 @@ class Conversation:
             self.requests.deadline,
             self.farewell.deadline if self.live else None,
             self.model.deadline,
-            self.keypad.deadline,
+            self.digits.deadline,
             self.owed.due,
             self.turn.due,
             self.silence.due,
             self.judge.due,
         )
 
-    # --- what the caller's leg does ---------------------------------------------------------------
+    # --- opening and closing ----------------------------------------------------------------------
 
     def expect(self, opening: Request | None, known: str, step: Step) -> None:
-        """The caller is to get a stream: have a model ready when it opens."""
+        """The caller is to get a stream: open a session, so that it is ready in time."""
         if self.model.listening:
             step.do(CloseModel())
-        self.let_go(step.now)
+        self.reset(step.now)
         self.state = ConversationState.AWAITED
         self.opening = opening
         if known:
@@ -177,14 +177,14 @@ class Conversation:
         step.do(OpenModel(self.transcript.history()))
 
     def cut_off(self, step: Step) -> None:
-        """The stream is over without our doing."""
-        self.let_go(step.now)
+        """The stream ended, not by a command."""
+        self.reset(step.now)
         self.state = ConversationState.CUT_OFF
         step.do(CloseModel())
 
     def leave(self, step: Step) -> None:
-        """The agent's part is over for now: its model is not needed, and nothing more is heard."""
-        self.let_go(step.now)
+        """The caller leaves the agent: close the session."""
+        self.reset(step.now)
         self.state = ConversationState.AWAY
         self.farewell.end(step.now)
         self.opening = None
@@ -197,24 +197,24 @@ class Conversation:
         self.transcript.close()
 
     def recover(self, step: Step) -> None:
-        """The call was rebuilt from its journal: stream, session and tools of before are gone."""
-        self.let_go(step.now)
+        """The call was rebuilt from its journal: its stream, session and tools are gone."""
+        self.reset(step.now)
         self.tools.cancel_all()
         if self.live:
             self.state = ConversationState.CUT_OFF
 
     def resume(self, opening: Request | None) -> None:
-        """Go on from where another version of the product has left this talk."""
+        """Go on where another version of Hookflash left this conversation."""
         self.state = ConversationState.CUT_OFF
         self.opening = opening
 
     def settle(self, now: float) -> None:
-        """The stream is over: what was heard on it was heard, and no more."""
-        for fate in self.playout.stop(now):
-            self.transcript.agent_heard(fate, now)
+        """The stream is over: write down what was heard of each item."""
+        for settled in self.playout.stop(now):
+            self.transcript.agent_heard(settled, now)
 
-    def let_go(self, now: float) -> None:
-        """Let go of stream and model: nothing more is heard or asked."""
+    def reset(self, now: float) -> None:
+        """Forget everything that belongs to the stream and the session."""
         self.settle(now)
         self.requests.forget(now)
         self.requests.protected = False
@@ -225,8 +225,8 @@ class Conversation:
         self.cut = None
         self.playout.release(now)
         self.owes_answer = False
-        self.fills = self.ringings = 0
-        self.keypad.take(now)
+        self.fillers = self.ringings = 0
+        self.digits.take(now)
         self.tools.orphan_all()
         self.consent.interrupt()
         self.model.close(now)
@@ -234,32 +234,31 @@ class Conversation:
     # --- speaking to the model --------------------------------------------------------------------
 
     def tell(self, text: str, step: Step) -> None:
-        """Let this model know something, and any that comes after it."""
+        """Add `text` to the conversation of this session and of every later one."""
         message = Message("system", text)
         self.transcript.note(message)
         if self.model.listening:
             step.do(AddMessage(message))
 
     def ask(self, request: Request, step: Step) -> None:
-        """Have the model speak, now or as soon as there is a session that is heard."""
+        """Have the model speak, now or as soon as the stream and the session are open."""
         if self.answering:
             step.do(*self.requests.ask(request, step.now))
         else:
             self.requests.put(request)
 
     def answer_tool(self, call_id: str, output: str, step: Step) -> None:
-        """Answer a call of one of our own tools; another session than asked is told in words."""
+        """Answer the call of a built-in tool. A session that did not call it gets a message."""
         if self.tools.asked_before(call_id):
-            self.tell(lines.outcome_of_own_tool(output), step)
+            self.tell(prompts.outcome_of_own_tool(output), step)
         else:
             step.do(SendToolOutput(call_id, output))
 
     def greeting(self) -> Request | None:
-        """Return the first words of a call, before which nothing has to be said. None: the caller
-        speaks first."""
+        """Return the request for the greeting. None: the caller speaks first."""
         consult = self.setup.consult
         if consult is not None:
-            return Request(Kind.GREETING, lines.briefing(consult.briefing))
+            return Request(Kind.GREETING, prompts.briefing(consult.briefing))
         if self.setup.greeting is None:
             return None
-        return Request(Kind.GREETING, lines.greeting(self.setup.greeting))
+        return Request(Kind.GREETING, prompts.greeting(self.setup.greeting))

@@ -1,66 +1,65 @@
-"""Interruptions: whether what the caller has said over the agent was one.
+"""Barge-in: the caller speaks over the agent, and whether that interrupts it.
 
     NONE --the caller speaks over it--> SPEECH --silent again--> JUDGING --> an interruption, or not
                                           ^                        |
                                           +--- speaks again -------+
 
-The agent is silent at once. Where it matters whether that was right (last words are being said, or
-the agent has `resume_false_interruption`), what was not heard is kept until the caller's words are
-known: then it is left, or said on.
+The agent is silent at once. Its unheard speech is kept in two cases: it says its last words, or the
+owner has set `resume_false_interruption`. When the caller's words are known, it is dropped or
+played.
 
 Functions of (conversation, step).
 """
 
 from __future__ import annotations
 
-from hookflash.core import lines
+from hookflash.core import prompts
 from hookflash.core import signals as s
 from hookflash.core.commands import DeleteItem, TruncateItem
 from hookflash.core.conversation import speaking
 from hookflash.core.conversation.backchannel import is_backchannel, words
 from hookflash.core.conversation.conversation import Conversation
-from hookflash.core.conversation.cut import Cut
+from hookflash.core.conversation.cut_speech import CutSpeech
 from hookflash.core.conversation.playout import PREPARED, Settled
 from hookflash.core.conversation.requests import Kind
 from hookflash.core.conversation.states import JudgeState
 
 _COUGH_SECONDS = 0.6
-"""A sound without words that lasts no longer is nothing: who means something says more."""
+"""A sound without words that is not longer counts as a cough, not as an interruption."""
 
 
 def barge_in(talk: Conversation, item_id: str, step: s.Step) -> None:
-    """The caller speaks over the agent: silence first, then the model learns what was heard, the
-    right item, to the millisecond."""
+    """The caller speaks over the agent: clear the sound, then tell the model what was heard."""
     judged = talk.farewell.purpose is not None or talk.setup.interruption.resume_false_interruption
     pieces = talk.playout.unheard_pieces(step.now) if judged else []
-    clear, fates = talk.playout.cut(step.now)
+    clear, all_settled = talk.playout.cut(step.now)
     step.do(*clear)
     speaking.drop_cancelled(talk, talk.requests.cancel(), step)
     text = ""
-    for fate in fates:
-        prepared = fate.item_id.startswith(PREPARED)
-        foreign = _foreign(talk, fate)
-        text = f"{text} {speaking.settle(talk, fate, step).cut}"
-        talk.barge_ins += fate.cut and not prepared
-        if foreign or not fate.cut or not talk.model.listening:
+    for settled in all_settled:
+        prepared = settled.item_id.startswith(PREPARED)
+        foreign = _is_foreign(talk, settled)
+        text = f"{text} {speaking.settle(talk, settled, step).cut}"
+        talk.barge_ins += settled.cut and not prepared
+        if foreign or not settled.cut or not talk.model.listening:
             continue
-        step.do(unsaid(fate))
+        step.do(truncation(settled))
     if judged and talk.cut is None:
         talk.farewell.hold(step.now)
-        talk.cut = Cut(began_at=step.now, item_id=item_id, pieces=pieces, text=text.strip())
+        talk.cut = CutSpeech(began_at=step.now, item_id=item_id, pieces=pieces, text=text.strip())
         talk.judge.enter(JudgeState.SPEECH, step.now)
 
 
-def _foreign(talk: Conversation, fate: Settled) -> bool:
-    """Whether the session of now does not have this item."""
-    return fate.item_id.startswith(PREPARED) or fate.item_id in talk.foreign
+def _is_foreign(talk: Conversation, settled: Settled) -> bool:
+    """Whether the session does not know this item."""
+    return settled.item_id.startswith(PREPARED) or settled.item_id in talk.foreign
 
 
-def unsaid(fate: Settled) -> DeleteItem | TruncateItem:
-    """Return how the model learns what was not heard of an item."""
-    if fate.heard_ms == 0 and fate.ended:
-        return DeleteItem(fate.item_id)
-    return TruncateItem(fate.item_id, fate.heard_ms)
+def truncation(settled: Settled) -> DeleteItem | TruncateItem:
+    """Return the command that removes the unheard part of an item from the model's conversation."""
+    if settled.heard_ms == 0 and settled.ended:
+        return DeleteItem(settled.item_id)
+    return TruncateItem(settled.item_id, settled.heard_ms)
 
 
 def speaks_over_last_words(talk: Conversation, item_id: str, step: s.Step) -> None:
@@ -68,28 +67,28 @@ def speaks_over_last_words(talk: Conversation, item_id: str, step: s.Step) -> No
     speaking.drop_cancelled(talk, talk.requests.cancel(), step)
     if talk.cut is None:
         talk.farewell.hold(step.now)
-        talk.cut = Cut(began_at=step.now, item_id=item_id)
+        talk.cut = CutSpeech(began_at=step.now, item_id=item_id)
     talk.judge.enter(JudgeState.SPEECH, step.now)
 
 
 def turn_ended(talk: Conversation, step: s.Step) -> None:
-    """The caller is silent again: what they said is waited for."""
+    """The caller is silent again: wait for the transcript of what they said."""
     if talk.cut is not None:
         talk.cut.ended_at = step.now
-        # An answer that the model begins is heard once it is known whether it answers something.
+        # The model may answer a cough: hold its sound until that is known.
         talk.playout.hold()
         talk.judge.enter(JudgeState.JUDGING, step.now, talk)
 
 
 def speaks_on(talk: Conversation, item_id: str, step: s.Step) -> None:
-    """The caller speaks again before it was known what they have said."""
+    """The caller speaks again before their first words are known."""
     if talk.cut is not None:
         talk.cut.item_id = item_id
         talk.judge.enter(JudgeState.SPEECH, step.now)
 
 
 def transcribed(talk: Conversation, item_id: str, text: str, step: s.Step) -> None:
-    """What the caller has said is known."""
+    """The transcript of the caller's turn is there: judge it."""
     if talk.cut is None or talk.cut.item_id != item_id:
         return
     if talk.judge.state is JudgeState.JUDGING:
@@ -97,44 +96,45 @@ def transcribed(talk: Conversation, item_id: str, text: str, step: s.Step) -> No
 
 
 def expire(talk: Conversation, step: s.Step) -> None:
-    """Nobody has said what it was."""
+    """No transcript came in time: judge by how long the sound was."""
     if talk.cut is None or not talk.judge.expired(step.now):
         return
     seconds = talk.cut.ended_at - talk.cut.began_at
     resumes = talk.setup.interruption.resume_false_interruption
     if resumes or seconds < _COUGH_SECONDS:
-        _go_on(talk, talk.cut, step)
+        _resume_speech(talk, talk.cut, step)
     else:
-        _leave(talk, talk.cut, step)
+        _accept_interruption(talk, talk.cut, step)
 
 
-def _judge(talk: Conversation, cut: Cut, text: str, step: s.Step) -> None:
+def _judge(talk: Conversation, cut: CutSpeech, text: str, step: s.Step) -> None:
+    """Decide whether the caller's words interrupt the agent."""
     choice = talk.setup.interruption
     seconds = cut.ended_at - cut.began_at
     few = len(words(text)) < choice.min_words or seconds < choice.min_duration
     if few or is_backchannel(text):
-        _go_on(talk, cut, step)
+        _resume_speech(talk, cut, step)
     else:
-        _leave(talk, cut, step)
+        _accept_interruption(talk, cut, step)
 
 
-def _go_on(talk: Conversation, cut: Cut, step: s.Step) -> None:
-    """It was nothing: an answer to it is not said, and the agent says on what was not heard."""
+def _resume_speech(talk: Conversation, cut: CutSpeech, step: s.Step) -> None:
+    """It was a false interruption: drop an answer to it, and play the unheard speech."""
     own_words = talk.farewell.purpose is not None and not cut.pieces
-    for fate in talk.playout.cut(step.now)[1] if not own_words else ():
-        known = not _foreign(talk, fate)
-        speaking.settle(talk, fate, step)
+    for settled in talk.playout.cut(step.now)[1] if not own_words else ():
+        known = not _is_foreign(talk, settled)
+        speaking.settle(talk, settled, step)
         if known and talk.model.listening:
-            step.do(unsaid(fate))
+            step.do(truncation(settled))
     if not own_words:
         speaking.drop_cancelled(talk, talk.requests.cancel(), step)
-    forget(talk, step)
+    stop_judging(talk, step)
     talk.owes_answer = False
     talk.requests.drop(Kind.OWED)
     talk.farewell.release(step.now)
     if cut.pieces:
-        talk.fetched += 1
-        item_id = f"{PREPARED}on:{talk.fetched}"
+        talk.prepared_count += 1
+        item_id = f"{PREPARED}on:{talk.prepared_count}"
         talk.foreign.add(item_id)
         talk.transcript.agent_says(item_id, cut.text, step.now)
         for payload, size in cut.pieces:
@@ -145,26 +145,26 @@ def _go_on(talk: Conversation, cut: Cut, step: s.Step) -> None:
     speaking.after_heard(talk, step)
 
 
-def _leave(talk: Conversation, cut: Cut, step: s.Step) -> None:
-    """The caller has interrupted: the rest is not said, and what it led to does not happen."""
-    forget(talk, step)
+def _accept_interruption(talk: Conversation, cut: CutSpeech, step: s.Step) -> None:
+    """The caller has interrupted: drop the unheard speech, and cancel the last words."""
+    stop_judging(talk, step)
     if talk.farewell.purpose is not None:
-        take_back(talk, step)
+        cancel_last_words(talk, step)
     speaking.after_heard(talk, step)
 
 
-def take_back(talk: Conversation, step: s.Step) -> None:
-    """The caller speaks over the last words: what they lead to does not happen."""
+def cancel_last_words(talk: Conversation, step: s.Step) -> None:
+    """Cancel the last words, and what they lead to."""
     handing_off = talk.farewell.purpose == "hand-off"
     if talk.farewell.purpose in ("hand-off", "voicemail"):
         step.tell(s.HandoffUnwanted(quiet=True))
     talk.farewell.end(step.now)
     talk.requests.drop(Kind.LAST_WORDS)
-    talk.tell(lines.STAYED if handing_off else lines.STAYED_ON, step)
+    talk.tell(prompts.STAYED if handing_off else prompts.STAYED_ON, step)
 
 
-def forget(talk: Conversation, step: s.Step) -> None:
-    """Nothing is to be judged any more."""
+def stop_judging(talk: Conversation, step: s.Step) -> None:
+    """There is nothing to judge any more: send the sound that was held."""
     talk.cut = None
     step.do(*talk.playout.release(step.now))
     talk.judge.enter(JudgeState.NONE, step.now)

@@ -1,35 +1,34 @@
-"""Digits that the caller types, gathered until `#` or a pause, so that a number arrives whole."""
+"""What the caller types: the key that brings a human, or an entry for the model.
+
+Functions of (conversation, ..., step).
+"""
 
 from __future__ import annotations
 
-from hookflash.core.conversation.states import KEYPAD_LIMITS, KeypadState
-from hookflash.core.timers import Timer
+from hookflash.core import events as e
+from hookflash.core import prompts
+from hookflash.core import signals as s
+from hookflash.core.conversation.conversation import Conversation
+from hookflash.core.conversation.requests import Kind, Request
 
 
-class Keypad:
-    """The digits typed since the model was last told."""
+def digit_pressed(talk: Conversation, event: e.DigitPressed, step: s.Step) -> None:
+    talk.prompts = 0
+    if talk.live:
+        entry_typed(talk, talk.digits.press(event.digit, step.now), step)
 
-    def __init__(self) -> None:
-        self._digits = ""
-        self._timer = Timer(KEYPAD_LIMITS, KeypadState.QUIET)
 
-    @property
-    def deadline(self) -> float | None:
-        return self._timer.due
-
-    def press(self, digit: str, now: float) -> str:
-        """Return the whole entry when `#` ends it, else nothing yet."""
-        self._digits += digit
-        if digit == "#":
-            return self.take(now)
-        self._timer.enter(KeypadState.TYPING, now)
-        return ""
-
-    def expire(self, now: float) -> str:
-        return self.take(now) if self._timer.expired(now) else ""
-
-    def take(self, now: float) -> str:
-        """Return what was typed so far, and begin anew."""
-        self._timer.enter(KeypadState.QUIET, now)
-        digits, self._digits = self._digits, ""
-        return digits
+def entry_typed(talk: Conversation, digits: str, step: s.Step) -> None:
+    """Take an entry of digits: the key for a human, or something for the model."""
+    setup = talk.setup
+    if not digits:
+        return
+    if digits == setup.key_to_human and setup.destinations:
+        if talk.farewell.purpose is None:
+            wanted = setup.key_destination or setup.fallback or setup.destinations[0].key
+            reason = "the caller pressed the key for a human"
+            step.tell(s.HandoffWanted(destination=wanted, reason=reason, source="caller"))
+        return
+    talk.tell(prompts.typed(digits), step)
+    if talk.farewell.purpose is None:
+        talk.ask(Request(Kind.TOOL), step)

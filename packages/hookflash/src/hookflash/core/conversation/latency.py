@@ -1,6 +1,6 @@
-"""The carrier's road, as far as marks tell: how long it is, and up to when sound was played.
+"""What marks tell about the carrier: the round trip, and until when sound was played.
 
-All in milliseconds on the sender's clock: see `playout.py` for what that is and why.
+All times are milliseconds on the sender's clock; `playout.py` explains it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import msgspec
 from hookflash.core.audio import ms
 
 _LATE_MARKS = 3
-"""A mark later than expected is jitter; this many in a row are a fact."""
+"""One late mark is jitter. After this many in a row, the estimate is moved."""
 
-_ROAD_SAMPLES = 8
+_SAMPLES = 8
+"""How many round trips are remembered."""
 
 _PROBE_MS = 500.0
-"""The road is measured so often at most; at first more often, for the first round trip of a stream
-is seldom its shortest."""
+"""The least time between two measurements. The first few come sooner, because the first round trip
+of a stream is seldom its shortest."""
 
 _FIRST_PROBES = 3
 _FIRST_PROBE_MS = 100.0
@@ -53,22 +54,24 @@ class Unmarked:
 
 
 class RoundTrip:
-    """`edge` is when the last confirmed chunk ended, `ends_at` when everything sent will have
-    ended, `road_ms` the shortest round trip measured."""
+    """The shortest round trip measured (`round_trip_ms`), and the estimate of what was played.
+
+    `edge` is when the last confirmed chunk ended, `ends_at` when everything sent will have ended.
+    """
 
     def __init__(self, *, ends_at: float = 0.0) -> None:
         self.edge = ends_at
         self.ends_at = ends_at
-        self.road_ms = 0.0
+        self.round_trip_ms = 0.0
         self._probes: dict[int, float] = {}
         self._probed_at = -_PROBE_MS
-        self._trips: deque[float] = deque(maxlen=_ROAD_SAMPLES)
+        self._trips: deque[float] = deque(maxlen=_SAMPLES)
         self._late: list[float] = []
         self._queued_ms = 0.0
         self._dry = 0
-        """How many chunks that wait for their mark were sent into a buffer that may be empty."""
+        """How many unconfirmed chunks were sent into a buffer that may have been empty."""
 
-    # --- the road -----------------------------------------------------------------------------
+    # --- measuring ----------------------------------------------------------------------------
 
     def probe_due(self, now_ms: float) -> bool:
         every_ms = _PROBE_MS if len(self._trips) >= _FIRST_PROBES else _FIRST_PROBE_MS
@@ -81,7 +84,7 @@ class RoundTrip:
         sent_at = self._probes.pop(sequence, None)
         if sent_at is not None:
             self._trips.append(now_ms - sent_at)
-            self.road_ms = min(self._trips)
+            self.round_trip_ms = min(self._trips)
 
     # --- the sound ----------------------------------------------------------------------------
 
@@ -97,7 +100,7 @@ class RoundTrip:
         self._dry = 0
 
     def lost(self, chunk: Chunk) -> None:
-        """The mark of `chunk` will not come; its sound must have been played all the same."""
+        """The mark of `chunk` is lost; its sound must have been played."""
         self._done(chunk)
         self.edge = max(self.edge, chunk.sent_at) + ms(chunk.size)
 
@@ -106,7 +109,7 @@ class RoundTrip:
         self._done(chunk)
         earliest = chunk.sent_at + ms(chunk.size)
         expected = max(self.edge + ms(chunk.size), earliest)
-        measured = max(now_ms - self.road_ms, earliest)
+        measured = max(now_ms - self.round_trip_ms, earliest)
         if not exact:
             self.edge = expected
         elif chunk.dry or measured <= expected:
@@ -120,7 +123,7 @@ class RoundTrip:
                 self._late.clear()
 
     def expect(self, chunks: deque[Chunk]) -> None:
-        """Say anew when everything that was sent will have ended."""
+        """Estimate again when everything that was sent will have ended."""
         if not self._dry:
             self.ends_at = self.edge + self._queued_ms
             return

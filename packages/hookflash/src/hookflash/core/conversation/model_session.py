@@ -1,4 +1,4 @@
-"""The session with the model: whether there is one, and when another one is tried.
+"""Whether there is a session with the model, and when another one is tried.
 
 CLOSED --open--> OPENING --ready--> READY
    ^                |  ^              |
@@ -9,21 +9,22 @@ CLOSED --open--> OPENING --ready--> READY
 
 from __future__ import annotations
 
-from hookflash.core.conversation.states import SESSION_LIMITS, SessionState
+from hookflash.core.conversation.limits import (
+    LEAST_SESSION_SECONDS,
+    SESSION_LIMITS,
+    SESSION_MARGIN_SECONDS,
+)
+from hookflash.core.conversation.states import SessionState
 from hookflash.core.timers import Timer
-
-_MARGIN_SECONDS = 300.0
-_LEAST_SECONDS = 60.0
-"""So long before the model's limit a session is replaced in the next pause, but never sooner."""
 
 
 class ModelSession:
-    """Tries are counted since the last session that was ready for a while."""
+    """The state of the session. Tries are counted since the last session that has answered."""
 
     def __init__(self, *, seconds: float, attempts: int, session_seconds: float) -> None:
         self.opening_seconds = seconds
         self.ageing = False
-        """Whether this session will soon reach the model's limit."""
+        """Whether this session is close to the model's time limit."""
         self._session_seconds = session_seconds
         self._attempts = attempts
         self._timer = Timer(SESSION_LIMITS, SessionState.CLOSED)
@@ -44,17 +45,17 @@ class ModelSession:
 
     @property
     def listening(self) -> bool:
-        """Whether there is a session that takes what is sent to it, now or once it is ready."""
+        """Whether there is a session that takes messages, now or when it is ready."""
         return self.state in (SessionState.OPENING, SessionState.READY)
 
     @property
-    def young_seconds(self) -> float | None:
-        """How long the session is left alone."""
-        left = max(_LEAST_SECONDS, self._session_seconds - _MARGIN_SECONDS)
+    def seconds_to_ageing(self) -> float | None:
+        """How long until the session counts as ageing; None if it does already."""
+        left = max(LEAST_SESSION_SECONDS, self._session_seconds - SESSION_MARGIN_SECONDS)
         return None if self.ageing else left
 
     def age(self, now: float) -> None:
-        """The session is to be replaced in the next pause."""
+        """The session is to be replaced in the next pause of the conversation."""
         self.ageing = True
         self._timer.enter(SessionState.READY, now, self)
 
@@ -71,9 +72,9 @@ class ModelSession:
         self.tries = 0
 
     def lost(self, *, hopeless: bool, now: float) -> bool:
-        """The session is gone or could not be had: wait a moment, or give up.
+        """The session is lost or could not be opened: wait a moment, or give up.
 
-        Return whether it will be tried again.
+        Return whether another one will be tried.
         """
         if hopeless or self.tries >= self._attempts:
             self._timer.enter(SessionState.DEAD, now)

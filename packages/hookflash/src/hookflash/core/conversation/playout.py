@@ -1,26 +1,25 @@
 """The playout ledger: what the caller has heard of each item the agent speaks.
 
-The model generates several times faster than a caller listens, so sound waits twice: here, as
-long as what was sent runs further ahead than the lead allows, and in the carrier's buffer.
+The model generates several times faster than a caller listens, so sound waits twice. It waits here
+while the sound that was sent is further ahead than the lead allows, and in the carrier's buffer.
 
     generated --(lead)--> sent --(carrier's buffer)--> heard
                             |                            |
                             +--- clear ------------------+--> cut
 
-A mark follows every item and every `MARK_MS` of sound sent. It returns when the carrier has
-played everything before it, or when a `clear` threw it away, so each name carries a generation
-that `clear` starts anew, and marks of an older generation say nothing. What a `clear` has settled
-is never waited for: some carriers return its marks, some do not.
+A mark follows every item and every `MARK_MS` of sound sent. It returns when the carrier has played
+everything before it, or when a `clear` dropped it. So each name has a generation, `clear` begins a
+new one, and marks of an older one are ignored. Marks that a `clear` has settled are not awaited:
+some carriers return them, some do not.
 
-Times of playing are kept on the *sender's clock*: a chunk sent at t into an empty buffer plays
-from t on that clock, whatever the road's delay, and a `clear` sent at t takes effect at t. So
-the estimate at a barge-in needs no delay at all. Only a returning mark has made the whole round
-trip, which probes measure: marks sent when nothing is buffered come back at once. Of the
-measured round trips the shortest counts, since jitter only ever adds.
+Times of playing are on the *sender's clock*: a chunk sent at t into an empty buffer plays from t,
+and a `clear` sent at t takes effect at t. So the estimate at a barge-in needs no delay. Only a
+returning mark has made the whole round trip. Probes measure it: marks sent when nothing is buffered
+return at once. The shortest round trip counts, because jitter only adds.
 
-Between marks, sound plays at 8 bytes a millisecond from the moment playing (re)starts and stops
-when the buffer is empty. Rules: heard never goes back, never exceeds what was sent, and the
-right item is charged when several are queued.
+Between marks, sound plays at 8 bytes per millisecond from the moment playing (re)starts, and stops
+when the buffer is empty. What was heard never decreases, and never exceeds what was sent. When
+several items are queued, each has its own count.
 """
 
 from __future__ import annotations
@@ -35,23 +34,23 @@ from hookflash.core.commands import ClearAudio, PlayAudio, SendMark
 from hookflash.core.conversation.latency import Chunk, RoundTrip, Unmarked
 
 FRAME_MS = 20.0
-"""Less than this left of an item counts as heard: no telephone cuts finer than a frame."""
+"""An item with less than this unheard counts as heard: a telephone cuts by whole frames."""
 
 MARK_MS = 100.0
-"""Crumbs of sound share a mark: it costs a message each way, and in between the clock is exact."""
+"""Short pieces of sound share a mark: it costs a message each way, and the clock is exact."""
 
 _DRY_MS = 60.0
 """Sound sent with less than this left to play may find the carrier's buffer already empty."""
 
 _REFILL_MS = 250.0
-"""How far the lead may run down before held-back sound is sent again: fewer, larger wake-ups."""
+"""How far the lead may run down before more sound is sent: fewer, larger wake-ups."""
 
 _LOST_MARK_MS = 1000.0
-"""A mark this much later than its sound must have ended will not come."""
+"""A mark that is this late counts as lost."""
 
 
 PREPARED = "prepared:"
-"""What the ids of sounds begin with that no model has made."""
+"""The prefix of ids of sounds that no model has made."""
 
 
 class Item(msgspec.Struct):
@@ -62,14 +61,14 @@ class Item(msgspec.Struct):
     generated: int = 0
     sent: int = 0
     confirmed: int = 0
-    """Bytes that a mark has said were played, or that must have been."""
+    """Bytes that were played, by a mark or by the clock."""
     ended: bool = False
     heard_ms: float = 0.0
     began_at: float | None = None
 
 
 class Settled(msgspec.Struct, frozen=True):
-    """An item's last word: `heard_ms` of `generated_ms`. `cut` if a part will never be heard."""
+    """How much of an item was heard, finally. `cut`: a part of it will never be heard."""
 
     item_id: str
     heard_ms: int
@@ -80,15 +79,17 @@ class Settled(msgspec.Struct, frozen=True):
 
 
 class Played(msgspec.Struct, frozen=True):
-    """How far playing has come, for whoever keeps the sound. `confirmed` counts the chunks that are
-    known to have been played, the last until `edge_ms`; `waiting` are those of which it is not
-    known. A new `generation` means that all that waited before was cut where it was."""
+    """How far playing has come, for a recording.
+
+    `confirmed` counts the chunks that were played, the last one until `edge_ms`. `waiting` are the
+    chunks after those. A new `generation` means that everything that waited was cut.
+    """
 
     generation: int
     open: bool
     confirmed: int
     edge_ms: float
-    road_ms: float
+    round_trip_ms: float
     waiting: Sequence[Chunk]
 
 
@@ -109,7 +110,7 @@ class Playout:
         self._chunks: deque[Chunk] = deque()
         self._confirmed = 0
         self._unmarked = Unmarked()
-        self._road = RoundTrip()
+        self._round_trip = RoundTrip()
         self._dropped: set[str] = set()
         self._open = False
         self._is_held = False
@@ -117,15 +118,15 @@ class Playout:
     # --- the stream ---------------------------------------------------------------------------
 
     def start(self, now: float) -> list[PlayAudio | SendMark]:
-        """A stream is open: measure its road, then send what has been waiting for it."""
+        """A stream is open: measure its round trip, then send the sound that waits."""
         self._generation += 1
         self._open = True
         self._forget_chunks()
-        self._road = RoundTrip(ends_at=now * 1000)
+        self._round_trip = RoundTrip(ends_at=now * 1000)
         return [self._probe(now), *self._send(now)]
 
     def stop(self, now: float) -> list[Settled]:
-        """The stream is over: nothing that is unheard now will be heard on it."""
+        """The stream is over: settle every item."""
         if not self._open:
             return []
         self._open = False
@@ -154,11 +155,11 @@ class Playout:
         return self._send(now)
 
     def drop(self, response_id: str) -> None:
-        """What still comes of this response is not to be heard."""
+        """Drop all sound of this response that is still to come."""
         self._dropped.add(response_id)
 
     def unheard(self, response_id: str, item_id: str) -> bool:
-        """Return whether this is news of an item of which nothing will ever be heard."""
+        """Return whether this item is new, and belongs to a dropped response."""
         if response_id not in self._dropped or item_id in self._dropped or item_id in self._items:
             return False
         self._dropped.add(item_id)
@@ -178,8 +179,7 @@ class Playout:
         return [mark for item in mine for mark in self.end_item(item.item_id)]
 
     def end_all(self) -> set[str]:
-        """The model is gone: what it was generating will not go on. Return the items of which some
-        is still to be heard."""
+        """The session is lost: no item will grow. Return the ids of those still to be heard."""
         for item in self._items.values():
             item.ended = True
             self._dropped.add(item.item_id)
@@ -188,7 +188,7 @@ class Playout:
     # --- the carrier's side -------------------------------------------------------------------
 
     def mark(self, name: str, now: float) -> list[PlayAudio | SendMark]:
-        """A mark came back. Unknown names and those of an older generation change nothing."""
+        """A mark has returned. Unknown names and older generations change nothing."""
         generation, _, rest = name.partition(":")
         number, _, what = rest.partition(":")
         if not number.isdecimal():
@@ -196,15 +196,15 @@ class Playout:
         sequence = int(number)
         if what == "probe":
             # Nothing was buffered when it was sent, so a `clear` since then changes nothing.
-            self._road.measure(sequence, now * 1000)
+            self._round_trip.measure(sequence, now * 1000)
             return []
         if generation != str(self._generation):
             return []
-        # Marks come back in order, so one that was lost is settled by the next.
+        # Marks return in order, so the next one also confirms the chunks of a lost one.
         while self._chunks and self._chunks[0].sequence <= sequence:
             chunk = self._confirm()
-            self._road.played(chunk, now * 1000, exact=chunk.sequence == sequence)
-        self._road.expect(self._chunks)
+            self._round_trip.played(chunk, now * 1000, exact=chunk.sequence == sequence)
+        self._round_trip.expect(self._chunks)
         return self._send(now)
 
     def unheard_pieces(self, now: float) -> list[tuple[str, int]]:
@@ -219,36 +219,36 @@ class Playout:
         return [*pieces, *((payload, size) for _, payload, size in self._held)]
 
     def hold(self) -> None:
-        """Send nothing more for now; what comes waits here."""
+        """Send no more sound until `release`."""
         self._is_held = True
 
     def release(self, now: float) -> list[PlayAudio | SendMark]:
-        """Send what has waited."""
+        """Send the sound that has waited."""
         self._is_held = False
         return self._send(now)
 
     def cut(self, now: float) -> tuple[list[ClearAudio], list[Settled]]:
-        """The caller has won the floor: stop the sound; say what was heard of every item.
+        """Stop the sound at a barge-in; return the command, and what was heard of every item.
 
-        What is not yet generated of the items and responses concerned is dropped from now on.
+        Later sound of these items and their responses is dropped.
         """
         commands = [ClearAudio()] if self._chunks else []
         return commands, self._settle_all(now)
 
     def withdraw(self, item_id: str, now: float) -> list[ClearAudio]:
-        """Stop a sound that is the only one to be heard now, without a word to anybody."""
+        """Stop a sound that is the only one playing, and forget it."""
         if self._items.pop(item_id, None) is None:
             return []
         self._held.clear()
         self._forget_chunks()
         self._generation += 1
-        self._road.cleared(now * 1000)
+        self._round_trip.cleared(now * 1000)
         return [ClearAudio()]
 
     # --- questions ----------------------------------------------------------------------------
 
     def heard(self) -> list[Settled]:
-        """Return the items that were heard to their end since the last question; forget them."""
+        """Return the items that were heard to their end since the last call, and forget them."""
         done = [
             item for item in self._items.values() if item.ended and item.confirmed == item.generated
         ]
@@ -257,7 +257,7 @@ class Playout:
         return [_settled(item, cut=False) for item in done]
 
     def item(self, item_id: str) -> Item | None:
-        """Return an item of which something is unheard; None when it is settled, or never was."""
+        """Return an item that is not settled; None if it is, or is unknown."""
         return self._items.get(item_id)
 
     def heard_ms(self, item_id: str, now: float) -> float:
@@ -268,13 +268,13 @@ class Playout:
 
     def played(self) -> Played:
         """Return how far playing has come; `waiting` is not a copy."""
-        road = self._road
+        trip = self._round_trip
         return Played(
             generation=self._generation,
             open=self._open,
             confirmed=self._confirmed,
-            edge_ms=road.edge,
-            road_ms=road.road_ms,
+            edge_ms=trip.edge,
+            round_trip_ms=trip.round_trip_ms,
             waiting=self._chunks,
         )
 
@@ -283,17 +283,17 @@ class Playout:
         return bool(self._chunks or self._held)
 
     def idle(self) -> bool:
-        """Whether everything was heard and no item can still grow."""
+        """Whether everything was heard, and no item can grow."""
         return not self.playing() and all(item.ended for item in self._items.values())
 
     def sent_ahead_ms(self, now: float) -> float:
-        """Return how much sent sound the caller has yet to hear."""
-        return max(0.0, self._road.ends_at - now * 1000) if self._chunks else 0.0
+        """Return how much sound was sent and is unheard, in milliseconds."""
+        return max(0.0, self._round_trip.ends_at - now * 1000) if self._chunks else 0.0
 
     def quiet_at(self) -> float:
-        """Return when all sound of now must have been heard and confirmed, in seconds."""
+        """Return when all sound known now must have been heard and confirmed, in seconds."""
         held = sum(ms(size) for _, _, size in self._held)
-        return (self._road.ends_at + held + self._road.road_ms) / 1000
+        return (self._round_trip.ends_at + held + self._round_trip.round_trip_ms) / 1000
 
     @property
     def deadline(self) -> float | None:
@@ -302,14 +302,14 @@ class Playout:
             return None
         if self._held and self._chunks and not self._is_held:
             reserve = max(self._lead_ms - _REFILL_MS, self._lead_ms / 2)
-            room_at = self._road.ends_at + ms(self._held[0][2]) - reserve
+            room_at = self._round_trip.ends_at + ms(self._held[0][2]) - reserve
             return min(room_at, self._lost_at()) / 1000
         return self._lost_at() / 1000 if self._chunks else None
 
     def expire(self, now: float) -> list[PlayAudio | SendMark]:
-        """The deadline has come: give up marks that must be lost, send what the lead allows."""
+        """Give up marks that are lost, and send what the lead allows."""
         while self._chunks and now >= self._lost_at() / 1000:
-            self._road.lost(self._confirm())
+            self._round_trip.lost(self._confirm())
         return self._send(now)
 
     # --- inside -------------------------------------------------------------------------------
@@ -319,26 +319,26 @@ class Playout:
         if not self._open or self._is_held:
             return commands
         now_ms = now * 1000
-        road, chunks, unmarked = self._road, self._chunks, self._unmarked
+        trip, chunks, unmarked = self._round_trip, self._chunks, self._unmarked
         while self._held:
             item_id, payload, size = self._held[0]
             sound_ms = ms(size)
             if chunks:
-                ahead = road.ends_at - now_ms
+                ahead = trip.ends_at - now_ms
                 if ahead > 0 and ahead + sound_ms > self._lead_ms:
                     break
             else:
-                road.edge = min(road.edge, now_ms)
-                if road.probe_due(now_ms):
+                trip.edge = min(trip.edge, now_ms)
+                if trip.probe_due(now_ms):
                     commands.append(self._probe(now))
             self._held.popleft()
             item = self._items[item_id]
             item.sent += size
             self._sequence += 1
             # Sound after a gap makes the whole stretch up to its mark uncertain.
-            dry = road.ends_at - now_ms < _DRY_MS or unmarked.dry
+            dry = trip.ends_at - now_ms < _DRY_MS or unmarked.dry
             chunks.append(Chunk(self._sequence, item_id, item.sent, size, now_ms, dry, payload))
-            road.sent(now_ms, sound_ms, dry)
+            trip.sent(now_ms, sound_ms, dry)
             unmarked.add(sound_ms, dry)
             commands.append(PlayAudio(payload, size))
             if unmarked.ms >= MARK_MS or (item.ended and item.sent == item.generated):
@@ -352,18 +352,18 @@ class Playout:
         return SendMark(name)
 
     def _last_mark(self, item: Item) -> list[SendMark]:
-        """An item that has just ended may have sound behind its last mark."""
+        """Return a mark for the sound of an ended item that has none yet."""
         last = self._chunks[-1] if self._chunks and self._unmarked.ms else None
         waits = last is not None and last.item_id == item.item_id and item.sent == item.generated
         return [self._mark(item)] if waits and self._open else []
 
     def _confirm(self) -> Chunk:
-        """The oldest chunk was played: so says its mark, a later one, or the clock."""
+        """Count the oldest chunk as played."""
         chunk = self._chunks.popleft()
         self._confirmed += 1
         item = self._items[chunk.item_id]
         if item.began_at is None:
-            item.began_at = max(self._road.edge, chunk.sent_at) / 1000
+            item.began_at = max(self._round_trip.edge, chunk.sent_at) / 1000
         item.confirmed = chunk.end
         item.heard_ms = max(item.heard_ms, ms(chunk.end))
         return chunk
@@ -374,12 +374,12 @@ class Playout:
 
     def _probe(self, now: float) -> SendMark:
         self._sequence += 1
-        self._road.probe(self._sequence, now * 1000)
+        self._round_trip.probe(self._sequence, now * 1000)
         return SendMark(f"{self._generation}:{self._sequence}:probe")
 
     def _listen(self, now: float) -> None:
         """Bring each item's `heard_ms` up to `now` by interpolation."""
-        cursor = self._road.edge
+        cursor = self._round_trip.edge
         for chunk in self._chunks:
             start = max(cursor, chunk.sent_at)
             played = min(ms(chunk.size), now * 1000 - start)
@@ -404,13 +404,13 @@ class Playout:
         self._held.clear()
         self._forget_chunks()
         self._generation += 1
-        self._road.cleared(now * 1000)
+        self._round_trip.cleared(now * 1000)
         return settled
 
     def _lost_at(self) -> float:
         chunk = self._chunks[0]
-        end = max(self._road.edge, chunk.sent_at) + ms(chunk.size)
-        return end + self._road.road_ms + _LOST_MARK_MS
+        end = max(self._round_trip.edge, chunk.sent_at) + ms(chunk.size)
+        return end + self._round_trip.round_trip_ms + _LOST_MARK_MS
 
 
 def _settled(item: Item, *, cut: bool) -> Settled:

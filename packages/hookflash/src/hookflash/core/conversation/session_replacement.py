@@ -1,48 +1,48 @@
-"""The model's sessions: opened before the caller is there, replaced when one is lost.
+"""Sessions with the model are opened in time, and replaced when one is lost or too old.
 
-Functions of (conversation, event, step). Each loss has a next step for the caller: another session
-that knows the conversation, a human, or at least a sentence.
+Functions of (conversation, event, step). After a loss, the caller gets another session that knows
+the conversation. Without one, they get a human, or at least hear a sentence.
 """
 
 from __future__ import annotations
 
 from hookflash.core import events as e
-from hookflash.core import lines
+from hookflash.core import prompts
 from hookflash.core import signals as s
 from hookflash.core.commands import CloseModel, OpenModel
-from hookflash.core.conversation import interruptions, owed_answer, speaking
+from hookflash.core.conversation import interruptions, speaking, waiting_caller
 from hookflash.core.conversation.conversation import Conversation
 from hookflash.core.conversation.requests import Kind, Request
 from hookflash.core.conversation.states import ConversationState, SessionState, TurnState
 
 
 def first_words(talk: Conversation, signal: s.ReturnCaller) -> Request:
-    """Return what a caller hears first who comes (back) to the agent."""
+    """Return the request for what a caller hears first who comes (back) to the agent."""
     if signal.say is not None:
         return Request(Kind.OPENING, signal.say)
-    return talk.opening or Request(Kind.OPENING, lines.CUT_OFF)
+    return talk.opening or Request(Kind.OPENING, prompts.CUT_OFF)
 
 
 def stream_opened(talk: Conversation, step: s.Step) -> None:
-    """The caller is on a stream: send what waits for them, and let the agent speak."""
+    """The caller is on a stream: send the sound that waits, and let the agent speak."""
     talk.streams += 1
     talk.settle(step.now)
     talk.state = ConversationState.LIVE
     if talk.model.state is SessionState.CLOSED:
-        # The call was recovered after the carrier had been told to open this stream.
-        talk.opening = talk.opening or Request(Kind.OPENING, lines.CUT_OFF)
+        # The call was recovered after the carrier got the order to open this stream.
+        talk.opening = talk.opening or Request(Kind.OPENING, prompts.CUT_OFF)
         _open(talk, step)
     step.do(*talk.consent.stream_opened(step.now), *talk.playout.start(step.now))
-    speaking.open_talk(talk, step)
+    speaking.speak_first(talk, step)
     if talk.streams > 1:
-        # The caller may have heard nothing since the stream before.
-        owed_answer.hurry(talk, step)
+        # The caller may have heard nothing since the last stream.
+        waiting_caller.answer_is_late(talk, step)
 
 
 def model_ready(talk: Conversation, event: e.ModelReady, step: s.Step) -> None:
     if talk.model.state is SessionState.OPENING:
         talk.model.ready(step.now)
-        speaking.open_talk(talk, step)
+        speaking.speak_first(talk, step)
 
 
 def model_lost(talk: Conversation, event: e.ModelLost, step: s.Step) -> None:
@@ -50,14 +50,14 @@ def model_lost(talk: Conversation, event: e.ModelLost, step: s.Step) -> None:
 
 
 def lose(talk: Conversation, event: e.ModelLost, step: s.Step) -> None:
-    """Another session with the conversation so far; without one, a human; without one, words."""
+    """The session is lost: open another one, or go on without a model."""
     if talk.model.state in (SessionState.CLOSED, SessionState.DEAD):
         return
     cut_off = talk.requests.answering and (talk.requests.spoke or talk.requests.answers)
     waits = talk.owes_answer or talk.requests.caller_speaking or event.unheard
     unanswered = waits or cut_off
     if talk.requests.caller_speaking:
-        # Nobody will tell that they are silent again; if they go on, the next session hears it.
+        # No session will report the end of their turn. If they go on, the next session hears it.
         talk.turn.enter(TurnState.OVER, step.now)
         interruptions.turn_ended(talk, step)
     talk.requests.lost(step.now)
@@ -66,7 +66,7 @@ def lose(talk: Conversation, event: e.ModelLost, step: s.Step) -> None:
     talk.consent.interrupt()
     says_nothing = talk.farewell.purpose is None and not talk.requests.asks
     if unanswered and says_nothing and talk.opening is None:
-        talk.opening = Request(Kind.OPENING, lines.CUT_OFF)
+        talk.opening = Request(Kind.OPENING, prompts.CUT_OFF)
     talk.owes_answer = unanswered
     step.do(CloseModel())
     if talk.model.lost(hopeless=event.remedy == "none", now=step.now):
@@ -76,14 +76,16 @@ def lose(talk: Conversation, event: e.ModelLost, step: s.Step) -> None:
 
 
 def reopen(talk: Conversation, step: s.Step) -> None:
-    """Try another session, if it is time for that."""
+    """Open another session, if the pause after the loss is over."""
     if talk.model.state is SessionState.WAITING and talk.model.due(step.now):
         _open(talk, step)
 
 
 def roll_over(talk: Conversation, step: s.Step) -> None:
-    """The session is about to reach its limit, and nothing is said: the next one takes its place.
-    What the caller says meanwhile waits for it."""
+    """Replace a session that is close to its time limit, in a pause of the conversation.
+
+    What the caller says meanwhile waits for the next session.
+    """
     talk.requests.lost(step.now)
     talk.tools.orphan_all()
     talk.model.close(step.now)
@@ -92,7 +94,7 @@ def roll_over(talk: Conversation, step: s.Step) -> None:
 
 
 def without_model(talk: Conversation, reason: str, step: s.Step) -> None:
-    """No session can be had: the last words are over, or there is no agent any more."""
+    """No session can be opened: end the last words, or report that there is no agent."""
     if talk.farewell.purpose is not None:
         speaking.farewell_over(talk, step)
     else:
@@ -100,7 +102,7 @@ def without_model(talk: Conversation, reason: str, step: s.Step) -> None:
 
 
 def shutdown_requested(talk: Conversation, event: e.ShutdownRequested, step: s.Step) -> None:
-    """Nobody is dropped because the process stops: a human, or a sentence."""
+    """The process stops: bring the caller to a human, or say a sentence."""
     if talk.state is not ConversationState.AWAY:
         without_model(talk, "the agent is not available", step)
 

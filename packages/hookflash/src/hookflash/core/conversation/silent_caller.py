@@ -1,17 +1,17 @@
-"""Callers who say nothing, and lines at whose other end nobody is.
+"""A caller says nothing, or is no person: they are asked, and then the call ends.
 
     OFF --nothing is said, and nothing is owed--> LISTENING --> asked --> LISTENING --> asked again
                                                                       --> LISTENING --> goodbye
 
-A turn that does not end is no person (music, a noise), and neither is one that says the same words
-again and again (a recording): the call ends with a goodbye, too.
+A turn that does not end is music or noise. The same words again and again are a recording. Both
+also end the call with a goodbye.
 
 Functions of (conversation, step).
 """
 
 from __future__ import annotations
 
-from hookflash.core import lines
+from hookflash.core import prompts
 from hookflash.core import signals as s
 from hookflash.core.conversation import speaking
 from hookflash.core.conversation.backchannel import words
@@ -19,14 +19,14 @@ from hookflash.core.conversation.conversation import Conversation
 from hookflash.core.conversation.requests import Kind, Request
 from hookflash.core.conversation.states import OwedState, SilenceState, TurnState
 
-_PROMPTS = (lines.STILL_THERE, lines.STILL_THERE_AGAIN)
+_PROMPTS = (prompts.STILL_THERE, prompts.STILL_THERE_AGAIN)
 _RECORDING_WORDS = 6
 _RECORDING_TIMES = 6
-"""The same words, so many or more, so many times one after another: nobody talks like that."""
+"""At least this many words, said this many times in a row, are a recording."""
 
 
 def review(talk: Conversation, step: s.Step) -> None:
-    """Look whether the caller could say something, and does not."""
+    """Start or stop the silence clock: is it the caller's turn, and does nobody speak?"""
     open_to_caller = (
         talk.answering
         and talk.setup.consult is None
@@ -45,7 +45,7 @@ def review(talk: Conversation, step: s.Step) -> None:
 
 
 def expire(talk: Conversation, step: s.Step) -> None:
-    """The caller has been silent for long enough, or has not been."""
+    """Act if the caller was silent, or has spoken, for too long."""
     if talk.turn.expired(step.now):
         talk.turn.enter(TurnState.OVER, step.now)
         _say_goodbye(talk, step)
@@ -62,13 +62,15 @@ def _say_goodbye(talk: Conversation, step: s.Step) -> None:
     step.tell(s.HandoffUnwanted(quiet=True))
     speaking.last_words_due(
         talk,
-        s.LastWordsDue(purpose="hang-up", text=lines.SILENT_GOODBYE, own_line=True, protected=True),
+        s.LastWordsDue(
+            purpose="hang-up", text=prompts.SILENT_GOODBYE, own_line=True, protected=True
+        ),
         step,
     )
 
 
 def answered(talk: Conversation, text: str, step: s.Step) -> None:
-    """The caller has said something, or what was taken for that."""
+    """The caller has said something: begin to count prompts again, and notice a recording."""
     said = words(text)
     if not said:
         return

@@ -1,7 +1,7 @@
-"""What the agent says: first words, announcements, last words; and what waits for silence.
+"""What the agent says: first words, news of the hand-off, last words; and what waits for silence.
 
-Functions of (conversation, step). `after_heard` is where the conversation goes on whenever
-something may have been heard to its end.
+Functions of (conversation, step). `after_heard` is called whenever the caller may have heard
+something to its end.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from hookflash.core.events import ConsultDecided
 from hookflash.core.phases import Phase
 
 
-def open_talk(talk: Conversation, step: s.Step) -> None:
-    """Stream and model are both there: the agent speaks first, what must be said before all."""
+def speak_first(talk: Conversation, step: s.Step) -> None:
+    """The stream and the session are both open: the agent speaks first, the consent line before."""
     if not talk.answering:
         return
     consent = talk.consent.ask()
@@ -38,40 +38,39 @@ def open_talk(talk: Conversation, step: s.Step) -> None:
         first = talk.streams == 1 and unheard
         talk.requests.protected = first and not talk.setup.greeting_interruptible
         talk.requests.put(opening)
-    step.do(*talk.requests.grant(step.now))
+    step.do(*talk.requests.send_next(step.now))
 
 
 def stop(talk: Conversation, step: s.Step) -> None:
-    """What the agent is about to say, and has not begun to, is not said any more."""
+    """Drop everything that the agent has not begun to say."""
     talk.requests.drop_all(step.now)
     if not talk.requests.spoke:
         drop_cancelled(talk, talk.requests.cancel(), step)
 
 
 def drop_cancelled(talk: Conversation, cancelled: list[CancelResponse], step: s.Step) -> None:
-    """Sound of a response that was cancelled may be on its way: it comes too late."""
+    """Cancel these responses, and drop their sound that is still to come."""
     for each in cancelled:
         talk.playout.drop(each.response_id)
         talk.requests.cancelled(step.now)
     step.do(*cancelled)
 
 
-def settle(talk: Conversation, fate: Settled, step: s.Step) -> Line:
-    """The ledger has spoken its last word on an item: the transcript has what was heard of it, and
-    so has a session that did not say it itself."""
-    line = talk.transcript.agent_heard(fate, step.now)
-    if fate.item_id in talk.foreign:
-        talk.foreign.discard(fate.item_id)
+def settle(talk: Conversation, settled: Settled, step: s.Step) -> Line:
+    """Write down what was heard of an item. Tell it to a session that did not say it itself."""
+    line = talk.transcript.agent_heard(settled, step.now)
+    if settled.item_id in talk.foreign:
+        talk.foreign.discard(settled.item_id)
         if line.text and talk.model.listening:
             step.do(AddMessage(Message("assistant", line.text)))
     return line
 
 
-# --- what the hand-off wants said -----------------------------------------------------------------
+# --- news of the hand-off -------------------------------------------------------------------------
 
 
 def tell_agent(talk: Conversation, signal: s.TellAgent, step: s.Step) -> None:
-    """The agent gets to know something, and says something about it."""
+    """Tell the model about the hand-off, and ask the agent to speak about it."""
     talk.tell(signal.known, step)
     if signal.company:
         talk.ask(Request(Kind.COMPANY, None, "none"), step)
@@ -81,7 +80,7 @@ def tell_agent(talk: Conversation, signal: s.TellAgent, step: s.Step) -> None:
 
 
 def answer_tool(talk: Conversation, signal: s.AnswerTool, step: s.Step) -> None:
-    """One of our own tools is answered, and the model goes on."""
+    """Answer the call of a built-in tool; then the model goes on."""
     kind = Kind.COMPANY if signal.company else Kind.TOOL
     answer_own_tool(talk, signal.call_id, signal.output, step, kind)
 
@@ -89,7 +88,7 @@ def answer_tool(talk: Conversation, signal: s.AnswerTool, step: s.Step) -> None:
 def answer_own_tool(
     talk: Conversation, call_id: str, output: str, step: s.Step, kind: Kind = Kind.TOOL
 ) -> None:
-    """Answer one of our own tools; the model goes on, or with its last words."""
+    """Answer the call of a built-in tool; the model goes on, or says its last words."""
     talk.answer_tool(call_id, output, step)
     if talk.farewell.purpose is not None:
         after_heard(talk, step)
@@ -101,7 +100,7 @@ def answer_own_tool(
 
 
 def last_words_due(talk: Conversation, signal: s.LastWordsDue, step: s.Step) -> None:
-    """The agent is to say its last words, before the caller's leg moves."""
+    """Begin the last words, which come before the caller's leg moves or hangs up."""
     talk.farewell.begin(
         signal.purpose,
         signal.text,
@@ -124,7 +123,7 @@ def last_words_due(talk: Conversation, signal: s.LastWordsDue, step: s.Step) -> 
 
 
 def last_words_off(talk: Conversation, step: s.Step) -> None:
-    """What the last words of a hand-off led to is not wanted any more."""
+    """Cancel the last words of a hand-off: the conversation goes on."""
     if talk.farewell.purpose == "hand-off":
         talk.farewell.end(step.now)
         talk.requests.protected = False
@@ -132,7 +131,7 @@ def last_words_off(talk: Conversation, step: s.Step) -> None:
 
 
 def farewell_over(talk: Conversation, step: s.Step) -> None:
-    """The last words were heard, or waited for long enough: what they lead to is carried out."""
+    """The last words were heard, or awaited long enough: carry out what they lead to."""
     purpose = talk.farewell.purpose
     talk.farewell.end(step.now)
     if purpose == "consulted":
@@ -143,10 +142,10 @@ def farewell_over(talk: Conversation, step: s.Step) -> None:
 
 
 def _consult_settled(talk: Conversation, step: s.Step) -> None:
-    """The last words to the human were heard: tell the caller's call, and go where it was said."""
+    """The human has heard the last words: report the decision, and move or end their leg."""
     consult, decision = talk.setup.consult, talk.decision
     assert consult is not None and decision is not None
-    decided = ConsultDecided(talk.facts.call_sid, decision, talk.decision_reason)
+    decided = ConsultDecided(talk.info.call_sid, decision, talk.decision_reason)
     step.do(ReportConsult(consult.parent_sid, decided))
     room = JoinRoom(consult.parent_sid, consult.wave, leg=consult.leg)
     goes = room if decision == "connect" else HangUp()
@@ -157,21 +156,21 @@ def _consult_settled(talk: Conversation, step: s.Step) -> None:
 
 
 def after_heard(talk: Conversation, step: s.Step) -> None:
-    """Something may have been heard to its end: close its lines, and let go what waited for it."""
-    for fate in talk.playout.heard():
-        settle(talk, fate, step)
+    """Close the items that were heard to their end. If the agent is silent, go on."""
+    for settled in talk.playout.heard():
+        settle(talk, settled, step)
     busy = talk.requests.busy and talk.model.listening
     if talk.live and talk.playout.idle() and not busy and talk.cut is None:
         _quiet(talk, step)
 
 
 def _quiet(talk: Conversation, step: s.Step) -> None:
-    """Nothing is said, and nothing will be: what waited for that happens now."""
+    """The agent is silent and nothing is pending: do what waited for that."""
     now = step.now
     step.do(*talk.consent.heard(now))
     if talk.farewell.purpose is None:
         talk.requests.protected = False
-        open_talk(talk, step)
+        speak_first(talk, step)
     elif not talk.farewell.spoke and not talk.farewell.asked_for_line and talk.model.listening:
         talk.farewell.wait_for_line(now)
         talk.ask(Request(Kind.LAST_WORDS, talk.farewell.text, "none"), step)
@@ -180,7 +179,7 @@ def _quiet(talk: Conversation, step: s.Step) -> None:
 
 
 def caller_returned(talk: Conversation, signal: s.CallerReturned, step: s.Step) -> None:
-    """The stream ended without our doing and the caller is still there."""
+    """The stream ended, not by a command, and the caller is still there."""
     if talk.farewell.purpose is not None:
         farewell_over(talk, step)
     elif signal.may_connect:

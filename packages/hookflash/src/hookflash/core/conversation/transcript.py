@@ -1,8 +1,8 @@
 """Who said what, as heard: the caller's words by transcription, the agent's by the ledger.
 
-An agent's line is open while any of it is unheard. The ledger's last word on the item closes it:
-heard to the end, or cut at so many milliseconds, and then only the words before the cut were
-said. Text has no times of its own, so the cut falls in proportion, back to a whole word.
+An agent's line is open while any of it is unheard. The ledger closes it when the item is settled:
+heard to the end, or cut at so many milliseconds. Then only the words before the cut count as heard.
+Text has no times, so the cut is made in proportion, at the start of a word.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from hookflash.core.record import Utterance
 from hookflash.core.summary import extract
 
 HISTORY_CHARACTERS = 40_000
-"""So much of a call is told to a new session word for word: about an hour's talk."""
+"""How much of a call a new session gets word for word: about an hour of talk."""
 
 _LINE_CHARACTERS = 60
-"""What a line costs besides its text."""
+"""What a line adds to the history besides its text."""
 
 _SUMMED_LINES = 500
 
 _MS_PER_CHARACTER = 60.0
-"""Fast speech. While an item is still generated its text may run ahead of its sound."""
+"""Fast speech. While an item is generated, its text may run ahead of its sound."""
 
 
 class Line(msgspec.Struct):
-    """What somebody says. `ended_at` is `started_at` while nobody has told the end."""
+    """What somebody says. `ended_at` is `started_at` while the end is unknown."""
 
     speaker: Literal["caller", "agent", "human", "note"]
     item_id: str
@@ -39,7 +39,7 @@ class Line(msgspec.Struct):
     text: str = ""
     cut: str = ""
     whole: str = ""
-    """All that the model has written of an agent's line, heard or not."""
+    """The whole text of an agent's line, heard or not."""
 
 
 class Transcript:
@@ -48,7 +48,7 @@ class Transcript:
     def __init__(self) -> None:
         self._lines: list[Line] = []
         self._by_item: dict[str, Line] = {}
-        self._fates: dict[str, Settled] = {}
+        self._settled: dict[str, Settled] = {}
         self._agent_was_heard = False
 
     # --- the caller ---------------------------------------------------------------------------
@@ -63,7 +63,7 @@ class Transcript:
             line.ended_at = now
 
     def caller_said(self, item_id: str, text: str, now: float) -> Line:
-        """Keep what the caller has said in a turn, complete; return its line."""
+        """Add the complete text of the caller's turn; return its line."""
         self.caller_started(item_id, now)
         line = self._by_item[item_id]
         line.text = text.strip()
@@ -72,25 +72,25 @@ class Transcript:
     # --- the agent ----------------------------------------------------------------------------
 
     def agent_says(self, item_id: str, text: str, now: float) -> None:
-        """The next words of an item, which may be long before they are heard, or after."""
+        """Add the next words of an item; they may come before or after they are heard."""
         line = self._by_item.get(item_id)
         if line is None:
             line = Line("agent", item_id, now, now)
             self._add(line)
         line.whole += text
-        fate = self._fates.get(item_id)
-        line.text, line.cut = (line.whole, "") if fate is None else _cut(line.whole, fate)
+        settled = self._settled.get(item_id)
+        line.text, line.cut = (line.whole, "") if settled is None else _cut(line.whole, settled)
 
-    def agent_heard(self, fate: Settled, now: float) -> Line:
-        """The ledger has closed an item. Return its line, which has what was heard of it."""
-        self._fates[fate.item_id] = fate
-        if fate.heard_ms > 0 and not fate.item_id.startswith(PREPARED):
+    def agent_heard(self, settled: Settled, now: float) -> Line:
+        """The ledger has settled an item. Return its line, with the text that was heard."""
+        self._settled[settled.item_id] = settled
+        if settled.heard_ms > 0 and not settled.item_id.startswith(PREPARED):
             self._agent_was_heard = True
-        self.agent_says(fate.item_id, "", now)
-        line = self._by_item[fate.item_id]
-        if fate.began_at is not None:
-            line.started_at = fate.began_at
-            line.ended_at = fate.began_at + fate.heard_ms / 1000
+        self.agent_says(settled.item_id, "", now)
+        line = self._by_item[settled.item_id]
+        if settled.began_at is not None:
+            line.started_at = settled.began_at
+            line.ended_at = settled.began_at + settled.heard_ms / 1000
         return line
 
     # --- the human ----------------------------------------------------------------------------
@@ -102,13 +102,13 @@ class Transcript:
         started_at: float,
         ended_at: float,
     ) -> Message:
-        """Something was said between the caller and a human. Return it as a model is told."""
+        """Add what the caller or a human said; return the message for the model."""
         line = Line(speaker, "", started_at, ended_at, text.strip())
         self._lines.append(line)
-        return _told(line)
+        return _message(line)
 
     def note(self, message: Message) -> None:
-        """Keep something that every model of this call should know, though nobody said it."""
+        """Add something that every session of this call must know, but nobody said."""
         self._lines.append(Line("note", "", 0.0, 0.0, message.text))
 
     # --- reading it ---------------------------------------------------------------------------
@@ -119,30 +119,30 @@ class Transcript:
         return self._lines
 
     def is_settled(self, item_id: str) -> bool:
-        """Return whether the ledger's last word on an item was heard: its line is closed."""
-        return item_id in self._fates
+        """Return whether the ledger has settled an item, so that its line is final."""
+        return item_id in self._settled
 
     def history(self) -> tuple[Message, ...]:
-        """The conversation as heard, for a model that starts afresh.
+        """Return the conversation as heard, for a new session.
 
-        What is being heard is left out: the model is told when it is known how much of it was. Of a
-        long call the newest lines are told, and the older ones in a few sentences.
+        An item that is not settled is left out; the session gets it when it is. A long call is
+        shortened: the newest lines word for word, the older ones as a summary.
         """
-        first = self._first_told()
+        first = self._first_message()
         lines: list[Line] = []
         for line in self._lines[first:]:
-            if line.speaker == "agent" and line.item_id not in self._fates:
+            if line.speaker == "agent" and line.item_id not in self._settled:
                 continue
-            place = len(lines)
+            index = len(lines)
             if not line.item_id and line.speaker != "note":
-                # Known a while after it was said, so what was said since may come before it here.
-                while place and lines[place - 1].started_at > line.started_at:
-                    place -= 1
-            lines.insert(place, line)
-        told = tuple(_told(line) for line in lines if line.text)
-        return (self._summed_up(first), *told) if first else told
+                # It became known late: put it before the lines that were said after it.
+                while index and lines[index - 1].started_at > line.started_at:
+                    index -= 1
+            lines.insert(index, line)
+        messages = tuple(_message(line) for line in lines if line.text)
+        return (self._summed_up(first), *messages) if first else messages
 
-    def _first_told(self) -> int:
+    def _first_message(self) -> int:
         """Return the number of the first line that fits into the history."""
         left = HISTORY_CHARACTERS
         for number in range(len(self._lines) - 1, -1, -1):
@@ -169,13 +169,13 @@ class Transcript:
         return said if len(said) <= most else f"...{said[-most:].partition(' ')[2]}"
 
     def close(self) -> None:
-        """The call is over: what the ledger never spoke of was never heard."""
+        """The call is over: an item that the ledger has not settled was never heard."""
         for line in self._lines:
-            if line.speaker == "agent" and line.item_id not in self._fates:
+            if line.speaker == "agent" and line.item_id not in self._settled:
                 line.text, line.cut = "", line.text
 
     def utterances(self, since: float) -> tuple[Utterance, ...]:
-        """All that was said or prepared; times are seconds after `since`."""
+        """Return every line, heard or cut. Times are seconds after `since`."""
         lines = sorted(self._lines, key=lambda line: line.started_at)
         return tuple(
             Utterance(
@@ -191,7 +191,7 @@ class Transcript:
 
     @property
     def agent_was_heard(self) -> bool:
-        """Whether the agent, and not only a prepared line, was heard to say something."""
+        """Whether the caller has heard the agent, not only a prepared line."""
         return self._agent_was_heard
 
     def _add(self, line: Line) -> None:
@@ -199,8 +199,8 @@ class Transcript:
         self._by_item[line.item_id] = line
 
 
-def _told(line: Line) -> Message:
-    """Return a line as a model is told."""
+def _message(line: Line) -> Message:
+    """Return a line as a message for the model."""
     match line.speaker:
         case "caller":
             return Message("user", line.text)
@@ -211,14 +211,14 @@ def _told(line: Line) -> Message:
     return Message("system", line.text)
 
 
-def _cut(text: str, fate: Settled) -> tuple[str, str]:
+def _cut(text: str, settled: Settled) -> tuple[str, str]:
     """Split `text` into what was heard and what was not."""
-    if not fate.cut:
+    if not settled.cut:
         return text, ""
-    whole_ms = float(fate.generated_ms)
-    if not fate.ended:
+    whole_ms = float(settled.generated_ms)
+    if not settled.ended:
         whole_ms = max(whole_ms, len(text) * _MS_PER_CHARACTER)
-    place = int(len(text) * fate.heard_ms / whole_ms) if whole_ms > 0 else 0
-    if place < len(text):
-        place = text.rfind(" ", 0, place + 1) + 1 if " " in text[: place + 1] else 0
-    return text[:place].rstrip(), text[place:]
+    end = int(len(text) * settled.heard_ms / whole_ms) if whole_ms > 0 else 0
+    if end < len(text):
+        end = text.rfind(" ", 0, end + 1) + 1 if " " in text[: end + 1] else 0
+    return text[:end].rstrip(), text[end:]

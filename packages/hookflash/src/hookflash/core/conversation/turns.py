@@ -5,8 +5,8 @@ Functions of (conversation, event, step).
 
 from __future__ import annotations
 
+from hookflash.core import builtin_tools, prompts
 from hookflash.core import events as e
-from hookflash.core import lines
 from hookflash.core import signals as s
 from hookflash.core.commands import (
     AnyCommand,
@@ -16,10 +16,10 @@ from hookflash.core.commands import (
 )
 from hookflash.core.conversation import (
     interruptions,
-    owed_answer,
     session_replacement,
     silent_caller,
     speaking,
+    waiting_caller,
 )
 from hookflash.core.conversation.announced_action import AnnouncementKind
 from hookflash.core.conversation.conversation import Conversation
@@ -35,21 +35,22 @@ _READY = SessionState.READY
 
 
 def caller_audio(talk: Conversation, event: e.CallerAudio, now: float) -> list[AnyCommand]:
-    """The caller's sound goes to whoever hears it. The short way: it comes fifty times a second."""
+    """Send the caller's sound to the model. It comes fifty times a second."""
     return [SendCallerAudio(event.payload, event.size)] if talk.hears else []
 
 
 def model_audio(talk: Conversation, event: e.ModelAudio, now: float) -> list[AnyCommand]:
-    """The agent's sound goes into the ledger, and to the caller as far as the lead allows."""
+    """Add the agent's sound to the ledger, and send as much as the lead allows."""
     if talk.model.state is not _READY or talk.state is not _LIVE:
         return []
     if talk.playout.unheard(event.response_id, event.item_id):
-        # It began while we were cancelling it: the model must not believe that it was said.
+        # The item began while its response was being cancelled. Nothing of it will be heard, and
+        # the model must know that.
         talk.transcript.agent_heard(Settled(event.item_id, 0, 0, None, True, False), now)
         return [TruncateItem(event.item_id, 0)]
     talk.requests.sounded(now)
-    ringing = owed_answer.stop_ringing(talk, now)
-    owed_answer.heard(talk, event.response_id)
+    ringing = waiting_caller.stop_ringing(talk, now)
+    waiting_caller.heard(talk, event.response_id)
     commands = talk.playout.add(event.response_id, event.item_id, event.payload, event.size, now)
     if talk.farewell.purpose is not None:
         talk.farewell.sounding(talk.playout.quiet_at(), now, event.response_id)
@@ -83,7 +84,7 @@ def response_started(talk: Conversation, event: e.ResponseStarted, step: s.Step)
         event.response_id, event.request_id, step.now, own_is_due=talk.owes_answer
     )
     if talk.requests.saying(Kind.CONSENT):
-        talk.consent.say_again()
+        talk.consent.line_begins()
     if talk.farewell.line_is_due:
         speaking.stop(talk, step)
     else:
@@ -96,13 +97,13 @@ def response_ended(talk: Conversation, event: e.ResponseEnded, step: s.Step) -> 
         return
     whole = event.status == "completed" and talk.requests.spoke
     if talk.requests.saying(Kind.CONSENT) and not whole:
-        talk.consent.spoil()
+        talk.consent.line_incomplete()
     if whole:
         talk.model.worked()
     said = _owed_transfer(talk) if event.status == "completed" else None
     if said == "unclear":
-        # Before anything else is asked of the model, so that the next response knows it.
-        talk.tell(lines.SAY_DO_REMINDER, step)
+        # This comes first, so that the next response takes it into account.
+        talk.tell(prompts.SAY_DO_REMINDER, step)
     if not talk.requests.response_ended(
         event.response_id, event.status, event.retry_seconds, step.now
     ):
@@ -110,15 +111,15 @@ def response_ended(talk: Conversation, event: e.ResponseEnded, step: s.Step) -> 
         session_replacement.lose(talk, e.ModelLost(reason, "none"), step)
         return
     if said == "transfer":
-        talk.requests.put(Request(Kind.TOOL, lines.SAY_DO, lines.TRANSFER_TOOL))
+        talk.requests.put(Request(Kind.TOOL, prompts.SAY_DO, builtin_tools.TRANSFER_TOOL))
     elif said == "unclear" and not talk.requests.asks:
         talk.requests.put(Request(Kind.TOOL))
-    step.do(*talk.requests.grant(step.now))
+    step.do(*talk.requests.send_next(step.now))
     speaking.after_heard(talk, step)
 
 
 def _owed_transfer(talk: Conversation) -> AnnouncementKind | None:
-    """Return what the agent has announced without calling a tool, if it can still do it."""
+    """Return what the agent announced without calling a tool, if it can still do it."""
     keys = [each.key for each in talk.setup.destinations]
     if talk.handoff.running or talk.farewell.purpose is not None or not keys:
         return None
@@ -133,15 +134,15 @@ def model_refused(talk: Conversation, event: e.ModelRefused, step: s.Step) -> No
 
 
 def caller_speech_started(talk: Conversation, event: e.CallerSpeechStarted, step: s.Step) -> None:
-    """Barge-in, if anything is to be heard; a goodbye that is interrupted is taken back."""
+    """The caller begins to speak: barge in, if the agent is audible and may be interrupted."""
     talk.transcript.caller_started(event.item_id, step.now)
     if not talk.live:
         return
     talk.owes_answer = False
-    talk.fills = 0
+    talk.fillers = 0
     talk.turn.enter(TurnState.SPEAKING, step.now)
     talk.requests.caller_started()
-    step.do(*owed_answer.stop_ringing(talk, step.now))
+    step.do(*waiting_caller.stop_ringing(talk, step.now))
     if talk.requests.protected or talk.setup.interruption.mode == "none":
         return
     if not talk.playout.idle():
@@ -159,12 +160,12 @@ def caller_speech_stopped(talk: Conversation, event: e.CallerSpeechStopped, step
 
 
 def caller_quiet(talk: Conversation, event: e.CallerQuiet, step: s.Step) -> None:
-    """The caller is silent, though the model has not noticed that their turn has ended."""
+    """The caller is silent, but the model has not detected the end of their turn: end it."""
     if talk.requests.caller_speaking and talk.answering:
         step.do(CommitCallerAudio())
         _turn_ended(talk, step)
         step.do(*talk.requests.ask(Request(Kind.OWED), step.now))
-        owed_answer.hurry(talk, step)
+        waiting_caller.answer_is_late(talk, step)
 
 
 def _turn_ended(talk: Conversation, step: s.Step) -> None:
@@ -173,7 +174,7 @@ def _turn_ended(talk: Conversation, step: s.Step) -> None:
     talk.turn.enter(TurnState.OVER, step.now)
     talk.requests.caller_stopped(step.now)
     interruptions.turn_ended(talk, step)
-    owed_answer.turn_ended(talk, step)
+    waiting_caller.turn_ended(talk, step)
 
 
 def caller_transcribed(talk: Conversation, event: e.CallerTranscribed, step: s.Step) -> None:
@@ -182,28 +183,3 @@ def caller_transcribed(talk: Conversation, event: e.CallerTranscribed, step: s.S
     interruptions.transcribed(talk, event.item_id, line.text, step)
     if line.text:
         step.tell(s.CallerSaid(text=line.text, started_at=line.started_at))
-
-
-# --- the keypad -----------------------------------------------------------------------------------
-
-
-def digit_pressed(talk: Conversation, event: e.DigitPressed, step: s.Step) -> None:
-    talk.prompts = 0
-    if talk.live:
-        typed(talk, talk.keypad.press(event.digit, step.now), step)
-
-
-def typed(talk: Conversation, digits: str, step: s.Step) -> None:
-    """The caller has typed something: the key for a human, or something for the model."""
-    setup = talk.setup
-    if not digits:
-        return
-    if digits == setup.key_to_human and setup.destinations:
-        if talk.farewell.purpose is None:
-            wanted = setup.key_destination or setup.fallback or setup.destinations[0].key
-            reason = "the caller pressed the key for a human"
-            step.tell(s.HandoffWanted(destination=wanted, reason=reason, source="caller"))
-        return
-    talk.tell(lines.typed(digits), step)
-    if talk.farewell.purpose is None:
-        talk.ask(Request(Kind.TOOL), step)

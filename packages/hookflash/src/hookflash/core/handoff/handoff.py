@@ -1,37 +1,36 @@
-"""The machine of the hand-off: who is wanted, who is rung next, and what came of each.
+"""The machine of the hand-off: the request for a human, its times and its attempts.
 
-The states and what leads from one to another are in `states.py`; here is what goes with them: the
-request, the waves of targets, the times. A wave is the targets that ring together: one of a hunt
-group, all of a ring group. Waves are numbered through the whole call, so that a webhook of an older
-one is known for what it is.
+`states.py` says which state follows which, `ring_order.py` who rings next.
 
-Each outcome has exactly one next step: the next wave while there is time, then what the plan says
-(`otherwise`). A second request while one runs is answered with the state of the first.
+Every outcome of an attempt leads to exactly one next step: the next wave while there is time, then
+what the plan says (`otherwise`). A second request during a hand-off is answered with its state.
 """
 
 from __future__ import annotations
 
 import msgspec
 
+from hookflash.core.call_info import CallInfo
 from hookflash.core.delivery import Delivery
-from hookflash.core.facts import Facts
 from hookflash.core.handoff.legs import Legs
-from hookflash.core.handoff.states import LIMITS, NEXT, HandoffState, Trigger
+from hookflash.core.handoff.limits import LIMITS
+from hookflash.core.handoff.ring_order import RingOrder
+from hookflash.core.handoff.states import NEXT, HandoffState, Trigger
 from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
+from hookflash.core.machine_views import CallerLegView
 from hookflash.core.record import HandoffAttempt
 from hookflash.core.setup import CallSetup
 from hookflash.core.timers import Timer
-from hookflash.core.views import CallerLegView
-
-_QUEUE_SECONDS = 60.0
-"""How long an order to ring somebody may wait at the carrier before it is carried out."""
 
 _STILL = frozenset({HandoffState.IDLE, HandoffState.DONE, HandoffState.FAILED})
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """Who is wanted, why, and by whom. `call_id` is the tool call that still waits for an answer,
-    `manner` what the plan comes to here: nobody can be kept company by an agent that is gone."""
+    """A request for a human: which destination, why, and from whom.
+
+    `source` is what asked (tool, caller, console, policy, failure). `call_id` is the tool call that
+    waits for an answer. `manner` is that of the plan, or cold where there is no agent.
+    """
 
     destination: Destination
     reason: str
@@ -43,51 +42,35 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     manner: str = "cold"
 
 
-class Wave(msgspec.Struct, frozen=True):
-    """When the newest wave began to ring, and the numbers of its targets in the plan."""
-
-    at: float
-    targets: tuple[int, ...] = ()
-
-    @property
-    def only(self) -> int | None:
-        """Its target, where there is one and no other."""
-        return self.targets[0] if len(self.targets) == 1 else None
-
-
 class Handoff:
     """The hand-off of one call. It knows plans and outcomes, nothing of carriers or models."""
 
-    def __init__(self, setup: CallSetup, facts: Facts, leg: CallerLegView) -> None:
+    def __init__(self, setup: CallSetup, info: CallInfo, leg: CallerLegView) -> None:
         self.setup = setup
-        self.facts = facts
+        self.info = info
         self.leg = leg
         self.legs = Legs()
         self.request: Request | None = None
         self.attempts: list[HandoffAttempt] = []
         self.checks = 0
-        self.wave = 0
-        self.rang_at: float | None = None
-        """When the first telephone of the wave of now began to ring."""
-        self.coming_seconds = 0.0
-        """How long a human who takes the call may need to hear who calls."""
+        self.ring_order = RingOrder()
+        self.joining_seconds = 0.0
+        """How long a human who takes the call may need to hear the whisper and join the room."""
         self.human_at: float | None = None
         self.human_leaves = False
-        """Whether the human has left the caller, or has been said to."""
+        """Whether the human has left the room, or the carrier says so."""
         self.awaits_caller = False
-        """Whether the carrier is about to ask for a caller who goes back to the agent."""
-        self.said: list[tuple[float, str]] = []
-        """What the caller has said since a human was wanted, and when they began to."""
+        """Whether the carrier is about to ask for a caller who is to go back to the agent."""
+        self.caller_said: list[tuple[float, str]] = []
+        """What the caller has said since the request, as (when they began, text)."""
         self.failed = False
-        """Whether nobody was reached, and the caller had to be let go."""
+        """Whether nobody was reached, and the call was ended."""
         self.voicemail: Delivery | None = None
         self.voicemail_step = 0
         """The step of the instruction that records a message; 0 is none."""
-        self.unanswered = False
-        """The caller hung up where a message was to be taken."""
+        self.hung_up_at_voicemail = False
+        """Whether the caller hung up when they were asked for a message."""
         self.callbacks = 0
-        self._waves: list[tuple[int, ...]] = []
-        self._rung = Wave(0.0)
         self._timer = Timer(LIMITS, HandoffState.IDLE)
 
     @property
@@ -96,11 +79,11 @@ class Handoff:
 
     @property
     def deadline(self) -> float | None:
-        """When this state must have led somewhere."""
+        """When this state must end; None without a limit."""
         return self._timer.due
 
-    def late(self, now: float) -> bool:
-        """Whether this state has lasted for too long."""
+    def expired(self, now: float) -> bool:
+        """Whether this state has lasted too long."""
         return self._timer.expired(now)
 
     @property
@@ -128,20 +111,23 @@ class Handoff:
 
     @property
     def stays(self) -> bool:
-        """Whether the caller's leg does not move before a human has accepted."""
+        """Whether the caller's leg stays with the agent until a human has accepted."""
         return self.request is not None and self.request.manner in ("warm", "consult")
 
     @property
     def consults(self) -> bool:
-        """Whether the agent talks with the human first."""
+        """Whether the agent talks with the human before the caller does."""
         return self.request is not None and self.request.manner == "consult"
 
     @property
+    def wave(self) -> int:
+        """The number of the newest wave of targets."""
+        return self.ring_order.number
+
+    @property
     def ring_until(self) -> float:
-        """When the wave of now has rung for as long as it may. Until something rings, its order may
-        wait in the carrier's queue."""
-        since = self._rung.at + _QUEUE_SECONDS if self.rang_at is None else self.rang_at
-        return min(since + self.plan.ring_seconds, self.give_up_at)
+        """When the newest wave has rung for as long as it may."""
+        return min(self.ring_order.ring_until(self.plan), self.give_up_at)
 
     @property
     def talked(self) -> bool:
@@ -158,7 +144,7 @@ class Handoff:
     # --- states -----------------------------------------------------------------------------------
 
     def fire(self, trigger: Trigger, now: float) -> bool:
-        """Go where `trigger` leads. Return False, and stay, where it changes nothing."""
+        """Go to the state that `trigger` leads to. Return False if it changes nothing."""
         state = NEXT[self.state].get(trigger)
         if state is None:
             return False
@@ -166,7 +152,7 @@ class Handoff:
         return True
 
     def renew(self, now: float) -> None:
-        """Something has happened in this state: its time begins anew."""
+        """Something has happened in this state: its time begins again."""
         self._timer.enter(self.state, now, self)
 
     # --- the request and its waves ----------------------------------------------------------------
@@ -176,75 +162,64 @@ class Handoff:
         return next((each for each in self.setup.destinations if each.key == key), None)
 
     def ask(self, request: Request) -> bool:
-        """Somebody wants a human. Return False if one is on the way already."""
+        """Take a request for a human. Return False if a hand-off is running."""
         if self.running:
             return False
         self.request = request
         self.human_at = None
-        self.said.clear()
-        self._rung = Wave(request.asked_at)
+        self.caller_said.clear()
+        self.ring_order.begin(request.asked_at)
         self.set_targets(None)
         return True
 
     def set_targets(self, free: tuple[int, ...] | None) -> None:
-        """Say which targets are free (None: all): the waves are made of them, in their order."""
-        plan = self.plan
-        numbers = [
-            number
-            for number, target in enumerate(plan.targets)
-            if (free is None or number in free) and not self._is_this_line(target)
-        ]
-        once = [tuple(numbers)] if plan.order == "ring" else [(number,) for number in numbers]
-        self._waves = [wave for wave in once * plan.attempts if wave]
+        """Say which targets are free; None means all."""
+        self.ring_order.set_targets(self.plan, free, dialled_number=self.info.called)
 
-    def _is_this_line(self, target: Target) -> bool:
-        """Whether a target is the number that the caller has dialled: it would answer itself."""
-        return target.kind == "phone" and target.address == self.facts.called
-
-    def no_company(self) -> None:
-        """The agent cannot stay with the caller: their leg moves at once."""
+    def make_cold(self) -> None:
+        """Make the hand-off cold: there is no agent to stay with the caller."""
         assert self.request is not None
         self.request = msgspec.structs.replace(self.request, manner="cold")
 
-    def more(self, now: float) -> bool:
+    def has_next_wave(self, now: float) -> bool:
         """Whether there is another wave, and time for it."""
-        return bool(self._waves) and now < self.give_up_at
+        return self.ring_order.has_next and now < self.give_up_at
 
     def next_wave(self, now: float) -> tuple[tuple[int, Target], ...]:
         """Begin the next wave and return its targets with their numbers in the plan."""
-        self.wave += 1
         self.human_at = None
         self.human_leaves = False
-        self.coming_seconds = 0.0
-        self._rung = Wave(now, self._waves.pop(0))
-        self.rang_at = None
-        return tuple((number, self.plan.targets[number]) for number in self._rung.targets)
+        self.joining_seconds = 0.0
+        wave = self.ring_order.next_wave(now)
+        return tuple((number, self.plan.targets[number]) for number in wave.targets)
 
     def rang(self, now: float) -> None:
         """The carrier rings a telephone of this wave: its time begins, unless it has begun."""
-        if self.rang_at is None and self.state is HandoffState.RINGING:
-            self.rang_at = now
+        if self.ring_order.rang_at is None and self.state is HandoffState.RINGING:
+            self.ring_order.rang_at = now
             self.renew(now)
 
-    def met(self, now: float) -> bool:
-        """A human has the caller. Return whether that is news."""
+    def bridged(self, now: float) -> bool:
+        """Note that the caller and a human hear each other. Return whether that is new."""
         self.human_leaves = False
-        if not self.fire(Trigger.MET, now):
+        if not self.fire(Trigger.BRIDGED, now):
             return False
         self.human_at = self.human_at or now
         return True
 
-    # --- what came of it --------------------------------------------------------------------------
+    # --- attempts ---------------------------------------------------------------------------------
 
-    def met_after_all(self) -> bool:
-        """A caller who was taken for gone had a human all the same. Return whether that is news."""
+    def bridged_after_all(self) -> bool:
+        """Note that a caller who counted as gone was bridged. Return whether that is new."""
         if not self.attempts or self.attempts[-1].outcome != "caller-gone":
             return False
         self.attempts[-1] = msgspec.structs.replace(self.attempts[-1], outcome="bridged")
         return True
 
-    def keep(self, outcome: str, now: float, *, target: int | None = None, note: str = "") -> None:
-        """Keep what came of an attempt; `target` may be left out where only one was rung."""
+    def record_attempt(
+        self, outcome: str, now: float, *, target: int | None = None, note: str = ""
+    ) -> None:
+        """Record how an attempt ended. Leave `target` out where only one was rung."""
         assert self.request is not None
         waited = None
         if outcome == "bridged":
@@ -254,17 +229,17 @@ class Handoff:
                 destination=self.request.destination.key,
                 reason=self.request.reason,
                 source=self.request.source,
-                started_at=self._rung.at,
+                started_at=self.ring_order.wave.ordered_at,
                 outcome=outcome,
                 seconds_to_human=waited,
                 manner=self.request.manner,
-                target=self._rung.only if target is None else target,
+                target=self.ring_order.wave.only if target is None else target,
                 note=note,
             )
         )
 
     def learned(self, most: int) -> str:
-        """Return what the caller has said since a human was wanted, the newest `most` characters
-        in whole words."""
-        said = " ".join(text for _, text in sorted(self.said, key=lambda each: each[0]))
+        """Return what the caller has said since the request: the newest `most` characters, in whole
+        words."""
+        said = " ".join(text for _, text in sorted(self.caller_said, key=lambda each: each[0]))
         return said if len(said) <= most else f"...{said[-most:].partition(' ')[2]}"

@@ -1,7 +1,7 @@
-"""What a call leaves for its owner: a voicemail, a wish to be called back, a question unanswered.
+"""What a call leaves for its owner: a voicemail, a wish to be called back, an unanswered question.
 
-Functions of (handoff, signal, step). A recording is announced by several webhooks, in any order,
-perhaps after the call: each makes the same delivery more complete.
+Functions of (handoff, signal, step). Several webhooks report a recording, in any order, perhaps
+after the call. Each one completes the same delivery.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from hookflash.core import lines
+from hookflash.core import prompts
 from hookflash.core import signals as s
 from hookflash.core.commands import Deliver, HangUp, Speak
 from hookflash.core.delivery import Delivery
@@ -22,7 +22,7 @@ from hookflash.core.handoff_plan import HandoffPlan
 from hookflash.core.phases import Phase
 
 LEAST_SECONDS = 1.0
-"""A recording that is shorter holds no message."""
+"""A shorter recording counts as no message."""
 
 _LEAST_DIGITS = 3
 
@@ -33,21 +33,21 @@ _LEAST_DIGITS = 3
 def voicemail_wanted(handoff: Handoff, signal: s.VoicemailWanted, step: s.Step) -> None:
     """The model calls its tool: the caller wants to leave a message."""
     if handoff.running:
-        output = lines.tool_status("not now", handoff.state.value)
+        output = prompts.tool_status("not now", handoff.state.value)
         step.tell(s.AnswerTool(call_id=signal.call_id, output=output))
         return
     if _plan(handoff) is None:
-        output = lines.tool_status("refused", "This line takes no messages. Say so.")
+        output = prompts.tool_status("refused", "This line takes no messages. Say so.")
         step.tell(s.AnswerTool(call_id=signal.call_id, output=output))
         return
     handoff.fire(Trigger.MESSAGE, step.now)
-    output = lines.tool_status(
+    output = prompts.tool_status(
         "accepted", "The caller is asked to speak after the tone as soon as you were heard."
     )
     step.tell(
         s.LastWordsDue(
             purpose="voicemail",
-            text=lines.LEAVE_MESSAGE,
+            text=prompts.LEAVE_MESSAGE,
             spoke=signal.spoke,
             answer=s.AnswerTool(call_id=signal.call_id, output=output),
         )
@@ -55,35 +55,35 @@ def voicemail_wanted(handoff: Handoff, signal: s.VoicemailWanted, step: s.Step) 
 
 
 def take_message(handoff: Handoff, step: s.Step) -> None:
-    """The last words before a message were heard: record it."""
+    """The last words before a message were heard: record the message."""
     plan = _plan(handoff)
     assert plan is not None
     outcome.take_message(plan, plan.voicemail_prompt, step)
 
 
 def recorded(handoff: Handoff, signal: s.MessageRecorded, step: s.Step) -> None:
-    """The caller has spoken, and is still there or not."""
+    """The recording is over; the caller may still be on the line, and hears a last sentence."""
     handoff.voicemail_step = signal.step
     recording, plan = signal.recording, _plan(handoff)
     left = recording is not None and recording.seconds >= LEAST_SECONDS
     handoff.failed = handoff.failed or not left
     handoff.fire(Trigger.OVER if left else Trigger.GIVE_UP, step.now)
-    sorry = plan.sorry if plan is not None else lines.nobody_there("")
-    text = lines.MESSAGE_THANKS if left else sorry
+    sorry = plan.sorry if plan is not None else prompts.nobody_there("")
+    text = prompts.MESSAGE_THANKS if left else sorry
     ending = (Speak(text, plan.language if plan is not None else None), HangUp())
     step.tell(s.MoveCaller(instructions=ending, phase=Phase.ENDING))
     if recording is not None:
-        _keep(handoff, recording, step)
+        _deliver_recording(handoff, recording, step)
 
 
 def ready(handoff: Handoff, signal: s.MessageReady, step: s.Step) -> None:
     """The recording can be fetched."""
     handoff.voicemail_step = signal.step
-    _keep(handoff, signal.recording, step)
+    _deliver_recording(handoff, signal.recording, step)
 
 
 def transcribed(handoff: Handoff, signal: s.MessageTranscribed, step: s.Step) -> None:
-    """The message was written down, or could not be."""
+    """The message was transcribed, or could not be."""
     handoff.voicemail_step = signal.step
     delivery = handoff.voicemail or _new(handoff, "voicemail", step.now)
     if delivery.complete:
@@ -94,7 +94,7 @@ def transcribed(handoff: Handoff, signal: s.MessageTranscribed, step: s.Step) ->
     step.do(Deliver(handoff.voicemail))
 
 
-def _keep(handoff: Handoff, recording: Recording, step: s.Step) -> None:
+def _deliver_recording(handoff: Handoff, recording: Recording, step: s.Step) -> None:
     known = handoff.voicemail
     if recording.seconds < LEAST_SECONDS or (known is not None and known.recording_url):
         return
@@ -107,7 +107,7 @@ def _keep(handoff: Handoff, recording: Recording, step: s.Step) -> None:
     )
     step.do(Deliver(handoff.voicemail))
     if handoff.leg.phase is Phase.ENDED:
-        # The record was made before anybody knew of it.
+        # The record was stored before the recording was known.
         step.tell(s.RecordChanged())
 
 
@@ -115,14 +115,14 @@ def _keep(handoff: Handoff, recording: Recording, step: s.Step) -> None:
 
 
 def callback_taken(handoff: Handoff, signal: s.CallbackTaken, step: s.Step) -> None:
-    """The model has taken a number and a wish; they are the owner's to act on."""
+    """The model has noted a number and a wish: deliver them to the owner."""
     number = signal.number
     if sum(character.isdigit() for character in number) < _LEAST_DIGITS:
         refusal = (
             f"number must be a telephone number of the caller's; got {number!r}. Ask for it,"
             " digit by digit, read it back, and call this again."
         )
-        output = lines.tool_status("refused", refusal)
+        output = prompts.tool_status("refused", refusal)
         step.tell(s.AnswerTool(call_id=signal.call_id, output=output))
         return
     handoff.callbacks += 1
@@ -130,7 +130,7 @@ def callback_taken(handoff: Handoff, signal: s.CallbackTaken, step: s.Step) -> N
     step.do(
         Deliver(msgspec.structs.replace(delivery, number=number, wish=signal.wish, complete=True))
     )
-    output = lines.tool_status(
+    output = prompts.tool_status(
         "accepted", f"It is passed on that the caller wants to be called back on {number}. Say so."
     )
     step.tell(s.AnswerTool(call_id=signal.call_id, output=output))
@@ -140,7 +140,7 @@ def callback_taken(handoff: Handoff, signal: s.CallbackTaken, step: s.Step) -> N
 
 
 def question_unanswered(handoff: Handoff, signal: s.QuestionUnanswered, step: s.Step) -> None:
-    """What a tool has asked and nobody has answered goes to the owner."""
+    """A tool's question that nobody answered is delivered to the owner."""
     message = _new(handoff, "message", step.now, f"question-{signal.question_id}")
     step.do(
         Deliver(
@@ -155,16 +155,16 @@ def question_unanswered(handoff: Handoff, signal: s.QuestionUnanswered, step: s.
 
 
 def _new(handoff: Handoff, kind: Any, now: float, name: str = "") -> Delivery:
-    facts, request = handoff.facts, handoff.request
+    info, request = handoff.info, handoff.request
     return Delivery(
-        id=f"{facts.call_sid}-{name or f'voicemail-{handoff.voicemail_step}'}",
+        id=f"{info.call_sid}-{name or f'voicemail-{handoff.voicemail_step}'}",
         kind=kind,
-        call_sid=facts.call_sid,
+        call_sid=info.call_sid,
         agent=handoff.setup.agent,
         destination=request.destination.key if request is not None else "",
         created_at=now,
-        caller=facts.caller,
-        called=facts.called,
+        caller=info.caller,
+        called=info.called,
         reason=request.reason if request is not None else "",
         summary=request.summary if request is not None else "",
         complete=False,
@@ -172,7 +172,7 @@ def _new(handoff: Handoff, kind: Any, now: float, name: str = "") -> Delivery:
 
 
 def _plan(handoff: Handoff) -> HandoffPlan | None:
-    """Return the plan whose words are used: of the hand-off, else of any that takes messages."""
+    """Return the plan whose texts are used: the hand-off's, else one that takes messages."""
     if handoff.request is not None:
         return handoff.plan
     plans = [each.plan for each in handoff.setup.destinations]

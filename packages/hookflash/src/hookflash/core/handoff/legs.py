@@ -1,12 +1,13 @@
-"""The humans' legs that a call has rung: what each is doing, and that none is ever left over.
+"""The humans' legs that a call has rung, and what each is doing. None is ever left over.
 
-    PLACING --placed--> RINGING --answered--> ASKED --accepts--> (COMING) --> TAKEN
+    PLACING --placed--> RINGING --answered--> ASKED --accepts--> (JOINING) --> TAKEN
        |                   |                    |                               |
        +-------------------+--------------------+-------------------------------+--> OVER
 
-PLACING: the carrier was told to ring, and has not said yet under which SID. A leg that is let go
-before its SID is known is ended as soon as it is (`named`): the order may have been carried out all
-the same. A leg that the caller's own leg has dialled is the carrier's to end, and only asked here.
+PLACING: the carrier has the order to ring, and its answer with the SID of the leg is still to come.
+A leg that ends here before its SID is known is ended at the carrier as soon as `sid_known` is
+called, because the carrier may have carried out the order. A leg that the caller's own leg has
+dialled is ended by the carrier.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ class LegState(Enum):
     PLACING = "placing"
     RINGING = "ringing"
     ASKED = "asked"
-    COMING = "coming"
-    """They take the call, and hear first who calls; then they are in the room."""
+    JOINING = "joining"
+    """They take the call and hear the whisper first; then they are in the room."""
     TAKEN = "taken"
     OVER = "over"
 
@@ -44,7 +45,7 @@ class Leg(msgspec.Struct):
     took: bool = False
     """Whether this human has taken the call, if only for a while."""
     ended: bool = False
-    """Whether the carrier was told, or has told us, that it is over."""
+    """Whether the carrier knows that it is over, or was told to end it."""
 
     @property
     def live(self) -> bool:
@@ -77,7 +78,7 @@ class Legs:
         return next((leg for leg in self.live if leg.state is LegState.TAKEN), None)
 
     def take(self, leg: Leg) -> None:
-        """This human has the call."""
+        """Note that this human has the call."""
         leg.state = LegState.TAKEN
         leg.took = True
 
@@ -86,31 +87,31 @@ class Legs:
         took = (leg.target for leg in self._legs.values() if leg.wave == wave and leg.took)
         return next(took, None)
 
-    def named(self, leg: Leg, sid: str) -> list[EndLeg]:
-        """The SID of a leg is known. Return its end, if it was let go in the meantime."""
+    def sid_known(self, leg: Leg, sid: str) -> list[EndLeg]:
+        """Note the SID of a leg. Return the command that ends it, if it ended in the meantime."""
         if not sid:
             return []
         leg.sid = sid
         if leg.state is LegState.PLACING:
             leg.state = LegState.RINGING
-        return self._end(leg) if not leg.live else []
+        return self._end_command(leg) if not leg.live else []
 
     def over(self, leg: Leg) -> None:
-        """The carrier says that it is over."""
+        """Note that the carrier says that the leg is over."""
         leg.state = LegState.OVER
         leg.ended = True
 
-    def drop(self, leg: Leg, *, told: bool = False) -> list[EndLeg]:
-        """Let go of a leg. `told`: its end is in the answer that it gets anyway."""
+    def end(self, leg: Leg, *, by_answer: bool = False) -> list[EndLeg]:
+        """End a leg. `by_answer`: the answer to its own question hangs it up."""
         leg.state = LegState.OVER
-        if told:
+        if by_answer:
             leg.ended = True
-        return self._end(leg)
+        return self._end_command(leg)
 
-    def drop_all(self, but: Leg | None = None) -> list[EndLeg]:
-        return [end for leg in self.live if leg is not but for end in self.drop(leg)]
+    def end_all(self, but: Leg | None = None) -> list[EndLeg]:
+        return [end for leg in self.live if leg is not but for end in self.end(leg)]
 
-    def _end(self, leg: Leg) -> list[EndLeg]:
+    def _end_command(self, leg: Leg) -> list[EndLeg]:
         if leg.dialled or leg.ended or not leg.sid:
             return []
         leg.ended = True

@@ -1,11 +1,11 @@
-"""What comes after a wave: the next one, what the plan says when nobody is there, or the agent.
+"""What follows when nobody was reached, or when the human is done with the caller.
 
 Functions of (handoff, step).
 """
 
 from __future__ import annotations
 
-from hookflash.core import lines
+from hookflash.core import prompts
 from hookflash.core import signals as s
 from hookflash.core.commands import HangUp, Speak, TakeVoicemail
 from hookflash.core.handoff import ringing
@@ -17,15 +17,15 @@ from hookflash.core.phases import Phase
 _WITH_AGENT = (Phase.RINGING, Phase.TALKING)
 
 
-def nobody(handoff: Handoff, outcome: str, note: str, step: s.Step) -> None:
-    """Nobody of this wave has the caller: the next one, or what the plan says."""
-    if handoff.more(step.now):
+def nobody_reached(handoff: Handoff, outcome: str, note: str, step: s.Step) -> None:
+    """Nobody of this wave took the call: ring the next wave, or do what the plan says."""
+    if handoff.has_next_wave(step.now):
         if handoff.stays:
             ringing.ring(handoff, step, Trigger.NEXT)
         else:
             ringing.dial(handoff, step)
         return
-    step.do(*handoff.legs.drop_all())
+    step.do(*handoff.legs.end_all())
     if handoff.leg.phase in _WITH_AGENT:
         _with_agent(handoff, outcome, note, step)
     else:
@@ -33,35 +33,35 @@ def nobody(handoff: Handoff, outcome: str, note: str, step: s.Step) -> None:
 
 
 def _with_agent(handoff: Handoff, outcome: str, note: str, step: s.Step) -> None:
-    """The agent has been there all the time: it says why, and goes on."""
+    """The caller is with the agent: it says why nobody was reached, and goes on."""
     to = handoff.destination
     match to.plan.otherwise:
         case "voicemail":
             handoff.fire(Trigger.MESSAGE, step.now)
-            text = lines.voicemail(to, outcome)
+            text = prompts.voicemail(to, outcome)
             step.tell(s.LastWordsDue(purpose="voicemail", text=text, own_line=True))
         case "hang-up":
             handoff.fire(Trigger.GIVE_UP, step.now)
             handoff.failed = True
-            text = lines.sorry(to.plan.sorry)
+            text = prompts.sorry(to.plan.sorry)
             step.tell(s.LastWordsDue(purpose="hang-up", text=text, own_line=True))
         case _:
             handoff.fire(Trigger.NOBODY, step.now)
-            known, wanted = lines.came_back(to, outcome, note)
+            known, wanted = prompts.came_back(to, outcome, note)
             step.tell(s.TellAgent(known=known, say=wanted))
 
 
 def _without_agent(handoff: Handoff, outcome: str, note: str, step: s.Step) -> None:
-    """The caller's leg is elsewhere: it comes back, leaves a message, or hears a sentence."""
+    """The caller is not with the agent: they go back, leave a message, or hear a sentence."""
     request, plan = handoff.request, handoff.plan
     assert request is not None
     if plan.otherwise in ("return", "callback") and request.source != "failure":
         handoff.fire(Trigger.COME_BACK, step.now)
-        known, wanted = lines.came_back(request.destination, outcome, note)
+        known, wanted = prompts.came_back(request.destination, outcome, note)
         step.tell(s.ReturnCaller(say=wanted, known=known))
     elif plan.otherwise != "hang-up":
         handoff.fire(Trigger.MESSAGE, step.now)
-        take_message(plan, lines.nobody_there(plan.voicemail_prompt), step)
+        take_message(plan, prompts.nobody_there(plan.voicemail_prompt), step)
     else:
         handoff.fire(Trigger.GIVE_UP, step.now)
         handoff.failed = True
@@ -70,18 +70,18 @@ def _without_agent(handoff: Handoff, outcome: str, note: str, step: s.Step) -> N
 
 
 def take_message(plan: HandoffPlan, text: str, step: s.Step) -> None:
-    """The caller hears `text`, and what they say then is recorded."""
+    """Say `text` to the caller, and record what they say then."""
     message = TakeVoicemail(0, text, language=plan.language)
     step.tell(s.MoveCaller(instructions=(message,), phase=Phase.ENDING))
 
 
-def done(handoff: Handoff, step: s.Step) -> None:
-    """The human is done with the caller: back to the agent, or the end, as the plan says."""
+def human_done(handoff: Handoff, step: s.Step) -> None:
+    """The human is done: the caller goes back to the agent, or the call ends, as the plan says."""
     request, state = handoff.request, handoff.state
     assert request is not None
-    ends = handoff.legs.drop_all()
+    ends = handoff.legs.end_all()
     if state is not HandoffState.RETURNING:
-        handoff.keep("bridged", step.now, target=handoff.legs.taker(handoff.wave))
+        handoff.record_attempt("bridged", step.now, target=handoff.legs.taker(handoff.wave))
     given_back = state in (HandoffState.RETURNING, HandoffState.PARTING)
     back = given_back or handoff.plan.afterwards == "return"
     step.do(*ends)
@@ -92,25 +92,25 @@ def done(handoff: Handoff, step: s.Step) -> None:
         return
     if not handoff.fire(Trigger.BACK, step.now):
         handoff.renew(step.now)
-    known, wanted = lines.after_human(handoff.destination)
+    known, wanted = prompts.after_human(handoff.destination)
     step.tell(s.ReturnCaller(say=wanted, known=known))
 
 
 def give_back(handoff: Handoff, step: s.Step) -> None:
-    """Somebody has the caller go back to the agent, wherever they are with humans."""
+    """Give the caller back to the agent, on request, from humans or from waiting for them."""
     away = handoff.leg.phase in (Phase.HANDING_OFF, Phase.WITH_HUMAN)
     if not away or handoff.request is None:
         return
     talked = handoff.talked
-    ends = handoff.legs.drop_all()
+    ends = handoff.legs.end_all()
     handoff.awaits_caller = False
     if handoff.fire(Trigger.BACK if talked else Trigger.COME_BACK, step.now):
         outcome = "bridged" if talked else "cancelled"
-        handoff.keep(outcome, step.now, target=handoff.legs.taker(handoff.wave))
+        handoff.record_attempt(outcome, step.now, target=handoff.legs.taker(handoff.wave))
     else:
         handoff.renew(step.now)
-    known, wanted = lines.after_human(handoff.destination)
+    known, wanted = prompts.after_human(handoff.destination)
     if not talked:
-        known, wanted = lines.came_back(handoff.destination, "canceled")
+        known, wanted = prompts.came_back(handoff.destination, "canceled")
     step.tell(s.ReturnCaller(say=wanted, known=known))
     step.do(*ends)

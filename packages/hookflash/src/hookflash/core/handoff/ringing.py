@@ -1,8 +1,8 @@
-"""Humans are rung: one after another or all at once.
+"""The humans of a wave are rung.
 
-Functions of (handoff, step). The caller meanwhile stays where they are: with the agent (warm,
-consult), in the room with music where the agent is lost, or on a leg that the carrier rings from by
-itself (cold), whose humans are only asked here whether they take the call.
+Functions of (handoff, step). Warm and consult: Hookflash places a leg for each human, and the
+caller stays with the agent, or waits in the room if the agent is lost. Cold: the caller's own leg
+dials the humans.
 """
 
 from __future__ import annotations
@@ -17,20 +17,14 @@ from hookflash.core.commands import (
     RingHuman,
 )
 from hookflash.core.handoff.handoff import Handoff
+from hookflash.core.handoff.limits import DIAL_SLACK_SECONDS, QUEUE_SECONDS, ROOM_SLACK_SECONDS
 from hookflash.core.handoff.states import Trigger
 from hookflash.core.handoff_plan import Target
 from hookflash.core.phases import Phase
 
-_QUEUE_SECONDS = 4 * 3600.0 + 600.0
-"""Twilio's longest call, and a little."""
-
-_SLACK_SECONDS = 30.0
-_ROOM_SLACK_SECONDS = 120.0
-"""How much longer than the plan says a caller's leg may take to come back from humans."""
-
 
 def ring(handoff: Handoff, step: s.Step, trigger: Trigger) -> None:
-    """Ring the next wave; the caller stays where they are."""
+    """Place a leg for each human of the next wave; the caller stays where they are."""
     plan = handoff.plan
     wave = handoff.next_wave(step.now)
     handoff.fire(trigger, step.now)
@@ -41,7 +35,7 @@ def ring(handoff: Handoff, step: s.Step, trigger: Trigger) -> None:
 
 
 def dial(handoff: Handoff, step: s.Step) -> None:
-    """The caller's own leg reaches for the next wave."""
+    """Ring the next wave from the caller's own leg."""
     wave = handoff.next_wave(step.now)
     handoff.fire(Trigger.MOVE, step.now)
     move_caller(handoff, _dialled(handoff, wave), step)
@@ -53,7 +47,7 @@ def _dialled(handoff: Handoff, wave: tuple[tuple[int, Target], ...]) -> Instruct
     targets = tuple(target for _, target in wave)
     if targets[0].kind == "queue":
         attributes = {
-            "call_sid": handoff.facts.call_sid,
+            "call_sid": handoff.info.call_sid,
             "destination": request.destination.key,
             "reason": request.reason,
             "summary": request.summary,
@@ -69,21 +63,21 @@ def _dialled(handoff: Handoff, wave: tuple[tuple[int, Target], ...]) -> Instruct
 
 
 def wait_in_room(handoff: Handoff, step: s.Step) -> None:
-    """The caller waits, with music, for the human of this wave."""
-    room = JoinRoom(handoff.facts.call_sid, handoff.wave, notes=handoff.plan.notes)
+    """Move the caller to the room, where they wait with music for the human of this wave."""
+    room = JoinRoom(handoff.info.call_sid, handoff.wave, notes=handoff.plan.notes)
     move_caller(handoff, room, step)
 
 
 def move_caller(handoff: Handoff, instruction: Instruction, step: s.Step) -> None:
-    """The caller's leg follows an instruction that is to bring them to a human."""
+    """Move the caller's leg to an instruction that brings them to a human."""
     plan = handoff.plan
     if handoff.stays:
-        # The humans' legs have times of their own.
-        seconds = plan.total_seconds + _ROOM_SLACK_SECONDS
+        # The humans' legs have limits of their own.
+        seconds = plan.total_seconds + ROOM_SLACK_SECONDS
     elif any(target.kind == "queue" for target in plan.targets):
-        seconds = _QUEUE_SECONDS
+        seconds = QUEUE_SECONDS
     else:
-        seconds = plan.ring_seconds + _SLACK_SECONDS
+        seconds = plan.ring_seconds + DIAL_SLACK_SECONDS
     step.tell(
         s.MoveCaller(instructions=(instruction,), phase=Phase.HANDING_OFF, wait_seconds=seconds)
     )

@@ -1,13 +1,13 @@
-"""A human answers: they are told who calls and asked whether they take the call.
+"""A human answers: they hear the whisper, and take the call or decline it.
 
-Functions of (handoff, event, step). However a leg ends, it is one outcome with one next step, and
-no leg is left over.
+Functions of (handoff, event, step). However a leg ends, it has one outcome, and the outcome has one
+next step. No leg is left over.
 """
 
 from __future__ import annotations
 
 from hookflash.core import events as e
-from hookflash.core import lines
+from hookflash.core import prompts
 from hookflash.core import signals as s
 from hookflash.core.commands import (
     AnswerCarrier,
@@ -20,24 +20,20 @@ from hookflash.core.commands import (
     Screen,
     Speak,
 )
-from hookflash.core.handoff import meeting, outcome
+from hookflash.core.handoff import bridging, outcome
+from hookflash.core.handoff.cancelling import cancel_other_legs
 from hookflash.core.handoff.handoff import Handoff
 from hookflash.core.handoff.legs import Leg, LegState
+from hookflash.core.handoff.limits import CHARACTER_SECONDS, JOIN_SECONDS, KEY_SECONDS
 from hookflash.core.handoff.states import Trigger
 from hookflash.core.handoff.whisper import whisper
 from hookflash.core.phases import Phase
-
-_CHARACTER_SECONDS = 0.09
-"""How long a carrier's voice takes for a character, at its slowest."""
-
-_JOIN_SECONDS = 6.0
-_KEY_SECONDS = 30.0
 
 _TRIES = 3
 """How often a human is asked for a key."""
 
 
-# --- what becomes of a leg ------------------------------------------------------------------------
+# --- how a leg goes on, and ends ------------------------------------------------------------------
 
 
 def leg_placed(handoff: Handoff, event: e.LegPlaced, step: s.Step) -> None:
@@ -45,28 +41,28 @@ def leg_placed(handoff: Handoff, event: e.LegPlaced, step: s.Step) -> None:
     if leg is None:
         step.do(EndLeg(event.leg_sid))
     else:
-        step.do(*handoff.legs.named(leg, event.leg_sid))
+        step.do(*handoff.legs.sid_known(leg, event.leg_sid))
 
 
 def leg_refused(handoff: Handoff, event: e.LegRefused, step: s.Step) -> None:
     leg = handoff.legs.find(event.wave, event.leg)
     if leg is None or not leg.live or leg.sid:
         return
-    # It may have been placed all the same: then it is ended as soon as its SID is known.
-    handoff.legs.drop(leg)
-    # What the carrier says about it is logged: it is not for the model, and may hold a number.
+    # If the carrier placed it all the same, it is ended as soon as its SID is known.
+    handoff.legs.end(leg)
+    # The carrier's reason is only logged: it may contain a number, which the model must not see.
     _leg_over(handoff, leg, "refused", "", step)
 
 
 def leg_changed(handoff: Handoff, event: e.LegChanged, step: s.Step) -> None:
-    """News of a leg that we have placed."""
+    """The state of a leg that Hookflash placed has changed."""
     leg = handoff.legs.find(event.step, event.leg)
     if leg is None:
         if event.status != "completed":
             step.do(EndLeg(event.leg_sid))
         return
     if event.status != "completed":
-        step.do(*handoff.legs.named(leg, event.leg_sid))
+        step.do(*handoff.legs.sid_known(leg, event.leg_sid))
         if leg.live and leg.wave == handoff.wave and event.status in ("initiated", "ringing"):
             handoff.rang(step.now)
         if event.status == "ringing" and leg.live:
@@ -78,7 +74,7 @@ def leg_changed(handoff: Handoff, event: e.LegChanged, step: s.Step) -> None:
         case LegState.OVER:
             return
         case LegState.TAKEN:
-            meeting.human_gone(handoff, leg, step)
+            bridging.human_gone(handoff, leg, step)
         case LegState.ASKED if event.outcome != "machine":
             _leg_over(handoff, leg, "declined", "", step)
         case _:
@@ -86,51 +82,51 @@ def leg_changed(handoff: Handoff, event: e.LegChanged, step: s.Step) -> None:
 
 
 def dialled_leg_changed(handoff: Handoff, signal: s.DialledLegChanged, step: s.Step) -> None:
-    """News of a leg that the caller's own leg is ringing."""
+    """A leg that the caller's own leg dials rings, or was answered."""
     if signal.status == "ringing":
         handoff.fire(Trigger.RANG, step.now)
-    elif not handoff.legs.live and handoff.met(step.now):
-        step.tell(s.CallerMet())
+    elif not handoff.legs.live and handoff.bridged(step.now):
+        step.tell(s.CallerBridged())
 
 
 def dial_over(handoff: Handoff, signal: s.DialOver, step: s.Step) -> None:
-    """A dialled human hung up, or was never reached: the outcome has one next step."""
+    """The caller's dial is over: the human hung up, or was never reached."""
     if signal.outcome == "bridged":
         handoff.human_at = handoff.human_at or step.now
-        outcome.done(handoff, step)
+        outcome.human_done(handoff, step)
         return
     rung = [leg for leg in handoff.legs.live if leg.dialled]
     target = rung[0].target if len(rung) == 1 else None
     for leg in rung:
         handoff.legs.over(leg)
-    handoff.keep(signal.outcome, step.now, target=target)
-    outcome.nobody(handoff, signal.outcome, "", step)
+    handoff.record_attempt(signal.outcome, step.now, target=target)
+    outcome.nobody_reached(handoff, signal.outcome, "", step)
 
 
 def _leg_over(handoff: Handoff, leg: Leg, result: str, note: str, step: s.Step) -> None:
-    """A leg that nobody took is over: others may still ring, or it is the next one's turn."""
+    """A leg ended without taking the call: others may still ring, or the next wave begins."""
     if leg.dialled or leg.wave != handoff.wave or not handoff.reaching:
         return
-    handoff.keep(result, step.now, target=leg.target, note=note)
+    handoff.record_attempt(result, step.now, target=leg.target, note=note)
     others = handoff.legs.live
     if not others:
-        outcome.nobody(handoff, result, note, step)
+        outcome.nobody_reached(handoff, result, note, step)
     elif not any(each.state is LegState.ASKED for each in others):
         handoff.fire(Trigger.PUT_DOWN, step.now)
 
 
 def wave_over(handoff: Handoff, step: s.Step) -> None:
-    """The wave has had its time: whoever has not accepted by now does not."""
-    coming = [leg for leg in handoff.legs.live if leg.state is LegState.COMING]
+    """The time of the wave is over: end every leg that has not accepted."""
+    coming = [leg for leg in handoff.legs.live if leg.state is LegState.JOINING]
     if coming:
-        # They must be in the room by now: the news was lost.
+        # They must be in the room by now: the webhook was lost.
         _takes(handoff, coming[0], step)
         return
     for leg in handoff.legs.live:
         result = "machine" if leg.state is LegState.ASKED else "no-answer"
-        handoff.keep(result, step.now, target=leg.target)
-        step.do(*handoff.legs.drop(leg))
-    outcome.nobody(handoff, handoff.attempts[-1].outcome, "", step)
+        handoff.record_attempt(result, step.now, target=leg.target)
+        step.do(*handoff.legs.end(leg))
+    outcome.nobody_reached(handoff, handoff.attempts[-1].outcome, "", step)
 
 
 # --- a human answers ------------------------------------------------------------------------------
@@ -143,15 +139,15 @@ def human_asked(handoff: Handoff, event: e.HumanAsked, step: s.Step) -> None:
         if leg is not None:
             leg.sid = leg.sid or event.leg_sid
             leg.ended = True
-        text = lines.TAKEN if handoff.legs.taken else lines.NO_CALLER
+        text = prompts.TAKEN if handoff.legs.taken else prompts.NO_CALLER
         step.do(AnswerCarrier((Speak(text), HangUp())))
         return
-    handoff.legs.named(leg, event.leg_sid)
-    if leg.state is LegState.COMING and event.point in ("left", "parting"):
+    handoff.legs.sid_known(leg, event.leg_sid)
+    if leg.state is LegState.JOINING and event.point in ("left", "parting"):
         _declined(handoff, leg, "human-gone", step)
     elif event.point in ("left", "parting"):
-        meeting.human_left(handoff, leg, event, step)
-    elif leg.state in (LegState.TAKEN, LegState.COMING):
+        bridging.human_left(handoff, leg, event, step)
+    elif leg.state in (LegState.TAKEN, LegState.JOINING):
         step.do(AnswerCarrier(_joins(handoff, leg)))
     elif event.point == "pressed":
         _pressed(handoff, leg, event.digit, step)
@@ -162,7 +158,7 @@ def human_asked(handoff: Handoff, event: e.HumanAsked, step: s.Step) -> None:
 
 
 def _answered(handoff: Handoff, leg: Leg, event: e.HumanAsked, step: s.Step) -> None:
-    """A human has picked up, and is asked for the first time."""
+    """A human has picked up: consult, ask for a key, or let them take the call."""
     if leg.state is not LegState.ASKED:
         leg.state = LegState.ASKED
         if not handoff.fire(Trigger.PICKED_UP, step.now):
@@ -185,8 +181,11 @@ def _answered(handoff: Handoff, leg: Leg, event: e.HumanAsked, step: s.Step) -> 
 
 
 def _needs_key(handoff: Handoff, leg: Leg) -> bool:
-    """Whether an answer counts only with a key. Where a human is to be detected, a key is asked for
-    if the carrier could not tell, and on a leg that it dials by itself: there it knows too late."""
+    """Whether the human must press a key.
+
+    With "human-detected", a key is needed if the carrier could not tell. It is also needed on a
+    dialled leg, where the carrier knows too late.
+    """
     acceptance = handoff.plan.acceptance
     if acceptance == "human-detected":
         return leg.dialled or leg.unsure
@@ -208,13 +207,13 @@ def _pressed(handoff: Handoff, leg: Leg, digit: str, step: s.Step) -> None:
 
 
 def _declined(handoff: Handoff, leg: Leg, result: str, step: s.Step) -> None:
-    handoff.legs.drop(leg, told=True)
+    handoff.legs.end(leg, by_answer=True)
     step.do(AnswerCarrier((HangUp(),)))
     _leg_over(handoff, leg, result, "", step)
 
 
 def consult_decided(handoff: Handoff, event: e.ConsultDecided, step: s.Step) -> None:
-    """What the agent and a human have settled on the human's leg, which sees to itself."""
+    """The agent and a human have decided; the human's leg follows that by itself."""
     leg = handoff.legs.by_sid(event.leg_sid)
     if leg is None or leg.state is not LegState.ASKED:
         if leg is None or leg.state is not LegState.TAKEN:
@@ -222,68 +221,63 @@ def consult_decided(handoff: Handoff, event: e.ConsultDecided, step: s.Step) -> 
         return
     if event.decision != "connect":
         result = "declined" if event.decision == "decline" else "machine"
-        step.do(*handoff.legs.drop(leg))
+        step.do(*handoff.legs.end(leg))
         _leg_over(handoff, leg, result, event.reason, step)
     else:
         _takes(handoff, leg, step)
 
 
 def _accepted(handoff: Handoff, leg: Leg, step: s.Step) -> None:
-    """The first human to accept has the call; whoever comes after is thanked."""
-    greeted = _greeted(handoff, leg)
+    """The first human to accept takes the call; anybody later is thanked and hung up."""
+    greeted = _greeting(handoff, leg)
     if leg.dialled:
-        if handoff.met(step.now) or handoff.legs.taken is None:
-            # The first, or one who waits behind a first who is gone before they were bridged.
+        if handoff.bridged(step.now) or handoff.legs.taken is None:
+            # The first human; or the next, if the first hung up before they were bridged.
             handoff.legs.take(leg)
-            step.tell(s.CallerMet())
+            step.tell(s.CallerBridged())
             step.do(AnswerCarrier((*greeted, Bridge())))
         else:
-            handoff.legs.drop(leg, told=True)
+            handoff.legs.end(leg, by_answer=True)
             step.do(AnswerCarrier((HangUp(),)))
     elif handoff.reaching:
         step.do(AnswerCarrier((*greeted, *_joins(handoff, leg))))
         if greeted:
-            _comes(handoff, leg, greeted[0].text, step)
+            _joins_unasked(handoff, leg, greeted[0].text, step)
         else:
             _takes(handoff, leg, step)
     else:
-        handoff.legs.drop(leg, told=True)
-        step.do(AnswerCarrier((Speak(lines.TAKEN), HangUp())))
+        handoff.legs.end(leg, by_answer=True)
+        step.do(AnswerCarrier((Speak(prompts.TAKEN), HangUp())))
 
 
 def _takes(handoff: Handoff, leg: Leg, step: s.Step) -> None:
-    """This human has the call: nobody else is rung, and the caller is brought to them."""
-    handoff.coming_seconds = 0.0
+    """This human takes the call: the other legs end, and the caller is moved to them."""
+    handoff.joining_seconds = 0.0
     handoff.legs.take(leg)
-    _let_others_go(handoff, leg, step)
-    meeting.close(handoff, step)
+    cancel_other_legs(handoff, leg, step)
+    bridging.say_closing_line(handoff, step)
 
 
-def _let_others_go(handoff: Handoff, leg: Leg, step: s.Step) -> None:
-    for other in handoff.legs.live:
-        if other is not leg:
-            handoff.keep("canceled", step.now, target=other.target)
-            step.do(*handoff.legs.drop(other))
+def _joins_unasked(handoff: Handoff, leg: Leg, text: str, step: s.Step) -> None:
+    """A human takes the call without a key, and hears the whisper first.
 
-
-def _comes(handoff: Handoff, leg: Leg, text: str, step: s.Step) -> None:
-    """A human takes the call unasked, and hears first who calls: the caller stays with the agent
-    until they are in the room."""
-    leg.state = LegState.COMING
-    _let_others_go(handoff, leg, step)
-    handoff.coming_seconds = len(text) * _CHARACTER_SECONDS + _JOIN_SECONDS
+    The caller stays with the agent until the human is in the room.
+    """
+    leg.state = LegState.JOINING
+    cancel_other_legs(handoff, leg, step)
+    handoff.joining_seconds = len(text) * CHARACTER_SECONDS + JOIN_SECONDS
     handoff.renew(step.now)
 
 
 def joined(handoff: Handoff, event: e.RoomChanged, step: s.Step) -> None:
-    """A human who was coming is in the room."""
+    """A human has joined the room; one who heard the whisper first takes the call now."""
     leg = handoff.legs.by_sid(event.leg_sid)
-    if leg is not None and leg.state is LegState.COMING and handoff.reaching:
+    if leg is not None and leg.state is LegState.JOINING and handoff.reaching:
         _takes(handoff, leg, step)
 
 
-def _greeted(handoff: Handoff, leg: Leg) -> tuple[Speak, ...]:
-    """What a human hears who need not press a key."""
+def _greeting(handoff: Handoff, leg: Leg) -> tuple[Speak, ...]:
+    """Return what a human hears who need not press a key."""
     plan = handoff.plan
     if _needs_key(handoff, leg) or (leg.dialled and not plan.whisper):
         return ()
@@ -293,14 +287,14 @@ def _greeted(handoff: Handoff, leg: Leg) -> tuple[Speak, ...]:
 def _joins(handoff: Handoff, leg: Leg) -> tuple[Instruction, ...]:
     if leg.dialled:
         return (Bridge(),)
-    return (JoinRoom(handoff.facts.call_sid, leg.wave, leg=leg.number),)
+    return (JoinRoom(handoff.info.call_sid, leg.wave, leg=leg.number),)
 
 
 def _ask(handoff: Handoff, leg: Leg, step: s.Step) -> None:
-    """Tell a human who calls and ask for a key: from now on they have a while for it."""
+    """Play the whisper and ask for a key. The time for it begins now."""
     plan = handoff.plan
     text = f"{whisper(handoff)} {plan.accept_prompt}"
     step.do(AnswerCarrier((Screen(leg.wave, leg.number, text, language=plan.language),)))
     handoff.renew(step.now)
     if leg.dialled:
-        step.tell(s.CallerWaits(seconds=len(text) * _CHARACTER_SECONDS + _KEY_SECONDS))
+        step.tell(s.CallerWaits(seconds=len(text) * CHARACTER_SECONDS + KEY_SECONDS))

@@ -1,4 +1,4 @@
-"""The hand-off machine as a table: which state follows which, on what. Nothing is left out.
+"""The states of a hand-off, and which trigger leads from one to another.
 
     cold: IDLE -> CHECKING -> FAREWELL -> MOVING -> RINGING -> SCREENING -> WITH_HUMAN
     warm: IDLE -> CHECKING -> RINGING -> SCREENING -> CLOSING -> BRIDGING -> WITH_HUMAN
@@ -7,17 +7,14 @@
     wherever nobody is reached -> the next target, IDLE or RETURNING (the agent), MESSAGE, FAILED
     wherever the caller is gone -> FAILED, or DONE where a human had spoken with them
 
-In every state each trigger either leads somewhere (`NEXT`) or changes nothing (`STAYS`), because it
-is late, doubled or cannot be: a test demands that each stands in exactly one of the two, and the
-documentation's table is made from them.
+In every state, each trigger leads to another state (`NEXT`) or changes nothing (`STAYS`): it is
+late, doubled or impossible. A test checks that each trigger is in exactly one of the two. The table
+in the documentation is made from them.
 """
 
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any
-
-from hookflash.core.timers import Limit
 
 
 class HandoffState(Enum):
@@ -38,7 +35,7 @@ class HandoffState(Enum):
 
 
 class Trigger(Enum):
-    """What can happen to a hand-off; the value is how the documentation says it."""
+    """What can happen to a hand-off. The value is its description in the documentation."""
 
     CHECK = "asked for, and somebody has to be asked who is there"
     CLOSED = "closed, or nobody is free"
@@ -52,7 +49,7 @@ class Trigger(Enum):
     ACCEPTED = "a human takes the call"
     NEXT = "the next target is rung, the caller stays"
     LET_IN = "the caller goes to the human"
-    MET = "both hear each other"
+    BRIDGED = "both hear each other"
     LEFT = "the human presses *"
     TALK_ON = "the human talks on"
     BACK = "the caller goes back to the agent after the human"
@@ -75,7 +72,7 @@ _NOBODY = {
     T.GIVE_UP: S.FAILED,
 }
 _DIALLED = {T.BACK: S.RETURNING, T.OVER: S.DONE}
-"""A bridge of the carrier's own may be told of only when it is over."""
+"""The carrier may report a bridge of its own only when that is over."""
 
 NEXT: dict[HandoffState, dict[Trigger, HandoffState]] = {
     S.IDLE: {**_BEGIN, T.MESSAGE: S.MESSAGE},
@@ -91,7 +88,7 @@ NEXT: dict[HandoffState, dict[Trigger, HandoffState]] = {
     S.MOVING: {
         T.RANG: S.RINGING,
         T.PICKED_UP: S.SCREENING,
-        T.MET: S.WITH_HUMAN,
+        T.BRIDGED: S.WITH_HUMAN,
         T.MOVE: S.MOVING,
         **_NOBODY,
         **_DIALLED,
@@ -100,7 +97,7 @@ NEXT: dict[HandoffState, dict[Trigger, HandoffState]] = {
     S.RINGING: {
         T.PICKED_UP: S.SCREENING,
         T.ACCEPTED: S.CLOSING,
-        T.MET: S.WITH_HUMAN,
+        T.BRIDGED: S.WITH_HUMAN,
         T.NEXT: S.RINGING,
         T.MOVE: S.MOVING,
         T.CANCELLED: S.IDLE,
@@ -111,7 +108,7 @@ NEXT: dict[HandoffState, dict[Trigger, HandoffState]] = {
     S.SCREENING: {
         T.PUT_DOWN: S.RINGING,
         T.ACCEPTED: S.CLOSING,
-        T.MET: S.WITH_HUMAN,
+        T.BRIDGED: S.WITH_HUMAN,
         T.NEXT: S.RINGING,
         T.MOVE: S.MOVING,
         T.CANCELLED: S.IDLE,
@@ -127,7 +124,7 @@ NEXT: dict[HandoffState, dict[Trigger, HandoffState]] = {
         T.GONE: S.FAILED,
     },
     S.BRIDGING: {
-        T.MET: S.WITH_HUMAN,
+        T.BRIDGED: S.WITH_HUMAN,
         T.NEXT: S.RINGING,
         T.BACK: S.RETURNING,
         T.OVER: S.DONE,
@@ -152,74 +149,4 @@ NEXT: dict[HandoffState, dict[Trigger, HandoffState]] = {
 STAYS: dict[HandoffState, frozenset[Trigger]] = {
     state: frozenset(Trigger) - frozenset(NEXT[state]) for state in HandoffState
 }
-"""What changes nothing in a state: it is late, comes twice, or cannot be."""
-
-
-CHECK_SECONDS = 2.0
-SCREEN_SECONDS = 60.0
-CONSULT_SECONDS = 150.0
-LEAST_SCREEN_SECONDS = 20.0
-"""Somebody who is listening to the whisper gets a while, even at the end of the plan's time."""
-
-RING_SLACK_SECONDS = 12.0
-"""Twilio rings some five seconds longer than it is told, and the news needs its time too."""
-
-MEET_SECONDS = 15.0
-ASK_SECONDS = 2.0
-NEWS_SECONDS = 6.0
-PART_SECONDS = 20.0
-
-
-# The functions below are given the machine (`Handoff`), whose states these are.
-
-
-def _ringing(handoff: Any, now: float) -> float | None:
-    if not handoff.stays:
-        # The carrier watches over what it rings itself.
-        return None
-    return max(0.0, float(handoff.ring_until) + RING_SLACK_SECONDS - now)
-
-
-def _screening(handoff: Any, now: float) -> float:
-    if handoff.coming_seconds:
-        return float(handoff.coming_seconds)
-    most = CONSULT_SECONDS if handoff.consults else SCREEN_SECONDS
-    return max(LEAST_SCREEN_SECONDS, min(most, float(handoff.give_up_at) - now))
-
-
-def _bridging(handoff: Any, now: float) -> float:
-    if handoff.legs.taken is None:
-        # If they had met already, the carrier asks for the caller now.
-        return ASK_SECONDS
-    return MEET_SECONDS + max(0.0, (handoff.leg.moving_until or now) - now)
-
-
-def _with_human(handoff: Any, now: float) -> float | None:
-    if not handoff.human_leaves:
-        return None
-    # Gone, or on the line still and about to say why they have left the room.
-    return ASK_SECONDS if handoff.legs.taken is None else NEWS_SECONDS
-
-
-def _returning(handoff: Any, now: float) -> float | None:
-    return NEWS_SECONDS if handoff.awaits_caller else None
-
-
-LIMITS: dict[HandoffState, Limit | None] = {
-    S.IDLE: None,
-    S.CHECKING: Limit(CHECK_SECONDS, then="everybody counts as there"),
-    # The last words have a time of their own, and so has the move that follows them.
-    S.FAREWELL: None,
-    S.MOVING: None,
-    S.RINGING: Limit(_ringing, then="whoever still rings does not answer: the next, or nobody"),
-    S.SCREENING: Limit(_screening, then="whoever is asked does not accept: the next, or nobody"),
-    S.CLOSING: None,
-    S.BRIDGING: Limit(_bridging, then="they have met, or the human is gone"),
-    S.WITH_HUMAN: Limit(_with_human, then="the human is gone, and so the caller is fetched"),
-    S.PARTING: Limit(PART_SECONDS, then="the human has said nothing, and the caller is fetched"),
-    S.RETURNING: Limit(_returning, then="the caller is fetched from hold"),
-    S.MESSAGE: None,
-    S.DONE: None,
-    S.FAILED: None,
-}
-"""How long each state may last. None: something else has a limit, or nothing is owed."""
+"""The triggers that change nothing in a state: they are late, doubled or impossible."""

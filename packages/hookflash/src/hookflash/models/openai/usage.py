@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import msgspec
 
 from hookflash.core.events import AnyEvent, TokensUsed
-from hookflash.core.tokens import Tokens
+from hookflash.core.token_usage import Tokens
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=100_000_000)]
 

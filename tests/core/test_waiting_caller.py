@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hookflash.core import events as e
-from hookflash.core import lines
+from hookflash.core import prompts
 from hookflash.core.commands import (
     AddMessage,
     CancelResponse,
@@ -30,7 +30,7 @@ from .times import A_BIT, ASKS, FILLS, FILLS_AGAIN, REPLACES, lasts
 
 ANNA, BEN = Target.phone("+15550102"), Target.phone("+15550103")
 GO_ON = RequestResponse()
-CUT_OFF = RequestResponse(lines.CUT_OFF)
+CUT_OFF = RequestResponse(prompts.CUT_OFF)
 FILLER = "One moment, please."
 RINGS = lasts(OwedState.RUNG)
 
@@ -164,7 +164,7 @@ def test_an_answer_ends_it_at_any_time(scene: Any, seconds: float) -> None:
     said(line, "answer", "r1", 3000)
     assert line.wait(60.0) == []
     assert PlayPrepared not in [type(each) for each in line.log[before:]]
-    assert line.call.conversation.fills == 0
+    assert line.call.conversation.fillers == 0
 
 
 def test_nothing_is_fetched_while_the_agent_is_heard(scene: Any) -> None:
@@ -174,7 +174,7 @@ def test_nothing_is_fetched_while_the_agent_is_heard(scene: Any) -> None:
     line.sound("answer", "r1", 4000)
     line.wait(3.0)
     assert line.fetched == []
-    assert line.call.conversation.fills == 0
+    assert line.call.conversation.fillers == 0
 
 
 def test_after_an_answer_the_next_turn_is_waited_for_as_long_as_the_first(scene: Any) -> None:
@@ -220,7 +220,7 @@ def test_an_opening_without_a_model_is_owed(scene: Any) -> None:
     (greeting,) = line(e.ModelReady("S1"))
     said(line, "hello", "r1")
     assert line.wait(60.0) == []
-    assert greeting.instructions == lines.greeting("Hello.")
+    assert greeting.instructions == prompts.greeting("Hello.")
 
 
 def test_a_caller_who_speaks_first_is_owed_nothing_before(scene: Any) -> None:

@@ -1,4 +1,4 @@
-"""What the hand-off does about each event, and when a state has lasted for too long."""
+"""Which function of the hand-off takes each event, and what happens at a deadline."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any
 
 from hookflash.core import events as e
 from hookflash.core import signals as s
-from hookflash.core.handoff import asking, meeting, outcome, ringing, screening
+from hookflash.core.handoff import bridging, cancelling, outcome, ringing, screening, starting
 from hookflash.core.handoff.handoff import Handoff
 from hookflash.core.handoff.states import HandoffState, Trigger
 
 
 def _room_changed(handoff: Handoff, event: e.RoomChanged, step: s.Step) -> None:
-    """Somebody has come into the room of a wave, or both are in it."""
+    """Somebody has joined the room of a wave, or both are in it."""
     if event.wave == handoff.wave and event.change == "joined":
         screening.joined(handoff, event, step)
     elif event.wave == handoff.wave and event.change == "started":
-        meeting.room_began(handoff, step)
+        bridging.room_began(handoff, step)
 
 
 def _give_back(handoff: Handoff, event: e.GiveBackRequested, step: s.Step) -> None:
@@ -25,8 +25,8 @@ def _give_back(handoff: Handoff, event: e.GiveBackRequested, step: s.Step) -> No
 
 
 HANDLERS: dict[type, Callable[[Handoff, Any, s.Step], None]] = {
-    e.TargetsChecked: asking.targets_checked,
-    e.HandoffCancelled: asking.cancelled,
+    e.TargetsChecked: starting.targets_checked,
+    e.HandoffCancelled: cancelling.cancelled,
     e.LegPlaced: screening.leg_placed,
     e.LegRefused: screening.leg_refused,
     e.HumanAsked: screening.human_asked,
@@ -37,55 +37,55 @@ HANDLERS: dict[type, Callable[[Handoff, Any, s.Step], None]] = {
 
 
 def last_words_heard(handoff: Handoff, step: s.Step) -> None:
-    """The agent has announced the human: the caller goes to them."""
+    """The caller has heard the agent's last words: they go to the human."""
     if handoff.state is HandoffState.CLOSING:
-        meeting.let_in(handoff, step)
+        bridging.let_in(handoff, step)
     else:
         ringing.dial(handoff, step)
 
 
 def caller_on_stream(handoff: Handoff, step: s.Step) -> None:
-    """The agent has the caller."""
+    """The caller is on a stream to the agent."""
     handoff.fire(Trigger.STREAM, step.now)
 
 
 def caller_said(handoff: Handoff, signal: s.CallerSaid, step: s.Step) -> None:
-    """What a caller says while they wait is told to the human."""
+    """Keep what the caller says while they wait: the whisper tells it to the human."""
     request = handoff.request
     if request is not None and signal.started_at >= request.asked_at:
-        handoff.said.append((signal.started_at, signal.text))
+        handoff.caller_said.append((signal.started_at, signal.text))
 
 
 def caller_gone(handoff: Handoff, signal: s.CallerGone, step: s.Step) -> None:
-    """The caller is gone: every leg that was for them ends, whatever it was doing."""
+    """The caller is gone: end every human's leg."""
     state = handoff.state
     if handoff.talked:
-        handoff.keep("bridged", step.now, target=handoff.legs.taker(handoff.wave))
+        handoff.record_attempt("bridged", step.now, target=handoff.legs.taker(handoff.wave))
     elif state is HandoffState.MESSAGE:
-        handoff.unanswered = True
+        handoff.hung_up_at_voicemail = True
     elif handoff.running and state is not HandoffState.RETURNING:
-        handoff.keep("caller-gone", step.now)
+        handoff.record_attempt("caller-gone", step.now)
     handoff.failed = handoff.failed or signal.given_up
     handoff.fire(Trigger.GONE, step.now)
-    step.do(*handoff.legs.drop_all())
+    step.do(*handoff.legs.end_all())
 
 
-def met_after_all(handoff: Handoff, step: s.Step) -> None:
-    """The caller's leg had a human when it ended: so says the carrier, after it told of the end."""
-    if handoff.met_after_all():
+def bridged_after_all(handoff: Handoff, step: s.Step) -> None:
+    """The carrier says, after the end of the caller's leg, that it had been bridged."""
+    if handoff.bridged_after_all():
         step.tell(s.RecordChanged())
 
 
 def expire(handoff: Handoff, step: s.Step) -> None:
-    """The hand-off has waited for something for long enough. Early or late calls are harmless."""
-    if not handoff.late(step.now):
+    """Act if the state has lasted too long. Too early changes nothing."""
+    if not handoff.expired(step.now):
         return
     match handoff.state:
         case HandoffState.CHECKING:
-            asking.go(handoff, step)
+            starting.begin(handoff, step)
         case HandoffState.RINGING | HandoffState.SCREENING:
             screening.wave_over(handoff, step)
         case HandoffState.BRIDGING:
-            meeting.not_met(handoff, step)
+            bridging.not_bridged(handoff, step)
         case _:
-            outcome.done(handoff, step)
+            outcome.human_done(handoff, step)

@@ -1,18 +1,20 @@
-"""What a caller hears while something is owed to them and the agent says nothing.
+"""What a caller hears while they wait and the agent says nothing.
 
-    NOTHING --owed, and it is quiet--> AWAITED --> LATE --> FILLING --played--> FILLED --> ...
-       ^                                  |          |                            |
-       +-------------- the agent is heard +----------+----------------------------+
+A caller is owed an answer from the end of their turn until the agent is heard. They also wait while
+a tool runs, while a request is pending, and before the last words that lead to a human.
 
-    AWAITED   the model may take a moment; then it is asked, if it has not begun to answer
+    NOTHING --owed, and quiet--> AWAITED --> LATE --> FILLING --played--> FILLED --> ...
+       ^                            |          |                            |
+       +------ the agent is heard --+----------+----------------------------+
+
+    AWAITED   the model has a moment to answer; then it is asked to
     LATE      then a prepared line or a tone is played, which needs no model
-    FILLED    and again, as long as it lasts; after the second one the session is replaced
+    FILLED    this repeats; after the second one the session is replaced
 
-While a human is rung and nobody speaks, soft ringing fills the gaps (RUNG, RINGING), and now and
-then the agent says that it still rings.
+While a human is rung and nobody speaks, the caller hears soft ringing (RUNG, RINGING). From time to
+time the agent says that it still rings.
 
-Functions of (conversation, step). `review` finds out whether something is owed and changes the
-state; it is called whenever that may have changed.
+Functions of (conversation, step). `review` is called whenever what is owed may have changed.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from __future__ import annotations
 from typing import Literal
 
 from hookflash.core import events as e
-from hookflash.core import lines
+from hookflash.core import prompts
 from hookflash.core import signals as s
 from hookflash.core.commands import ClearAudio, PlayPrepared
 from hookflash.core.conversation.conversation import Conversation
@@ -29,10 +31,10 @@ from hookflash.core.conversation.requests import Kind, Request
 from hookflash.core.conversation.states import OwedState, SessionState
 
 _ROUNDS = 2
-"""So many lines are played before the session that owes an answer is replaced."""
+"""How many fillers are played before the session is replaced."""
 
 _RINGINGS = 3
-"""So many times ringing is played before the agent says that it still rings."""
+"""How often ringing is played before the agent says that it still rings."""
 
 _RINGING = f"{PREPARED}ringing"
 
@@ -41,16 +43,16 @@ _RUNG = (OwedState.RUNG, OwedState.RINGING)
 
 
 def review(talk: Conversation, step: s.Step) -> None:
-    """Look whether the caller is owed something and hears nothing."""
+    """Enter the state that fits: is the caller owed something, and is it quiet?"""
     state = talk.owed.state
     if not talk.live or talk.playout.playing() or talk.requests.caller_speaking:
         wanted = OwedState.NOTHING
     elif is_owed(talk):
         if state in _OWED:
             return
-        wanted = OwedState.FILLED if talk.fills else OwedState.AWAITED
+        wanted = OwedState.FILLED if talk.fillers else OwedState.AWAITED
         if state in _RUNG:
-            # They have heard nothing for a while already.
+            # The caller has heard no speech for a while already.
             wanted = OwedState.LATE
     elif talk.handoff.rung is not None:
         wanted = OwedState.RUNG
@@ -63,7 +65,7 @@ def review(talk: Conversation, step: s.Step) -> None:
 
 
 def is_owed(talk: Conversation) -> bool:
-    """Whether the caller waits for something that the agent is to say."""
+    """Whether the caller waits for the agent to say something."""
     return (
         talk.owes_answer
         or talk.requests.owes
@@ -75,7 +77,7 @@ def is_owed(talk: Conversation) -> bool:
 
 
 def expire(talk: Conversation, step: s.Step) -> bool:
-    """Something was waited for long enough. Return whether the session has to be replaced."""
+    """Act if a state has lasted too long. Return whether the session has to be replaced."""
     if not talk.owed.expired(step.now):
         return False
     match talk.owed.state:
@@ -86,56 +88,61 @@ def expire(talk: Conversation, step: s.Step) -> bool:
             if talk.answering and talk.owes_answer and not talk.requests.busy and not waits:
                 step.do(*talk.requests.ask(Request(Kind.OWED), step.now))
         case OwedState.LATE:
-            _fill(talk, step)
+            _play_filler(talk, step)
         case OwedState.FILLING:
             talk.owed.enter(OwedState.FILLED, step.now)
         case OwedState.FILLED:
-            replace = talk.fills >= _ROUNDS and _model_owes(talk)
-            _fill(talk, step)
+            replace = talk.fillers >= _ROUNDS and _model_owes(talk)
+            _play_filler(talk, step)
             return replace
         case OwedState.RUNG:
-            _ring(talk, step)
+            _play_ringing(talk, step)
         case _:
             talk.owed.enter(OwedState.RUNG, step.now)
     return False
 
 
 def _model_owes(talk: Conversation) -> bool:
-    """Whether it is the session of now that has not answered, and not because it may not."""
+    """Whether the session could answer and does not."""
     waits = talk.requests.paused or talk.tools.running or talk.handoff.running
     return talk.model.state is SessionState.READY and not waits
 
 
-def _fill(talk: Conversation, step: s.Step) -> None:
-    """Play something that needs no model: a line first, then in turn with a tone."""
-    line: Literal["filler", "tone"] = "tone" if talk.fills % 2 else "filler"
-    talk.fills += 1
+def _play_filler(talk: Conversation, step: s.Step) -> None:
+    """Play a prepared line first, then a tone, and so on in turn."""
+    line: Literal["filler", "tone"] = "tone" if talk.fillers % 2 else "filler"
+    talk.fillers += 1
     talk.owed.enter(OwedState.FILLING, step.now)
-    _fetch(talk, line, step)
+    _play_prepared(talk, line, step)
 
 
-def _ring(talk: Conversation, step: s.Step) -> None:
+def _play_ringing(talk: Conversation, step: s.Step) -> None:
     rung = talk.handoff.rung
     talk.ringings += 1
     if rung is not None and talk.ringings > _RINGINGS and talk.answering:
         talk.ringings = 0
         talk.owed.enter(OwedState.NOTHING, step.now)
-        talk.ask(Request(Kind.COMPANY, lines.still_ringing(rung), "none"), step)
+        talk.ask(Request(Kind.COMPANY, prompts.still_ringing(rung), "none"), step)
         return
     talk.owed.enter(OwedState.RINGING, step.now)
-    _fetch(talk, "ringing", step)
+    _play_prepared(talk, "ringing", step)
 
 
-def _fetch(talk: Conversation, line: Literal["filler", "tone", "ringing"], step: s.Step) -> None:
-    talk.fetched += 1
-    talk.fetching = f"{PREPARED}{line}:{talk.fetched}"
-    step.do(PlayPrepared(line, talk.fetching))
+def _play_prepared(
+    talk: Conversation, line: Literal["filler", "tone", "ringing"], step: s.Step
+) -> None:
+    talk.prepared_count += 1
+    talk.prepared_id = f"{PREPARED}{line}:{talk.prepared_count}"
+    step.do(PlayPrepared(line, talk.prepared_id))
 
 
 def prepared_audio(talk: Conversation, event: e.PreparedAudio, step: s.Step) -> None:
-    """A sound is there: it is played if the caller still hears nothing."""
+    """A prepared sound is loaded: play it if the caller still hears nothing."""
     item_id = event.item_id
-    wanted = item_id == talk.fetching and talk.owed.state in (OwedState.FILLING, OwedState.RINGING)
+    wanted = item_id == talk.prepared_id and talk.owed.state in (
+        OwedState.FILLING,
+        OwedState.RINGING,
+    )
     if not wanted:
         return
     if event.text:
@@ -145,31 +152,31 @@ def prepared_audio(talk: Conversation, event: e.PreparedAudio, step: s.Step) -> 
         *talk.playout.end_item(item_id),
     )
     if talk.farewell.purpose is not None:
-        # It stands for the last words that the model does not say.
+        # The filler replaces the last words that the model does not say.
         talk.farewell.sounding(talk.playout.quiet_at(), step.now)
         talk.farewell.spoke = True
 
 
 def stop_ringing(talk: Conversation, now: float) -> list[ClearAudio]:
-    """Somebody speaks: ringing that is being played ends at once."""
-    if not talk.fetching.startswith(_RINGING):
+    """Somebody speaks: stop the ringing at once."""
+    if not talk.prepared_id.startswith(_RINGING):
         return []
-    return talk.playout.withdraw(talk.fetching, now)
+    return talk.playout.withdraw(talk.prepared_id, now)
 
 
 def turn_ended(talk: Conversation, step: s.Step) -> None:
-    """The caller has spoken: an answer is owed. What is being said already is none."""
+    """The caller's turn has ended: an answer is owed. A response that runs already is none."""
     talk.owes_answer = talk.live
     talk.not_an_answer = talk.requests.response_id
 
 
-def hurry(talk: Conversation, step: s.Step) -> None:
-    """The caller has waited for a while already: what they are owed is late."""
+def answer_is_late(talk: Conversation, step: s.Step) -> None:
+    """The caller has waited for a while already: play a filler soon."""
     talk.owed.enter(OwedState.LATE, step.now)
 
 
 def heard(talk: Conversation, response_id: str) -> None:
-    """The agent speaks: what it owed is not missed any more."""
-    talk.fills = 0
+    """The agent is heard: a response that can be an answer ends what is owed."""
+    talk.fillers = 0
     if response_id != talk.not_an_answer and talk.requests.answers:
         talk.owes_answer = False

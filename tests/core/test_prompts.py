@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from hookflash.core import lines
+from hookflash.core import prompts
 from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
 
 DESK = Destination(
@@ -14,20 +14,20 @@ DESK = Destination(
 
 
 def test_a_greeting_of_the_owner_is_said_word_for_word() -> None:
-    assert '"Hello, Anna\'s bakery."' in lines.greeting("Hello, Anna's bakery.")
-    assert "word for word" not in lines.greeting("")
+    assert '"Hello, Anna\'s bakery."' in prompts.greeting("Hello, Anna's bakery.")
+    assert "word for word" not in prompts.greeting("")
 
 
 def test_a_destination_is_spoken_of_as_a_person_would() -> None:
-    assert lines.spoken(DESK) == "front desk 2"
-    assert '"I am connecting you with front desk 2 now' in lines.farewell(DESK)
+    assert prompts.spoken(DESK) == "front desk 2"
+    assert '"I am connecting you with front desk 2 now' in prompts.farewell(DESK)
 
 
 @pytest.mark.parametrize("outcome", ["busy", "no-answer", "declined", "failed", "machine", "odd"])
 def test_the_caller_is_told_why_nobody_was_reached(outcome: str) -> None:
-    known, said = lines.came_back(DESK, outcome)
-    assert lines.why(outcome) in known
-    assert lines.why(outcome) in said
+    known, said = prompts.came_back(DESK, outcome)
+    assert prompts.why(outcome) in known
+    assert prompts.why(outcome) in said
 
 
 @pytest.mark.parametrize(
@@ -39,12 +39,12 @@ def test_what_may_be_offered_is_what_the_plan_allows(
 ) -> None:
     plan = HandoffPlan(targets=(Target.phone("+15550102"),), offers=offers)
     desk = Destination(key="desk", when="", plan=plan)
-    known, wanted = lines.came_back(desk, "busy")
-    for text in (known, wanted, lines.after_human(desk)[0]):
+    known, wanted = prompts.came_back(desk, "busy")
+    for text in (known, wanted, prompts.after_human(desk)[0]):
         assert ("record a message" in text) is message
         assert ("called back" in text) is back
 
 
 def test_a_tools_status_is_json() -> None:
-    status = msgspec.json.decode(lines.tool_status("refused", 'got "x"'))
+    status = msgspec.json.decode(prompts.tool_status("refused", 'got "x"'))
     assert status == {"status": "refused", "detail": 'got "x"'}

@@ -1,10 +1,10 @@
-"""Tool calls: each is run once, answered once and cancelled at most once.
+"""Which tool calls are running. Each is run once, and answered or cancelled once.
 
     (asked) -> RUNNING -> answered
                   +-----> cancelled
 
-A response may call several tools. The model is asked to go on when the last of that response's
-calls has been answered, so that it speaks once and knows everything.
+A response may call several tools. The model goes on when the last of them has answered, so that it
+speaks once and knows all results.
 """
 
 from __future__ import annotations
@@ -24,32 +24,34 @@ class _Running(msgspec.Struct):
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """What an answer means. `orphan`: the session that asked is gone. `complete`: the response
-    that asked has all its answers."""
+    """The answer of a tool. `orphan`: the session that called it is lost.
+
+    `complete`: all tools that the same response called have answered.
+    """
 
     use: ToolUse
     orphan: bool
     complete: bool
 
 
-class ToolCalls:
+class RunningTools:
     """The tool calls of one call."""
 
     def __init__(self) -> None:
         self._running: dict[str, _Running] = {}
         self._seen: set[str] = set()
         self._own: set[str] = set()
-        """Calls of our own tools that the session of now has made and that have no answer yet."""
+        """Calls of built-in tools by this session that have no answer yet."""
 
     @property
     def running(self) -> bool:
-        """Whether a tool that the session of now has called has not answered."""
+        """Whether a tool that this session has called has not answered."""
         return any(not call.orphan for call in self._running.values())
 
     def ask(
         self, call_id: str, name: str, arguments: str, response_id: str, now: float
     ) -> list[RunTool]:
-        """A tool is called; the same `call_id` again changes nothing."""
+        """Run a tool. The same `call_id` again changes nothing."""
         if call_id in self._seen:
             return []
         self._seen.add(call_id)
@@ -57,7 +59,7 @@ class ToolCalls:
         return [RunTool(call_id, name, arguments)]
 
     def note(self, call_id: str) -> bool:
-        """Remember a call that the core answers itself. Return whether it is new."""
+        """Note the call of a built-in tool. Return whether it is new."""
         if call_id in self._seen:
             return False
         self._seen.add(call_id)
@@ -65,13 +67,13 @@ class ToolCalls:
         return True
 
     def asked_before(self, call_id: str) -> bool:
-        """Return whether it was another session that has called one of our own tools."""
+        """Return whether another session than this one called the built-in tool."""
         asked_now = call_id in self._own
         self._own.discard(call_id)
         return not asked_now
 
     def finish(self, call_id: str, output: str, failed: bool, now: float) -> Answered | None:
-        """A tool has answered; None if it was answered or cancelled before."""
+        """A tool has answered. Return None if it was answered or cancelled before."""
         call = self._running.pop(call_id, None)
         if call is None:
             return None
@@ -90,7 +92,7 @@ class ToolCalls:
         return Answered(use, call.orphan, complete or call.orphan)
 
     def orphan_all(self) -> None:
-        """The session that asked is gone; the answers will be told to the next one in words."""
+        """The session is lost; the next one gets the answers as messages."""
         self._own.clear()
         for call in self._running.values():
             call.orphan = True

@@ -1,4 +1,4 @@
-"""How many tokens a model has read and written, as it reports them itself. No I/O."""
+"""How many tokens a model has read and written, by its own report. No I/O."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class Tokens(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts. What was `cached` is no part of what was read: it has a price of its own."""
+    """Counts of tokens. Cached tokens are not counted as read: they have a price of their own."""
 
     text_read: int = 0
     text_cached: int = 0

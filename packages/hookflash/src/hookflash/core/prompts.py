@@ -1,37 +1,15 @@
-"""What the agent is asked to say at the turns of a call, and what tools of ours tell the model.
+"""Prompts: every text that Hookflash itself gives to the model, or has the carrier say.
 
-Each request quotes one sentence. A language model says it in the caller's language and its own
-words where the text allows that; the stand-in without one says the quoted sentence.
+Most prompts quote one sentence as an example. A language model says it in the caller's language and
+in its own words. The local stand-in, which has no language model, says the quoted sentence.
 """
 
 from __future__ import annotations
 
 import msgspec
 
+from hookflash.core.builtin_tools import CALLBACK_TOOL, CANCEL_TOOL, TRANSFER_TOOL, VOICEMAIL_TOOL
 from hookflash.core.handoff_plan import Destination, HandoffPlan
-
-TRANSFER_TOOL = "transfer_to_human"
-END_TOOL = "end_call"
-CANCEL_TOOL = "cancel_transfer"
-CALLBACK_TOOL = "schedule_callback"
-VOICEMAIL_TOOL = "take_voicemail"
-STOP_RECORDING_TOOL = "stop_recording"
-OWN_TOOLS = frozenset(
-    {
-        TRANSFER_TOOL,
-        END_TOOL,
-        CANCEL_TOOL,
-        CALLBACK_TOOL,
-        VOICEMAIL_TOOL,
-        STOP_RECORDING_TOOL,
-    }
-)
-"""What the call itself answers; all other tools are the owner's."""
-
-CONNECT_TOOL = "connect_caller"
-DECLINE_TOOL = "decline"
-LEFT_TOOL = "left_voicemail"
-"""The three of a consulting leg, where the agent talks with a human."""
 
 _WHY = {
     "busy": "the line was busy",
@@ -84,6 +62,7 @@ SILENT_GOODBYE = (
 
 
 def greeting(text: str) -> str:
+    """Ask for the greeting: `text` word for word, or the model's own words if it is empty."""
     if not text:
         return (
             "The call has just begun. Greet the caller in one short sentence and ask how you can"
@@ -93,6 +72,7 @@ def greeting(text: str) -> str:
 
 
 def consent(text: str) -> str:
+    """Ask for the consent line, word for word."""
     return (
         "Before anything else the caller must hear this. Say it word for word, and nothing more:"
         f' "{text}"'
@@ -100,6 +80,7 @@ def consent(text: str) -> str:
 
 
 def farewell(destination: Destination) -> str:
+    """Ask for the last words before a cold hand-off."""
     return (
         "The caller is about to be connected to a human. Say one short sentence and nothing else,"
         f' for example: "I am connecting you with {spoken(destination)} now. One moment please."'
@@ -107,11 +88,12 @@ def farewell(destination: Destination) -> str:
 
 
 def why(outcome: str) -> str:
+    """Return why a hand-off failed, as a clause."""
     return _WHY.get(outcome, "it did not work")
 
 
 def came_back(destination: Destination, outcome: str, note: str = "") -> tuple[str, str]:
-    """Return (what the model should know, what it is asked to say) after a failed hand-off."""
+    """Return (message for the model, prompt) after a hand-off that reached nobody."""
     name, reason = spoken(destination), why(outcome)
     said = f' Their words: "{note}".' if note else ""
     plan = destination.plan
@@ -134,7 +116,7 @@ def came_back(destination: Destination, outcome: str, note: str = "") -> tuple[s
 
 
 def offered(destination: Destination) -> str:
-    """Return what the agent may offer instead, as a sentence of its own, or nothing."""
+    """Return what the agent may offer instead, as a sentence, or an empty text."""
     offers = _offers(destination.plan)
     return f" You may offer {offers}." if offers else ""
 
@@ -145,7 +127,7 @@ def _offers(plan: HandoffPlan) -> str:
 
 
 def ringing(destination: Destination) -> str:
-    """Return what the model knows while it keeps the caller company."""
+    """Return what the model is told while a human is rung and the caller stays with it."""
     return (
         f"{spoken(destination).capitalize()} is being rung now; the caller stays with you until"
         " somebody takes the call, and you will be told. Keep the caller company: say in one short"
@@ -156,6 +138,7 @@ def ringing(destination: Destination) -> str:
 
 
 def still_ringing(destination: Destination) -> str:
+    """Ask for a sentence that a human is still being rung."""
     name = spoken(destination)
     return (
         f"It is still ringing at {name} and the caller hears nothing. Say one short sentence and"
@@ -164,7 +147,7 @@ def still_ringing(destination: Destination) -> str:
 
 
 def closing(destination: Destination) -> str:
-    """Ask for the one line before the caller meets the human, who has accepted."""
+    """Ask for the closing line, before the caller is bridged with the human."""
     return (
         f"{spoken(destination).capitalize()} has taken the call and the caller is connected as soon"
         " as you have spoken. Say one short sentence and nothing else, for example:"
@@ -173,7 +156,7 @@ def closing(destination: Destination) -> str:
 
 
 def closed(destination: Destination, opens: str, open_now: bool) -> str:
-    """Return what the model is told of a destination that cannot be rung now."""
+    """Return what the model is told about a destination that is closed, or where nobody is free."""
     name = spoken(destination)
     if open_now:
         state = f"Nobody is free at {name} right now."
@@ -185,6 +168,7 @@ def closed(destination: Destination, opens: str, open_now: bool) -> str:
 
 
 def say_closed(destination: Destination, opens: str, open_now: bool) -> str:
+    """Ask for a sentence that a destination is closed, or that nobody is free."""
     name = spoken(destination)
     what = f"nobody is free at {name} right now" if open_now else f"{name} is closed now"
     when = f" and opens {opens}" if opens and not open_now else ""
@@ -195,6 +179,7 @@ def say_closed(destination: Destination, opens: str, open_now: bool) -> str:
 
 
 def cancelled(by: str) -> str:
+    """Return what the model is told after a hand-off was cancelled."""
     who = f" by {by}" if by else ""
     return f"The transfer was called off{who}. The caller stays with you; go on helping them."
 
@@ -206,7 +191,7 @@ SAY_CANCELLED = (
 
 
 def voicemail(destination: Destination, outcome: str) -> str:
-    """Ask for the line before a message is recorded."""
+    """Ask for the last words before a voicemail, after nobody was reached."""
     name = spoken(destination)
     return (
         f"{name.capitalize()} could not be reached because {why(outcome)}. The caller will now be"
@@ -226,18 +211,22 @@ PARTING = (
 
 
 def sorry(text: str) -> str:
+    """Ask for the plan's last sentence, word for word."""
     return f'Say this to the caller, word for word, and nothing else: "{text}"'
 
 
 def hint(text: str) -> str:
+    """Return a supervisor's hint, as the model is told."""
     return f"A supervisor of this line tells you, and the caller does not hear it: {text}"
 
 
 def say(text: str) -> str:
+    """Ask for a supervisor's sentence, word for word."""
     return f'A supervisor has you say this to the caller, word for word: "{text}"'
 
 
 def asked_human(question: str) -> str:
+    """Return what the model is told while a human is asked a question."""
     return (
         f"You have asked a colleague: {question} They have not answered yet. Keep the caller"
         " company until they do."
@@ -276,7 +265,7 @@ CONSULT_VOICEMAIL = (
 
 
 def briefing(text: str) -> str:
-    """Ask for the first words to a human on a consulting leg."""
+    """Ask for the first words to the human on a consulting leg."""
     return (
         "A human has picked up. Say who you are and why you call, in two short sentences, and ask"
         f' whether they take the call, for example: "{text} Do you take the call?"'
@@ -284,32 +273,34 @@ def briefing(text: str) -> str:
 
 
 def nobody_there(prompt: str) -> str:
+    """Return what the carrier says before a voicemail."""
     return f"I am sorry, nobody can take your call right now. {prompt}"
 
 
 def shortened(text: str, most: int) -> str:
-    """Return `text` on one line and of at most so many characters, cut behind a whole word."""
+    """Return `text` on one line with at most `most` characters, cut after a whole word."""
     text = " ".join(text.split())
     if len(text) <= most:
         return text
     return f"{text[: most - 3].rsplit(' ', 1)[0]}..."
 
 
-def position(place: int, average_seconds: int) -> str:
-    """Return what a caller in a queue is told. Places count from 1."""
-    if place <= 1:
+def position(number: int, average_seconds: int) -> str:
+    """Return what a caller in a queue hears. Positions count from 1."""
+    if number <= 1:
         return "You are next. Please hold the line."
-    minutes = max(1, round(place * average_seconds / 60))
+    minutes = max(1, round(number * average_seconds / 60))
     estimate = f" The wait is about {minutes} minute{'s' if minutes > 1 else ''}."
-    return f"You are number {place} in the queue.{estimate if average_seconds else ''}"
+    return f"You are number {number} in the queue.{estimate if average_seconds else ''}"
 
 
 def leave_queue(key: str) -> str:
+    """Return how a caller leaves the queue; an empty text without a key."""
     return f" To go back to the assistant, press {key}." if key else ""
 
 
 def after_human(destination: Destination) -> tuple[str, str]:
-    """Return (what the model should know, what it is asked to say) after a human hung up."""
+    """Return (message for the model, prompt) after the human was done with the caller."""
     name = spoken(destination)
     return (
         f"The caller has spoken with {name}, who has hung up. The caller is back with you."
@@ -320,14 +311,17 @@ def after_human(destination: Destination) -> tuple[str, str]:
 
 
 def typed(digits: str) -> str:
+    """Return what the model is told about an entry on the keypad."""
     return f"The caller typed {digits} on the telephone's keypad."
 
 
 def late_result(name: str, output: str) -> str:
+    """Return the output of a tool that an earlier session called."""
     return f"The tool {name}, called before the line was interrupted, has answered: {output}"
 
 
 def outcome_of_own_tool(output: str) -> str:
+    """Return the output of a built-in tool that an earlier session called."""
     return f"What you have asked for before the line was interrupted has led to this: {output}"
 
 
@@ -337,5 +331,5 @@ def spoken(destination: Destination) -> str:
 
 
 def tool_status(status: str, detail: str) -> str:
-    """Return the output of one of our own tools, as JSON text."""
+    """Return the output of a built-in tool, as JSON text."""
     return msgspec.json.encode({"status": status, "detail": detail}).decode()

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from hookflash.core import builtin_tools, prompts
 from hookflash.core import events as e
-from hookflash.core import lines
 from hookflash.core.commands import (
     AddMessage,
     CheckTargets,
@@ -54,7 +54,7 @@ def test_a_warm_hand_off_that_a_supervisor_asks_for_is_told_to_the_model(scene: 
     line = scene(WARM).greet()
     rung, told, asked = line(e.HandoffRequested("billing", "they shout", source="policy"))
     assert rung == RingHuman(1, 0, ANNA, 20)
-    assert told == AddMessage(Message("system", lines.ringing(line.call.handoff.destination)))
+    assert told == AddMessage(Message("system", prompts.ringing(line.call.handoff.destination)))
     assert asked == RequestResponse(tools="none")
 
 
@@ -90,13 +90,13 @@ def test_the_key_inside_a_number_is_part_of_the_number(scene: Any) -> None:
     line = scene(WARM, key_to_human="0", key_destination="billing").greet()
     for digit in "402":
         line(e.DigitPressed(digit))
-    assert line.wait(1.6)[0] == AddMessage(Message("system", lines.typed("402")))
+    assert line.wait(1.6)[0] == AddMessage(Message("system", prompts.typed("402")))
 
 
 def test_the_key_means_nothing_where_there_is_nobody(scene: Any) -> None:
     line = scene(destinations=(), key_to_human="0").greet()
     line(e.DigitPressed("0"))
-    assert line.wait(1.6)[0] == AddMessage(Message("system", lines.typed("0")))
+    assert line.wait(1.6)[0] == AddMessage(Message("system", prompts.typed("0")))
 
 
 # --- who is there -----------------------------------------------------------------------------
@@ -175,7 +175,7 @@ def test_a_model_that_dies_during_the_check_moves_the_caller(scene: Any) -> None
 def test_a_caller_who_came_by_sip_is_referred(scene: Any) -> None:
     plan = HandoffPlan(targets=(DESK,), manner="refer")
     line = scene(plan)
-    line.call.facts.caller = ""
+    line.call.info.caller = ""
     line(e.CallArrived("CA1", "sip:joe@example.com", "sip:line@example.com"))
     line(e.ModelReady("S1"))
     line.stream()
@@ -196,7 +196,7 @@ def test_any_other_caller_is_handed_off_cold(scene: Any) -> None:
 
 def cancels(line: Any) -> list[Any]:
     line(e.ResponseStarted("r-cancel"))
-    return line(e.ToolCallRequested("t9", lines.CANCEL_TOOL, "{}", "r-cancel"))  # type: ignore[no-any-return]
+    return line(e.ToolCallRequested("t9", builtin_tools.CANCEL_TOOL, "{}", "r-cancel"))  # type: ignore[no-any-return]
 
 
 def test_a_caller_who_changes_their_mind_leaves_no_telephone_ringing(scene: Any) -> None:
@@ -220,7 +220,7 @@ def test_a_check_is_called_off_and_its_tool_answered(scene: Any) -> None:
     line.reach()
     told = line(e.HandoffCancelled("anna"))
     assert '"status":"cancelled"' in output(told)
-    assert told[-1] == AddMessage(Message("system", lines.cancelled("anna")))
+    assert told[-1] == AddMessage(Message("system", prompts.cancelled("anna")))
     assert line(e.HandoffCancelled("anna")) == []
 
 
@@ -263,13 +263,13 @@ def test_hanging_up_for_the_owner_calls_it_off_too(scene: Any) -> None:
 def test_an_agent_that_says_it_transfers_is_asked_to_do_it(scene: Any) -> None:
     line = scene(WARM).greet()
     commands = line.say("a1", "r1", 900, text="I am connecting you with billing now.")
-    assert commands[-1] == RequestResponse(lines.SAY_DO, "transfer_to_human")
+    assert commands[-1] == RequestResponse(prompts.SAY_DO, "transfer_to_human")
 
 
 def test_an_agent_that_names_nobody_is_reminded_and_decides(scene: Any) -> None:
     line = scene(WARM).greet()
     commands = line.say("a1", "r1", 900, text="Transferring you now.")
-    reminder = AddMessage(Message("system", lines.SAY_DO_REMINDER))
+    reminder = AddMessage(Message("system", prompts.SAY_DO_REMINDER))
     assert commands[-2:] == [reminder, RequestResponse()]
     again = line.say("a2", "r2", 900, text="Transferring you now.")
     assert not [each for each in again if isinstance(each, AddMessage | RequestResponse)]

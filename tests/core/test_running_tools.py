@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 from hookflash.core.commands import CancelTool, RunTool
-from hookflash.core.conversation.tool_calls import Answered, ToolCalls
+from hookflash.core.conversation.running_tools import Answered, RunningTools
 from hookflash.core.record import ToolUse
 
 T = 1000.0
 
 
 def test_a_call_is_run_once_and_answered_once() -> None:
-    tools = ToolCalls()
+    tools = RunningTools()
     assert tools.ask("t1", "lookup", "{}", "r1", T) == [RunTool("t1", "lookup", "{}")]
     assert tools.ask("t1", "lookup", "{}", "r1", T) == []
     use = ToolUse(
@@ -20,7 +20,7 @@ def test_a_call_is_run_once_and_answered_once() -> None:
 
 
 def test_a_response_is_complete_with_its_last_answer() -> None:
-    tools = ToolCalls()
+    tools = RunningTools()
     for call_id, response in (("t1", "r1"), ("t2", "r1"), ("t3", "r2")):
         tools.ask(call_id, "lookup", "{}", response, T)
     complete = [
@@ -32,7 +32,7 @@ def test_a_response_is_complete_with_its_last_answer() -> None:
 
 
 def test_orphans_are_not_waited_for() -> None:
-    tools = ToolCalls()
+    tools = RunningTools()
     tools.ask("t1", "lookup", "{}", "", T)
     tools.orphan_all()
     tools.ask("t2", "lookup", "{}", "", T)
@@ -43,7 +43,7 @@ def test_orphans_are_not_waited_for() -> None:
 
 
 def test_each_call_is_cancelled_once() -> None:
-    tools = ToolCalls()
+    tools = RunningTools()
     tools.ask("t1", "lookup", "{}", "r1", T)
     assert tools.cancel_all() == [CancelTool("t1")]
     assert tools.cancel_all() == []
@@ -51,7 +51,7 @@ def test_each_call_is_cancelled_once() -> None:
 
 
 def test_calls_that_the_core_answers_itself_are_remembered() -> None:
-    tools = ToolCalls()
+    tools = RunningTools()
     assert tools.note("t1")
     assert not tools.note("t1")
     assert tools.ask("t1", "lookup", "{}", "r1", T) == []

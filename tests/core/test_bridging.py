@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from hookflash.core import events as e
-from hookflash.core import lines
+from hookflash.core import prompts
 from hookflash.core.commands import (
     AnswerCarrier,
     CancelResponse,
@@ -188,7 +188,7 @@ def test_a_talk_of_whose_beginning_no_news_came_was_one(scene: Any, first: str) 
     line = scene(warm(afterwards="return")).closed()
     line(e.CallMoved(2))
     if first == "the carrier asks":
-        assert answer(line.asks(2, "room")) == (Hold(3, lines.ON_HOLD),)
+        assert answer(line.asks(2, "room")) == (Hold(3, prompts.ON_HOLD),)
         line.news("completed")
         assert answer(line.asks(3, "hold")) == (ConnectAgent(4),)
     else:
@@ -227,8 +227,8 @@ def test_or_the_caller_is_back_with_an_agent_that_knows(scene: Any) -> None:
 
 def test_until_it_is_known_why_the_human_has_left_the_caller_is_on_hold(scene: Any) -> None:
     line = scene(warm()).met()
-    assert answer(line.asks(2, "room")) == (Hold(3, lines.ON_HOLD),)
-    assert answer(line.asks(3, "hold")) == (Hold(4, lines.ON_HOLD),)
+    assert answer(line.asks(2, "room")) == (Hold(3, prompts.ON_HOLD),)
+    assert answer(line.asks(3, "hold")) == (Hold(4, prompts.ON_HOLD),)
     line.news("completed")
     assert answer(line.asks(4, "hold")) == (HangUp(),)
 

@@ -1,4 +1,4 @@
-"""What the conversation does about each event, and when a deadline has come."""
+"""Which function of the conversation takes each event, and what happens at a deadline."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 from hookflash.core import events as e
 from hookflash.core.conversation import (
     interruptions,
-    owed_answer,
+    keypad,
     session_replacement,
     silent_caller,
     speaking,
     supervising,
     tools,
     turns,
+    waiting_caller,
 )
 from hookflash.core.conversation.conversation import Conversation
 from hookflash.core.conversation.states import ConversationState, SessionState, SilenceState
@@ -22,14 +23,14 @@ from hookflash.core.signals import Step
 
 HANDLERS: dict[type, Callable[[Conversation, Any, Step], None]] = {
     e.MarkReturned: turns.mark_returned,
-    e.DigitPressed: turns.digit_pressed,
+    e.DigitPressed: keypad.digit_pressed,
     e.ModelReady: session_replacement.model_ready,
     e.ModelLost: session_replacement.model_lost,
     e.ModelRefused: turns.model_refused,
     e.ResponseStarted: turns.response_started,
     e.ResponseEnded: turns.response_ended,
     e.TokensUsed: session_replacement.tokens_used,
-    e.PreparedAudio: owed_answer.prepared_audio,
+    e.PreparedAudio: waiting_caller.prepared_audio,
     e.ModelAudioEnded: turns.model_audio_ended,
     e.AgentTranscribed: turns.agent_transcribed,
     e.CallerSpeechStarted: turns.caller_speech_started,
@@ -51,24 +52,24 @@ HANDLERS: dict[type, Callable[[Conversation, Any, Step], None]] = {
 
 
 def review(talk: Conversation, step: Step) -> None:
-    """Something has happened: is anything owed to the caller now, or awaited from them?"""
-    owed_answer.review(talk, step)
+    """Enter the states that follow from an event: is the caller owed something, or silent?"""
+    waiting_caller.review(talk, step)
     silent_caller.review(talk, step)
     if talk.model.ageing and talk.silence.state is SilenceState.LISTENING:
         session_replacement.roll_over(talk, step)
 
 
 def expire(talk: Conversation, step: Step) -> None:
-    """A deadline may have come. Early or late calls are harmless."""
+    """Act on every deadline that has passed. Too early changes nothing."""
     now = step.now
-    # Sound changes what is owed without a word to anybody: it comes too often for that.
+    # Sound changes what is owed, but comes too often to be reviewed each time.
     review(talk, step)
     if talk.state in (ConversationState.LIVE, ConversationState.CUT_OFF):
         step.do(*talk.playout.expire(now), *talk.requests.expire(now))
-        turns.typed(talk, talk.keypad.expire(now), step)
+        keypad.entry_typed(talk, talk.digits.expire(now), step)
         interruptions.expire(talk, step)
         silent_caller.expire(talk, step)
-        silent = owed_answer.expire(talk, step)
+        silent = waiting_caller.expire(talk, step)
         if silent or talk.requests.overdue(now):
             session_replacement.lose(talk, e.ModelLost("it does not answer"), step)
         speaking.after_heard(talk, step)

@@ -1,4 +1,4 @@
-"""When a caller who makes a sound while the agent speaks has interrupted it: the owner's choice."""
+"""The owner's settings for barge-in: which sounds of the caller interrupt the agent."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from hookflash.errors import ConfigError
 
 
 class Interruption(msgspec.Struct, frozen=True, kw_only=True):
-    """How an agent takes sounds of the caller while it speaks.
+    """What happens when the caller makes a sound while the agent speaks.
 
-    `mode`: `"vad"`, any speech stops the agent at once; `"none"`, the agent is never interrupted.
-    With `resume_false_interruption` it goes on where it was heard to be, when the sound turns out
-    to have been nothing: shorter than `min_duration` seconds, of fewer than `min_words` words, or
-    no more than "mm-hm" or "okay". What was said is waited for no longer than
-    `false_interruption_timeout` seconds after the caller is silent again.
+    `mode`: `"vad"`, any speech stops the agent at once; `"none"`, nothing stops it.
+
+    With `resume_false_interruption`, the agent goes on after a false interruption, from the point
+    that the caller has heard. A false interruption is shorter than `min_duration` seconds, has
+    fewer than `min_words` words, or is only a backchannel such as "mm-hm" or "okay". The transcript
+    is awaited for `false_interruption_timeout` seconds after the caller is silent again.
     """
 
     mode: Literal["vad", "none"] = "vad"

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from hookflash.core.delivery import Delivery
-from hookflash.core.kept_delivery import (
+from hookflash.core.delivery_tracking import (
     COMPLETION_SECONDS,
     DAY_SECONDS,
     RETRY_SECONDS,
     Attempt,
-    KeptDelivery,
+    TrackedDelivery,
     attempted,
     complete,
     join,
@@ -38,18 +38,18 @@ RECORDED = Delivery(
 WRITTEN = replace(RECORDED, transcript="Please call me.", complete=True)
 
 
-def failed(kept: KeptDelivery, now: float, **about: Any) -> KeptDelivery:
+def failed(kept: TrackedDelivery, now: float, **about: Any) -> TrackedDelivery:
     attempt = Attempt(wanted=("hook", "webhook"), error="503", **about)
     return attempted(kept, attempt, now, chance=0.5, dead_seconds=7 * DAY_SECONDS)
 
 
-def sent(kept: KeptDelivery, now: float) -> KeptDelivery:
+def sent(kept: TrackedDelivery, now: float) -> TrackedDelivery:
     attempt = Attempt(wanted=("hook",), accepted=("hook",))
     return attempted(kept, attempt, now, chance=0.5, dead_seconds=7 * DAY_SECONDS)
 
 
 def test_a_complete_delivery_is_due_at_once_and_another_after_a_bounded_wait() -> None:
-    assert take(WRITTEN, NOW) == KeptDelivery(delivery=WRITTEN, due_at=NOW)
+    assert take(WRITTEN, NOW) == TrackedDelivery(delivery=WRITTEN, due_at=NOW)
     assert take(RECORDED, NOW).due_at == NOW + COMPLETION_SECONDS
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from hookflash.core import events as e
-from hookflash.core.tokens import NONE, Tokens
+from hookflash.core.token_usage import NONE, Tokens
 
 
 def test_tokens_are_added_by_their_kind() -> None:

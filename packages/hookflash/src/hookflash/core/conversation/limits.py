@@ -1,0 +1,119 @@
+"""How long each state of the conversation may last, and what happens then."""
+
+from __future__ import annotations
+
+from hookflash.core.conversation.states import (
+    FarewellState,
+    JudgeState,
+    KeypadState,
+    OwedState,
+    PauseState,
+    RequestState,
+    SessionState,
+    SilenceState,
+    TurnState,
+)
+from hookflash.core.timers import Limit
+
+LONGEST_RETRY_SECONDS = 20.0
+"""The longest pause before a request is sent again, whatever the model asks for."""
+
+SESSION_MARGIN_SECONDS = 300.0
+LEAST_SESSION_SECONDS = 60.0
+"""A session is replaced in the first pause of the margin before the model's limit.
+
+It lasts for at least `LEAST_SESSION_SECONDS`.
+"""
+
+FAREWELL_GRACE_SECONDS = 1.5
+"""How long last words are awaited after their sound must have been heard."""
+
+SILENT_FAREWELL_SECONDS = 2.8
+"""How long a call that ends waits for last words that make no sound."""
+
+LONGEST_FAREWELL_SECONDS = 60.0
+
+JUDGE_SECONDS = 1.5
+"""How long the transcript of a caller who spoke over the last words is awaited."""
+
+REQUEST_LIMITS: dict[RequestState, Limit | None] = {
+    RequestState.FREE: None,
+    RequestState.ASKED: Limit(10.0, then="the session is replaced"),
+    # A caller does not wait longer for a slow model, and a model that hangs blocks all other
+    # requests.
+    RequestState.ANSWERING: Limit(20.0, then="the session is replaced"),
+    # A response that stops in the middle is noticed by `OwedState`.
+    RequestState.SPEAKING: None,
+    RequestState.CANCELLING: Limit(1.5, then="the response counts as ended"),
+}
+
+PAUSE_LIMITS: dict[PauseState, Limit | None] = {
+    PauseState.NONE: None,
+    PauseState.OWN_ANSWER: Limit(2.0, then="the request is sent"),
+    PauseState.RETRY: Limit(
+        lambda requests, now: max(1.0, requests.pause_seconds + 0.1),
+        then="the request is sent again",
+    ),
+}
+
+SESSION_LIMITS: dict[SessionState, Limit | None] = {
+    SessionState.CLOSED: None,
+    SessionState.OPENING: Limit(
+        lambda session, now: session.opening_seconds, then="the session counts as lost"
+    ),
+    SessionState.WAITING: Limit(
+        lambda session, now: session.pause_seconds, then="another session is opened"
+    ),
+    SessionState.READY: Limit(
+        lambda session, now: session.seconds_to_ageing, then="it is replaced in the next pause"
+    ),
+    SessionState.DEAD: None,
+}
+
+FAREWELL_LIMITS: dict[FarewellState, Limit | None] = {
+    FarewellState.NONE: None,
+    FarewellState.DUE: Limit(
+        lambda farewell, now: farewell.due_seconds, then="what they lead to is carried out"
+    ),
+    FarewellState.SOUNDING: Limit(
+        lambda farewell, now: farewell.seconds_left(now), then="what they lead to is carried out"
+    ),
+    # The caller speaks over them; `JudgeState` decides what follows.
+    FarewellState.HELD: None,
+}
+
+JUDGE_LIMITS: dict[JudgeState, Limit | None] = {
+    JudgeState.NONE: None,
+    JudgeState.SPEECH: None,
+    JudgeState.JUDGING: Limit(
+        lambda talk, now: talk.judging_seconds, then="it is judged without words"
+    ),
+}
+
+SILENCE_LIMITS: dict[SilenceState, Limit | None] = {
+    SilenceState.OFF: None,
+    SilenceState.LISTENING: Limit(
+        lambda talk, now: talk.setup.away_timeout,
+        then="the caller is asked whether they are there, twice; then the call ends",
+    ),
+}
+
+TURN_LIMITS: dict[TurnState, Limit | None] = {
+    TurnState.OVER: None,
+    TurnState.SPEAKING: Limit(90.0, then="it is no person, and the call ends"),
+}
+
+KEYPAD_LIMITS: dict[KeypadState, Limit | None] = {
+    KeypadState.QUIET: None,
+    KeypadState.TYPING: Limit(1.5, then="the digits so far are one entry"),
+}
+
+OWED_LIMITS: dict[OwedState, Limit | None] = {
+    OwedState.NOTHING: None,
+    OwedState.AWAITED: Limit(1.2, then="the model is asked to answer, if it does not do so"),
+    OwedState.LATE: Limit(0.5, then="a prepared line is played"),
+    OwedState.FILLING: Limit(0.5, then="the caller is still waiting"),
+    OwedState.FILLED: Limit(2.3, then="another line; after the second, another session"),
+    OwedState.RUNG: Limit(1.5, then="ringing is played, or the agent says that it still rings"),
+    OwedState.RINGING: Limit(0.5, then="the caller is still waiting"),
+}

@@ -1,0 +1,60 @@
+"""Notice a media stream that is open and carries nothing any more.
+
+A carrier sends the caller's sound fifty times a second, also while they are silent. A stream on
+which it stops is broken, though no end may detect that for minutes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from hookflash.runtime.ports import CarrierStream, Clock
+
+STALL_SECONDS = 1.2
+"""How long a stream may carry nothing."""
+
+_CHECKS = 3
+"""How often the stream is checked within that time."""
+
+_STEADY_FRAMES = 5
+"""How many messages must have come before their absence counts."""
+
+
+Report = Callable[[CarrierStream], None]
+"""Is called with a stream that has stalled."""
+
+
+class StreamWatch:
+    """Watches one stream at a time. Its owner adds 1 to `frames` for each message with sound."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.frames = 0
+        self._clock = clock
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self, stream: CarrierStream, report: Report) -> None:
+        """Watch this stream instead of the one before. `report` is called once, if it stalls."""
+        self.stop()
+        self.frames = 0
+        self._check_later(stream, report, 0, 0)
+
+    def stop(self) -> None:
+        """Watch nothing; for a stream that is over."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _check_later(self, stream: CarrierStream, report: Report, frames: int, missed: int) -> None:
+        """Check again later. `frames` have come so far; the last `missed` checks saw no new one."""
+        delay = self._clock.delay(STALL_SECONDS / _CHECKS)
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(delay, self._check, stream, report, frames, missed)
+
+    def _check(self, stream: CarrierStream, report: Report, frames: int, missed: int) -> None:
+        self._timer = None
+        missed = missed + 1 if frames == self.frames else 0
+        if frames >= _STEADY_FRAMES and missed >= _CHECKS:
+            report(stream)
+        else:
+            self._check_later(stream, report, self.frames, missed)
