@@ -75,10 +75,13 @@ def played(commands: list[Any]) -> int:
 @pytest.mark.parametrize(
     ("wrong", "what"),
     [
-        ({"mode": "perhaps"}, 'mode must be "vad" or "none"'),
-        ({"min_duration": -1}, "min_duration must be 0 to 10"),
-        ({"min_words": 21}, "min_words must be 0 to 20"),
-        ({"false_interruption_timeout": 11}, "false_interruption_timeout must be 0 to 10"),
+        ({"mode": "perhaps"}, "mode must be one of none, vad; got 'perhaps'"),
+        ({"min_duration": -1}, "min_duration must be a number from 0 to 10"),
+        ({"min_words": 21}, "min_words must be a whole number from 0 to 20"),
+        (
+            {"false_interruption_timeout": 11},
+            "false_interruption_timeout must be a number from 0 to 10",
+        ),
     ],
 )
 def test_a_choice_that_is_none_says_what_is_possible(wrong: dict[str, Any], what: str) -> None:

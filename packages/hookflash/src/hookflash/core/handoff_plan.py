@@ -7,10 +7,12 @@ plan, which is the owner's configuration.
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
+from hookflash.core.field_checks import Rule, check_fields, check_rules
 from hookflash.errors import ConfigError
 
 E164 = re.compile(r"\+[1-9][0-9]{5,14}")
@@ -21,7 +23,7 @@ _NOT_IN_SIP = re.compile(r"[<>\"']|@.*@")
 _EXTENSION = re.compile(r"[wW,]*[0-9*#][0-9*#wW,]*")
 _IDENTITY = re.compile(r"[A-Za-z0-9_.@+-]{1,256}")
 _QUEUE = re.compile(r"[A-Za-z0-9_. -]{1,64}")
-_DAY = re.compile(r"(\d{4}-)?(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(\s.*)?")
+_DAY = r"^([0-9]{4}-)?(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(\s.*)?\Z"
 
 EXTENSION_KEYS = 32
 """The most keys and pauses that Twilio sends."""
@@ -98,13 +100,30 @@ class Target(msgspec.Struct, frozen=True):
         return cls("queue", name)
 
 
+Targets = Annotated[
+    tuple[Target, ...],
+    Meta(min_length=1, description='a tuple of targets, such as (Target.phone("+15550102"),)'),
+]
+RingSeconds = Annotated[
+    int, Meta(ge=5, le=600, description="a whole number from 5 to 600 (Twilio's limits)")
+]
+Holiday = Annotated[str, Meta(pattern=_DAY, description="a date such as 2026-12-25")]
+CallerId = Annotated[
+    str,
+    Meta(
+        pattern=rf"^(caller|{E164.pattern})\Z",
+        description='one of your numbers in E.164 form such as +15550100, or "caller",',
+    ),
+]
+Key = Annotated[str, Meta(pattern=r"^[0-9*#]?\Z", description="one key of a telephone, or empty")]
 Manner = Literal["cold", "warm", "consult", "refer"]
 Accept = Literal["press-1", "any-answer", "human-detected"]
 
 WHISPER = "Call for {destination}. {caller} is on the line: {reason}. {summary} {learned}"
 """The whisper, unless the plan has its own. See `HandoffPlan.whisper`."""
 
-_FIELDS = ("destination", "caller", "reason", "summary", "learned", "agent")
+FIELDS = ("destination", "caller", "reason", "summary", "learned", "agent")
+"""What a whisper may contain, each between { and }."""
 
 
 class HandoffPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,32 +162,32 @@ class HandoffPlan(msgspec.Struct, frozen=True, kw_only=True):
     often a caller hears their position in a queue, `queue_leave_key` the key that leaves it.
     """
 
-    targets: tuple[Target, ...]
+    targets: Targets
     order: Literal["hunt", "ring"] = "hunt"
     manner: Manner = "cold"
     accept: Accept | None = None
     whisper: str | None = None
     accept_prompt: str = "Press 1 to take the call, or 2 to decline it."
     language: str | None = None
-    ring_seconds: int = 20
-    attempts: int = 1
-    total_seconds: int = 180
+    ring_seconds: RingSeconds = 20
+    attempts: Annotated[int, Meta(ge=1, le=10)] = 1
+    total_seconds: Annotated[int, Meta(ge=5, le=4 * 3600)] = 180
     hours: str | None = None
-    holidays: tuple[str, ...] = ()
+    holidays: tuple[Holiday, ...] = ()
     otherwise: Literal["return", "voicemail", "callback", "hang-up"] = "return"
     offers: tuple[Literal["voicemail", "callback"], ...] = ()
     afterwards: Literal["hang-up", "return"] = "hang-up"
     give_back: bool = True
     notes: bool = False
     interruptible: bool = True
-    caller_id: str | None = None
+    caller_id: CallerId | None = None
     sorry: str = "I am sorry, nobody can take your call right now. Please call again later."
     voicemail_prompt: str = (
         "Please leave your message after the tone, and hang up or press the hash key when you are"
         " done."
     )
-    queue_announce_seconds: int = 30
-    queue_leave_key: str = "1"
+    queue_announce_seconds: Annotated[int, Meta(ge=5, le=600)] = 30
+    queue_leave_key: Key = "1"
 
     @property
     def acceptance(self) -> Accept:
@@ -187,85 +206,56 @@ class HandoffPlan(msgspec.Struct, frozen=True, kw_only=True):
         """Whether a human on a dialled leg hears something before the legs are bridged."""
         return self.acceptance != "any-answer" or bool(self.whisper)
 
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of the targets: phone, sip, client, queue."""
+        return frozenset(target.kind for target in self.targets)
+
+    @property
+    def unknown_fields(self) -> list[str]:
+        """The fields of the whisper that nothing fills in."""
+        return [
+            each for each in re.findall(r"{([^{}]*)}", self.whisper or "") if each not in FIELDS
+        ]
+
     def __post_init__(self) -> None:
-        if not self.targets:
-            raise ConfigError("HandoffPlan: targets is empty; give at least one Target")
-        if len(self.targets) > 10 and self.order == "ring":
-            raise ConfigError(
-                f"HandoffPlan: at most 10 targets can ring at once, got {len(self.targets)};"
-                ' use order="hunt"'
-            )
-        self._check_choices()
-        self._check_numbers()
-        self._check_texts()
-        self._check_kinds()
+        check_fields(self)
+        check_rules(self, _RULES)
 
-    def _check_choices(self) -> None:
-        for name, value, allowed in (
-            ("order", self.order, ("hunt", "ring")),
-            ("manner", self.manner, ("cold", "warm", "consult", "refer")),
-            ("accept", self.accept, (None, "press-1", "any-answer", "human-detected")),
-            ("otherwise", self.otherwise, ("return", "voicemail", "callback", "hang-up")),
-            ("afterwards", self.afterwards, ("hang-up", "return")),
-            *(("offers", offer, ("voicemail", "callback")) for offer in self.offers),
-        ):
-            if value not in allowed:
-                names = ", ".join(str(each) for each in allowed)
-                raise ConfigError(f"HandoffPlan: {name} must be one of {names}; got {value!r}")
 
-    def _check_numbers(self) -> None:
-        for name, number, least, most, why in (
-            ("ring_seconds", self.ring_seconds, 5, 600, " (Twilio's limits)"),
-            ("attempts", self.attempts, 1, 10, ""),
-            ("total_seconds", self.total_seconds, 5, 4 * 3600, ""),
-            ("queue_announce_seconds", self.queue_announce_seconds, 5, 600, ""),
-        ):
-            if not least <= number <= most:
-                raise ConfigError(
-                    f"HandoffPlan: {name} must be {least} to {most}{why}, got {number}"
-                )
-
-    def _check_texts(self) -> None:
-        for field in re.findall(r"{([^{}]*)}", self.whisper or ""):
-            if field not in _FIELDS:
-                known = ", ".join(f"{{{each}}}" for each in _FIELDS)
-                raise ConfigError(
-                    f"HandoffPlan: whisper knows {known}; got {{{field}}}; write it out instead"
-                )
-        for day in self.holidays:
-            if not _DAY.fullmatch(day):
-                raise ConfigError(
-                    f"HandoffPlan: a holiday is a date such as 2026-12-25, got {day!r}"
-                )
-        if self.caller_id not in (None, "caller") and not E164.fullmatch(self.caller_id or ""):
-            raise ConfigError(
-                "HandoffPlan: caller_id must be one of your numbers in E.164 form such as"
-                f' +15550100, or "caller", got {self.caller_id!r}'
-            )
-        if not re.fullmatch(r"[0-9*#]?", self.queue_leave_key):
-            raise ConfigError(
-                "HandoffPlan: queue_leave_key is one key of a telephone, or empty;"
-                f" got {self.queue_leave_key!r}"
-            )
-
-    def _check_kinds(self) -> None:
-        kinds = {target.kind for target in self.targets}
-        if "queue" in kinds and len(self.targets) > 1 and self.order == "ring":
-            raise ConfigError('HandoffPlan: a queue cannot ring with others; use order="hunt"')
-        if "queue" in kinds and self.stays:
-            raise ConfigError(
-                f"HandoffPlan: a queue cannot be reached {self.manner}: its humans take the caller"
-                ' from it themselves; use manner="cold"'
-            )
-        if any(target.extension for target in self.targets) and self.accept == "human-detected":
-            raise ConfigError(
-                'HandoffPlan: accept="human-detected" is not possible with an extension: Twilio'
-                ' does not detect machines where it sends keys; use accept="press-1"'
-            )
-        if self.manner == "refer" and kinds != {"sip"}:
-            raise ConfigError(
-                'HandoffPlan: manner="refer" hands the caller to SIP addresses only; use Target.sip'
-            )
+# What cannot be together in one plan.
+_RULES: tuple[Rule[HandoffPlan], ...] = (
+    (
+        lambda plan: plan.order == "ring" and len(plan.targets) > 10,
+        'at most 10 targets can ring at once; use order="hunt"',
+    ),
+    (
+        lambda plan: plan.order == "ring" and "queue" in plan.kinds and len(plan.targets) > 1,
+        'a queue cannot ring with others; use order="hunt"',
+    ),
+    (
+        lambda plan: "queue" in plan.kinds and plan.stays,
+        "a queue cannot be reached {0.manner}: its humans take the caller from it themselves;"
+        ' use manner="cold"',
+    ),
+    (
+        lambda plan: (
+            plan.accept == "human-detected" and any(target.extension for target in plan.targets)
+        ),
+        'accept="human-detected" is not possible with an extension: Twilio does not detect machines'
+        ' where it sends keys; use accept="press-1"',
+    ),
+    (
+        lambda plan: plan.manner == "refer" and plan.kinds != {"sip"},
+        'manner="refer" hands the caller to SIP addresses only; use Target.sip',
+    ),
+    (
+        lambda plan: plan.unknown_fields,
+        "whisper has {0.unknown_fields}, which nothing fills in; it knows "
+        + ", ".join(FIELDS)
+        + "; write the text out instead",
+    ),
+)
 
 
 class Destination(msgspec.Struct, frozen=True, kw_only=True):

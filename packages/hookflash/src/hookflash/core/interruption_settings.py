@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
-from hookflash.errors import ConfigError
+from hookflash.core.field_checks import check_fields
 
 
 class Interruption(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,18 +22,10 @@ class Interruption(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     mode: Literal["vad", "none"] = "vad"
-    min_duration: float = 0.0
-    min_words: int = 0
+    min_duration: Annotated[float, Meta(ge=0, le=10)] = 0.0
+    min_words: Annotated[int, Meta(ge=0, le=20)] = 0
     resume_false_interruption: bool = False
-    false_interruption_timeout: float = 2.0
+    false_interruption_timeout: Annotated[float, Meta(ge=0, le=10)] = 2.0
 
     def __post_init__(self) -> None:
-        if self.mode not in ("vad", "none"):
-            raise ConfigError(f'Interruption: mode must be "vad" or "none", got {self.mode!r}')
-        for name, value, most in (
-            ("min_duration", self.min_duration, 10),
-            ("min_words", self.min_words, 20),
-            ("false_interruption_timeout", self.false_interruption_timeout, 10),
-        ):
-            if not 0 <= value <= most:
-                raise ConfigError(f"Interruption: {name} must be 0 to {most}, got {value!r}")
+        check_fields(self)
