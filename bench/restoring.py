@@ -37,8 +37,8 @@ from hookflash.core.phases import Phase
 from hookflash.core.setup import CallSetup
 from hookflash.core.token_usage import Tokens
 from hookflash.runtime.clock import SystemClock
-from hookflash.runtime.journal import Journals, State, read_journal, rebuild
-from hookflash.runtime.settled import SettledLines
+from hookflash.runtime.journal import Journals, JournalState, read_journal, rebuild
+from hookflash.runtime.settled_lines import SettledLines
 from hookflash.runtime.switchboard import Switchboard
 
 TURN_SECONDS = 6.0
@@ -72,25 +72,25 @@ class Life:
     def take(self, event: e.AnyEvent, at: float) -> None:
         """Live through an event at `at`, and through what was due before."""
         self._pass(at)
-        self._done(at, event, self.call.receive(event, at))
+        self._carry_out(at, event, self.call.receive(event, at))
 
     def _pass(self, at: float) -> None:
         while True:
             due = self.call.deadline
             mark = self._marks[0][0] if self._marks else at
             if due is not None and due <= min(mark, at):
-                self._done(due, "expired", self.call.expire(due))
+                self._carry_out(due, "expired", self.call.expire(due))
             elif self._marks and mark <= at:
                 moment, name = self._marks.pop(0)
                 event = e.MarkReturned(name)
-                self._done(moment, event, self.call.receive(event, moment))
+                self._carry_out(moment, event, self.call.receive(event, moment))
             else:
                 return
 
-    def _done(self, at: float, cause: Any, commands: list[AnyCommand]) -> None:
+    def _carry_out(self, at: float, cause: Any, commands: list[AnyCommand]) -> None:
         self.entries += 1 + len(commands)
-        state = State(self.call.phase.value, self.call.handoff.state.value)
-        self._journal.write(at, cause, commands, state, self._settled.news())
+        state = JournalState(self.call.phase.value, self.call.handoff.state.value)
+        self._journal.write(at, cause, commands, state, self._settled.changes())
         for command in commands:
             if isinstance(command, SendMark):
                 heard = self._marks[-1][0] if self._marks else at

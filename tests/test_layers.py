@@ -46,9 +46,9 @@ NETWORK = set(
     " sqlalchemy starlette twilio.rest twilio.http uvicorn uvloop websockets".split()
 )
 NO_IO = set(
-    "carriers/twilio/messages carriers/twilio/twiml carriers/twilio/twiml_humans"
-    " carriers/twilio/twiml_waiting carriers/twilio/webhooks carriers/twilio/leg_webhooks"
-    " carriers/twilio/ringing carriers/twilio/parties carriers/twilio/texts"
+    "carriers/twilio/messages carriers/twilio/twiml"
+    " carriers/twilio/webhooks"
+    " carriers/twilio/ring_request carriers/twilio/parties carriers/twilio/document_text"
     " carriers/twilio/signature models/openai/messages models/openai/session".split()
 )
 

@@ -292,13 +292,13 @@ def test_an_unknown_setting_is_warned_of_with_a_guess(
     with caplog.at_level(logging.WARNING):
         Settings.load({"HOOKFLASH_PUBLIC_ULR": "x", "HOOKFLASH_ZZZ": "x", "TWILIO_REGION": "us1"})
     assert caplog.messages == [
-        "! HOOKFLASH_PUBLIC_ULR in the environment is no setting and is ignored;"
+        "! HOOKFLASH_PUBLIC_ULR in the environment is not a setting and is ignored;"
         " did you mean HOOKFLASH_PUBLIC_URL?",
-        "! HOOKFLASH_ZZZ in the environment is no setting and is ignored",
-        "! port in the settings file is no setting and is ignored; did you mean [server] port?",
-        "! [model] naem in the settings file is no setting and is ignored;"
+        "! HOOKFLASH_ZZZ in the environment is not a setting and is ignored",
+        "! port in the settings file is not a setting and is ignored; did you mean [server] port?",
+        "! [model] naem in the settings file is not a setting and is ignored;"
         " did you mean [model] name?",
-        "! zzz in the settings file is no setting and is ignored",
+        "! zzz in the settings file is not a setting and is ignored",
     ]
 
 

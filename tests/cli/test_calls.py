@@ -53,7 +53,7 @@ def test_what_was_kept_is_named_and_gone(folder: Path) -> None:
     assert list((folder / "recordings").iterdir()) == []
     result = run("CA1")
     assert result.return_value == 1
-    assert "nothing is kept of such a call" in result.output
+    assert "no data of this call is stored" in result.output
 
 
 def test_it_is_told_as_json(folder: Path) -> None:
@@ -62,5 +62,5 @@ def test_it_is_told_as_json(folder: Path) -> None:
 
 
 def test_what_is_no_sid_is_refused(folder: Path) -> None:
-    with pytest.raises(ConfigError, match="no call SID"):
+    with pytest.raises(ConfigError, match="expected a call SID"):
         run("CA/1")

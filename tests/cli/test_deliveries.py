@@ -47,14 +47,14 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def fill(url: str, *deliveries: Delivery, dead: bool = False) -> None:
     async def put() -> None:
         engine = await open_database(url)
-        shelf, now = DeliveryStore(engine), time.time()
+        store, now = DeliveryStore(engine), time.time()
         for delivery in deliveries:
-            await shelf.put(delivery, now)
+            await store.put(delivery, now)
         if dead:
-            for kept in await shelf.claim(now, lease="a", seconds=9.0, limit=99):
+            for kept in await store.claim(now, lease="a", seconds=9.0, limit=99):
                 attempt = Attempt(wanted=("hook",), error="hook: no")
                 after = attempted(kept, attempt, now, chance=0.5, dead_seconds=0.0)
-                await shelf.finish(after, "a")
+                await store.finish(after, "a")
         await engine.dispose()
 
     asyncio.run(put())
@@ -97,10 +97,10 @@ def test_what_is_dead_is_tried_again_when_asked(
     assert capsys.readouterr().out.count("(1 failed, the last: hook: no)") == 2
     assert run("--retry", "CA1-callback", "--state", "waiting") == 0
     out, err = capsys.readouterr()
-    assert err == "1 tried again\n"
+    assert err == "1 retried\n"
     assert out.count("\n") == 1
     assert run("--retry", "CA1-callback") == 1
     assert "no delivery CA1-callback is dead or kept" in capsys.readouterr().err
     assert run("--retry", "all") == 0
-    assert capsys.readouterr().err == "1 tried again\n"
+    assert capsys.readouterr().err == "1 retried\n"
     assert run("--retry", "all") == 0

@@ -9,7 +9,7 @@ from hookflash.cli import main
 from hookflash.core.call import Call
 from hookflash.core.events import CallArrived, CallCompleted, StreamStarted
 from hookflash.core.setup import CallSetup
-from hookflash.runtime.journal import JOURNAL_VERSION, Journals, State
+from hookflash.runtime.journal import JOURNAL_VERSION, Journals, JournalState
 
 SID = "CA" + "0a" * 16
 
@@ -27,7 +27,7 @@ def journal(tmp_path: Path) -> Path:
         CallCompleted(),
     ):
         commands = call.receive(event, at)
-        written.write(at, event, commands, State(call.phase.value, call.handoff.state.value))
+        written.write(at, event, commands, JournalState(call.phase.value, call.handoff.state.value))
         at += 1.0
     written.close()
     journals.close()

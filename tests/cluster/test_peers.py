@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hookflash.cluster.peers import MAX_BYTES, Peer, PeerGone, open_desk
+from hookflash.cluster.peers import MAX_BYTES, Peer, PeerGone, serve_requests
 
 
 async def echo(body: bytes) -> bytes:
@@ -16,7 +16,7 @@ async def echo(body: bytes) -> bytes:
 
 
 async def test_a_question_is_answered(tmp_path: Path) -> None:
-    async with open_desk(tmp_path / "w1", echo):
+    async with serve_requests(tmp_path / "w1", echo):
         peer = Peer(tmp_path / "w1")
         assert await peer.ask(b"abc", seconds=5) == b"cba"
         assert await peer.ask(b"", seconds=5) == b""
@@ -33,7 +33,7 @@ async def test_many_questions_share_a_connection_and_a_slow_one_keeps_no_other(
             await go_on.wait()
         return body
 
-    async with open_desk(tmp_path / "w1", answer):
+    async with serve_requests(tmp_path / "w1", answer):
         peer = Peer(tmp_path / "w1")
         slow = asyncio.create_task(peer.ask(b"slow", seconds=5))
         bodies = [str(number).encode() * 5000 for number in range(50)]
@@ -49,7 +49,7 @@ async def test_a_peer_that_is_not_there_is_gone_and_is_found_when_it_comes(tmp_p
     peer = Peer(tmp_path / "w1")
     with pytest.raises(PeerGone):
         await peer.ask(b"a", seconds=5)
-    async with open_desk(tmp_path / "w1", echo):
+    async with serve_requests(tmp_path / "w1", echo):
         assert await peer.ask(b"ab", seconds=5) == b"ba"
     with pytest.raises(PeerGone):
         await peer.ask(b"a", seconds=5)
@@ -64,7 +64,7 @@ async def test_a_peer_that_dies_before_it_answers_is_gone(tmp_path: Path) -> Non
         return await asyncio.get_running_loop().create_future()
 
     peer = Peer(tmp_path / "w1")
-    async with open_desk(tmp_path / "w1", never):
+    async with serve_requests(tmp_path / "w1", never):
         asking = asyncio.create_task(peer.ask(b"a", seconds=20))
         await asked.wait()
     with pytest.raises(PeerGone, match="lost"):
@@ -81,7 +81,7 @@ async def test_a_peer_that_is_silent_is_not_waited_for_and_its_late_answer_is_no
             await go_on.wait()
         return body
 
-    async with open_desk(tmp_path / "w1", answer):
+    async with serve_requests(tmp_path / "w1", answer):
         peer = Peer(tmp_path / "w1")
         with pytest.raises(TimeoutError):
             await peer.ask(b"late", seconds=0.05)
@@ -98,7 +98,7 @@ async def test_a_question_that_fails_there_says_so_here_and_harms_no_other(
             raise RuntimeError("a bug")
         return body
 
-    async with open_desk(tmp_path / "w1", answer):
+    async with serve_requests(tmp_path / "w1", answer):
         peer = Peer(tmp_path / "w1")
         with pytest.raises(PeerGone, match="failed"):
             await peer.ask(b"bad", seconds=5)
@@ -111,7 +111,7 @@ async def test_a_question_that_fails_there_says_so_here_and_harms_no_other(
     "garbage", [struct.pack(">BIQ", 0, MAX_BYTES + 1, 0), struct.pack(">BIQ", 7, 0, 0)]
 )
 async def test_garbage_closes_its_connection(tmp_path: Path, garbage: bytes) -> None:
-    async with open_desk(tmp_path / "w1", echo):
+    async with serve_requests(tmp_path / "w1", echo):
         reader, writer = await asyncio.open_unix_connection(tmp_path / "w1")
         writer.write(garbage)
         assert await reader.read() == b""

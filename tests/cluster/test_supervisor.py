@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from hookflash.cluster.seat import Seat
 from hookflash.cluster.supervisor import BackOff, Supervisor
+from hookflash.cluster.worker_slot import WorkerSlot
 
 # A worker's life: where it notes that it began, and what it then does.
 BEGIN = """
@@ -52,7 +52,14 @@ class Crew:
         self.ready = asyncio.Event()
         program = BEGIN + program
         self.supervisor = Supervisor(
-            lambda seat: [sys.executable, "-S", "-c", program, str(seat), str(self.notes)],
+            lambda worker_slot: [
+                sys.executable,
+                "-S",
+                "-c",
+                program,
+                str(worker_slot),
+                str(self.notes),
+            ],
             self.listener,
             workers=2,
             make_back_off=lambda: BackOff(0.0),
@@ -80,7 +87,7 @@ async def crew(folder: Path, program: str, **options: object) -> AsyncIterator[C
     try:
         yield found
     finally:
-        for pid in found.supervisor.living.values():
+        for pid in found.supervisor.running.values():
             os.kill(pid, signal.SIGKILL)
         found.running.cancel()
         await asyncio.gather(found.running, return_exceptions=True)
@@ -101,7 +108,7 @@ async def test_sigterm_is_passed_on_and_all_who_end_cleanly_make_a_clean_end(
     async with crew(tmp_path, SERVE) as line:
         await line.until(lambda noted: noted == ["1 began", "2 began"])
         assert line.ready.is_set()
-        assert sorted(line.supervisor.living) == [1, 2]
+        assert sorted(line.supervisor.running) == [1, 2]
         line.signal()
         assert await line.running == 0
         assert line.noted() == ["1 began", "1 drained", "2 began", "2 drained"]
@@ -138,7 +145,7 @@ async def test_what_cannot_start_says_so_once_and_its_exit_code_is_ours(tmp_path
 
 @pytest.mark.realtime
 async def test_a_worker_that_hangs_is_killed_and_started_again(tmp_path: Path) -> None:
-    async with crew(tmp_path, HANG, silent_seconds=0.5) as line:
+    async with crew(tmp_path, HANG, heartbeat_timeout=0.5) as line:
         await line.until(lambda noted: noted.count("1 began") >= 2)
         assert not line.running.done()
         line.signal()
@@ -147,8 +154,8 @@ async def test_a_worker_that_hangs_is_killed_and_started_again(tmp_path: Path) -
 
 
 def test_a_seat_is_written_and_read() -> None:
-    seat = Seat(2, "w2-00ff", 7, 9)
-    assert Seat.parse(str(seat)) == seat
+    worker_slot = WorkerSlot(2, "w2-00ff", 7, 9)
+    assert WorkerSlot.parse(str(worker_slot)) == worker_slot
 
 
 @pytest.mark.parametrize("text", ["", "1:w1:7", "1:W!:7:9", "x:w1:7:9", "1:w1:7:9:1"])
@@ -156,4 +163,4 @@ def test_a_seat_that_is_none_names_the_option_to_use(text: str) -> None:
     from hookflash.errors import ConfigError
 
     with pytest.raises(ConfigError, match="--workers"):
-        Seat.parse(text)
+        WorkerSlot.parse(text)

@@ -14,8 +14,8 @@ import pytest
 from starlette.applications import Starlette
 
 from hookflash.console import passwords
-from hookflash.console.console import Console, Hooks, Plan
-from hookflash.console.live import Report
+from hookflash.console.console import Console, ConsoleConfig, Hooks
+from hookflash.console.live_calls import Report
 from hookflash.console.passwords import hash_token
 from hookflash.console.prices import Prices
 from hookflash.console.shapes import CallDetail, CallEntry, Parts
@@ -139,13 +139,13 @@ class Office:
 
     console: Console
     store: RecordStore
-    reach: FakeReach
+    line_calls: FakeReach
     users: Path
     time: Time
     app: Starlette
     origin: str
 
-    def visitor(self, peer: str = PEER, **headers: str) -> httpx.AsyncClient:
+    def http_client(self, peer: str = PEER, **headers: str) -> httpx.AsyncClient:
         return httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app, client=(peer, 4711)),
             base_url=self.origin,
@@ -155,7 +155,7 @@ class Office:
     @contextlib.asynccontextmanager
     async def signed_in(self, name: str = "anna") -> AsyncIterator[httpx.AsyncClient]:
         """A browser of somebody who has signed in; its CSRF token goes with all it asks."""
-        async with self.visitor() as client:
+        async with self.http_client() as client:
             answer = await client.post(
                 "/console/sign-in", json={"name": name, "password": PASSWORD}
             )
@@ -180,15 +180,15 @@ def make_office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeOffice:
         journal: Callable[[str], Path | None] = lambda call_sid: None,
         **plan: object,
     ) -> AsyncIterator[Office]:
-        file, time, reach = tmp_path / "users.toml", Time(), FakeReach()
+        file, time, line_calls = tmp_path / "users.toml", Time(), FakeReach()
         if users is not None:
             file.write_text(users)
         world = Clocked(time)
         store = await open_store(f"sqlite:///{tmp_path}/calls.db", connect=world.sqlite)
         prices = Prices(line=0.6, listened=1.2, spoken=2.4, currency="EUR")
         console = Console(
-            Plan(users=file, folder=tmp_path, origin=origin, prices=prices, **plan),
-            reach,
+            ConsoleConfig(users=file, folder=tmp_path, origin=origin, prices=prices, **plan),
+            line_calls,
             store,
             now=time,
             journal=journal,
@@ -196,7 +196,7 @@ def make_office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeOffice:
             world=world,
         )
         app = Starlette(routes=console.routes())
-        yield Office(console, store, reach, file, time, app, origin)
+        yield Office(console, store, line_calls, file, time, app, origin)
         await console.aclose()
         await store.close()
 

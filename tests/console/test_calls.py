@@ -8,8 +8,8 @@ import json
 import pytest
 
 from hookflash.console import calls as calls_module
-from hookflash.console.body import BODY_SECONDS
 from hookflash.console.feed import COMMENT_SECONDS
+from hookflash.console.request_parsing import BODY_SECONDS
 from hookflash.console.shapes import HandoffNow
 from hookflash.core import events as e
 from hookflash.core.handoff_plan import Target
@@ -18,8 +18,8 @@ from .conftest import Office, detail, entry
 
 
 async def test_live_calls_are_listed_the_oldest_first(office: Office) -> None:
-    office.reach.add(detail("CA2", arrived_at=20.0))
-    office.reach.add(detail("CA1", arrived_at=10.0))
+    office.line_calls.add(detail("CA2", arrived_at=20.0))
+    office.line_calls.add(detail("CA1", arrived_at=10.0))
     async with office.signed_in("vera") as client:
         found = (await client.get("/api/calls")).json()
     assert [each["call_sid"] for each in found["calls"]] == ["CA1", "CA2"]
@@ -30,8 +30,8 @@ async def test_live_calls_are_listed_the_oldest_first(office: Office) -> None:
 async def test_who_does_not_answer_is_named_and_its_calls_are_not_said_to_be_over(
     office: Office,
 ) -> None:
-    office.reach.add(detail())
-    office.reach.mute = ("w3",)
+    office.line_calls.add(detail())
+    office.line_calls.mute = ("w3",)
     async with office.signed_in() as client:
         found = (await client.get("/api/calls")).json()
         assert [each["call_sid"] for each in found["calls"]] == ["CA1"]
@@ -47,20 +47,20 @@ async def test_who_does_not_answer_is_named_and_its_calls_are_not_said_to_be_ove
 async def test_an_action_that_nobody_takes_in_time_is_told_so(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    office.reach.add(detail())
+    office.line_calls.add(detail())
 
     async def hang(call_sid: str, event: e.AnyEvent) -> bool:
-        office.reach.mute = ("w3",)
+        office.line_calls.mute = ("w3",)
         raise TimeoutError
 
-    monkeypatch.setattr(office.reach, "take", hang)
+    monkeypatch.setattr(office.line_calls, "take", hang)
     async with office.signed_in() as client:
         answer = await client.post("/api/calls/CA1/hint", json={"text": "a regular"})
         assert (answer.status_code, answer.json()["code"]) == (503, "unreachable")
 
 
 async def test_one_call_is_shown_whole(office: Office) -> None:
-    office.reach.add(detail())
+    office.line_calls.add(detail())
     async with office.signed_in("vera") as client:
         found = (await client.get("/api/calls/CA1")).json()
         assert found["entry"]["caller"] == entry().caller
@@ -95,24 +95,24 @@ async def test_one_call_is_shown_whole(office: Office) -> None:
 async def test_an_action_is_written_down_and_reaches_the_call(
     office: Office, action: str, body: dict, event: e.AnyEvent, text: str
 ) -> None:
-    office.reach.add(detail())
+    office.line_calls.add(detail())
     async with office.signed_in() as client:
         answer = await client.post(f"/api/calls/CA1/{action}", json=body)
         assert (answer.status_code, answer.json()) == (202, {"taken": True})
-        assert office.reach.taken == [("CA1", event)]
+        assert office.line_calls.taken == [("CA1", event)]
         (kept, _) = (await client.get("/api/audit")).json()["entries"]
     assert (kept["who"], kept["via"], kept["action"]) == ("anna", "session", action)
     assert (kept["call_sid"], kept["text"], kept["peer"]) == ("CA1", text, "192.0.2.7")
 
 
 async def test_a_supervisor_takes_over_on_their_own_telephone(office: Office) -> None:
-    office.reach.add(detail())
+    office.line_calls.add(detail())
     async with office.signed_in() as client:
         answer = await client.post(
             "/api/calls/CA1/handoff", json={"destination": "me", "reason": "mine"}
         )
         assert answer.status_code == 202
-    ((_, event),) = office.reach.taken
+    ((_, event),) = office.line_calls.taken
     assert isinstance(event, e.HandoffRequested) and event.plan is not None
     assert event.plan.targets == (Target.phone("+15550142"),)
     assert event.plan.stays
@@ -120,13 +120,13 @@ async def test_a_supervisor_takes_over_on_their_own_telephone(office: Office) ->
 
 
 async def test_who_has_no_telephone_cannot_take_over(office: Office) -> None:
-    office.reach.add(detail())
+    office.line_calls.add(detail())
     token = "Bearer hf_" + "a" * 43
-    async with office.visitor(Authorization=token) as client:
+    async with office.http_client(Authorization=token) as client:
         answer = await client.post("/api/calls/CA1/handoff", json={"destination": "me"})
         assert answer.status_code == 400
         assert "no telephone" in answer.json()["message"]
-    assert office.reach.taken == []
+    assert office.line_calls.taken == []
 
 
 @pytest.mark.parametrize("destination", ["desk", "me"])
@@ -141,24 +141,24 @@ async def test_a_second_hand_off_is_answered_with_the_state_of_the_first(
         source="tool",
         asked_at=1.0,
     )
-    office.reach.add(detail(handoff=running))
+    office.line_calls.add(detail(handoff=running))
     async with office.signed_in() as client:
         wanted = {"destination": destination, "reason": "angry"}
         answer = await client.post("/api/calls/CA1/handoff", json=wanted)
         assert (answer.status_code, answer.json()["code"]) == (409, "under way")
         assert "to billing is under way (ringing)" in answer.json()["message"]
-    assert office.reach.taken == []
+    assert office.line_calls.taken == []
 
 
 async def test_nobody_is_handed_to_where_the_owner_has_not_said(office: Office) -> None:
-    office.reach.add(detail())
+    office.line_calls.add(detail())
     async with office.signed_in() as client:
         answer = await client.post(
             "/api/calls/CA1/handoff", json={"destination": "+15550199", "reason": ""}
         )
         assert answer.status_code == 400
         assert answer.json()["message"] == "destination is one of me, desk; got '+15550199'."
-    assert office.reach.taken == []
+    assert office.line_calls.taken == []
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ async def test_nobody_is_handed_to_where_the_owner_has_not_said(office: Office) 
 async def test_what_is_not_as_expected_is_refused_and_done_nowhere(
     office: Office, action: str, body: str, status: int
 ) -> None:
-    office.reach.add(detail())
+    office.line_calls.add(detail())
     async with office.signed_in() as client:
         answer = await client.post(
             f"/api/calls/CA1/{action}",
@@ -188,7 +188,7 @@ async def test_what_is_not_as_expected_is_refused_and_done_nowhere(
             headers={"Content-Type": "application/json"},
         )
         assert (answer.status_code, answer.json()["code"]) == (status, "request")
-    assert office.reach.taken == []
+    assert office.line_calls.taken == []
 
 
 async def test_an_action_on_a_call_that_is_over_is_told_so(office: Office) -> None:
@@ -201,14 +201,14 @@ async def test_an_action_on_a_call_that_is_over_is_told_so(office: Office) -> No
         async def gone(call_sid: str, event: e.AnyEvent) -> bool:
             return False
 
-        office.reach.add(detail())
-        office.reach.take = gone
+        office.line_calls.add(detail())
+        office.line_calls.take = gone
         answer = await client.post("/api/calls/CA1/hint", json={"text": "x"})
         assert answer.status_code == 404
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for(office: Office) -> None:
-    office.reach.add(detail())
+    office.line_calls.add(detail())
 
     async def slow():
         yield b'{"text":'
@@ -225,14 +225,14 @@ async def test_a_body_that_does_not_come_is_not_waited_for(office: Office) -> No
 async def test_pages_that_follow_are_not_without_number(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calls_module, "MOST_FEEDS", 0)
+    monkeypatch.setattr(calls_module, "MAX_FEEDS", 0)
     async with office.signed_in() as client:
         answer = await client.get("/console/feed")
         assert (answer.status_code, answer.json()["code"]) == (503, "unreachable")
 
 
 async def test_who_has_signed_out_follows_no_longer(office: Office) -> None:
-    office.reach.add(detail())
+    office.line_calls.add(detail())
     async with office.signed_in("vera") as client, office.signed_in() as other:
         following = asyncio.create_task(client.get("/console/feed", params={"call": "CA1"}))
         await asyncio.sleep(3.5 * COMMENT_SECONDS)

@@ -34,12 +34,12 @@ def left(number: int = 1, **about: Any) -> Delivery:
 
 async def put(office: Office, delivery: Delivery, wanted: tuple[str, ...] | None = None) -> None:
     """Keep a delivery; with outlets that want it, one attempt has failed for good."""
-    shelf = DeliveryStore(office.store.engine)
-    kept = await shelf.put(delivery, NOW)
+    store = DeliveryStore(office.store.engine)
+    kept = await store.put(delivery, NOW)
     if wanted is not None:
-        assert await shelf.claim(NOW, lease="a", seconds=9.0, limit=9) == [kept]
+        assert await store.claim(NOW, lease="a", seconds=9.0, limit=9) == [kept]
         failed = Attempt(wanted=wanted, error="hook: OSError")
-        await shelf.finish(attempted(kept, failed, NOW, chance=0.5, dead_seconds=0.0), "a")
+        await store.finish(attempted(kept, failed, NOW, chance=0.5, dead_seconds=0.0), "a")
 
 
 async def test_deliveries_are_listed_with_their_state_the_newest_first(office: Office) -> None:

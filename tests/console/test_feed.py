@@ -12,8 +12,8 @@ import pytest
 
 from hookflash.console import feed as feed_module
 from hookflash.console.feed import Feed, patch
-from hookflash.console.live import Report
-from hookflash.console.ring import Ring
+from hookflash.console.feed_buffer import FeedBuffer
+from hookflash.console.live_calls import Report
 from hookflash.console.shapes import BargeIn, CallDetail, Line, Parts
 from hookflash.core.events import AnyEvent
 
@@ -99,15 +99,15 @@ def processes() -> Processes:
 
 @pytest.fixture
 async def feed(processes: Processes, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Feed]:
-    monkeypatch.setattr(feed_module, "KEEP_SECONDS", 0.02)
+    monkeypatch.setattr(feed_module, "FOLLOW_SECONDS", 0.02)
     monkeypatch.setattr(feed_module, "OVER_SECONDS", 0.02)
     made = Feed(
         processes,
         lambda: 5.0,
-        look_seconds=0.01,
+        poll_seconds=0.01,
         idle_seconds=0.3,
         comment_seconds=0.05,
-        ring=lambda: Ring(most=20),
+        make_buffer=lambda: FeedBuffer(max_events=20),
     )
     yield made
     await made.aclose()
@@ -353,7 +353,7 @@ async def test_nobody_is_asked_when_nobody_listens(feed: Feed, processes: Proces
     processes.details["CA1"] = detail("CA1")
     async with page(feed, "CA1") as one:
         await one.names(2)
-    keeper = feed._keeper
+    keeper = feed._follower
     assert keeper is not None
     await asyncio.wait((keeper,), timeout=10)
     processes.looks = asyncio.Semaphore(0)

@@ -12,7 +12,7 @@ from .conftest import MakeOffice, Office
 
 
 async def test_who_has_signed_in_gets_the_console_and_others_the_form(office: Office) -> None:
-    async with office.visitor() as stranger:
+    async with office.http_client() as stranger:
         sent = await stranger.get("/console")
         assert (sent.status_code, sent.headers["location"]) == (303, "/console/sign-in")
         form = await stranger.get("/console/sign-in")
@@ -33,7 +33,7 @@ async def test_who_has_signed_in_gets_the_console_and_others_the_form(office: Of
             "/console/static/app.js", headers={"If-None-Match": code.headers["etag"]}
         )
         assert (again.status_code, again.content) == (304, b"")
-        for name in ("nothing.js", "../gate.py", "..%2fgate.py", "css"):
+        for name in ("nothing.js", "../access.py", "..%2faccess.py", "css"):
             assert (await client.get(f"/console/static/{name}")).status_code == 404, name
 
 
@@ -45,7 +45,7 @@ async def test_all_that_a_page_names_is_there() -> None:
 
 
 async def test_addresses_carry_the_path_of_the_public_url(make_office: MakeOffice) -> None:
-    async with make_office(path="/phone") as office, office.visitor() as client:
+    async with make_office(path="/phone") as office, office.http_client() as client:
         form = await client.get("/console/sign-in")
         assert '"/phone/console/static/' in form.text
         assert '"/console/' not in form.text
@@ -55,9 +55,9 @@ async def test_addresses_carry_the_path_of_the_public_url(make_office: MakeOffic
 async def test_without_its_files_there_is_an_answer_all_the_same(
     office: Office, tmp_path: Path
 ) -> None:
-    pages = Pages(office.console.gate, folder=tmp_path)
+    pages = Pages(office.console.access, folder=tmp_path)
     office.app.router.routes[:0] = pages.routes()
-    async with office.visitor() as client:
+    async with office.http_client() as client:
         answer = await client.get("/console/sign-in")
         assert (answer.status_code, answer.json()["code"]) == (404, "unknown")
 

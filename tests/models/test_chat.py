@@ -9,7 +9,7 @@ import pytest
 
 from hookflash.core.record import CallRecord, HandoffAttempt, ToolUse, Utterance
 from hookflash.errors import ModelError
-from hookflash.models.chat import MOST_CHARACTERS, ChatEndpoint, written
+from hookflash.models.chat import MAX_CHARACTERS, ChatEndpoint, call_as_text
 
 
 def record(*said: tuple[str, str], **fields: object) -> CallRecord:
@@ -85,7 +85,7 @@ async def test_a_call_is_summed_up_by_the_model() -> None:
 async def test_a_summary_that_is_too_long_is_cut_at_a_word() -> None:
     async with endpoint(says("word " * 1000)) as (url, _):
         text = await ChatEndpoint(url, "small").summarise(CALL)
-    assert text.endswith("word ...") and len(text) <= MOST_CHARACTERS + 4
+    assert text.endswith("word ...") and len(text) <= MAX_CHARACTERS + 4
 
 
 @pytest.mark.parametrize(
@@ -141,13 +141,13 @@ def test_a_call_is_written_with_its_tools_and_hand_offs() -> None:
             ),
         ),
     )
-    text = written(call)
+    text = call_as_text(call)
     assert text.startswith("Human: Billing, hello.\nTool find({}) failed: xxx")
     assert "Hand-off to billing (a refund): bridged" in text
     assert len(text) < 700
 
 
 def test_of_a_long_call_the_beginning_and_the_end_are_told() -> None:
-    text = written(record(*[("caller", f"line {number} of many") for number in range(2000)]))
+    text = call_as_text(record(*[("caller", f"line {number} of many") for number in range(2000)]))
     assert "line 0 of" in text and "line 1999 of" in text and "[...]" in text
     assert len(text) < 13_000

@@ -27,7 +27,7 @@ class Warm:
         self.given_to: ModelSetup | None = None
         self.closed = False
 
-    def give(self, setup: ModelSetup, on_event: EventSink) -> Warm:
+    def assign(self, setup: ModelSetup, on_event: EventSink) -> Warm:
         assert self.given_to is None and not self.closed
         self.given_to = setup
         return self
@@ -106,7 +106,7 @@ async def test_one_that_grows_old_is_kept_until_another_is_ready(connector: Conn
     old = connector.warmed[0]
     old.made_ready()
     await connector.until(2)
-    assert connector.times == [0.0, HOUR * module.YOUNG]
+    assert connector.times == [0.0, HOUR * module.MAX_WAITING_SHARE]
     assert not old.closed
     assert pool.ready == 1
     connector.warmed[1].made_ready()

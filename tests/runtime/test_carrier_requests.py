@@ -22,7 +22,12 @@ from hookflash.core.handoff_plan import Target
 from hookflash.core.setup import CallSetup, ModelSetup
 from hookflash.errors import CarrierError, ConfigError
 from hookflash.runtime.call_ports import CallPorts
-from hookflash.runtime.carrier_requests import CHECK_SECONDS, END_PAUSES, CarrierRequests, Inlet
+from hookflash.runtime.carrier_requests import (
+    CHECK_SECONDS,
+    END_PAUSES,
+    CarrierRequests,
+    EventInput,
+)
 from hookflash.runtime.tool_runner import ToolRunner, ToolThreads
 
 from .conftest import World
@@ -36,7 +41,7 @@ class Told:
 
     def __init__(self, world: World) -> None:
         self.events: asyncio.Queue[AnyEvent] = asyncio.Queue()
-        outside = CallPorts(
+        ports = CallPorts(
             clock=world.clock,
             control=world.control,
             checks=world.checks,
@@ -51,7 +56,7 @@ class Told:
         )
         self.wanted = True
         self.errands = CarrierRequests(
-            "CA1", outside, self.events.put_nowait, wanted=lambda what: self.wanted
+            "CA1", ports, self.events.put_nowait, wanted=lambda what: self.wanted
         )
 
     async def next(self) -> AnyEvent:
@@ -201,7 +206,7 @@ async def test_a_leg_that_cannot_be_ended_is_not_passed_over_in_silence(
     await ended(told)
     assert len(world.control.ended) == len(END_PAUSES) + 1
     assert world.clock.now() - began == pytest.approx(sum(END_PAUSES))
-    assert "it may ring on" in caplog.text
+    assert "it may keep ringing" in caplog.text
 
 
 @pytest.mark.parametrize("trouble", [CarrierError("no", status=401), RuntimeError("a bug")])
@@ -229,7 +234,7 @@ async def test_where_nobody_can_tell_everybody_is_free(world: World, told: Told,
     told.errands.check(CheckTargets(5, "desk"))
     assert await told.next() == TargetsChecked(5)
     assert world.clock.now() - began == pytest.approx(CHECK_SECONDS)
-    assert "not found out" in caplog.text
+    assert "was not known within" in caplog.text
 
 
 async def test_closing_gives_up_what_is_under_way(world: World, told: Told) -> None:
@@ -242,14 +247,14 @@ async def test_closing_gives_up_what_is_under_way(world: World, told: Told) -> N
 def test_what_is_posted_to_a_call_is_valid_text() -> None:
     events: list[AnyEvent] = []
     half = json.loads('"\\ud83d"')
-    Inlet(events.append)(LegRefused(1, 0, reason=f"refused {half}"))
+    EventInput(events.append)(LegRefused(1, 0, reason=f"refused {half}"))
     assert events == [LegRefused(1, 0, reason="refused \N{REPLACEMENT CHARACTER}")]
 
 
 def test_what_is_posted_to_a_call_that_was_let_go_is_dropped() -> None:
     events: list[AnyEvent] = []
-    inlet = Inlet(events.append)
-    inlet(CallMoved(1))
-    inlet.close()
-    inlet(CallMoved(2))
+    event_input = EventInput(events.append)
+    event_input(CallMoved(1))
+    event_input.close()
+    event_input(CallMoved(2))
     assert events == [CallMoved(1)]

@@ -81,7 +81,7 @@ class Times:
 
 
 @pytest.fixture
-async def shelf(tmp_path: Path) -> Any:
+async def store(tmp_path: Path) -> Any:
     engine = await open_database(
         f"sqlite:///{tmp_path}/deliveries.db", connect=SimulatedWorld(0).sqlite
     )
@@ -90,14 +90,14 @@ async def shelf(tmp_path: Path) -> Any:
 
 
 class Office:
-    """An outbox and its postman on a shelf."""
+    """An outbox and its postman on a store."""
 
-    def __init__(self, shelf: Any, outlets: Sequence[Outlet], **about: Any) -> None:
+    def __init__(self, store: Any, outlets: Sequence[Outlet], **about: Any) -> None:
         self.clock = SystemClock(world=SimulatedWorld(0))
         self.postman = DeliveryWorker(
-            shelf, outlets, clock=self.clock, chance=lambda: 0.5, **{"poll_seconds": 20.0, **about}
+            store, outlets, clock=self.clock, chance=lambda: 0.5, **{"poll_seconds": 20.0, **about}
         )
-        self.box = Outbox(shelf, self.postman, clock=self.clock)
+        self.box = Outbox(store, self.postman, clock=self.clock)
 
     async def __aenter__(self) -> Outbox:
         self.box.start()
@@ -107,42 +107,42 @@ class Office:
         await self.box.close(5.0)
 
 
-async def state(shelf: DeliveryStore, wanted: str, number: int = 1) -> TrackedDelivery:
+async def state(store: DeliveryStore, wanted: str, number: int = 1) -> TrackedDelivery:
     """Wait until a delivery is in this state."""
     async with asyncio.timeout(3600):
         while True:
-            kept = await shelf.get(f"CA{number}-callback")
+            kept = await store.get(f"CA{number}-callback")
             if kept is not None and kept.state == wanted:
                 return kept
             await asyncio.sleep(1)
 
 
 async def test_what_a_call_leaves_is_delivered_once_and_stays_on_the_shelf(
-    shelf: DeliveryStore,
+    store: DeliveryStore,
 ) -> None:
     hook = Outlet()
-    office = Office(shelf, [hook])
+    office = Office(store, [hook])
     async with office as box:
         for number in range(20):
             box.deliver(delivery(number))
         assert sorted(await hook.has(20)) == sorted(delivery(n).id for n in range(20))
-        kept = await state(shelf, "delivered", 7)
+        kept = await state(store, "delivered", 7)
     assert kept.accepted == ("hook",)
     assert len(hook.taken) == 20
     assert office.postman.outcomes == {"delivered": 20}
-    assert await shelf.counts() == {"delivered": 20}
+    assert await store.counts() == {"delivered": 20}
 
 
 async def test_a_failure_is_tried_again_and_only_where_it_failed(
-    shelf: DeliveryStore, caplog: pytest.LogCaptureFixture
+    store: DeliveryStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     hook, webhook = Outlet(), Outlet("webhook")
     webhook.does = Times(2, NotTaken("answered 503"))
     with caplog.at_level(logging.INFO):
-        office = Office(shelf, [hook, webhook])
+        office = Office(store, [hook, webhook])
         async with office as box:
             box.deliver(delivery())
-            kept = await state(shelf, "delivered")
+            kept = await state(store, "delivered")
     assert office.postman.outcomes == {"failed": 2, "delivered": 1}
     assert (len(hook.taken), len(webhook.taken), kept.attempts) == (1, 1, 3)
     assert "CA1 ! callback CA1-callback again in 5 s: webhook: answered 503" in caplog.text
@@ -151,7 +151,7 @@ async def test_a_failure_is_tried_again_and_only_where_it_failed(
 
 
 async def test_an_outlet_that_breaks_or_hangs_is_one_that_failed(
-    shelf: DeliveryStore, caplog: pytest.LogCaptureFixture
+    store: DeliveryStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken = Outlet("broken", Times(1, ValueError("no such number +15550102")))
     hanging = Outlet("hanging", seconds=2)
@@ -162,16 +162,16 @@ async def test_an_outlet_that_breaks_or_hangs_is_one_that_failed(
         return asyncio.sleep(60) if len(hung) == 1 else None
 
     hanging.does = hang
-    async with Office(shelf, [broken, hanging]) as box:
+    async with Office(store, [broken, hanging]) as box:
         box.deliver(delivery())
-        await state(shelf, "delivered")
+        await state(store, "delivered")
     assert "broken: ValueError: no such number …02; hanging: no answer within 2 s" in caplog.text
     assert "outlet broken failed" in caplog.text
 
 
-async def test_who_asks_us_to_wait_is_not_asked_earlier(shelf: DeliveryStore) -> None:
+async def test_who_asks_us_to_wait_is_not_asked_earlier(store: DeliveryStore) -> None:
     hook = Outlet(does=Times(1, NotTaken("busy", retry_seconds=400.0)))
-    office = Office(shelf, [hook])
+    office = Office(store, [hook])
     async with office as box:
         begun = office.clock.now()
         box.deliver(delivery())
@@ -180,35 +180,35 @@ async def test_who_asks_us_to_wait_is_not_asked_earlier(shelf: DeliveryStore) ->
 
 
 async def test_after_its_days_it_is_given_up_and_kept(
-    shelf: DeliveryStore, caplog: pytest.LogCaptureFixture
+    store: DeliveryStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     hook = Outlet(does=Times(10_000, NotTaken("answered 500")))
-    async with Office(shelf, [hook], dead_seconds=60.0) as box:
+    async with Office(store, [hook], dead_seconds=60.0) as box:
         box.deliver(delivery())
-        kept = await state(shelf, "dead")
+        kept = await state(store, "dead")
     assert kept.delivery == delivery()
     assert "CA1 ! callback CA1-callback is given up: hook: answered 500" in caplog.text
 
 
 async def test_what_nobody_wants_is_kept_for_an_outlet_to_come(
-    shelf: DeliveryStore, caplog: pytest.LogCaptureFixture
+    store: DeliveryStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     nobody = Outlet()
     nobody.wanting = False
-    async with Office(shelf, [nobody]) as box:
+    async with Office(store, [nobody]) as box:
         box.deliver(delivery())
-        await state(shelf, "kept")
+        await state(store, "kept")
     assert "CA1 ! callback CA1-callback is kept: no outlet wants it" in caplog.text
     hook = Outlet()
-    async with Office(shelf, [hook]):
+    async with Office(store, [hook]):
         assert await hook.has(1) == ["CA1-callback"]
 
 
 async def test_what_is_not_complete_waits_for_the_rest_and_goes_out_once(
-    shelf: DeliveryStore,
+    store: DeliveryStore,
 ) -> None:
     hook = Outlet()
-    async with Office(shelf, [hook]) as box:
+    async with Office(store, [hook]) as box:
         box.deliver(delivery(complete=False))
         await box.flush()
         await asyncio.sleep(120)
@@ -220,44 +220,44 @@ async def test_what_is_not_complete_waits_for_the_rest_and_goes_out_once(
 
 
 async def test_a_rest_that_does_not_come_is_waited_for_a_bounded_time(
-    shelf: DeliveryStore,
+    store: DeliveryStore,
 ) -> None:
     hook = Outlet()
-    office = Office(shelf, [hook])
+    office = Office(store, [hook])
     async with office as box:
         begun = office.clock.now()
         box.deliver(delivery(complete=False))
         await hook.has(1)
         assert office.clock.now() - begun == pytest.approx(180, abs=0.1)
-        await state(shelf, "delivered")
+        await state(store, "delivered")
         box.deliver(delivery(transcript="Please call."))
         await hook.has(2)
     assert [kept.revision for kept in hook.taken] == [1, 2]
 
 
-async def test_a_process_that_died_leaves_its_work_to_the_next(shelf: DeliveryStore) -> None:
+async def test_a_process_that_died_leaves_its_work_to_the_next(store: DeliveryStore) -> None:
     clock = SystemClock(world=SimulatedWorld(0))
-    await shelf.put(delivery(), clock.now())
-    assert await shelf.claim(clock.now(), lease="dead", seconds=20.0, limit=1)
+    await store.put(delivery(), clock.now())
+    assert await store.claim(clock.now(), lease="dead", seconds=20.0, limit=1)
     hook = Outlet()
-    async with Office(shelf, [hook]):
+    async with Office(store, [hook]):
         assert await hook.has(1) == ["CA1-callback"]
 
 
-async def test_two_workers_share_the_work_and_none_is_done_twice(shelf: DeliveryStore) -> None:
+async def test_two_workers_share_the_work_and_none_is_done_twice(store: DeliveryStore) -> None:
     one, two = Outlet(), Outlet()
-    offices = Office(shelf, [one]), Office(shelf, [two])
+    offices = Office(store, [one]), Office(store, [two])
     async with offices[0] as box, offices[1] as other:
         for number in range(30):
             (box if number % 2 else other).deliver(delivery(number))
         for number in range(30):
-            await state(shelf, "delivered", number)
+            await state(store, "delivered", number)
     taken = [kept.delivery.id for kept in (*one.taken, *two.taken)]
     assert len(taken) == len(set(taken)) == 30
 
 
 async def test_closing_breaks_off_what_hangs_and_frees_it_for_others(
-    shelf: DeliveryStore, caplog: pytest.LogCaptureFixture
+    store: DeliveryStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     begun = asyncio.Event()
 
@@ -265,20 +265,20 @@ async def test_closing_breaks_off_what_hangs_and_frees_it_for_others(
         begun.set()
         return asyncio.sleep(60)
 
-    office = Office(shelf, [Outlet(does=hang, seconds=60.0)])
+    office = Office(store, [Outlet(does=hang, seconds=60.0)])
     async with office as box:
         box.deliver(delivery())
         await begun.wait()
         await office.postman.close(0.01)
-    assert "deliveries are broken off; they are made again later" in caplog.text
-    assert len(await shelf.claim(office.clock.now(), lease="b", seconds=9.0, limit=1)) == 1
+    assert "deliveries are cancelled; they are retried later" in caplog.text
+    assert len(await store.claim(office.clock.now(), lease="b", seconds=9.0, limit=1)) == 1
 
 
 class Troubled:
-    """A shelf of which some methods fail the first times."""
+    """A store of which some methods fail the first times."""
 
-    def __init__(self, shelf: DeliveryStore, **failures: int) -> None:
-        self.shelf = shelf
+    def __init__(self, store: DeliveryStore, **failures: int) -> None:
+        self.store = store
         self.failures = failures
 
     def __getattr__(self, name: str) -> Any:
@@ -289,28 +289,28 @@ class Troubled:
                 raise OSError("disk I/O error")
 
             return fail
-        return getattr(self.shelf, name)
+        return getattr(self.store, name)
 
 
 async def test_a_shelf_that_fails_is_asked_again(
-    shelf: DeliveryStore, caplog: pytest.LogCaptureFixture
+    store: DeliveryStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     hook = Outlet()
-    async with Office(Troubled(shelf, revive=1, claim=2, next_due=1, finish=1), [hook]) as box:
+    async with Office(Troubled(store, revive=1, claim=2, next_due=1, finish=1), [hook]) as box:
         box.deliver(delivery())
-        await state(shelf, "delivered")
+        await state(store, "delivered")
     assert len(hook.taken) == 1
     assert "! deliveries cannot be read (OSError)" in caplog.text
-    assert "what came of delivery CA1-callback was not written (OSError)" in caplog.text
+    assert "the outcome of delivery CA1-callback was not written (OSError)" in caplog.text
 
 
 async def test_an_outcome_that_cannot_be_written_means_that_it_is_delivered_again(
-    shelf: DeliveryStore, monkeypatch: pytest.MonkeyPatch
+    store: DeliveryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hookflash.runtime.delivery_worker._KEEP_SECONDS", (1.0,))
+    monkeypatch.setattr("hookflash.runtime.delivery_worker._SAVE_RETRY_SECONDS", (1.0,))
     hook = Outlet(seconds=5.0)
-    async with Office(Troubled(shelf, finish=2), [hook]) as box:
+    async with Office(Troubled(store, finish=2), [hook]) as box:
         box.deliver(delivery())
         await hook.has(2)
-        await state(shelf, "delivered")
+        await state(store, "delivered")
     assert [kept.revision for kept in hook.taken] == [1, 1]

@@ -34,7 +34,7 @@ from hookflash.errors import CarrierError
 from hookflash.runtime.call_ports import CallPorts
 from hookflash.runtime.driver import Driver
 from hookflash.runtime.journal import read_journal
-from hookflash.runtime.listening import Listener
+from hookflash.runtime.live_audio import Listener
 from hookflash.runtime.recorder import Recordings
 from hookflash.runtime.tool_runner import ToolRunner, ToolThreads
 
@@ -70,7 +70,7 @@ def drive(
     def model_setup(history: tuple[Message, ...]) -> ModelSetup:
         return ModelSetup(instructions="Be kind.", history=history)
 
-    outside = CallPorts(
+    ports = CallPorts(
         clock=world.clock,
         control=world.control,
         checks=world.checks,
@@ -83,7 +83,7 @@ def drive(
         journal=world.journals.begin("CA1", setup),
         recordings=recordings,
     )
-    return Driver("CA1", Call(setup), outside, on_ended=ended.append), ended
+    return Driver("CA1", Call(setup), ports, on_ended=ended.append), ended
 
 
 def talking(world: World) -> tuple[Driver, Stream]:
@@ -168,16 +168,16 @@ async def test_sound_that_is_no_base64_goes_by(world: World, payload: str) -> No
     await driver.close()
 
 
-async def test_without_a_tap_there_is_none_and_it_goes_with_the_last_who_wants_it(
+async def test_a_capture_exists_only_while_it_has_a_sink(
     world: World,
 ) -> None:
     driver, _ = talking(world)
-    assert driver.tap is None
-    listener = Listener(driver.tapped())
-    assert driver.tapped() is driver.tap
+    assert driver.audio_capture is None
+    listener = Listener(driver.start_capture())
+    assert driver.start_capture() is driver.audio_capture
     driver.post(e.CallerAudio("/v7+", 3, 20))
     listener.close()
-    assert driver.tap is None
+    assert driver.audio_capture is None
     driver.post(e.CallerAudio("/v7+", 3, 40))
     await driver.close()
 
@@ -186,15 +186,16 @@ async def test_both_sides_reach_who_listens_also_while_no_model_hears_the_caller
     world: World,
 ) -> None:
     driver, _ = talking(world)
-    Listener(driver.tapped())
+    Listener(driver.start_capture())
     heard: list[e.CallerAudio] = []
-    driver.tapped().caller = heard.append  # type: ignore[method-assign]  # to see what it is told
+    capture = driver.start_capture()
+    capture.add_caller_audio = heard.append  # type: ignore[method-assign]
     driver.post(e.CallerAudio("AQEB", 3, 0))
     driver.post(e.ModelLost("gone"))
     driver.post(e.CallerAudio("AgIC", 3, 20))
     driver.post(e.CallCompleted())
     assert [event.payload for event in heard] == ["AQEB", "AgIC"]
-    assert driver.tap is None, "the call is over"
+    assert driver.audio_capture is None, "the call is over"
     await driver.close()
 
 
@@ -206,14 +207,14 @@ async def test_a_call_is_recorded_until_somebody_refuses(world: World, tmp_path:
     sink = driver.attach(Stream())
     assert sink is not None
     sink(e.StreamStarted("MZ1", 1))
-    tap = driver.tap
-    assert tap is not None
+    capture = driver.audio_capture
+    assert capture is not None
     driver.call.caller_leg.stream_sid = None
     sink(e.StreamStarted("MZ2", 1))
-    assert driver.tap is tap, "one recording, whatever the streams"
+    assert driver.audio_capture is capture, "one recording, whatever the streams"
     driver.post(e.CallerAudio("AQEB", 3, 0))
     driver.post(e.RecordingRefused())
-    assert driver.tap is None
+    assert driver.audio_capture is None
     assert await asyncio.to_thread(recordings.flush, 60)
     assert list((tmp_path / "recordings").iterdir()) == []
     await driver.close()
@@ -227,7 +228,7 @@ async def test_where_nothing_is_recorded_a_wish_for_it_changes_nothing(world: Wo
     assert sink is not None
     sink(e.StreamStarted("MZ1", 1))
     driver.post(e.RecordingRefused())
-    assert driver.tap is None
+    assert driver.audio_capture is None
     await driver.close()
 
 
@@ -243,7 +244,7 @@ async def test_a_carrier_that_floods_the_call_loses_its_stream(
             break
     assert stream.closed
     assert 500 <= len(link.sent) - before < 10_000
-    assert "floods the call" in caplog.text
+    assert "sends audio too fast" in caplog.text
     await driver.close()
 
 
@@ -359,9 +360,9 @@ async def test_a_message_goes_to_whoever_takes_messages(world: World, caplog) ->
     )
     driver._deliver(Deliver(message))
     assert world.deliveries.taken == [message]
-    driver.outside.deliveries = None
+    driver.ports.deliveries = None
     driver._deliver(Deliver(message))
-    assert "nobody takes messages" in caplog.text
+    assert "no outbox is configured" in caplog.text
     await driver.close()
 
 
@@ -498,7 +499,7 @@ async def test_sessions_that_break_again_and_again_are_not_opened_without_end(
         link = world.connector.links[-1]
         link.carry_out = breaks  # type: ignore[method-assign]
         driver.post(e.ModelReady())
-        driver.post(e.HintGiven("Be brief."))
+        driver.post(e.HintGiven("Be describe."))
         await asyncio.sleep(2)
     assert len(world.connector.links) == 3
     assert driver.call.phase is Phase.ENDING
@@ -516,7 +517,7 @@ async def test_a_stream_that_plays_nothing_is_logged_once_and_the_sound_is_journ
     driver.post(e.ResponseStarted("r1"))
     for _ in range(3):
         driver.post(sound)
-    assert failures(caplog) == ["CA1 ! PlayAudio failed; said once a call"]
+    assert failures(caplog) == ["CA1 ! PlayAudio failed (logged once per call)"]
     assert watched.count(sound) == 3
     assert driver._timer is not None
     kept = await events_of(world, driver)
@@ -527,8 +528,8 @@ async def test_a_watch_a_tap_and_a_journal_that_break_keep_nothing_from_happenin
     world: World, tmp_path: Path, caplog
 ) -> None:
     driver, stream = talking(world)
-    tap = driver.tapped()
-    tap.caller = tap.follow = breaks  # type: ignore[method-assign, assignment]
+    capture = driver.start_capture()
+    capture.add_caller_audio = capture.follow = breaks  # type: ignore[method-assign, assignment]
     driver._watch = breaks
     driver._journal.write = driver._journal.write_sound = breaks  # type: ignore[method-assign]
     link = world.connector.links[-1]
@@ -540,29 +541,29 @@ async def test_a_watch_a_tap_and_a_journal_that_break_keep_nothing_from_happenin
     assert ("play", "/v7+" * 200) in stream.sent
     assert driver._timer is not None
     assert {each.removeprefix("CA1 ! ") for each in failures(caplog)} == {
-        "recording the caller failed; said once a call",
-        "recording the agent failed; said once a call",
+        "recording the caller failed (logged once per call)",
+        "recording the agent failed (logged once per call)",
         "writing the journal failed",
-        "writing the journal failed; said once a call",
+        "writing the journal failed (logged once per call)",
         "watching the call failed",
-        "watching the sound failed; said once a call",
+        "watching the audio failed (logged once per call)",
     }
-    tap.close = breaks  # type: ignore[method-assign]
+    capture.close = breaks  # type: ignore[method-assign]
     await driver.close()
 
 
 async def test_a_call_whose_record_is_refused_has_ended(world: World, caplog) -> None:
     driver, ended = drive(world)
     driver.ask(e.CallArrived("CA1", "a", "b"))
-    driver.tapped().close = breaks  # type: ignore[method-assign]
+    driver.start_capture().close = breaks  # type: ignore[method-assign]
     world.records.put = breaks  # type: ignore[method-assign]
     driver.post(e.CallCompleted())
     assert ended == [driver]
     assert failures(caplog) == [
-        "CA1 ! closing the tap failed",
-        "CA1 ! handing over the record failed",
+        "CA1 ! closing the audio capture failed",
+        "CA1 ! storing the record failed",
     ]
-    driver.tap = None
+    driver.audio_capture = None
     await driver.close()
 
 
@@ -571,7 +572,7 @@ async def test_letting_go_of_a_call_lets_go_of_all_of_it(world: World, caplog) -
     world.connector.links[-1].close = breaks  # type: ignore[method-assign]
     await driver.close()
     assert stream.closed
-    assert failures(caplog) == ["CA1 ! letting go of the call failed"]
+    assert failures(caplog) == ["CA1 ! releasing the call failed"]
 
 
 # --- journal and log --------------------------------------------------------------------------

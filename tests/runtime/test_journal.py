@@ -17,7 +17,7 @@ from hookflash.errors import ConfigError
 from hookflash.runtime.journal import (
     JOURNAL_VERSION,
     Journals,
-    State,
+    JournalState,
     read_journal,
     rebuild,
     rebuilding,
@@ -44,7 +44,7 @@ def live(journals: Journals, events: list[tuple[float, e.AnyEvent | None]]) -> t
     journal = journals.begin("CA1", SETUP)
     for at, event in events:
         commands = call.expire(at) if event is None else call.receive(event, at)
-        state = State(call.phase.value, call.handoff.state.value)
+        state = JournalState(call.phase.value, call.handoff.state.value)
         journal.write(at, "expired" if event is None else event, commands, state)
     assert journals.flush(60)
     return call, journal.path
@@ -221,12 +221,12 @@ class SlowDisk:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.busy = threading.Event()
-        self.go_on = threading.Event()
+        self.call_from_facts = threading.Event()
         write = JournalFiles.write
 
         def slowly(files: JournalFiles, path: Path, chunks: list[Chunk]) -> None:
             self.busy.set()
-            self.go_on.wait(60)
+            self.call_from_facts.wait(60)
             write(files, path, chunks)
 
         monkeypatch.setattr(JournalFiles, "write", slowly)
@@ -245,7 +245,7 @@ def test_a_slow_disk_loses_lines_and_says_how_many(
     disk.busy.wait(60)
     for number in range(40):
         journal.write(1000.0 + number, said(number), [])
-    disk.go_on.set()
+    disk.call_from_facts.set()
     assert journals.flush(60)
     journal.write(2000.0, e.CallCompleted(), [])
     journals.close()
@@ -375,7 +375,7 @@ def test_a_disk_that_fails_is_told_and_does_not_stop_a_call(tmp_path: Path) -> N
     journals = Journals(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
     journal = journals.begin("CA1", SETUP)
-    journal.write(1.0, e.CallCompleted(), [], State("ended", "idle"))
+    journal.write(1.0, e.CallCompleted(), [], JournalState("ended", "idle"))
     assert journals.flush(60)
     assert journals.error is not None
     journals.close()

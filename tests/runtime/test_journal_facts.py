@@ -15,19 +15,19 @@ from hookflash.core.conversation.consent import ConsentState
 from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
 from hookflash.core.phases import Phase
 from hookflash.core.setup import CallSetup
-from hookflash.runtime.journal import Journals, State
+from hookflash.runtime.journal import Journals, JournalState
 from hookflash.runtime.journal_facts import (
     INTERRUPTED,
     PARTED,
     JournalFacts,
-    go_on,
+    bridge_completed,
+    call_from_facts,
     legs_to_end,
-    met_after_all,
     read_facts,
     read_setup,
 )
 from hookflash.runtime.journal_lines import Said
-from hookflash.runtime.settled import SettledLines
+from hookflash.runtime.settled_lines import SettledLines
 
 WARM = HandoffPlan(targets=(Target.phone("+15550100002"),), manner="warm")
 SETUP = CallSetup(
@@ -67,9 +67,9 @@ def live(folder: Path, events: list[tuple[float, e.AnyEvent | None]], setup: Cal
     journal, settled = journals.begin("CA1", setup), SettledLines(call.conversation.transcript)
     for at, event in events:
         commands = call.expire(at) if event is None else call.receive(event, at)
-        state = State(call.phase.value, call.handoff.state.value)
+        state = JournalState(call.phase.value, call.handoff.state.value)
         cause: Any = "expired" if event is None else event
-        journal.write(at, cause, commands, state, settled.news())
+        journal.write(at, cause, commands, state, settled.changes())
     journals.close()
     return call, (folder / "CA1.jsonl").read_bytes()
 
@@ -81,7 +81,7 @@ def without_said(data: bytes) -> bytes:
 
 def recovered(facts: JournalFacts, now: float = 1010.0) -> tuple[Call, list[Any]]:
     """Let a call go on as the switchboard does; return it and what it wants done."""
-    call = go_on("CA1", facts, SETUP, now)
+    call = call_from_facts("CA1", facts, SETUP, now)
     done = list(call.receive(e.CallRecovered(), now))
     for leg in legs_to_end(facts):
         done += call.receive(leg, now)
@@ -96,7 +96,7 @@ def test_who_called_and_what_was_heard_is_told_without_a_replay(tmp_path: Path) 
     facts = read_facts(data)
     assert facts.arrived == BEGUN[0][1] and facts.arrived_at == 1000.0
     assert (facts.phase, facts.handoff, facts.step) == ("talking", "idle", 1)
-    again = go_on("CA1", facts, SETUP, 1010.0)
+    again = call_from_facts("CA1", facts, SETUP, 1010.0)
     assert again.conversation.transcript.utterances(
         1000.0
     ) == call.conversation.transcript.utterances(1000.0)
@@ -108,7 +108,7 @@ def test_who_called_and_what_was_heard_is_told_without_a_replay(tmp_path: Path) 
 def test_a_journal_without_settled_lines_tells_what_was_said_by_its_events(tmp_path: Path) -> None:
     call, data = live(tmp_path, BEGUN)
     facts = read_facts(without_said(data))
-    again = go_on("CA1", facts, SETUP, 1010.0)
+    again = call_from_facts("CA1", facts, SETUP, 1010.0)
     assert again.conversation.transcript.history() == call.conversation.transcript.history()
 
 
@@ -116,7 +116,7 @@ def test_what_was_cut_stays_cut(tmp_path: Path) -> None:
     events = [*BEGUN[:9], (1001.1, e.CallerSpeechStarted("u1")), (1001.2, e.CallMoved(1))]
     call, data = live(tmp_path, events)
     for journal in (data, without_said(data)):
-        (agent,) = go_on(
+        (agent,) = call_from_facts(
             "CA1", read_facts(journal), SETUP, 1010.0
         ).conversation.transcript.utterances(1000.0)
         assert 0 < len(agent.text) < len("Hello, how can I help you?") and agent.cut
@@ -160,7 +160,9 @@ def test_notes_and_humans_keep_their_place(tmp_path: Path) -> None:
         (1007.0, e.CallerTranscribed("u2", "Thank you.")),
     ]
     _, data = live(tmp_path, events)
-    history = go_on("CA1", read_facts(data), SETUP, 1010.0).conversation.transcript.history()
+    history = call_from_facts(
+        "CA1", read_facts(data), SETUP, 1010.0
+    ).conversation.transcript.history()
     assert [(each.role, each.text.rpartition(": ")[2]) for each in history] == [
         ("assistant", "Hello, how can I help you?"),
         ("system", "I have it here."),
@@ -209,23 +211,23 @@ def test_a_setup_is_read_as_far_as_it_can_be() -> None:
     found = read_setup(odd, now)
     assert (found.agent, found.greeting, found.fallback) == ("desk", "Hello.", None)
     assert found.destinations == now.destinations
-    assert go_on("CA1", JournalFacts(), now, 5.0).setup == now
+    assert call_from_facts("CA1", JournalFacts(), now, 5.0).setup == now
 
 
 def test_a_caller_who_has_refused_is_not_recorded_again(tmp_path: Path) -> None:
     setup = msgspec.structs.replace(SETUP, record=True)
     _, recorded = live(tmp_path / "one", BEGUN, setup)
-    call = go_on("CA1", read_facts(recorded), setup, 1010.0)
+    call = call_from_facts("CA1", read_facts(recorded), setup, 1010.0)
     assert (
         call.conversation.consent.state is ConsentState.ON
         and call.conversation.consent.since == 1000.2
     )
     _, refused = live(tmp_path / "two", [*BEGUN, (1005.0, e.RecordingRefused())], setup)
-    assert not go_on("CA1", read_facts(refused), setup, 1010.0).setup.record
+    assert not call_from_facts("CA1", read_facts(refused), setup, 1010.0).setup.record
     asked = e.ToolCallRequested("c1", "stop_recording", "{}", "r2")
     events = [*BEGUN, (1005.0, e.ResponseStarted("r2")), (1005.1, asked)]
     _, told = live(tmp_path / "three", events, setup)
-    assert not go_on("CA1", read_facts(told), setup, 1010.0).setup.record
+    assert not call_from_facts("CA1", read_facts(told), setup, 1010.0).setup.record
 
 
 # --- going on ---------------------------------------------------------------------------------
@@ -313,7 +315,7 @@ def test_a_caller_who_waits_in_a_room_is_taken_out_of_it(tmp_path: Path) -> None
 def test_a_caller_who_is_with_a_human_is_left_there(tmp_path: Path) -> None:
     facts = read_facts(met(tmp_path, waits=False))
     assert facts.with_human
-    call = go_on("CA1", facts, SETUP, 1020.0)
+    call = call_from_facts("CA1", facts, SETUP, 1020.0)
     assert call.receive(e.CallRecovered(), 1020.0) == []
     assert call.deadline is not None and call.deadline > 1020.0 + 3600
     opened, answer = call.receive(e.InstructionsAsked(2, "room"), 1900.0)
@@ -324,12 +326,12 @@ def test_a_caller_who_is_with_a_human_is_left_there(tmp_path: Path) -> None:
 def test_who_has_met_a_human_meanwhile_is_not_told_of_an_interruption(tmp_path: Path) -> None:
     _, data = live(tmp_path, RUNG)
     call, _ = recovered(read_facts(data))
-    met_after_all(call)
+    bridge_completed(call)
     opened, _ = call.receive(e.InstructionsAsked(1, "dial", "CAleg1", "bridged"), 1011.0)
     assert isinstance(opened, OpenModel) and opened.history[-1].text == PARTED
     assert "interrupted" not in str(call.conversation.opening)
     other = Call(SETUP)
-    met_after_all(other)
+    bridge_completed(other)
     assert other.conversation.opening is None
 
 
@@ -355,7 +357,7 @@ def test_a_message_that_is_being_left_reaches_its_owner(tmp_path: Path) -> None:
     before, data = live(tmp_path, events, setup)
     assert before.phase is Phase.ENDING and before.caller_leg.voicemail_step == 2
     facts = read_facts(data)
-    call = go_on("CA1", facts, setup, 1020.0)
+    call = call_from_facts("CA1", facts, setup, 1020.0)
     call.receive(e.CallRecovered(), 1020.0)
     assert (call.phase, call.caller_leg.voicemail_step) == (Phase.ENDING, 2)
     left = e.Recording("https://api.twilio.com/RE1", 9.0)

@@ -14,7 +14,7 @@ from pathlib import Path
 from hookflash.core import events as e
 from hookflash.core.call import Call
 from hookflash.runtime.journal import JOURNAL_VERSION, read_journal, replay
-from hookflash.runtime.journal_facts import go_on, read_facts
+from hookflash.runtime.journal_facts import call_from_facts, read_facts
 
 from .test_journal_facts import RUNG, SETUP, live
 
@@ -54,7 +54,9 @@ def test_every_kept_journal_tells_its_facts() -> None:
         assert facts.over and facts.arrived == RUNG[0][1]
         texts = [
             each.text
-            for each in go_on("CA1", facts, SETUP, 1050.0).conversation.transcript.history()
+            for each in call_from_facts(
+                "CA1", facts, SETUP, 1050.0
+            ).conversation.transcript.history()
         ]
         assert texts[:2] == ["Hello, how can I help you?", "My order is late."]
 

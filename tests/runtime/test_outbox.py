@@ -66,7 +66,7 @@ class Round:
     def start(self) -> None:
         self.pokes = 0
 
-    def poke(self) -> None:
+    def wake_worker(self) -> None:
         self.pokes += 1
 
     async def close(self, seconds: float) -> None:
@@ -77,20 +77,20 @@ def clock() -> SystemClock:
     return SystemClock(world=SimulatedWorld(0))
 
 
-def outbox(shelf: Shelf, postman: Round | None = None, size: int = 1000) -> Outbox:
-    box = Outbox(shelf, postman or Round(), clock=clock(), size=size, write_seconds=(0.001, 0.002))
+def outbox(store: Shelf, postman: Round | None = None, size: int = 1000) -> Outbox:
+    box = Outbox(store, postman or Round(), clock=clock(), size=size, write_seconds=(0.001, 0.002))
     box.start()
     return box
 
 
 async def test_a_delivery_is_taken_at_once_and_written_soon() -> None:
-    shelf, postman = Shelf(), Round()
-    box = outbox(shelf, postman)
+    store, postman = Shelf(), Round()
+    box = outbox(store, postman)
     box.deliver(delivery(1))
     box.deliver(delivery(2))
-    assert shelf.kept == []
+    assert store.kept == []
     await box.flush()
-    assert shelf.kept == [delivery(1), delivery(2)]
+    assert store.kept == [delivery(1), delivery(2)]
     assert postman.pokes == 2
     assert box.outcomes == {"delivered": 3}
     await box.close()
@@ -101,91 +101,91 @@ async def test_a_delivery_is_taken_at_once_and_written_soon() -> None:
 async def test_a_disk_that_fails_is_tried_until_it_works(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    shelf = Shelf()
-    shelf.full = True
-    box = outbox(shelf)
+    store = Shelf()
+    store.full = True
+    box = outbox(store)
     box.deliver(delivery(1))
-    await shelf.until(lambda: shelf.refused >= 6)
-    shelf.full = False
+    await store.until(lambda: store.refused >= 6)
+    store.full = False
     await box.flush()
-    assert shelf.kept == [delivery(1)]
+    assert store.kept == [delivery(1)]
     await box.close()
-    assert "CA1 ! delivery CA1-message was not written (OSError) and is tried again" in caplog.text
+    assert "CA1 ! delivery CA1-message was not written (OSError): it is retried" in caplog.text
 
 
 async def test_one_that_cannot_be_written_holds_up_no_other(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    shelf = Shelf()
-    shelf.broken = {"CA1-message"}
-    box = outbox(shelf)
+    store = Shelf()
+    store.broken = {"CA1-message"}
+    box = outbox(store)
     for number in (1, 2, 3):
         box.deliver(delivery(number))
-    await shelf.until(lambda: len(shelf.kept) >= 2)
+    await store.until(lambda: len(store.kept) >= 2)
     box.deliver(delivery(4))
-    await shelf.until(lambda: len(shelf.kept) >= 3)
+    await store.until(lambda: len(store.kept) >= 3)
     await box.close(0.05)
-    assert shelf.kept == [delivery(2), delivery(3), delivery(4)]
-    assert "the database did not take the last deliveries within 0.05 s" in caplog.text
+    assert store.kept == [delivery(2), delivery(3), delivery(4)]
+    assert "the last deliveries were not written to the database within 0.05 s" in caplog.text
     assert "CA1 ! delivery CA1-message is in the call's journal only" in caplog.text
 
 
 async def test_parts_that_come_before_it_is_written_are_joined() -> None:
-    shelf = Shelf()
-    shelf.full = True
-    box = outbox(shelf)
+    store = Shelf()
+    store.full = True
+    box = outbox(store)
     box.deliver(delivery(1, reason="a refund"))
-    await shelf.asked.wait()
+    await store.asked.wait()
     box.deliver(delivery(1, summary="Invoice 7."))
-    shelf.full = False
+    store.full = False
     await box.close()
-    assert shelf.kept == [delivery(1, reason="a refund", summary="Invoice 7.")]
+    assert store.kept == [delivery(1, reason="a refund", summary="Invoice 7.")]
 
 
 async def test_a_part_that_comes_while_it_is_written_is_written_as_well() -> None:
-    shelf = Shelf()
-    shelf.open.clear()
-    box = outbox(shelf)
+    store = Shelf()
+    store.open.clear()
+    box = outbox(store)
     box.deliver(delivery(1))
-    await shelf.asked.wait()
+    await store.asked.wait()
     box.deliver(delivery(1, summary="Invoice 7."))
-    shelf.open.set()
+    store.open.set()
     await box.flush()
-    assert shelf.kept == [delivery(1), delivery(1, summary="Invoice 7.")]
+    assert store.kept == [delivery(1), delivery(1, summary="Invoice 7.")]
     await box.close()
 
 
 async def test_what_is_too_much_for_memory_is_named(caplog: pytest.LogCaptureFixture) -> None:
-    shelf = Shelf()
-    shelf.open.clear()
-    box = outbox(shelf, size=1)
+    store = Shelf()
+    store.open.clear()
+    box = outbox(store, size=1)
     box.deliver(delivery(1))
     box.deliver(delivery(2))
     assert "delivery CA2-message is in the call's journal only: 1 others wait" in caplog.text
-    shelf.open.set()
+    store.open.set()
     await box.close()
-    assert shelf.kept == [delivery(1)]
+    assert store.kept == [delivery(1)]
 
 
 async def test_nothing_is_taken_after_the_end(caplog: pytest.LogCaptureFixture) -> None:
     box = outbox(Shelf())
     await box.close()
     box.deliver(delivery(1))
-    assert "CA1 ! delivery CA1-message came after the end" in caplog.text
+    assert "CA1 ! delivery CA1-message came after the outbox was closed" in caplog.text
     await box.close()
 
 
 async def test_closing_wakes_a_box_that_waits_for_the_disk() -> None:
-    shelf = Shelf()
-    shelf.full = True
-    box = Outbox(shelf, Round(), clock=clock(), write_seconds=(60.0,))
+    store = Shelf()
+    store.full = True
+    box = Outbox(store, Round(), clock=clock(), write_seconds=(60.0,))
     box.start()
     box.deliver(delivery(1))
-    await shelf.asked.wait()
+    await store.asked.wait()
     await asyncio.sleep(0)
-    shelf.full = False
+    store.full = False
     await asyncio.wait_for(box.close(), 2.0)
-    assert shelf.kept == [delivery(1)]
+    assert store.kept == [delivery(1)]
 
 
 async def test_a_box_that_was_never_started_is_closed_without_ado() -> None:

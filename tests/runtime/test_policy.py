@@ -19,9 +19,9 @@ from hookflash.core.events import (
 )
 from hookflash.core.frustration import Frustration
 from hookflash.core.setup import CallSetup
-from hookflash.runtime import bounded
+from hookflash.runtime import time_limit
+from hookflash.runtime.call_views import CallViews
 from hookflash.runtime.policy import Policies
-from hookflash.runtime.view import CallViews
 
 
 class Bench:
@@ -50,7 +50,7 @@ class Bench:
     async def settled(self) -> Sequence[Any]:
         while self.policies._task is not None:
             await asyncio.wait([self.policies._task])
-        await asyncio.gather(*bounded._leaving, return_exceptions=True)
+        await asyncio.gather(*time_limit._cancelled, return_exceptions=True)
         return self.posted
 
 

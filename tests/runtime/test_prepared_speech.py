@@ -25,9 +25,9 @@ class Shelf:
         return Clip.of(b"\x01" * 800, sentence.text) if sentence.text in self.ready else None
 
 
-def lines(shelf: Shelf, **options: object) -> PreparedSpeech:
+def lines(store: Shelf, **options: object) -> PreparedSpeech:
     agent = Agent("shop", instructions="Sell.", **options)  # type: ignore[arg-type]
-    return PreparedSpeech.of(agent, shelf, voice="marin")
+    return PreparedSpeech.of(agent, store, voice="marin")
 
 
 def test_variants_are_said_in_turn() -> None:
@@ -39,18 +39,18 @@ def test_variants_are_said_in_turn() -> None:
 
 def test_a_variant_that_is_not_rendered_is_left_out() -> None:
     one, two, three, four = TEXTS["en"]["filler"]
-    shelf = Shelf(two, four)
-    found = lines(shelf)
+    store = Shelf(two, four)
+    found = lines(store)
     assert [found.find("filler").text for _ in range(3)] == [two, four, two]
-    shelf.ready[three] = None
+    store.ready[three] = None
     assert [found.find("filler").text for _ in range(3)] == [three, four, two]
-    shelf.ready[one] = None
+    store.ready[one] = None
     assert found.find("filler").text == three
 
 
 def test_two_calls_have_turns_of_their_own() -> None:
-    shelf = Shelf(*TEXTS["en"]["filler"])
-    assert lines(shelf).find("filler") == lines(shelf).find("filler")
+    store = Shelf(*TEXTS["en"]["filler"])
+    assert lines(store).find("filler") == lines(store).find("filler")
 
 
 @pytest.mark.parametrize("line", SPOKEN)
@@ -67,11 +67,11 @@ def test_a_line_there_is_not_is_refused() -> None:
 
 
 def test_a_sentence_is_in_the_agents_voice_and_language() -> None:
-    shelf = Shelf()
-    lines(shelf, voice="cedar", language="de").find("back")
-    lines(shelf, language="pl", prepared={"back": "Jestem."}).find("back")
-    lines(shelf, language="pl").find("still-there")
-    assert shelf.asked == [
+    store = Shelf()
+    lines(store, voice="cedar", language="de").find("back")
+    lines(store, language="pl", prepared={"back": "Jestem."}).find("back")
+    lines(store, language="pl").find("still-there")
+    assert store.asked == [
         Sentence(TEXTS["de"]["back"][0], "cedar", "de"),
         Sentence("Jestem.", "marin", "pl"),
         Sentence(TEXTS["en"]["still-there"][0], "marin", "en"),

@@ -15,7 +15,7 @@ from hookflash.agents.hooks import AnswerHook
 from hookflash.agents.view import CallView
 from hookflash.core.commands import RunTool
 from hookflash.core.events import QuestionAnswered, QuestionAsked, ToolFinished
-from hookflash.runtime import bounded
+from hookflash.runtime import time_limit
 from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.questions import Questions
 from hookflash.runtime.tool_runner import ToolRunner, ToolThreads
@@ -116,7 +116,7 @@ async def test_whoever_answers_first_has_answered() -> None:
     asking = asyncio.create_task(bench.context.ask_human("Really?"))
     await bench.answers("From the console.")
     assert await asking == "From the console."
-    await asyncio.gather(*bounded._leaving, return_exceptions=True)
+    await asyncio.gather(*time_limit._cancelled, return_exceptions=True)
 
 
 async def test_when_nobody_answers_the_tool_is_told_so_in_time() -> None:
@@ -276,7 +276,9 @@ async def test_a_call_that_ends_ends_the_waiting_in_tasks_and_in_threads() -> No
             await bench.news.wait()
         await bench.runner.close()
         await ended.wait()
-    assert [str(error) for error in errors] == ["Nobody waits for this any more."]
+    assert [str(error) for error in errors] == [
+        "The tool has already ended, so no answer can be used."
+    ]
     assert bench.questions.open == {}
     assert not [event for event in bench.events if isinstance(event, ToolFinished)]
 
@@ -300,7 +302,7 @@ async def test_a_tool_that_is_late_already_asks_nobody() -> None:
     go.set()
     with clock_stands():
         await late.wait()
-    assert errors == ["Nobody waits for this any more."]
+    assert errors == ["The tool has already ended, so no answer can be used."]
     assert [event for event in bench.events if isinstance(event, QuestionAsked)] == []
 
 

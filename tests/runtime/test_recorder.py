@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hookflash.runtime.recorder import Recordings, mend_all, recording_path
+from hookflash.runtime.recorder import Recordings, recording_path, repair_all
 from hookflash.runtime.tracks import Block, Piece
 from hookflash.runtime.wav import HEADER_BYTES, WavFile, header
 
@@ -73,15 +73,15 @@ def test_a_recording_is_deleted_with_what_still_waits(recordings: Recordings) ->
 
 
 class SlowDisk:
-    """Holds the writing thread until `go_on` is set."""
+    """Holds the writing thread until `call_from_facts` is set."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.busy, self.go_on = threading.Event(), threading.Event()
+        self.busy, self.call_from_facts = threading.Event(), threading.Event()
         write = WavFile.write
 
         def slowly(file: WavFile, first: int, sound: bytes) -> None:
             self.busy.set()
-            self.go_on.wait(60)
+            self.call_from_facts.wait(60)
             write(file, first, sound)
 
         monkeypatch.setattr(WavFile, "write", slowly)
@@ -97,7 +97,7 @@ def test_a_slow_disk_leaves_silence_and_everything_in_its_place(
     assert disk.busy.wait(60)
     for number in range(1, 10):
         recording.put(block(160 * number, number + 1))
-    disk.go_on.set()
+    disk.call_from_facts.set()
     assert recordings.flush(60)
     recording.put(block(1600, 42))
     recording.end()
@@ -133,12 +133,12 @@ def test_recordings_of_the_dead_are_mended_and_those_of_the_living_left(tmp_path
         (tmp_path / f"{name}.wav").write_bytes(header(0) + b"\x01\x02" * 3)
     long_ago = time.time() - 3600
     os.utime(tmp_path / "CAdead.wav", (long_ago, long_ago))
-    assert mend_all(tmp_path, time.time()) == 1
+    assert repair_all(tmp_path, time.time()) == 1
     assert left(tmp_path / "CAdead.wav") == b"\x01" * 3
     assert (tmp_path / "CAlive.wav").read_bytes()[:HEADER_BYTES] == header(0)
 
 
 @pytest.mark.parametrize("call_sid", ["", "../etc/passwd", "CA/1", "x" * 65])
 def test_what_is_no_call_sid_is_no_file(tmp_path: Path, call_sid: str) -> None:
-    with pytest.raises(ValueError, match="no call SID"):
+    with pytest.raises(ValueError, match="expected a call SID"):
         recording_path(tmp_path, call_sid)

@@ -65,10 +65,10 @@ async def test_what_raises_is_raised() -> None:
 
 async def test_what_waits_is_done_in_order_before_anything_that_comes_later() -> None:
     order: list[str] = []
-    go_on = asyncio.Event()
+    call_from_facts = asyncio.Event()
 
     async def restore() -> None:
-        await go_on.wait()
+        await call_from_facts.wait()
         order.append("restored")
 
     restoring = Restoring(restore(), name="restore", on_end=lambda: order.append("ended"))
@@ -84,7 +84,7 @@ async def test_what_waits_is_done_in_order_before_anything_that_comes_later() ->
     await asyncio.sleep(0)
     second.cancel()
     await asyncio.sleep(0)
-    go_on.set()
+    call_from_facts.set()
     assert await first == "one answered" and await third == "three answered"
     # Nobody waits for the second any more, and it has happened all the same.
     assert order == ["restored", "ended", "one", "two", "three"]

@@ -13,7 +13,7 @@ import pytest
 
 from hookflash.errors import ModelError
 from hookflash.runtime import speech_store
-from hookflash.runtime.loudness import levelled
+from hookflash.runtime.loudness import normalized
 from hookflash.runtime.prepared_speech import Sentence
 from hookflash.runtime.speech_store import (
     CLAIM_SECONDS,
@@ -72,7 +72,7 @@ class Stores:
 
     def start(self, renderer: Renderer | None, *sentences: Sentence) -> SpeechStore:
         store = SpeechStore(self.folder, renderer, world=self.world)
-        store.want(sentences or (ONE, TWO, THREE))
+        store.add(sentences or (ONE, TWO, THREE))
         store.start()
         self.made.append(store)
         return store
@@ -99,22 +99,22 @@ async def test_sentences_are_rendered_one_after_another_and_found(stores: Stores
     assert store.clip(ONE) is None
     await asyncio.sleep(3.0)
     assert (store.clip(ONE) is not None, store.clip(TWO)) == (True, None)
-    await store.tried()
+    await store.wait_until_tried()
     assert renderer.asked == [(0.0, ONE.text), (2.0, TWO.text), (4.0, THREE.text)]
     assert renderer.most == 1
     clip = store.clip(TWO)
     assert clip is not None
-    assert (clip.text, base64.b64decode(clip.payload)) == (TWO.text, levelled(SOUND))
-    assert clip.size == len(levelled(SOUND))
+    assert (clip.text, base64.b64decode(clip.payload)) == (TWO.text, normalized(SOUND))
+    assert clip.size == len(normalized(SOUND))
     assert stores.names() == sorted(file_of(stores, each).name for each in (ONE, TWO, THREE))
 
 
 async def test_a_restart_renders_nothing_again(stores: Stores) -> None:
     first = stores.start(Renderer())
-    await first.tried()
+    await first.wait_until_tried()
     renderer = Renderer()
     again = stores.start(renderer)
-    await again.tried()
+    await again.wait_until_tried()
     assert renderer.asked == []
     assert again.clip(ONE) == first.clip(ONE) is not None
 
@@ -130,17 +130,17 @@ async def test_a_restart_renders_nothing_again(stores: Stores) -> None:
 async def test_another_text_voice_or_language_is_rendered(
     stores: Stores, changed: Sentence
 ) -> None:
-    await stores.start(Renderer(), ONE).tried()
+    await stores.start(Renderer(), ONE).wait_until_tried()
     renderer = Renderer()
-    await stores.start(renderer, ONE, changed).tried()
+    await stores.start(renderer, ONE, changed).wait_until_tried()
     assert renderer.texts == [changed.text]
     assert len(stores.names()) == 2
 
 
 async def test_another_version_of_the_renderer_renders_anew(stores: Stores) -> None:
-    await stores.start(Renderer(), ONE).tried()
+    await stores.start(Renderer(), ONE).wait_until_tried()
     renderer = Renderer(version="test 2")
-    await stores.start(renderer, ONE).tried()
+    await stores.start(renderer, ONE).wait_until_tried()
     assert renderer.texts == [ONE.text]
 
 
@@ -167,13 +167,13 @@ def test_a_key_keeps_its_parts_apart() -> None:
 async def test_a_damaged_file_is_deleted_and_rendered_again(
     stores: Stores, damage: object, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await stores.start(Renderer(), ONE).tried()
+    await stores.start(Renderer(), ONE).wait_until_tried()
     path = file_of(stores, ONE)
     whole = path.read_bytes()
     path.write_bytes(damage(whole))  # type: ignore[operator]
     renderer = Renderer()
     store = stores.start(renderer, ONE)
-    await store.tried()
+    await store.wait_until_tried()
     assert renderer.texts == [ONE.text]
     assert path.read_bytes() == whole
     assert store.clip(ONE) is not None
@@ -195,7 +195,7 @@ async def test_what_another_process_renders_is_found_soon(stores: Stores) -> Non
     await asyncio.sleep(0.1)
     renderer = Renderer()
     store = stores.start(renderer, ONE)
-    await store.tried()
+    await store.wait_until_tried()
     assert store.clip(ONE) is None
     await asyncio.sleep(CLAIMED_SECONDS)
     assert store.clip(ONE) is not None
@@ -222,7 +222,7 @@ async def test_a_process_that_ends_lets_go_of_its_claim(stores: Stores) -> None:
     assert [name for name in stores.names() if name.endswith(".rendering")]
     await store.aclose()
     assert stores.names() == []
-    await asyncio.wait_for(store.tried(), 1.0)
+    await asyncio.wait_for(store.wait_until_tried(), 1.0)
 
 
 async def test_a_failure_is_logged_once_and_tried_again(
@@ -231,7 +231,7 @@ async def test_a_failure_is_logged_once_and_tried_again(
     renderer = Renderer()
     renderer.fails = {TWO.text: ModelError("status 500; check the key")}
     store = stores.start(renderer)
-    await store.tried()
+    await store.wait_until_tried()
     assert store.clip(TWO) is None
     assert store.clip(THREE) is not None, "others do not wait for it"
     await asyncio.sleep(RETRY_SECONDS[0] + RETRY_SECONDS[1] + 1.0)
@@ -269,7 +269,7 @@ async def test_a_failure_that_never_ends_is_given_up_since_each_try_may_cost(
     renderer.fails = {ONE.text: ModelError("status 500")}
     store = stores.start(renderer, ONE, TWO)
     await asyncio.sleep(1e6)
-    assert renderer.texts.count(ONE.text) == speech_store.MOST_ROUNDS
+    assert renderer.texts.count(ONE.text) == speech_store.MAX_ROUNDS
     assert store.clip(TWO) is not None
     assert "1 texts failed to the last" in caplog.text
 
@@ -286,12 +286,12 @@ async def test_a_fatal_failure_ends_the_rendering(stores: Stores) -> None:
 
 async def test_a_service_that_is_down_is_not_asked_for_everything(stores: Stores) -> None:
     many = [Sentence(f"This is text {number}.", "marin", "en") for number in range(20)]
-    await stores.start(Renderer(), many[-1]).tried()
+    await stores.start(Renderer(), many[-1]).wait_until_tried()
     renderer = Renderer()
     renderer.fails = {each.text: ModelError("status 500") for each in many}
     store = stores.start(renderer, *many)
-    await store.tried()
-    assert len(renderer.asked) == speech_store.FAILURES
+    await store.wait_until_tried()
+    assert len(renderer.asked) == speech_store.MAX_CONSECUTIVE_FAILURES
     assert store.clip(many[-1]) is not None, "what is kept is found all the same"
 
 
@@ -306,7 +306,7 @@ async def test_sound_that_cannot_be_the_text_is_not_kept(
     renderer = Renderer()
     renderer.gives = {ONE.text: sound}
     store = stores.start(renderer, ONE)
-    await store.tried()
+    await store.wait_until_tried()
     assert store.clip(ONE) is None
     assert stores.names() == []
     assert "! prepared speech: expected" in caplog.text
@@ -327,7 +327,7 @@ async def test_a_renderer_that_breaks_leaves_the_tones(
     renderer = Renderer()
     renderer.fails = {ONE.text: RuntimeError("a bug")}
     store = stores.start(renderer)
-    await asyncio.wait_for(store.tried(), 1.0)
+    await asyncio.wait_for(store.wait_until_tried(), 1.0)
     assert store.clip(ONE) is None
     (told,) = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert told.getMessage().startswith("! prepared speech failed")
@@ -339,9 +339,11 @@ async def test_a_folder_that_cannot_be_made_leaves_clips_in_memory(
     # A file where the folder would be; permissions do not stop root, who may run the tests.
     stores.folder.write_text("in the way")
     store = stores.start(Renderer())
-    await store.tried()
+    await store.wait_until_tried()
     assert None not in [store.clip(each) for each in (ONE, TWO, THREE)]
-    told = [record.getMessage() for record in caplog.records if "cannot be kept" in record.message]
+    told = [
+        record.getMessage() for record in caplog.records if "cannot be stored" in record.message
+    ]
     assert len(told) == 1
     assert "make the folder writable" in told[0]
 
@@ -356,7 +358,7 @@ async def test_a_disk_that_is_full_leaves_clips_in_memory_and_no_half_file(
 
     monkeypatch.setattr(Path, "write_bytes", full)
     store = stores.start(Renderer())
-    await store.tried()
+    await store.wait_until_tried()
     assert store.clip(ONE) is not None
     assert stores.names() == []
     assert caplog.text.count("No space left on device") == 1
@@ -367,14 +369,14 @@ async def test_a_file_that_cannot_be_read_is_rendered_again(
 ) -> None:
     file_of(stores, ONE).mkdir(parents=True)
     store = stores.start(Renderer(), ONE)
-    await store.tried()
+    await store.wait_until_tried()
     assert store.clip(ONE) is not None
     assert "cannot be read" in caplog.text
 
 
 async def test_nothing_is_rendered_without_a_renderer(stores: Stores) -> None:
     store = stores.start(None)
-    await asyncio.wait_for(store.tried(), 1.0)
+    await asyncio.wait_for(store.wait_until_tried(), 1.0)
     assert store.clip(ONE) is None
     assert not stores.folder.exists()
 
@@ -382,16 +384,16 @@ async def test_nothing_is_rendered_without_a_renderer(stores: Stores) -> None:
 async def test_there_is_a_most_of_sentences(
     stores: Stores, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(speech_store, "MOST_SENTENCES", 2)
+    monkeypatch.setattr(speech_store, "MAX_SENTENCES", 2)
     renderer = Renderer()
-    await stores.start(renderer, ONE, TWO, ONE, THREE).tried()
+    await stores.start(renderer, ONE, TWO, ONE, THREE).wait_until_tried()
     assert renderer.texts == [ONE.text, TWO.text]
     assert "more than 2 prepared texts" in caplog.text
 
 
 async def test_a_file_is_the_sound_with_its_digest_and_nothing_else_is_left(stores: Stores) -> None:
     store = stores.start(Renderer(), ONE)
-    await store.tried()
+    await store.wait_until_tried()
     clip = store.clip(ONE)
     assert clip is not None
     data = file_of(stores, ONE).read_bytes()

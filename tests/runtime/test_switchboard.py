@@ -19,7 +19,7 @@ from hookflash.core.phases import Phase
 from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.journal import JOURNAL_VERSION, Journals, read_journal
 from hookflash.runtime.restoring import SLICE_STEPS
-from hookflash.runtime.switchboard import Switchboard, brings_back
+from hookflash.runtime.switchboard import Switchboard, restores_call
 from hookflash_local.simulation.world import EPOCH, SimulatedWorld
 
 from .conftest import Records, Stream, World
@@ -169,7 +169,7 @@ async def test_a_call_is_brought_back_for_what_must_not_be_lost(
     await first.arrive(ARRIVED)
     world.journals.flush(60)
     second = board(world)
-    assert brings_back(event) is comes
+    assert restores_call(event) is comes
     assert await second.post("CA1", event) is comes
     await first.close()
     await second.close()
@@ -670,7 +670,7 @@ async def test_a_call_that_cannot_be_restored_is_let_go(world: World, tmp_path: 
     gone: list[str] = []
     (tmp_path / "CA1.jsonl").write_text("nonsense\n")
     switchboard = board(world)
-    switchboard.on_let_go = gone.append
+    switchboard.on_released = gone.append
     assert not await switchboard.post("CA1", e.CallCompleted())
     await asyncio.sleep(0)
     assert gone == ["CA1"]

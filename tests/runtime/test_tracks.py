@@ -22,19 +22,19 @@ def test_a_payload_that_is_none_or_too_short_is_silence() -> None:
 
 def test_what_lies_over_other_sound_is_cut_off() -> None:
     track = Track()
-    track.lay(10, "a", 20)
-    track.lay(25, "b", 10)
-    track.lay(28, "c", 2)
+    track.place(10, "a", 20)
+    track.place(25, "b", 10)
+    track.place(28, "c", 2)
     assert track.take(100) == (Piece(10, "a", 0, 20), Piece(30, "b", 5, 5))
 
 
 def test_what_is_taken_ends_where_asked_and_nothing_is_laid_there_any_more() -> None:
     track = Track()
-    track.lay(0, "a", 20)
+    track.place(0, "a", 20)
     assert track.take(8) == (Piece(0, "a", 0, 8),)
-    track.lay(4, "late", 20)
+    track.place(4, "late", 20)
     assert track.take(22) == (Piece(8, "a", 8, 12), Piece(20, "late", 16, 2))
     assert track.take(40) == (Piece(22, "late", 18, 2),)
-    track.lay(30, "gone", 10)
+    track.place(30, "gone", 10)
     assert track.take(50) == ()
     assert track.end == 50

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hookflash.runtime.wav import HEADER_BYTES, WavFile, header, mend, samples_in
+from hookflash.runtime.wav import HEADER_BYTES, WavFile, header, repair, samples_in
 from hookflash_local.audio.wav import read_wav
 
 
@@ -41,9 +41,9 @@ def test_a_long_silence_is_written_in_pieces(tmp_path: Path) -> None:
 def test_the_header_of_a_dead_writer_is_mended(tmp_path: Path) -> None:
     path = tmp_path / "call.wav"
     path.write_bytes(header(0) + b"\x01\x02" * 5 + b"\x01")
-    assert mend(path)
+    assert repair(path)
     assert path.read_bytes() == header(5) + b"\x01\x02" * 5
-    assert not mend(path)
+    assert not repair(path)
     assert samples_in(3) == 0
 
 

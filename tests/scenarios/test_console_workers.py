@@ -14,7 +14,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from hookflash.console.passwords import hash_token
-from hookflash.runtime.listening import FRAME_BYTES
+from hookflash.runtime.live_audio import FRAME_BYTES
 from hookflash_local.carrier import Line
 from hookflash_local.carrier.party import Script
 

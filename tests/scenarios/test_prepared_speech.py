@@ -30,7 +30,7 @@ async def test_a_call_has_the_tone_at_first_and_then_the_agents_own_words(stage:
         s.model.on("response.create", [{"say": {"item": "hello", "ms": 900, "byte": 1}}])
         call = await s.call()
         await eventually(lambda: s.line.switchboard.find(call.sid))
-        prepared = s.line.switchboard.find(call.sid).outside.prepared
+        prepared = s.line.switchboard.find(call.sid).ports.prepared
         assert prepared.find("filler") == tone()
         await eventually(lambda: prepared.find("filler").text, seconds=60.0)
         clip = prepared.find("filler")

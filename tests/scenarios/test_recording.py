@@ -15,8 +15,8 @@ import pytest
 
 from hookflash import Agent
 from hookflash.core.events import HandoffRequested
-from hookflash.runtime.listening import FRAME_BYTES
-from hookflash.runtime.recorder import mend_all
+from hookflash.runtime.live_audio import FRAME_BYTES
+from hookflash.runtime.recorder import repair_all
 from hookflash.runtime.wav import HEADER_BYTES, header
 from hookflash_local.carrier import Human, Leg, NumberConfig, StandinCarrier
 from hookflash_local.carrier.party import Line
@@ -245,7 +245,7 @@ async def test_who_listens_hears_what_is_recorded(stage):
         assert s.line.listening.listen(call.sid) is None, "the call is over"
         assert s.line.listening.listen("CAnobody") is None
         assert [frame async for frame in slow.frames()] == heard, "five seconds are kept for it"
-        assert s.line.switchboard.find(call.sid).tap is None
+        assert s.line.switchboard.find(call.sid).audio_capture is None
 
 
 AGENT = """
@@ -295,7 +295,7 @@ async def test_a_killed_process_leaves_a_recording_that_can_be_heard(tmp_path: P
             await process.wait()
         wav = Kept.of(tmp_path / "recordings" / f"{call.sid}.wav")
         assert samples(wav.right, LONG) > 8000
-        assert mend_all(tmp_path / "recordings", time.time()) == 0
+        assert repair_all(tmp_path / "recordings", time.time()) == 0
 
 
 async def test_a_record_says_what_its_call_was_about(stage):

@@ -7,7 +7,7 @@ import asyncio
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from hookflash.runtime.listening import FRAME_BYTES
+from hookflash.runtime.live_audio import FRAME_BYTES
 from hookflash_local.carrier.party import Line
 
 from .conftest import PUBLIC, samples

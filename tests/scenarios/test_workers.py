@@ -333,7 +333,7 @@ async def test_a_worker_is_killed_in_mid_call_and_the_other_goes_on_with_the_cal
         heard = call.recording().heard
         assert samples(heard, GREETING) == 800 * 8
         assert samples(heard, BACK) == 900 * 8
-        await line.until_said(r"worker \d ended with -9: another in")
+        await line.until_said(r"worker \d exited with -9: restart in")
         found = await line.until(
             lambda found: (
                 total(found, "hookflash_calls_ended_total") == 1

@@ -16,13 +16,13 @@ import pytest
 from starlette.applications import Starlette
 from twilio.request_validator import RequestValidator
 
-from hookflash.cluster.peers import Answer, open_desk
+from hookflash.cluster.peers import Answer, serve_requests
 from hookflash.core.commands import ConnectAgent, HangUp, Instruction
 from hookflash.core.events import AnyEvent, CallArrived
 from hookflash.server import workers
+from hookflash.server.answerer import Asked
 from hookflash.server.app import create_app, serve
-from hookflash.server.desk import Asked
-from hookflash.server.line import TwilioLine
+from hookflash.server.twilio_line import TwilioLine
 
 TOKEN = "auth-token"
 PUBLIC = "https://line.example.com"
@@ -108,7 +108,7 @@ def sign(url: str, body: bytes = b"", token: str = TOKEN) -> str:
 
 
 @dataclass
-class Desk:
+class LocalAnswerer:
     """A line, its calls, its app, and a signing Twilio in front of it."""
 
     calls: FakeCalls
@@ -169,12 +169,12 @@ class AtOnce(Executor):
         return future
 
 
-def _open_desk_with_its_file(
+def _serve_requests_with_socket_file(
     path: Path, answer: Answer
 ) -> contextlib.AbstractAsyncContextManager[None]:
     """Workers find one another by the files of their sockets; the virtual network makes none."""
     path.touch()
-    return open_desk(path, answer)
+    return serve_requests(path, answer)
 
 
 @pytest.fixture
@@ -182,19 +182,21 @@ def virtual_workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     """On the virtual loop workers have no threads, and no connection is handed over."""
     if not request.node.get_closest_marker("realtime"):
         monkeypatch.setattr("hookflash.cluster.claims.ThreadPoolExecutor", lambda *_: AtOnce())
-        monkeypatch.setattr(workers, "open_desk", _open_desk_with_its_file)
-        monkeypatch.setattr(workers, "open_arrivals", lambda path, adopt: contextlib.nullcontext())
+        monkeypatch.setattr(workers, "serve_requests", _serve_requests_with_socket_file)
+        monkeypatch.setattr(
+            workers, "receive_connections", lambda path, adopt: contextlib.nullcontext()
+        )
 
 
 @pytest.fixture
-def make_desk() -> Callable[..., Desk]:
+def make_webhook_server() -> Callable[..., LocalAnswerer]:
     def make(
         *,
         public_url: str = PUBLIC,
         auth_tokens: tuple[str, ...] = (TOKEN,),
         allow_unsigned: bool = False,
         caller_id: str | None = None,
-    ) -> Desk:
+    ) -> LocalAnswerer:
         line = TwilioLine.open(
             public_url=public_url,
             auth_tokens=auth_tokens,
@@ -202,11 +204,11 @@ def make_desk() -> Callable[..., Desk]:
             caller_id=caller_id,
         )
         calls = FakeCalls()
-        return Desk(calls, line, create_app(calls, line))
+        return LocalAnswerer(calls, line, create_app(calls, line))
 
     return make
 
 
 @pytest.fixture
-def desk(make_desk: Callable[..., Desk]) -> Iterator[Desk]:
-    yield make_desk()
+def webhook_server(make_webhook_server: Callable[..., LocalAnswerer]) -> Iterator[LocalAnswerer]:
+    yield make_webhook_server()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hookflash.server.coalescing import Coalescing, rest
+from hookflash.server.coalescing import Coalescing, pause_seconds
 
 
 class Loop:
@@ -45,7 +45,7 @@ class Loop:
 def test_the_rest_is_short_while_a_round_can_be_and_long_where_the_core_fills_up(
     frames: float, seconds: float
 ) -> None:
-    assert rest(frames) == pytest.approx(seconds)
+    assert pause_seconds(frames) == pytest.approx(seconds)
 
 
 def served(frames_a_second: int, seconds: float) -> tuple[Loop, list[float]]:
@@ -54,7 +54,7 @@ def served(frames_a_second: int, seconds: float) -> tuple[Loop, list[float]]:
     coalescing = Coalescing(loop, rests.append)  # type: ignore[arg-type]  # what it asks of a loop
     for _ in range(int(frames_a_second * seconds)):
         loop.now += 1 / frames_a_second
-        coalescing.came()
+        coalescing.frame_served()
         loop.round()
     return loop, rests
 
@@ -76,7 +76,7 @@ def test_the_frames_of_one_round_share_one_rest() -> None:
     for _ in range(100):
         loop.now += 0.01
         for _ in range(50):
-            coalescing.came()
+            coalescing.frame_served()
         assert len(loop.soon) == 1
         loop.round()
     assert 85 <= len(rests) <= 100
@@ -87,11 +87,11 @@ def test_a_line_that_has_become_quiet_stops_resting() -> None:
     coalescing = Coalescing(loop, rests.append)  # type: ignore[arg-type]  # what it asks of a loop
     for _ in range(5000):
         loop.now += 1 / 5000
-        coalescing.came()
+        coalescing.frame_served()
         loop.round()
     rests.clear()
     for _ in range(100):
         loop.now += 0.02
-        coalescing.came()
+        coalescing.frame_served()
         loop.round()
     assert len(rests) <= 6

@@ -1,4 +1,4 @@
-"""Without sign-in nothing is reached but health, the signed webhooks and the guarded sockets.
+"""Without sign-in nothing is reached but health, the signed webhooks and the protected sockets.
 
 Every route of the application is asked for by a stranger, found by walking the routes themselves:
 one that is added later is asked for as well, and fails here if it answers.
@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from hookflash import Agent
-from hookflash.console.gate import HEADERS
+from hookflash.console.access import HEADERS
 from hookflash.console.pages import SIGN_IN, STATIC, needed_by
 from hookflash.console.passwords import hash_password
 from hookflash.server.assembly import open_line

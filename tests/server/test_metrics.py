@@ -35,8 +35,15 @@ from hookflash.core.events import (
     StreamStopped,
 )
 from hookflash.core.record import CallRecord, HandoffAttempt
-from hookflash.server.counts import Counts, Spread
-from hookflash.server.metrics import CONTENT_TYPE, STALLED, Metrics, metrics_route, render
+from hookflash.server.metrics import (
+    CONTENT_TYPE,
+    STALLED,
+    Counts,
+    Histogram,
+    Metrics,
+    metrics_route,
+    render,
+)
 
 ARRIVED = CallArrived("CA1", "+15550142", "+15550100")
 SOUND = ModelAudio("r", "i", "", 160)
@@ -105,11 +112,11 @@ def test_the_first_sound_of_a_call_is_timed_from_its_webhook_and_only_once(
     metrics.watch("CA1", ARRIVED, [AnswerCarrier(())])
     metrics.watch("CA1", SOUND, [PlayAudio("", 160)])
     metrics.watch("CA2", SOUND, [PlayAudio("", 160)])
-    spread = metrics.counts().first_audio
-    assert spread.total == pytest.approx(0.6)
-    assert sum(spread.counts) == 1
-    assert dict(spread.cumulative())["0.5"] == 0
-    assert dict(spread.cumulative())["0.75"] == 1
+    histogram = metrics.counts().first_audio
+    assert histogram.total == pytest.approx(0.6)
+    assert sum(histogram.counts) == 1
+    assert dict(histogram.cumulative())["0.5"] == 0
+    assert dict(histogram.cumulative())["0.75"] == 1
 
 
 def test_frames_are_counted_both_ways(metrics: Metrics) -> None:
@@ -198,11 +205,11 @@ def test_a_stalled_carrier_is_counted_and_a_stop_is_none(metrics: Metrics) -> No
 def test_a_stall_is_called_what_the_media_socket_calls_it() -> None:
     import inspect
 
-    from hookflash.server import media, media_socket
+    from hookflash.server import asgi_media, picows_media
 
     for reason in STALLED:
-        assert reason in inspect.getsource(media)
-        assert reason in inspect.getsource(media_socket)
+        assert reason in inspect.getsource(asgi_media)
+        assert reason in inspect.getsource(picows_media)
 
 
 def test_what_is_known_elsewhere_is_filled_in_when_it_is_asked_for(metrics: Metrics) -> None:
@@ -211,11 +218,11 @@ def test_what_is_known_elsewhere_is_filled_in_when_it_is_asked_for(metrics: Metr
 
 
 def test_a_spread_counts_what_is_up_to_each_bound() -> None:
-    spread = Spread.over((1.0, 2.0))
+    histogram = Histogram.over((1.0, 2.0))
     for seconds in (0.5, 1.0, 1.5, 9.0):
-        spread.add(seconds)
-    assert spread.cumulative() == [("1.0", 2), ("2.0", 3), ("+Inf", 4)]
-    assert spread.total == 12.0
+        histogram.add(seconds)
+    assert histogram.cumulative() == [("1.0", 2), ("2.0", 3), ("+Inf", 4)]
+    assert histogram.total == 12.0
 
 
 def test_the_page_has_every_number_of_every_worker() -> None:

@@ -32,8 +32,8 @@ def test_music_is_heard_all_the_time_and_is_never_loud() -> None:
         assert max(abs(sample) for sample in linear[start : start + 8_000]) > 1_000
 
 
-async def test_music_needs_no_signature_and_may_be_kept(desk) -> None:
-    async with desk.client() as client:
+async def test_music_needs_no_signature_and_may_be_kept(webhook_server) -> None:
+    async with webhook_server.client() as client:
         response = await client.get("/twilio/music/2.wav")
         assert (response.status_code, response.headers["content-type"]) == (200, "audio/x-wav")
         assert "max-age" in response.headers["cache-control"]

@@ -135,7 +135,7 @@ async def test_news_of_a_call_that_was_erased_is_not_kept(
     summaries.forget("CA1")
     summaries.put(record())
     assert office.records == []
-    monkeypatch.setattr("hookflash.server.summaries._MOST_FORGOTTEN", 1)
+    monkeypatch.setattr("hookflash.server.summaries._MAX_FORGOTTEN", 1)
     summaries.forget("CA2")
     summaries.put(record())
     assert [each.call_sid for each in office.records] == ["CA1"], "that was long ago"

@@ -15,7 +15,7 @@ import pytest
 from hookflash.carriers.twilio.parties import Parties
 from hookflash.carriers.twilio.webhooks import Forwarded
 from hookflash.cluster.claims import Claims, ClaimThread
-from hookflash.cluster.places import Places
+from hookflash.cluster.worker_sockets import WorkerSockets
 from hookflash.core.events import (
     AnyEvent,
     CallArrived,
@@ -29,8 +29,8 @@ from hookflash.core.events import (
     VoicemailTranscribed,
 )
 from hookflash.server import workers
-from hookflash.server.counts import Counts
-from hookflash.server.desk import Question
+from hookflash.server.answerer import Question
+from hookflash.server.metrics import Counts
 from hookflash.server.workers import Workers
 
 pytestmark = pytest.mark.usefixtures("virtual_workers")
@@ -40,7 +40,7 @@ URL = "https://line.example.com"
 
 @dataclass
 class Office:
-    """A worker with a desk that writes down what it is asked; a call lives where it was asked."""
+    """A worker whose answerer notes each question; a call is where it was answered."""
 
     name: str
     folder: Path
@@ -53,18 +53,18 @@ class Office:
     rung: str = ""
 
     def __post_init__(self) -> None:
-        places = Places(self.folder, public_url=URL)
-        self.claims = ClaimThread(Claims(places.claims, self.name))
+        worker_sockets = WorkerSockets(self.folder, public_url=URL)
+        self.claims = ClaimThread(Claims(worker_sockets.claims, self.name))
         self.workers = Workers(
             self.name,
-            places,
-            desk=self,
-            board=self,
+            worker_sockets,
+            local_answerer=self,
+            calls=self,
             claims=self.claims,
             counts=lambda: Counts(slot=int(self.name[1:]), barge_ins=len(self.calls)),
         )
 
-    # The board.
+    # The calls.
 
     @property
     def live(self) -> list[str]:
@@ -73,7 +73,7 @@ class Office:
     def has(self, call_sid: str) -> bool:
         return call_sid in self.calls
 
-    # The desk.
+    # The answerer.
 
     async def answer(self, question: Question) -> str:
         if self.stuck is not None:
@@ -97,7 +97,7 @@ class Office:
             self.arrivals.put_nowait((connection, request))
 
         with self.claims:
-            async with self.workers.working(adopt):
+            async with self.workers.serving_peers(adopt):
                 yield self
 
 
@@ -120,7 +120,7 @@ def offices(tmp_path: Path) -> Offices:
 
 async def meet(made: list[Office]) -> None:
     for office in made:
-        await office.workers._neighbours.meet()
+        await office.workers._peers.refresh()
 
 
 def arrived(call_sid: str) -> Question:
@@ -231,10 +231,10 @@ async def test_a_call_that_was_let_go_can_be_had_by_another(offices: Offices) ->
     async with offices(2) as (one, two):
         await one.workers.answer(arrived("CA1"))
         assert await two.claims.take("CA1") == "w1"
-        one.workers.let_go("CA1")
+        one.workers.release("CA1")
         assert await two.claims.take("CA1") == "w1", "it still lives there"
         del one.calls["CA1"]
-        one.workers.let_go("CA1")
+        one.workers.release("CA1")
         await one.claims.take("CA2")
         assert await two.claims.take("CA1") == "w2"
 
@@ -369,8 +369,8 @@ async def test_a_worker_that_is_silent_gets_no_call_until_it_answers_again(
 
     monkeypatch.setattr(two.workers, "_asked", stuck)
     async with two.open(), one.open():
-        assert one.workers._neighbours.load == {}
-        assert "w2 is silent" in caplog.text
+        assert one.workers._peers.load == {}
+        assert "w2 does not answer" in caplog.text
         for number in range(2):
             assert await one.workers.answer(arrived(f"CA{number}")) == f"w1 answers CA{number}"
         go_on.set()
@@ -381,18 +381,18 @@ async def test_a_worker_that_is_silent_gets_no_call_until_it_answers_again(
 async def test_the_address_of_a_worker_that_crashed_is_cleared_away(
     offices: Offices, tmp_path: Path
 ) -> None:
-    places = Places(tmp_path, public_url=URL)
+    worker_sockets = WorkerSockets(tmp_path, public_url=URL)
     async with offices(2) as (one, two):
         with socket.socket(socket.AF_UNIX) as crashed:
-            crashed.bind(str(places.ask("w9")))
+            crashed.bind(str(worker_sockets.request_path("w9")))
             crashed.listen()
-        assert places.names() == ["w1", "w2", "w9"]
+        assert worker_sockets.names() == ["w1", "w2", "w9"]
         await meet([one])
-        assert places.names() == ["w1", "w2", "w9"]
+        assert worker_sockets.names() == ["w1", "w2", "w9"]
         await meet([one])
-        assert places.names() == ["w1", "w2"]
-        assert set(one.workers._neighbours.load) == {"w2"}
-    assert places.names() == []
+        assert worker_sockets.names() == ["w1", "w2"]
+        assert set(one.workers._peers.load) == {"w2"}
+    assert worker_sockets.names() == []
 
 
 @pytest.mark.realtime
@@ -401,11 +401,11 @@ async def test_a_media_socket_goes_to_the_worker_that_its_url_names(offices: Off
     async with offices(2) as (one, two):
         with caller, ours:
             for name in ("w1", "w7", "", "../w2", "W2"):
-                assert not one.workers.hand_over(ours, b"GET", name)
-            assert one.workers.hand_over(ours, b"GET", "w2")
+                assert not one.workers.transfer(ours, b"GET", name)
+            assert one.workers.transfer(ours, b"GET", "w2")
             connection, request = await two.arrivals.get()
             connection.close()
             assert request == b"GET"
         counts = Counts()
-        one.workers.tell(counts)
+        one.workers.fill_counts(counts)
         assert (counts.streams_handed_over, counts.webhooks_forwarded) == (1, 0)

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from hookflash.cluster.claims import Claims, ClaimThread
-from hookflash.cluster.places import Places
-from hookflash.console.live import LiveCalls
+from hookflash.cluster.worker_sockets import WorkerSockets
+from hookflash.console.live_calls import LiveCalls
 from hookflash.core.call import Call
 from hookflash.core.events import AnyEvent, CallArrived, HandoffRequested, HintGiven
 from hookflash.core.handoff_plan import HandoffPlan, Target
 from hookflash.core.setup import CallSetup
-from hookflash.server.counts import Counts
-from hookflash.server.desk import Question
+from hookflash.server.answerer import Question
+from hookflash.server.metrics import Counts
 from hookflash.server.workers import Workers
 
 pytestmark = pytest.mark.usefixtures("virtual_workers")
@@ -35,19 +35,19 @@ class Bureau:
     """A worker whose calls are real, and driven by hand; `showing`: consoles are told of them."""
 
     def __init__(self, name: str, folder: Path, *, showing: bool = True) -> None:
-        places = Places(folder, public_url="https://line.example.com")
+        worker_sockets = WorkerSockets(folder, public_url="https://line.example.com")
         self.draining = False
         self.calls: dict[str, Driven] = {}
-        self.claims = ClaimThread(Claims(places.claims, name))
+        self.claims = ClaimThread(Claims(worker_sockets.claims, name))
         self.live_calls = LiveCalls(self.calls.get, lambda: NOW)
         self.workers = Workers(
             name,
-            places,
-            desk=self,
-            board=self,
+            worker_sockets,
+            local_answerer=self,
+            calls=self,
             claims=self.claims,
             counts=Counts,
-            shown=self.live_calls if showing else None,
+            live_calls=self.live_calls if showing else None,
         )
 
     @property
@@ -82,9 +82,9 @@ async def bureaus(folder: Path, *showing: bool) -> AsyncIterator[list[Bureau]]:
         ]
         for each in made:
             stack.enter_context(each.claims)
-            await stack.enter_async_context(each.workers.working(lambda *_: None))
+            await stack.enter_async_context(each.workers.serving_peers(lambda *_: None))
         for each in made:
-            await each.workers._neighbours.meet()
+            await each.workers._peers.refresh()
         yield made
 
 
@@ -106,9 +106,9 @@ async def test_a_console_looks_at_a_call_wherever_it_is(tmp_path: Path) -> None:
         one.arrive("CA1")
         two.arrive("CA2")
         for sid in ("CA1", "CA2"):
-            shown = await one.workers.look_at(sid)
-            assert shown is not None and shown.entry.call_sid == sid
-            assert [stage.name for stage in shown.parts.stages] == ["answering"]
+            detail = await one.workers.look_at(sid)
+            assert detail is not None and detail.entry.call_sid == sid
+            assert [stage.name for stage in detail.parts.stages] == ["answering"]
         assert await one.workers.look_at("CA404") is None
         del two.calls["CA2"]
         assert await one.workers.look_at("CA2") is None
@@ -124,10 +124,10 @@ async def test_a_worker_that_does_not_greet_is_silent_until_it_does(
         assert one.workers.silent() == ()
         with monkeypatch.context() as patched:
             patched.setattr(two.workers, "_load", lambda: 1 / 0)
-            await one.workers._neighbours.meet()
+            await one.workers._peers.refresh()
             assert one.workers.silent() == ("w2",)
             assert list(one.workers.processes()) == ["w1"]
-        await one.workers._neighbours.meet()
+        await one.workers._peers.refresh()
         assert one.workers.silent() == ()
         assert list(one.workers.processes()) == ["w1", "w2"]
 
@@ -142,9 +142,9 @@ async def test_an_action_reaches_the_call_wherever_it_is(tmp_path: Path) -> None
         ):
             assert await one.workers.take("CA2", event)
             assert not await one.workers.take("CA404", event)
-        shown = await one.workers.look_at("CA2")
-        assert shown is not None
-        assert [action.kind for action in shown.parts.actions] == ["hint", "handoff"]
+        detail = await one.workers.look_at("CA2")
+        assert detail is not None
+        assert [action.kind for action in detail.parts.actions] == ["hint", "handoff"]
 
 
 async def test_a_worker_without_a_console_has_nothing_to_show(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, text
 
 from hookflash.stores import database
-from hookflash.stores.search import CallSearch, Wanted
+from hookflash.stores.search import CallQuery, CallSearch
 
 from .parts import Database
 
@@ -46,8 +46,8 @@ async def test_calls_of_before_are_found_and_counted(empty_database: Database) -
     await engine.dispose()
     store = await empty_database.records()
     search = CallSearch(store.engine)
-    (found,) = await search.find(Wanted(text="brake bro", digits="1234", destination="shop"))
+    (found,) = await search.find(CallQuery(text="brake bro", digits="1234", destination="shop"))
     assert (found.call_sid, found.outcome, found.seconds_to_human) == ("CA1", "bridged", 7.5)
     assert (found.caller_seconds, found.agent_seconds) == (2.0, 0.5)
-    assert [each.call_sid for each in await search.find(Wanted())] == ["CA2", "CA1"]
+    assert [each.call_sid for each in await search.find(CallQuery())] == ["CA2", "CA1"]
     await store.close()

@@ -20,7 +20,7 @@ from .parts import Database
 
 def differences(connection: Connection) -> list[object]:
     def ours(name: str | None, kind: str, parents: object) -> bool:
-        # The index of words is of the database's own kind: `stores/words.py`.
+        # The index of words is of the database's own kind: `stores/full_text.py`.
         return kind != "table" or not str(name).startswith("call_words")
 
     options = {"version_table": VERSION_TABLE, "compare_type": True, "include_name": ours}

@@ -11,8 +11,8 @@ from hookflash.stores.deliveries import DeliveryStore
 from hookflash.stores.erasing import calls_before, erase_record, set_summary
 from hookflash.stores.figures import figures
 from hookflash.stores.records import RecordStore
-from hookflash.stores.search import CallSearch, Wanted
-from hookflash.stores.tables import STONE
+from hookflash.stores.search import CallQuery, CallSearch
+from hookflash.stores.tables import TOMBSTONE_PREFIX
 
 from .parts import Database
 from .test_records import FULL
@@ -49,11 +49,11 @@ async def test_of_an_erased_call_a_stone_without_a_name_remains(store: RecordSto
     await DeliveryStore(store.engine).put(delivery, 1.0)
     assert await erase_record(store.engine, "CA1")
     assert await store.get("CA1") is None
-    (stone,) = await store.list()
-    assert stone.call_sid.startswith(STONE)
+    (tombstone,) = await store.list()
+    assert tombstone.call_sid.startswith(TOMBSTONE_PREFIX)
     kept = replace(
         FULL,
-        call_sid=stone.call_sid,
+        call_sid=tombstone.call_sid,
         caller="",
         called="",
         utterances=(),
@@ -62,8 +62,8 @@ async def test_of_an_erased_call_a_stone_without_a_name_remains(store: RecordSto
         recorded_from=None,
         summary="",
     )
-    assert stone == kept
-    assert await CallSearch(store.engine).find(Wanted()) == []
+    assert tombstone == kept
+    assert await CallSearch(store.engine).find(CallQuery()) == []
     (whole,) = await figures(store.engine, since=0.0, until=2e9, step=2e9)
     assert (whole.calls, whole.outcomes) == (1, {"declined": 1, "bridged": 1})
     left = await everything(store)
@@ -75,9 +75,9 @@ async def test_a_call_is_erased_once_and_a_stone_not_at_all(store: RecordStore) 
     assert not await erase_record(store.engine, "CA2")
     assert await erase_record(store.engine, "CA1")
     assert not await erase_record(store.engine, "CA1")
-    (stone,) = await store.list()
-    assert not await erase_record(store.engine, stone.call_sid)
-    assert await store.list() == [stone]
+    (tombstone,) = await store.list()
+    assert not await erase_record(store.engine, tombstone.call_sid)
+    assert await store.list() == [tombstone]
 
 
 async def test_calls_that_are_old_are_found_and_stones_are_not(store: RecordStore) -> None:

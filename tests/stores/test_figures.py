@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hookflash.core.token_usage import NONE, Tokens
-from hookflash.stores.figures import Figure, Spread, figures
+from hookflash.stores.figures import Distribution, Figure, figures
 
 from .parts import Database
 from .test_search import attempt, record
@@ -65,10 +65,10 @@ async def test_a_step_ends_before_the_next_begins(engine: AsyncEngine) -> None:
 
 async def test_quantiles_are_values_that_there_were(engine: AsyncEngine) -> None:
     (whole,) = await figures(engine, since=1000.0, until=1010.0, step=10.0)
-    assert whole.to_human == Spread(5, 6.0, 6.0, 10.0)
-    assert whole.answer == Spread(10, 0.5, 0.5, 0.5)
+    assert whole.to_human == Distribution(5, 6.0, 6.0, 10.0)
+    assert whole.answer == Distribution(10, 0.5, 0.5, 0.5)
     (one,) = await figures(engine, since=1001.0, until=1002.0, step=1.0)
-    assert one.to_human == Spread(1, 2.0, 2.0, 2.0)
+    assert one.to_human == Distribution(1, 2.0, 2.0, 2.0)
 
 
 async def test_where_there_was_no_call_there_is_nothing(engine: AsyncEngine) -> None:

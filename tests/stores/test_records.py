@@ -59,7 +59,7 @@ FULL = CallRecord(
         ),
     ),
     recorded_from=1.5,
-    summary="Wanted: an invoice put right.",
+    summary="CallQuery: an invoice put right.",
     tokens=Tokens(text_read=55, text_cached=64, sound_read=13, sound_written=3_000_000_000),
 )
 

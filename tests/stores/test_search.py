@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from hookflash.core.record import CallRecord, HandoffAttempt, Utterance
 from hookflash.stores.records import RecordStore
-from hookflash.stores.search import CallSearch, Wanted
+from hookflash.stores.search import CallQuery, CallSearch
 
 from .parts import Database
 
@@ -68,7 +68,7 @@ search = pytest.fixture(made_search)
 
 
 async def found(search: CallSearch, **wanted: object) -> list[str]:
-    return [each.call_sid for each in await search.find(Wanted(**wanted))]
+    return [each.call_sid for each in await search.find(CallQuery(**wanted))]
 
 
 async def test_a_call_is_found_by_the_words_that_were_said_in_it(search: CallSearch) -> None:
@@ -91,7 +91,7 @@ async def test_a_call_is_found_by_the_words_that_were_said_in_it(search: CallSea
 async def test_a_call_that_was_found_by_its_words_shows_where_they_were_said(
     search: CallSearch,
 ) -> None:
-    (call,) = await search.find(Wanted(text="way"))
+    (call,) = await search.find(CallQuery(text="way"))
     assert call.excerpt == "It is on its way to Café Müller."
 
 
@@ -114,7 +114,7 @@ async def test_a_call_is_found_by_what_is_known_of_it(
     assert await found(search, destination="desk") == []
     assert await found(search, until=1009.0) == ["CA3", "CA2", "CA1"]
     assert await found(search, digits="234", text="order") == ["CA2"]
-    (call,) = await search.find(Wanted(agent="night"))
+    (call,) = await search.find(CallQuery(agent="night"))
     assert (call.destination, call.outcome, call.seconds_to_human) == ("billing", "bridged", 8.5)
 
 

@@ -96,7 +96,7 @@ async def test_a_record_that_is_always_refused_is_named_and_does_not_stop_the_ot
     writer.put(record(2))
     await writer.flush()
     assert shelf.kept == ["CA2"]
-    assert "CA1 ! its record is not kept after 8 attempts" in caplog.messages
+    assert "CA1 ! its record is not stored after 8 attempts" in caplog.messages
     assert asyncio.get_running_loop().time() == pytest.approx(sum(RETRY_SECONDS))
     assert not any("+1555" in message for message in caplog.messages)
     await writer.close()
@@ -120,7 +120,7 @@ async def test_a_full_queue_refuses_by_name_and_keeps_what_it_has(
     writer = StoreWriter(shelf, size=2)
     for number in range(3):
         writer.put(record(number))
-    assert caplog.messages == ["CA2 ! its record is not kept: 2 others wait for the database"]
+    assert caplog.messages == ["CA2 ! its record is not stored: 2 others wait for the database"]
     writer.start()
     await writer.close()
     assert shelf.kept == ["CA0", "CA1"]
@@ -139,8 +139,8 @@ async def test_closing_does_not_wait_for_ever_and_names_what_was_lost(
     await writer.close()
     assert asyncio.get_running_loop().time() == 10.0
     assert shelf.kept == []
-    assert "CA1 ! its record is not kept" in caplog.messages
-    assert "CA2 ! its record is not kept" in caplog.messages
+    assert "CA1 ! its record is not stored" in caplog.messages
+    assert "CA2 ! its record is not stored" in caplog.messages
 
 
 async def test_a_record_after_the_end_is_named(caplog: pytest.LogCaptureFixture) -> None:
@@ -148,7 +148,7 @@ async def test_a_record_after_the_end_is_named(caplog: pytest.LogCaptureFixture)
     writer.start()
     await writer.close()
     writer.put(record(1))
-    assert caplog.messages == ["CA1 ! its record came after the end and is not kept"]
+    assert caplog.messages == ["CA1 ! its record came after the writer was closed: not stored"]
 
 
 async def test_closing_a_writer_that_never_started_is_harmless() -> None:

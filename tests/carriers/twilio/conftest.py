@@ -1,4 +1,4 @@
-"""Writing a document and reading it back, with what Twilio documents as the judge."""
+"""InstructionWriter a document and reading it back, with what Twilio documents as the judge."""
 
 from __future__ import annotations
 

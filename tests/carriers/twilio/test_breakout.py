@@ -17,7 +17,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hookflash.carriers.twilio.parties import Parties
-from hookflash.carriers.twilio.ringing import ring_fields
+from hookflash.carriers.twilio.ring_request import ring_fields
 from hookflash.carriers.twilio.twiml import render
 from hookflash.carriers.twilio.urls import Urls
 from hookflash.core.call import Call

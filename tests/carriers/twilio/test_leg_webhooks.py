@@ -6,7 +6,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from hookflash.carriers.twilio.leg_webhooks import (
+from hookflash.carriers.twilio.webhooks import (
+    Form,
     hold_ended,
     human_asked,
     human_changed,
@@ -18,7 +19,6 @@ from hookflash.carriers.twilio.leg_webhooks import (
     transcribed,
     voicemail_ended,
 )
-from hookflash.carriers.twilio.webhooks import Form
 from hookflash.core.events import (
     HumanAsked,
     InstructionsAsked,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hookflash.carriers.twilio.media import GARBAGE_LIMIT, MediaStream
+from hookflash.carriers.twilio.media import MAX_INVALID_MESSAGES, MediaStream
 from hookflash.core.events import (
     AnyEvent,
     CallerAudio,
@@ -165,7 +165,7 @@ def test_an_unknown_event_is_let_pass_at_any_time_and_never_counted() -> None:
     stream = line.stream()
     stream.receive('{"event":"hello"}')
     stream.receive(START)
-    for _ in range(2 * GARBAGE_LIMIT):
+    for _ in range(2 * MAX_INVALID_MESSAGES):
         stream.receive('{"event":"transcription","text":"x"}')
     assert line.events == [StreamStarted(SID, 7)]
     assert line.closed == []
@@ -189,11 +189,11 @@ def test_some_garbage_is_let_pass_and_the_call_goes_on() -> None:
 
 def test_too_much_garbage_ends_this_stream_once() -> None:
     line, stream = opened()
-    for _ in range(GARBAGE_LIMIT + 5):
+    for _ in range(MAX_INVALID_MESSAGES + 5):
         stream.receive("garbage")
     stream.receive(AUDIO)
     stream.closed("closed with 1002")
-    assert line.events == [StreamStarted(SID, 7), StreamStopped(SID, "too much garbage")]
+    assert line.events == [StreamStarted(SID, 7), StreamStopped(SID, "too many invalid messages")]
     assert line.closed == [(1002, "not a media stream")]
 
 

@@ -81,13 +81,13 @@ class Twilio:
             await writer.wait_closed()
 
 
-class Writing:
+class InstructionWriter:
     """Writes short documents, and the fields that a test wants."""
 
     def for_rest(self, call_sid: str, instructions: Sequence[Instruction]) -> str:
         return f"<Response>{call_sid} {len(instructions)}</Response>"
 
-    def order(self, call_sid: str, what: RingHuman) -> dict[str, str | list[str]]:
+    def ring_request(self, call_sid: str, what: RingHuman) -> dict[str, str | list[str]]:
         if what.caller_id is None and what.target == NUMBERLESS:
             raise ConfigError("no number of ours")
         shown = {"From": what.caller_id} if what.caller_id else {}
@@ -106,7 +106,7 @@ async def control(*answers: Answer) -> AsyncIterator[tuple[TwilioControl, Twilio
         account_sid=ACCOUNT,
         auth_token="secret",
         api_url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/",
-        writing=Writing(),
+        writer=InstructionWriter(),
         pause_seconds=0,
     )
     try:
@@ -226,7 +226,7 @@ async def test_nobody_at_the_address_is_told_within_the_time() -> None:
         account_sid=ACCOUNT,
         auth_token="secret",
         api_url="http://127.0.0.1:1",
-        writing=Writing(),
+        writer=InstructionWriter(),
         pause_seconds=0,
     )
     error = await refused(made)
@@ -342,12 +342,12 @@ async def test_nobody_at_the_address_is_asked_twice_and_has_rung_nobody(
         account_sid=ACCOUNT,
         auth_token="secret",
         api_url="http://127.0.0.1:1",
-        writing=Writing(),
+        writer=InstructionWriter(),
         pause_seconds=0,
     )
     with pytest.raises(CarrierError, match="could not be reached"):
         await made.ring(CALL, RING, seconds=5)
-    assert "once more" in caplog.text
+    assert "; retry" in caplog.text
     await made.aclose()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hookflash.carriers.twilio.parties import Parties
-from hookflash.carriers.twilio.twiml_humans import room_name
+from hookflash.carriers.twilio.twiml import room_name
 from hookflash.carriers.twilio.urls import RETRY
 from hookflash.core.commands import DialHumans, JoinRoom, ReferCaller, Screen
 from hookflash.core.handoff_plan import Target

@@ -28,9 +28,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from hookflash.console import shapes as s
-from hookflash.console.delivery_shapes import DeliveryEntry, DeliveryPage
-from hookflash.console.gate import HEADERS
+from hookflash.console.access import HEADERS
 from hookflash.console.pages import STATIC
+from hookflash.console.shapes import DeliveryEntry, DeliveryPage
 
 ALL = (
     "listen",

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from playwright.sync_api import Page, expect
 
-from hookflash.console.delivery_shapes import DeliveryEntry
+from hookflash.console.shapes import DeliveryEntry
 
 from .conftest import PageServer, sid
 

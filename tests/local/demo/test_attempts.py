@@ -7,7 +7,7 @@ import msgspec
 from hookflash.core import commands as c
 from hookflash.core import events as e
 from hookflash.core.handoff_plan import Target
-from hookflash.runtime.journal_lines import Line
+from hookflash.runtime.journal_lines import JournalLine
 from hookflash_local.demo.attempts import Attempts
 
 ANNA = Target.phone("+15550102")
@@ -16,8 +16,8 @@ ANNA = Target.phone("+15550102")
 def told(*happened: Any) -> list[str]:
     attempts, texts = Attempts(), []
     for number, each in enumerate(happened):
-        line = Line(float(number), each) if isinstance(each, e.Event) else None
-        line = line or Line(float(number), command=each)
+        line = JournalLine(float(number), each) if isinstance(each, e.Event) else None
+        line = line or JournalLine(float(number), command=each)
         decoded = msgspec.json.decode(msgspec.json.encode(line))
         texts += [step.text for step in attempts.feed(decoded)]
     return texts

@@ -10,16 +10,18 @@ from hookflash.core import commands as c
 from hookflash.core import events as e
 from hookflash.core.delivery import Delivery
 from hookflash.core.handoff_plan import Target
-from hookflash.runtime.journal_lines import Line
+from hookflash.runtime.journal_lines import JournalLine
 from hookflash_local.demo.sequence import CALLER, MODEL, OURS, Row, draw, read_sequence
 
 ANNA = Target.phone("+15550102")
 T = 1000.0
 
 
-def lines(*happened: e.AnyEvent | c.AnyCommand) -> list[Line]:
+def lines(*happened: e.AnyEvent | c.AnyCommand) -> list[JournalLine]:
     return [
-        Line(T + number, each) if isinstance(each, e.Event) else Line(T + number, command=each)
+        JournalLine(T + number, each)
+        if isinstance(each, e.Event)
+        else JournalLine(T + number, command=each)
         for number, each in enumerate(happened)
     ]
 
@@ -138,19 +140,19 @@ def test_what_leads_to_a_human_has_a_row(
 
 def test_a_consult_shows_what_was_said_to_the_human_where_it_was_said() -> None:
     call = [
-        Line(T, e.CallArrived("CA1", "+15550100", "+15550101")),
-        Line(T + 1, command=c.OpenConsult(1, 0, "CA2", "a refund", "desk")),
-        Line(T + 4, e.CallerTranscribed("c1", "It is order 4021.")),
-        Line(T + 6, e.ConsultDecided("CA2", "connect")),
+        JournalLine(T, e.CallArrived("CA1", "+15550100", "+15550101")),
+        JournalLine(T + 1, command=c.OpenConsult(1, 0, "CA2", "a refund", "desk")),
+        JournalLine(T + 4, e.CallerTranscribed("c1", "It is order 4021.")),
+        JournalLine(T + 6, e.ConsultDecided("CA2", "connect")),
     ]
     talk = [
-        Line(T + 1, e.CallArrived("CA2", "+15550100", "+15550102")),
-        Line(T + 2, e.AgentTranscribed("a1", "A caller wants a refund.")),
-        Line(T + 3, e.ModelAudioEnded("r1", "a1")),
-        Line(T + 3.5, e.CallerTranscribed("h0", "")),
-        Line(T + 5, e.CallerTranscribed("h1", "Put them through.")),
-        Line(T + 5.5, e.ToolCallRequested("t1", "connect_caller", "{}")),
-        Line(T + 7, command=c.MoveCall(2, (c.JoinRoom("CA1", 1, leg=0),), 2.0)),
+        JournalLine(T + 1, e.CallArrived("CA2", "+15550100", "+15550102")),
+        JournalLine(T + 2, e.AgentTranscribed("a1", "A caller wants a refund.")),
+        JournalLine(T + 3, e.ModelAudioEnded("r1", "a1")),
+        JournalLine(T + 3.5, e.CallerTranscribed("h0", "")),
+        JournalLine(T + 5, e.CallerTranscribed("h1", "Put them through.")),
+        JournalLine(T + 5.5, e.ToolCallRequested("t1", "connect_caller", "{}")),
+        JournalLine(T + 7, command=c.MoveCall(2, (c.JoinRoom("CA1", 1, leg=0),), 2.0)),
     ]
     found = read_sequence(call, {"CA2": talk, "CA9": talk})
     assert [(row.at, row.source, row.target, row.words) for row in found.rows] == [

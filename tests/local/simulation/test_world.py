@@ -14,8 +14,8 @@ from hookflash import Agent
 from hookflash.core.events import CallArrived, CallCompleted
 from hookflash.core.record import CallRecord
 from hookflash.core.setup import CallSetup
-from hookflash.runtime.fence import OwnerCodeError
-from hookflash.runtime.journal import Journals, State, read_journal
+from hookflash.runtime.journal import Journals, JournalState, read_journal
+from hookflash.runtime.owner_code import OwnerCodeError
 from hookflash.runtime.tool_runner import ToolThreads
 from hookflash.server.assembly import open_line
 from hookflash.stores.records import open_store
@@ -245,7 +245,7 @@ def test_a_line_opens_in_a_simulated_world(runner: asyncio.Runner, tmp_path: Pat
         world = SimulatedWorld(1)
         async with open_line(settings, Agent("shop", instructions="Sell."), world=world) as line:
             journal = line.journals.begin("CA1", CallSetup())
-            journal.write(EPOCH, CallCompleted(), [], State("ended", "idle"))
+            journal.write(EPOCH, CallCompleted(), [], JournalState("ended", "idle"))
             assert line.journals.flush()
             _, lines = read_journal(journal.path)
             assert [each.event for each in lines if each.event] == [CallCompleted()]

@@ -68,7 +68,7 @@ async def test_a_mistake_of_ours_while_connecting_is_an_event_too(
         heard = Heard()
         opened.open(SETUP, heard)
         lost = await heard.next()
-    assert lost == events.ModelLost("the link to the model ended by a mistake of ours", "rotate")
+    assert lost == events.ModelLost("the link to the model failed: an error in Hookflash", "rotate")
     assert "Traceback" in caplog.text
 
 

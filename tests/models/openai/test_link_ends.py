@@ -292,7 +292,7 @@ async def test_a_peer_whose_tls_does_not_suit_is_not_spoken_to() -> None:
 def test_a_certificate_that_is_not_trusted_is_for_the_owner_to_look_at() -> None:
     fault = ssl.SSLCertVerificationError()
     fault.verify_message = "self-signed certificate"
-    lost = OpenAIConnector("ws://127.0.0.1:9")._why(fault)
+    lost = OpenAIConnector("ws://127.0.0.1:9")._loss_for(fault)
     assert lost.remedy == "none"
     assert "self-signed certificate" in lost.reason
 

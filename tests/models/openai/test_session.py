@@ -13,7 +13,7 @@ from hookflash.core.setup import ModelSetup
 from hookflash.errors import IllegalTransition
 from hookflash.models.openai import messages
 from hookflash.models.openai.options import RealtimeOptions
-from hookflash.models.openai.session import Backlog, RealtimeSession, State
+from hookflash.models.openai.session import Backlog, RealtimeSession, SessionState
 
 from .session_parts import (
     PCMU,
@@ -32,13 +32,13 @@ from .session_parts import (
 
 def test_opening_sends_one_session_update_and_nothing_before_it() -> None:
     session = RealtimeSession(SETUP, RealtimeOptions())
-    assert session.state is State.CONNECTING
+    assert session.state is SessionState.CONNECTING
     assert session.frames() == []
     session.opened()
     (update,) = sent(session)
     assert update["type"] == "session.update"
     assert update["session"]["audio"]["input"]["format"] == PCMU
-    assert session.state is State.CONFIGURING
+    assert session.state is SessionState.CONFIGURING
 
 
 def test_opening_twice_is_a_mistake_of_ours() -> None:
@@ -52,7 +52,7 @@ def test_opening_after_close_sends_nothing() -> None:
     session.close()
     session.opened()
     assert session.frames() == []
-    assert session.state is State.CLOSING
+    assert session.state is SessionState.CLOSING
 
 
 def test_session_created_makes_nothing_ready_since_it_holds_the_servers_defaults() -> None:
@@ -60,13 +60,13 @@ def test_session_created_makes_nothing_ready_since_it_holds_the_servers_defaults
     created = wire(type="session.created", session={"id": "sess_0"})
     assert session.receive(created) == []
     assert session.session_id == "sess_0"
-    assert session.state is State.CONFIGURING
+    assert session.state is SessionState.CONFIGURING
 
 
 def test_session_updated_in_mu_law_makes_it_ready_once() -> None:
     session = configuring()
     assert session.receive(updated()) == [events.ModelReady("sess_1")]
-    assert session.state is State.READY
+    assert session.state is SessionState.READY
     assert session.receive(updated()) == []
 
 
@@ -86,7 +86,7 @@ def test_a_session_that_does_not_speak_mu_law_is_not_bridged(heard: Any, spoken:
     assert isinstance(lost, events.ModelLost)
     assert lost.remedy == "none"
     assert "not bridged" in lost.reason
-    assert session.state is State.CLOSING
+    assert session.state is SessionState.CLOSING
 
 
 def test_a_session_that_names_no_format_at_all_is_not_bridged() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from hookflash.core import commands, events
 from hookflash.core.token_usage import Tokens
-from hookflash.models.openai.session import Ids, State
+from hookflash.models.openai.session import SeenIds, SessionState
 
 from .session_parts import (
     WIRE,
@@ -198,7 +198,7 @@ def test_a_tool_call_that_cannot_be_answered_is_passed_over(missing: str) -> Non
 
 
 def test_ids_are_remembered_up_to_a_bound() -> None:
-    ids = Ids()
+    ids = SeenIds()
     assert ids.add("first")
     assert not ids.add("first")
     for number in range(256):
@@ -265,7 +265,7 @@ def test_nothing_comes_after_model_lost() -> None:
     assert lost == events.ModelLost("session_expired: ", "rotate")
     assert play(session, "spoken_turn.jsonl") == []
     assert session.disconnected(1001, "going away") == []
-    assert session.state is State.CLOSED
+    assert session.state is SessionState.CLOSED
 
 
 def test_a_lost_socket_is_reported_once() -> None:
@@ -276,7 +276,7 @@ def test_a_lost_socket_is_reported_once() -> None:
     assert session.disconnected() == []
     assert session.lost(events.ModelLost("again")) == []
     session.close()
-    assert session.state is State.CLOSED
+    assert session.state is SessionState.CLOSED
     assert session.receive(updated()) == []
 
 
@@ -284,7 +284,7 @@ def test_after_close_the_end_of_the_socket_is_no_news() -> None:
     session = ready()
     session.close()
     assert session.disconnected(1000) == []
-    assert session.state is State.CLOSED
+    assert session.state is SessionState.CLOSED
 
 
 # --- logging and garbage ----------------------------------------------------------------------
@@ -351,7 +351,7 @@ def test_ten_thousand_pieces_of_garbage_crash_nothing(seed: int, noise: list[byt
         found = session.receive(data)
         assert all(isinstance(event, events.Event) for event in found)
         session.carry_out(commands.TruncateItem("item_1", 20))
-        if session.state is State.CLOSING:
+        if session.state is SessionState.CLOSING:
             # A spoiled message may well say that the session is over: go on with another.
             assert session.disconnected() == []
             session = ready()

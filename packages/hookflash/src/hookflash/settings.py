@@ -838,7 +838,7 @@ def _nearest(written: str, names: Sequence[str]) -> str:
 
 def _warn(name: str, place: str, meant: str) -> None:
     hint = f"; did you mean {meant}?" if meant else ""
-    _log.warning("! %s in %s is no setting and is ignored%s", name, place, hint)
+    _log.warning("! %s in %s is not a setting and is ignored%s", name, place, hint)
 
 
 # --- errors in words ------------------------------------------------------------------------------

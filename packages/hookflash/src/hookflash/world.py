@@ -1,14 +1,14 @@
-"""The world port: what Hookflash takes from the machine, other than sockets and files.
+"""The world port: what Hookflash uses of the machine, besides sockets and files.
 
     wall, monotonic   the time
-    entropy           randomness, one named stream for each purpose
-    start_thread      a thread for a function that blocks
-    queue             one thread that works off what it is handed
+    entropy           randomness, one named stream per purpose
+    start_thread      a thread for a blocking function
+    queue             one thread that processes queued items
     stamp             the modification time of a file that was just written
     sqlite            connections to SQLite files
 
-`SYSTEM` is the machine itself. A simulation hands in another world, in which all of this follows
-from a seed and a virtual clock and no thread is started. So nothing else may read a clock or draw
+`SYSTEM` is the machine itself. A simulation passes in another world, in which all of this follows
+from a seed and a virtual clock and no thread is started. So no other code may read a clock or draw
 random numbers: `tests/test_clocks.py` enforces it. Event loops, tasks and timers are asyncio's.
 """
 
@@ -27,22 +27,22 @@ _T = TypeVar("_T")
 _T_contra = TypeVar("_T_contra", contravariant=True)
 
 Connect = Callable[[str], Awaitable[Any]]
-"""Opens an SQLite file, by its path: an awaitable of an `aiosqlite.Connection`."""
+"""Opens an SQLite file by its path: an awaitable of an `aiosqlite.Connection`."""
 
 
 class WorkQueue(Protocol[_T_contra]):
-    """Items handed to one thread, which takes them in batches and in order."""
+    """Items for one thread, which takes them in batches and in order."""
 
     def put(self, item: _T_contra, *, urgent: bool = False) -> None:
-        """Hand over an item. Never waits. An `urgent` item does not wait for others."""
+        """Queue an item. Never waits. An `urgent` item does not wait for a batch."""
         ...
 
     def flush(self, seconds: float) -> bool:
-        """Wait until all items put so far were worked off. Return False after `seconds`."""
+        """Wait until all items so far are processed. Return False after `seconds`."""
         ...
 
     def close(self) -> None:
-        """Work off what was put, then end the thread."""
+        """Process what is queued, then end the thread."""
         ...
 
 
@@ -54,14 +54,14 @@ class World(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Return seconds since some moment. They never go back."""
+        """Return seconds since an arbitrary time; they never go back."""
         ...
 
     def entropy(self, name: str) -> Random:
         """Return the stream of random numbers for the purpose `name`, always the same one.
 
-        Purposes have their own streams, so that one more number drawn in one place does not
-        change what is drawn in another.
+        Each purpose has its own stream, so that an additional number in one place does not change
+        the numbers in another.
         """
         ...
 
@@ -86,12 +86,13 @@ class World(Protocol):
         ...
 
     def stamp(self, path: Path) -> None:
-        """Let the modification time of a file that was just written be that of `wall`."""
+        """Set the modification time of a file that was just written to `wall`."""
         ...
 
     @property
     def sqlite(self) -> Connect | None:
-        """What opens SQLite files; None: the driver itself, with a thread for each connection."""
+        """Return the function that opens SQLite files; None for the driver, with a thread per
+        connection."""
         ...
 
 
@@ -123,7 +124,7 @@ class ThreadQueue(Generic[_T]):
 
     def put(self, item: _T, *, urgent: bool = False) -> None:
         self._items.append(item)
-        # Looking costs less than setting, and most items find both set already.
+        # Checking costs less than setting, and for most items both are set already.
         if urgent and not self._hurry.is_set():
             self._hurry.set()
         if not self._news.is_set():
@@ -150,7 +151,7 @@ class ThreadQueue(Generic[_T]):
         while not (self._closing and not self._items):
             self._news.wait()
             self._hurry.wait(self._batch_seconds)
-            # Cleared before the items are taken, so that none put meanwhile is forgotten.
+            # Cleared before taking the items, so that an item added meanwhile is not missed.
             self._news.clear()
             if not self._closing:
                 self._hurry.clear()
@@ -174,12 +175,12 @@ class ThreadQueue(Generic[_T]):
 
 
 class SystemWorld:
-    """The machine itself. Its entropy is the operating system's, fit for secrets."""
+    """The machine itself. Its entropy is the operating system's, suitable for secrets."""
 
     sqlite: Connect | None = None
 
     def __init__(self) -> None:
-        # It has no state, so one serves every purpose.
+        # It has no state, so one object serves every purpose.
         self._entropy = SystemRandom()
 
     def wall(self) -> float:
@@ -206,7 +207,7 @@ class SystemWorld:
         return ThreadQueue(name, work, batch_seconds=batch_seconds, begin=begin, end=end)
 
     def stamp(self, path: Path) -> None:
-        """The file system has done it."""
+        """Do nothing: the file system has set the time."""
 
 
 SYSTEM = SystemWorld()

@@ -1,4 +1,4 @@
-"""What `call` and `demo` print: progress, the live call, and at the end what became of it."""
+"""The output of `call` and `demo`: progress, the live call, and its result."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def run_call(
     out: Path | None,
     as_json: bool,
 ) -> int:
-    """Hold the call, show it, and return the exit code: 1 if the call failed."""
+    """Run the call, show it, and return the exit code: 1 if the call failed."""
     console = Console(stderr=as_json, highlight=False)
     settings = Settings.load()
 

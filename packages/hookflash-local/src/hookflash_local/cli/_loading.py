@@ -1,4 +1,4 @@
-"""How far loading is: a bar on a terminal, a line for each step elsewhere."""
+"""Show the progress of loading: a bar on a terminal, one line per step elsewhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 
 class Loading:
-    """`with Loading(console) as loading:` then call it with what is done and the fraction."""
+    """Use `with Loading(console) as loading:`, then call it with the step and the fraction."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -42,6 +42,6 @@ class Loading:
         self._told = what
 
     def _stop(self) -> None:
-        # Elsewhere than on a terminal, a bar that stops leaves an empty line.
+        # Without a terminal, stopping the bar would print an empty line.
         if self._console.is_terminal:
             self._bar.stop()

@@ -15,7 +15,7 @@ from hookflash.errors import ConfigError
     "--calls", help="Calls at once, separated by commas.  [default: 10,50,100,150,200,400]"
 )
 @click.option("--seconds", type=click.FloatRange(0.5, 600), help="How long each is measured.")
-@click.option("--runs", type=click.IntRange(1, 99), help="How often; medians are told.")
+@click.option("--runs", type=click.IntRange(1, 99), help="How many times; medians are reported.")
 @click.option(
     "--part",
     "parts",
@@ -26,9 +26,9 @@ from hookflash.errors import ConfigError
 @click.option(
     "--realtime",
     is_flag=True,
-    help="Relay and load go before everything else: for a busy machine, as root.",
+    help="Run relay and load with real-time priority: for a busy machine, as root.",
 )
-@click.option("--quick", is_flag=True, help="Three calls for a second: only to see that it works.")
+@click.option("--quick", is_flag=True, help="Three calls for one second: a smoke test.")
 @click.option(
     "--figures", type=click.Path(path_type=Path, file_okay=False), help="Write SVG files here."
 )
@@ -43,12 +43,13 @@ def command(
     figures: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure the relay on this machine against a bare one in C, which is compiled for it.
+    """Compare the relay with a minimal relay in C, compiled for this machine.
 
-    Starts `hookflash serve` with everything on, and the load in processes of their own: CPU for
-    a second of a call, added delay, barge-in, memory, start of a call, with TLS to the model and
-    with two workers, how many calls one core carries, what a fault does to the others, whether
-    the model is told what was heard, what the console costs, and memory over a thousand calls.
+    Starts `hookflash serve` with everything on, and the load in separate processes. It measures
+    CPU per second of a call, added delay, barge-in, memory and the start of a call, also with TLS
+    to the model and with two workers. It then finds how many calls one core carries, the effect
+    of a fault on other calls, the accuracy of the playout ledger, the cost of the console, and
+    memory over a thousand calls.
     Takes about half an hour; --calls, --runs and --part make it shorter.
     """
     if not sys.platform.startswith("linux"):
@@ -74,7 +75,7 @@ def command(
     plan = msgspec.structs.replace(
         plan, **{name: value for name, value in chosen.items() if value is not None}
     )
-    # Ended like by Ctrl-C: nothing that was started is left behind.
+    # Handled like Ctrl-C, so that all child processes are ended.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(stderr=True, highlight=False)
     with console.status("starting") as status:

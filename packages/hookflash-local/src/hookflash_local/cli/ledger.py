@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 @click.option("--sockets", is_flag=True, help="Over real sockets, in real time: about 20 s.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a scenario.")
 def command(delay_ms: float, sockets: bool, as_json: bool) -> int:
-    """Measure what the model is told was heard against what the caller's ear got.
+    """Compare what the model is told was heard with what the caller heard.
 
-    Plays every way of interrupting the agent on a simulated clock: the call that answers your
-    line, a model and a carrier's buffer. With --sockets it is the line as it is served, between
-    the stand-ins. Exits with 1 if an item is wrong or off by over 20 ms.
+    Plays every kind of interruption on a simulated clock: a call, a model and a carrier's buffer.
+    With --sockets it serves a line between the stand-ins. Exits with 1 if an item is wrong or off
+    by more than 20 ms.
     """
     import functools
 

@@ -30,7 +30,7 @@ from hookflash.agents.directory import Directory
 from hookflash.console.console import Hooks
 from hookflash.core.handoff_plan import Target
 from hookflash.server.assembly import serve_line
-from hookflash.server.listening import listen
+from hookflash.server.open_port import listen
 from hookflash.settings import Settings, TwilioSettings
 from hookflash_local.carrier import Desk, NumberConfig, Offer, Phones, StandinCarrier, phone_app
 from hookflash_local.demo.speech import speech_options

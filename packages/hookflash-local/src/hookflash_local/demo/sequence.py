@@ -17,7 +17,7 @@ import msgspec
 from hookflash.core import commands as c
 from hookflash.core import events as e
 from hookflash.replay.svg import CHARACTER, STYLE, line, rect, shortened, text
-from hookflash.runtime.journal_lines import Line
+from hookflash.runtime.journal_lines import JournalLine
 
 _LEFT, _GAP, _TOP, _ROW = 58.0, 190.0, 64.0, 24.0
 _MORE = """
@@ -64,7 +64,7 @@ class Sequence(msgspec.Struct):
 
 
 def read_sequence(
-    lines: Iterable[Line], consults: Mapping[str, Iterable[Line]] | None = None
+    lines: Iterable[JournalLine], consults: Mapping[str, Iterable[JournalLine]] | None = None
 ) -> Sequence:
     """Read a journal's lines, from the first.
 
@@ -75,7 +75,7 @@ def read_sequence(
 
 
 class _Reader:
-    def __init__(self, consults: Mapping[str, Iterable[Line]]) -> None:
+    def __init__(self, consults: Mapping[str, Iterable[JournalLine]]) -> None:
         self._consults = consults
         self._found = Sequence([CALLER, OURS, MODEL], [])
         self._zero: float | None = None
@@ -85,7 +85,7 @@ class _Reader:
         self._dialled: dict[str, str] = {}
         self._said: dict[str, str] = {}
 
-    def read(self, lines: Iterable[Line]) -> Sequence:
+    def read(self, lines: Iterable[JournalLine]) -> Sequence:
         for each in lines:
             if self._zero is None:
                 self._zero = each.at
@@ -159,7 +159,7 @@ class _Reader:
             over = event.outcome or "is over"
             self._row(at, name, OURS, "rings" if event.status == "ringing" else over)
 
-    def _talk(self, name: str, lines: Iterable[Line]) -> None:
+    def _talk(self, name: str, lines: Iterable[JournalLine]) -> None:
         """What the agent and a human say to each other; the rest of that call is like any."""
         said: dict[str, str] = {}
         for each in lines:

@@ -84,7 +84,7 @@ class _LoopThread:
         try:
             return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
         except concurrent.futures.CancelledError as error:
-            raise ToolError("Nobody waits for this any more.") from error
+            raise ToolError("The tool has already ended, so no answer can be used.") from error
 
 
 class CallContext:

@@ -1,12 +1,11 @@
-"""The command line: one file a command, found by its name and imported only when it is used.
+"""The command line: one module per command, imported only when the command is used.
 
-A command is a module of this package whose name has no underscore in front; it has a click
-command called `command`. Other distributions add commands by entry points of the group
-`hookflash.commands`. Such a module imports nothing but click and `hookflash.errors` at its top, so
-that `hookflash --help` answers at once.
+Each module of this package whose name does not begin with `_` has a click command named `command`.
+Other distributions add commands by entry points of the group `hookflash.commands`. Each module
+imports only click and `hookflash.errors` at its top, so that `hookflash --help` is fast.
 
-Exit codes: 0 done, 1 it did not work, 2 something must be changed first (a setting, an option, a
-file), 130 interrupted.
+Exit codes: 0 done, 1 failed, 2 something must be changed first (a setting, an option, a file), 130
+interrupted.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _GROUP = "hookflash.commands"
 
 
 class Commands(click.Group):
-    """Finds commands by the names of the modules beside this one, and of installed entry points.
+    """Finds commands by the modules of this package and by installed entry points.
 
     An entry point of the group `hookflash.commands` names a click command.
     """
@@ -61,7 +60,7 @@ def hookflash() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command and exit. Errors of ours are told in words, without a traceback."""
+    """Run a command and exit. Hookflash's own errors are printed without a traceback."""
     try:
         code = hookflash.main(arguments, prog_name="hookflash", standalone_mode=False)
     except click.ClickException as error:

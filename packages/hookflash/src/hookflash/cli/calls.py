@@ -1,4 +1,4 @@
-"""`hookflash calls`: what is kept of calls that are over."""
+"""`hookflash calls`: manage the stored data of ended calls."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ import click
 
 @click.group()
 def command() -> None:
-    """Do something about calls that are over."""
+    """Manage the stored data of ended calls."""
 
 
 @command.command()
 @click.argument("sid")
 @click.option("--settings", "settings_file", type=click.Path(path_type=Path), help="Settings file.")
-@click.option("--force", is_flag=True, help="Also if its journal has no end: its process is gone.")
+@click.option(
+    "--force", is_flag=True, help="Also if its journal has no end, because its process is gone."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def delete(sid: str, settings_file: Path | None, force: bool, as_json: bool) -> int:
-    """Delete all that is kept of the call SID: recording, journal, transcript and messages.
+    """Delete the data of the call SID: recording, journal, transcript and messages.
 
-    What remains is that there was a call, when, for how long and how it ended, without a name or a
-    number. Exits with 1 if nothing is known of the call.
+    A tombstone remains: when the call was, how long, and its disposition, without a name or a
+    number. Exits with 1 if the call is unknown.
     """
     import asyncio
 
     import msgspec
 
-    from hookflash.server.kept import Erased, KeptCalls
+    from hookflash.server.retention import Erased, StoredCalls
     from hookflash.settings import Settings
     from hookflash.stores.records import open_store
 
@@ -36,7 +38,7 @@ def delete(sid: str, settings_file: Path | None, force: bool, as_json: bool) -> 
     async def erase() -> Erased:
         store = await open_store(settings.storage.database_url)
         try:
-            return await KeptCalls(store, settings.storage.data_dir).erase(sid, force=force)
+            return await StoredCalls(store, settings.storage.data_dir).erase(sid, force=force)
         finally:
             await store.close()
 
@@ -47,5 +49,5 @@ def delete(sid: str, settings_file: Path | None, force: bool, as_json: bool) -> 
         there = [name for name, was in msgspec.to_builtins(erased).items() if was]
         click.echo(f"{sid}: deleted {', '.join(there)}")
     else:
-        click.echo(f"{sid}: nothing is kept of such a call", err=True)
+        click.echo(f"{sid}: no data of this call is stored", err=True)
     return 0 if erased else 1

@@ -1,4 +1,4 @@
-"""`hookflash deliveries`: what calls have left for their owner, and what became of it."""
+"""`hookflash deliveries`: list the deliveries for the owner, and retry them."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _STATES = ("waiting", "delivered", "dead", "kept")
 @click.command
 @click.option("--state", type=click.Choice(_STATES), help="Only those in this state.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
-@click.option("--retry", metavar="ID", help="Try this one again, or `all` that are dead or kept.")
+@click.option("--retry", metavar="ID", help="Retry this one, or `all` that are dead or kept.")
 @click.option("--settings", "settings_file", type=click.Path(path_type=Path), help="Settings file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each.")
 def command(
     state: str | None, limit: int, retry: str | None, settings_file: Path | None, as_json: bool
 ) -> int:
-    """List voicemails, wishes to be called back and messages, the newest first.
+    """List voicemails, callback requests and messages, newest first.
 
-    A delivery is waiting, delivered, dead (given up after days of failing) or kept (nobody wants
-    it). A server that runs takes up what is tried again within seconds.
+    A delivery is waiting, delivered, dead (given up after days of failing) or kept (no outlet wants
+    it). A running server retries within seconds.
     """
     import asyncio
 
@@ -41,9 +41,9 @@ def command(
         click.echo(f"hookflash: no delivery {retry} is dead or kept", err=True)
         return 1
     if retry is not None:
-        click.echo(f"{revived} tried again", err=True)
-    for kept in found:
-        click.echo(msgspec.json.encode(kept) if as_json else _line(kept))
+        click.echo(f"{revived} retried", err=True)
+    for stored in found:
+        click.echo(msgspec.json.encode(stored) if as_json else _line(stored))
     if not found and not as_json:
         click.echo("no deliveries" if state is None else f"no deliveries are {state}")
     return 0
@@ -52,7 +52,7 @@ def command(
 async def _look(
     url: str, state: str | None, limit: int, retry: str | None
 ) -> tuple[int, Sequence[TrackedDelivery]]:
-    """Return how many are tried again, and the deliveries that are asked for."""
+    """Return the number of retried deliveries, and the requested list."""
     import time
     from typing import cast
 
@@ -62,26 +62,26 @@ async def _look(
 
     engine = await open_database(url)
     try:
-        shelf = DeliveryStore(engine)
+        store = DeliveryStore(engine)
         revived = 0
         if retry is not None:
             one = None if retry == "all" else retry
-            revived = await shelf.revive(time.time(), delivery_id=one)
-        return revived, await shelf.list(limit=limit, state=cast(State | None, state))
+            revived = await store.revive(time.time(), delivery_id=one)
+        return revived, await store.list(limit=limit, state=cast(State | None, state))
     finally:
         await engine.dispose()
 
 
-def _line(kept: TrackedDelivery) -> str:
-    """Return a delivery on one line. What callers say is shown without what moves a cursor."""
+def _line(stored: TrackedDelivery) -> str:
+    """Return a delivery on one line, without control characters in the caller's words."""
     from datetime import datetime
 
-    delivery = kept.delivery
+    delivery = stored.delivery
     at = datetime.fromtimestamp(delivery.created_at).strftime("%Y-%m-%d %H:%M")
     who = delivery.number or delivery.caller or "unknown"
     said = delivery.wish or delivery.transcript or delivery.summary or delivery.reason
-    parts = (at, kept.state, delivery.kind, delivery.id, delivery.destination, who, said)
+    parts = (at, stored.state, delivery.kind, delivery.id, delivery.destination, who, said)
     line = "  ".join(part for part in parts if part)
-    if kept.error:
-        line += f"  ({kept.attempts} failed, the last: {kept.error})"
+    if stored.error:
+        line += f"  ({stored.attempts} failed, the last: {stored.error})"
     return "".join(character if character.isprintable() else " " for character in line)

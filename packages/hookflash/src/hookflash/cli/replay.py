@@ -12,10 +12,10 @@ import click
 @click.option("--picture", type=click.Path(path_type=Path), help="Write the timeline here (SVG).")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(journal: Path, picture: Path | None, as_json: bool) -> int:
-    """Run the call in JOURNAL again and compare: the same events must give the same commands.
+    """Replay the call in JOURNAL and compare: the same events must give the same commands.
 
-    Prints the transcript. Exits with 1 at the first event that is answered differently now, and
-    with 2 if another version of Hookflash wrote the journal, or a part of it.
+    Prints the transcript. Exits with 1 if an event is answered differently now, and with 2 if
+    another version of Hookflash wrote the journal, or a part of it.
     """
     import msgspec
 
@@ -33,7 +33,7 @@ def command(journal: Path, picture: Path | None, as_json: bool) -> int:
     if picture is not None:
         picture.write_text(draw(timeline))
     if as_json:
-        told = {
+        result = {
             "call_sid": head.call_sid,
             "events": len(steps),
             "commands": sum(len(step.then) for step in steps),
@@ -41,7 +41,7 @@ def command(journal: Path, picture: Path | None, as_json: bool) -> int:
             "different": [msgspec.to_builtins(step) for step in different[:10]],
             "transcript": msgspec.to_builtins(timeline.spoken),
         }
-        click.echo(msgspec.json.encode(told))
+        click.echo(msgspec.json.encode(result))
         return 1 if different else 0
     click.echo(written(timeline))
     commands = sum(len(step.then) for step in steps)

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 )
 @click.option("--settings", "settings_file", type=click.Path(path_type=Path), help="Settings file.")
 @click.option("-v", "--verbose", is_flag=True, help="Log every event and command of each call.")
-@click.option("--seat", "seat_text", hidden=True, help="A worker's place, from its supervisor.")
+@click.option(
+    "--worker-slot", "slot_text", hidden=True, help="A worker's slot, set by the supervisor."
+)
 def command(
     target: str,
     host: str | None,
@@ -30,7 +32,7 @@ def command(
     workers: int | None,
     settings_file: Path | None,
     verbose: bool,
-    seat_text: str | None,
+    slot_text: str | None,
 ) -> None:
     """Answer calls with the agent TARGET until SIGTERM, then end the live ones cleanly.
 
@@ -52,12 +54,12 @@ def command(
     given = {"host": host, "port": port, "workers": workers}
     server = settings.server.model_copy(update={k: v for k, v in given.items() if v is not None})
     settings = settings.model_copy(update={"server": server})
-    if seat_text is None and settings.server.workers > 1:
+    if slot_text is None and settings.server.workers > 1:
         arguments = ["serve", target]
         arguments += ["--settings", str(settings_file)] if settings_file else []
         arguments += ["--verbose"] if verbose else []
         sys.exit(_supervise(settings, arguments))
-    _serve(settings, target, seat_text)
+    _serve(settings, target, slot_text)
 
 
 def _say(settings: Settings, port: int) -> None:
@@ -67,12 +69,12 @@ def _say(settings: Settings, port: int) -> None:
 
 
 def _supervise(settings: Settings, arguments: list[str]) -> int:
-    """Be the parent of the workers, and return the exit code."""
+    """Run the workers as their parent process. Return the exit code."""
     import asyncio
     import sys
 
     from hookflash.errors import ConfigError
-    from hookflash.server.listening import listen
+    from hookflash.server.open_port import listen
 
     if sys.platform == "win32":
         raise ConfigError("--workers: Windows has no way to share calls; use 1")
@@ -82,14 +84,16 @@ def _supervise(settings: Settings, arguments: list[str]) -> int:
     program = [sys.executable, "-m", "hookflash", *arguments]
     with listen(settings.server.host, settings.server.port) as listener:
         supervisor = Supervisor(
-            lambda seat: [*program, "--seat", str(seat)], listener, workers=settings.server.workers
+            lambda worker_slot: [*program, "--worker-slot", str(worker_slot)],
+            listener,
+            workers=settings.server.workers,
         )
         port = listener.getsockname()[1]
         return asyncio.run(supervisor.run(lambda: _say(settings, port)))
 
 
-def _serve(settings: Settings, target: str, seat_text: str | None) -> None:
-    """Serve in this process: alone, or as one of several."""
+def _serve(settings: Settings, target: str, slot_text: str | None) -> None:
+    """Serve in this process, alone or as one of several workers."""
     import asyncio
     import importlib
     import sys
@@ -101,26 +105,26 @@ def _serve(settings: Settings, target: str, seat_text: str | None) -> None:
         if sys.platform == "win32":
             await serve_line(settings, agent, on_listening=lambda port: _say(settings, port))
             return
-        from hookflash.cluster.places import new_name
-        from hookflash.cluster.seat import Seat, beating
+        from hookflash.cluster.worker_slot import WorkerSlot, heartbeat
+        from hookflash.cluster.worker_sockets import new_name
 
-        if seat_text is None:
-            # Alone, but perhaps not for ever: a successor on the same data folder finds us.
+        if slot_text is None:
+            # Named even alone, so that a successor on the same data folder can find this process.
             await serve_line(
                 settings, agent, on_listening=lambda port: _say(settings, port), worker=new_name(1)
             )
             return
-        seat = Seat.parse(seat_text)
+        worker_slot = WorkerSlot.parse(slot_text)
         stop = asyncio.Event()
-        with seat.listening() as listener:
-            async with beating(seat, stop.set) as ready:
+        with worker_slot.listening() as listener:
+            async with heartbeat(worker_slot, stop.set) as ready:
                 await serve_line(
                     settings,
                     agent,
                     on_listening=lambda port: ready(),
                     stop=stop,
-                    worker=seat.name,
-                    slot=seat.slot,
+                    worker=worker_slot.name,
+                    slot=worker_slot.slot,
                     listener=listener,
                 )
 

@@ -1,5 +1,5 @@
-"""Several processes on one line: who has which call, how they ask one another, who starts them.
+"""Several processes for one line: which process has a call, how they communicate, who starts them.
 
-Everything here is local to one machine and one data folder, and knows nothing of telephony.
-Unix only: Windows has neither the sockets nor the locks, and serves with one process.
+Everything here is local to one machine and one data folder, and independent of telephony. Unix
+only: Windows has neither the sockets nor the locks, so it serves with one process.
 """

@@ -1,19 +1,19 @@
-"""Who has a call: one process at a time, whatever happens to it.
+"""Claim a call for one process.
 
     FREE --take()--> HELD by a process --release(), or its death--> FREE
 
-A claim is a lock on a file named by the call, with the holder's name inside. The kernel lets go
-of a dead process's locks, so a call of a process that crashed can be taken at once, by one of
-those who want it and by no second. Source: flock(2).
+A claim is a lock on a file that is named by the call and contains the holder's name. The kernel
+releases the locks of a dead process. So another process can take the call at once, and only one
+does. Source: flock(2).
 
-A file is removed while its lock is held. Who opened it just before then locks a file that has no
-name any more, notices, and begins again.
+A file is removed while its lock is held. A process that opened it just before then locks a file
+that has no name any more; it notices and tries again.
 
     resource      acquired             released
     a file        take()               release(), close(), or the end of the process
     the thread    entering ClaimThread leaving it
 
-Every call of `Claims` touches the disk, which may be slow: the event loop uses a `ClaimThread`.
+All methods of `Claims` access the disk, which may be slow: the event loop uses a `ClaimThread`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _SID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Claims:
-    """The claims of process `name` in `folder`. Used by one thread at a time."""
+    """The claims of process `name` in `folder`. Use it in one thread at a time."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._folder = folder
@@ -44,16 +44,16 @@ class Claims:
         self._held: dict[str, int] = {}
 
     def take(self, call_sid: str) -> str:
-        """Return who has the call: we ourselves, if nobody had it.
+        """Claim a call. Return the name of the holder: this process's, if the call was free.
 
-        An empty name is somebody who took it a moment ago. Raises `ConfigError` for a call SID
-        that is none, `OSError` for a disk that does not work.
+        An empty name means that another process has just taken it. Raises `ConfigError` if
+        `call_sid` is invalid, `OSError` if the disk fails.
         """
         if call_sid in self._held:
             return self._name
         path = self._path(call_sid)
         while True:
-            # Never inherited by a child, which would keep the lock alive.
+            # Not inherited by a child process, which would hold the lock.
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -69,7 +69,7 @@ class Claims:
                     os.close(file)
 
     def release(self, call_sid: str) -> None:
-        """Let go of a call; nothing happens if it is not ours."""
+        """Release a call. Ignored if this process does not hold it."""
         file = self._held.pop(call_sid, -1)
         if file >= 0:
             try:
@@ -79,7 +79,7 @@ class Claims:
                 os.close(file)
 
     def sweep(self) -> int:
-        """Remove the files of processes that are gone; return how many there were."""
+        """Remove the files of dead processes. Return their number."""
         with os.scandir(self._folder) as entries:
             names = [entry.name for entry in entries if _SID.fullmatch(entry.name)]
         mine = set(self._held)
@@ -89,7 +89,7 @@ class Claims:
         return len(swept)
 
     def close(self) -> None:
-        """Let go of all calls."""
+        """Release all calls."""
         for call_sid in list(self._held):
             self.release(call_sid)
 
@@ -103,9 +103,9 @@ class Claims:
 
 
 class ClaimThread:
-    """Claims in a thread of their own, in the order in which they were asked for.
+    """Runs `Claims` in its own thread, in order.
 
-    Entering sweeps what dead processes left; leaving lets go of all calls.
+    Entering sweeps the files of dead processes; leaving releases all calls.
     """
 
     def __init__(self, claims: Claims) -> None:
@@ -126,11 +126,11 @@ class ClaimThread:
         self._thread.shutdown()
 
     def take(self, call_sid: str) -> asyncio.Future[str]:
-        """Begin to claim a call; the result, and what is raised, are those of `Claims.take`."""
+        """Start to claim a call. The result and the errors are those of `Claims.take`."""
         return asyncio.get_running_loop().run_in_executor(self._thread, self._claims.take, call_sid)
 
     def release(self, call_sid: str) -> None:
-        """Let go of a call, after what was asked for before."""
+        """Release a call, after all earlier requests."""
         self._thread.submit(self._claims.release, call_sid)
 
 

@@ -1,14 +1,14 @@
-"""Processes ask one another: bytes there, bytes back, over a Unix socket.
+"""Requests between processes: bytes in, bytes out, over a Unix socket.
 
     frame: 1 byte kind (0 question, 1 answer, 2 failed), 4 bytes length, 8 bytes number, body
 
-One connection carries many questions at once; answers come in any order and are known by their
-number. What the bytes mean is not decided here.
+One connection carries many requests at once. Answers come in any order and are matched by number.
+This module does not interpret the bytes.
 
     resource              acquired               released
-    listening socket      open_desk()            when its block ends
-    a peer's connection   when a peer comes      when it goes, or the block ends
-    a question's task     when it is asked       its answer, or the connection's end
+    listening socket      serve_requests()       when its block ends
+    a peer's connection   when it connects       when it closes, or the block ends
+    a request's task      the request            its answer, or the connection's end
     our connection        the first ask()        its loss, or close()
     its reader            with the connection    with the connection
 """
@@ -33,9 +33,9 @@ Answer = Callable[[bytes], Awaitable[bytes]]
 
 
 class PeerGone(Exception):
-    """A peer cannot be reached, has died before it answered, or failed to answer.
+    """A peer cannot be reached, died before it answered, or failed to answer.
 
-    `dead`: nobody listens at its address. True for a moment also of one that is just being born.
+    `dead`: no process listens at its address. This is briefly true for a starting process, too.
     """
 
     def __init__(self, message: str, *, dead: bool = False) -> None:
@@ -56,8 +56,8 @@ def _frame(kind: int, number: int, body: bytes) -> bytes:
 
 
 @contextlib.asynccontextmanager
-async def open_desk(path: Path, answer: Answer) -> AsyncIterator[None]:
-    """Answer questions at `path` while the block runs; each in a task of its own."""
+async def serve_requests(path: Path, answer: Answer) -> AsyncIterator[None]:
+    """Answer requests at `path` while the block runs, each in its own task."""
     connections: set[asyncio.Task[None]] = set()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -89,8 +89,8 @@ async def _serve(
         try:
             frame = _frame(_ANSWER, number, await answer(body))
         except Exception:
-            # A question ends here: who asked it is told that there is no answer.
-            log.exception("! a question of another worker failed")
+            # The request ends here. The sender gets a failure.
+            log.exception("! a request of another worker failed")
             frame = _frame(_FAILED, number, b"")
         if not writer.is_closing():
             writer.write(frame)
@@ -106,7 +106,7 @@ async def _serve(
     except ValueError as error:
         log.warning("! a worker sent %s: its connection is closed", error)
     except asyncio.CancelledError:
-        # The block of `open_desk` ends. The streams' own callback logs a task that is cancelled.
+        # The block of `serve_requests` ends. asyncio's callback logs tasks that end cancelled.
         return
     finally:
         for task in asked:
@@ -115,7 +115,7 @@ async def _serve(
 
 
 class Peer:
-    """Another process, as far as it is asked. Connected when it is asked, again if need be."""
+    """A client for another process. It connects at the first request, and again if necessary."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -139,7 +139,7 @@ class Peer:
                 self._waiting.pop(number, None)
 
     async def close(self) -> None:
-        """Let go of the connection; who still waits is told that the peer is gone."""
+        """Close the connection. Waiting requests fail with `PeerGone`."""
         if self._reading is not None:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)

@@ -1,20 +1,20 @@
-"""The parent of a line's workers: starts them, starts them again, stops them.
+"""The parent process of a line's workers: starts, restarts and stops them.
 
     each slot:   STARTING --ready--> SERVING --died--> WAITING --back-off--> STARTING
                     |                   |                 |
                     +-- SIGTERM: passed on, waited for ---+--> DONE
 
-It serves nothing and holds no call, so that there is little in it that could fail. The listening
-socket is opened here and shared: a connection that nobody has accepted yet survives the death of
-any worker. The first worker is waited for before the others are started, so that what cannot
-start at all says so once. Exit codes: that of the worker that could not start; 0 after SIGTERM
-or SIGINT if every worker ended cleanly, else 1.
+The supervisor serves nothing and holds no call, so little in it can fail. It opens the listening
+socket that the workers share. So a connection that was not accepted yet survives the death of any
+worker. The first worker must listen before the others are started, so that a configuration error is
+reported once. Exit code: that of the worker that could not start; after SIGTERM or SIGINT 0 if
+every worker ended cleanly, otherwise 1.
 
     resource            acquired           released
-    listening socket    given              its giver's
+    listening socket    passed in          by its owner
     signal handlers     run()              when run() returns
     a worker            its slot's task    ended before run() returns
-    line to a worker    with the worker    with the worker
+    worker connection   with the worker    with the worker
     a slot's task       run()              awaited before run() returns
 """
 
@@ -28,43 +28,43 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 
-from hookflash.cluster.places import new_name
-from hookflash.cluster.seat import READY, Seat
+from hookflash.cluster.worker_slot import READY, WorkerSlot
+from hookflash.cluster.worker_sockets import new_name
 
 log = logging.getLogger("hookflash.workers")
 
-SILENT_SECONDS = 20.0
-"""How long a worker's event loop may stand still before the worker is killed."""
+HEARTBEAT_TIMEOUT_SECONDS = 20.0
+"""How long a worker may send no heartbeat before it is killed."""
 
 START_SECONDS = 60.0
-"""How long a worker may take to listen."""
+"""How long a worker may take until it listens."""
 
 
 class BackOff:
-    """How long to wait before a worker is started again: longer each time, up to a bound.
+    """The delay before a worker is restarted: doubled each time, up to a maximum.
 
-    One that lived for `steady_seconds` is trusted again. Times are seconds of any clock.
+    A worker that lived for `steady_seconds` resets the delay. Times are seconds of any clock.
     """
 
     def __init__(
-        self, first_seconds: float = 0.1, most_seconds: float = 30.0, steady_seconds: float = 60.0
+        self, first_seconds: float = 0.1, max_seconds: float = 30.0, steady_seconds: float = 60.0
     ) -> None:
         self._first = first_seconds
-        self._most = most_seconds
+        self._max = max_seconds
         self._steady = steady_seconds
         self._next = first_seconds
 
     def died(self, lived_seconds: float) -> float:
-        """Return how long to wait, for a worker that lived this long."""
+        """Return the delay after a worker that lived this long."""
         if lived_seconds >= self._steady:
             self._next = self._first
         wait = self._next
-        self._next = min(self._most, self._next * 2)
+        self._next = min(self._max, self._next * 2)
         return wait
 
 
-Command = Callable[[Seat], Sequence[str]]
-"""The command line of the worker in a seat."""
+Command = Callable[[WorkerSlot], Sequence[str]]
+"""Returns the command line of the worker in a slot."""
 
 
 class Supervisor:
@@ -76,49 +76,50 @@ class Supervisor:
         listener: socket.socket,
         *,
         workers: int,
-        silent_seconds: float = SILENT_SECONDS,
+        heartbeat_timeout: float = HEARTBEAT_TIMEOUT_SECONDS,
         make_back_off: Callable[[], BackOff] = BackOff,
     ) -> None:
         self._command = command
         self._listener = listener
         self._workers = workers
-        self._silent_seconds = silent_seconds
+        self._heartbeat_timeout = heartbeat_timeout
         self._make_back_off = make_back_off
-        self._living: dict[int, asyncio.subprocess.Process] = {}
+        self._running: dict[int, asyncio.subprocess.Process] = {}
         self._stopping = asyncio.Event()
         self._codes: list[int] = []
 
     async def run(self, on_ready: Callable[[], None] = lambda: None) -> int:
-        """Run until SIGTERM or SIGINT and return the exit code.
+        """Run until SIGTERM or SIGINT. Return the exit code.
 
         `on_ready` is called when the first worker listens.
         """
         with self._signals():
             first_ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-            slots = [asyncio.create_task(self._keep(1, first_ready))]
+            slots = [asyncio.create_task(self._run_slot(1, first_ready))]
             code = await first_ready
             if code == 0 and not self._stopping.is_set():
                 on_ready()
                 slots += [
-                    asyncio.create_task(self._keep(slot)) for slot in range(2, self._workers + 1)
+                    asyncio.create_task(self._run_slot(slot))
+                    for slot in range(2, self._workers + 1)
                 ]
             await asyncio.gather(*slots)
         return code or (1 if any(self._codes) else 0)
 
     @property
-    def living(self) -> dict[int, int]:
-        """The process id of the worker in each slot that has one."""
-        return {slot: process.pid for slot, process in self._living.items()}
+    def running(self) -> dict[int, int]:
+        """Return the process id of the worker in each occupied slot."""
+        return {slot: process.pid for slot, process in self._running.items()}
 
     # --- a slot -------------------------------------------------------------------------------
 
-    async def _keep(self, slot: int, first_ready: asyncio.Future[int] | None = None) -> None:
-        """Have a worker in `slot` until we are to stop."""
+    async def _run_slot(self, slot: int, first_ready: asyncio.Future[int] | None = None) -> None:
+        """Run workers in `slot`, one after another, until the supervisor stops."""
         back_off = self._make_back_off()
         loop = asyncio.get_running_loop()
         while not self._stopping.is_set():
             began = loop.time()
-            code, was_ready = await self._live(slot, first_ready)
+            code, was_ready = await self._run_worker(slot, first_ready)
             if self._stopping.is_set():
                 self._codes.append(code)
                 break
@@ -126,73 +127,76 @@ class Supervisor:
                 first_ready.set_result(code or 1)
                 return
             wait = back_off.died(loop.time() - began)
-            log.error("! worker %d ended with %d: another in %g s", slot, code, wait)
+            log.error("! worker %d exited with %d: restart in %g s", slot, code, wait)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._stopping.wait()
         if first_ready is not None and not first_ready.done():
             first_ready.set_result(0)
 
-    async def _live(self, slot: int, first_ready: asyncio.Future[int] | None) -> tuple[int, bool]:
-        """The life of one worker: its exit code, and whether it ever listened."""
+    async def _run_worker(
+        self, slot: int, first_ready: asyncio.Future[int] | None
+    ) -> tuple[int, bool]:
+        """Run one worker. Return its exit code, and whether it ever listened."""
         ours, theirs = socket.socketpair()
-        seat = Seat(slot, new_name(slot), self._listener.fileno(), theirs.fileno())
+        worker_slot = WorkerSlot(slot, new_name(slot), self._listener.fileno(), theirs.fileno())
         with ours:
             with theirs:
                 process = await asyncio.create_subprocess_exec(
-                    *self._command(seat),
-                    pass_fds=(seat.listener, seat.line),
+                    *self._command(worker_slot),
+                    pass_fds=(worker_slot.listener, worker_slot.line),
                     stdin=subprocess.DEVNULL,
-                    # A Ctrl-C in the terminal is for us; what becomes of the workers we say.
+                    # A Ctrl-C reaches the supervisor only, which signals the workers.
                     process_group=0,
                 )
-            self._living[slot] = process
+            self._running[slot] = process
             if self._stopping.is_set():
                 process.terminate()
             reader, writer = await asyncio.open_connection(sock=ours)
-            listening = asyncio.create_task(self._listen_to(process, reader, first_ready))
+            listening = asyncio.create_task(self._watch_heartbeat(process, reader, first_ready))
             try:
                 code = await process.wait()
             finally:
                 listening.cancel()
                 heard = (await asyncio.gather(listening, return_exceptions=True))[0]
-                del self._living[slot]
+                del self._running[slot]
                 writer.close()
         return code, heard is True or (first_ready is not None and first_ready.done())
 
-    async def _listen_to(
+    async def _watch_heartbeat(
         self,
         process: asyncio.subprocess.Process,
         reader: asyncio.StreamReader,
         first_ready: asyncio.Future[int] | None,
     ) -> bool:
-        """Hear a worker's heart until it stops; one that hangs is killed."""
-        ready, seconds = False, max(START_SECONDS, self._silent_seconds)
+        """Watch a worker's heartbeats until it ends; kill it if they stop."""
+        ready, seconds = False, max(START_SECONDS, self._heartbeat_timeout)
         while True:
             try:
                 async with asyncio.timeout(seconds):
                     heard = await reader.read(1024)
             except TimeoutError:
-                log.error("! a worker has not been heard for %g s and is killed", seconds)
+                log.error("! a worker sent no heartbeat for %g s and is killed", seconds)
                 self._kill(process)
                 return ready
             if not heard:
                 return ready
             if READY in heard:
-                ready, seconds = True, self._silent_seconds
+                ready, seconds = True, self._heartbeat_timeout
                 if first_ready is not None and not first_ready.done():
                     first_ready.set_result(0)
 
-    # --- the end ------------------------------------------------------------------------------
+    # --- signals ------------------------------------------------------------------------------
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        """SIGTERM and SIGINT ask every worker to drain; again, to close at once."""
+        """Pass SIGTERM and SIGINT to every worker: drain, and on the second signal close at
+        once."""
         loop = asyncio.get_running_loop()
 
         def asked() -> None:
             self._stopping.set()
-            for process in self._living.values():
+            for process in self._running.values():
                 with contextlib.suppress(ProcessLookupError):
                     process.terminate()
 

@@ -1,9 +1,9 @@
-"""The console put together: its routes, and the two ends of its life.
+"""Assemble the console: its routes, start and end.
 
     resource   acquired          released
-    the feed   the first page    close(), when the server stops taking requests
+    the feed   the first page    close(), when the server stops accepting requests
 
-`Hooks` are what other parts of the program give to it; each may be missing.
+`Hooks` connect the console to other parts of the program; each is optional.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from pathlib import Path
 
 from starlette.routing import BaseRoute
 
+from hookflash.console.access import AccessControl
 from hookflash.console.calls import Calls, Listen
 from hookflash.console.deliveries import Deliveries
-from hookflash.console.doors import Doors
+from hookflash.console.ended_calls import EndedCalls, Recordings
 from hookflash.console.feed import Feed
-from hookflash.console.gate import Gate
+from hookflash.console.line_calls import LineCalls
 from hookflash.console.pages import Pages
-from hookflash.console.past import Past, Recordings
 from hookflash.console.people import PeopleFile, read_people
 from hookflash.console.prices import Prices
-from hookflash.console.reach import Reach
 from hookflash.console.sessions import Sessions, read_secret
+from hookflash.console.sign_in import SignInRoutes
 from hookflash.core.handoff_plan import Target
 from hookflash.stores.audit import AuditStore
 from hookflash.stores.deliveries import DeliveryStore
@@ -37,9 +37,12 @@ log = logging.getLogger("hookflash.console")
 
 @dataclass(frozen=True, kw_only=True)
 class Hooks:
-    """`listen` plays a live call on a socket; `recordings` has the sound of calls that are over;
-    `open_rings` is the telephone of whoever uses a console that is open on this machine; `deliver`
-    begins a round of deliveries."""
+    """Connections to other parts of the program.
+
+    `listen` plays a live call on a socket. `recordings` finds the audio of ended calls.
+    `open_rings` is the phone of the user of a console without sign-in. `deliver` starts delivery
+    attempts at once.
+    """
 
     listen: Listen | None = None
     recordings: Recordings | None = None
@@ -48,8 +51,8 @@ class Hooks:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What the owner wants of a console. `origin` and `path` are those of the public URL."""
+class ConsoleConfig:
+    """The owner's configuration. `origin` and `path` are those of the public URL."""
 
     users: Path
     folder: Path
@@ -61,15 +64,15 @@ class Plan:
 
 
 class Console:
-    """One process's console. `now` is the calls' clock; people's sessions go by `world`'s.
+    """The console of one process. `now` is the calls' clock; sessions use the clock of `world`.
 
-    Raises `ConfigError` if the users' file is there and cannot be read.
+    Raises `ConfigError` if the users' file exists and cannot be read.
     """
 
     def __init__(
         self,
-        plan: Plan,
-        reach: Reach,
+        config: ConsoleConfig,
+        line_calls: LineCalls,
         store: RecordStore,
         *,
         now: Callable[[], float],
@@ -78,65 +81,67 @@ class Console:
         world: World = SYSTEM,
     ) -> None:
         hooks = hooks or Hooks()
-        self.feed = Feed(reach, now, entropy=world.entropy("console-feed"))
+        self.feed = Feed(line_calls, now, entropy=world.entropy("console-feed"))
         audit = AuditStore(store.engine)
-        gate = Gate(
-            PeopleFile(plan.users, world.monotonic),
+        access = AccessControl(
+            PeopleFile(config.users, world.monotonic),
             Sessions(
-                read_secret(plan.folder, world.entropy("console-secret")),
-                seconds=plan.session_seconds,
+                read_secret(config.folder, world.entropy("console-secret")),
+                seconds=config.session_seconds,
                 entropy=world.entropy("console-sessions"),
             ),
             audit,
-            origin=plan.origin,
+            origin=config.origin,
             now=world.wall,
-            open_here=plan.open_here,
+            open_here=config.open_here,
             open_rings=hooks.open_rings,
             entropy=world.entropy("console-gate"),
         )
-        self.gate = gate
+        self.access = access
         self._routes: list[BaseRoute] = [
-            *Calls(gate, reach, self.feed, now=now, listen=hooks.listen).routes(),
-            *Past(
-                gate,
+            *Calls(access, line_calls, self.feed, now=now, listen=hooks.listen).routes(),
+            *EndedCalls(
+                access,
                 store,
                 now=now,
                 journal=journal,
-                prices=plan.prices,
+                prices=config.prices,
                 recordings=hooks.recordings,
             ).routes(),
-            *Deliveries(gate, DeliveryStore(store.engine), now=now, deliver=hooks.deliver).routes(),
-            *Doors(
-                gate,
+            *Deliveries(
+                access, DeliveryStore(store.engine), now=now, deliver=hooks.deliver
+            ).routes(),
+            *SignInRoutes(
+                access,
                 can_listen=hooks.listen is not None,
-                currency=plan.prices.currency,
+                currency=config.prices.currency,
                 now=world.monotonic,
             ).routes(),
-            *Pages(gate, path=plan.path).routes(),
+            *Pages(access, path=config.path).routes(),
         ]
-        self._say_who_may(plan)
+        self._log_access(config)
 
     def routes(self) -> list[BaseRoute]:
         return list(self._routes)
 
     def close(self) -> None:
-        """End what streams: the server is about to close its connections."""
+        """End all streams, before the server closes its connections."""
         self.feed.close()
 
     async def aclose(self) -> None:
         await self.feed.aclose()
 
-    def _say_who_may(self, plan: Plan) -> None:
-        if plan.open_here:
+    def _log_access(self, config: ConsoleConfig) -> None:
+        if config.open_here:
             log.info("the console is open at /console, on this machine only")
-        if not plan.users.is_file():
-            if not plan.open_here:
+        if not config.users.is_file():
+            if not config.open_here:
                 log.info(
-                    "there is no console: nobody may use it. `hookflash console password` makes"
-                    " an entry for %s",
-                    plan.users,
+                    "the console is closed until you add a user: `hookflash console password`"
+                    " prints an entry for %s",
+                    config.users,
                 )
             return
-        # Once at the start loudly, so that a mistake does not only show when somebody signs in.
-        people = read_people(plan.users)
+        # Read once at the start, so that an error is reported before somebody signs in.
+        people = read_people(config.users)
         log.info("the console is at /console, for %d users", len(people.users))

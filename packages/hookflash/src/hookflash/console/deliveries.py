@@ -1,9 +1,9 @@
-"""What calls have left for their owner: voicemails, wishes to be called back, messages.
+"""The routes of deliveries: voicemails, callback requests and messages for the owner.
 
-GET  /api/deliveries             what there is, the newest first
-POST /api/deliveries/{id}/retry  once more, what was given up or nobody took
+    GET  /api/deliveries             all deliveries, newest first
+    POST /api/deliveries/{id}/retry  retry one that is dead or kept
 
-Who delivers them is `runtime.postman`; `deliver` tells it that there is something to do.
+`runtime.delivery_worker` sends them; `deliver` wakes it.
 """
 
 from __future__ import annotations
@@ -16,15 +16,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hookflash.console.body import Limit, Nothing, Short, read_body, read_query
-from hookflash.console.delivery_shapes import DeliveryEntry, DeliveryPage
-from hookflash.console.gate import Gate, Refused, Visitor, answer
-from hookflash.console.shapes import Taken
+from hookflash.console.access import AccessControl, Principal, Refused, answer
+from hookflash.console.request_parsing import EmptyBody, Limit, Short, read_body, read_query
+from hookflash.console.shapes import DeliveryEntry, DeliveryPage, Taken
 from hookflash.core.delivery_tracking import TrackedDelivery
 from hookflash.stores.deliveries import DeliveryStore
 
 
-class DeliveriesWanted(msgspec.Struct, forbid_unknown_fields=True):
+class DeliveriesQuery(msgspec.Struct, forbid_unknown_fields=True):
     state: Literal["", "waiting", "delivered", "dead", "kept"] = ""
     call: Short = ""
     before: Short = ""
@@ -32,35 +31,35 @@ class DeliveriesWanted(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Deliveries:
-    """The routes of deliveries. `now` is the clock that the postman goes by."""
+    """The routes of deliveries. `now` is the delivery worker's clock."""
 
     def __init__(
         self,
-        gate: Gate,
-        shelf: DeliveryStore,
+        access: AccessControl,
+        store: DeliveryStore,
         *,
         now: Callable[[], float],
         deliver: Callable[[], None] | None = None,
     ) -> None:
-        self._gate = gate
-        self._shelf = shelf
+        self._access = access
+        self._store = store
         self._now = now
         self._deliver = deliver
 
     def routes(self) -> list[Route]:
-        guarded = self._gate.guarded
+        protected = self._access.protected
         return [
-            Route("/api/deliveries", guarded(self._list, tokens=True), methods=["GET"]),
+            Route("/api/deliveries", protected(self._list, tokens=True), methods=["GET"]),
             Route(
                 "/api/deliveries/{id}/retry",
-                guarded(self._retry, role="supervisor", tokens=True),
+                protected(self._retry, role="supervisor", tokens=True),
                 methods=["POST"],
             ),
         ]
 
-    async def _list(self, request: Request, visitor: Visitor) -> Response:
-        given = read_query(request, DeliveriesWanted)
-        found = await self._shelf.list(
+    async def _list(self, request: Request, principal: Principal) -> Response:
+        given = read_query(request, DeliveriesQuery)
+        found = await self._store.list(
             limit=given.limit,
             before=given.before or None,
             state=given.state or None,
@@ -68,30 +67,30 @@ class Deliveries:
         )
         last = found[-1].delivery.id if len(found) == given.limit else None
         page = DeliveryPage(
-            deliveries=tuple(map(entry, found)), counts=await self._shelf.counts(), next=last
+            deliveries=tuple(map(entry, found)), counts=await self._store.counts(), next=last
         )
         return answer(page)
 
-    async def _retry(self, request: Request, visitor: Visitor) -> Response:
-        await read_body(request, Nothing)
-        kept = await self._shelf.get(request.path_params["id"])
-        if kept is None or kept.state not in ("dead", "kept"):
-            raise Refused(404, "unknown", "No delivery of this name was given up or is left over.")
-        delivery = kept.delivery
-        await self._gate.note(visitor, "retry", call_sid=delivery.call_sid, text=delivery.id)
-        await self._shelf.revive(self._now(), delivery_id=delivery.id)
+    async def _retry(self, request: Request, principal: Principal) -> Response:
+        await read_body(request, EmptyBody)
+        stored = await self._store.get(request.path_params["id"])
+        if stored is None or stored.state not in ("dead", "kept"):
+            raise Refused(404, "unknown", "No delivery with this id is dead or kept.")
+        delivery = stored.delivery
+        await self._access.audit(principal, "retry", call_sid=delivery.call_sid, text=delivery.id)
+        await self._store.revive(self._now(), delivery_id=delivery.id)
         if self._deliver is not None:
             self._deliver()
         return answer(Taken(), 202)
 
 
-def entry(kept: TrackedDelivery) -> DeliveryEntry:
+def entry(stored: TrackedDelivery) -> DeliveryEntry:
     """Return a delivery as the list shows it."""
-    delivery = kept.delivery
+    delivery = stored.delivery
     return DeliveryEntry(
         id=delivery.id,
         kind=delivery.kind,
-        state=kept.state,
+        state=stored.state,
         call_sid=delivery.call_sid,
         agent=delivery.agent,
         destination=delivery.destination,
@@ -102,9 +101,9 @@ def entry(kept: TrackedDelivery) -> DeliveryEntry:
         said=delivery.transcript or delivery.wish or delivery.summary,
         recording_url=delivery.recording_url,
         recording_seconds=delivery.recording_seconds,
-        attempts=kept.attempts,
-        due_at=kept.due_at if kept.state == "waiting" else None,
-        delivered_at=kept.delivered_at,
-        accepted=kept.accepted,
-        error=kept.error,
+        attempts=stored.attempts,
+        due_at=stored.due_at if stored.state == "waiting" else None,
+        delivered_at=stored.delivered_at,
+        accepted=stored.accepted,
+        error=stored.error,
     )

@@ -1,10 +1,10 @@
-"""The console's pages: plain files, shown to who has signed in.
+"""Serve the console's pages: static files for signed-in users.
 
-    GET /console, /console/      the console; who has not signed in is sent to
-    GET /console/sign-in         the form, with the few files that it is made of
+    GET /console, /console/      the console; redirects to the sign-in page if not signed in
+    GET /console/sign-in         the sign-in form; the files it needs are public
     GET /console/static/{path}   all other files
 
-The files name one another by absolute paths; where the public URL has a path, that goes in front.
+The files refer to each other by absolute paths; the path of the public URL is added in front.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
-from hookflash.console.gate import Gate, Refused
+from hookflash.console.access import AccessControl, Refused
 
 STATIC = Path(__file__).parent / "static"
 SIGN_IN = "sign-in.html"
@@ -28,26 +28,28 @@ _NAMED = re.compile(r"""["(]/console/static/([\w./-]+)["')]|from "\./([\w./-]+)"
 
 
 class Pages:
-    """The routes of the pages. `path` is that of the public URL: empty, or `/prefix`."""
+    """The routes of the pages. `path` is that of the public URL: "" or `/prefix`."""
 
-    def __init__(self, gate: Gate, *, path: str = "", folder: Path = STATIC) -> None:
-        self._gate = gate
+    def __init__(self, access: AccessControl, *, path: str = "", folder: Path = STATIC) -> None:
+        self._access = access
         self._path = path
         self._folder = folder
         self._files = StaticFiles(directory=folder, check_dir=False)
         self._public = needed_by(folder, SIGN_IN)
 
     def routes(self) -> list[Route]:
-        gate = self._gate
+        access = self._access
         return [
-            Route("/console", gate.dressed(self._index), methods=["GET"]),
-            Route("/console/", gate.dressed(self._index), methods=["GET"]),
-            Route("/console/sign-in", gate.dressed(self._sign_in), methods=["GET"]),
-            Route("/console/static/{path:path}", gate.dressed(self._static), methods=["GET"]),
+            Route("/console", access.with_headers(self._index), methods=["GET"]),
+            Route("/console/", access.with_headers(self._index), methods=["GET"]),
+            Route("/console/sign-in", access.with_headers(self._sign_in), methods=["GET"]),
+            Route(
+                "/console/static/{path:path}", access.with_headers(self._static), methods=["GET"]
+            ),
         ]
 
     async def _index(self, request: Request) -> Response:
-        if await self._gate.visitor(request) is None:
+        if await self._access.principal(request) is None:
             return RedirectResponse(f"{self._path}/console/sign-in", 303)
         return self._page(INDEX)
 
@@ -57,12 +59,12 @@ class Pages:
     async def _static(self, request: Request) -> Response:
         path = request.path_params["path"]
         if path not in self._public:
-            await self._gate.admit(request, role="viewer", tokens=False)
+            await self._access.admit(request, role="viewer", tokens=False)
         try:
             response = await self._files.get_response(path, request.scope)
         except HTTPException as error:
             raise Refused(error.status_code, "unknown", "There is no such file.") from None
-        # Asked about each time, so that a new version is seen at once; unchanged, nothing is sent.
+        # Revalidated each time, so that a new version is used at once.
         response.headers["Cache-Control"] = "no-cache"
         return response
 
@@ -75,7 +77,7 @@ class Pages:
 
 
 def needed_by(folder: Path, name: str) -> frozenset[str]:
-    """Return the files that a page is made of: those it names, and those that they name."""
+    """Return the files that a page needs: those that it names, and those that they name."""
     found: set[str] = set()
     left = [name]
     while left:

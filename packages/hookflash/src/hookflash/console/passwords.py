@@ -1,8 +1,7 @@
-"""Passwords and tokens as they are kept: never themselves. No I/O.
+"""Hash passwords and tokens. Only hashes are stored. No I/O.
 
-A password is kept as `scrypt$N$r$p$salt$hash`, so that what is strong enough today can be made
-stronger without making everybody choose anew. A token is long and random already: it is kept as
-`sha256$hash`.
+A password is stored as `scrypt$N$r$p$salt$hash`, so the cost can be raised later without new
+passwords. A token is long and random, so `sha256$hash` is enough.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from hookflash.world import SYSTEM, url_token
 
 _N, _R, _P = 2**15, 8, 1
 _SALT_BYTES, _HASH_BYTES = 16, 32
-_MOST_N = 2**18
+_MAX_N = 2**18
 _TOKEN_PREFIX = "hf_"
 
-LEAST_CHARACTERS = 12
-MOST_CHARACTERS = 1000
+MIN_CHARACTERS = 12
+MAX_CHARACTERS = 1000
 
 
 def hash_password(
@@ -29,28 +28,28 @@ def hash_password(
     *,
     entropy: Random = SYSTEM.entropy("passwords"),
 ) -> str:
-    """Return what to keep of a password; takes a tenth of a second and 32 MB, on purpose."""
+    """Return the hash to store. It takes 0.1 s and 32 MB on purpose."""
     salt = entropy.randbytes(_SALT_BYTES)
     made = _scrypt(password, salt, _N, _R, _P)
     return f"scrypt${_N}${_R}${_P}${_text(salt)}${_text(made)}"
 
 
-def is_hash(kept: str) -> bool:
-    """Return whether `kept` is what `hash_password` makes."""
-    return _read(kept) is not None
+def is_hash(stored_hash: str) -> bool:
+    """Return whether `stored_hash` has the form of a hash by `hash_password`."""
+    return _read(stored_hash) is not None
 
 
-def verify_password(password: str, kept: str) -> bool:
-    """Return whether `password` is the one that `kept` was made of. As slow as `hash_password`."""
-    parts = _read(kept)
-    if parts is None or len(password) > MOST_CHARACTERS:
+def verify_password(password: str, stored_hash: str) -> bool:
+    """Return whether `password` matches `stored_hash`. As slow as `hash_password`."""
+    parts = _read(stored_hash)
+    if parts is None or len(password) > MAX_CHARACTERS:
         return False
     n, r, p, salt, made = parts
     return hmac.compare_digest(_scrypt(password, salt, n, r, p), made)
 
 
 def new_token(*, entropy: Random = SYSTEM.entropy("api-tokens")) -> tuple[str, str]:
-    """Return a token, and what to keep of it."""
+    """Return a new token, and the hash to store."""
     token = _TOKEN_PREFIX + url_token(entropy, 32)
     return token, hash_token(token)
 
@@ -71,8 +70,8 @@ def _scrypt(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
     )
 
 
-def _read(kept: str) -> tuple[int, int, int, bytes, bytes] | None:
-    name, *parts = kept.split("$")
+def _read(stored_hash: str) -> tuple[int, int, int, bytes, bytes] | None:
+    name, *parts = stored_hash.split("$")
     if name != "scrypt" or len(parts) != 5:
         return None
     try:
@@ -80,7 +79,7 @@ def _read(kept: str) -> tuple[int, int, int, bytes, bytes] | None:
         salt, made = (base64.b64decode(part, validate=True) for part in parts[3:])
     except (ValueError, binascii.Error):
         return None
-    powerful = 2**14 <= n <= _MOST_N and n & (n - 1) == 0 and 1 <= r <= 16 and 1 <= p <= 4
+    powerful = 2**14 <= n <= _MAX_N and n & (n - 1) == 0 and 1 <= r <= 16 and 1 <= p <= 4
     if not powerful or len(salt) < 8 or len(made) != _HASH_BYTES:
         return None
     return n, r, p, salt, made

@@ -1,16 +1,16 @@
-"""Who may use the console, from a file of the owner's:
+"""Read the owner's file of console users:
 
     [users.anna]
     password = "scrypt$..."         # made by: hookflash console password
     role = "supervisor"             # or viewer
-    rings = "+15550100"             # where a call that she takes over rings; may be left out
+    rings = "+15550100"             # the phone on which she takes over calls; optional
 
     [tokens.crm]                    # for programs that use /api
     hash = "sha256$..."             # made by: hookflash console token
     role = "supervisor"
 
-It is read again when it changes. While it cannot be read, those of before may go on, and the log
-says why; without it, nobody may.
+The file is read again when it changes. While it cannot be read, the last valid users stay, and the
+log says why. Without the file there are no users.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ log = logging.getLogger("hookflash.console")
 
 _NAME = re.compile(r"[A-Za-z0-9_.@-]{1,64}")
 _LOOK_SECONDS = 2.0
-_MOST_BYTES = 1_000_000
+_MAX_BYTES = 1_000_000
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody who signs in, or (`password` empty) a program that shows a token."""
+    """A user who signs in, or (`password` empty) a program with a token."""
 
     name: str
     role: Role
@@ -48,25 +48,25 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class People(msgspec.Struct, frozen=True):
-    """Everybody who may use the console; `tokens` by what is kept of each."""
+    """All users of the console; `tokens` are keyed by the token's hash."""
 
     users: Mapping[str, Person] = {}
     tokens: Mapping[str, Person] = {}
 
     def with_token(self, token: str) -> Person | None:
-        """Return the program whose token this is. All are compared, each in constant time."""
-        kept, found = hash_token(token), None
+        """Return the program that has this token. All are compared, each in constant time."""
+        stored_hash, found = hash_token(token), None
         for each, person in self.tokens.items():
-            if hmac.compare_digest(each, kept):
+            if hmac.compare_digest(each, stored_hash):
                 found = person
         return found
 
 
 def read_people(path: Path) -> People:
-    """Read the file. Raises `ConfigError` that says what to change."""
+    """Read the file. Raises `ConfigError`, which says what to change."""
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise ConfigError(f"{path.name}: it is no file of users: more than a megabyte")
+        if path.stat().st_size > _MAX_BYTES:
+            raise ConfigError(f"{path.name}: expected a file of users, got more than 1 MB")
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path.name}: it is not valid TOML ({error})") from error
@@ -83,7 +83,7 @@ def read_people(path: Path) -> People:
 
 
 class PeopleFile:
-    """The file of users, looked at again and again."""
+    """The file of users, checked for changes regularly."""
 
     def __init__(self, path: Path, now: Callable[[], float] = SYSTEM.monotonic) -> None:
         self.path = path
@@ -93,13 +93,13 @@ class PeopleFile:
         self._people = People()
 
     def current(self) -> People:
-        """Return everybody who may use the console now."""
+        """Return the current users."""
         if self._now() - self._looked_at >= _LOOK_SECONDS:
             self._looked_at = self._now()
-            self._look()
+            self._reload_if_changed()
         return self._people
 
-    def _look(self) -> None:
+    def _reload_if_changed(self) -> None:
         try:
             found = self.path.stat()
         except OSError:
@@ -112,7 +112,7 @@ class PeopleFile:
         try:
             self._people = read_people(self.path)
         except ConfigError as error:
-            log.error("! the console's users stay as they were: %s", error)
+            log.error("! the console's users are not reloaded: %s", error)
 
 
 def _tables(path: Path, document: Mapping[str, Any], kind: str) -> list[tuple[str, dict[str, Any]]]:
@@ -141,12 +141,12 @@ def _user(name: str, about: dict[str, Any]) -> Person:
 
 def _token(name: str, about: dict[str, Any]) -> tuple[str, Person]:
     _check(name, about, {"hash", "role"})
-    kept = about.get("hash", "")
-    if not isinstance(kept, str) or not re.fullmatch(r"sha256\$[0-9a-f]{64}", kept):
+    stored_hash = about.get("hash", "")
+    if not isinstance(stored_hash, str) or not re.fullmatch(r"sha256\$[0-9a-f]{64}", stored_hash):
         raise ConfigError(
             f"[tokens.{name}]: hash is what `hookflash console token` prints (sha256$...)"
         )
-    return kept, Person(name=name, role=about["role"])
+    return stored_hash, Person(name=name, role=about["role"])
 
 
 def _check(name: str, about: dict[str, Any], known: set[str]) -> None:

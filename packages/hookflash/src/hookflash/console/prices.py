@@ -1,12 +1,12 @@
-"""What a call costs, by the owner's prices. No I/O.
+"""Compute what a call costs by the owner's prices. No I/O.
 
     line      the carrier's minutes, from ring to end
-    model     the tokens that it has told, where they have prices and it has told any; else
-              listened: minutes of the caller's speech, which it hears, and
-              spoken: minutes of the agent's speech, as far as it was heard
+    model     the tokens that it reported, if there are token prices; otherwise
+              listened: minutes of the caller's speech, and
+              spoken: minutes of the agent's speech, as heard
 
-An estimate: the bill also has the minutes of the human's own leg, the writing down of what was
-said, and, by minutes, the model's rereading of the conversation.
+This is an estimate. The bill also has the minutes of the human's leg, the transcription, and, if
+priced by minutes, the model's repeated processing of the conversation.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ _MILLION = 1_000_000
 
 
 class Prices(msgspec.Struct, frozen=True, kw_only=True):
-    """Prices a minute, and of a million `tokens` of each kind (in the order of `COUNTS`). Unset
-    they are 0, and every call is free."""
+    """Prices per minute, and per million `tokens` of each kind (in the order of `COUNTS`).
+
+    The default is 0: calls are free.
+    """
 
     line: float = 0.0
     listened: float = 0.0
@@ -37,7 +39,7 @@ class Prices(msgspec.Struct, frozen=True, kw_only=True):
         agent_seconds: float,
         tokens: Tokens = NONE,
     ) -> Cost:
-        """Return what one call costs."""
+        """Return the cost of one call."""
         counted = bool(self.tokens and tokens)
         by_time = (0.0, 0.0) if counted else (caller_seconds, agent_seconds)
         return self._cost(line_seconds, by_time, tokens, counted)
@@ -50,8 +52,11 @@ class Prices(msgspec.Struct, frozen=True, kw_only=True):
         uncounted: tuple[float, float],
         tokens: Tokens,
     ) -> Cost:
-        """Return what several calls cost, some of which have told their tokens. `spoken` and
-        `uncounted` are seconds of callers and agents: all, and of those that have told none."""
+        """Return the cost of several calls, some of which reported their tokens.
+
+        `spoken` and `uncounted` are seconds of callers and agents: of all calls, and of those
+        without reported tokens.
+        """
         counted = bool(self.tokens)
         return self._cost(line_seconds, uncounted if counted else spoken, tokens, counted)
 

@@ -1,10 +1,10 @@
-"""Sessions: who has signed in, in a cookie that nobody else can make.
+"""Sessions: a signed cookie that says who is signed in.
 
     cookie: payload "." mac        payload: name, id, until (JSON, base64)
 
-The mac covers the person's kept password too, so that a new password, or none, ends every session
-at once. A session that was signed out of is remembered until its cookie would have run out. The
-secret lies in the data folder, where every process of the line finds the same one.
+The MAC also covers the user's password hash, so a changed or removed password ends every session at
+once. A signed-out session is remembered until its cookie expires. The secret is in the data folder,
+where every process of the line finds it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _COOKIE_CHARACTERS = 1000
 
 
 class Ticket(msgspec.Struct, frozen=True, kw_only=True):
-    """What a cookie says. `until` is a moment."""
+    """The content of a cookie. `until` is in seconds since 1970."""
 
     name: str
     id: str
@@ -37,7 +37,7 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_secret(folder: Path, entropy: Random = SYSTEM.entropy("console-secret")) -> bytes:
-    """Return the secret in `folder`; made now if there is none. Raises `ConfigError`."""
+    """Return the secret in `folder`, created if needed. Raises `ConfigError`."""
     path = folder / SECRET_FILE
     try:
         if not path.exists():
@@ -51,8 +51,11 @@ def read_secret(folder: Path, entropy: Random = SYSTEM.entropy("console-secret")
 
 
 def _make_secret(path: Path, entropy: Random) -> None:
-    """Written elsewhere and then linked: several processes that start agree on one, and nobody
-    ever reads a half."""
+    """Create the secret file.
+
+    It is written under another name and then linked. So processes that start at the same time agree
+    on one secret, and none reads an incomplete file.
+    """
     mine = path.with_name(f"{path.name}.{entropy.randbytes(6).hex()}")
     with open(os.open(mine, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
         file.write(entropy.randbytes(_SECRET_BYTES))
@@ -65,7 +68,7 @@ def _make_secret(path: Path, entropy: Random) -> None:
 
 
 class Sessions:
-    """Makes cookies and reads them. Times are moments."""
+    """Creates and reads cookies. Times are seconds since 1970."""
 
     def __init__(
         self,
@@ -79,14 +82,14 @@ class Sessions:
         self.seconds = seconds
 
     def begin(self, person: Person, now: float) -> tuple[str, Ticket]:
-        """Return the cookie of a new session, and what it says."""
+        """Return the cookie of a new session, and its content."""
         session_id = self._entropy.randbytes(16).hex()
         ticket = Ticket(name=person.name, id=session_id, until=now + self.seconds)
         payload = base64.urlsafe_b64encode(msgspec.json.encode(ticket))
         return f"{payload.decode()}.{self._mac(payload, person)}", ticket
 
     def read(self, cookie: str, people: People, now: float) -> tuple[Person, Ticket] | None:
-        """Return whose session a cookie is; None if it is not good, or not any more."""
+        """Return the user and content of a cookie; None if it is invalid or has expired."""
         payload, _, mac = cookie.rpartition(".")
         if not payload or len(cookie) > _COOKIE_CHARACTERS or not cookie.isascii():
             return None
@@ -101,7 +104,7 @@ class Sessions:
         return (person, ticket) if now < ticket.until else None
 
     def csrf(self, session_id: str) -> str:
-        """Return the token that goes with every change in a session."""
+        """Return the CSRF token of a session."""
         return self._digest(b"csrf", session_id.encode())
 
     def _mac(self, payload: bytes, person: Person) -> str:

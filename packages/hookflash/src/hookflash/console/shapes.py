@@ -1,15 +1,17 @@
-"""Every JSON that the console's page gets, as values. No I/O.
+"""All JSON of the console's API, as values. No I/O.
 
     list of calls      `Snapshot`, `CallEntry`
     one call           `CallDetail`: an entry and its lines, tools, stages, legs, barge-ins ...
-    what changes       `FeedMessage`, each with the `id` of its server-sent event
-    calls that are over `PastPage`, `PastCall`
-    all calls together `Figures`
-    who did what       `AuditPage`
+    changes            `FeedMessage`, each with the `id` of its server-sent event
+    ended calls        `PastPage`, `PastCall`
+    deliveries         `DeliveryPage`
+    figures            `Figures`
+    audit trail        `AuditPage`
 
-Moments (`arrived_at`, `until`, `now`, an audit entry's `at`) are seconds since 1970; all other
-times of a call are seconds since it arrived. Each part of a call has an `id`, unique among its
-kind in that call: a part that comes again replaces the one with its id.
+These times are seconds since 1970: `arrived_at`, `until`, `now`, `created_at`, `due_at`,
+`delivered_at`, and an audit entry's `at`. All other times of a call are seconds since it arrived.
+Each part of a call has an `id`, unique among the parts of its kind in that call. A part with a
+known `id` replaces the earlier one.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Leg(Shape, frozen=True, kw_only=True):
-    """One attempt to reach a human. What is still to come is null."""
+    """One attempt to reach a human. Times that have not come yet are null."""
 
     id: str
     status: Literal["ringing", "answered", "over"]
@@ -40,9 +42,11 @@ class Leg(Shape, frozen=True, kw_only=True):
 
 
 class HandoffNow(Shape, frozen=True, kw_only=True):
-    """The hand-off that runs: its state (`farewell`, `moving`, `ringing`, `with human`,
-    `returning` ...) and when that state must have led somewhere, as a moment: time left is
-    `until` less the time of now."""
+    """The running hand-off: its state (`farewell`, `moving`, `ringing`, `with human`, `returning`
+    ...).
+
+    `until` is when that state times out, in seconds since 1970; null if it has no limit.
+    """
 
     state: str
     destination: str
@@ -54,7 +58,7 @@ class HandoffNow(Shape, frozen=True, kw_only=True):
 
 
 class Question(Shape, frozen=True, kw_only=True):
-    """The agent asks a human, and waits for the answer until `until` (a moment)."""
+    """The agent asks a human, and waits for the answer until `until`."""
 
     id: str
     text: str
@@ -63,8 +67,10 @@ class Question(Shape, frozen=True, kw_only=True):
 
 
 class Cost(Shape, frozen=True, kw_only=True):
-    """What the call has cost so far, by the owner's prices: an estimate until the bill comes.
-    `counted`: the model's part is of the tokens that it has told, not of minutes."""
+    """The cost of the call so far, by the owner's prices: an estimate.
+
+    `counted`: the model's part is computed from reported tokens, not from minutes.
+    """
 
     carrier: float = 0.0
     model: float = 0.0
@@ -74,8 +80,11 @@ class Cost(Shape, frozen=True, kw_only=True):
 
 
 class CallEntry(Shape, frozen=True, kw_only=True):
-    """A live call as the list shows it. `phase` is `ringing`, `talking`, `handing off`, `with a
-    human`, `ending` or `ended`; `running` are the names of the tools that run."""
+    """A live call as the list shows it.
+
+    `phase` is `ringing`, `talking`, `handing off`, `with a human`, `ending` or `ended`. `running`
+    are the names of the running tools.
+    """
 
     call_sid: str
     agent: str
@@ -91,9 +100,12 @@ class CallEntry(Shape, frozen=True, kw_only=True):
 
 
 class Line(Shape, frozen=True, kw_only=True):
-    """Who said what, as heard. Of the agent's words `text` was heard, `ahead` is prepared and not
-    heard yet, `cut` will never be heard: show it greyed out. A `note` was said by nobody: the
-    agent reads it. `ended_at` is null while the line is open."""
+    """A line of the transcript, as heard.
+
+    Of the agent's words, `text` was heard, `ahead` is prepared and not heard yet, and `cut` will
+    never be heard: show it greyed out. A `note` is context for the agent that nobody said.
+    `ended_at` is null while the line is open.
+    """
 
     id: str
     speaker: Literal["caller", "agent", "human", "note"]
@@ -105,7 +117,7 @@ class Line(Shape, frozen=True, kw_only=True):
 
 
 class Tool(Shape, frozen=True, kw_only=True):
-    """A tool's use. `arguments` is JSON text as the model wrote it."""
+    """One use of a tool. `arguments` is JSON text as the model wrote it."""
 
     id: str
     name: str
@@ -117,7 +129,7 @@ class Tool(Shape, frozen=True, kw_only=True):
 
 
 class Stage(Shape, frozen=True, kw_only=True):
-    """Where the call was: `answering`, `talking`, a state of the hand-off, `ending` ..."""
+    """A stage of the call: `answering`, `talking`, a state of the hand-off, `ending` ..."""
 
     id: str
     name: str
@@ -133,7 +145,7 @@ class BargeIn(Shape, frozen=True, kw_only=True):
 
 
 class Latency(Shape, frozen=True, kw_only=True):
-    """The caller stopped at `started_at` and heard the agent from `ended_at` on."""
+    """The caller stopped at `started_at` and heard the agent from `ended_at`."""
 
     id: str
     started_at: float
@@ -141,7 +153,7 @@ class Latency(Shape, frozen=True, kw_only=True):
 
 
 class Action(Shape, frozen=True, kw_only=True):
-    """What somebody at a console did to this call."""
+    """What a supervisor did to this call."""
 
     id: str
     at: float
@@ -151,8 +163,7 @@ class Action(Shape, frozen=True, kw_only=True):
 
 
 class Parts(Shape, frozen=True, kw_only=True):
-    """What a call consists of. Speech on the timeline is `lines`: caller and agent from
-    `started_at` to `ended_at`."""
+    """The parts of a call. The timeline shows each of `lines` from `started_at` to `ended_at`."""
 
     lines: tuple[Line, ...] = ()
     tools: tuple[Tool, ...] = ()
@@ -164,8 +175,8 @@ class Parts(Shape, frozen=True, kw_only=True):
 
 
 class CallDetail(Shape, frozen=True, kw_only=True):
-    """A live call. `destinations` are the keys that a hand-off may name; `now` is when it was
-    looked at."""
+    """A live call. `destinations` are the keys that a hand-off may name; `now` is the time of the
+    reply."""
 
     entry: CallEntry
     parts: Parts
@@ -174,7 +185,8 @@ class CallDetail(Shape, frozen=True, kw_only=True):
 
 
 class CallList(Shape, frozen=True, kw_only=True):
-    """Live calls. `missing` are the worker processes that did not answer: theirs are not here."""
+    """Live calls. `missing` are the worker processes that did not answer: their calls are not
+    included."""
 
     calls: tuple[CallEntry, ...]
     now: float
@@ -185,12 +197,15 @@ class CallList(Shape, frozen=True, kw_only=True):
 
 
 class FeedMessage(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The base of what the feed says; `type` names it, also as the name of the sent event."""
+    """The base of the feed's messages. `type` names the message and its server-sent event."""
 
 
 class Snapshot(FeedMessage, frozen=True, kw_only=True, tag=True):
-    """All calls that are live: throw away what you had. Sent first, and again to a page that was
-    away for longer than the feed remembers. `missing` as in `PartMissing`."""
+    """All live calls: discard earlier data.
+
+    It is sent first, and again to a page that was away for longer than the feed's buffer reaches.
+    `missing` as in `PartMissing`.
+    """
 
     calls: tuple[CallEntry, ...]
     now: float
@@ -198,28 +213,32 @@ class Snapshot(FeedMessage, frozen=True, kw_only=True, tag=True):
 
 
 class CallsChanged(FeedMessage, frozen=True, kw_only=True, tag=True):
-    """These calls are there or have changed, and those of `gone` (call SIDs) are over."""
+    """These calls are new or have changed; those in `gone` (call SIDs) have ended."""
 
     calls: tuple[CallEntry, ...] = ()
     gone: tuple[str, ...] = ()
 
 
 class PartMissing(FeedMessage, frozen=True, kw_only=True, tag=True):
-    """These worker processes do not answer now: their calls are not known, or are as they last
-    said. Empty: nothing is missing any more."""
+    """These worker processes do not answer now: their calls are unknown or may be out of date.
+
+    An empty list means that all processes answer.
+    """
 
     missing: tuple[str, ...] = ()
 
 
 class CallShown(FeedMessage, frozen=True, kw_only=True, tag=True):
-    """The call that the page has open, whole: throw away what you had of it."""
+    """The open call with all its parts: discard earlier data of it."""
 
     detail: CallDetail
 
 
 class CallPatched(FeedMessage, frozen=True, kw_only=True, tag=True):
-    """What has changed of the call that the page has open. `entry` is null if it has not; each
-    part of `parts` is new or replaces that with its id."""
+    """Changes of the open call. `entry` is null if it has not changed.
+
+    Each part in `parts` is new, or replaces the part with its `id`.
+    """
 
     call_sid: str
     parts: Parts
@@ -227,7 +246,7 @@ class CallPatched(FeedMessage, frozen=True, kw_only=True, tag=True):
 
 
 class CallOver(FeedMessage, frozen=True, kw_only=True, tag=True):
-    """The call that the page has open is over; in a moment it is at `/api/past/{sid}`."""
+    """The open call has ended; it will soon be at `/api/past/{sid}`."""
 
     call_sid: str
 
@@ -235,14 +254,16 @@ class CallOver(FeedMessage, frozen=True, kw_only=True, tag=True):
 AnyFeedMessage = Snapshot | CallsChanged | PartMissing | CallShown | CallPatched | CallOver
 
 
-# --- calls that are over ----------------------------------------------------------------------
+# --- ended calls ------------------------------------------------------------------------------
 
 
 class PastEntry(Shape, frozen=True, kw_only=True):
-    """A call that is over, as the list shows it. `destination`, `outcome` and
-    `seconds_to_human` are those of the last attempt to reach a human; `answer_seconds` is the
-    median of how long the caller waited for the agent's answers; `excerpt` is a line in which
-    the searched words were said."""
+    """An ended call as the list shows it.
+
+    `destination`, `outcome` and `seconds_to_human` are those of the last attempt to reach a human.
+    `answer_seconds` is the median time that the caller waited for an answer. `excerpt` is a line
+    that contains the searched words.
+    """
 
     call_sid: str
     agent: str
@@ -261,7 +282,7 @@ class PastEntry(Shape, frozen=True, kw_only=True):
 
 
 class PastPage(Shape, frozen=True, kw_only=True):
-    """`next` is what to give as `before` for the page after this one; null on the last."""
+    """`next` is the value of `before` for the next page; null on the last page."""
 
     calls: tuple[PastEntry, ...]
     next: str | None = None
@@ -278,8 +299,10 @@ class Attempt(Shape, frozen=True, kw_only=True):
 
 
 class PastCall(Shape, frozen=True, kw_only=True):
-    """A call that is over. `recording` is the address of its stereo sound, null without one; its
-    first sample was heard at `recorded_from`."""
+    """An ended call. `recording` is the path of its stereo audio, or null.
+
+    The first sample of the recording was heard at `recorded_from`.
+    """
 
     entry: PastEntry
     parts: Parts
@@ -289,11 +312,51 @@ class PastCall(Shape, frozen=True, kw_only=True):
     recorded_from: float = 0.0
 
 
+# --- deliveries ----------------------------------------------------------------------------------
+
+
+class DeliveryEntry(Shape, frozen=True, kw_only=True):
+    """A voicemail, a callback request or a message.
+
+    `state` is `waiting` (the next attempt is at `due_at`), `delivered`, `dead` (given up) or `kept`
+    (no outlet wants it). `error` is the reason of the last failed attempt. `said` has the caller's
+    words, if there are some. `recording_url` is at the carrier.
+    """
+
+    id: str
+    kind: Literal["voicemail", "callback", "message"]
+    state: Literal["waiting", "delivered", "dead", "kept"]
+    call_sid: str
+    agent: str
+    destination: str
+    created_at: float
+    caller: str
+    number: str = ""
+    reason: str = ""
+    said: str = ""
+    recording_url: str = ""
+    recording_seconds: float = 0.0
+    attempts: int = 0
+    due_at: float | None = None
+    delivered_at: float | None = None
+    accepted: tuple[str, ...] = ()
+    error: str = ""
+
+
+class DeliveryPage(Shape, frozen=True, kw_only=True):
+    """The newest first; `next` as in `PastPage`. `counts` is the number of deliveries in each
+    state."""
+
+    deliveries: tuple[DeliveryEntry, ...]
+    counts: dict[str, int]
+    next: str | None = None
+
+
 # --- figures ----------------------------------------------------------------------------------
 
 
 class Quantiles(Shape, frozen=True, kw_only=True):
-    """How a duration was spread, in seconds; null where there was none."""
+    """The distribution of a duration, in seconds; null if there are no values."""
 
     count: int = 0
     mean: float | None = None
@@ -302,7 +365,7 @@ class Quantiles(Shape, frozen=True, kw_only=True):
 
 
 class Bucket(Shape, frozen=True, kw_only=True):
-    """The calls that arrived from `since` until `until` (moments)."""
+    """The calls that arrived from `since` until `until` (seconds since 1970)."""
 
     since: float
     until: float
@@ -317,7 +380,7 @@ class Bucket(Shape, frozen=True, kw_only=True):
 
 
 class Figures(Shape, frozen=True, kw_only=True):
-    """Figures over time: a bucket for each step, also for those without calls, and the whole."""
+    """Figures over time: a bucket for each step, including empty ones, and the total."""
 
     step_seconds: float
     buckets: tuple[Bucket, ...]
@@ -329,8 +392,10 @@ class Figures(Shape, frozen=True, kw_only=True):
 
 
 class AuditEntry(Shape, frozen=True, kw_only=True):
-    """Somebody did something: `action` is `sign-in`, `sign-in-refused`, `hint`, `say`, `handoff`
-    ... `via` says how they had shown who they are: `session`, `token` or `open`."""
+    """An action: `action` is `sign-in`, `sign-in-refused`, `hint`, `say`, `handoff` ...
+
+    `via` is how the person was authenticated: `session`, `token` or `open`.
+    """
 
     id: int
     at: float
@@ -348,9 +413,12 @@ class AuditPage(Shape, frozen=True, kw_only=True):
 
 
 class Session(Shape, frozen=True, kw_only=True):
-    """Who is signed in. `csrf` goes as `X-CSRF-Token` with every request that changes anything;
-    `can` are the actions that may be offered; `rings` says that there is a telephone to take
-    over on; `open` that nobody needs to sign in here; prices are in `currency`."""
+    """The signed-in user.
+
+    `csrf` is sent as `X-CSRF-Token` with every request that changes something. `can` are the
+    permitted actions. `rings`: the user has a phone to take over calls. `open`: no sign-in is
+    needed. Prices are in `currency`.
+    """
 
     name: str
     role: Role
@@ -362,13 +430,13 @@ class Session(Shape, frozen=True, kw_only=True):
 
 
 class Taken(Shape, frozen=True, kw_only=True):
-    """An action has reached the call. What it led to is seen on the feed."""
+    """An action has reached the call. Its effect appears on the feed."""
 
     taken: bool = True
 
 
 class Fault(Shape, frozen=True, kw_only=True):
-    """Why a request was refused: a stable `code`, and a sentence for a person."""
+    """Why a request was refused: a stable `code`, and a sentence for people."""
 
     code: str
     message: str

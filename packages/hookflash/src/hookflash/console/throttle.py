@@ -1,8 +1,8 @@
-"""Who tries passwords has to wait: longer after each try that failed. No I/O.
+"""Delay sign-in attempts after failures, longer each time. No I/O.
 
-Counted by name, so that nobody's password can be tried out, and by peer, so that a peer cannot
-try everybody's. Behind a proxy all peers are one: it may fail more often before it waits. A wait
-is never long enough to keep the person themselves out for good.
+Failures are counted by name, so that a password cannot be guessed, and by peer, so that one peer
+cannot try all names. Behind a proxy all clients are one peer, so a peer may fail more often. The
+delay is bounded, so it cannot lock the real user out.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 _FREE = {"name": 5, "peer": 20}
 _LONGEST_SECONDS = 60.0
 _FORGOTTEN_SECONDS = 900.0
-_KEPT = 10_000
+_MAX_ENTRIES = 10_000
 
 
 class _Failed(msgspec.Struct):
@@ -24,14 +24,15 @@ class _Failed(msgspec.Struct):
 
 
 class Throttle:
-    """The failures of late. `now` is a clock in seconds."""
+    """The recent failures. `now` is a clock in seconds."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._failed: OrderedDict[tuple[str, str], _Failed] = OrderedDict()
 
     def wait_seconds(self, name: str, peer: str) -> float:
-        """Return how long whoever this is has to wait before they may try; 0 is not at all."""
+        """Return how long this name or peer must wait before the next attempt; 0 means not at
+        all."""
         return max(self._left(key) for key in _keys(name, peer))
 
     def failed(self, name: str, peer: str) -> None:
@@ -40,11 +41,11 @@ class Throttle:
             if self._now() - failed.at > _FORGOTTEN_SECONDS:
                 failed = _Failed()
             self._failed[key] = _Failed(failed.times + 1, self._now())
-        while len(self._failed) > _KEPT:
+        while len(self._failed) > _MAX_ENTRIES:
             self._failed.popitem(last=False)
 
     def succeeded(self, name: str, peer: str) -> None:
-        """The person themselves: forget how often their name failed, not how often the peer did."""
+        """Reset the failures of the name, but not those of the peer."""
         self._failed.pop(("name", name), None)
 
     def _left(self, key: tuple[str, str]) -> float:

@@ -1,9 +1,9 @@
-"""What a call does not remember of itself and a console shows: when its stages, tools, legs and
-barge-ins began and ended. No I/O.
+"""A trace: when a call's stages, tools, legs and barge-ins began and ended. No I/O.
 
-A trace is told of events as they happen, sound left out, and looks at the call after each; that
-of a call which another process had is read from its journal (`history.py`). It keeps a few values
-for each thing that happened; all times are seconds since 1970.
+The call itself does not store these times; a console shows them. A trace gets the call's events
+except audio, and checks the call after each. The trace of a call that another process had is read
+from its journal (`journal_trace.py`). It stores a few values per item. All times are seconds since
+1970.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Literal
 
 import msgspec
 
-from hookflash.console.requests import action_of
+from hookflash.console.supervisor_actions import action_of
 from hookflash.core.call import Call
 from hookflash.core.commands import AnyCommand, CancelTool, RunTool
 from hookflash.core.events import AnyEvent, LegChanged, QuestionAsked, ToolFinished
 
 _PHASE_NAMES = {"ringing": "answering", "with a human": "with human"}
-"""Where a phase and a state of the hand-off would be mistaken for each other."""
+"""Phases whose names could be confused with states of the hand-off."""
 
 _OVER = ("ending", "ended")
 _SETTLED = ("idle", "done", "failed")
@@ -55,7 +55,7 @@ class ActionSeen(msgspec.Struct):
 
 
 class Trace:
-    """The trace of one call. `barged` barge-ins were before it began."""
+    """The trace of one call. `barged` barge-ins happened before it began."""
 
     def __init__(self, barged: int = 0) -> None:
         self.stages: list[StageSeen] = []
@@ -68,14 +68,14 @@ class Trace:
         self._barged = barged
         self._seen: tuple[object, ...] = ()
 
-    def note(
+    def update(
         self, call: Call, event: AnyEvent | None, commands: Sequence[AnyCommand], now: float
     ) -> bool:
-        """Something has happened to `call`. Return whether the list of calls shows it."""
+        """Add an event and its commands. Return whether the list of calls changes."""
         for command in commands:
-            self.did(command, now)
+            self.add_command(command, now)
         if event is not None:
-            self.take(event, now)
+            self.add_event(event, now)
         handoff = call.handoff
         seen = (
             call.phase,
@@ -91,16 +91,16 @@ class Trace:
         if call.conversation.barge_ins > self._barged:
             self._barged = call.conversation.barge_ins
             self.barge_ins.append(now)
-        self.enter(call.phase.value, handoff.state.value, now)
+        self.enter_stage(call.phase.value, handoff.state.value, now)
         return True
 
     @property
     def running(self) -> tuple[str, ...]:
-        """The names of the tools that run now, the oldest first."""
+        """Return the names of the running tools, the oldest first."""
         return tuple(tool.name for tool in self._running.values())
 
-    def take(self, event: AnyEvent, now: float) -> None:
-        """An event has come."""
+    def add_event(self, event: AnyEvent, now: float) -> None:
+        """Add an event."""
         if type(event) is ToolFinished:
             status: Literal["failed", "answered"] = "failed" if event.failed else "answered"
             self._tool_over(event.call_id, status, event.output, now)
@@ -112,16 +112,16 @@ class Trace:
             by, kind, text = action
             self.actions.append(ActionSeen(now, by, kind, text))
 
-    def did(self, command: AnyCommand, now: float) -> None:
-        """A command was carried out."""
+    def add_command(self, command: AnyCommand, now: float) -> None:
+        """Add a command."""
         if type(command) is RunTool:
             seen = ToolSeen(command.name, command.arguments, now)
             self.tools[command.call_id] = self._running[command.call_id] = seen
         elif type(command) is CancelTool:
             self._tool_over(command.call_id, "cancelled", "", now)
 
-    def enter(self, phase: str, handoff: str, now: float) -> None:
-        """The call is in this phase, and its hand-off in this state, shown while one runs."""
+    def enter_stage(self, phase: str, handoff: str, now: float) -> None:
+        """Note the call's phase and its hand-off's state, which is shown while a hand-off runs."""
         settled = handoff in _SETTLED or phase in _OVER
         name = _PHASE_NAMES.get(phase, phase) if settled else handoff
         if self.stages and self.stages[-1].name == name:
@@ -130,8 +130,8 @@ class Trace:
             self.stages[-1].ended_at = now
         self.stages.append(StageSeen(name, now))
 
-    def goes_on(self, before: Trace) -> None:
-        """This call was another process's until now: `before` is what happened there."""
+    def prepend(self, before: Trace) -> None:
+        """Add the earlier trace of a call that another process had before."""
         if before.stages and self.stages:
             before.stages[-1].ended_at = self.stages[0].started_at
         self.stages = before.stages + self.stages

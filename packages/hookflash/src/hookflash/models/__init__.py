@@ -1,6 +1,7 @@
-"""Speech models: one package an adapter, each behind the model port of `runtime.ports`.
+"""Speech models: one package per adapter, each behind the model port of `runtime.ports`.
 
-What a model can do is data, so that the call and the hand-off never ask which model it is.
+A model's capabilities are data, so that the call and the hand-off never depend on which model it
+is.
 """
 
 from __future__ import annotations
@@ -14,9 +15,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     """What a model can do.
 
     `truncates`: the model can be told how much of an item was heard, and unheard items can be
-    taken out of its conversation. `audio_formats` are media types that pass through unchanged.
-    `max_session_seconds` is how long one session lives before another must take over (None:
-    no limit).
+    removed from its conversation. `audio_formats` are media types that pass through unchanged.
+    `max_session_seconds` is the lifetime of one session (None: no limit).
     """
 
     truncates: bool

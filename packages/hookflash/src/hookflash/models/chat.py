@@ -1,7 +1,7 @@
-"""A chat model at any OpenAI-compatible endpoint, asked what a call was about.
+"""A chat model at any OpenAI-compatible endpoint, for summaries of calls.
 
-It reads the call as it was heard. What was said there is material and never an instruction to it:
-a caller who says "ignore your instructions" is summed up like any other.
+It reads the call as it was heard. The prompt marks the transcript as material: a caller who says
+"ignore your instructions" is summarised like any other.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import msgspec
 from hookflash.core.record import CallRecord
 from hookflash.errors import ModelError
 
-MOST_CHARACTERS = 1200
-"""A summary that is longer is cut: whoever reads it is about to take a call."""
+MAX_CHARACTERS = 1200
+"""Longer summaries are cut: the reader is about to take a call."""
 
 _TRANSCRIPT_CHARACTERS = 12_000
 _TASK = (
@@ -31,12 +31,12 @@ _MARKUP = re.compile(r"[*_`#]+")
 _THOUGHTS = re.compile(r"<think>.*?(</think>|$)", re.DOTALL)
 
 
-class _Said(msgspec.Struct):
+class _ChatMessage(msgspec.Struct):
     content: str | None = None
 
 
 class _Choice(msgspec.Struct):
-    message: _Said
+    message: _ChatMessage
 
 
 class _Answer(msgspec.Struct):
@@ -44,10 +44,8 @@ class _Answer(msgspec.Struct):
 
 
 class ChatEndpoint:
-    """A chat model at `url` (such as `http://127.0.0.1:11434/v1`). Close it when done.
-
-    `seconds` bounds a whole answer.
-    """
+    """A chat model at `url`, such as `http://127.0.0.1:11434/v1`. `seconds` limits a whole
+    answer."""
 
     def __init__(
         self, url: str, model: str, *, key: str | None = None, seconds: float = 30.0
@@ -59,12 +57,12 @@ class ChatEndpoint:
         self._tls: ssl.SSLContext | None = None
 
     async def summarise(self, record: CallRecord) -> str:
-        """Return what a call was about. Raises `ModelError`."""
+        """Return the summary of a call. Raises `ModelError`."""
         body: dict[str, object] = {
             "model": self._model,
             "messages": [
                 {"role": "system", "content": _TASK},
-                {"role": "user", "content": written(record)},
+                {"role": "user", "content": call_as_text(record)},
             ],
         }
         try:
@@ -82,7 +80,7 @@ class ChatEndpoint:
 
     async def _ask(self, body: dict[str, object]) -> str:
         if self._tls is None:
-            # Reading the certificates takes a while, and this is the event loop of the calls.
+            # Reading certificates is slow and would block the calls' event loop.
             self._tls = await asyncio.to_thread(httpx.create_ssl_context)
         async with httpx.AsyncClient(verify=self._tls, timeout=self._seconds) as client:
             response = await client.post(self._url, json=body, headers=self._headers)
@@ -98,8 +96,8 @@ class ChatEndpoint:
         return _plain(answer.choices[0].message.content or "") if answer.choices else ""
 
 
-def written(record: CallRecord) -> str:
-    """Return a call as text: who said what as heard, the tools, the hand-offs, the end."""
+def call_as_text(record: CallRecord) -> str:
+    """Return a call as text: who said what as heard, the tools, the hand-offs, the disposition."""
     who = {"caller": "Caller", "agent": "Agent", "human": "Human"}
     said = "\n".join(f"{who[each.speaker]}: {each.text}" for each in record.utterances if each.text)
     if len(said) > _TRANSCRIPT_CHARACTERS:
@@ -117,8 +115,8 @@ def written(record: CallRecord) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return an answer on one line, without a small model's thoughts and markup."""
+    """Return an answer on one line, without a small model's reasoning and markup."""
     text = " ".join(_MARKUP.sub("", _THOUGHTS.sub("", text)).split())
-    if len(text) > MOST_CHARACTERS:
-        text = text[:MOST_CHARACTERS].rsplit(" ", 1)[0] + " ..."
+    if len(text) > MAX_CHARACTERS:
+        text = text[:MAX_CHARACTERS].rsplit(" ", 1)[0] + " ..."
     return text

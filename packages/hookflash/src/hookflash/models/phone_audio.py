@@ -1,9 +1,9 @@
-"""Turns a model's PCM into telephone sound: 24 kHz, 16 bits, to mu-law at 8 kHz.
+"""Convert a model's PCM to phone audio: 24 kHz, 16 bits, to mu-law at 8 kHz.
 
-A linear-phase low-pass of 127 taps, of which every third output is computed: flat to 3.4 kHz, and
-50 dB down from 4 kHz on, which would fold back into the telephone's band. Plain Python: about 5 us
-a sample, for sound that is rendered once. The work is cut into slices of half a millisecond, with
-a turn of the event loop after each, so that live audio does not wait for it.
+A linear-phase low-pass filter with 127 taps, of which every third output is computed. It is flat to
+3.4 kHz and 50 dB down from 4 kHz, which would alias into the phone band. In plain Python it takes
+about 5 us per sample, for audio that is rendered once. The work runs in slices of 0.5 ms, with a
+turn of the event loop after each, so that live audio is not delayed.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ PCM_RATE: Final = 24_000
 _STEP = PCM_RATE // RATE
 _HALF = 63
 _CUTOFF_HZ = 3_690
-"""Where the filter is 6 dB down: in the middle between 3.4 and 4 kHz."""
+"""The filter is 6 dB down here: in the middle between 3.4 and 4 kHz."""
 
 _KAISER_BETA = 4.55
 _SLICE = 100
-"""Samples of output between two turns of the event loop."""
+"""Output samples between two turns of the event loop."""
 
 
 def _bessel(x: float) -> float:
@@ -39,7 +39,7 @@ def _bessel(x: float) -> float:
 
 
 def _low_pass() -> tuple[float, ...]:
-    """Return the taps of the filter: a sinc in a Kaiser window, which pass a constant unchanged."""
+    """Return the filter's taps: a sinc with a Kaiser window and a gain of 1 at 0 Hz."""
     turn = 2 * _CUTOFF_HZ / PCM_RATE
 
     def tap(n: int) -> float:

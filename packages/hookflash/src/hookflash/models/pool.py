@@ -1,19 +1,19 @@
-"""Sessions with a model that are open before a call comes, so that the first word comes sooner.
+"""A pool of model sessions that are open before a call arrives, for a faster first word.
 
-    CONNECTING --open--> READY --a call--> GIVEN: the pool has forgotten it
+    CONNECTING --open--> READY --a call--> ASSIGNED: no longer in the pool
         |                  |
         |                  +-- too old --> closed, once another is READY in its place
-        +------------------+-- lost -----> another, later each time in a row
+        +------------------+-- lost -----> another, with a growing delay
 
-A warm session has its socket and its greeting behind it; a call only tells it who it shall be.
-It is given away young, because a model ends a session after a time, and a call shall have most of
-that. A call that comes while none is READY opens its own, as it would without a pool.
+A warm session has already opened its socket and received the server's greeting; a call only
+configures it. A session is replaced while it is young, because a model ends it after a time and a
+call should have most of that time. If no session is READY, the call opens its own.
 
-`WarmPool` has the shape of the connector that it wraps (`runtime.ports.ModelConnector`).
+`WarmPool` has the interface of the connector that it wraps (`runtime.ports.ModelConnector`).
 
-    resource        acquired                       released
-    a warm session  start(), a gift, a loss, age   given to a call, or close()
-    a timer         a READY session's age, a loss  when it is due, or close()
+    resource        acquired                              released
+    a warm session  start(), an assignment, a loss, age   assigned to a call, or close()
+    a timer         a READY session's age, a loss         when it is due, or close()
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ log = logging.getLogger("hookflash.model")
 
 EventSink = Callable[[AnyEvent], object]
 
-YOUNG = 0.1
-"""How much of a session's life may be over when a call gets it."""
+MAX_WAITING_SHARE = 0.1
+"""The share of a session's lifetime that may have passed when a call gets it."""
 
 RETRY_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
@@ -46,20 +46,20 @@ class Link(Protocol):
 
 
 class WarmLink(Protocol):
-    """A session that waits for its call."""
+    """A session that waits for a call."""
 
-    def give(self, setup: ModelSetup, on_event: EventSink) -> Link:
-        """Make it the session of a call, once; it ends in `ModelReady` or `ModelLost`."""
+    def assign(self, setup: ModelSetup, on_event: EventSink) -> Link:
+        """Make it the session of a call, once; it posts `ModelReady` or `ModelLost`."""
         ...
 
     def close(self) -> None: ...
 
 
-class Warming(Protocol):
-    """A connector that can open a session before it is known for whom.
+class WarmConnector(Protocol):
+    """A connector that can open a session before its call is known.
 
-    Of `on_ready` and `on_lost` each is called at most once, `on_lost` only while the session is
-    not given and not closed, and neither before `warm` has returned.
+    `on_ready` and `on_lost` are each called at most once, and not before `warm` has returned.
+    `on_lost` is called only while the session is neither assigned nor closed.
     """
 
     def open(self, setup: ModelSetup, on_event: EventSink) -> Link: ...
@@ -68,16 +68,16 @@ class Warming(Protocol):
 
 
 class WarmPool:
-    """Keeps `size` sessions of `connector` warm; `session_seconds` is how long one may live."""
+    """Holds `size` warm sessions of `connector`; `session_seconds` is a session's lifetime."""
 
-    def __init__(self, connector: Warming, *, size: int, session_seconds: float) -> None:
+    def __init__(self, connector: WarmConnector, *, size: int, session_seconds: float) -> None:
         self.given = 0
-        """Calls that found a warm session."""
+        """How many calls got a warm session."""
         self.missed = 0
-        """Calls that found none."""
+        """How many calls found none."""
         self._connector = connector
         self._size = size
-        self._young_seconds = session_seconds * YOUNG
+        self._max_waiting_seconds = session_seconds * MAX_WAITING_SHARE
         self._connecting: set[WarmLink] = set()
         self._ready: dict[WarmLink, asyncio.TimerHandle] = {}
         self._old: list[WarmLink] = []
@@ -86,25 +86,25 @@ class WarmPool:
 
     @property
     def ready(self) -> int:
-        """How many sessions wait for a call."""
+        """Return how many sessions are waiting."""
         return len(self._ready) + len(self._old)
 
     def start(self) -> None:
-        """Begin to keep sessions warm; in the event loop's thread."""
+        """Start to open sessions; in the event loop's thread."""
         self._fill()
 
     def open(self, setup: ModelSetup, on_event: EventSink) -> Link:
-        """Give the call the session that has waited longest, or open one for it."""
+        """Assign the session that has waited longest, or open one."""
         link = self._take()
         if link is None:
             self.missed += 1
             return self._connector.open(setup, on_event)
         self.given += 1
         self._fill()
-        return link.give(setup, on_event)
+        return link.assign(setup, on_event)
 
     def close(self) -> None:
-        """Close what waits; calls that come now open their own."""
+        """Close the waiting sessions; later calls open their own."""
         self._size = 0
         if self._retry is not None:
             self._retry.cancel()
@@ -126,7 +126,7 @@ class WarmPool:
         return link
 
     def _fill(self) -> None:
-        """Open as many as are wanted and are not there or on their way."""
+        """Open sessions until `size` are ready or connecting."""
         self._retry = None
         while len(self._connecting) + len(self._ready) < self._size:
             self._add()
@@ -139,7 +139,7 @@ class WarmPool:
             self._connecting.discard(link)
             self._failures = 0
             loop = asyncio.get_running_loop()
-            self._ready[link] = loop.call_later(self._young_seconds, self._age, link)
+            self._ready[link] = loop.call_later(self._max_waiting_seconds, self._age, link)
             if self._old:
                 self._old.pop(0).close()
 
@@ -153,7 +153,7 @@ class WarmPool:
             self._fill_later()
 
     def _age(self, link: WarmLink) -> None:
-        """It is too old to be kept, but still better than none until another is there."""
+        """Replace an old session; it may still be assigned until the new one is ready."""
         del self._ready[link]
         self._old.append(link)
         self._fill()
@@ -163,5 +163,5 @@ class WarmPool:
             return
         seconds = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
         self._failures += 1
-        log.warning("! a warm session is lost: another in %g s", seconds)
+        log.warning("! a warm session is lost: the next one is opened in %g s", seconds)
         self._retry = asyncio.get_running_loop().call_later(seconds, self._fill)

@@ -1,4 +1,4 @@
-"""Who answers calls, as far as the runtime needs them: agents, and the directory of a line."""
+"""Protocols for agents and the directory: what the runtime needs from them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hookflash.runtime.tool_runner import ToolDefinition
 
 
 class AgentLike(Protocol):
-    """An agent, as far as calls need it."""
+    """An agent as the runtime uses it. `hookflash.agents.agent.Agent` satisfies it."""
 
     @property
     def name(self) -> str: ...
@@ -33,7 +33,7 @@ class AgentLike(Protocol):
 
     @property
     def prepared(self) -> Mapping[str, tuple[str, ...]]:
-        """The owner's texts of prepared lines, by line."""
+        """The owner's texts for prepared lines, by line name."""
         ...
 
     @property
@@ -59,13 +59,16 @@ class AgentLike(Protocol):
         *,
         safety_identifier: str | None,
     ) -> ModelSetup:
-        """Return what a session is set up with in which the agent talks with a human about a
-        caller: `conversation` is the caller's so far, `history` that with the human."""
+        """Return the model setup for a session in which the agent consults a human about a caller.
+
+        `conversation` is the conversation with the caller so far; `history` is the one with the
+        human.
+        """
         ...
 
 
 class DirectoryLike(Protocol):
-    """Which agent answers which line, and when."""
+    """Finds the agent that answers a line at a given time."""
 
     @property
     def agents(self) -> tuple[AgentLike, ...]: ...

@@ -1,6 +1,6 @@
-"""What goes on beside one call: questions of its tools to humans, and its owner's policies.
+"""Observers of one call: questions from its tools to humans, and the owner's policies.
 
-Neither stands in the call's way: both look on, and what comes of them is an event of the call.
+Observers never delay the call. Each result is posted to the call as an event.
 """
 
 from __future__ import annotations
@@ -19,20 +19,22 @@ from hookflash.core.events import (
     ToolFinished,
 )
 from hookflash.runtime.agents import AgentLike
+from hookflash.runtime.call_views import CallViews
 from hookflash.runtime.policy import Policies
 from hookflash.runtime.ports import Clock, EventSink
 from hookflash.runtime.questions import Questions
-from hookflash.runtime.view import CallViews
 
 OBSERVED = frozenset(
     {CallerTranscribed, HandoffRequested, QuestionAnswered, ToolCallRequested, ToolFinished}
 )
-"""The events that matter here, so that whoever watches a call need not ask for each."""
+"""The event types that observers need. Other events are not passed to them."""
 
 
 class CallObservers:
-    """What observes one call. Used in the event loop's thread. Questions get their ids from
-    `entropy`."""
+    """The observers of one call. Use it in the event loop's thread.
+
+    Question ids are generated from `entropy`.
+    """
 
     def __init__(
         self,
@@ -65,10 +67,10 @@ class CallObservers:
         return await self._questions.ask(question, via, seconds)
 
     def observe(self, event: AnyEvent | None) -> None:
-        """Something has happened to the call, and was carried out."""
+        """Process an event that the call has handled."""
         self._questions.observe(event)
         self._policies.observe(event)
 
     def close(self) -> None:
-        """The call is over."""
+        """Stop observing: the call has ended."""
         self._policies.close()

@@ -1,4 +1,4 @@
-"""What is outside a call: the ports of one driver, and what all drivers count together."""
+"""The ports of one call: all external services that its driver uses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hookflash.runtime.ports import (
     Deliveries,
     EventSink,
     ModelConnector,
-    RecordKeeper,
+    RecordSink,
 )
 from hookflash.runtime.prepared_speech import PreparedSpeech
 from hookflash.runtime.recorder import Recordings
@@ -24,7 +24,7 @@ from hookflash.world import SYSTEM
 
 
 class Traffic:
-    """Frames of sound that have passed, of all calls that share it."""
+    """Count audio frames, for all calls that share this object. `up` is caller to model."""
 
     __slots__ = ("down", "up")
 
@@ -34,9 +34,9 @@ class Traffic:
 
 
 class CallPorts:
-    """The ports of one call: everything that its driver may touch.
+    """The ports of one call: everything that its driver may access.
 
-    `chance` returns numbers from 0 to 1 that spread the repetitions of orders.
+    `chance` returns numbers from 0 to 1. They add jitter to the delays before a retry.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class CallPorts:
         connector: ModelConnector,
         model_setup: Callable[[tuple[Message, ...]], ModelSetup],
         make_tools: Callable[[EventSink], ToolRunner],
-        records: RecordKeeper,
+        records: RecordSink,
         journal: Journal,
         traffic: Traffic | None = None,
         recordings: Recordings | None = None,

@@ -1,8 +1,8 @@
-"""The time that calls are driven by.
+"""The clock that drives calls.
 
-Seconds since 1970, so that a journal written by one process can be gone on with by another, but
-taken from the monotonic clock, so that they only go forward. `speed` compresses time for whole
-calls against stand-ins: with 10, ten seconds of a call pass in one.
+It returns seconds since 1970, so that another process can continue a journal. It is based on the
+monotonic clock, so it never goes back. `speed` compresses time for calls against stand-ins: with
+10, ten seconds of a call pass in one.
 """
 
 from __future__ import annotations
@@ -24,5 +24,5 @@ class SystemClock:
         return self._wall + (self._monotonic() - self._start) * self._speed
 
     def delay(self, seconds: float) -> float:
-        """Return how long to really wait for `seconds` of this clock to pass."""
+        """Return the real seconds to wait until `seconds` of this clock have passed."""
         return seconds / self._speed

@@ -1,14 +1,14 @@
-"""The agent's talks with humans: calls beside the calls that they belong to.
+"""Consultations: calls in which the agent talks with a human about a caller's call.
 
-    parent (the caller's call)                     talk (under the SID of the human's leg)
+    parent call (the caller's)                     consult call (SID of the human's leg)
       HumanAsked -> OpenConsult ---------------------> CallArrived -> ConnectAgent
       ConsultDecided <------------- ReportConsult ---- the model has decided
       LegChanged completed --------------------------> CallCompleted
-      over ------------------------------------------> CallCompleted
+      the call ends ---------------------------------> CallCompleted
 
-A talk has a driver, a model and a journal of its own, so that the caller's agent goes on talking
-meanwhile, and none of the owner's tools. It is nobody's call: it has no record, is not counted and
-keeps no process alive. It is where its parent is; a restored one restores its parent first.
+A consult call has its own driver, model session and journal, so the agent keeps talking with the
+caller meanwhile. It has none of the owner's tools and no record, is not counted, and does not keep
+the process alive. It runs in the process of its parent; restoring it restores the parent first.
 """
 
 from __future__ import annotations
@@ -31,62 +31,65 @@ Begin = Callable[[CallArrived, CallSetup], Driver]
 
 
 class NoRecords:
-    """Where the record of a talk goes: the call that it belongs to has one."""
+    """Discards the record of a consult call: its parent call has one."""
 
     def put(self, record: CallRecord) -> None:
         return
 
 
-class Consulting:
-    """Satisfies `ports.Consults`. `find` gives a call that is known here, `begin` starts the driver
-    of a new one."""
+class ConsultCalls:
+    """Satisfies `ports.Consults`. `find` returns a call of this process; `start` starts a
+    driver."""
 
-    def __init__(self, find: Find, begin: Begin) -> None:
+    def __init__(self, find: Find, start: Begin) -> None:
         self._find = find
-        self._begin = begin
-        self._talks: dict[str, Driver] = {}
-        """By leg SID, those that are not over."""
+        self._start = start
+        self._consults: dict[str, Driver] = {}
+        """The consult calls that have not ended, by leg SID."""
 
     def open(self, parent_sid: str, wanted: OpenConsult) -> tuple[Instruction, ...]:
-        """Begin a talk; asked again for one that has begun, say the same again."""
+        """Start a consult call. A repeated request for a running one returns its instructions
+        again."""
         parent = self._find(parent_sid)
         if parent is None:
             return (HangUp(),)
         facts = parent.call.info
         arrived = CallArrived(wanted.leg_sid, facts.caller, facts.called, "outbound")
-        talk = self._find(wanted.leg_sid)
-        if talk is None:
-            talk = self._begin(arrived, _setup(parent.call.setup, parent_sid, wanted))
-        return talk.ask(arrived)
+        consult_driver = self._find(wanted.leg_sid)
+        if consult_driver is None:
+            consult_driver = self._start(arrived, _setup(parent.call.setup, parent_sid, wanted))
+        return consult_driver.ask(arrived)
 
     def report(self, parent_sid: str, decided: ConsultDecided) -> None:
         parent = self._find(parent_sid)
         if parent is None:
-            log.warning("%s ! what was settled with a human comes too late", parent_sid)
+            log.warning(
+                "%s ! the result of a consultation came after the call had ended", parent_sid
+            )
             return
         parent.post(decided)
 
-    def begun(self, talk: Driver) -> None:
-        """A talk is there, new or restored."""
-        self._talks[talk.call_sid] = talk
+    def add(self, consult_driver: Driver) -> None:
+        """Register a consult call that was started or restored."""
+        self._consults[consult_driver.call_sid] = consult_driver
 
-    def over(self, driver: Driver) -> None:
-        """A call is over: so are the talks that belong to it."""
-        self._talks.pop(driver.call_sid, None)
-        for talk in list(self._talks.values()):
-            consult = talk.call.setup.consult
+    def call_ended(self, driver: Driver) -> None:
+        """End the consult calls that belong to a call that has ended."""
+        self._consults.pop(driver.call_sid, None)
+        for consult_driver in list(self._consults.values()):
+            consult = consult_driver.call.setup.consult
             if consult is not None and consult.parent_sid == driver.call_sid:
-                talk.post(CallCompleted())
+                consult_driver.post(CallCompleted())
 
-    def leg_over(self, leg_sid: str) -> None:
-        """A human's leg is over: so is the talk on it, if there was one."""
-        talk = self._talks.get(leg_sid)
-        if talk is not None:
-            talk.post(CallCompleted())
+    def leg_ended(self, leg_sid: str) -> None:
+        """End the consult call on a human's leg, if there is one."""
+        consult_driver = self._consults.get(leg_sid)
+        if consult_driver is not None:
+            consult_driver.post(CallCompleted())
 
 
 def _setup(parent: CallSetup, parent_sid: str, wanted: OpenConsult) -> CallSetup:
-    """Return the parent's setup without what only a caller is offered."""
+    """Return the parent's setup without the options that only a caller is offered."""
     return replace(
         parent,
         greeting=None,

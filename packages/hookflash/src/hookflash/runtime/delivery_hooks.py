@@ -1,7 +1,7 @@
-"""The owner's own function as an outlet: `@agent.on_delivery`, plain or async.
+"""Deliver messages to the owner's function: `@agent.on_delivery`, plain or async.
 
-A coroutine function is awaited for a bounded time; another function runs in a thread, which
-cannot be stopped, so one that is late goes on, and the delivery is made again.
+A coroutine function is awaited for a limited time. Any other function runs in a thread. A thread
+cannot be stopped, so a late function keeps running while the delivery is retried.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from hookflash.core.delivery import Delivery
 from hookflash.core.delivery_tracking import TrackedDelivery
-from hookflash.runtime.fence import fenced
+from hookflash.runtime.owner_code import run_owner_code
 from hookflash.runtime.tool_runner import ToolThreads
 
 DeliveryHook = Callable[[Delivery], object]
@@ -23,8 +23,7 @@ HOOK_SECONDS = 30.0
 class HookOutlet:
     """Delivers to the hook of the agent that took the call. See `delivery_worker.Outlet`.
 
-    `find` returns the hook of an agent by the agent's name, None if it has none. Hooks that
-    block run in `threads`.
+    `find` returns the hook of an agent by its name, or None. Blocking hooks run in `threads`.
     """
 
     name = "hook"
@@ -43,11 +42,11 @@ class HookOutlet:
     def wants(self, delivery: Delivery) -> bool:
         return self._find(delivery.agent) is not None
 
-    async def send(self, kept: TrackedDelivery) -> None:
-        hook = self._find(kept.delivery.agent)
+    async def send(self, stored: TrackedDelivery) -> None:
+        hook = self._find(stored.delivery.agent)
         if hook is None:
             return
-        await fenced(self._call, functools.partial(hook, kept.delivery))
+        await run_owner_code(self._call, functools.partial(hook, stored.delivery))
 
     async def _call(self, hook: Callable[[], object]) -> None:
         if inspect.iscoroutinefunction(hook):
@@ -55,5 +54,5 @@ class HookOutlet:
             return
         result = await self._threads.call(hook, "delivery")
         if inspect.isawaitable(result):
-            # A decorator around a coroutine function is a plain function.
+            # A decorated coroutine function may look like a plain function.
             await result

@@ -1,15 +1,15 @@
-"""Brings deliveries from the store to the owner, again and again until they are taken.
+"""Send deliveries from the store to the owner, with retries until each outlet accepts them.
 
-    due --claimed--> offered to each outlet that wants it --> what came of it is kept
+    due --claimed--> offered to each outlet that wants it --> the outcome is saved
 
-Any worker may do it: a claim is a lease for a bounded time, so that two never deliver the same at
-once, and what a process that died was at work on is taken up by another, or by the next. A
-delivery reaches each outlet at least once: an outlet knows by its id one that it has had.
-`core.delivery_tracking` says what follows from an attempt.
+Any worker may claim a delivery. A claim is a lease for a limited time, so two workers never send
+the same delivery at once. If a process dies, another worker claims its deliveries after the lease
+ends. Each outlet gets a delivery at least once and recognises a repeated one by its id.
+`core.delivery_tracking` decides what follows an attempt.
 
     resource           acquired    released
-    the sending task   start()     close(), which lets attempts end
-    a lease            a claim     the end of the attempts, close(), or its time
+    the sending task   start()     close(), which lets running attempts end
+    a lease            a claim     the end of the attempts, close(), or its expiry
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from typing import Literal, Protocol
 
 from hookflash.core.delivery import Delivery
 from hookflash.core.delivery_tracking import DAY_SECONDS, Attempt, TrackedDelivery, attempted
-from hookflash.runtime.bounded import within
 from hookflash.runtime.log import masked
 from hookflash.runtime.ports import Clock
+from hookflash.runtime.time_limit import wait_within
 from hookflash.world import SYSTEM
 
 _log = logging.getLogger("hookflash.call.deliveries")
 
 DEAD_SECONDS = 7 * DAY_SECONDS
 POLL_SECONDS = 15.0
-"""How often to look for what other workers have put there, or have let go of."""
+"""How often to look for deliveries that other workers have stored or released."""
 
 _AT_ONCE = 8
 _LEASE_SLACK_SECONDS = 30.0
-_KEEP_SECONDS = (0.2, 1.0, 5.0)
+_SAVE_RETRY_SECONDS = (0.2, 1.0, 5.0)
 _LONG = 300
 
 
 class NotTaken(Exception):
-    """An outlet did not take a delivery, and may have said how long to wait."""
+    """An outlet refused a delivery. `retry_seconds` is the minimum delay it asked for."""
 
     def __init__(self, text: str, *, retry_seconds: float = 0.0) -> None:
         super().__init__(text)
@@ -49,8 +49,10 @@ class NotTaken(Exception):
 
 
 class Outlet(Protocol):
-    """One way to the owner. `name` is kept with each delivery that it has taken; an attempt takes
-    at most `seconds`."""
+    """One destination for deliveries. `name` is stored with each delivery that it has accepted.
+
+    An attempt takes at most `seconds`.
+    """
 
     @property
     def name(self) -> str: ...
@@ -60,19 +62,19 @@ class Outlet(Protocol):
 
     def wants(self, delivery: Delivery) -> bool: ...
 
-    async def send(self, kept: TrackedDelivery) -> None:
-        """Hand over a delivery. Whatever is raised means that it was not taken."""
+    async def send(self, stored: TrackedDelivery) -> None:
+        """Send a delivery. Any exception means that it was not accepted."""
         ...
 
 
-class Claims(Protocol):
-    """The shelf as the delivery worker sees it: a `stores.deliveries.DeliveryStore`."""
+class ClaimStore(Protocol):
+    """The store as the worker uses it: `stores.deliveries.DeliveryStore`."""
 
     async def claim(
         self, now: float, *, lease: str, seconds: float, limit: int
     ) -> Sequence[TrackedDelivery]: ...
 
-    async def finish(self, kept: TrackedDelivery, lease: str) -> bool: ...
+    async def finish(self, stored: TrackedDelivery, lease: str) -> bool: ...
 
     async def release(self, lease: str) -> None: ...
 
@@ -82,14 +84,14 @@ class Claims(Protocol):
 
 
 class DeliveryWorker:
-    """Delivers what is due on `shelf` to `outlets`. Used in the event loop's thread.
+    """Sends deliveries that are due from `store` to `outlets`. Use it in the event loop's thread.
 
-    `chance` spreads the retries; leases get their names from `entropy`.
+    `chance` adds jitter to the retries. Lease names are generated from `entropy`.
     """
 
     def __init__(
         self,
-        shelf: Claims,
+        store: ClaimStore,
         outlets: Sequence[Outlet],
         *,
         clock: Clock,
@@ -98,7 +100,7 @@ class DeliveryWorker:
         chance: Callable[[], float] = SYSTEM.entropy("delivery-retry").random,
         entropy: Random = SYSTEM.entropy("delivery-lease"),
     ) -> None:
-        self._shelf = shelf
+        self._store = store
         self._outlets = tuple(outlets)
         self._clock = clock
         self._dead_seconds = dead_seconds
@@ -108,48 +110,48 @@ class DeliveryWorker:
         self._lease_seconds = _LEASE_SLACK_SECONDS + max(
             (outlet.seconds for outlet in self._outlets), default=0.0
         )
-        self._news = asyncio.Event()
+        self._wake = asyncio.Event()
         self._closing = False
         self._task: asyncio.Task[None] | None = None
         self.outcomes: dict[str, int] = {}
-        """How often an attempt has ended as delivered, failed, dead or kept."""
+        """How many attempts ended as delivered, failed, dead or kept."""
 
     def start(self) -> None:
-        """Begin to deliver. Call it once, in the event loop's thread."""
+        """Start sending. Call it once, in the event loop's thread."""
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._go_round())
+            self._task = asyncio.get_running_loop().create_task(self._run())
 
-    def poke(self) -> None:
-        """There is something new on the shelf."""
-        self._news.set()
+    def wake_worker(self) -> None:
+        """Look for due deliveries now: the store has a new one."""
+        self._wake.set()
 
     async def close(self, seconds: float = 10.0) -> None:
-        """Begin nothing more, let attempts end for at most `seconds`, and stop."""
+        """Start no more attempts, let running ones end for at most `seconds`, and stop."""
         self._closing = True
-        self._news.set()
+        self._wake.set()
         if self._task is not None:
             _, late = await asyncio.wait([self._task], timeout=seconds)
             if late:
-                _log.warning("! deliveries are broken off; they are made again later")
+                _log.warning("! deliveries are cancelled; they are retried later")
                 self._task.cancel()
                 await asyncio.wait([self._task])
             self._task = None
 
-    async def _go_round(self) -> None:
+    async def _run(self) -> None:
         failures, woken = 0, False
         while not self._closing:
             try:
                 if not woken:
-                    # What nobody wanted may be wanted by the agents and settings of now.
-                    await self._shelf.revive(self._clock.now(), state="kept")
+                    # An outlet that was added since the last start may want them now.
+                    await self._store.revive(self._clock.now(), state="kept")
                     woken = True
-                self._news.clear()
+                self._wake.clear()
                 if await self._deliver_some():
                     continue
-                due = await self._shelf.next_due()
+                due = await self._store.next_due()
                 failures = 0
             except Exception as error:
-                # The task must live on: the shelf may be there again in a moment.
+                # The task must survive: the store may be available again soon.
                 failures += 1
                 level = logging.WARNING if failures == 1 else logging.DEBUG
                 _log.log(level, "! deliveries cannot be read (%s)", type(error).__name__)
@@ -157,34 +159,34 @@ class DeliveryWorker:
             await self._pause(due)
 
     async def _pause(self, due: float | None) -> None:
-        """Wait until something is due, or there is news."""
+        """Wait until a delivery is due or the worker is woken."""
         seconds = self._poll_seconds
         if due is not None:
             seconds = min(seconds, max(0.05, due - self._clock.now()))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._clock.delay(seconds)):
-                await self._news.wait()
+                await self._wake.wait()
 
     async def _deliver_some(self) -> bool:
-        """Claim what is due and attempt it, a few at once. Return whether there was anything."""
+        """Claim due deliveries and attempt them concurrently. Return whether there were any."""
         lease = self._entropy.randbytes(16).hex()
         seconds = self._lease_seconds
-        found = await self._shelf.claim(
+        found = await self._store.claim(
             self._clock.now(), lease=lease, seconds=seconds, limit=_AT_ONCE
         )
         if not found:
             return False
         try:
-            await asyncio.gather(*(self._attempt(kept, lease) for kept in found))
+            await asyncio.gather(*(self._attempt(stored, lease) for stored in found))
         except asyncio.CancelledError:
-            await self._shelf.release(lease)
+            await self._store.release(lease)
             raise
         return True
 
-    async def _attempt(self, kept: TrackedDelivery, lease: str) -> None:
-        wanted = [outlet for outlet in self._outlets if outlet.wants(kept.delivery)]
-        missing = [outlet for outlet in wanted if outlet.name not in kept.accepted]
-        failures = await asyncio.gather(*(self._offer(outlet, kept) for outlet in missing))
+    async def _attempt(self, stored: TrackedDelivery, lease: str) -> None:
+        wanted = [outlet for outlet in self._outlets if outlet.wants(stored.delivery)]
+        missing = [outlet for outlet in wanted if outlet.name not in stored.accepted]
+        failures = await asyncio.gather(*(self._offer(outlet, stored) for outlet in missing))
         pairs = list(zip(missing, failures, strict=True))
         attempt = Attempt(
             wanted=tuple(outlet.name for outlet in wanted),
@@ -197,42 +199,42 @@ class DeliveryWorker:
             ),
         )
         after = attempted(
-            kept,
+            stored,
             attempt,
             self._clock.now(),
             chance=self._chance(),
             dead_seconds=self._dead_seconds,
         )
-        self._tell(after)
-        await self._keep(after, lease)
+        self._log_outcome(after)
+        await self._save(after, lease)
 
-    async def _offer(self, outlet: Outlet, kept: TrackedDelivery) -> NotTaken | None:
-        """Return why `outlet` did not take a delivery; None: it has."""
+    async def _offer(self, outlet: Outlet, stored: TrackedDelivery) -> NotTaken | None:
+        """Send a delivery to `outlet`. Return the reason if it was not accepted."""
         try:
-            await within(outlet.send(kept), outlet.seconds)
+            await wait_within(outlet.send(stored), outlet.seconds)
         except NotTaken as refusal:
             return refusal
         except TimeoutError:
             return NotTaken(f"no answer within {outlet.seconds:g} s")
         except Exception as error:
-            _log.exception("%s ! outlet %s failed", kept.delivery.call_sid, outlet.name)
+            _log.exception("%s ! outlet %s failed", stored.delivery.call_sid, outlet.name)
             return NotTaken(masked(f"{type(error).__name__}: {error}")[:_LONG])
         return None
 
-    async def _keep(self, after: TrackedDelivery, lease: str) -> None:
-        """Keep what came of an attempt. A shelf that fails is tried again while the lease lasts;
-        after that the delivery is made once more."""
-        for seconds in (*_KEEP_SECONDS, None):
+    async def _save(self, after: TrackedDelivery, lease: str) -> None:
+        """Save the outcome of an attempt. Retry while the lease lasts; then it is delivered
+        again."""
+        for seconds in (*_SAVE_RETRY_SECONDS, None):
             try:
-                await self._shelf.finish(after, lease)
+                await self._store.finish(after, lease)
                 return
             except Exception as error:
                 what = (after.delivery.call_sid, after.delivery.id, type(error).__name__)
-                _log.warning("%s ! what came of delivery %s was not written (%s)", *what)
+                _log.warning("%s ! the outcome of delivery %s was not written (%s)", *what)
                 if seconds is not None:
                     await asyncio.sleep(seconds)
 
-    def _tell(self, after: TrackedDelivery) -> None:
+    def _log_outcome(self, after: TrackedDelivery) -> None:
         outcome = "failed" if after.state == "waiting" else after.state
         self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
         delivery = after.delivery

@@ -1,7 +1,7 @@
-"""The queue of what one thread writes to files: bounded, with a count of what is lost.
+"""A bounded queue of items that one thread writes to files, with a count of lost items.
 
-A slow disk never delays a call: what does not fit into the queue is refused. What the disk cannot
-take is lost too, and the call goes on. Both are counted in the unit of the items' `size`.
+A slow disk never delays a call. Items that do not fit into the queue are refused. Items that the
+disk cannot take are lost, and the call continues. Both are counted in the unit of `size`.
 
     resource     acquired       released
     the thread   DiskQueue()    close()
@@ -18,7 +18,7 @@ from hookflash.world import WorkQueue, World
 
 
 class DiskItem(Protocol):
-    """Something for a file. An item of size 0 always has room."""
+    """An item to write to a file. An item of size 0 is always accepted."""
 
     @property
     def path(self) -> Path: ...
@@ -31,11 +31,11 @@ _Item = TypeVar("_Item", bound=DiskItem)
 
 
 class DiskQueue(Generic[_Item]):
-    """`put` is called in one thread only, and never waits.
+    """Queue for one writing thread. `put` is called in one thread only and never waits.
 
     `write` is called in the queue's thread with items of one file: all those of a batch if
-    `together`, otherwise one. It may raise `OSError`. `room` bounds what may wait; `what` is
-    written, for the log.
+    `together`, otherwise one. It may raise `OSError`. `room` is the largest total size that may
+    wait. `what` names the kind of file in log lines.
     """
 
     def __init__(
@@ -52,14 +52,14 @@ class DiskQueue(Generic[_Item]):
         end: Callable[[], None] | None = None,
     ) -> None:
         self.error: OSError | None = None
-        """The last error of the disk."""
+        """The last error of the disk, or None."""
         self._write = write
         self._what = what
         self._log = log
         self._room = room
         self._together = together
         self._stamp = world.stamp
-        # Each is counted up by one thread alone, so that no lock is needed.
+        # Each counter is written by one thread only, so no lock is needed.
         self._taken = self._refused = self._done = self._failed = 0
         self._overfull = False
         self._queue: WorkQueue[_Item] = world.queue(
@@ -68,11 +68,11 @@ class DiskQueue(Generic[_Item]):
 
     @property
     def lost(self) -> int:
-        """How much never reached its file."""
+        """Return the total size that never reached its file."""
         return self._refused + self._failed
 
     def put(self, item: _Item, *, urgent: bool = False) -> bool:
-        """Queue an item for its file. Return whether there was room."""
+        """Queue an item for its file. Return whether there was room for it."""
         size = item.size
         if size:
             if self._taken - self._done + size > self._room:
@@ -87,7 +87,7 @@ class DiskQueue(Generic[_Item]):
         return True
 
     def flush(self, seconds: float) -> bool:
-        """Wait until all that was put is written. Return False after `seconds`."""
+        """Wait until every queued item is written. Return False after `seconds`."""
         return self._queue.flush(seconds)
 
     def close(self) -> None:
@@ -113,7 +113,7 @@ class DiskQueue(Generic[_Item]):
         except OSError as error:
             if self.error is None:
                 self._log.warning(
-                    "! a %s cannot be written, its call goes on: %s", self._what, error
+                    "! a %s cannot be written, its call continues: %s", self._what, error
                 )
             self.error = error
             self._failed += size

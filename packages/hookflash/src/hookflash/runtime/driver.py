@@ -1,21 +1,21 @@
-"""The driver of one call: runs the core on what happens, and carries out what it wants.
+"""The driver of one call: pass events to the core and carry out its commands.
 
-It lives in the event loop's thread. `post` carries out the commands at once: there is no inbox
-to wait in, no queue to hop over and no lock, because the core never waits. Links queue what they
-send; REST (`carrier_requests`) and tools are tasks whose end, good or bad, is an event. So nothing
-slow can delay a barge-in.
+It runs in the event loop's thread. `post` carries out the commands at once. There is no inbox, no
+queue and no lock, because the core never waits. Links queue what they send. REST requests
+(`carrier_requests`) and tools are tasks whose end, successful or not, is an event. So no slow
+operation can delay a barge-in.
 
-A command that fails is logged and, where the core knows an event for it, becomes that event. It
-keeps nothing else from happening: the other commands, the journal, the watch and the timer.
+A command that fails is logged and, if the core has an event for it, becomes that event. The other
+commands, the journal, the watcher and the timer are not affected.
 
-    resource              acquired                       released
-    the timer             whenever the deadline changes  when the call is over
-    the media stream      attach()                       CloseStream, or the carrier
-    the model's session   OpenModel                      CloseModel, which every ending contains
-    the requests' tasks   MoveCall, RingHuman ...        their end, or close()
-    the tools' tasks      RunTool                        their end, or close()
-    the journal           given                          close()
-    the tap               tapped(), StartRecording       its last sink's, or the call's end
+    resource              acquired                          released
+    the timer             whenever the deadline changes     when the call has ended
+    the media stream      attach()                          CloseStream, or the carrier
+    the model's session   OpenModel                         CloseModel, which every ending contains
+    the requests' tasks   MoveCall, RingHuman ...           their end, or close()
+    the tools' tasks      RunTool                           their end, or close()
+    the journal           passed in                         close()
+    the audio capture     start_capture(), StartRecording   the end of its last sink, or of the call
 """
 
 from __future__ import annotations
@@ -85,15 +85,15 @@ from hookflash.core.events import (
 from hookflash.core.handoff.states import HandoffState
 from hookflash.core.phases import Phase
 from hookflash.core.timers import earliest
-from hookflash.runtime.allowance import FRAME_PRICE, Allowance
+from hookflash.runtime.audio_capture import AudioCapture
+from hookflash.runtime.audio_rate_limit import FRAME_COST, AudioRateLimit
 from hookflash.runtime.call_ports import CallPorts
-from hookflash.runtime.carrier_requests import CarrierRequests, Inlet
-from hookflash.runtime.journal import State
+from hookflash.runtime.carrier_requests import CarrierRequests, EventInput
+from hookflash.runtime.journal import JournalState
 from hookflash.runtime.log import log_step
 from hookflash.runtime.ports import CarrierStream, EventSink, ModelLink
-from hookflash.runtime.settled import SettledLines
+from hookflash.runtime.settled_lines import SettledLines
 from hookflash.runtime.stream_watch import StreamWatch
-from hookflash.runtime.tap import Tap
 from hookflash.runtime.tool_runner import BROKEN
 from hookflash.runtime.voice_level import VoiceLevel
 
@@ -116,22 +116,22 @@ _DETECTED = frozenset({CallerSpeechStarted, CallerSpeechStopped, CallerTranscrib
 
 _FAILED = "it failed: see the log"
 
-_BROKEN_SESSIONS = 3
-"""How many sessions of a call may fail to take a command before no other one is opened."""
+_MAX_BROKEN_SESSIONS = 3
+"""How many sessions of a call may fail to take a command before no other is opened."""
 
 
 class Driver:
-    """Drives `call`. `on_ended` is called once, when the record was handed over or was refused.
+    """Drives `call`. `on_ended` is called once, after the record was stored or refused.
 
-    `watch` is told of every event but the caller's sound, which is only counted. `arrived` is what
-    the carrier said when the call came.
+    `watch` is called for every event except the caller's audio, which is only counted. `arrived` is
+    what the carrier said when the call arrived.
     """
 
     def __init__(
         self,
         call_sid: str,
         call: Call,
-        outside: CallPorts,
+        ports: CallPorts,
         *,
         on_ended: Callable[[Driver], None],
         watch: Callable[[str, AnyEvent | None, list[AnyCommand]], None] | None = None,
@@ -140,32 +140,32 @@ class Driver:
         self.call_sid = call_sid
         self.call = call
         self.arrived = arrived
-        self.outside = outside
+        self.ports = ports
         self._on_ended = on_ended
         self._watch = watch
-        self._inlet = Inlet(self.post)
-        self._tools = outside.make_tools(self._inlet)
+        self._event_input = EventInput(self.post)
+        self._tools = ports.make_tools(self._event_input)
         self._carrier_requests = CarrierRequests(
-            call_sid, outside, self._inlet, wanted=partial(_is_wanted, call)
+            call_sid, ports, self._event_input, wanted=partial(_is_wanted, call)
         )
         self._stream: CarrierStream | None = None
         self._model: ModelLink | None = None
         self._answer: tuple[Instruction, ...] = ()
         self._inbox: deque[AnyEvent] = deque()
         self._busy = False
-        self._now = outside.clock.now
-        self._journal = outside.journal
+        self._now = ports.clock.now
+        self._journal = ports.journal
         self._settled = SettledLines(call.conversation.transcript)
         self._phase: Phase | None = None
         self._handoff: HandoffState | None = None
-        self._traffic = outside.traffic
-        self._allowance = Allowance(self._now)
+        self._traffic = ports.traffic
+        self._audio_limit = AudioRateLimit(self._now)
         self._audio_sink: Callable[[SendCallerAudio], None] | None = None
-        self._stream_watch = StreamWatch(outside.clock)
+        self._stream_watch = StreamWatch(ports.clock)
         self._voice = VoiceLevel()
         self._speaks = False
-        """Whether the model takes the caller to be speaking."""
-        self.tap: Tap | None = None
+        """Whether the model has detected that the caller is speaking."""
+        self.audio_capture: AudioCapture | None = None
         self._broken_sessions = 0
         self._reported: set[str] = set()
         self._debug = log.isEnabledFor(logging.DEBUG)
@@ -175,24 +175,25 @@ class Driver:
     # --- events in ----------------------------------------------------------------------------
 
     def post(self, event: AnyEvent) -> None:
-        """Take an event. One that arises while another is carried out is taken right after it."""
+        """Handle an event. An event that is posted while another is handled follows right after
+        it."""
         if type(event) is CallerAudio and self._audio_sink is not None:
-            # The short way: nothing that the core would look at has happened since it was asked.
+            # Fast path: the core has already decided that this audio goes to the model unchanged.
             self._traffic.up += 1
-            allowance = self._allowance
-            allowance.left -= event.size + FRAME_PRICE
-            if allowance.left >= 0 or not allowance.overdrawn(event.size):
+            limit = self._audio_limit
+            limit.left -= event.size + FRAME_COST
+            if limit.left >= 0 or not limit.over_limit(event.size):
                 try:
                     self._audio_sink(SendCallerAudio(event.payload, event.size))
-                except Exception:  # whatever the session's shell raises costs that session alone
+                except Exception:  # an error in the session ends that session only
                     self._lose_model("the caller's sound")
-                if self.tap is not None:
+                if self.audio_capture is not None:
                     try:
-                        self.tap.caller(event)
-                    except Exception:  # a recording that fails must not cost the call
+                        self.audio_capture.add_caller_audio(event)
+                    except Exception:  # a failed recording must not end the call
                         self._report_once("recording the caller")
-                self._measure(event)
-            elif allowance.spent:
+                self._measure_caller(event)
+            elif limit.exceeded:
                 self._close_flooded()
             return
         if self._busy:
@@ -200,29 +201,32 @@ class Driver:
             return
         self._busy = True
         try:
-            self._take(event)
+            self._receive(event)
             while self._inbox:
-                self._take(self._inbox.popleft())
+                self._receive(self._inbox.popleft())
         finally:
             self._inbox.clear()
             self._busy = False
 
-    def _measure(self, event: CallerAudio) -> None:
-        """Note that sound has come, and notice a caller who is silent though no end of their turn
-        was detected. The sound itself has gone to the model before."""
+    def _measure_caller(self, event: CallerAudio) -> None:
+        """Count a frame, and detect a caller who is silent although the model detected no end of
+        turn."""
         self._stream_watch.frames += 1
         if self._voice.take(event.payload, event.size) and self._speaks:
             self.post(CallerQuiet())
 
     def ask(self, event: AnyEvent) -> tuple[Instruction, ...]:
-        """Take an event that the core answers with instructions, and return them."""
+        """Handle an event that the core answers with instructions. Return the instructions."""
         self._answer = ()
         self.post(event)
         return self._answer
 
     def attach(self, stream: CarrierStream) -> EventSink | None:
-        """Give the call its media stream. Return where its events go, or None when the call has
-        one already: a second socket would be a second voice."""
+        """Connect a media stream. Return where its events go, or None if the call already has a
+        stream.
+
+        A second stream would play a second voice.
+        """
         if self.call.phase is Phase.ENDED:
             return None
         if self._stream is not None:
@@ -234,35 +238,37 @@ class Driver:
         return self.post
 
     def _stalled(self, stream: CarrierStream) -> None:
-        log.warning("%s ! the media stream carries nothing any more", self.call_sid)
+        log.warning("%s ! the media stream has stalled: no audio arrives", self.call_sid)
         self.post(StreamStalled(stream.stream_sid))
 
     async def close(self) -> None:
-        """Let go of everything at once; for a process that ends."""
+        """Release everything at once, when the process ends."""
         if self._timer is not None:
             self._timer.cancel()
         self._stream_watch.stop()
-        for held in (self._model, self._stream, self.tap):
+        for held in (self._model, self._stream, self.audio_capture):
             if held is not None:
-                self._attempt("letting go of the call", held.close)
+                self._attempt("releasing the call", held.close)
         await self._carrier_requests.close()
         await self._tools.close()
         self._journal.close()
-        self._inlet.close()
-        self._model = self._stream = self._audio_sink = self.tap = None
+        self._event_input.close()
+        self._model = self._stream = self._audio_sink = self.audio_capture = None
 
-    def tapped(self) -> Tap:
-        """Return the call's tap, which is there as long as somebody wants its blocks."""
-        if self.tap is None:
-            self.tap = Tap(self.call, self._now, self.outside.recordings, on_unused=self._untap)
-        return self.tap
+    def start_capture(self) -> AudioCapture:
+        """Return the call's audio capture, created if needed. It exists while it has a sink."""
+        if self.audio_capture is None:
+            self.audio_capture = AudioCapture(
+                self.call, self._now, self.ports.recordings, on_unused=self._end_capture
+            )
+        return self.audio_capture
 
     # --- the core -----------------------------------------------------------------------------
 
-    def _take(self, event: AnyEvent) -> None:
+    def _receive(self, event: AnyEvent) -> None:
         now = self._now()
         if type(event) is ModelAudio:
-            self._speak(event, now)
+            self._play_agent_audio(event, now)
             return
         if type(event) is StreamStopped and self._stream is not None:
             if self._stream.stream_sid == event.stream_sid:
@@ -275,21 +281,22 @@ class Driver:
             event = msgspec.structs.replace(event, unheard=True)
         commands = self.call.receive(event, now)
         if type(event) is CallerAudio:
-            if self.tap is not None:
+            if self.audio_capture is not None:
                 try:
-                    self.tap.caller(event)
-                except Exception:  # a recording that fails must not cost the call
+                    self.audio_capture.add_caller_audio(event)
+                except Exception:  # a failed recording must not end the call
                     self._report_once("recording the caller")
-            self._measure(event)
-        self._done(now, event, commands)
+            self._measure_caller(event)
+        self._carry_out(now, event, commands)
         if type(event) is MarkReturned:
             self._set_timer_for_sound(commands)
         else:
             self._update_audio_route()
             self._set_timer()
 
-    def _speak(self, event: ModelAudio, now: float) -> None:
-        """The agent's sound moves the ledger and nothing else: what a call is stays as it was."""
+    def _play_agent_audio(self, event: ModelAudio, now: float) -> None:
+        """Handle the agent's audio. It changes the playout ledger and no other state of the
+        call."""
         commands = self.call.receive(event, now)
         for command in commands:
             try:
@@ -299,11 +306,11 @@ class Driver:
                         self._stream.play(command.payload)
                 else:
                     _CARRY_OUT[type(command)](self, command)
-            except Exception:  # one command that fails keeps no other from being carried out
+            except Exception:  # a failed command must not stop the others
                 self._failed(command)
-        if self.tap is not None:
+        if self.audio_capture is not None:
             try:
-                self.tap.follow(commands)
+                self.audio_capture.follow(commands)
             except Exception:
                 self._report_once("recording the agent")
         try:
@@ -315,12 +322,12 @@ class Driver:
             try:
                 self._watch(self.call_sid, event, commands)
             except Exception:
-                self._report_once("watching the sound")
+                self._report_once("watching the audio")
         if self._debug:
             log_step(self.call_sid, event, commands)
 
     def _update_audio_route(self) -> None:
-        """Something has happened: is the caller's sound heard now, and by whom?"""
+        """Decide where the caller's audio goes: straight to the model, or through the core."""
         self._debug = log.isEnabledFor(logging.DEBUG)
         self._speaks = self.call.conversation.requests.caller_speaking
         if self._model is not None and self.call.hears and not self._debug:
@@ -329,7 +336,7 @@ class Driver:
             self._audio_sink = None
 
     def _close_flooded(self) -> None:
-        log.warning("%s ! the carrier floods the call: its stream is closed", self.call_sid)
+        log.warning("%s ! the carrier sends audio too fast: the stream is closed", self.call_sid)
         if self._stream is not None:
             self._attempt("closing the stream", self._stream.close)
 
@@ -338,19 +345,19 @@ class Driver:
         now = self._now()
         deadline = self.call.deadline
         if deadline is not None and now >= deadline:
-            # Busy, so that what the commands cause is taken afterwards, in order.
+            # Busy, so that events caused by the commands are handled afterwards, in order.
             self._busy = True
             try:
-                self._done(now, "expired", self.call.expire(now))
+                self._carry_out(now, "expired", self.call.expire(now))
                 self._update_audio_route()
                 while self._inbox:
-                    self._take(self._inbox.popleft())
+                    self._receive(self._inbox.popleft())
             finally:
                 self._inbox.clear()
                 self._busy = False
         self._set_timer()
 
-    def _done(
+    def _carry_out(
         self, now: float, cause: AnyEvent | Literal["expired"], commands: list[AnyCommand]
     ) -> None:
         for command in commands:
@@ -359,14 +366,14 @@ class Driver:
             except Exception:
                 self._failed(command)
         if type(cause) is not CallerAudio:
-            if self.tap is not None:
+            if self.audio_capture is not None:
                 try:
-                    self.tap.follow(commands)
+                    self.audio_capture.follow(commands)
                 except Exception:
                     self._report_once("recording the agent")
             state = self._changed_state()
             try:
-                self._journal.write(now, cause, commands, state, self._settled.news())
+                self._journal.write(now, cause, commands, state, self._settled.changes())
             except Exception:
                 self._report("writing the journal")
             if self._watch is not None:
@@ -377,16 +384,17 @@ class Driver:
         if self._debug:
             log_step(self.call_sid, None if cause == "expired" else cause, commands)
 
-    def _changed_state(self) -> State | None:
-        """Return what the call has become, if it is not what it was."""
+    def _changed_state(self) -> JournalState | None:
+        """Return the call's states if one has changed since the last call of this method."""
         phase, handoff = self.call.phase, self.call.handoff.state
         if phase is self._phase and handoff is self._handoff:
             return None
         self._phase, self._handoff = phase, handoff
-        return State(phase.value, handoff.value)
+        return JournalState(phase.value, handoff.value)
 
     def _set_timer_for_sound(self, commands: list[AnyCommand]) -> None:
-        """Sound and its marks move the ledger's deadline alone, unless they let go what waited."""
+        """Set the timer after audio or marks, which move only the ledger's deadline in most
+        cases."""
         call = self.call
         if (
             self._timer is None
@@ -403,15 +411,15 @@ class Driver:
     def _set_timer(self) -> None:
         deadline = self.call.deadline
         if self._timer is not None:
-            # A timer that is early only finds nothing to do and is set again: cheaper than
-            # moving it with every frame.
+            # An early timer finds nothing to do and is set again. That is cheaper than moving
+            # it with every frame.
             if deadline is not None and self._timer_at <= deadline:
                 return
             self._timer.cancel()
             self._timer = None
         if deadline is not None:
             seconds = max(0.0, deadline - self._now())
-            delay = self.outside.clock.delay(seconds)
+            delay = self.ports.clock.delay(seconds)
             self._timer = asyncio.get_running_loop().call_later(delay, self._expire)
             self._timer_at = deadline
 
@@ -422,7 +430,7 @@ class Driver:
             self._stream.play(command.payload)
 
     def _play_prepared(self, command: PlayPrepared) -> None:
-        clip = self.outside.prepared.find(command.line)
+        clip = self.ports.prepared.find(command.line)
         self.post(PreparedAudio(command.item_id, clip.payload, clip.size, clip.text))
 
     def _mark(self, command: SendMark) -> None:
@@ -437,55 +445,57 @@ class Driver:
         if self._stream is not None:
             self._stream.close()
 
-    def _keep_answer(self, command: AnswerCarrier) -> None:
+    def _store_answer(self, command: AnswerCarrier) -> None:
         self._answer = command.instructions
 
     def _open_model(self, command: OpenModel) -> None:
-        self._let_model_go()
-        setup = self.outside.model_setup(command.history)
-        self._model = self.outside.connector.open(setup, self.post)
+        self._close_session()
+        setup = self.ports.model_setup(command.history)
+        self._model = self.ports.connector.open(setup, self.post)
 
     def _close_model(self, command: CloseModel) -> None:
-        self._let_model_go()
+        self._close_session()
 
-    def _let_model_go(self) -> None:
-        # Its place is empty even if closing it fails.
+    def _close_session(self) -> None:
+        # The session counts as closed even if closing it fails.
         model, self._model, self._audio_sink = self._model, None, None
         if model is not None:
             self._attempt("closing the model's session", model.close)
 
-    def _tell_model(self, command: AnyCommand) -> None:
+    def _send_to_model(self, command: AnyCommand) -> None:
         if self._model is not None:
             try:
                 self._model.carry_out(command)
             except Exception:
                 self._lose_model(type(command).__name__)
 
-    def _untap(self) -> None:
-        self.tap = None
+    def _end_capture(self) -> None:
+        self.audio_capture = None
 
     def _store(self, command: StoreRecord) -> None:
-        if self.tap is not None:
-            self._attempt("closing the tap", self.tap.close)
-        self._attempt("handing over the record", self.outside.records.put, command.record)
+        if self.audio_capture is not None:
+            self._attempt("closing the audio capture", self.audio_capture.close)
+        self._attempt("storing the record", self.ports.records.put, command.record)
         self._on_ended(self)
 
     def _open_consult(self, command: OpenConsult) -> None:
-        self._answer = self.outside.consults.open(self.call_sid, command)
+        self._answer = self.ports.consults.open(self.call_sid, command)
 
     def _report_consult(self, command: ReportConsult) -> None:
-        self.outside.consults.report(command.parent_sid, command.decided)
+        self.ports.consults.report(command.parent_sid, command.decided)
 
     def _deliver(self, command: Deliver) -> None:
-        if self.outside.deliveries is None:
-            log.error("%s ! nobody takes messages here: it is in the journal", self.call_sid)
+        if self.ports.deliveries is None:
+            log.error(
+                "%s ! no outbox is configured: the message is only in the journal", self.call_sid
+            )
         else:
-            self.outside.deliveries.deliver(command.delivery)
+            self.ports.deliveries.deliver(command.delivery)
 
-    # --- what fails ---------------------------------------------------------------------------
+    # --- failures -----------------------------------------------------------------------------
 
     def _failed(self, command: AnyCommand) -> None:
-        """`command` has just raised: log it, and let the core know where it has an event for it."""
+        """Log the exception of `command`, and post the core's event for it, if there is one."""
         name = type(command).__name__
         if type(command) in _SOUND:
             self._report_once(name)
@@ -506,33 +516,33 @@ class Driver:
                 self._answer = (HangUp(),)
 
     def _lose_model(self, what: str) -> None:
-        """The session has just failed to take `what`: it takes nothing more, and the core decides
-        whether there is another one."""
+        """Close the session that failed to take `what`. The core decides whether to open
+        another."""
         self._report(what)
-        self._let_model_go()
+        self._close_session()
         self._broken_sessions += 1
-        # A session that opens and then fails again and again would be opened without end.
+        # Otherwise a session that opens and then fails would be reopened endlessly.
         remedy: Literal["rotate", "none"] = (
-            "rotate" if self._broken_sessions < _BROKEN_SESSIONS else "none"
+            "rotate" if self._broken_sessions < _MAX_BROKEN_SESSIONS else "none"
         )
         self.post(ModelLost(f"the model's session took nothing more: {_FAILED}", remedy))
 
     def _attempt(self, what: str, function: Callable[..., object], *arguments: object) -> None:
-        """Call `function`; what it raises is logged, and keeps nothing else from happening."""
+        """Call `function` and log what it raises."""
         try:
             function(*arguments)
         except Exception:
             self._report(what)
 
     def _report(self, what: str) -> None:
-        """Log the exception that is being handled."""
+        """Log the current exception."""
         log.exception("%s ! %s failed", self.call_sid, what)
 
     def _report_once(self, what: str) -> None:
-        """`_report` for what may fail fifty times a second."""
+        """Log the current exception once per call, for what may fail fifty times a second."""
         if what not in self._reported:
             self._reported.add(what)
-            log.exception("%s ! %s failed; said once a call", self.call_sid, what)
+            log.exception("%s ! %s failed (logged once per call)", self.call_sid, what)
 
 
 _CARRY_OUT: dict[type, Callable[[Driver, Any], None]] = {
@@ -540,7 +550,7 @@ _CARRY_OUT: dict[type, Callable[[Driver, Any], None]] = {
     PlayPrepared: Driver._play_prepared,
     SendMark: Driver._mark,
     ClearAudio: Driver._clear,
-    AnswerCarrier: Driver._keep_answer,
+    AnswerCarrier: Driver._store_answer,
     MoveCall: lambda driver, command: driver._carrier_requests.move(command),
     RingHuman: lambda driver, command: driver._carrier_requests.ring(command),
     EndLeg: lambda driver, command: driver._carrier_requests.end_leg(command),
@@ -553,14 +563,14 @@ _CARRY_OUT: dict[type, Callable[[Driver, Any], None]] = {
     CloseModel: Driver._close_model,
     RunTool: lambda driver, command: driver._tools.run(command),
     CancelTool: lambda driver, command: driver._tools.cancel(command.call_id),
-    StartRecording: lambda driver, command: driver.tapped().record(command.since),
-    StopRecording: lambda driver, command: driver.tapped().stop_recording(),
+    StartRecording: lambda driver, command: driver.start_capture().record(command.since),
+    StopRecording: lambda driver, command: driver.start_capture().stop_recording(),
     StoreRecord: Driver._store,
-    **dict.fromkeys(_TO_MODEL, Driver._tell_model),
+    **dict.fromkeys(_TO_MODEL, Driver._send_to_model),
 }
 
 
 def _is_wanted(call: Call, what: RingHuman) -> bool:
-    """Whether the human of an order that was not carried out yet is still to be rung."""
+    """Return whether the human of a pending ring request is still to be rung."""
     leg = call.handoff.legs.find(what.wave, what.leg)
     return leg is not None and leg.live

@@ -1,32 +1,32 @@
-"""The journal of a call: everything that went in and came out, as JSON lines.
+"""The journal of a call: all events and commands as JSON lines.
 
     {"journal": 2, "call_sid": ..., "setup": {...}}        first line
-    {"at": ..., "version": 2}                              another process goes on from here
+    {"at": ..., "version": 2}                              another process continues from here
     {"at": 1764000000.125, "event": {...}}                 an event, before its commands
     {"at": ..., "expired": true}                           the timer, before its commands
     {"at": ..., "command": {...}}                          a command, in order
     {"at": ..., "state": {"phase": ..., "handoff": ...}}   when either has changed
-    {"at": ..., "said": {"speaker": ..., "text": ...}}     a line of the transcript that is settled
-    {"at": ..., "lost": 17}                                lines that the disk was too slow for
+    {"at": ..., "said": {"speaker": ..., "text": ...}}     a settled line of the transcript
+    {"at": ..., "lost": 17}                                number of lines that the disk lost
 
-The first line and each `version` name the version of the process that writes (`JOURNAL_VERSION`).
-Events are replayed only where all of them were written by this version: another one may have
-answered them differently. A process that goes on without a `version` line, recognised by its
-`CallRecovered`, is of a version that did not write them.
+The first line and each `version` line name the version of the writing process (`JOURNAL_VERSION`).
+Events are replayed only if this version wrote all of them: another version may have answered them
+differently. A process that continues without a `version` line has an older version. It is
+recognised by its `CallRecovered` event.
 
-Sound is left out: the agent's keeps its size, the caller's is not written at all, because it
-changes nothing in a call. What is left replays to the same commands, which is how a call is
-recovered by another process and how a bug becomes a test.
+Audio is left out: only the size of the agent's audio is written. The caller's audio changes no
+state of a call. A replay gives the same commands. So another process can recover a call, and a bug
+report can become a test.
 
-Lines are encoded in the event loop's thread and written by one thread for all calls, so that a
-slow disk never delays a call. Sound, its marks and words make most of the lines and little of the
-news: they wait for a line of another kind, `_LINGER_SECONDS` at most, and are handed over with it.
-What may wait for the disk is bounded; what does not fit, or cannot be written, is lost, and the
-journal says so as soon as it can.
+Lines are encoded in the event loop's thread and written by one thread for all calls, so a slow disk
+never delays a call. Audio, marks and words make most of the lines. They are batched: they wait for
+a line of another kind, or for `_BATCH_WAIT_SECONDS`. The number of lines that may wait for the disk
+is bounded. A line that does not fit or cannot be written is lost, and the journal notes the number
+as soon as it can.
 
     resource             acquired               released
     the writing thread   Journals()             close()
-    the sweep's timer    the first line that    when no line waits any more
+    the flush timer      the first line that    when no line waits any more
                          waits for another
 """
 
@@ -58,27 +58,27 @@ from hookflash.errors import ConfigError
 from hookflash.runtime.disk_queue import DiskQueue
 from hookflash.runtime.journal_files import Chunk, JournalFiles
 from hookflash.runtime.journal_lines import (
-    Head,
-    Line,
+    JournalHead,
+    JournalLine,
+    JournalState,
     Said,
     SoundRun,
-    State,
+    command_without_audio,
     encode_lines,
+    event_without_audio,
+    expanded,
     lost_note,
-    silenced_command,
-    silenced_event,
-    unfolded,
 )
 from hookflash.world import SYSTEM, World
 
 __all__ = [
     "JOURNAL_VERSION",
-    "Head",
+    "JournalHead",
     "Journal",
     "Journals",
-    "Line",
+    "JournalLine",
     "Said",
-    "State",
+    "JournalState",
     "read_journal",
     "rebuild",
     "rebuilding",
@@ -91,93 +91,95 @@ JOURNAL_VERSION = 3
 """The version of the core's events, commands and state.
 
 Raise it with every change after which the same setup and events no longer give the same commands or
-the same state: a machine of `core/` that decides differently, an event or command with another
-shape or meaning, a line of a journal that is read differently. A journal of another version is not
-replayed; its call goes on from what the journal tells without a replay (`journal_facts.py`). If in
-doubt, raise it: that costs a call that is recovered during the deploy its hand-off, and no words.
-`tests/runtime/test_journal_version.py` replays a kept journal, and fails where this was forgotten.
+state: a machine of `core/` decides differently, an event or command changes its shape or meaning, a
+line is read differently. A journal of another version is not replayed; its call continues from its
+facts (`journal_facts.py`).
+
+If in doubt, raise it. A call recovered during that deploy then loses its hand-off, and no words.
+`tests/runtime/test_journal_version.py` replays a stored journal and fails if you forgot.
 """
 
 _SID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _QUEUE_LINES = 20_000
 _BATCH_SECONDS = 0.1
-"""How long the thread waits for more before it writes what is not urgent."""
+"""How long the thread collects lines before it writes those that are not urgent."""
 
-_LINGER_SECONDS = 0.5
-"""How long a line may wait for others before it is handed to the writing thread."""
+_BATCH_WAIT_SECONDS = 0.5
+"""How long a line may wait for others before it goes to the writing thread."""
 
 _FREQUENT = frozenset({ModelAudio, MarkReturned, AgentTranscribed, str})
-"""Causes that may wait; `str` is the timer, which mostly sends on what the lead held back."""
+"""Causes whose lines may wait. `str` is the timer, which mostly releases audio in time."""
 
 _SOUND = frozenset({PlayAudio, SendMark})
 
 
 class Journal:
-    """The journal of one call, being written. `write` never blocks and never raises."""
+    """The journal of one call, for writing. `write` never blocks and never raises."""
 
-    def __init__(self, path: Path, journals: Journals, *, first: Head | Line) -> None:
+    def __init__(self, path: Path, journals: Journals, *, first: JournalHead | JournalLine) -> None:
         self.path = path
         self._journals = journals
-        self._state: State | None = None
-        self._waiting: list[Line | Head] = []
+        self._state: JournalState | None = None
+        self._waiting: list[JournalLine | JournalHead] = []
         self._run = SoundRun()
         self._lines = 0
         self._since = 0.0
         self._lost = 0
-        self._keep(0.0 if isinstance(first, Head) else first.at, [first], wait=False)
+        self._append(0.0 if isinstance(first, JournalHead) else first.at, [first], wait=False)
 
     def write(
         self,
         at: float,
         cause: AnyEvent | Literal["expired"],
         commands: Iterable[AnyCommand],
-        state: State | None = None,
+        state: JournalState | None = None,
         said: Iterable[Said] = (),
     ) -> None:
-        """Write what happened, what was to be done about it, and what the call has become.
+        """Write an event, its commands and the call's new states.
 
-        `state` may be left out where it cannot have changed. `said` are the lines of the transcript
-        that are settled now.
+        `state` may be omitted if it cannot have changed. `said` are the transcript's newly settled
+        lines.
         """
         if type(cause) is CallerAudio:
             return
         wait = type(cause) in _FREQUENT
         if cause == "expired":
-            lines: list[Line | Head] = [Line(at, expired=True)]
+            lines: list[JournalLine | JournalHead] = [JournalLine(at, expired=True)]
         else:
-            lines = [Line(at, silenced_event(cause))]
+            lines = [JournalLine(at, event_without_audio(cause))]
         for command in commands:
             if type(command) is PlayAudio:
-                lines.append(Line(at, command=PlayAudio("", command.size)))
+                lines.append(JournalLine(at, command=PlayAudio("", command.size)))
             elif type(command) is not SendCallerAudio:
-                lines.append(Line(at, command=command))
+                lines.append(JournalLine(at, command=command))
                 wait = wait and type(command) in _SOUND
         if state is not None and state != self._state:
             self._state = state
-            lines.append(Line(at, state=state))
+            lines.append(JournalLine(at, state=state))
             wait = False
         for each in said:
-            lines.append(Line(at, said=each))
-        self._keep(at, lines, wait=wait)
+            lines.append(JournalLine(at, said=each))
+        self._append(at, lines, wait=wait)
 
     def write_sound(self, at: float, event: ModelAudio, commands: list[AnyCommand]) -> None:
-        """`write` for the agent's sound, which is most of what there is to write.
+        """Write the agent's audio: the most frequent event.
 
-        Sound that was sent on as it came is only noted, and encoded when it is handed over.
+        Audio that was sent on unchanged is only noted, and encoded at the next `flush`.
         """
-        if not self._runs_on(at, event, commands):
+        if not self._append_to_run(at, event, commands):
             self.write(at, event, commands)
             return
         self._lines += 1
         if self._lines == 1:
             self._since = at
-            if not self._journals.waits(self):
-                self.hand_over()
-        elif at - self._since >= _LINGER_SECONDS:
-            self.hand_over()
+            if not self._journals.defer(self):
+                self.flush()
+        elif at - self._since >= _BATCH_WAIT_SECONDS:
+            self.flush()
 
-    def _runs_on(self, at: float, event: ModelAudio, commands: list[AnyCommand]) -> bool:
-        """Note sound that was sent on as it came, perhaps with a mark behind it."""
+    def _append_to_run(self, at: float, event: ModelAudio, commands: list[AnyCommand]) -> bool:
+        """Note audio that was sent on unchanged, perhaps followed by a mark. Return False for other
+        audio."""
         count = len(commands)
         if not 1 <= count <= 2:
             return False
@@ -192,18 +194,18 @@ class Journal:
         self._run.take(at, event, mark, self._waiting)
         return True
 
-    def hand_over(self, *, urgent: bool = False) -> None:
-        """Give what waits to the writing thread, to be written at once if it is `urgent`."""
+    def flush(self, *, urgent: bool = False) -> None:
+        """Pass waiting lines to the writing thread, which writes them at once if `urgent`."""
         lines = self._lines
         if not lines:
             return
         self._run.end(self._waiting)
         waiting, self._waiting, self._lines = self._waiting, [], 0
-        self._journals.settled(self)
+        self._journals.flushed(self)
         try:
             data = encode_lines(waiting)
         except Exception:
-            # What cannot be written down must not keep later lines from being written.
+            # A line that cannot be encoded must not block later lines.
             log.exception("! journal %s: lines cannot be encoded and are lost", self.path.name)
             self._lost += lines
             return
@@ -215,27 +217,27 @@ class Journal:
             self._lost += lines
 
     def close(self) -> None:
-        """Nothing more is written; what is queued still reaches the disk."""
-        self.hand_over()
+        """End the journal. Queued lines still reach the disk."""
+        self.flush()
         self._journals.put(Chunk(self.path, None, 0, 0.0), urgent=False)
 
-    def _keep(self, at: float, lines: list[Line | Head], *, wait: bool) -> None:
+    def _append(self, at: float, lines: list[JournalLine | JournalHead], *, wait: bool) -> None:
         if not self._lines:
             self._since = at
-            wait = wait and self._journals.waits(self)
+            wait = wait and self._journals.defer(self)
         self._run.end(self._waiting)
         self._waiting += lines
         self._lines += len(lines)
         if not wait:
-            self.hand_over(urgent=True)
-        elif at - self._since >= _LINGER_SECONDS:
-            self.hand_over()
+            self.flush(urgent=True)
+        elif at - self._since >= _BATCH_WAIT_SECONDS:
+            self.flush()
 
 
 class Journals:
-    """The journals of a process, as files in `folder` named by call SID.
+    """The journals of a process: files in `folder`, named by call SID.
 
-    All but `flush` and `close` is used in one thread.
+    All but `flush` and `close` is called in one thread.
     """
 
     def __init__(
@@ -256,30 +258,32 @@ class Journals:
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sweep_at: asyncio.TimerHandle | None = None
-        # In the order in which they came, so that a simulation writes in the same order every time.
+        # Ordered, so that a simulation always writes in the same order.
         self._fresh: dict[Journal, None] = {}
         self._old: dict[Journal, None] = {}
 
     @property
     def lost(self) -> int:
-        """How many lines the disk was too slow for, or could not take."""
+        """Return how many lines were lost because the disk was too slow or failed."""
         return self._writer.lost
 
     @property
     def error(self) -> OSError | None:
-        """The last trouble with the disk. Calls go on without their journals."""
+        """Return the last error of the disk, or None. Calls continue without their journals."""
         return self._writer.error
 
     def begin(self, call_sid: str, setup: CallSetup) -> Journal:
-        """Return the journal of a call that has just arrived."""
-        return Journal(self._path(call_sid), self, first=Head(JOURNAL_VERSION, call_sid, setup))
+        """Return the journal of a new call."""
+        return Journal(
+            self._path(call_sid), self, first=JournalHead(JOURNAL_VERSION, call_sid, setup)
+        )
 
     def resume(self, call_sid: str, at: float) -> Journal:
-        """Return the journal of a call that this process goes on with, from `at`."""
-        return Journal(self._path(call_sid), self, first=Line(at, version=JOURNAL_VERSION))
+        """Return the journal of a call that this process continues, from `at`."""
+        return Journal(self._path(call_sid), self, first=JournalLine(at, version=JOURNAL_VERSION))
 
     def find(self, call_sid: str) -> Path | None:
-        """Return the file of a call's journal, if there is one."""
+        """Return the path of a call's journal, or None if there is none."""
         if not _SID.fullmatch(call_sid):
             return None
         path = self._path(call_sid)
@@ -290,13 +294,13 @@ class Journals:
         return self._writer.put(chunk, urgent=urgent)
 
     def flush(self, seconds: float = 5.0) -> bool:
-        """Wait until all that was written is on disk. For tests, commands and recovery."""
+        """Wait until everything written so far is on disk. For tests, commands and recovery."""
         loop = self._loop
         if loop is None or loop.is_closed() or _is_running_here(loop):
-            self._hand_over_all()
+            self._flush_all()
         else:
             handed_over = threading.Event()
-            loop.call_soon_threadsafe(self._hand_over_all)
+            loop.call_soon_threadsafe(self._flush_all)
             loop.call_soon_threadsafe(handed_over.set)
             if not handed_over.wait(seconds):
                 return False
@@ -304,42 +308,39 @@ class Journals:
 
     def close(self) -> None:
         """Write what is queued, close all files, end the thread."""
-        self._hand_over_all()
+        self._flush_all()
         self._writer.close()
 
-    # --- lines that wait ----------------------------------------------------------------------
+    # --- waiting lines ------------------------------------------------------------------------
 
-    def waits(self, journal: Journal) -> bool:
-        """A journal's first line would like to wait. Return whether it may.
-
-        Somebody must come for it if no other line does: where there is no event loop, nobody can.
-        """
+    def defer(self, journal: Journal) -> bool:
+        """Schedule a later flush of `journal`. Return False if there is no event loop to do it."""
         if self._sweep_at is None:
             try:
                 self._loop = asyncio.get_running_loop()
             except RuntimeError:
                 return False
-            self._sweep_at = self._loop.call_later(_LINGER_SECONDS, self._sweep)
+            self._sweep_at = self._loop.call_later(_BATCH_WAIT_SECONDS, self._sweep)
         self._fresh[journal] = None
         return True
 
-    def settled(self, journal: Journal) -> None:
-        """Nothing of this journal waits any more."""
+    def flushed(self, journal: Journal) -> None:
+        """Forget `journal`: none of its lines is waiting."""
         self._fresh.pop(journal, None)
         self._old.pop(journal, None)
 
     def _sweep(self) -> None:
-        """Hand over what has waited since before the last sweep."""
+        """Flush the journals that have waited since before the last sweep."""
         for journal in list(self._old):
-            journal.hand_over()
+            journal.flush()
         self._old, self._fresh = self._fresh, {}
         self._sweep_at = None
         if self._old and self._loop is not None:
-            self._sweep_at = self._loop.call_later(_LINGER_SECONDS, self._sweep)
+            self._sweep_at = self._loop.call_later(_BATCH_WAIT_SECONDS, self._sweep)
 
-    def _hand_over_all(self) -> None:
+    def _flush_all(self) -> None:
         for journal in [*self._old, *self._fresh]:
-            journal.hand_over()
+            journal.flush()
 
     def _path(self, call_sid: str) -> Path:
         if not _SID.fullmatch(call_sid):
@@ -357,11 +358,11 @@ def _is_running_here(loop: asyncio.AbstractEventLoop) -> bool:
         return False
 
 
-def read_journal(path: Path) -> tuple[Head, list[Line]]:
-    """Read a journal that can be replayed; a line that a crash cut short is left out.
+def read_journal(path: Path) -> tuple[JournalHead, list[JournalLine]]:
+    """Read a journal for a replay. A line that a crash cut short is left out.
 
-    Raises `ConfigError` for a file that is no journal, cannot be read, or was written, all of it or
-    in part, by another version.
+    Raises `ConfigError` if the file is not a journal, cannot be read, or was written, even in part,
+    by another version.
     """
     try:
         data = path.read_bytes()
@@ -373,7 +374,7 @@ def read_journal(path: Path) -> tuple[Head, list[Line]]:
 
 
 def split_lines(data: bytes) -> Iterator[bytes]:
-    """Yield the lines of a file without their ends, one at a time; there is at least one."""
+    """Yield the lines of a file without their ends, one at a time. There is at least one."""
     start = 0
     while (end := data.find(b"\n", start)) >= 0:
         yield data[start:end]
@@ -385,11 +386,11 @@ class _Version(msgspec.Struct):
     journal: int
 
 
-def _head(name: str, text: bytes) -> Head:
+def _head(name: str, text: bytes) -> JournalHead:
     try:
-        # Alone, first: the setup of another version may be of another shape.
+        # Check the version first: another version's setup may have another shape.
         _check_version(name, 1, msgspec.json.decode(text, type=_Version).journal)
-        return msgspec.json.decode(text, type=Head)
+        return msgspec.json.decode(text, type=JournalHead)
     except msgspec.DecodeError as error:
         raise ConfigError(
             f"journal {name}: the first line is not that of a journal ({error}); give a"
@@ -407,14 +408,14 @@ def _check_version(name: str, number: int, version: int) -> None:
         )
 
 
-def _checked(name: str, raw: Iterable[bytes], *, commands: bool = True) -> Iterator[Line]:
+def _checked(name: str, raw: Iterable[bytes], *, commands: bool = True) -> Iterator[JournalLine]:
     """Yield the lines after the first. Raises `ConfigError`.
 
-    A line that cannot be read ends the journal of a process that died while it wrote it: it may
-    only be the last one, or stand before the `version` of who went on. Without `commands`, lines
-    that are commands are passed over unread.
+    An unreadable line is where a process died while writing. So it may only be the last line, or
+    come before the `version` line of the next process. Without `commands`, command lines are
+    skipped.
     """
-    decoder = msgspec.json.Decoder(Line)
+    decoder = msgspec.json.Decoder(JournalLine)
     broken: ConfigError | None = None
     named = False
     for number, text in enumerate(raw, start=2):
@@ -435,17 +436,16 @@ def _checked(name: str, raw: Iterable[bytes], *, commands: bool = True) -> Itera
         elif type(line.event) is CallRecovered and not named:
             _check_version(name, number, 0)
         named = bool(line.version)
-        yield from unfolded(line)
+        yield from expanded(line)
 
 
 _COMMAND = b',"command":{"type":'
 _WITHIN = 56
-"""A line says what it is within its first bytes: `{"at":1790000000.123456,"command":{"type":...`.
-"""
+"""The kind of a line is within its first bytes: `{"at":1790000000.123456,"command":{"type":...`."""
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One event of a replay: what was done about it then, and what is done about it now."""
+    """One event of a replay, with the commands of then and of now."""
 
     at: float
     cause: AnyEvent | None
@@ -458,11 +458,11 @@ class Step(msgspec.Struct, frozen=True):
         return self.then == self.now
 
 
-def replay(call: Call, lines: Iterable[Line]) -> Iterator[Step]:
-    """Feed a journal's events to `call`, one `Step` at a time."""
-    cause: Line | None = None
+def replay(call: Call, lines: Iterable[JournalLine]) -> Iterator[Step]:
+    """Replay a journal's events with `call`, one `Step` at a time."""
+    cause: JournalLine | None = None
     then: list[AnyCommand] = []
-    for line in [*lines, Line(0.0, expired=True)]:
+    for line in [*lines, JournalLine(0.0, expired=True)]:
         if line.event is None and not line.expired:
             if line.command is not None:
                 then.append(line.command)
@@ -472,29 +472,31 @@ def replay(call: Call, lines: Iterable[Line]) -> Iterator[Step]:
                 commands = call.receive(cause.event, cause.at)
             else:
                 commands = call.expire(cause.at)
-            yield Step(cause.at, cause.event, then, [silenced_command(each) for each in commands])
+            yield Step(
+                cause.at, cause.event, then, [command_without_audio(each) for each in commands]
+            )
         cause, then = line, []
 
 
-def rebuild(head: Head, lines: Iterable[Line]) -> Call:
-    """Return the call as it was when its journal's last line was written."""
+def rebuild(head: JournalHead, lines: Iterable[JournalLine]) -> Call:
+    """Return the call in its state after the journal's last line."""
     call = Call(head.setup)
     for line in lines:
-        _relive(call, line)
+        _replay_line(call, line)
     return call
 
 
 def rebuilding(name: str, data: bytes) -> Generator[None, None, tuple[Call, CallArrived | None]]:
-    """Rebuild a call from its journal's bytes, piece by piece: each `next` replays one line.
+    """Rebuild a call from its journal's bytes; each `next` replays one line.
 
-    Returns the call, and how it came; None where the journal does not tell. Raises `ConfigError` as
-    `read_journal` does, and whatever the core raises.
+    Returns the call, and its `CallArrived`, or None if the journal has none. Raises `ConfigError`
+    like `read_journal`, and whatever the core raises.
     """
     raw = split_lines(data)
     call = Call(_head(name, next(raw)).setup)
     arrived: CallArrived | None = None
     for line in _checked(name, raw, commands=False):
-        _relive(call, line)
+        _replay_line(call, line)
         event = line.event
         if arrived is None and isinstance(event, CallArrived) and (event.caller or event.called):
             arrived = event
@@ -502,7 +504,7 @@ def rebuilding(name: str, data: bytes) -> Generator[None, None, tuple[Call, Call
     return call, arrived
 
 
-def _relive(call: Call, line: Line) -> None:
+def _replay_line(call: Call, line: JournalLine) -> None:
     if line.event is not None:
         call.receive(line.event, line.at)
     elif line.expired:

@@ -1,13 +1,14 @@
-"""What a journal tells without a replay, and the call that goes on from that.
+"""Read facts from a journal without a replay, and continue the call from them.
 
-A journal of another version, or one that cannot be replayed, still says who called, what was said
-as heard, and which humans' legs were placed. Nothing of it is decided anew, so no version of the
-core is needed to read it: lines are read as plain JSON, and what cannot be read is passed over.
+A journal of another version, or one that cannot be replayed, still has the caller, what was said as
+heard, and the humans' legs. Reading them needs no decision of the core, so every version can be
+read: lines are plain JSON, and unreadable ones are skipped.
 
-    the journal's bytes --reading_facts()--> JournalFacts --go_on()--> a new Call
+    the journal's bytes --reading_facts()--> JournalFacts --call_from_facts()--> a new Call
 
-The new call is with the agent, and its next model gets the conversation. A hand-off that was under
-way is not gone on with: the caller comes back to the agent, which knows that it was interrupted.
+The new call is with the agent, and its next model session gets the conversation. A hand-off that
+was under way is not continued: the caller returns to the agent, which is told that the hand-off was
+interrupted.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ SAY_PARTED = (
 
 """How long a call that was about to end may take: its caller may be leaving a message."""
 
-_STILL = ("", "idle", "done", "failed", "returning", "message")
+_INACTIVE = ("", "idle", "done", "failed", "returning", "message")
 """States of a hand-off that is not under way."""
 
 _WITH_HUMAN = ("with human", "parting")
@@ -59,10 +60,10 @@ _WITH_HUMAN = ("with human", "parting")
 _STEP = re.compile(rb'"step":(\d{1,9})')
 _WAVE = re.compile(rb'"wave":(\d{1,9})')
 _VOICEMAIL = re.compile(rb'"type":"TakeVoicemail","step":(\d{1,9})')
-"""Within a text of JSON a quote has a backslash before it, so nothing that was said matches."""
+"""Quotes within JSON text are escaped, so nothing that was said can match."""
 
 _CUT = 0.05
-"""Of a line whose end nobody told, an unheard rest shorter than this (seconds) is no cut."""
+"""If the end of a line is unknown, an unheard rest shorter than this (seconds) is not a cut."""
 
 
 class LegFound(msgspec.Struct, frozen=True):
@@ -73,10 +74,11 @@ class LegFound(msgspec.Struct, frozen=True):
 
 
 class JournalFacts(msgspec.Struct):
-    """The facts of one journal. Moments are seconds since 1970; 0.0 and empty texts are unknown.
+    """The facts of one journal. Times are seconds since 1970; 0.0 and "" mean unknown.
 
-    `setup` is the first line's, as plain JSON. `said` is in the order of the talk. `legs` are those
-    that were placed and are not over, by SID. `step` and `wave` are the newest that were used.
+    `setup` is the first line's, as plain JSON. `said` is in the order of the conversation. `legs`
+    are the legs that were placed and have not ended, by SID. `step` and `wave` are the highest
+    used.
     """
 
     setup: dict[str, Any] = {}
@@ -91,8 +93,8 @@ class JournalFacts(msgspec.Struct):
     voicemail_step: int = 0
     recorded_since: float | None = None
     recording_refused: bool = False
-    waits_in: str = ""
-    """The instruction that the caller's leg was given last."""
+    last_instruction: str = ""
+    """The last instruction sent to the caller's leg."""
     completed: bool = False
     lines: int = 0
     """How many lines could be read."""
@@ -103,8 +105,8 @@ class JournalFacts(msgspec.Struct):
 
     @property
     def handing_off(self) -> bool:
-        """Whether a hand-off was under way, or the caller was with a human."""
-        return not self.over and self.handoff not in _STILL
+        """Return whether a hand-off was under way, or the caller was with a human."""
+        return not self.over and self.handoff not in _INACTIVE
 
     @property
     def over(self) -> bool:
@@ -115,7 +117,7 @@ class JournalFacts(msgspec.Struct):
 
 
 def reading_facts(data: bytes) -> Generator[None, None, JournalFacts]:
-    """Read a journal's bytes line by line, one `next` each; return what they tell. Never raises."""
+    """Read a journal's bytes, one line per `next`. Return the facts. Never raises."""
     reader = _Reader()
     for text in split_lines(data):
         if text:
@@ -125,7 +127,7 @@ def reading_facts(data: bytes) -> Generator[None, None, JournalFacts]:
 
 
 def read_facts(data: bytes) -> JournalFacts:
-    """Read a journal's bytes at once: not for the event loop's thread."""
+    """Read a journal's bytes at once: do not call it in the event loop's thread."""
     reading = reading_facts(data)
     while True:
         try:
@@ -135,8 +137,8 @@ def read_facts(data: bytes) -> JournalFacts:
             return facts
 
 
-class _Speech:
-    """An item of the agent's of which the transcript's own line has not come yet."""
+class _AgentItem:
+    """An item of the agent's speech whose transcript line was not written yet."""
 
     def __init__(self) -> None:
         self.text = ""
@@ -145,7 +147,7 @@ class _Speech:
         self.heard_ms: float | None = None
 
     def said(self, item_id: str, last_at: float) -> Said | None:
-        """Return what was heard of it at the most, when the process wrote its last line."""
+        """Return the most that can have been heard of it when the process wrote its last line."""
         if self.began_at is None:
             return None
         made = ms(self.size) / 1000
@@ -161,13 +163,13 @@ class _Speech:
 
 
 class _Reader:
-    """Reads lines. A segment is what one process wrote: item ids are its own."""
+    """Reads lines. A segment is what one process wrote; item ids are unique within a segment."""
 
     def __init__(self) -> None:
         self._facts = JournalFacts()
         self._said: list[tuple[float, Said]] = []
         self._unsettled: dict[str, int] = {}
-        """Where in `_said` the lines are that the segment before has not written as settled."""
+        """Indexes in `_said` of lines that the last segment did not write as settled, by id."""
         self._kinds: dict[str, Callable[[dict[str, Any], float], None]] = {
             "CallArrived": self._arrived,
             "CallCompleted": self._completed,
@@ -194,23 +196,23 @@ class _Reader:
     def _begin_segment(self) -> None:
         self._last_at = 0.0
         self._by_id: dict[str, int] = {}
-        self._tells = False
+        self._has_settled_lines = False
         self._began: dict[str, float] = {}
         self._callers: dict[str, tuple[float, Said]] = {}
         self._humans: list[tuple[float, Said]] = []
-        self._agents: dict[str, _Speech] = {}
+        self._agents: dict[str, _AgentItem] = {}
 
     def take(self, text: bytes) -> None:
         try:
             line = msgspec.json.decode(text)
             self._line(line, text)
         except (msgspec.DecodeError, AttributeError, KeyError, TypeError, ValueError):
-            # Cut short by a crash, or of a shape that this version does not know.
+            # The line was cut short by a crash, or has a shape that this version does not know.
             return
         self._facts.lines += 1
 
     def end(self) -> JournalFacts:
-        """Return the facts of all that was taken."""
+        """Return the facts of all lines."""
         self._end_segment()
 
         def moment(entry: tuple[float, Said]) -> float:
@@ -221,10 +223,10 @@ class _Reader:
         return self._facts
 
     def _end_segment(self) -> None:
-        """Add what was said and the process has not written down as settled."""
+        """Add what was said in the segment and was not written as settled."""
         found = list(self._callers.values())
-        if not self._tells:
-            # A version that did not write settled lines down: what was said is in its events alone.
+        if not self._has_settled_lines:
+            # An older version, which wrote no settled lines: use its events.
             found += self._humans
         for item_id, speech in self._agents.items():
             said = speech.said(item_id, self._last_at)
@@ -246,7 +248,7 @@ class _Reader:
         if "version" in line:
             self._end_segment()
         elif "said" in line:
-            self._told(msgspec.convert(line["said"], Said), at)
+            self._line_settled(msgspec.convert(line["said"], Said), at)
         elif "sound" in line:
             sound = line["sound"]
             for came_at, size, _ in sound["pieces"]:
@@ -276,15 +278,18 @@ class _Reader:
         self._facts.completed = True
 
     def _recovered(self, event: dict[str, Any], at: float) -> None:
-        # A process of a version that does not name itself begins so.
+        # A process without a `version` line begins with this event.
         self._end_segment()
 
     def _instructed(self, command: dict[str, Any], at: float) -> None:
-        """Note where the caller's leg was sent: those of a human have no step, but for a stream of
-        their own, which is another call's."""
+        """Note the last instruction for the caller's leg.
+
+        Instructions for a human's leg have no step, except those for a consultation's stream, which
+        belongs to another call.
+        """
         for each in command["instructions"]:
             if each.get("step") and each.get("leg") is None:
-                self._facts.waits_in = str(each["type"])
+                self._facts.last_instruction = str(each["type"])
 
     def _leg_placed(self, event: dict[str, Any], at: float) -> None:
         self._facts.legs[str(event["leg_sid"])] = LegFound(int(event["wave"]), int(event["leg"]))
@@ -311,10 +316,10 @@ class _Reader:
         if event["name"] == "stop_recording":
             self._facts.recording_refused = True
 
-    # --- the talk -----------------------------------------------------------------------------
+    # --- the conversation ---------------------------------------------------------------------
 
-    def _told(self, said: Said, at: float) -> None:
-        self._tells = True
+    def _line_settled(self, said: Said, at: float) -> None:
+        self._has_settled_lines = True
         if not said.id:
             self._said.append((at, said))
             return
@@ -322,7 +327,7 @@ class _Reader:
         self._agents.pop(said.id, None)
         place = self._by_id.get(said.id)
         if place is None:
-            # Who goes on with a call settles what the process before could not.
+            # The continuing process settles lines that the process before could not.
             place = self._by_id[said.id] = self._unsettled.pop(said.id, len(self._said))
         self._said[place : place + 1] = [(at, said)]
 
@@ -342,7 +347,7 @@ class _Reader:
     def _agent_said(self, event: dict[str, Any], at: float) -> None:
         item_id = str(event["item_id"])
         if item_id not in self._by_id:
-            self._agents.setdefault(item_id, _Speech()).text += str(event["text"])
+            self._agents.setdefault(item_id, _AgentItem()).text += str(event["text"])
 
     def _agent_sound(self, event: dict[str, Any], at: float) -> None:
         self._sound(str(event["item_id"]), int(event["size"]), at)
@@ -350,7 +355,7 @@ class _Reader:
     def _sound(self, item_id: str, size: int, at: float) -> None:
         self._last_at = max(self._last_at, at)
         if item_id not in self._by_id:
-            speech = self._agents.setdefault(item_id, _Speech())
+            speech = self._agents.setdefault(item_id, _AgentItem())
             speech.size += size
             speech.began_at = at if speech.began_at is None else speech.began_at
 
@@ -364,9 +369,9 @@ class _Reader:
 
 
 def read_setup(setup: dict[str, Any], configured: CallSetup) -> CallSetup:
-    """Return a first line's setup as far as it can be read.
+    """Return the setup of the first line, as far as it can be read.
 
-    A field that is missing has its default; one that cannot be read is as `configured` now.
+    A missing field has its default. A field that cannot be read has the `configured` value.
     """
     try:
         return msgspec.convert(setup, CallSetup)
@@ -384,12 +389,8 @@ def read_setup(setup: dict[str, Any], configured: CallSetup) -> CallSetup:
     return CallSetup(**read)
 
 
-def go_on(call_sid: str, facts: JournalFacts, configured: CallSetup, now: float) -> Call:
-    """Return a new call that goes on from what its journal tells.
-
-    It expects a `CallRecovered` next, then what `legs_to_end` returns. `configured` is the setup of
-    its agent now, `now` seconds since 1970.
-    """
+def call_from_facts(call_sid: str, facts: JournalFacts, configured: CallSetup, now: float) -> Call:
+    """Return a new call that continues from the facts of a journal."""
     setup = read_setup(facts.setup, configured) if facts.setup else configured
     if facts.recording_refused:
         setup = msgspec.structs.replace(setup, record=False)
@@ -402,14 +403,14 @@ def go_on(call_sid: str, facts: JournalFacts, configured: CallSetup, now: float)
     call.caller_leg.completed = facts.completed
     call.caller_leg.voicemail_step = facts.voicemail_step
     if setup.record and facts.recorded_since is not None:
-        # The caller has heard the line before, and is not asked again.
+        # The caller has heard this line already.
         consent = call.conversation.consent
         consent.state, consent.since = ConsentState.ON, facts.recorded_since
-    _remember(call, facts.said)
-    # Numbers are never used twice: a late webhook of an old one is known for what it is.
+    _restore_transcript(call, facts.said)
+    # Numbers are never reused, so a late webhook of an old step is recognised.
     call.handoff.ring_order.number = facts.wave
     call.caller_leg.resume(
-        _caller_leg_state(facts), facts.step, now, fetch=_waits_for_nobody(facts)
+        _caller_leg_state(facts), facts.step, now, fetch=_waits_in_empty_room(facts)
     )
     if call.phase is Phase.TALKING:
         call.conversation.resume(_opening(call, facts))
@@ -419,23 +420,25 @@ def go_on(call_sid: str, facts: JournalFacts, configured: CallSetup, now: float)
 
 
 def _caller_leg_state(facts: JournalFacts) -> CallerLegState:
-    """Return where the caller's leg is, as far as the journal tells."""
+    """Return where the caller's leg is, as far as the journal shows."""
     if facts.over:
         return CallerLegState.OVER
     if facts.phase == Phase.ENDING.value:
         return CallerLegState.RECORDING
-    # A caller who is with humans, or on the way there, has the time of a call to come back.
+    # A caller with a human, or on the way to one, may return at any time during the call.
     return CallerLegState.LEFT_BEHIND if facts.handing_off else CallerLegState.STREAM
 
 
 def legs_to_end(facts: JournalFacts) -> list[LegPlaced]:
-    """Return the legs of a hand-off that is not gone on with, as events that end them."""
+    """Return events that end the legs of a hand-off that is not continued."""
     return [LegPlaced(found.wave, found.leg, sid) for sid, found in facts.legs.items()]
 
 
-def met_after_all(call: Call) -> None:
-    """The carrier says that it has bridged the caller with a human meanwhile, and that this is
-    over: nothing was interrupted. Changes nothing in a call that has not gone on from a journal."""
+def bridge_completed(call: Call) -> None:
+    """Handle the carrier's report that the caller was bridged with a human and that this has ended.
+
+    The hand-off was then not interrupted. Ignored unless the call continues from a journal's facts.
+    """
     if call.conversation.opening != Request(Kind.OPENING, SAY_INTERRUPTED):
         return
     call.conversation.opening = Request(Kind.OPENING, SAY_PARTED)
@@ -445,7 +448,7 @@ def met_after_all(call: Call) -> None:
 
 
 def _opening(call: Call, facts: JournalFacts) -> Request | None:
-    """Return what a caller hears first who comes back from a hand-off, or from the human."""
+    """Return the opening line for a caller who returns from a hand-off or a human, or None."""
     if not facts.handing_off:
         return None
     known, wanted = (PARTED, SAY_PARTED) if facts.with_human else (INTERRUPTED, SAY_INTERRUPTED)
@@ -453,14 +456,14 @@ def _opening(call: Call, facts: JournalFacts) -> Request | None:
     return Request(Kind.OPENING, wanted)
 
 
-def _waits_for_nobody(facts: JournalFacts) -> bool:
-    """Return whether the caller hears music in a room, so that nobody asks for them."""
-    waits = facts.waits_in in ("JoinRoom", "Hold")
+def _waits_in_empty_room(facts: JournalFacts) -> bool:
+    """Return whether the caller hears music in a room that no human joins."""
+    waits = facts.last_instruction in ("JoinRoom", "Hold")
     return facts.handing_off and not facts.with_human and waits
 
 
-def _remember(call: Call, said: list[Said]) -> None:
-    """Write what was said into the call's transcript."""
+def _restore_transcript(call: Call, said: list[Said]) -> None:
+    """Add what was said to the call's transcript."""
     transcript = call.conversation.transcript
     for number, each in enumerate(said):
         item_id = f"journal-{number}"

@@ -1,11 +1,11 @@
-"""The files of the journals, written by the thread of a `DiskQueue`.
+"""The journal files, written by the thread of a `DiskQueue`.
 
-The lines that a file gets in a batch are written in one go: a thread that woke for every line would
-cost more than the lines. What a file could not take, a full disk for example, is noted in the file
-with the next lines that it can take.
+All lines of a batch for one file are written at once, because waking the thread for every line
+would cost more than writing. If the disk cannot take lines, for example because it is full, their
+number is noted in the file with the next lines that it takes.
 
     resource   acquired           released
-    a file     its first lines    its last (`data` None), or close()
+    a file     its first lines    its last chunk (`data` None), or close()
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Chunk(NamedTuple):
 
 
 class JournalFiles:
-    """The open files. `note(at, lines)` makes the line which says that lines were lost."""
+    """The open files. `note(at, lines)` returns the line which says that lines were lost."""
 
     def __init__(self, note: LostNote) -> None:
         self._note = note
@@ -61,10 +61,10 @@ class JournalFiles:
             data = self._note(chunks[0].at, self._lost[path]) + data
         file = self._open.get(path)
         if file is None:
-            # Unbuffered: what comes here is a batch already, and each call has a file.
+            # Unbuffered: the chunks are already a batch, and each call has its own file.
             file = self._open[path] = path.open("a+b", buffering=0)
             if file.tell() and file.seek(-1, SEEK_END) >= 0 and file.read(1) != b"\n":
-                # A process died while it wrote: its last line must not spoil ours.
+                # A process died while writing: end its incomplete line first.
                 data = b"\n" + data
         view = memoryview(data)
         while view:

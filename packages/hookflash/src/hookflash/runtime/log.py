@@ -1,4 +1,5 @@
-"""Events and commands as one line of a log: no sound, no whole telephone number."""
+"""Format events and commands as one log line each, without audio and without whole phone
+numbers."""
 
 from __future__ import annotations
 
@@ -10,14 +11,14 @@ import msgspec
 
 from hookflash.core.caller_number import masked
 
-__all__ = ["brief", "log_step", "masked"]
+__all__ = ["describe", "log_step", "masked"]
 
 log = logging.getLogger("hookflash.call")
 
 _LONG = 120
 
 
-def brief(value: Any) -> str:
+def describe(value: Any) -> str:
     """Return a short text for an event or a command."""
     fields = []
     for name in value.__struct_fields__:
@@ -29,11 +30,11 @@ def brief(value: Any) -> str:
 
 
 def log_step(call_sid: str, event: Any, commands: Iterable[Any]) -> None:
-    """Log an event (None: the timer) and the commands that it led to."""
+    """Log an event (None: the timer) and the commands it caused."""
     if event is not None:
-        log.debug("%s < %s", call_sid, brief(event))
+        log.debug("%s < %s", call_sid, describe(event))
     for command in commands:
-        log.debug("%s > %s", call_sid, brief(command))
+        log.debug("%s > %s", call_sid, describe(command))
 
 
 def _shown(content: object) -> str:

@@ -1,7 +1,7 @@
-"""How loud rendered speech is: brings it to one level, without the silence around it. No I/O.
+"""Normalize the loudness of rendered speech and trim the silence around it. No I/O.
 
-Levels are the root mean square in dB below full scale (32,768), measured where somebody speaks:
-pauses would make a slow speaker louder than a quick one.
+Levels are the root mean square in dB below full scale (32,768). Only frames with speech are
+measured: pauses would make a slow speaker louder than a quick one.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from hookflash.errors import ModelError
 from hookflash.g711 import FULL_SCALE, LINEAR, RATE, encode
 
 SPEECH_DBFS: Final = -20.0
-"""The level of prepared speech: about that of the live model, and never above it."""
+"""The level of prepared speech: close to the live model's, and never above it."""
 
 _PEAK_DBFS = -1.0
 _SILENT_DBFS = -50.0
-_MOST_GAIN = 10.0
+_MAX_GAIN = 10.0
 _ACTIVE_DB = 20.0
-"""What is less than this much below the loudest moment counts as speech."""
+"""A frame counts as speech if it is less than this many dB below the loudest frame."""
 
 _FRAME = RATE * 20 // 1000
 _LEAD_FRAMES, _TAIL_FRAMES = 2, 8
-"""What is left of the silence at the ends: 40 and 160 ms, so that no soft sound is cut off."""
+"""Silence that is left at the ends: 40 and 160 ms, so that no soft sound is cut off."""
 
 _SQUARES = tuple(float(sample * sample) for sample in LINEAR)
 
@@ -39,10 +39,10 @@ def level_dbfs(sound: bytes) -> float:
     return 10 * math.log10(power / FULL_SCALE**2) if power else -math.inf
 
 
-def levelled(sound: bytes) -> bytes:
-    """Return speech (mu-law, 8 kHz) at `SPEECH_DBFS`, cut where it begins and ends.
+def normalized(sound: bytes) -> bytes:
+    """Return speech (mu-law, 8 kHz) at `SPEECH_DBFS`, without silence at its ends.
 
-    Raises `ModelError` if there is no speech in it.
+    Raises `ModelError` if it contains no speech.
     """
     frames = [sound[start : start + _FRAME] for start in range(0, len(sound), _FRAME)]
     powers = [sum(map(_SQUARES.__getitem__, frame)) / _FRAME for frame in frames]
@@ -54,7 +54,7 @@ def levelled(sound: bytes) -> bytes:
     ]
     level = math.sqrt(sum(powers[number] for number in spoken) / len(spoken))
     peak = max(abs(LINEAR[code]) for code in set(sound))
-    gain = min(amplitude(SPEECH_DBFS) / level, amplitude(_PEAK_DBFS) / peak, _MOST_GAIN)
+    gain = min(amplitude(SPEECH_DBFS) / level, amplitude(_PEAK_DBFS) / peak, _MAX_GAIN)
     louder = encode(round(sample * gain) for sample in LINEAR)
     begin = max(0, spoken[0] - _LEAD_FRAMES) * _FRAME
     return sound[begin : (spoken[-1] + 1 + _TAIL_FRAMES) * _FRAME].translate(louder)

@@ -1,14 +1,14 @@
-"""The outbox: what calls leave for their owner is kept first, and then delivered until taken.
+"""The outbox: store each delivery first, then hand it to the delivery worker.
 
-    deliver() --at once--> memory --written, again and again--> store --> `delivery_worker.py`
+    deliver() --at once--> memory --written, with retries--> store --> `delivery_worker.py`
 
-A call never waits here. A delivery is in memory only until the store has it; a disk that fails is
-tried again as long as the process lives, and one delivery that cannot be written holds up no
-other. What is not written when the process ends is named in the log, and the call's journal still
-has it.
+A call never waits here. A delivery is in memory only until it is stored. If the disk fails, the
+write is retried as long as the process lives, and one delivery that cannot be written does not
+delay the others. When the process ends, each unwritten delivery is named in the log; the call's
+journal still has it.
 
     resource           acquired    released
-    the writing task   start()     close(), which writes what waits
+    the writing task   start()     close(), which writes what is waiting
     the worker         start()     close()
 """
 
@@ -26,74 +26,77 @@ from hookflash.runtime.ports import Clock
 _log = logging.getLogger("hookflash.call.deliveries")
 
 WRITE_SECONDS = (0.1, 0.5, 2.0, 5.0, 10.0, 30.0, 60.0)
-"""How long to wait before the store is tried again; the last one again and again."""
+"""Seconds before each retry of a write; the last value repeats."""
 
 
-class Shelf(Protocol):
-    """Where deliveries are kept: a `stores.deliveries.DeliveryStore`."""
+class DeliveryStore(Protocol):
+    """Where deliveries are stored: `stores.deliveries.DeliveryStore`."""
 
     async def put(self, delivery: Delivery, now: float) -> TrackedDelivery: ...
 
 
-class Round(Protocol):
-    """Whoever brings deliveries to the owner: a `DeliveryWorker`."""
+class Worker(Protocol):
+    """Sends stored deliveries to the owner: a `DeliveryWorker`."""
 
     outcomes: dict[str, int]
 
     def start(self) -> None: ...
 
-    def poke(self) -> None:
-        """There is something new on the shelf."""
+    def wake_worker(self) -> None:
+        """Look for due deliveries now: the store has a new one."""
         ...
 
     async def close(self, seconds: float) -> None: ...
 
 
 class Outbox:
-    """Takes deliveries at once and sees to them. Used in the event loop's thread."""
+    """Accepts deliveries at once, stores them and has them sent. Use it in the event loop's
+    thread."""
 
     def __init__(
         self,
-        shelf: Shelf,
-        worker: Round,
+        store: DeliveryStore,
+        worker: Worker,
         *,
         clock: Clock,
         size: int = 1000,
         write_seconds: Sequence[float] = WRITE_SECONDS,
     ) -> None:
-        self._shelf = shelf
+        self._store = store
         self._worker = worker
         self._clock = clock
         self._size = size
         self._write_seconds = tuple(write_seconds)
         self._unwritten: dict[str, Delivery] = {}
-        self._news = asyncio.Event()
+        self._wake = asyncio.Event()
         self._written = asyncio.Event()
         self._closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     @property
     def outcomes(self) -> Mapping[str, int]:
-        """How often an attempt to deliver has ended how."""
+        """Return how many delivery attempts have ended with each outcome."""
         return self._worker.outcomes
 
     def start(self) -> None:
-        """Begin to write and to deliver. Call it once, in the event loop's thread."""
+        """Start writing and sending. Call it once, in the event loop's thread."""
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._write_all())
             self._worker.start()
 
     def deliver(self, delivery: Delivery) -> None:
-        """Take a delivery, or more of one that came before. Never waits and never raises."""
+        """Accept a delivery, or an update of an earlier one. Never waits and never raises."""
         earlier = self._unwritten.get(delivery.id)
         if self._closing.is_set():
-            _log.error("%s ! delivery %s came after the end", delivery.call_sid, delivery.id)
+            _log.error(
+                "%s ! delivery %s came after the outbox was closed", delivery.call_sid, delivery.id
+            )
         elif earlier is not None:
             self._unwritten[delivery.id] = complete(earlier, delivery)
         elif len(self._unwritten) < self._size:
             self._unwritten[delivery.id] = delivery
             self._written.clear()
-            self._news.set()
+            self._wake.set()
         else:
             _log.error(
                 "%s ! delivery %s is in the call's journal only: %d others wait for the database",
@@ -102,17 +105,18 @@ class Outbox:
                 self._size,
             )
 
-    def poke(self) -> None:
-        """There is something to deliver again."""
-        self._worker.poke()
+    def wake_worker(self) -> None:
+        """Look for due deliveries now, for example after a manual retry."""
+        self._worker.wake_worker()
 
     async def flush(self) -> None:
-        """Wait until every delivery taken so far is kept by the store."""
+        """Wait until every delivery accepted so far is stored."""
         if self._unwritten:
             await self._written.wait()
 
     async def close(self, seconds: float = 10.0) -> None:
-        """Take no more, write what waits, let attempts end, all within `seconds`, and stop."""
+        """Accept no more, write what is waiting and let attempts end, all within `seconds`; then
+        stop."""
         self._closing.set()
         if self._task is None:
             return
@@ -121,7 +125,9 @@ class Outbox:
             async with asyncio.timeout(seconds):
                 await self.flush()
         except TimeoutError:
-            _log.error("! the database did not take the last deliveries within %g s", seconds)
+            _log.error(
+                "! the last deliveries were not written to the database within %g s", seconds
+            )
         self._task.cancel()
         await asyncio.wait([self._task])
         self._task = None
@@ -134,8 +140,8 @@ class Outbox:
 
     async def _write_all(self) -> None:
         while True:
-            await self._news.wait()
-            self._news.clear()
+            await self._wake.wait()
+            self._wake.clear()
             failures = 0
             while self._unwritten:
                 if not await self._write_each():
@@ -145,14 +151,14 @@ class Outbox:
             self._written.set()
 
     async def _write_each(self) -> bool:
-        """Try to write all that waits. Return whether something was written."""
+        """Try to write every waiting delivery. Return whether at least one was written."""
         progress = False
         for delivery in list(self._unwritten.values()):
             try:
-                await self._shelf.put(delivery, self._clock.now())
+                await self._store.put(delivery, self._clock.now())
             except Exception as error:
                 _log.warning(
-                    "%s ! delivery %s was not written (%s) and is tried again",
+                    "%s ! delivery %s was not written (%s): it is retried",
                     delivery.call_sid,
                     delivery.id,
                     type(error).__name__,
@@ -160,13 +166,13 @@ class Outbox:
                 continue
             progress = True
             if self._unwritten.get(delivery.id) is delivery:
-                # Otherwise more of it came meanwhile, and has to be written, too.
+                # Otherwise it was updated meanwhile, and the update must be written too.
                 del self._unwritten[delivery.id]
-            self._worker.poke()
+            self._worker.wake_worker()
         return progress
 
     async def _pause(self, seconds: float) -> None:
-        """Wait before another attempt; when closing, only briefly, since little time is left."""
+        """Wait before the next attempt; only briefly when closing."""
         if self._closing.is_set():
             await asyncio.sleep(min(seconds, 0.1))
             return

@@ -1,9 +1,9 @@
-"""The owner's policies for one call: whether a human is needed though the model sees no need.
+"""The owner's policies for one call: request a human when the model does not.
 
-They look on and never stand in the way of a call: what happens is counted at once, and an owner's
-function runs in a task of its own, for a bounded time, one turn of the caller after another. If
-the caller goes on speaking meanwhile, the newest turn is what it is asked about next. Who wants
-a human is answered with `HandoffRequested`, whose reason is in the journal.
+Policies never delay a call. Counting policies process each event at once. An owner's function runs
+in its own task, for a limited time, one turn of the caller after another. If the caller speaks
+meanwhile, the function is called next with the newest turn. A result becomes `HandoffRequested`, so
+its reason is in the journal.
 
     resource                   acquired               released
     a task for the functions   the caller has spoken  its end, close()
@@ -27,9 +27,9 @@ from hookflash.core.events import (
     ToolFinished,
 )
 from hookflash.core.frustration import Frustration, FrustrationMeter
-from hookflash.runtime.bounded import dismiss, within
-from hookflash.runtime.fence import fenced
+from hookflash.runtime.owner_code import run_owner_code
 from hookflash.runtime.ports import EventSink
+from hookflash.runtime.time_limit import cancel_without_waiting, wait_within
 
 _log = logging.getLogger("hookflash.call.policy")
 
@@ -37,10 +37,10 @@ POLICY_SECONDS = 2.0
 
 
 class Policies:
-    """The policies of one call. Used in the event loop's thread.
+    """The policies of one call. Use it in the event loop's thread.
 
-    `view` returns the call of now, given what the caller has just said; `destinations` are the
-    keys that a function may choose.
+    `view` returns the current call, given what the caller has just said. `destinations` are the
+    keys that a function may return.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Policies:
         self._task: asyncio.Task[None] | None = None
 
     def observe(self, event: AnyEvent | None) -> None:
-        """Something has happened to the call, and was carried out."""
+        """Process an event that the call has handled."""
         if isinstance(event, CallerTranscribed):
             if event.text.strip():
                 self._caller_said(event.text)
@@ -87,10 +87,10 @@ class Policies:
                 meter.forget()
 
     def close(self) -> None:
-        """The call is over: whatever a function still wants is of no use."""
+        """Stop: the call has ended, so a running function is cancelled."""
         self._waiting = None
         if self._task is not None:
-            dismiss(self._task)
+            cancel_without_waiting(self._task)
             self._task = None
 
     def _caller_said(self, text: str) -> None:
@@ -107,11 +107,11 @@ class Policies:
             self._task = asyncio.get_running_loop().create_task(self._ask_all())
 
     def _judge(self) -> bool:
-        """Ask for a human if a meter says so. Return whether it did."""
+        """Request a human if a meter has reached its limit. Return whether it did."""
         for destination, meter in self._meters:
             reason = meter.verdict(self._now())
             if reason is not None:
-                self._want(destination, reason)
+                self._request_handoff(destination, reason)
                 return True
         return False
 
@@ -122,16 +122,17 @@ class Policies:
                 for hook in self._hooks:
                     wanted = await self._ask(hook, view)
                     if wanted is not None:
-                        self._want(*wanted)
+                        self._request_handoff(*wanted)
                         break
         finally:
             self._task = None
 
     async def _ask(self, hook: PolicyHook, view: CallView) -> tuple[str, str] | None:
-        """Return (destination, reason), or None; a function that fails wants nothing."""
+        """Return (destination, reason), or None. A function that raises or times out counts as
+        None."""
         name = getattr(hook, "__name__", type(hook).__name__)
         try:
-            wanted: object = await within(fenced(hook, view), self._seconds)
+            wanted: object = await wait_within(run_owner_code(hook, view), self._seconds)
         except TimeoutError:
             _log.warning(
                 "%s ! policy %s did not answer within %g s", view.call_sid, name, self._seconds
@@ -142,7 +143,7 @@ class Policies:
             return None
         if wanted is None:
             return None
-        if not _is_wish(wanted) or wanted[0] not in self._destinations:
+        if not _is_request(wanted) or wanted[0] not in self._destinations:
             _log.error(
                 "%s ! policy %s must return None, or (destination, reason) with a destination of"
                 " the agent's (%s); got %r",
@@ -154,11 +155,11 @@ class Policies:
             return None
         return wanted
 
-    def _want(self, destination: str, reason: str) -> None:
+    def _request_handoff(self, destination: str, reason: str) -> None:
         self._post(HandoffRequested(destination, reason, source="policy"))
 
 
-def _is_wish(wanted: object) -> TypeGuard[tuple[str, str]]:
+def _is_request(wanted: object) -> TypeGuard[tuple[str, str]]:
     return (
         isinstance(wanted, tuple)
         and len(wanted) == 2

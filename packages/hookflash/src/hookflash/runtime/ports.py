@@ -1,8 +1,8 @@
-"""What the runtime needs from the outside, stated from its own side.
+"""The ports: what the runtime needs from carriers, models and stores.
 
-Adapters satisfy these by shape and never import them. All methods are called in the event
-loop's thread. `send`-like methods never block and never raise for a peer that is gone: a peer's
-end is an event.
+Adapters satisfy these protocols by shape and never import them. All methods are called in the event
+loop's thread. `send`-like methods never block, and never raise if the peer is gone: the end of a
+peer is an event.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from hookflash.core.record import CallRecord
 from hookflash.core.setup import ModelSetup
 
 EventSink = Callable[[AnyEvent], object]
-"""Where an adapter delivers what happened: the driver's `post`."""
+"""Where an adapter posts events: the driver's `post`."""
 
 
 class Clock(Protocol):
-    """Seconds since 1970 that only go forward."""
+    """A clock: seconds since 1970 that never go back."""
 
     def now(self) -> float: ...
 
     def delay(self, seconds: float) -> float:
-        """Return how long the event loop must wait for `seconds` of this clock to pass."""
+        """Return the event loop's seconds for `seconds` of this clock."""
         ...
 
 
 class CarrierStream(Protocol):
-    """One media stream, open. Queues what it sends."""
+    """One open media stream. Messages to send are queued."""
 
     stream_sid: str
 
@@ -51,40 +51,41 @@ class CarrierStream(Protocol):
 
 
 class ListeningStream(Protocol):
-    """One stream that only listens, open. Closing it ends nothing else."""
+    """One open stream that only receives audio. Closing it does not end the call."""
 
     def close(self) -> None: ...
 
 
 class CarrierControl(Protocol):
-    """The carrier's REST side. Raises `CarrierError`; takes no longer than `seconds`."""
+    """The carrier's REST API. Methods raise `CarrierError` and take at most `seconds`."""
 
     async def move(
         self, call_sid: str, instructions: Sequence[Instruction], *, seconds: float
     ) -> None:
-        """Give a live leg other instructions."""
+        """Send new instructions to a live leg."""
         ...
 
     async def ring(self, call_sid: str, what: RingHuman, *, seconds: float) -> str:
-        """Place a call to a human, for the call `call_sid`; return the SID of their leg.
+        """Place a call to a human for the call `call_sid`. Return the SID of the human's leg.
 
-        Never done twice. After a `CarrierError` without a status it may have been done all the
-        same, and the leg then asks what it is to do. After one with status 429 it was not done,
-        and may be asked for again.
+        The request is never sent twice. After a `CarrierError` without a status the call may have
+        been placed; that leg then asks for instructions. After status 429 it was not placed, and
+        may be retried.
         """
         ...
 
     async def end_leg(self, leg_sid: str) -> None:
-        """End a leg, ringing or not; one that is over already is no error."""
+        """End a leg, ringing or connected. A leg that has already ended is not an error."""
         ...
 
 
 class ModelLink(Protocol):
-    """One session with a model. Queues what it sends.
+    """One session with a model. Messages to send are queued.
 
     `carry_out` takes the commands addressed to a model (SendCallerAudio, RequestResponse,
     CancelResponse, TruncateItem, DeleteItem, AddMessage, SendToolOutput). Before the session is
-    ready it keeps them in order; of the caller's audio it keeps a bounded amount, the newest.
+    ready they are queued in order. The queue of caller audio is bounded: the oldest audio is
+    dropped.
     """
 
     def carry_out(self, command: AnyCommand) -> None: ...
@@ -98,47 +99,49 @@ class ModelConnector(Protocol):
     def open(self, setup: ModelSetup, on_event: EventSink) -> ModelLink: ...
 
 
-class RecordKeeper(Protocol):
-    """Where the record of a call that is over goes; returns at once."""
+class RecordSink(Protocol):
+    """Where the record of a finished call is stored. Returns at once."""
 
     def put(self, record: CallRecord) -> None: ...
 
 
 class Checks(Protocol):
-    """Who is there. What it raises counts as everybody being there."""
+    """Checks which targets are available. If it raises, all targets count as available."""
 
     async def check(self, command: CheckTargets) -> TargetsChecked: ...
 
 
 class Consults(Protocol):
-    """The agent's own talks with humans, each a call beside the one that it belongs to."""
+    """Consultations: the agent's own calls with humans, each linked to a caller's call."""
 
     def open(self, parent_sid: str, wanted: OpenConsult) -> tuple[Instruction, ...]:
-        """Begin one; return what the carrier is to do with the human's leg."""
+        """Start a consultation. Return the instructions for the human's leg."""
         ...
 
     def report(self, parent_sid: str, decided: ConsultDecided) -> None:
-        """Tell the call that a talk belongs to what was settled in it."""
+        """Report the result of a consultation to its parent call."""
         ...
 
 
 class Deliveries(Protocol):
-    """Where messages for the owner go. Returns at once; the same `id` again completes one."""
+    """Where messages for the owner go. Returns at once. The same `id` again updates the message."""
 
     def deliver(self, delivery: Delivery) -> None: ...
 
 
 class SpeechRenderer(Protocol):
-    """Speaks a text when nobody waits for it. Raises `ModelError`; takes a bounded time."""
+    """Renders text as speech in advance. Raises `ModelError`; takes a limited time."""
 
     @property
     def version(self) -> str:
-        """What makes its sound what it is, beside text, voice and language: another version, such
-        as another model, renders everything again."""
+        """What determines the sound besides text, voice and language, such as the model.
+
+        If the version changes, all texts are rendered again.
+        """
         ...
 
     async def render(self, text: str, voice: str, language: str) -> bytes:
-        """Return `text` as mu-law at 8 kHz, in a voice of the live model's or one like it.
+        """Return `text` as mu-law at 8 kHz, in a voice of the live model or a similar one.
 
         `language` is an ISO 639-1 code.
         """

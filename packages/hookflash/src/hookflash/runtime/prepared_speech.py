@@ -1,10 +1,10 @@
-"""What an agent can play without the live model: prepared lines, rendered beforehand, and tones.
+"""Audio that a call can play without the live model: prepared lines and tones.
 
-    find(line) -> the rendered clip, the next variant in turn
-               -> the tone, while no variant is rendered, or where rendering is off or has failed
+    find(line) -> a rendered clip; the variants take turns
+               -> the tone, if no variant is rendered or rendering is off
 
-The lines and their texts are in `agents.prepared_lines`, the rendered clips in `SpeechStore`. The
-two tones are computed here, so they exist always. No I/O.
+`agents.prepared_lines` has the lines and their texts; `SpeechStore` has the rendered clips. The two
+tones are computed here, so they are always available. No I/O.
 """
 
 from __future__ import annotations
@@ -29,16 +29,17 @@ RINGING_DBFS: Final = -28.0
 
 _TONE_HZ = (425.0,)
 _RINGING_HZ = (440.0, 480.0)
-"""The North American ringing tone; each beats 40 times a second."""
+"""The North American ringing tone: the two frequencies beat 40 times a second."""
 
 _EDGE_MS = 40
-"""How long a tone takes to rise and to fade: shorter would be heard as a click."""
+"""How long a tone fades in and out. A shorter fade is audible as a click."""
 
 
 class Clip(msgspec.Struct, frozen=True, kw_only=True):
-    """A sound that is ready to be played.
+    """Audio that is ready to play.
 
-    `payload` is mu-law at 8 kHz as base64, `size` its bytes, `text` what is said: "" for a tone.
+    `payload` is base64 of mu-law at 8 kHz, `size` its number of bytes, `text` what is said: "" for
+    a tone.
     """
 
     payload: str
@@ -52,7 +53,7 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sentence(msgspec.Struct, frozen=True):
-    """A text as it is to be spoken: in which of the model's voices and which language."""
+    """A text to render, in one of the model's voices and in one language."""
 
     text: str
     voice: str
@@ -60,10 +61,10 @@ class Sentence(msgspec.Struct, frozen=True):
 
 
 class Clips(Protocol):
-    """Where rendered clips are found."""
+    """Finds rendered clips."""
 
     def clip(self, sentence: Sentence) -> Clip | None:
-        """Return the clip of a sentence; None while it is not rendered. Never waits."""
+        """Return the clip of a sentence, or None while it is not rendered. Never waits."""
         ...
 
 
@@ -83,7 +84,7 @@ class Speaker(Protocol):
 class PreparedSpeech:
     """The prepared lines of one agent, in its voice and language.
 
-    Make one for each call: variants are then said in turn within it.
+    Create one for each call, so that the variants of a line take turns within the call.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class PreparedSpeech:
 
     @classmethod
     def of(cls, agent: Speaker, clips: Clips, *, voice: str) -> PreparedSpeech:
-        """Return the lines of `agent`. `voice` is the model's, for an agent that names none."""
+        """Return the lines of `agent`. `voice` is the model's, for an agent that sets none."""
         sentences = {}
         for line in SPOKEN:
             language, texts = texts_of(line, language=agent.language, own=agent.prepared)
@@ -106,12 +107,13 @@ class PreparedSpeech:
 
     @classmethod
     def tones_only(cls) -> PreparedSpeech:
-        """Return lines of which none is rendered."""
+        """Return lines of which none is rendered: each plays the tone."""
         return cls({line: () for line in SPOKEN})
 
     @property
     def sentences(self) -> tuple[Sentence, ...]:
-        """All that is to be rendered: one variant of every line, then the next of each."""
+        """Return everything to render: the first variant of every line, then the second, and so
+        on."""
         most = max(map(len, self._sentences.values()), default=0)
         return tuple(
             variants[number]
@@ -121,9 +123,9 @@ class PreparedSpeech:
         )
 
     def find(self, line: str) -> Clip:
-        """Return what is played for `line`. Never waits.
+        """Return the clip to play for `line`. Never waits.
 
-        Raises `ValueError` for a line there is not.
+        Raises `ValueError` for an unknown line.
         """
         if line == "ringing":
             return ringing()
@@ -144,18 +146,18 @@ class PreparedSpeech:
 
 @cache
 def tone() -> Clip:
-    """A short quiet tone: 250 ms, about -30 dBFS."""
+    """Return a short quiet tone: 250 ms, about -30 dBFS."""
     return Clip.of(_sines(_TONE_HZ, TONE_MS, TONE_DBFS))
 
 
 @cache
 def ringing() -> Clip:
-    """Soft ringback, one ring of it: 1.2 s, about -28 dBFS."""
+    """Return one soft ring of ringback: 1.2 s, about -28 dBFS."""
     return Clip.of(_sines(_RINGING_HZ, RINGING_MS, RINGING_DBFS))
 
 
 def _sines(frequencies: tuple[float, ...], milliseconds: int, dbfs: float) -> bytes:
-    """Return a sum of sines at a level, with edges of half a cosine."""
+    """Return a sum of sines at a level, with half-cosine edges."""
     turns = [2 * math.pi * frequency / RATE for frequency in frequencies]
     # The mean square of n sines of one amplitude is n/2 of its square.
     each = amplitude(dbfs) / math.sqrt(len(turns) / 2)

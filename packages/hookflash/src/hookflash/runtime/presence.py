@@ -1,8 +1,7 @@
-"""Who is free to be rung: asked of the owner, who alone knows (a calendar, a chat's status).
+"""Ask the owner's hook which targets are available (from a calendar or a chat status).
 
-All humans are asked at once, and the answers are waited for together, for a bounded time. Whoever
-is not known to be busy counts as free: it is better that a telephone rings in vain than that a
-caller is told that nobody is there when somebody is.
+All targets are checked at once, within a limited time. A target counts as available unless the hook
+says otherwise: a phone that rings in vain is better than a caller who is told that nobody is there.
 """
 
 from __future__ import annotations
@@ -12,9 +11,9 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from hookflash.core.handoff_plan import Target
-from hookflash.runtime.bounded import within
-from hookflash.runtime.fence import fenced
 from hookflash.runtime.log import masked
+from hookflash.runtime.owner_code import run_owner_code
+from hookflash.runtime.time_limit import wait_within
 
 _log = logging.getLogger("hookflash.call.presence")
 
@@ -27,7 +26,7 @@ PRESENCE_SECONDS = 1.0
 async def free_targets(
     targets: Sequence[Target], hook: Presence, seconds: float = PRESENCE_SECONDS
 ) -> tuple[int, ...]:
-    """Return the numbers of those targets that are free, in their order. Never raises."""
+    """Return the indexes of the available targets, in order. Never raises."""
     answers = await asyncio.gather(*(_is_free(target, hook, seconds) for target in targets))
     return tuple(number for number, free in enumerate(answers) if free)
 
@@ -39,7 +38,7 @@ async def _is_free(target: Target, hook: Presence, seconds: float) -> bool:
         return bool(await hook(target))
 
     try:
-        return bool(await within(fenced(ask), seconds))
+        return bool(await wait_within(run_owner_code(ask), seconds))
     except TimeoutError:
         _log.warning("! presence of %s: no answer within %g s; it counts as free", who, seconds)
     except Exception:

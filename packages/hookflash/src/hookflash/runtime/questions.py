@@ -1,10 +1,10 @@
-"""Questions that tools of one call ask humans while the call goes on.
+"""Questions that a call's tools ask humans while the call goes on.
 
-    asked --> answered by the hook, or by anybody with the event `QuestionAnswered`
-          +-> nobody, within the time that the tool gave
+    asked --> answered by the hook, or by anybody through the event `QuestionAnswered`
+          +-> timed out after the time that the tool set
 
-The event is the answer, wherever it comes from: a supervisor may sit at the console of another
-process, and the journal has it all. Whoever answers first has answered.
+The answer is always an event. So a supervisor can answer from the console of another process, and
+the journal has every answer. The first answer counts.
 
     resource            acquired             released
     a task for a hook   a question via it    the question's end
@@ -23,27 +23,27 @@ from hookflash.agents.hooks import AnswerHook
 from hookflash.agents.view import CallView
 from hookflash.core.events import AnyEvent, QuestionAnswered, QuestionAsked
 from hookflash.errors import ConfigError
-from hookflash.runtime.bounded import dismiss
-from hookflash.runtime.fence import fenced
+from hookflash.runtime.owner_code import run_owner_code
 from hookflash.runtime.ports import Clock, EventSink
-from hookflash.runtime.tool_time import standing_still
+from hookflash.runtime.time_limit import cancel_without_waiting
+from hookflash.runtime.tool_deadline import paused_deadline
 from hookflash.runtime.valid_text import valid_text
 
 _log = logging.getLogger("hookflash.call.tools")
 
 NO_ANSWER = "Nobody could answer this."
-_MOST_SECONDS = 3600.0
+_MAX_SECONDS = 3600.0
 
 
 class _Open(NamedTuple):
-    """A question that waits: its answer is a text, empty when there is none to be had."""
+    """An open question. Its answer is a text, empty if the hook has none."""
 
     question: str
     answer: asyncio.Future[str]
 
 
 class Questions:
-    """The open questions of one call. Used in the event loop's thread."""
+    """The open questions of one call. Use it in the event loop's thread."""
 
     def __init__(
         self,
@@ -63,21 +63,21 @@ class Questions:
 
     @property
     def open(self) -> dict[str, str]:
-        """What was asked and is not answered, by the question's id."""
+        """Return the texts of the unanswered questions, by question id."""
         return {question_id: each.question for question_id, each in self._open.items()}
 
     def observe(self, event: AnyEvent | None) -> None:
-        """Something has happened to the call: perhaps somebody has answered."""
+        """Process an event of the call: it may be an answer."""
         if isinstance(event, QuestionAnswered) and event.answer.strip():
             self._settle(event.question_id, event.answer)
 
     async def ask(self, question: str, via: Via | None, seconds: float) -> str:
-        """Ask, and wait for the answer. See `CallContext.ask_human`."""
+        """Ask a question and wait for the answer. See `CallContext.ask_human`."""
         via = self._check(question, via, seconds)
         question_id = f"Q{self._entropy.randbytes(8).hex()}"
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         asking: asyncio.Task[None] | None = None
-        with standing_still():
+        with paused_deadline():
             self._open[question_id] = _Open(question, answer)
             self._post(QuestionAsked(question_id, question, via))
             if via == "hook":
@@ -93,13 +93,13 @@ class Questions:
             finally:
                 del self._open[question_id]
                 if asking is not None and not asking.done():
-                    dismiss(asking)
+                    cancel_without_waiting(asking)
         if not text:
             self._post(QuestionAnswered(question_id, ""))
         return text or without
 
     def _settle(self, question_id: str, answer: str) -> bool:
-        """Let the tool have its answer. Return whether it still waited."""
+        """Pass the answer to the tool. Return whether the tool was still waiting."""
         waiting = self._open.get(question_id)
         if waiting is None or waiting.answer.done():
             return False
@@ -110,12 +110,12 @@ class Questions:
         assert self._hook is not None
         view, answer = self._view(), ""
         try:
-            answer = await fenced(self._hook, question, view)
+            answer = await run_owner_code(self._hook, question, view)
             if not isinstance(answer, str):
                 raise TypeError(f"expected a text, got {type(answer).__name__}")
             answer = valid_text(answer)
         except Exception:
-            # A task ends here; the tool is told that there is no answer.
+            # The task ends here. The tool gets an empty answer.
             _log.exception("%s ! @agent.answers failed", view.call_sid)
             answer = ""
         if self._settle(question_id, answer.strip()) and answer.strip():
@@ -125,9 +125,9 @@ class Questions:
         where = "context.ask_human"
         if not isinstance(question, str) or not question.strip():
             raise ConfigError(f"{where}: the question must be a text, got {question!r}")
-        if not 0 < seconds <= _MOST_SECONDS:
+        if not 0 < seconds <= _MAX_SECONDS:
             raise ConfigError(
-                f"{where}: seconds must be more than 0 and at most {_MOST_SECONDS:g}, got {seconds}"
+                f"{where}: seconds must be more than 0 and at most {_MAX_SECONDS:g}, got {seconds}"
             )
         if via is None:
             return "console" if self._hook is None else "hook"

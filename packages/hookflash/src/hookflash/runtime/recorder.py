@@ -1,11 +1,12 @@
-"""Recordings: what the taps of a process hand over, as stereo WAV files written by one thread.
+"""Record calls as stereo WAV files, written by one thread per process.
 
-    {folder}/{call SID}.wav     left the caller, right what the caller heard
+    {folder}/{call SID}.wav     left: the caller; right: what the caller hears
 
-A block is decoded and written in the thread, so neither the sound's road nor the event loop waits
-for it. What may wait for the disk is bounded by samples; what does not fit, or cannot be written,
-is lost, and silence in the recording, so that everything behind it stays in its place. A recording
-that a dead process left is mended at the next start, and gone on with if its call is.
+Blocks of audio are decoded and written in the thread, so recording delays neither the audio path
+nor the event loop. The amount of audio that may wait for the disk is bounded. Audio that does not
+fit or cannot be written is lost, and the recording has silence there, so that later audio stays at
+its time. At the next start, recordings of a stopped process are repaired, and continued if the call
+continues.
 
     resource      acquired                    released
     the thread    Recordings()                close()
@@ -22,24 +23,26 @@ from typing import NamedTuple
 
 from hookflash.runtime.disk_queue import DiskQueue
 from hookflash.runtime.tracks import Block
-from hookflash.runtime.wav import WavFile, mend
+from hookflash.runtime.wav import WavFile, repair
 from hookflash.world import SYSTEM, World
 
 log = logging.getLogger("hookflash.recorder")
 
 _SID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _QUEUE_SAMPLES = 8000 * 1200
-"""Twenty minutes of sound of all calls together: some 25 MB."""
+"""Twenty minutes of audio of all calls together: about 25 MB."""
 
 _BATCH_SECONDS = 0.5
-"""How long the thread waits for more before it writes: waking up costs more than writing."""
+"""How long the thread collects blocks before it writes: waking up costs more than writing."""
 
 _ALIVE_SECONDS = 60.0
-"""A file that was written to since may be another process's, which keeps its header itself."""
+"""A file modified more recently may belong to another live process, which updates its own
+header."""
 
 
 class _Job(NamedTuple):
-    """A block for a file, whose first sample is `first` there; or its end, or its deletion."""
+    """A block to write at sample `first` of a file. Without a block: close the file, or delete
+    it."""
 
     path: Path
     block: Block | None
@@ -52,7 +55,7 @@ class _Job(NamedTuple):
 
 
 class Recording:
-    """The recording of one call: a `Sink`. Nothing here blocks or raises."""
+    """The recording of one call: a `Sink`. Its methods never block and never raise."""
 
     block_frames = 50
 
@@ -69,7 +72,7 @@ class Recording:
 
 
 class Recordings:
-    """The recordings of a process. All but `flush` and `close` is used in one thread.
+    """The recordings of a process. All but `flush` and `close` is called in one thread.
 
     `queue_samples` bounds what may wait for the disk.
     """
@@ -88,24 +91,26 @@ class Recordings:
             log=log,
             room=queue_samples,
             batch_seconds=_BATCH_SECONDS,
-            begin=self._mend,
+            begin=self._repair,
             end=self._close_files,
         )
 
     @property
     def error(self) -> OSError | None:
-        """The last trouble with the disk. Calls go on without their recordings."""
+        """Return the last error of the disk, or None. Calls continue without their recordings."""
         return self._queue.error
 
     def begin(self, call_sid: str, *, since: float, zero: float) -> Recording:
-        """Return where the blocks of a call go. Moments are seconds since 1970: `since` that of the
-        recording's first sample, `zero` that of the blocks' sample 0. One that exists already is
-        gone on with."""
+        """Return the recording of a call; an existing file is continued.
+
+        Times are seconds since 1970: `since` is the time of the recording's first sample, `zero`
+        that of the blocks' sample 0.
+        """
         path = recording_path(self._folder, call_sid)
         return Recording(path, self, offset=round((zero - since) * 8000))
 
     def discard(self, call_sid: str) -> None:
-        """Delete a recording, whose blocks must have come to an end."""
+        """Delete a recording. Call it after the last block of the call."""
         self.put(_Job(recording_path(self._folder, call_sid), None, delete=True))
 
     def put(self, job: _Job) -> None:
@@ -113,11 +118,11 @@ class Recordings:
 
     @property
     def lost_seconds(self) -> float:
-        """How much sound never reached its file."""
+        """Return how much audio never reached its file."""
         return self._queue.lost / 8000
 
     def flush(self, seconds: float = 5.0) -> bool:
-        """Wait until all that was handed over is written. For tests and commands."""
+        """Wait until everything queued is written. For tests and commands."""
         return self._queue.flush(seconds)
 
     def close(self) -> None:
@@ -126,9 +131,9 @@ class Recordings:
 
     # --- the thread ---------------------------------------------------------------------------
 
-    def _mend(self) -> None:
+    def _repair(self) -> None:
         with contextlib.suppress(OSError):
-            mend_all(self._folder, self._wall())
+            repair_all(self._folder, self._wall())
 
     def _work(self, path: Path, jobs: list[_Job]) -> None:
         for job in jobs:
@@ -146,7 +151,7 @@ class Recordings:
             return
         sound = block.stereo()
         if first < 0:
-            # From before the recording was allowed.
+            # The block began before recording was allowed.
             first, sound = 0, sound[-2 * first :]
         file = self._files.get(path)
         if file is None:
@@ -162,18 +167,23 @@ class Recordings:
 
 
 def recording_path(folder: Path, call_sid: str) -> Path:
-    """Return where a call's recording is, if there is one. Raises ValueError for no call SID."""
+    """Return the path of a call's recording, whether it exists or not.
+
+    Raises `ValueError` if `call_sid` is not a call SID.
+    """
     if not _SID.fullmatch(call_sid):
-        raise ValueError(f"no call SID: {call_sid[:80]!r}")
+        raise ValueError(f"expected a call SID, got {call_sid[:80]!r}")
     return folder / f"{call_sid}.wav"
 
 
-def mend_all(folder: Path, now: float) -> int:
-    """Mend the recordings that processes have left which are gone. Return how many it were. `now`
-    is by the clock that files are stamped with."""
-    mended = 0
+def repair_all(folder: Path, now: float) -> int:
+    """Repair the recordings of stopped processes. Return how many were repaired.
+
+    `now` is from the clock that sets the files' modification times.
+    """
+    repaired = 0
     for path in folder.glob("*.wav"):
         with contextlib.suppress(OSError):
             if now - path.stat().st_mtime > _ALIVE_SECONDS:
-                mended += mend(path)
-    return mended
+                repaired += repair(path)
+    return repaired

@@ -1,7 +1,7 @@
-"""Work that is done in slices between the turns of the event loop, and what waits for it, in order.
+"""Run long work in slices between turns of the event loop, and run what depends on it afterwards.
 
-Rebuilding an hour's call takes a second of the processor. Done at once it would silence every other
-call of the process; so a few milliseconds of it are done in each turn of the loop.
+Rebuilding an hour-long call takes a second of CPU time. Done at once it would block the audio of
+every other call. So each turn of the loop does a few milliseconds of it.
 
     resource     acquired       released
     the task     Restoring()    its end, or close()
@@ -16,14 +16,14 @@ from typing import Any, TypeVar
 _T = TypeVar("_T")
 
 SLICE_STEPS = 250
-"""How many steps are done in a turn of the loop, at most."""
+"""The largest number of steps in one turn of the loop."""
 
 SLICE_SECONDS = 0.002
-"""How long is worked in a turn of the loop. A step that has begun is finished."""
+"""The time to work in one turn of the loop. A started step is finished."""
 
 
 async def in_slices(work: Generator[None, None, _T]) -> _T:
-    """Run a generator to its end, a slice in each turn of the loop, and return what it returns."""
+    """Run a generator to its end, one slice per turn of the loop. Return its return value."""
     time = asyncio.get_running_loop().time
     while True:
         until = time() + SLICE_SECONDS
@@ -39,11 +39,11 @@ async def in_slices(work: Generator[None, None, _T]) -> _T:
 
 
 class Restoring:
-    """A call that is being restored. Used in the event loop's thread.
+    """A call that is being restored. Use it in the event loop's thread.
 
-    `restore` runs in a task of its own and survives whoever waits for it. What `then` is given is
-    done in order, in the very turn of the loop in which `restore` has ended: nothing that comes
-    later can overtake it. `restore` must not raise.
+    `restore` runs in its own task, independent of its waiters, and must not raise. Functions passed
+    to `then` run in order, in the same turn of the loop in which `restore` ends. So nothing that
+    arrives later can overtake them.
     """
 
     def __init__(
@@ -54,9 +54,9 @@ class Restoring:
         self._task = asyncio.get_running_loop().create_task(self._run(restore), name=name)
 
     def then(self, act: Callable[[], _T]) -> Awaitable[_T]:
-        """Do `act` when the call is restored, also if nobody waits for its result any more.
+        """Run `act` when the call is restored, even if nothing awaits its result any more.
 
-        The result, and what is raised, are those of `act`.
+        The awaitable returns what `act` returns and raises what it raises.
         """
         future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
 
@@ -74,7 +74,7 @@ class Restoring:
         return future
 
     async def close(self) -> None:
-        """Give up, for a process that ends: nothing is done, and whoever waits is cancelled."""
+        """Cancel the restore and its waiters, when the process ends. No waiting function runs."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 

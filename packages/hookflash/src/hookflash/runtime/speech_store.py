@@ -1,19 +1,19 @@
-"""The rendered clips: kept in the data folder, shared by processes, rendered in the background.
+"""Store rendered clips in the data folder, shared by processes, and render them in the background.
 
-    wanted --file is whole--> READY
-           --no file--> claimed --rendered--> file written --> READY
-                 |           +--failed--> again after a while, or given up (a fatal error)
-                 +--another process has the claim--> looked for again after a while
+    added --the file is valid--> READY
+          --no file--> claimed --rendered--> file written --> READY
+                |           +--failed--> retried later, or given up (a fatal error)
+                +--another process has the claim--> checked again later
 
-A file is named by the SHA-256 of text, voice, language and the renderer's version, so what is
-changed is rendered anew. It holds mu-law at 8 kHz and then the SHA-256 of that, 32 bytes: a file
-that is damaged is deleted and rendered again. It is written beside its place and moved there. The
-folder may be deleted at any time.
+A file's name is the SHA-256 of text, voice, language and the renderer's version, so a changed text
+is rendered again. The file holds mu-law at 8 kHz, then its SHA-256, 32 bytes. A damaged file is
+deleted and rendered again. A file is written under another name and then renamed. You may delete
+the folder at any time.
 
     resource               acquired     released
     the rendering task     start()      aclose(), or when all is rendered
-    a claim (file)         the task     when the rendering is over; another process takes one that
-                                        is older than `CLAIM_SECONDS`
+    a claim (file)         the task     when the rendering ends; another process may take over a
+                                        claim older than `CLAIM_SECONDS`
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from typing import Final
 
 from hookflash.errors import ModelError
 from hookflash.g711 import RATE
-from hookflash.runtime.loudness import levelled
+from hookflash.runtime.loudness import normalized
 from hookflash.runtime.ports import SpeechRenderer
 from hookflash.runtime.prepared_speech import Clip, Sentence
 from hookflash.world import SYSTEM, World
@@ -37,35 +37,35 @@ from hookflash.world import SYSTEM, World
 log = logging.getLogger("hookflash.call.speech")
 
 RENDER_SECONDS: Final = 60.0
-"""The most that one sentence may take."""
+"""The longest time to render one sentence."""
 
 CLAIM_SECONDS: Final = 150.0
 RETRY_SECONDS: Final = (15.0, 60.0, 300.0, 1800.0)
-"""How long after a round with failures the next one begins; the last of these from then on."""
+"""Seconds before the next round after a round with failures; the last value repeats."""
 
-MOST_ROUNDS: Final = 20
-"""So many rounds with failures, nine hours: what is asked for without end costs without end."""
+MAX_ROUNDS: Final = 20
+"""How many rounds with failures are tried, about nine hours: each may cost money."""
 
 CLAIMED_SECONDS: Final = 5.0
-"""How long after a round in which others were rendering the next one begins."""
+"""Seconds before the next round after one in which other processes were rendering."""
 
-FAILURES: Final = 3
-"""So many sentences in a row that fail end a round: the service is down."""
+MAX_CONSECUTIVE_FAILURES: Final = 3
+"""A round ends after this many failures in a row: the service is down."""
 
-MOST_SENTENCES: Final = 1000
+MAX_SENTENCES: Final = 1000
 
 _SHORTEST, _LONGEST = RATE // 10, RATE * 60
 _CHARACTER_SECONDS = (0.015, 0.4)
-"""Nobody speaks faster, or slower."""
+"""The shortest and longest plausible speech, in seconds per character."""
 
 _DIGEST_BYTES = 32
 
 
 class SpeechStore:
-    """Clips by sentence (`prepared_speech.Clips`). Used in the event loop's thread.
+    """Clips by sentence (`prepared_speech.Clips`). Use it in the event loop's thread.
 
-    Call `want` for all sentences, then `start`; `clip` finds each from the moment when it is
-    ready. Without a `renderer` nothing is ever ready.
+    Call `add` for all sentences, then `start`. `clip` returns each clip once it is ready. Without a
+    `renderer` no clip becomes ready.
     """
 
     def __init__(
@@ -77,22 +77,22 @@ class SpeechStore:
         self._clips: dict[Sentence, Clip] = {}
         self._task: asyncio.Task[None] | None = None
         self._tried = asyncio.Event()
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
 
-    def want(self, sentences: Iterable[Sentence]) -> None:
-        """Add sentences to be rendered, in this order. Call it before `start`."""
+    def add(self, sentences: Iterable[Sentence]) -> None:
+        """Add sentences to render, in this order. Call it before `start`."""
         for sentence in sentences:
-            if len(self._wanted) == MOST_SENTENCES and sentence not in self._wanted:
-                self._tell_once(
+            if len(self._wanted) == MAX_SENTENCES and sentence not in self._wanted:
+                self._warn_once(
                     "! more than %d prepared texts: the others are played as a tone; give fewer"
                     " texts or agents",
-                    MOST_SENTENCES,
+                    MAX_SENTENCES,
                 )
                 return
             self._wanted[sentence] = None
 
     def start(self) -> None:
-        """Begin to render what is missing, one sentence after another. Returns at once."""
+        """Start rendering missing sentences, one after another. Returns at once."""
         if self._renderer is not None:
             self._task = asyncio.create_task(self._run(self._renderer), name="prepared speech")
 
@@ -100,13 +100,13 @@ class SpeechStore:
         """Return the clip of a sentence; None while it is not rendered. Never waits."""
         return self._clips.get(sentence)
 
-    async def tried(self) -> None:
-        """Return when every sentence was tried once. Returns at once if nothing is rendered."""
+    async def wait_until_tried(self) -> None:
+        """Wait until every sentence was tried once. Returns at once if there is no renderer."""
         if self._task is not None:
             await self._tried.wait()
 
     async def aclose(self) -> None:
-        """Stop rendering. What is ready stays."""
+        """Stop rendering. Clips that are ready stay available."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -117,13 +117,13 @@ class SpeechStore:
         try:
             await self._prepare(renderer)
         except Exception:
-            # The calls go on, with tones for what is missing.
+            # Calls continue; the tone is played for missing clips.
             log.exception("! prepared speech failed; the tone is played for what is missing")
         finally:
             self._tried.set()
 
     async def _prepare(self, renderer: SpeechRenderer) -> None:
-        # All that is kept comes first, so that a service that is down costs none of it.
+        # Load all stored clips first, so that they are available even if the service is down.
         missing = [each for each in self._wanted if not await self._load(renderer, each)]
         rounds = 0
         while missing:
@@ -132,8 +132,8 @@ class SpeechStore:
             if wait is None:
                 return
             if not wait:
-                if missing and rounds + 1 == MOST_ROUNDS:
-                    self._tell_once(
+                if missing and rounds + 1 == MAX_ROUNDS:
+                    self._warn_once(
                         "! prepared speech: %d texts failed to the last; the tone is played until"
                         " the server is started again",
                         len(missing),
@@ -147,8 +147,10 @@ class SpeechStore:
     async def _round(
         self, renderer: SpeechRenderer, wanted: list[Sentence]
     ) -> tuple[list[Sentence], float | None]:
-        """Try each sentence once. Return those that are missing, and when to try them again: after
-        so many seconds, 0 for the time after a failure, None for never."""
+        """Try each sentence once. Return the missing ones, and when to retry.
+
+        The time is in seconds: 0 for the usual delay after a failure, None for never.
+        """
         missing: list[Sentence] = []
         failures = 0
         wait = 0.0
@@ -157,12 +159,12 @@ class SpeechStore:
                 ready = await self._obtain(renderer, sentence)
                 failures = 0
             except ModelError as error:
-                self._tell_once("! prepared speech: %s; the tone is played instead", error)
+                self._warn_once("! prepared speech: %s; the tone is played instead", error)
                 missing.append(sentence)
                 failures += 1
                 if error.fatal:
                     return [*missing, *wanted[number + 1 :]], None
-                if failures == FAILURES:
+                if failures == MAX_CONSECUTIVE_FAILURES:
                     return [*missing, *wanted[number + 1 :]], 0.0
             else:
                 if not ready:
@@ -171,23 +173,23 @@ class SpeechStore:
         return missing, wait
 
     async def _load(self, renderer: SpeechRenderer, sentence: Sentence) -> bool:
-        """Take a clip from its file. Return False if there is none."""
+        """Load a clip from its file. Return False if there is none."""
         sound = await asyncio.to_thread(self._files.read, key_of(sentence, renderer.version))
         if sound is not None:
             self._clips[sentence] = Clip.of(sound, sentence.text)
         return sound is not None
 
     async def _obtain(self, renderer: SpeechRenderer, sentence: Sentence) -> bool:
-        """Get one clip, from its file or rendered. Return False if another process renders it."""
+        """Load or render one clip. Return False if another process is rendering it."""
         key = key_of(sentence, renderer.version)
         try:
             if not await asyncio.to_thread(self._files.claim, key):
                 return await self._load(renderer, sentence)
-            # Whoever had the claim before may have written the file.
+            # The previous holder of the claim may have written the file.
             if await self._load(renderer, sentence):
                 return True
             sound = await self._rendered(renderer, sentence)
-            await self._keep(key, sound)
+            await self._save(key, sound)
         finally:
             self._files.release(key)
         self._clips[sentence] = Clip.of(sound, sentence.text)
@@ -202,48 +204,48 @@ class SpeechStore:
                 f"expected a rendered text within {RENDER_SECONDS:g} s, none came"
             ) from None
         check_length(sound, sentence.text)
-        return await asyncio.to_thread(levelled, sound)
+        return await asyncio.to_thread(normalized, sound)
 
-    async def _keep(self, key: str, sound: bytes) -> None:
+    async def _save(self, key: str, sound: bytes) -> None:
         try:
             await asyncio.to_thread(self._files.write, key, sound)
         except OSError as error:
-            self._tell_once(
-                "! prepared speech cannot be kept in %s: %s; it is rendered again at every start:"
+            self._warn_once(
+                "! prepared speech cannot be stored in %s: %s; it is rendered again at every start:"
                 " make the folder writable",
                 self._files.folder,
                 error.strerror or error,
             )
 
-    def _tell_once(self, message: str, *values: object) -> None:
+    def _warn_once(self, message: str, *values: object) -> None:
         text = message % values
-        if text not in self._told:
-            self._told.add(text)
+        if text not in self._warned:
+            self._warned.add(text)
             log.warning("%s", text)
 
 
 def key_of(sentence: Sentence, version: str) -> str:
-    """Return the name of a sentence's file, without its ending."""
+    """Return the name of a sentence's file, without its suffix."""
     parts = (sentence.text, sentence.voice, sentence.language, version)
-    # The lengths keep two different sets of parts from being one text.
+    # The lengths prevent two different sets of parts from giving one text.
     whole = "".join(f"{len(part)}:{part}" for part in parts)
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
 def check_length(sound: bytes, text: str) -> None:
-    """Raise `ModelError` if `sound` (mu-law, 8 kHz) cannot be `text`, spoken."""
+    """Raise `ModelError` if `sound` (mu-law, 8 kHz) is too short or too long for `text`."""
     seconds = len(sound) / RATE
     low, high = (each * len(text) for each in _CHARACTER_SECONDS)
     if not _SHORTEST <= len(sound) <= _LONGEST or not low <= seconds <= high + 2.0:
-        # Without the numbers, so that it is logged once and not for every text.
+        # Without the numbers, so that it is logged once and not per text.
         raise ModelError(
-            "expected sound as long as the text is when it is spoken, got sound that is shorter or"
-            " longer; check what answers at HOOKFLASH_SPEECH_URL"
+            "expected audio about as long as the spoken text, got audio that is much shorter or"
+            " longer; check the service at HOOKFLASH_SPEECH_URL"
         )
 
 
 class _Files:
-    """The files of the clips. The disk may be slow: all but `release` is called in a thread."""
+    """The clip files. The disk may be slow: all but `release` is called in a thread."""
 
     def __init__(self, folder: Path, world: World) -> None:
         self.folder = folder
@@ -251,7 +253,7 @@ class _Files:
         self._claimed: set[str] = set()
 
     def read(self, key: str) -> bytes | None:
-        """Return the sound of a file; None if there is none. A damaged one is deleted."""
+        """Return the audio of a file, or None if there is none. A damaged file is deleted."""
         path = self.folder / f"{key}.ulaw"
         try:
             data = path.read_bytes()
@@ -271,7 +273,7 @@ class _Files:
     def claim(self, key: str) -> bool:
         """Claim the rendering of a clip. Return False if another process has claimed it.
 
-        Where nothing can be written there is nobody to share with: everything can be claimed.
+        If the folder is not writable, no other process can share the clips, so the claim succeeds.
         """
         path = self._claim_path(key)
         try:
@@ -289,7 +291,7 @@ class _Files:
         return True
 
     def release(self, key: str) -> None:
-        """Let go of a claim; nothing happens if it is not ours."""
+        """Release a claim. Ignored if this process does not hold it."""
         if key in self._claimed:
             self._claimed.discard(key)
             with contextlib.suppress(OSError):

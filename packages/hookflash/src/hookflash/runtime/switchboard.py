@@ -1,20 +1,20 @@
-"""The switchboard: the live calls of this process by call SID; finds, restores and drains them.
+"""The live calls of this process by call SID: find, restore and drain them.
 
-A webhook may come for a call that this process does not know, because another process has died
-or was replaced. Then the call is rebuilt from its journal and goes on. A journal that cannot be
-replayed, that of another version for example, gives a new call which knows who called and what was
-said (`journal_facts.py`). Without a journal the call is taken as a new one. In no case is the
-carrier left without an answer. The agent's talks with humans (`consults`) have drivers too, and are
-no calls of anybody's.
+A webhook may arrive for a call that this process does not know, because the process that had it has
+died or was replaced. The call is then rebuilt from its journal and continues. If the journal cannot
+be replayed, for example because another version wrote it, a new call continues from its facts: who
+called and what was said (`journal_facts.py`). Without a journal the call is treated as new. The
+carrier always gets an answer. Consultations (`consults`) have drivers too, but do not count as
+calls.
 
-A call is rebuilt in slices (`restoring.py`), so that the other calls go on meanwhile. What comes
-for it before it is there waits, in order.
+A call is rebuilt in slices (`restoring.py`), so that other calls are not delayed. Requests for the
+call wait meanwhile and are handled in order.
 
-    resource            acquired                        released
-    a driver            arrive(), or when restored      a while after its call has ended
-    the journals        given                           close()
-    closing tasks       when a driver is let go         close()
-    restoring tasks     what needs a call of elsewhere  their end, or close()
+    resource            acquired                         released
+    a driver            arrive(), or when restored       a while after its call has ended
+    the journals        passed in                        close()
+    closing tasks       when a driver is released        close()
+    restoring tasks     a request for an unknown call    their end, or close()
 """
 
 from __future__ import annotations
@@ -62,15 +62,14 @@ from hookflash.errors import HookflashError
 from hookflash.runtime.agents import AgentLike, DirectoryLike
 from hookflash.runtime.call_observers import OBSERVED, CallObservers
 from hookflash.runtime.call_ports import CallPorts, Traffic
-from hookflash.runtime.checks import AgentChecks
-from hookflash.runtime.consults import Consulting, NoRecords
+from hookflash.runtime.consults import ConsultCalls, NoRecords
 from hookflash.runtime.driver import Driver
 from hookflash.runtime.journal import Journal, Journals, rebuilding
 from hookflash.runtime.journal_facts import (
     JournalFacts,
-    go_on,
+    bridge_completed,
+    call_from_facts,
     legs_to_end,
-    met_after_all,
     reading_facts,
 )
 from hookflash.runtime.ports import (
@@ -80,11 +79,12 @@ from hookflash.runtime.ports import (
     Deliveries,
     EventSink,
     ModelConnector,
-    RecordKeeper,
+    RecordSink,
 )
 from hookflash.runtime.prepared_speech import PreparedSpeech
 from hookflash.runtime.recorder import Recordings
 from hookflash.runtime.restoring import Restoring, in_slices
+from hookflash.runtime.target_checks import AgentChecks
 from hookflash.runtime.tool_runner import OUTPUT_CHARS, ToolRunner, ToolThreads
 from hookflash.runtime.valid_text import made_valid
 from hookflash.world import SYSTEM
@@ -97,30 +97,29 @@ _T = TypeVar("_T")
 
 Watch = Callable[[str, AnyEvent | None, list[AnyCommand]], None]
 
-_LINGER_SECONDS = 60.0
-"""How long an ended call is kept, for webhooks that come late."""
+_ENDED_CALL_SECONDS = 60.0
+"""How long an ended call is held, for late webhooks."""
 
-_SETTLE_SECONDS = 45.0
-"""How long the last calls have to reach somebody when the process stops: a telephone rings."""
+_LAST_HANDOFF_SECONDS = 45.0
+"""How long the last calls may take to reach a human at shutdown: a phone has to ring."""
 
 NOBODY = "I am sorry, nobody is here to take your call. Please call again later."
 
 
 MakeContext = Callable[[AgentLike, Call, EventSink, AskHuman], object]
-"""Makes what the owner's tools are given."""
+"""Creates the context that the owner's tools get."""
 
 MakePrepared = Callable[[AgentLike], PreparedSpeech]
-"""Makes an agent's prepared lines for one call."""
+"""Creates an agent's prepared lines for one call."""
 
 
 class Switchboard:
-    """All calls of one process. Used in the event loop's thread.
+    """All calls of one process. Use it in the event loop's thread.
 
-    `record` is whether calls are recorded, if not as each agent has it. Tools that block run in
-    `threads`; the model reads at most `tool_output_chars` characters of what a tool returns.
-    Questions to humans get their ids from `entropy`; `chance` spreads the repetitions of orders
-    that the carrier had no time for.
-    Questions to humans get their ids from `entropy`. `prepared` has what is played without a model.
+    `record` overrides whether calls are recorded; None means as each agent says. Blocking tools run
+    in `threads`. The model reads at most `tool_output_chars` characters of a tool's result.
+    Question ids are generated from `entropy`. `chance` adds jitter to repeated ring requests.
+    `prepared` has what can be played without a model.
     """
 
     def __init__(
@@ -130,7 +129,7 @@ class Switchboard:
         clock: Clock,
         control: CarrierControl,
         connector: ModelConnector,
-        records: RecordKeeper,
+        records: RecordSink,
         journals: Journals,
         make_context: MakeContext,
         deliveries: Deliveries | None = None,
@@ -145,8 +144,8 @@ class Switchboard:
         prepared: MakePrepared = lambda agent: PreparedSpeech.tones_only(),
     ) -> None:
         self.draining = False
-        self.on_let_go: Callable[[str], None] = lambda call_sid: None
-        """Called with a call SID when its call is over and nothing is kept of it any more."""
+        self.on_released: Callable[[str], None] = lambda call_sid: None
+        """Called with a call SID when nothing of that call is held any more."""
         self.traffic = Traffic()
         self._directory = directory
         self._clock = clock
@@ -167,28 +166,30 @@ class Switchboard:
         self._prepared = prepared
         self._drivers: dict[str, Driver] = {}
         self._observers: dict[str, CallObservers] = {}
-        self._consults = Consulting(self.find, self._begin_talk)
+        self._consults = ConsultCalls(self.find, self._start_consult)
         self._closing: set[asyncio.Task[None]] = set()
         self._restoring: dict[str, Restoring] = {}
-        self._legs_left: dict[str, list[LegPlaced]] = {}
-        """The legs of humans who were with a caller when the journal could not be replayed: they
-        end when the caller's leg comes back from them."""
+        self._legs_to_end: dict[str, list[LegPlaced]] = {}
+        """Legs of humans who were with a caller whose journal could not be replayed.
+
+        They end when the caller's leg comes back from them.
+        """
         self._changed = asyncio.Event()
 
     @property
     def live(self) -> list[Driver]:
-        """The drivers of callers' calls that are not over."""
+        """Return the drivers of callers' calls that have not ended."""
         return [
             each
             for each in self._drivers.values()
             if each.call.phase is not Phase.ENDED and each.call.setup.consult is None
         ]
 
-    # --- what the carrier brings --------------------------------------------------------------
+    # --- requests of the carrier --------------------------------------------------------------
 
     async def arrive(self, arrived: CallArrived) -> tuple[Instruction, ...]:
-        """A call comes in, or the carrier asks again for one that has. Return what it shall do."""
-        return await self._when_there(arrived.call_sid, lambda: self._arrive(arrived))
+        """Handle an incoming call, or a repeated request for one. Return the instructions."""
+        return await self._when_restored(arrived.call_sid, lambda: self._arrive(arrived))
 
     async def ask(
         self,
@@ -197,23 +198,23 @@ class Switchboard:
         *,
         leg_sid: str = "",
     ) -> tuple[Instruction, ...]:
-        """The carrier asks what is next. Return what it shall do.
+        """Handle the carrier's request for instructions. Return the instructions.
 
-        `leg_sid` is a human's leg of this call, if it is that which asks.
+        `leg_sid` is the human's leg of this call that requests them, if it is one.
         """
 
         def act() -> tuple[Instruction, ...]:
             return self._ask(call_sid, asked, leg_sid)
 
         if leg_sid:
-            # The agent's talk on that leg may have been another process's, too.
-            await self._when_there(leg_sid, lambda: None)
-        return await self._when_there(call_sid, act)
+            # The consultation on that leg may have been in another process, too.
+            await self._when_restored(leg_sid, lambda: None)
+        return await self._when_restored(call_sid, act)
 
     async def post(self, call_sid: str, event: AnyEvent) -> bool:
-        """Something happened to a call. Return False if nothing is known of it."""
-        if call_sid in self._restoring or brings_back(event):
-            return await self._when_there(call_sid, lambda: self._post(call_sid, event))
+        """Handle an event of a call. Return False if the call is unknown."""
+        if call_sid in self._restoring or restores_call(event):
+            return await self._when_restored(call_sid, lambda: self._post(call_sid, event))
         return self._post(call_sid, event)
 
     def _arrive(self, arrived: CallArrived) -> tuple[Instruction, ...]:
@@ -227,7 +228,7 @@ class Switchboard:
             setup = self._setup(agent)
             journal = self._journals.begin(arrived.call_sid, setup)
             driver = self._drive(arrived.call_sid, Call(setup), agent, journal, arrived)
-        self._end_legs_left(driver)
+        self._end_remaining_legs(driver)
         return driver.ask(arrived)
 
     def _ask(
@@ -235,21 +236,23 @@ class Switchboard:
     ) -> tuple[Instruction, ...]:
         driver = self._drivers.get(call_sid)
         if driver is not None and not leg_sid:
-            self._end_legs_left(driver)
+            self._end_remaining_legs(driver)
         if driver is not None and leg_sid and isinstance(asked, InstructionsAsked):
             driver = self._drivers.get(leg_sid)
         if driver is not None:
             if isinstance(asked, InstructionsAsked) and asked.outcome == "bridged":
-                met_after_all(driver.call)
+                bridge_completed(driver.call)
             return driver.ask(asked)
         if leg_sid or isinstance(asked, HumanAsked):
-            log.warning("%s ! a human's leg belongs to no call any more", call_sid)
+            log.warning(
+                "%s ! a human's leg asks for instructions, but its call has ended", call_sid
+            )
             return (HangUp(),)
         if isinstance(asked, QueueAsked):
             return (LeaveQueue(),)
         if asked.outcome == "bridged":
             return (HangUp(),)
-        log.warning("%s ! a call without a journal goes on as a new one", call_sid)
+        log.warning("%s ! the call has no journal, so it continues as a new call", call_sid)
         agents = self._directory.agents
         setup = self._setup(agents[0])
         journal = self._journals.begin(call_sid, setup)
@@ -261,41 +264,43 @@ class Switchboard:
         if driver is None:
             return False
         if isinstance(event, CallCompleted):
-            self._end_legs_left(driver)
+            self._end_remaining_legs(driver)
         driver.post(made_valid(event))
         if isinstance(event, LegChanged) and event.status == "completed":
-            self._consults.leg_over(event.leg_sid)
+            self._consults.leg_ended(event.leg_sid)
         return True
 
     def attach(self, call_sid: str, stream: CarrierStream) -> EventSink | None:
-        """A media stream with a good token. Return where its events go; None: close it."""
-        # Its token was minted by an answer of this process, so the call is here if it is anywhere.
+        """Connect a media stream with a valid token. Return where its events go; None: close it."""
+        # This process issued the token, so the call is here if it exists at all.
         driver = self._drivers.get(call_sid)
         return driver.attach(stream) if driver is not None else None
 
     def find(self, call_sid: str) -> Driver | None:
-        """Return the driver of a call of this process."""
+        """Return the driver of a call, if it is in this process."""
         return self._drivers.get(call_sid)
 
     def has(self, call_sid: str) -> bool:
-        """Whether a call is this process's, also while it is being restored."""
+        """Return whether a call is in this process, or is being restored by it."""
         return call_sid in self._drivers or call_sid in self._restoring
 
     def arrived(self, call_sid: str) -> CallArrived | None:
-        """Return what the carrier said when a call came; for a leg on which the agent talks with a
-        human, when the call came that it belongs to."""
+        """Return what the carrier said when a call arrived.
+
+        For the leg of a consultation, it is the arrival of the parent call.
+        """
         driver = self._drivers.get(call_sid)
         if driver is not None and driver.call.setup.consult is not None:
             driver = self._drivers.get(driver.call.setup.consult.parent_sid)
         return driver.arrived if driver is not None else None
 
     def rings(self, is_number: Callable[[str], bool], caller: str, *, call_sid: str) -> bool:
-        """Return whether a call of this process is reaching a human whose telephone number
-        `is_number`, and that telephone may show `caller`: the number of the call's caller, the one
-        that was dialled, the plan's, that telephone's own, or none at all.
+        """Return whether the call `call_sid` is one of our ring requests, forwarded back to us.
 
-        It is asked about the call `call_sid`, which that telephone has forwarded to us. Somebody
-        else whose call it forwards is a caller as any other; so is one whose call we know.
+        A human's phone may forward calls to our own line. `is_number` says whether a number is that
+        phone's. True if a live call is reaching that number and `caller` is a number it may show:
+        the caller's, the dialled one, the plan's, the phone's own, or none. Any other forwarded
+        call is a normal caller, and so is a call that is already known.
         """
         if call_sid in self._drivers:
             return False
@@ -304,24 +309,24 @@ class Switchboard:
         return any(caller in shown for shown in self._reached(is_number))
 
     def _reached(self, is_number: Callable[[str], bool]) -> Iterator[tuple[str | None, ...]]:
-        """Yield, of each call that is reaching such a telephone, the numbers it may show."""
+        """Yield the numbers that may be shown by each call that is reaching such a phone."""
         for driver in self.live:
             handoff, facts = driver.call.handoff, driver.call.info
             if handoff.running and any(is_number(each.address) for each in handoff.plan.targets):
                 yield facts.caller, facts.called, handoff.plan.caller_id
 
-    # --- the end of the process ---------------------------------------------------------------
+    # --- shutdown -----------------------------------------------------------------------------
 
     async def drain(self, seconds: float) -> None:
-        """Wait for the calls to end, for at most `seconds`; then bring the rest somewhere safe."""
+        """Wait for the calls to end, for at most `seconds`; then hand the rest off."""
         self.draining = True
-        await self._wait_for_calls(seconds, self._nobody_is_live)
+        await self._wait_for_calls(seconds, self._no_call_is_live)
         for driver in self.live:
             driver.post(ShutdownRequested())
-        await self._wait_for_calls(_SETTLE_SECONDS, self._all_are_safe)
+        await self._wait_for_calls(_LAST_HANDOFF_SECONDS, self._all_are_safe)
 
     async def close(self) -> None:
-        """Let go of every call at once."""
+        """Release every call at once."""
         await asyncio.gather(*(each.close() for each in list(self._restoring.values())))
         for observers in self._observers.values():
             observers.close()
@@ -345,11 +350,11 @@ class Switchboard:
         if self._watch is not None:
             self._watch(call_sid, event, commands)
 
-    def _nobody_is_live(self) -> bool:
+    def _no_call_is_live(self) -> bool:
         return not self.live
 
     def _all_are_safe(self) -> bool:
-        # One that still rings may come back busy, and then we must be there to answer.
+        # A leg that is ringing may still be busy; this process must then answer the carrier.
         safe = (Phase.WITH_HUMAN, Phase.ENDING)
         return all(
             each.call.phase in safe and each.call.caller_leg.route.deadline is None
@@ -358,14 +363,16 @@ class Switchboard:
 
     # --- drivers ------------------------------------------------------------------------------
 
-    async def _when_there(self, call_sid: str, act: Callable[[], _T]) -> _T:
-        """Do `act` and return its result: at once, or as soon as the call is restored."""
+    async def _when_restored(self, call_sid: str, act: Callable[[], _T]) -> _T:
+        """Run `act` and return its result: at once, or as soon as the call is restored."""
         restoring = self._restored(call_sid)
         return act() if restoring is None else await restoring.then(act)
 
     def _restored(self, call_sid: str) -> Restoring | None:
-        """Return what restores a call of another process, begun now if need be. None: it is here,
-        or left no journal."""
+        """Return the restore of another process's call, started if needed.
+
+        None means that the call is in this process, or has no journal.
+        """
         if call_sid in self._drivers:
             return None
         restoring = self._restoring.get(call_sid)
@@ -379,20 +386,20 @@ class Switchboard:
 
     def _restoring_ended(self, call_sid: str) -> None:
         del self._restoring[call_sid]
-        # Later, because what has waited may begin the call anew.
-        asyncio.get_running_loop().call_soon(self._give_up_unless_here, call_sid)
+        # Later, because a waiting request may start the call as a new one.
+        asyncio.get_running_loop().call_soon(self._release_unless_restored, call_sid)
 
-    def _give_up_unless_here(self, call_sid: str) -> None:
+    def _release_unless_restored(self, call_sid: str) -> None:
         if not self.has(call_sid):
-            self.on_let_go(call_sid)
+            self.on_released(call_sid)
 
     async def _restore(self, call_sid: str, path: Path) -> None:
-        """Rebuild a call of another process from its journal."""
+        """Rebuild another process's call from its journal."""
         try:
             data = await asyncio.to_thread(path.read_bytes)
             await self._rebuild(call_sid, path.name, data)
         except Exception:
-            # The carrier is answered all the same: the call goes on as one without a journal.
+            # The carrier still gets an answer: the call continues as one without a journal.
             log.exception("%s ! its journal cannot be read", call_sid)
 
     async def _rebuild(self, call_sid: str, name: str, data: bytes) -> None:
@@ -401,30 +408,32 @@ class Switchboard:
             call, arrived = await in_slices(rebuilding(name, data))
         except Exception as error:
             if not isinstance(error, HookflashError):
-                # A core that cannot live through what another one has is no reason to drop a call.
+                # A replay that raises is no reason to drop the call: continue from the facts.
                 log.exception("%s ! its journal cannot be replayed", call_sid)
             facts = await in_slices(reading_facts(data))
             if not facts.lines:
                 raise
             if facts.setup.get("consult") is not None:
-                log.warning("%s ! a talk with a human is not gone on with: %s", call_sid, error)
+                log.warning(
+                    "%s ! the consultation with a human is not continued: %s", call_sid, error
+                )
                 return
-            log.warning("%s ! goes on from its transcript: %s", call_sid, error)
-            call = self._gone_on(call_sid, facts)
+            log.warning("%s ! the call continues from its transcript: %s", call_sid, error)
+            call = self._call_from_facts(call_sid, facts)
             arrived = facts.arrived
         parent_sid = call.setup.consult.parent_sid if call.setup.consult is not None else ""
         if parent_sid and (parent := self._restored(parent_sid)) is not None:
             await parent.then(lambda: None)
         if parent_sid and parent_sid not in self._drivers:
             return
-        self._go_on(call_sid, call, arrived, facts)
+        self._resume(call_sid, call, arrived, facts)
 
-    def _gone_on(self, call_sid: str, facts: JournalFacts) -> Call:
+    def _call_from_facts(self, call_sid: str, facts: JournalFacts) -> Call:
         name = str(facts.setup.get("agent", ""))
         agent = self._directory.named(name) or self._directory.agents[0]
-        return go_on(call_sid, facts, self._setup(agent), self._clock.now())
+        return call_from_facts(call_sid, facts, self._setup(agent), self._clock.now())
 
-    def _go_on(
+    def _resume(
         self,
         call_sid: str,
         call: Call,
@@ -436,20 +445,20 @@ class Switchboard:
         journal = self._journals.resume(call_sid, now)
         driver = self._drive(call_sid, call, self._agent(call.setup), journal, arrived)
         if call.phase is Phase.ENDED:
-            self._linger(driver)
+            self._call_ended(driver)
         driver.post(CallRecovered())
         if facts is None:
             return
-        self._legs_left[call_sid] = legs_to_end(facts)
+        self._legs_to_end[call_sid] = legs_to_end(facts)
         if not facts.with_human:
-            self._end_legs_left(driver)
+            self._end_remaining_legs(driver)
 
-    def _end_legs_left(self, driver: Driver) -> None:
-        for leg in self._legs_left.pop(driver.call_sid, ()):
+    def _end_remaining_legs(self, driver: Driver) -> None:
+        for leg in self._legs_to_end.pop(driver.call_sid, ()):
             driver.post(leg)
 
     def _setup(self, agent: AgentLike) -> CallSetup:
-        # Made valid: an owner's texts (a greeting, say) are in the journal too.
+        # Made valid, because the owner's texts (such as the greeting) go into the journal.
         setup = made_valid(agent.call_setup(lead_ms=self._lead_ms))
         if self._record is None:
             return setup
@@ -458,7 +467,7 @@ class Switchboard:
     def _agent(self, setup: CallSetup) -> AgentLike:
         return self._directory.named(setup.agent) or self._directory.agents[0]
 
-    def _begin_talk(self, arrived: CallArrived, setup: CallSetup) -> Driver:
+    def _start_consult(self, arrived: CallArrived, setup: CallSetup) -> Driver:
         journal = self._journals.begin(arrived.call_sid, setup)
         return self._drive(arrived.call_sid, Call(setup), self._agent(setup), journal, arrived)
 
@@ -499,7 +508,7 @@ class Switchboard:
                 output_chars=self._tool_output_chars,
             )
 
-        outside = CallPorts(
+        ports = CallPorts(
             clock=self._clock,
             control=self._control,
             checks=AgentChecks(agent.destinations, agent.presence_hook, self._clock),
@@ -517,35 +526,38 @@ class Switchboard:
         )
         watch = self._observe if consult is None else None
         driver = Driver(
-            call_sid, call, outside, on_ended=self._linger, watch=watch, arrived=arrived
+            call_sid, call, ports, on_ended=self._call_ended, watch=watch, arrived=arrived
         )
         self._drivers[call_sid] = driver
         if consult is not None:
-            self._consults.begun(driver)
+            self._consults.add(driver)
         return driver
 
-    def _linger(self, driver: Driver) -> None:
-        """The call is over; its webhooks may not be."""
-        self._consults.over(driver)
+    def _call_ended(self, driver: Driver) -> None:
+        """Release the call's observers now and its driver later, after late webhooks."""
+        self._consults.call_ended(driver)
         if (observers := self._observers.pop(driver.call_sid, None)) is not None:
             observers.close()
-        delay = self._clock.delay(_LINGER_SECONDS)
-        asyncio.get_running_loop().call_later(delay, self._let_go, driver)
+        delay = self._clock.delay(_ENDED_CALL_SECONDS)
+        asyncio.get_running_loop().call_later(delay, self._release, driver)
 
-    def _let_go(self, driver: Driver) -> None:
+    def _release(self, driver: Driver) -> None:
         if self._drivers.get(driver.call_sid) is not driver or driver.call.phase is not Phase.ENDED:
             return
         del self._drivers[driver.call_sid]
-        self._legs_left.pop(driver.call_sid, None)
+        self._legs_to_end.pop(driver.call_sid, None)
         task = asyncio.get_running_loop().create_task(driver.close())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
-        self.on_let_go(driver.call_sid)
+        self.on_released(driver.call_sid)
 
 
-def brings_back(event: AnyEvent) -> bool:
-    """Whether a call that nobody has any more is restored for this event: its record is still to be
-    made, a voicemail goes to its owner, or a human's leg is to go with it."""
+def restores_call(event: AnyEvent) -> bool:
+    """Return whether this event restores a call that no process has.
+
+    It does if the call's record is still to be written, a voicemail goes to the owner, or a human's
+    leg has to be ended.
+    """
     if isinstance(event, LegChanged):
         return event.leg is not None
     return isinstance(event, CallCompleted | RecordingReady | VoicemailTranscribed)
@@ -554,6 +566,6 @@ def brings_back(event: AnyEvent) -> bool:
 def _pseudonym(caller: str) -> str | None:
     """Return a stable name for a caller that does not reveal the number."""
     if is_withheld(caller):
-        # One name for all of them would have each answer for what another one said.
+        # Callers without a number must not share one name.
         return None
     return hashlib.sha256(f"hookflash:{caller}".encode()).hexdigest()[:32]

@@ -1,19 +1,20 @@
-"""Runs the owner's tools for one call: every `RunTool` ends in exactly one `ToolFinished`.
+"""Run the owner's tools for one call: each `RunTool` ends in exactly one `ToolFinished`.
 
-A cancelled tool ends in none, because nobody waits for its answer any more. Nothing that a tool
-does can delay a call: coroutine functions are tasks with a deadline, other functions run in
-threads. A thread cannot be stopped, so one that is late goes on, unheard; it is a daemon, so
-that it never keeps the process alive, and it keeps its place until it ends, so that hanging
-tools cannot use up the machine. While a tool waits for a human its time stands still.
+A cancelled tool posts nothing, because its answer is no longer needed. A tool cannot delay the
+call: coroutine functions are tasks with a deadline, other functions run in threads.
+
+A thread cannot be stopped, so a late function keeps running and its result is dropped. Threads are
+daemons, so they do not keep the process alive. A thread occupies its slot until it ends, so hanging
+tools cannot start an unlimited number. While a tool waits for a human, its deadline is paused.
 
     resource                acquired           released
     a task for each call    run()              its end, cancel(), close()
     a thread                a blocking tool    when the function returns
-    a place for a thread    with the thread    with the thread
+    a slot for a thread     with the thread    with the thread
 
-What the model reads is the tool's result (a text as it is, anything else as JSON), the text of a
-`ToolError`, or a neutral sentence; the traceback of anything else goes to the log. It reads at most
-`output_chars` characters of it, and is told what was cut.
+The model reads the tool's result (text as it is, anything else as JSON), the text of a `ToolError`,
+or a neutral sentence. The traceback of any other exception is logged. The model reads at most
+`output_chars` characters, and a note says if the rest was cut.
 """
 
 from __future__ import annotations
@@ -32,29 +33,29 @@ import msgspec
 from hookflash.core.commands import RunTool
 from hookflash.core.events import ToolFinished
 from hookflash.errors import ToolError
-from hookflash.runtime.fence import failure, fenced
+from hookflash.runtime.owner_code import as_exception, run_owner_code
 from hookflash.runtime.ports import EventSink
-from hookflash.runtime.tool_time import timed_by
+from hookflash.runtime.tool_deadline import tool_deadline
 from hookflash.runtime.valid_text import made_valid, valid_text
 from hookflash.world import SYSTEM
 
 _log = logging.getLogger("hookflash.call.tools")
 
 NOTHING = "Done."
-"""What the model reads of a tool that returns None."""
+"""What the model reads if a tool returns None."""
 
 OUTPUT_CHARS = 20_000
-"""How many characters of a tool's result the model reads, unless the owner says otherwise."""
+"""How many characters of a tool's result the model reads, by default."""
 
 BROKEN = "This did not work because of a technical problem."
 _BUSY = "This is not possible right now because too much is going on. Try again in a moment."
 
 
 class ToolDefinition(Protocol):
-    """A tool, as far as running it goes.
+    """A tool as the runner uses it.
 
-    `bind` decodes the model's arguments (JSON text) and returns the call ready to be made; it
-    raises `ToolError` when they are wrong. A `blocking` tool is called in a thread.
+    `bind` decodes the model's arguments (JSON text) and returns a function without parameters; it
+    raises `ToolError` if they are invalid. A `blocking` tool is called in a thread.
     """
 
     @property
@@ -70,9 +71,9 @@ class ToolDefinition(Protocol):
 
 
 class ToolThreads:
-    """Threads for blocking tools, at most `limit` at a time, shared by all calls.
+    """Threads for blocking tools, at most `limit` at once, shared by all calls.
 
-    `start` starts a thread: a `World`'s `start_thread`.
+    `start` starts a thread: `World.start_thread`.
     """
 
     def __init__(
@@ -85,7 +86,8 @@ class ToolThreads:
         self._start = start
 
     async def call(self, function: Callable[[], object], name: str) -> object:
-        """Run `function` in a thread and return what it returns; `ToolError` when all are busy."""
+        """Run `function` in a thread and return its result. Raises `ToolError` if no slot is
+        free."""
         if not self._places.acquire(blocking=False):
             _log.error("! no thread is free for tool %s: too many tools hang", name)
             raise ToolError(_BUSY)
@@ -103,7 +105,7 @@ class ToolThreads:
             try:
                 loop.call_soon_threadsafe(deliver)
             except RuntimeError:
-                # The loop is closed: the process ends, and nobody waits any more.
+                # The event loop is closed: the process is ending.
                 return
 
         self._start(run, f"hookflash-tool-{name}")
@@ -117,13 +119,13 @@ def _resolve(answer: asyncio.Future[object], value: object) -> None:
 
 def _reject(answer: asyncio.Future[object], error: BaseException) -> None:
     if not answer.done():
-        answer.set_exception(failure(error))
+        answer.set_exception(as_exception(error))
 
 
 class ToolRunner:
-    """Runs the tools of one call. `context` is handed to each; `post` gets each `ToolFinished`.
+    """Runs the tools of one call. Each tool gets `context`; `post` gets each `ToolFinished`.
 
-    Made and used in the event loop's thread. `call_sid` is for the log. The model reads at most
+    Create and use it in the event loop's thread. `call_sid` is for the log. The model reads at most
     `output_chars` characters of a result.
     """
 
@@ -147,23 +149,23 @@ class ToolRunner:
         self._leaving: set[asyncio.Task[None]] = set()
 
     def run(self, command: RunTool) -> None:
-        """Start a tool. Returns at once; a `call_id` that already runs is not started again."""
+        """Start a tool and return at once. A `call_id` that is already running is ignored."""
         if command.call_id in self._running:
             return
         task = asyncio.get_running_loop().create_task(self._carry_out(command))
         self._running[command.call_id] = task
 
     def cancel(self, call_id: str) -> None:
-        """Stop a tool and forget its answer. Nothing happens if it has already answered."""
+        """Cancel a tool and drop its answer. Ignored if it has already answered."""
         task = self._running.pop(call_id, None)
         if task is not None:
             task.cancel()
-            # Kept until it has really ended: it may have to clean up first.
+            # Hold a reference until the task has ended: it may have to clean up.
             self._leaving.add(task)
             task.add_done_callback(self._leaving.discard)
 
     async def close(self, seconds: float = 5.0) -> None:
-        """Cancel every tool and wait until they have cleaned up, for at most `seconds`."""
+        """Cancel every tool and wait for the clean-up, for at most `seconds`."""
         for call_id in list(self._running):
             self.cancel(call_id)
         if self._leaving:
@@ -175,13 +177,13 @@ class ToolRunner:
         task = asyncio.current_task()
         output, failed = await self._answer(command)
         output = _shortened(output, self._output_chars)
-        # A tool that swallowed its cancellation ends here too; its answer is not wanted.
+        # A tool that ignored its cancellation ends here too; its answer is dropped.
         if self._running.get(command.call_id) is task:
             del self._running[command.call_id]
             self._post(ToolFinished(command.call_id, output, failed))
 
     async def _answer(self, command: RunTool) -> tuple[str, bool]:
-        """Return what the model is to read, and whether the tool failed. Raises only its
+        """Return the text for the model, and whether the tool failed. Raises only on
         cancellation."""
         tool = self._tools.get(command.name)
         if tool is None:
@@ -189,8 +191,8 @@ class ToolRunner:
             return f"There is no tool named {command.name}; tools: {known}.", True
         try:
             async with asyncio.timeout(tool.timeout_seconds) as deadline:
-                with timed_by(deadline):
-                    return await fenced(self._call, tool, command.arguments), False
+                with tool_deadline(deadline):
+                    return await run_owner_code(self._call, tool, command.arguments), False
         except ToolError as error:
             return str(error) or BROKEN, True
         except TimeoutError:
@@ -202,17 +204,17 @@ class ToolRunner:
                     tool.timeout_seconds,
                 )
                 return f"{tool.name} did not answer within {tool.timeout_seconds:g} seconds.", True
-            # Its own TimeoutError is a failure like any other.
+            # The tool itself raised TimeoutError: a failure like any other.
             self._report(tool.name)
         except Exception:
             self._report(tool.name)
         return BROKEN, True
 
     async def _call(self, tool: ToolDefinition, arguments: str) -> str:
-        """Call a tool, and return what it returns as text. All of it may run the owner's code."""
+        """Call a tool and return its result as text. Everything here may run the owner's code."""
         call = tool.bind(arguments, self._context)
         result = await self._threads.call(call, tool.name) if tool.blocking else call()
-        # A plain function may return an awaitable: a decorator around a coroutine function does.
+        # A decorated coroutine function may be a plain function that returns an awaitable.
         return _text(await result if inspect.isawaitable(result) else result)
 
     def _report(self, name: str) -> None:
@@ -232,7 +234,7 @@ def _text(result: object) -> str:
 
 
 def _shortened(text: str, limit: int) -> str:
-    """Return `text` as valid text, and only its beginning when it is longer than `limit`."""
+    """Return `text` as valid text, cut to `limit` characters with a note."""
     if len(text) <= limit:
         return valid_text(text)
     note = f"[The rest was cut: these are the first {limit:,} of {len(text):,} characters.]"

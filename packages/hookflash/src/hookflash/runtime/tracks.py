@@ -1,8 +1,8 @@
-"""Two sides of sound on one sample clock, and the blocks that are cut off them. No I/O.
+"""Two tracks of audio on one sample clock, and the blocks that are taken from them. No I/O.
 
-Samples are counted from 0, 8,000 a second; a sample of a side is one byte of mu-law. Sound is laid
-down as the base64 text in which it came, so that the event loop's thread only counts: whoever
-takes a block decodes it. What no piece covers is silence.
+Samples are counted from 0 at 8 kHz; one sample of a track is one byte of mu-law. Audio is placed as
+the base64 text in which it arrived, so that the event loop's thread only computes positions. A sink
+decodes the blocks. Samples that no piece covers are silence.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _QUIET = bytes([SILENCE])
 
 
 class Piece(NamedTuple):
-    """`size` bytes of a payload, from its byte `skip` on, that begin at sample `at`."""
+    """`size` bytes of a payload, from its byte `skip`, placed at sample `at`."""
 
     at: int
     payload: str
@@ -28,7 +28,8 @@ class Piece(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Samples `first` to `first + size` of both sides: left the caller, right what they heard."""
+    """Samples `first` to `first + size` of both tracks. Left: the caller; right: what they
+    heard."""
 
     first: int
     size: int
@@ -36,7 +37,7 @@ class Block(NamedTuple):
     right: tuple[Piece, ...]
 
     def stereo(self) -> bytearray:
-        """Return the sound, left and right by turns. A payload that is no base64 is silence."""
+        """Return the samples, left and right interleaved. Invalid base64 becomes silence."""
         both = bytearray(2 * self.size)
         both[0::2] = self._side(self.left)
         both[1::2] = self._side(self.right)
@@ -55,37 +56,38 @@ class Block(NamedTuple):
 
 
 class Sink(Protocol):
-    """Where the blocks of one call go: a recording, or somebody who listens."""
+    """Receives the blocks of one call: a recording or a listener."""
 
     block_frames: int
-    """How many frames of 20 ms a block should hold; the least of all sinks counts."""
+    """The wanted number of 20 ms frames per block; the smallest of all sinks is used."""
 
     def put(self, block: Block) -> None:
-        """Take the next block. They come in order; what lies between two of them is silence."""
+        """Take the next block. Blocks come in order; a gap between two of them is silence."""
         ...
 
     def end(self) -> None:
-        """No more will come."""
+        """Handle the end: no more blocks follow."""
         ...
 
 
 class Track:
-    """One side. Pieces are laid one behind another and taken off at the front."""
+    """One track. Pieces are placed one after another and taken from the front."""
 
     def __init__(self) -> None:
         self.end = 0
-        """The first sample that is still free."""
+        """The first free sample."""
         self._pieces: deque[Piece] = deque()
 
-    def lay(self, at: int, payload: str, size: int, *, skip: int = 0) -> None:
-        """Lay `size` bytes at sample `at`. What would lie where it is not free is cut off."""
+    def place(self, at: int, payload: str, size: int, *, skip: int = 0) -> None:
+        """Place `size` bytes at sample `at`. Bytes that would overlap earlier audio are dropped."""
         late = max(0, self.end - at)
         if late < size:
             self._pieces.append(Piece(at + late, payload, skip + late, size - late))
             self.end = at + size
 
     def take(self, until: int) -> tuple[Piece, ...]:
-        """Take what lies before sample `until`, where nothing can be laid any more."""
+        """Remove and return everything before sample `until`; nothing can be placed there any
+        more."""
         taken: list[Piece] = []
         while self._pieces and self._pieces[0].at < until:
             piece = self._pieces.popleft()

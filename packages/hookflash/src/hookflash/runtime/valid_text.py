@@ -1,7 +1,7 @@
-"""Text from outside, made valid where it comes in.
+"""Make text from outside valid Unicode before it becomes an event.
 
-A Python string may hold half of a surrogate pair, which no UTF-8 can express: neither the journal,
-the model, the database nor the console could take it. It is replaced before it becomes an event.
+A Python string may hold half of a surrogate pair, which cannot be encoded as UTF-8. The journal,
+the model, the database and the console would all reject it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ _T = TypeVar("_T")
 
 
 def valid_text(text: str) -> str:
-    """Return `text` with each half of a surrogate pair replaced by U+FFFD; two halves that belong
-    together become their character. The result is a plain `str`, whatever subclass came."""
+    """Return `text` with each unpaired surrogate replaced by U+FFFD, as a plain `str`.
+
+    Two halves that belong together become their character.
+    """
     if type(text) is not str:
         text = str.__str__(text)
     if text.isascii():
@@ -29,8 +31,10 @@ def valid_text(text: str) -> str:
 
 
 def made_valid(value: _T) -> _T:
-    """Return `value` with every text in it made valid: texts, and structs, lists, tuples and dicts
-    of them. What is valid is returned as it is."""
+    """Return `value` with every text in it made valid: strings, structs, lists, tuples and dicts.
+
+    A value that is already valid is returned as it is.
+    """
     made: Any = _made_valid(value)
     return made  # type: ignore[no-any-return]  # a value of the same type
 
@@ -50,7 +54,7 @@ def _made_valid(value: Any) -> Any:
         items = [_made_valid(each) for each in value]
         if all(new is old for new, old in zip(items, value, strict=True)):
             return value
-        # A named tuple is made of its fields, not of one sequence.
+        # A named tuple takes its fields as arguments, not one sequence.
         return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
     if isinstance(value, dict):
         made = {_made_valid(key): _made_valid(each) for key, each in value.items()}

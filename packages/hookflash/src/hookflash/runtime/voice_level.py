@@ -1,18 +1,18 @@
-"""Whether a caller makes a sound, measured on the telephone's own samples. No I/O."""
+"""Measure in the audio itself whether the caller speaks. No I/O."""
 
 from __future__ import annotations
 
 from binascii import a2b_base64
 
 QUIET_SECONDS = 2.0
-"""So long after their last sound a caller is silent, whatever the model has detected."""
+"""A caller counts as silent this long after their last sound, whatever the model detects."""
 
 UNHEARD_SECONDS = 0.4
-"""So much sound of which the model has detected nothing was a word at least."""
+"""This much sound without a detection by the model counts as speech that it missed."""
 
 _BYTES_A_SECOND = 8000
 _SHARE = 0.02
-"""A click or two in a message is no voice."""
+"""The smallest share of loud samples in a voice. One or two clicks in a message are less."""
 
 _LOUD = bytes(byte for byte in range(256) if (~byte >> 4) & 7 > 1)
 """The mu-law bytes of samples above -38 dBFS: of the eight segments, all but the two quietest."""
@@ -21,19 +21,19 @@ _QUIET = bytes(byte for byte in range(256) if byte not in _LOUD)
 
 
 class VoiceLevel:
-    """The sound of one caller since the model last detected speech or its end."""
+    """The caller's sound since the model last detected the start or end of speech."""
 
     def __init__(self) -> None:
         self._loud = 0
         self._quiet = 0
 
     def take(self, payload: str, size: int) -> bool:
-        """Take the next piece of sound (base64 mu-law, `size` bytes). Return whether the caller has
-        just become silent, for `QUIET_SECONDS`."""
+        """Take the next piece (base64 mu-law, `size` bytes). Return True once after `QUIET_SECONDS`
+        of silence."""
         try:
             loud = len(a2b_base64(payload).translate(None, _QUIET))
         except ValueError:
-            # A broken payload is no sound; what else becomes of it is for those who play it.
+            # An invalid payload counts as silence.
             loud = 0
         if loud > size * _SHARE:
             self._loud += size
@@ -43,10 +43,10 @@ class VoiceLevel:
         return before < QUIET_SECONDS * _BYTES_A_SECOND <= self._quiet
 
     def detected(self) -> None:
-        """The model has detected that the caller speaks, or has spoken."""
+        """Reset: the model has detected the start or the end of speech."""
         self._loud = self._quiet = 0
 
     @property
     def unheard(self) -> bool:
-        """Whether the caller has spoken and the model has not detected it."""
+        """Return whether the caller has spoken and the model has not detected it."""
         return self._loud >= UNHEARD_SECONDS * _BYTES_A_SECOND

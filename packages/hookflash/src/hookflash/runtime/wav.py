@@ -1,9 +1,9 @@
-"""A stereo WAV file of mu-law as it grows: its header is right after every write. No network.
+"""Write a stereo mu-law WAV file that is valid after every write. No network.
 
     RIFF size WAVE | fmt 18: format 7, 2 channels, 8000 Hz, 8 bits | fact samples | data size ...
 
-A file whose writer died holds whole samples up to its last write; what was written after the last
-header is put into it by `mend`. (RFC 2361: WAVE_FORMAT_MULAW; players that know it are many.)
+If the writing process dies, the file holds whole samples up to the last write. `repair` adds the
+samples after the last header update to the header. (RFC 2361: WAVE_FORMAT_MULAW.)
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _AT_ONCE = 64 * 1024
 
 
 def header(samples: int) -> bytes:
-    """Return the header of a file that holds so many samples a side."""
+    """Return the header of a file with `samples` samples per channel."""
     size = _CHANNELS * samples
     return (
         struct.pack("<4sI4s", b"RIFF", HEADER_BYTES - 8 + size, b"WAVE")
@@ -32,15 +32,15 @@ def header(samples: int) -> bytes:
 
 
 def samples_in(size: int) -> int:
-    """Return how many samples a side a file of so many bytes holds."""
+    """Return the number of samples per channel in a file of `size` bytes."""
     return max(0, size - HEADER_BYTES) // _CHANNELS
 
 
 class WavFile:
-    """A recording that is written, from its end on. Every method may raise `OSError`."""
+    """A recording to append to. Every method may raise `OSError`."""
 
     def __init__(self, path: Path) -> None:
-        # Nobody but the owner may hear it.
+        # Readable by the owner only.
         number = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
         self._file = open(number, "r+b", buffering=0)
         self.samples = samples_in(self._file.seek(0, os.SEEK_END))
@@ -48,8 +48,10 @@ class WavFile:
             self._put_header()
 
     def write(self, first: int, sound: bytes | bytearray) -> None:
-        """Write stereo sound that begins at sample `first`: silence before it where there is
-        nothing, and nothing of it that lies before what is there."""
+        """Write stereo audio that begins at sample `first`.
+
+        A gap before it is filled with silence. Samples that are already written are dropped.
+        """
         late = self.samples - first
         if late > 0:
             sound = sound[_CHANNELS * late :]
@@ -71,7 +73,7 @@ class WavFile:
             written = self._file.write(view)
             self.samples += written // _CHANNELS
             if written % _CHANNELS:
-                # A full disk may take half a sample: the next write begins with it again.
+                # A full disk may take half a sample: the next write overwrites it.
                 self._file.seek(HEADER_BYTES + _CHANNELS * self.samples)
                 written -= 1
             view = view[written:]
@@ -82,8 +84,8 @@ class WavFile:
         self._file.write(header(self.samples))
 
 
-def mend(path: Path) -> bool:
-    """Put a header right that does not tell how much sound there is. Return whether it did."""
+def repair(path: Path) -> bool:
+    """Correct a header that does not match the file's size. Return whether it was changed."""
     with path.open("r+b", buffering=0) as file:
         samples = samples_in(file.seek(0, os.SEEK_END))
         wanted = header(samples)

@@ -1,14 +1,14 @@
-"""The assembled server, and how it starts and stops.
+"""Assemble the server, start it and stop it.
 
     resource        | acquired | released
     listening port  | `serve`  | when `serve` returns
     signal handlers | `serve`  | when `serve` returns
     server task     | `serve`  | awaited before `serve` returns
 
-On SIGTERM or SIGINT: `/readyz` says 503 so that no new call is sent here, the calls are drained
-(they end, or move on, within `drain_seconds`) while webhooks are still answered, then the port
-is closed. A second signal closes it at once. Whatever was live then is asked for again by the
-carrier, of the process that comes next.
+On SIGTERM or SIGINT, `/readyz` answers 503, so that no new call is sent here. The calls are
+drained: they end or are handed off within `drain_seconds`, while webhooks are still answered. Then
+the port is closed. A second signal closes it at once. For calls that are still live then, the
+carrier sends its next webhook to another process.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from hookflash.server.collector import seldom_collecting
-from hookflash.server.crossing import ALONE, Sharing
-from hookflash.server.line import TwilioLine
-from hookflash.server.listening import listen
-from hookflash.server.media import MESSAGE_BYTES
-from hookflash.server.media_socket import MediaDoor
-from hookflash.server.port import is_media, media_port
-from hookflash.server.voice import APOLOGY, Calls, Voice
+from hookflash.server.asgi_media import MESSAGE_BYTES
+from hookflash.server.connection_routing import SINGLE_PROCESS, Sharing
+from hookflash.server.gc_tuning import reduced_gc
+from hookflash.server.media_upgrade import is_media, media_port
+from hookflash.server.open_port import listen
+from hookflash.server.picows_media import MediaEndpoint
+from hookflash.server.twilio_line import TwilioLine
+from hookflash.server.webhook_routes import APOLOGY, Calls, WebhookRoutes
 
 log = logging.getLogger("hookflash.server")
 
@@ -49,10 +49,10 @@ def create_app(
     apology: str = APOLOGY,
     routes: Sequence[BaseRoute] = (),
 ) -> Starlette:
-    """Assemble the server: health, Twilio's routes, and further `routes` of the owner's.
+    """Assemble the server: health checks, Twilio's routes, and the owner's `routes`.
 
-    All but health is served with and without the public URL's path prefix, because a proxy may
-    remove it or not.
+    All but the health checks are served with and without the public URL's path prefix, because a
+    proxy may remove the prefix.
     """
 
     async def healthz(_: Request) -> Response:
@@ -63,7 +63,7 @@ def create_app(
             return PlainTextResponse("draining", 503)
         return PlainTextResponse("ready")
 
-    served: list[BaseRoute] = [*Voice(calls, line, apology=apology).routes(), *routes]
+    served: list[BaseRoute] = [*WebhookRoutes(calls, line, apology=apology).routes(), *routes]
     if line.urls.path:
         served.append(Mount(line.urls.path, routes=list(served)))
     app = Starlette(
@@ -71,9 +71,9 @@ def create_app(
         exception_handlers={HTTPException: _bare},
     )
     app.router.redirect_slashes = False
-    app.state.media_door = MediaDoor(
+    app.state.media_endpoint = MediaEndpoint(
         takes=lambda path: is_media(line.urls.inner(path)),
-        admits=line.guard.admits,
+        admits=line.authenticator.admits,
         redeem=line.tokens.redeem,
         attach=calls.attach,
     )
@@ -81,16 +81,16 @@ def create_app(
 
 
 async def _bare(_: Request, error: Exception) -> Response:
-    """Answer an error with its status and nothing else."""
+    """Answer an error with its status and an empty body."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     return Response(status_code=status)
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: `serve` drains before it closes."""
+    """A uvicorn server without signal handlers: `serve` drains before it closes."""
 
     async def serve(self, listeners: list[socket.socket] | None = None) -> None:
-        with seldom_collecting():
+        with reduced_gc():
             await super().serve(listeners)
 
     @contextlib.contextmanager
@@ -111,14 +111,15 @@ async def serve(
 ) -> None:
     """Serve until SIGTERM, SIGINT or `stop`, then drain and close.
 
-    `on_listening` is called with the port once it is open (`port=0` takes any that is free).
-    `listener` is a socket to serve on instead of `host` and `port`.
-    Raises `ConfigError` if the port cannot be had. The application's `state.closing` are called
-    before connections are closed. Where several processes serve the line, the
-    application's `state.sharing` is this one's part.
+    `on_listening` is called with the port once it is open; `port=0` takes any free port. `listener`
+    is a socket to serve on instead of `host` and `port`. Raises `ConfigError` if the port is not
+    available.
+
+    The functions in the application's `state.closing` are called before connections are closed. If
+    several processes serve the line, `state.sharing` is this process's part.
     """
     stop = stop or asyncio.Event()
-    sharing: Sharing = getattr(app.state, "sharing", ALONE)
+    sharing: Sharing = getattr(app.state, "sharing", SINGLE_PROCESS)
     with listener or sharing.listener or listen(host, port) as listener:
         server = _Server(
             uvicorn.Config(
@@ -126,9 +127,9 @@ async def serve(
                 http=sharing.http,
                 ws=_sockets(app),
                 ws_max_size=MESSAGE_BYTES,
-                # Field reports tie error 31924 to compression, and sound does not compress.
+                # Reports link Twilio error 31924 to compression, and audio does not compress.
                 ws_per_message_deflate=False,
-                # We never believe a header about who is asking.
+                # Headers that name the client are never trusted.
                 proxy_headers=False,
                 server_header=False,
                 log_config=None,
@@ -150,7 +151,7 @@ async def serve(
                     draining.cancel()
                     await asyncio.gather(draining, return_exceptions=True)
             finally:
-                # What streams to pages would keep their connections open.
+                # Streams to the console would otherwise hold their connections open.
                 for close in getattr(app.state, "closing", ()):
                     close()
                 server.should_exit = True
@@ -159,24 +160,24 @@ async def serve(
 
 
 def _sockets(app: Starlette) -> type[asyncio.Protocol]:
-    """Return what serves upgrades: the media socket past ASGI, all others as uvicorn does."""
-    door: MediaDoor | None = getattr(app.state, "media_door", None)
-    if door is None:
+    """Return the class for upgrades: media sockets bypass ASGI, all others use uvicorn's."""
+    endpoint: MediaEndpoint | None = getattr(app.state, "media_endpoint", None)
+    if endpoint is None:
         return WebSocketsSansIOProtocol
-    return media_port(door, WebSocketsSansIOProtocol) or WebSocketsSansIOProtocol
+    return media_port(endpoint, WebSocketsSansIOProtocol) or WebSocketsSansIOProtocol
 
 
 async def _drain(calls: Calls, seconds: float) -> None:
     try:
         await calls.drain(seconds)
     except Exception:
-        # A task ends here: the port is closed all the same, and the carrier asks elsewhere.
+        # The task ends here. The port is closed anyway; the carrier asks another process.
         log.exception("draining failed")
 
 
 @contextlib.asynccontextmanager
 async def _signals(stop: asyncio.Event, server: uvicorn.Server) -> AsyncIterator[None]:
-    """The first signal asks to drain, a second one to close at once."""
+    """Handle signals: the first drains, a second one closes at once."""
     loop = asyncio.get_running_loop()
 
     def asked() -> None:
@@ -187,7 +188,7 @@ async def _signals(stop: asyncio.Event, server: uvicorn.Server) -> AsyncIterator
 
     caught = []
     for number in (signal.SIGTERM, signal.SIGINT):
-        # Elsewhere than in the main thread there are no signals: then `stop` alone counts.
+        # Signals are available in the main thread only; elsewhere use `stop`.
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(number, asked)
             caught.append(number)

@@ -1,22 +1,22 @@
-"""Puts a whole line together from settings and agents: the one place that chooses the adapters.
+"""Assemble a line from settings and agents. This module chooses the adapters.
 
     resource            acquired     released, in reverse
     database, writer    open_line    when its block ends
     summaries           open_line    when its block ends
     outbox              open_line    when its block ends, after the calls
-    claims, their thread open_line   when its block ends, after the journals
+    claims and thread   open_line    when its block ends, after the journals
     journals            open_line    when its block ends
     recordings          open_line    when its block ends
     model connector     open_line    when its block ends
     REST client         open_line    when its block ends
     prepared speech     open_line    when its block ends, after the calls
     warm sessions       open_line    when its block ends
-    calls, their notes  as they come when its block ends
-    the sweep           open_line    when its block ends
+    calls, their notes  on arrival   when its block ends
+    the retention sweep open_line    when its block ends
     the console         open_line    when its block ends
     the workers' sockets serve_line  when it returns
 
-`serve_line` is the same with the port open.
+`serve_line` also opens the port.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from hookflash.agents.context import AskHuman, CallContext
 from hookflash.agents.directory import Directory
 from hookflash.carriers.twilio.parties import Parties
 from hookflash.cluster.claims import Claims, ClaimThread
-from hookflash.cluster.places import Places
+from hookflash.cluster.worker_sockets import WorkerSockets
 from hookflash.console.console import Hooks
 from hookflash.core.call import Call
 from hookflash.core.commands import AnyCommand
@@ -49,36 +49,37 @@ from hookflash.models.openai.options import (
     SemanticVad,
     ServerVad,
 )
-from hookflash.models.openai.warm import WarmingConnector
+from hookflash.models.openai.warm_sessions import WarmingConnector
 from hookflash.models.pool import WarmPool
+from hookflash.runtime.call_views import CallViews
 from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.journal import Journals
-from hookflash.runtime.listening import Listening
-from hookflash.runtime.notes import Notes
+from hookflash.runtime.live_audio import LiveAudio
+from hookflash.runtime.notes_transcriber import NotesTranscriber
 from hookflash.runtime.ports import EventSink, ModelConnector
 from hookflash.runtime.recorder import Recordings
 from hookflash.runtime.switchboard import AgentLike, Switchboard, Watch
 from hookflash.runtime.tool_runner import ToolThreads
-from hookflash.runtime.view import CallViews
+from hookflash.server.answerer import LocalAnswerer
 from hookflash.server.app import create_app, serve
-from hookflash.server.consoles import open_console, shown_calls, with_line
-from hookflash.server.counted import (
-    delivery_outcomes,
-    live_calls,
-    lost_to_the_disk,
-    warm_sessions,
+from hookflash.server.connection_routing import Sharing, routing_protocol
+from hookflash.server.console_setup import make_live_calls, open_console, with_line
+from hookflash.server.listen_socket import listen_with
+from hookflash.server.metrics import (
+    Counts,
+    Metrics,
+    count_deliveries,
+    count_disk_losses,
+    count_live_calls,
+    count_warm_sessions,
+    metrics_route,
 )
-from hookflash.server.counts import Counts
-from hookflash.server.crossing import Sharing, crossing
-from hookflash.server.delivering import delivering
-from hookflash.server.desk import Desk
-from hookflash.server.hearing import listen_with
-from hookflash.server.kept import Days, KeptCalls, sweeping
-from hookflash.server.line import TwilioLine
-from hookflash.server.metrics import Metrics, metrics_route
-from hookflash.server.notes import notes_routes
-from hookflash.server.speech import preparing
+from hookflash.server.notes_socket import notes_routes
+from hookflash.server.outbox_setup import open_outbox
+from hookflash.server.retention import RetentionDays, StoredCalls, retention_sweep
+from hookflash.server.speech_setup import open_prepared_speech
 from hookflash.server.summaries import Summaries, chat_endpoint
+from hookflash.server.twilio_line import TwilioLine
 from hookflash.server.workers import Workers
 from hookflash.settings import Settings
 from hookflash.stores.erasing import set_summary
@@ -97,14 +98,14 @@ class Line:
     switchboard: Switchboard
     journals: Journals
     recordings: Recordings
-    listening: Listening
+    listening: LiveAudio
     store: RecordStore
     writer: StoreWriter
     metrics: Metrics
 
 
 def realtime_options(settings: Settings) -> RealtimeOptions:
-    """Return the model's options as the owner has set them."""
+    """Return the model's options from the settings."""
     vad: ServerVad | SemanticVad
     if settings.turns.vad == "semantic_vad":
         vad = msgspec.convert({"eagerness": settings.turns.eagerness}, SemanticVad)
@@ -114,7 +115,7 @@ def realtime_options(settings: Settings) -> RealtimeOptions:
             prefix_padding_ms=settings.turns.prefix_padding_ms,
             silence_duration_ms=settings.turns.silence_ms,
         )
-    # Settings are texts whose forms were checked when they were read; here they become literals.
+    # The settings were validated when they were read; here they become literals.
     off = settings.model.noise_reduction == "off"
     noise: Literal["near_field", "far_field"] | None = msgspec.convert(
         None if off else settings.model.noise_reduction, Literal["near_field", "far_field"] | None
@@ -144,13 +145,12 @@ async def open_line(
 ) -> AsyncIterator[Line]:
     """Open everything that a line needs.
 
-    `watch` sees each event and command of each call, the caller's sound left out; `hooks` is what
-    the console has from elsewhere. `routes` are served beside the line's own.
+    `watch` is called with each event and command of each call, except the caller's audio. `hooks`
+    extends the console. `routes` are served in addition to the line's own.
 
-    `worker` is this process's name where others may serve the same line (see `workers`), `slot`
-    its place among them, `listener` the socket that they share. `world` is the machine, or a
-    simulation of it. Raises `ConfigError` that names
-    what to change.
+    `worker` is the name of this process if other processes may serve the same line (see `workers`).
+    `slot` is its number among them, `listener` the socket that they share. `world` is the machine,
+    or a simulation of it. Raises `ConfigError`, which names what to change.
     """
     settings.check_serving()
     directory = Directory.of(target).check()
@@ -161,23 +161,38 @@ async def open_line(
         writer = StoreWriter(store)
         writer.start()
         stack.push_async_callback(writer.close)
-        keep = functools.partial(set_summary, store.engine)
-        summaries = Summaries(writer, chat_endpoint(settings), keep)
+        save = functools.partial(set_summary, store.engine)
+        summaries = Summaries(writer, chat_endpoint(settings), save)
         summaries.start()
         stack.push_async_callback(summaries.close)
         clock = SystemClock(settings.local.speed, world=world)
-        # The owner's functions that block, tools and hooks alike, share their number.
+        # The owner's blocking tools and hooks share these threads.
         threads = ToolThreads(start=world.start_thread)
         outbox = await stack.enter_async_context(
-            delivering(settings, directory, store.engine, clock, world=world, threads=threads)
+            open_outbox(settings, directory, store.engine, clock, world=world, threads=threads)
         )
-        places = (
-            Places(settings.storage.data_dir, public_url=settings.server.public_url or "")
+        worker_sockets = (
+            WorkerSockets(settings.storage.data_dir, public_url=settings.server.public_url or "")
             if worker
             else None
         )
-        # Let go of last: what another worker restores has then been written to the end.
-        claims = ClaimThread(Claims(places.claims, worker)) if places is not None else None
+        # Released last, so that another worker restores a complete journal.
+        claims = (
+            ClaimThread(Claims(worker_sockets.claims, worker))
+            if worker_sockets is not None
+            else None
+        )
+        worker_sockets = (
+            WorkerSockets(settings.storage.data_dir, public_url=settings.server.public_url or "")
+            if worker
+            else None
+        )
+        # Released last, so that another worker restores a complete journal.
+        claims = (
+            ClaimThread(Claims(worker_sockets.claims, worker))
+            if worker_sockets is not None
+            else None
+        )
         if claims is not None:
             stack.enter_context(claims)
         journals = Journals(settings.storage.data_dir / "journals", world=world)
@@ -186,7 +201,7 @@ async def open_line(
         stack.push_async_callback(asyncio.to_thread, recordings.close)
         options = realtime_options(settings)
         prepared = await stack.enter_async_context(
-            preparing(settings, directory, voice=options.voice, world=world)
+            open_prepared_speech(settings, directory, voice=options.voice, world=world)
         )
         sessions = WarmingConnector(
             settings.model.url,
@@ -220,7 +235,7 @@ async def open_line(
         )
         stack.push_async_callback(control.aclose)
         metrics = Metrics(clock.now, slot=slot)
-        shown = shown_calls(
+        live_calls = make_live_calls(
             settings, lambda sid: switchboard.find(sid), clock.now, journals, world=world
         )
         switchboard = Switchboard(
@@ -235,7 +250,7 @@ async def open_line(
             lead_ms=settings.model.lead_ms,
             recordings=recordings,
             record={"on": True, "off": False}.get(settings.storage.record),
-            watch=_all(metrics.watch, shown.watch if shown is not None else None, watch),
+            watch=_all(metrics.watch, live_calls.watch if live_calls is not None else None, watch),
             threads=threads,
             tool_output_chars=settings.model.tool_output_chars,
             entropy=world.entropy("questions"),
@@ -245,31 +260,31 @@ async def open_line(
         stack.push_async_callback(switchboard.close)
         telephone.write.find = _parties(switchboard)
         metrics.refresh += [
-            live_calls(switchboard),
-            lost_to_the_disk(journals, recordings),
-            delivery_outcomes(outbox),
+            count_live_calls(switchboard),
+            count_disk_losses(journals, recordings),
+            count_deliveries(outbox),
         ]
         if warm is not None:
-            metrics.refresh.append(warm_sessions(warm))
+            metrics.refresh.append(count_warm_sessions(warm))
         workers: Workers | None = None
-        if places is not None and claims is not None:
+        if worker_sockets is not None and claims is not None:
             workers = Workers(
                 worker,
-                places,
-                desk=Desk(switchboard, telephone),
-                board=switchboard,
+                worker_sockets,
+                local_answerer=LocalAnswerer(switchboard, telephone),
+                calls=switchboard,
                 claims=claims,
                 counts=metrics.counts,
-                shown=shown,
+                live_calls=live_calls,
             )
-            switchboard.on_let_go = workers.let_go
-            metrics.refresh.append(workers.tell)
+            switchboard.on_released = workers.release
+            metrics.refresh.append(workers.fill_counts)
         gather = workers.gather_counts if workers is not None else _alone(metrics)
         served = [*routes, metrics_route(gather, token=settings.server.metrics_token)]
-        notes = Notes(switchboard.find, sessions)
+        notes = NotesTranscriber(switchboard.find, sessions)
         stack.callback(notes.close)
         served += notes_routes(telephone, notes.attach)
-        kept = KeptCalls(
+        stored = StoredCalls(
             store,
             settings.storage.data_dir,
             discard=recordings.discard,
@@ -277,25 +292,27 @@ async def open_line(
             entropy=world.entropy("tombstones"),
         )
         if slot == 1:
-            days = Days(
+            days = RetentionDays(
                 recordings=settings.storage.keep_recordings_days,
                 calls=settings.storage.keep_calls_days,
                 deliveries=settings.storage.keep_deliveries_days,
             )
-            await stack.enter_async_context(sweeping(kept, days, wall=world.wall))
-        listening = Listening(switchboard.find)
+            await stack.enter_async_context(retention_sweep(stored, days, wall=world.wall))
+        listening = LiveAudio(switchboard.find)
         closing: list[Callable[[], None]] = []
-        if shown is not None:
+        if live_calls is not None:
             console = open_console(
                 settings,
-                shown,
+                live_calls,
                 telephone=telephone,
                 switchboard=switchboard,
                 workers=workers,
                 store=store,
                 journals=journals,
                 now=clock.now,
-                hooks=with_line(hooks or Hooks(), listen_with(listening), kept, outbox.poke),
+                hooks=with_line(
+                    hooks or Hooks(), listen_with(listening), stored, outbox.wake_worker
+                ),
                 world=world,
             )
             stack.push_async_callback(console.aclose)
@@ -304,10 +321,10 @@ async def open_line(
         app = create_app(switchboard, telephone, routes=served)
         app.state.closing = closing
         if workers is not None:
-            app.state.answering = workers
+            app.state.answerer = workers
             app.state.sharing = Sharing(
-                crossing(telephone.urls, workers.hand_over, workers.owner),
-                workers.working,
+                routing_protocol(telephone.urls, workers.transfer, workers.owner),
+                workers.serving_peers,
                 listener,
             )
         yield Line(
@@ -336,7 +353,7 @@ async def serve_line(
     routes: Sequence[BaseRoute] = (),
     world: World = SYSTEM,
 ) -> None:
-    """Serve until SIGTERM, SIGINT or `stop`; then drain and let go of everything."""
+    """Serve until SIGTERM, SIGINT or `stop`; then drain and release everything."""
     async with open_line(
         settings,
         target,
@@ -360,7 +377,8 @@ async def serve_line(
 
 
 def _all(first: Watch, *others: Watch | None) -> Watch:
-    """Return a watch that is all of these, one call deep for each: it is on the sound's road."""
+    """Return a watch that calls all of these. It is called for every frame, so it is kept
+    shallow."""
     found = first
     for other in others:
         if other is not None:
@@ -377,7 +395,7 @@ def _both(first: Watch, second: Watch) -> Watch:
 
 
 def _parties(switchboard: Switchboard) -> Callable[[str], Parties | None]:
-    """Return what knows who is on a call: the call itself."""
+    """Return a function that finds the parties of a call from the call itself."""
 
     def find(call_sid: str) -> Parties | None:
         arrived = switchboard.arrived(call_sid)
@@ -402,7 +420,7 @@ def _alone(metrics: Metrics) -> Callable[[], Awaitable[list[Counts]]]:
 
 
 def _context(agent: AgentLike, call: Call, post: EventSink, ask: AskHuman) -> CallContext:
-    """Return what the owner's tools are given of a call."""
+    """Return the context that the owner's tools get."""
     facts, views = call.info, CallViews(call)
     return CallContext(
         call_sid=facts.call_sid,

@@ -1,18 +1,18 @@
-"""Wake-ups, coalesced: a busy process rests for a moment, and then serves what came meanwhile.
+"""Coalesce wake-ups: a busy process pauses briefly and then serves all frames that arrived
+meanwhile.
 
-With a hundred calls a frame comes every tenth of a millisecond, and each wakes the process: the
-kernel's work to wake it, and cold caches, cost more than what is done for the frame. So above
-`BUSY_FRAMES` a second the loop rests after each round, as a network card coalesces its interrupts,
-and the frames of that time are then served in one go. While there is little to do it adds nothing.
+With a hundred calls a frame arrives every 0.1 ms, and each wakes the process. The kernel's work and
+cold caches then cost more than serving the frame. So above `BUSY_FRAMES` per second the loop pauses
+after each round and serves the frames of that time together, like interrupt coalescing in a network
+card. Below that rate it adds no delay.
 
-A frame waits for the end of the rest and then for those of its round that are served before it. Up
-to `FULL_FRAMES` the rest is the shorter the more comes, so that both together stay about a
-millisecond. That can't be kept up: with still more calls the rest would soon be too short to save
-anything just when the core fills up. There it is longer the more comes, and a frame takes two
-milliseconds, which no ear can tell from one.
+A frame waits for the end of the pause, and then for the frames served before it. Up to
+`FULL_FRAMES` the pause gets shorter with more frames, so that both together stay at about 1 ms.
+Above that, such a short pause would save nothing just when the core is nearly busy. So the pause
+grows again, and a frame takes about 2 ms, which is inaudible.
 
-The rest blocks the loop's thread on purpose: as a timer of the loop it would have the loop wake up
-for each frame meanwhile, which is what it is there to prevent.
+The pause blocks the loop's thread on purpose. A timer of the loop would let every frame wake the
+loop meanwhile, which is what the pause prevents.
 """
 
 from __future__ import annotations
@@ -22,23 +22,25 @@ import time
 from collections.abc import Callable
 
 BUSY_FRAMES = 1200
-"""The carrier's frames a second from which on the loop rests: those of twenty calls, each with 50
-pieces of sound and the marks of an agent that speaks, ten."""
+"""Frames per second above which the loop pauses: those of twenty calls with a speaking agent.
+
+One such call has 50 frames of audio and 10 marks a second.
+"""
 
 FULL_FRAMES = 7200
-"""Frames a second (of 120 such calls) from which on it rests for the sake of the core."""
+"""Frames per second (of 120 such calls) above which the pause grows with the load."""
 
-MOST_SECONDS = 0.001
+MAX_SECONDS = 0.001
 _SHORTER_SECONDS, _LONGER_SECONDS = 1.3e-7, 1e-7
-"""How much shorter the rest is for each frame a second, and from `FULL_FRAMES` on how long."""
+"""Seconds of pause per frame per second: subtracted below `FULL_FRAMES`, added above it."""
 
 _LOOK_SECONDS = 0.1
 
 
 class Coalescing:
-    """One for a process. `came` is called with each frame of any call."""
+    """Coalesces the wake-ups of one process. Call `frame_served` for each frame of any call."""
 
-    __slots__ = ("_frames", "_looked_at", "_loop", "_rest_seconds", "_resting", "_sleep")
+    __slots__ = ("_frames", "_looked_at", "_loop", "_pause_seconds", "_pausing", "_sleep")
 
     def __init__(
         self,
@@ -47,37 +49,37 @@ class Coalescing:
     ) -> None:
         self._loop = loop
         self._sleep = sleep
-        self._resting = False
-        self._rest_seconds = 0.0
+        self._pausing = False
+        self._pause_seconds = 0.0
         self._frames = 0
         self._looked_at = 0.0
 
-    def came(self) -> None:
-        """A frame is served; the loop rests when the others of its round are served too."""
+    def frame_served(self) -> None:
+        """Count a frame. The loop pauses after the other frames of its round."""
         self._frames += 1
-        if not self._resting:
-            self._resting = True
+        if not self._pausing:
+            self._pausing = True
             loop = self._loop
             if loop is None:
                 loop = self._loop = asyncio.get_running_loop()
-            loop.call_soon(self._rest)
+            loop.call_soon(self._pause)
 
-    def _rest(self) -> None:
-        self._resting = False
+    def _pause(self) -> None:
+        self._pausing = False
         assert self._loop is not None
         since = self._loop.time() - self._looked_at
         if since >= _LOOK_SECONDS:
-            self._rest_seconds = rest(self._frames / since)
+            self._pause_seconds = pause_seconds(self._frames / since)
             self._frames = 0
             self._looked_at += since
-        if self._rest_seconds:
-            self._sleep(self._rest_seconds)
+        if self._pause_seconds:
+            self._sleep(self._pause_seconds)
 
 
-def rest(frames: float) -> float:
-    """Return for how many seconds to rest after a round, at so many frames a second."""
+def pause_seconds(frames: float) -> float:
+    """Return the seconds to pause after a round at `frames` frames per second."""
     if frames < BUSY_FRAMES:
         return 0.0
     if frames < FULL_FRAMES:
-        return MOST_SECONDS - frames * _SHORTER_SECONDS
-    return min(frames * _LONGER_SECONDS, MOST_SECONDS)
+        return MAX_SECONDS - frames * _SHORTER_SECONDS
+    return min(frames * _LONGER_SECONDS, MAX_SECONDS)

@@ -1,12 +1,12 @@
-"""Deliveries to an address of the owner's, signed, so that no stranger can send them one.
+"""Send deliveries to the owner's webhook, signed.
 
     POST, JSON: the fields of `Delivery`, and `revision`
     Hookflash-Delivery    the id, the same at each attempt and each revision
-    Hookflash-Revision    counts from 1 how often what is delivered has changed
+    Hookflash-Revision    the number of the delivery's version, from 1
     Hookflash-Signature   t=SECONDS,v1=HEX: HMAC-SHA256 over "SECONDS.BODY" with the shared secret
 
-Any answer of 200 to 299 means taken; a redirect does not, because the body would go to somebody
-whom the owner has not named. `Retry-After` is heeded.
+Any status from 200 to 299 means accepted. A redirect does not, because the body would go to an
+address that the owner has not configured. `Retry-After` is respected.
 
     resource       acquired           released
     httpx client   `WebhookOutlet`    `aclose`
@@ -54,7 +54,7 @@ class WebhookOutlet:
         self._secret = secret
         self._now = now
         self._client = httpx.AsyncClient(
-            # Each wait has this limit; the whole attempt has it from the delivery worker.
+            # The limit of each wait; the delivery worker limits the whole attempt.
             timeout=seconds,
             follow_redirects=False,
             headers={"User-Agent": f"hookflash/{__version__}"},
@@ -64,17 +64,17 @@ class WebhookOutlet:
     def wants(self, delivery: Delivery) -> bool:
         return True
 
-    async def send(self, kept: TrackedDelivery) -> None:
-        body = webhook_body(kept)
+    async def send(self, stored: TrackedDelivery) -> None:
+        body = webhook_body(stored)
         headers = {
             "Content-Type": "application/json",
-            # A part of it may be the model's own: it is one word on one line, whatever is in it.
-            "Hookflash-Delivery": quote(kept.delivery.id, safe=""),
-            "Hookflash-Revision": str(kept.revision),
+            # The model may have written part of the id, so quote it for a header.
+            "Hookflash-Delivery": quote(stored.delivery.id, safe=""),
+            "Hookflash-Revision": str(stored.revision),
             "Hookflash-Signature": signature(body, self._secret, int(self._now())),
         }
         try:
-            # Only the status is read: what else comes may be as long as it likes.
+            # Only the status is read, however long the body is.
             async with self._client.stream(
                 "POST", self._url, content=body, headers=headers
             ) as response:
@@ -87,11 +87,11 @@ class WebhookOutlet:
             raise NotTaken(f"answered {status}", retry_seconds=wait)
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close all connections."""
         await self._client.aclose()
 
     def _retry_seconds(self, response: httpx.Response) -> float:
-        """Return how long we are asked to wait: seconds or a date (RFC 9110, 10.2.3)."""
+        """Return the requested delay: seconds or a date (RFC 9110, 10.2.3)."""
         asked = response.headers.get("Retry-After", "").strip()
         if asked.isdecimal() and len(asked) <= 9:
             seconds = float(asked)
@@ -103,10 +103,10 @@ class WebhookOutlet:
         return min(max(seconds, 0.0), _LONGEST_RETRY_SECONDS)
 
 
-def webhook_body(kept: TrackedDelivery) -> bytes:
-    """Return what is posted, as JSON."""
-    fields = msgspec.structs.asdict(kept.delivery)
-    return msgspec.json.encode(fields | {"revision": kept.revision})
+def webhook_body(stored: TrackedDelivery) -> bytes:
+    """Return the JSON body."""
+    fields = msgspec.structs.asdict(stored.delivery)
+    return msgspec.json.encode(fields | {"revision": stored.revision})
 
 
 def signature(body: bytes, secret: str, at: int) -> str:

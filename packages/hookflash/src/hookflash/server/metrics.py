@@ -1,21 +1,23 @@
-"""What a line counts, and `/metrics`.
+"""Count what happens to a line's calls, and serve `/metrics`.
 
-Counting watches the events and commands of the calls. On the audio's road that is a look at a
-type and an addition, and nothing of the model's side: all else happens a few times a call.
+Counting watches the events and commands of the calls. For audio it costs a type check and an
+addition; everything else happens a few times per call.
 
-`/metrics` shows every worker of the line, whichever answers, each series with the label `worker`
-(the slot, which a worker that is started again takes over): a series then begins anew exactly when
-its process does, which is what Prometheus expects; sum over it for the line.
+`/metrics` shows every worker of the line, whichever worker answers. Each series has the label
+`worker`: the slot number, which a restarted worker takes over. So a series resets exactly when its
+process restarts, as Prometheus expects. Sum over `worker` for the whole line.
 
-It is not for strangers. With `HOOKFLASH_METRICS_TOKEN` it wants that as a bearer token; without,
-it answers only this machine, and no tunnel or proxy on it that speaks for somebody else.
+Access: with `HOOKFLASH_METRICS_TOKEN`, requests need it as a bearer token. Without it, only
+requests from this machine are answered, and none that a local tunnel or proxy forwards.
 """
 
 from __future__ import annotations
 
 import hmac
+from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
+import msgspec
 from prometheus_client import generate_latest
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -28,7 +30,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hookflash.console.here import asked_here
+from hookflash.console.local_request import is_local_request
 from hookflash.core.commands import (
     AnswerCarrier,
     AnyCommand,
@@ -52,25 +54,100 @@ from hookflash.core.events import (
     StreamStopped,
     VoicemailTranscribed,
 )
+from hookflash.core.phases import Phase
 from hookflash.core.record import CallRecord
-from hookflash.server.counts import Counts, Spread, count
+from hookflash.models.pool import WarmPool
+from hookflash.runtime.journal import Journals
+from hookflash.runtime.outbox import Outbox
+from hookflash.runtime.recorder import Recordings
+from hookflash.runtime.switchboard import Switchboard
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 STALLED = ("the carrier has stopped reading", "the carrier takes less than it is sent")
-"""The reasons of `StreamStopped` for a carrier that reads too slowly (`server.media`)."""
+"""The reasons of `StreamStopped` for a carrier that reads too slowly (`server.asgi_media`)."""
 
 _WITH_HUMANS = ("dial", "queue", "room", "hold", "refer")
-"""Where a caller's leg is when the agent has brought it to humans."""
+"""Where the caller's leg is after the agent has handed the caller off."""
 
 _COMPLETES = (RecordingReady, VoicemailTranscribed)
-"""What makes the record of a call that is over once more, better than before."""
+"""Events that write the record of an ended call again, with more data."""
+
+# --- the numbers of one worker ------------------------------------------------------------------
+
+FIRST_AUDIO_SECONDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
+HUMAN_SECONDS = (2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 120.0, 300.0, 900.0)
+
+
+class Histogram(msgspec.Struct):
+    """Counts of durations up to each of `bounds` (seconds); the last count is for longer ones."""
+
+    bounds: tuple[float, ...]
+    counts: list[int]
+    total: float = 0.0
+
+    @classmethod
+    def over(cls, bounds: tuple[float, ...]) -> Histogram:
+        return cls(bounds, [0] * (len(bounds) + 1))
+
+    def add(self, seconds: float) -> None:
+        self.counts[bisect_left(self.bounds, seconds)] += 1
+        self.total += seconds
+
+    def cumulative(self) -> list[tuple[str, int]]:
+        """Return Prometheus' buckets: each includes all smaller ones."""
+        buckets, below = [], 0
+        for bound, count in zip((*map(str, self.bounds), "+Inf"), self.counts, strict=True):
+            below += count
+            buckets.append((bound, below))
+        return buckets
+
+
+def _first_audio_histogram() -> Histogram:
+    return Histogram.over(FIRST_AUDIO_SECONDS)
+
+
+def _to_human_histogram() -> Histogram:
+    return Histogram.over(HUMAN_SECONDS)
+
+
+class Counts(msgspec.Struct):
+    """What one worker has counted since it started; `live` is the current number by phase."""
+
+    slot: int = 1
+    live: dict[str, int] = {}
+    ended: dict[str, int] = {}
+    handoffs: dict[str, dict[str, int]] = {}
+    """Attempts to reach a human, by destination and outcome."""
+    deliveries: dict[str, int] = {}
+    """Delivery attempts, by outcome."""
+    abandoned_waiting: int = 0
+    returns: int = 0
+    first_audio: Histogram = msgspec.field(default_factory=_first_audio_histogram)
+    to_human: Histogram = msgspec.field(default_factory=_to_human_histogram)
+    barge_ins: int = 0
+    model_reconnects: int = 0
+    carrier_refusals: int = 0
+    journal_lines_lost: int = 0
+    recording_seconds_lost: int = 0
+    frames_up: int = 0
+    frames_down: int = 0
+    stream_stalls: int = 0
+    webhooks_forwarded: int = 0
+    streams_handed_over: int = 0
+    warm_ready: int = 0
+    warm_given: int = 0
+    warm_missed: int = 0
+
+
+def count(table: dict[str, int], name: str) -> None:
+    table[name] = table.get(name, 0) + 1
 
 
 class Metrics:
     """Counts what happens to the calls of this process: `watch` is a `Switchboard`'s.
 
-    `now` is the clock of the calls; `refresh` fills in what is known elsewhere, when it is asked.
+    `now` is the clock of the calls. The functions in `refresh` fill in other numbers on request.
     """
 
     def __init__(self, now: Callable[[], float], *, slot: int = 1) -> None:
@@ -80,7 +157,7 @@ class Metrics:
         self._arrived: dict[str, float | None] = {}
 
     def watch(self, call_sid: str, event: AnyEvent | None, commands: Sequence[AnyCommand]) -> None:
-        """See an event (None: the timer) and the commands that it led to."""
+        """Count an event (None: the timer) and the commands it caused."""
         counts = self._counts
         kind = type(event)
         if kind is CallerAudio:
@@ -95,7 +172,7 @@ class Metrics:
             elif wanted is SendMark:
                 continue
             elif wanted is OpenModel:
-                # The first session of a stream goes with an answer to the carrier.
+                # The first session of a stream comes together with an answer to the carrier.
                 if not any(type(each) is AnswerCarrier for each in commands):
                     counts.model_reconnects += 1
             elif isinstance(command, MoveCall):
@@ -116,7 +193,7 @@ class Metrics:
             counts.returns += any(_to_agent(each.instructions) for each in answers)
 
     def counts(self) -> Counts:
-        """Return the numbers as they are now."""
+        """Return the current numbers."""
         for refresh in self.refresh:
             refresh(self._counts)
         return self._counts
@@ -125,7 +202,7 @@ class Metrics:
         arrived = self._arrived[call_sid]
         if arrived is not None:
             self._counts.first_audio.add(self._now() - arrived)
-            # It stays known, so that a webhook that comes again does not begin anew.
+            # The entry stays, so that a repeated webhook does not restart the measurement.
             self._arrived[call_sid] = None
 
     def _over(self, call_sid: str, record: CallRecord) -> None:
@@ -143,8 +220,50 @@ class Metrics:
 
 
 def _to_agent(instructions: Sequence[Instruction]) -> bool:
-    """Whether a caller's leg is brought to the agent."""
+    """Return whether the instructions connect the caller's leg to the agent."""
     return any(isinstance(each, ConnectAgent) for each in instructions)
+
+
+# --- numbers read on request ---------------------------------------------------------------------
+
+Refresh = Callable[[Counts], None]
+
+
+def count_live_calls(switchboard: Switchboard) -> Refresh:
+    def refresh(counts: Counts) -> None:
+        counts.live = {phase.value: 0 for phase in Phase if phase is not Phase.ENDED}
+        for driver in switchboard.live:
+            count(counts.live, driver.call.phase.value)
+        # The driver counts the caller's audio; it does not reach `watch`.
+        counts.frames_up = switchboard.traffic.up
+
+    return refresh
+
+
+def count_disk_losses(journals: Journals, recordings: Recordings) -> Refresh:
+    def refresh(counts: Counts) -> None:
+        counts.journal_lines_lost = journals.lost
+        counts.recording_seconds_lost = round(recordings.lost_seconds)
+
+    return refresh
+
+
+def count_deliveries(outbox: Outbox) -> Refresh:
+    def refresh(counts: Counts) -> None:
+        counts.deliveries = dict(outbox.outcomes)
+
+    return refresh
+
+
+def count_warm_sessions(pool: WarmPool) -> Refresh:
+    def refresh(counts: Counts) -> None:
+        counts.warm_ready, counts.warm_given, counts.warm_missed = (
+            pool.ready,
+            pool.given,
+            pool.missed,
+        )
+
+    return refresh
 
 
 # --- the page -----------------------------------------------------------------------------------
@@ -167,14 +286,14 @@ _TABLES = (
     ("ended", "calls_ended", "disposition", "Calls that are over"),
     ("deliveries", "deliveries", "outcome", "Attempts to deliver what calls left for their owner"),
 )
-_SPREADS = (
+_HISTOGRAMS = (
     ("first_audio", "first_audio_seconds", "From the voice webhook to the agent's first sound"),
     ("to_human", "human_seconds", "From the request for a human to their voice"),
 )
 
 
 class _Page(Collector):
-    """The numbers of some workers as Prometheus' families."""
+    """The numbers of several workers as Prometheus metric families."""
 
     def __init__(self, workers: Iterable[Counts]) -> None:
         self._workers = sorted(workers, key=lambda counts: counts.slot)
@@ -208,12 +327,12 @@ class _Page(Collector):
                 for value, number in getattr(counts, field).items():
                     family.add_metric((str(counts.slot), value), number)
             yield family
-        for field, name, text in _SPREADS:
-            spreads = HistogramMetricFamily(f"hookflash_{name}", text, labels=("worker",))
+        for field, name, text in _HISTOGRAMS:
+            histograms = HistogramMetricFamily(f"hookflash_{name}", text, labels=("worker",))
             for counts in self._workers:
-                spread: Spread = getattr(counts, field)
-                spreads.add_metric((str(counts.slot),), spread.cumulative(), spread.total)
-            yield spreads
+                histogram: Histogram = getattr(counts, field)
+                histograms.add_metric((str(counts.slot),), histogram.cumulative(), histogram.total)
+            yield histograms
 
     def _handoffs(self) -> Metric:
         family = CounterMetricFamily(
@@ -234,7 +353,7 @@ def render(workers: Iterable[Counts]) -> bytes:
 
 
 def metrics_route(gather: Callable[[], Awaitable[list[Counts]]], *, token: str | None) -> Route:
-    """Return `GET /metrics`; `gather` asks the workers, `token` is what it wants to be shown."""
+    """Return `GET /metrics`. `gather` collects the workers' numbers; `token` protects the route."""
 
     async def metrics(request: Request) -> Response:
         if not _admits(request, token):
@@ -248,4 +367,4 @@ def _admits(request: Request, token: str | None) -> bool:
     if token:
         given = request.headers.get("authorization", "").encode("utf-8", "replace")
         return hmac.compare_digest(given, f"Bearer {token}".encode())
-    return asked_here(request)
+    return is_local_request(request)

@@ -1,8 +1,7 @@
-"""What somebody hears who waits: music of our own, made here, so that no stranger's server decides
-whether a caller sits in silence.
+"""Hold music, generated here, so that callers do not depend on another server.
 
-A slow arpeggio, soft, as mu-law at 8 kHz: the telephone's own format, which no carrier has to
-convert. It says nothing of any call, so that it needs no signature; the carrier may keep it.
+A slow, soft arpeggio as mu-law at 8 kHz: the phone's own format, which the carrier need not
+convert. It contains no data of a call, so the URL needs no signature and the carrier may cache it.
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ from hookflash.carriers.twilio.urls import MUSIC_SECONDS
 from hookflash.g711 import encode_sample
 
 SAMPLES_PER_SECOND = 8000
-KEPT_SECONDS = 86_400
+CACHE_SECONDS = 86_400
 
 _CHORDS = ((262, 330, 392, 523), (220, 262, 330, 440), (175, 220, 262, 349), (196, 247, 294, 392))
-"""C, A minor, F, G: one note after another, half a second each, two seconds a chord."""
+"""C, A minor, F, G: one note after another, half a second each, two seconds per chord."""
 
 _NOTE_SAMPLES = SAMPLES_PER_SECOND // 2
 _AMPLITUDE = 5000
@@ -30,19 +29,19 @@ _HEAD = struct.Struct("<4sI4s4sIHHIIHHH4sI")
 
 
 async def serve_music(request: Request) -> Response:
-    """Return so many seconds of music as a WAV file, 404 for more than there is."""
+    """Return `seconds` of music as a WAV file; 404 if that is too long."""
     seconds: int = request.path_params["seconds"]
     if not 1 <= seconds <= MUSIC_SECONDS:
         return Response(status_code=404)
     return Response(
         wav(seconds),
         media_type="audio/x-wav",
-        headers={"Cache-Control": f"public, max-age={KEPT_SECONDS}"},
+        headers={"Cache-Control": f"public, max-age={CACHE_SECONDS}"},
     )
 
 
 def wav(seconds: int) -> bytes:
-    """Return the beginning of the music, `seconds` long."""
+    """Return the first `seconds` of the music as a WAV file."""
     turn = _turn()
     size = seconds * SAMPLES_PER_SECOND
     sound = (turn * (size // len(turn) + 1))[:size]
@@ -56,12 +55,13 @@ def wav(seconds: int) -> bytes:
 
 @cache
 def _turn() -> bytes:
-    """The chords once: eight seconds, which end where they began."""
+    """Return all chords once: a loop of eight seconds."""
     return b"".join(_note(frequency) for chord in _CHORDS for frequency in chord)
 
 
 def _note(frequency: int) -> bytes:
-    """A note that fades as a plucked string does, so that no step is heard between two."""
+    """Return a note that fades like a plucked string, so that no click is heard between two
+    notes."""
     turn = 2 * math.pi * frequency / SAMPLES_PER_SECOND
     rise = 80
     sound = bytearray()

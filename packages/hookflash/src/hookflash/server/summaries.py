@@ -1,8 +1,8 @@
-"""What each call was about, written when it is over and kept with its record.
+"""Write a summary of each ended call, stored with its record.
 
-Every record gets the sentences that are picked from the call itself, at once. Where there is a chat
-model it is asked as well, later and off everybody's road; what it writes takes their place, and if
-it does not answer, they stay.
+Every record gets a summary of sentences from the call itself, at once. If a chat model is
+configured, it is asked later, in the background, and its summary replaces the first one. If it does
+not answer, the first one stays.
 
     resource       acquired    released
     writer tasks   start()     close()
@@ -21,30 +21,30 @@ from hookflash.core.record import CallRecord
 from hookflash.core.summary import summarise
 from hookflash.errors import ModelError
 from hookflash.models.chat import ChatEndpoint
-from hookflash.runtime.ports import RecordKeeper
+from hookflash.runtime.ports import RecordSink
 from hookflash.settings import Settings
 
 log = logging.getLogger("hookflash.call.records")
 
 WRITERS = 2
-"""So many calls are summed up at a time; a local model would only take longer for more."""
+"""How many calls are summarised at once; a local model would not be faster with more."""
 
 QUEUE = 200
-_MOST_FORGOTTEN = 10_000
+_MAX_FORGOTTEN = 10_000
 OPENAI = "https://api.openai.com/v1"
 
-Keep = Callable[[str, str], Awaitable[bool]]
-"""Keeps (call SID, summary); False if there is no such record, or not yet."""
+SaveSummary = Callable[[str, str], Awaitable[bool]]
+"""Stores (call SID, summary); returns False if there is no such record yet."""
 
 
 class Chat(Protocol):
     async def summarise(self, record: CallRecord) -> str:
-        """Return what a call was about. Raises `ModelError`; takes a bounded time."""
+        """Return the summary of a call. Raises `ModelError`; takes a limited time."""
         ...
 
 
 def chat_endpoint(settings: Settings) -> ChatEndpoint | None:
-    """Return the chat model that writes summaries; None where the owner has named none."""
+    """Return the chat model that writes summaries, or None if none is configured."""
     if settings.chat.url:
         model = settings.chat.summary_model or settings.chat.model or "default"
         return ChatEndpoint(settings.chat.url, model, key=settings.chat.key)
@@ -54,35 +54,35 @@ def chat_endpoint(settings: Settings) -> ChatEndpoint | None:
 
 
 class Summaries:
-    """Sums up the records on their way to `records`: satisfies `RecordKeeper`.
+    """Summarises records on their way to `records`: satisfies `RecordSink`.
 
-    `keep` is where a chat model's words go, by call SID. It is asked again after each of
-    `retry_seconds`, for the record may still be waiting for the database.
+    `save` stores a chat model's summary by call SID. It is retried after each of `retry_seconds`,
+    because the record may still be waiting for the database.
     """
 
     def __init__(
         self,
-        records: RecordKeeper,
+        records: RecordSink,
         chat: Chat | None,
-        keep: Keep,
+        save: SaveSummary,
         *,
         retry_seconds: Sequence[float] = (0.5, 2.0, 10.0, 60.0),
     ) -> None:
         self._records = records
         self._chat = chat
-        self._keep = keep
+        self._save = save
         self._retry_seconds = tuple(retry_seconds)
         self._queue: asyncio.Queue[CallRecord] = asyncio.Queue(QUEUE)
         self._tasks: list[asyncio.Task[None]] = []
         self._forgotten: set[str] = set()
 
     def start(self) -> None:
-        """Begin to write. Call it once, in the event loop's thread."""
+        """Start writing. Call it once, in the event loop's thread."""
         if self._chat is not None:
             self._tasks = [asyncio.create_task(self._write(self._chat)) for _ in range(WRITERS)]
 
     def put(self, record: CallRecord) -> None:
-        """Take the record of a call that is over. Never waits."""
+        """Take the record of an ended call. Never waits."""
         if record.call_sid in self._forgotten:
             return
         self._records.put(replace(record, summary=summarise(record)))
@@ -94,22 +94,23 @@ class Summaries:
             self._queue.put_nowait(record)
         except asyncio.QueueFull:
             log.warning(
-                "%s ! too many calls wait for a summary: it keeps its own words", record.call_sid
+                "%s ! too many calls wait for a summary: this one is summarised without a model",
+                record.call_sid,
             )
 
     def forget(self, call_sid: str) -> None:
-        """A call was erased: news of it, such as a voicemail written down late, is not kept."""
-        if len(self._forgotten) >= _MOST_FORGOTTEN:
-            # Those of long ago: their calls are let go of, and nothing more comes of them.
+        """Store no more data of an erased call, such as a late transcription of a voicemail."""
+        if len(self._forgotten) >= _MAX_FORGOTTEN:
+            # The oldest entries belong to released calls, which send no more data.
             self._forgotten.clear()
         self._forgotten.add(call_sid)
 
     async def flush(self) -> None:
-        """Wait until every record taken so far was summed up, or given up."""
+        """Wait until every record so far was summarised or given up."""
         await self._queue.join()
 
     async def close(self) -> None:
-        """Write no more: what waits keeps the words that it has."""
+        """Stop writing. Records that are waiting keep their first summary."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -123,7 +124,7 @@ class Summaries:
             except ModelError as error:
                 log.warning("%s ! no summary was written: %s", record.call_sid, error)
             except Exception:
-                # This call keeps its own words; the next one is summed up all the same.
+                # This record keeps its first summary; the next record is not affected.
                 log.exception("%s ! its summary failed", record.call_sid)
             finally:
                 self._queue.task_done()
@@ -131,8 +132,10 @@ class Summaries:
     async def _sum_up(self, chat: Chat, record: CallRecord) -> None:
         text = await chat.summarise(record)
         for seconds in (*self._retry_seconds, None):
-            if await self._keep(record.call_sid, text):
+            if await self._save(record.call_sid, text):
                 return
             if seconds is not None:
                 await asyncio.sleep(seconds)
-        log.info("%s ! its summary found no record: it was deleted, or never kept", record.call_sid)
+        log.info(
+            "%s ! there is no record for its summary: it was deleted or not stored", record.call_sid
+        )

@@ -1,14 +1,14 @@
-"""What the workers of a line say to one another, as values. No I/O.
+"""The messages between the workers of a line, as values. No I/O.
 
-Asked                   answered by
-`AskCarriersQuestion`   `Answered`, or `Elsewhere` if another worker has the call
-`TellEvent`             `Known`: whether anything is known of the call
+Request                 answered by
+`AnswerQuestion`        `Answered`, or `Elsewhere` if another worker has the call
+`PostEvent`             `Known`: whether the call is known
 `HasCall`               `Known`
-`RingsHuman`            `Known`: whether the line would talk with itself
-`Greet`                 `Load`
+`RingsHuman`            `Known`: whether the line would call itself
+`GetLoad`               `Load`
 `ReportCounts`          `Counted`
 `AwaitReport`           `Reported`: the live calls that have changed since, for a console
-`LookAt`                `Looked`: one live call with all its parts
+`GetDetail`             `Detail`: one live call with all its parts
 """
 
 from __future__ import annotations
@@ -16,104 +16,104 @@ from __future__ import annotations
 import msgspec
 
 from hookflash.carriers.twilio.webhooks import Forwarded
-from hookflash.console.live import Report
+from hookflash.console.live_calls import Report
 from hookflash.console.shapes import CallDetail
 from hookflash.core.events import AnyEvent
-from hookflash.server.counts import Counts
-from hookflash.server.desk import Question
+from hookflash.server.answerer import Question
+from hookflash.server.metrics import Counts
 
 
-class _Said(msgspec.Struct, frozen=True, tag=True):
+class _Message(msgspec.Struct, frozen=True, tag=True):
     pass
 
 
-class AskCarriersQuestion(_Said, frozen=True, tag=True):
-    """Answer the carrier: the call is yours, or shall be if it is nobody's."""
+class AnswerQuestion(_Message, frozen=True, tag=True):
+    """Answer the carrier's question. The call is yours, or becomes yours if no worker has it."""
 
     question: Question
 
 
-class TellEvent(_Said, frozen=True, tag=True):
-    """This has happened to a call of yours."""
+class PostEvent(_Message, frozen=True, tag=True):
+    """Post an event to one of your calls."""
 
     call_sid: str
     event: AnyEvent
 
 
-class HasCall(_Said, frozen=True, tag=True):
+class HasCall(_Message, frozen=True, tag=True):
     call_sid: str
 
 
-class RingsHuman(_Said, frozen=True, tag=True):
-    """Does a call of yours ring the telephone that has forwarded a call?"""
+class RingsHuman(_Message, frozen=True, tag=True):
+    """Does one of your calls ring the phone that forwarded a call?"""
 
     forwarded: Forwarded
 
 
-class Greet(_Said, frozen=True, tag=True):
-    """Are you there, and how busy are you?"""
+class GetLoad(_Message, frozen=True, tag=True):
+    """How many calls do you have?"""
 
 
-class ReportCounts(_Said, frozen=True, tag=True):
+class ReportCounts(_Message, frozen=True, tag=True):
     pass
 
 
-class AwaitReport(_Said, frozen=True, tag=True):
-    """Say what has changed since version `since` of `epoch`, within `seconds`."""
+class AwaitReport(_Message, frozen=True, tag=True):
+    """Report what has changed since version `since` of `epoch`, within `seconds`."""
 
     epoch: str
     since: int
     seconds: float
 
 
-class LookAt(_Said, frozen=True, tag=True):
+class GetDetail(_Message, frozen=True, tag=True):
     call_sid: str
 
 
-class Answered(_Said, frozen=True, tag=True):
-    """The carrier's answer, as it is to be sent."""
+class Answered(_Message, frozen=True, tag=True):
+    """The answer for the carrier."""
 
     twiml: str
 
 
-class Elsewhere(_Said, frozen=True, tag=True):
-    """The call is that of worker `name`; an empty name is somebody not known yet."""
+class Elsewhere(_Message, frozen=True, tag=True):
+    """Worker `name` has the call; an empty name means a worker that is not known yet."""
 
     name: str
 
 
-class Known(_Said, frozen=True, tag=True):
+class Known(_Message, frozen=True, tag=True):
     known: bool
 
 
-class Load(_Said, frozen=True, tag=True):
+class Load(_Message, frozen=True, tag=True):
     live: int
     draining: bool = False
 
 
-class Counted(_Said, frozen=True, tag=True):
+class Counted(_Message, frozen=True, tag=True):
     counts: Counts
 
 
-class Reported(_Said, frozen=True, tag=True):
+class Reported(_Message, frozen=True, tag=True):
     report: Report
 
 
-class Looked(_Said, frozen=True, tag=True):
+class Detail(_Message, frozen=True, tag=True):
     detail: CallDetail | None
 
 
 Request = (
-    AskCarriersQuestion
-    | TellEvent
+    AnswerQuestion
+    | PostEvent
     | HasCall
     | RingsHuman
-    | Greet
+    | GetLoad
     | ReportCounts
     | AwaitReport
-    | LookAt
+    | GetDetail
 )
-Reply = Answered | Elsewhere | Known | Load | Counted | Reported | Looked
+Reply = Answered | Elsewhere | Known | Load | Counted | Reported | Detail
 
 encode = msgspec.msgpack.Encoder().encode
 decode_request = msgspec.msgpack.Decoder(Request).decode

@@ -1,7 +1,7 @@
-"""Who did what at the console, and whose session was ended before its time.
+"""The audit trail of the console, and sessions that ended before their expiry.
 
-Entries are added and never changed. Adding waits for the disk: what could not be written down is
-not to be done.
+Entries are added and never changed. An action waits until its entry is on disk; if that fails, the
+action is refused.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _CHARACTERS = {"who": 200, "via": 16, "action": 64, "call_sid": 128, "text": 400
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody did something at `at` (seconds since 1970); `id` is set when it is read."""
+    """An action at `at` (seconds since 1970); `id` is set when it is read."""
 
     at: float
     who: str
@@ -39,7 +39,7 @@ class AuditStore:
         self._engine = engine
 
     async def add(self, entry: Entry) -> None:
-        """Keep an entry. Texts that are longer than their column are cut."""
+        """Add an entry. Texts are cut to the length of their column."""
         row: dict[str, object] = {"at": entry.at}
         for name, most in _CHARACTERS.items():
             value: str = getattr(entry, name)
@@ -56,7 +56,8 @@ class AuditStore:
         before: int | None = None,
         limit: int = 50,
     ) -> Sequence[Entry]:
-        """Return entries, the newest first; `before` is the id of the last of the page before."""
+        """Return entries, newest first. `before` is the id of the last entry of the previous
+        page."""
         audit = tables.audit.c
         where: list[ColumnElement[bool]] = []
         for column, value in ((audit.who, who), (audit.action, action), (audit.call_sid, call_sid)):
@@ -69,10 +70,10 @@ class AuditStore:
             rows = await connection.execute(query.order_by(audit.id.desc()).limit(limit))
             return [Entry(**dict(zip(("id", *_COLUMNS), row, strict=True))) for row in rows]
 
-    # --- sessions that were ended -----------------------------------------------------------------
+    # --- ended sessions ---------------------------------------------------------------------------
 
     async def end_session(self, session_id: str, *, until: float, now: float) -> None:
-        """Remember that a session is over, as long as its cookie would be good (`until`)."""
+        """Note that a session has ended, until its cookie expires (`until`)."""
         ended = tables.ended_sessions
         dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
         statement = dialect.insert(ended).values(session_id=session_id, until=until)

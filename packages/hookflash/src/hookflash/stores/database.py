@@ -1,9 +1,9 @@
-"""Opening a database: the engine for a URL, and its tables brought up to date.
+"""Open a database: create the engine for a URL, and migrate its tables.
 
-SQLite by default (write-ahead log, so that reading never waits for writing), PostgreSQL by URL.
-Tables are made and changed only by the migrations in this package, all steps in one transaction
-and under a lock, so that processes may start together. A database of a newer Hookflash, or with
-tables of somebody else's in the way, is left as it is and refused.
+SQLite by default (with a write-ahead log, so that readers never wait for a writer), PostgreSQL by
+URL. Only the migrations in this package create and change tables, all in one transaction and under
+a lock, so that processes may start together. A database of a newer Hookflash, or with foreign
+tables of the same names, is refused and left unchanged.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from hookflash.errors import ConfigError
 from hookflash.world import Connect
 
 VERSION_TABLE = "hookflash_schema"
-"""Not Alembic's own name, so that a database may be shared with the owner's application."""
+"""Not Alembic's default name, so that the database may be shared with the owner's application."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-# Any number will do as long as it stays the same: it names the lock that migrations take.
+# An arbitrary, fixed number: the key of the migrations' advisory lock.
 _LOCK = 0x486F6F6B
 _BUSY_MS = 5000
 _one_at_a_time = threading.Lock()
@@ -43,11 +43,11 @@ _DRIVERS = {
 
 
 async def open_database(url: str, *, connect: Connect | None = None) -> AsyncEngine:
-    """Return an engine for `url`, its tables up to date.
+    """Return an engine for `url`, with migrated tables.
 
-    `connect` opens SQLite files in place of the driver, whose connections have a thread each.
-    Raises `ConfigError` when the URL cannot be used, nobody answers there, or the tables are not
-    ours to change.
+    `connect` opens SQLite files instead of the driver, whose connections have a thread each. Raises
+    `ConfigError` if the URL is invalid, the database is not reachable, or the tables cannot be
+    changed.
     """
     full = _full_url(url)
     try:
@@ -63,7 +63,7 @@ async def open_database(url: str, *, connect: Connect | None = None) -> AsyncEng
 
 
 def _full_url(url: str) -> str:
-    """Return `url` with its driver; make the folder of an SQLite file."""
+    """Return `url` with its driver; create the folder of an SQLite file."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -89,13 +89,13 @@ def _full_url(url: str) -> str:
 
 
 def _engine(url: str, connect: Connect | None = None, *, migrating: bool = False) -> AsyncEngine:
-    # What callers said is a parameter of statements, and errors would show it in the log.
+    # Parameters contain what callers said, and errors would show them in the log.
     options: dict[str, Any] = {"hide_parameters": True}
     if migrating:
         options["poolclass"] = NullPool
     if not url.startswith("sqlite"):
         if not migrating:
-            # A connection that the server closed while we were idle is found out before its use.
+            # Detect a connection that the server closed while it was idle.
             options.update(pool_size=5, pool_pre_ping=True)
         return create_async_engine(url, **options)
     if connect is not None:
@@ -103,8 +103,8 @@ def _engine(url: str, connect: Connect | None = None, *, migrating: bool = False
     engine = create_async_engine(url, **options)
 
     def connected(connection: Any, record: object) -> None:
-        # Left to itself the driver begins transactions late and commits them early, and a
-        # migration would be half made; so we begin them ourselves.
+        # By default the driver begins transactions late and commits them early, so a migration
+        # could be incomplete. Transactions are therefore begun explicitly.
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
@@ -122,7 +122,7 @@ def _engine(url: str, connect: Connect | None = None, *, migrating: bool = False
 
 
 def _migrate_alone(url: str) -> None:
-    """Alembic keeps its context in globals: two databases of one process take turns."""
+    """Migrate in this thread. Alembic has global state, so migrations run one at a time."""
     with _one_at_a_time:
         asyncio.run(_migrate(url))
 
@@ -165,15 +165,16 @@ def _config() -> Config:
 
 @functools.cache
 def _newest() -> str | None:
-    """Return the newest version of the tables. Reading the migrations takes 10 ms, so only once."""
+    """Return the newest version of the tables. Reading the migrations takes 10 ms, so it is
+    cached."""
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
 def _cannot_open(url: str, error: Exception) -> str:
-    """Say what went wrong in one line, without the password."""
+    """Return the error in one line, without the password."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     reason = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
     return (
         f"HOOKFLASH_DATABASE_URL: {make_url(url).render_as_string()} cannot be opened:"
-        f" {reason}; nothing was changed. Check the address and the rights there"
+        f" {reason}; nothing was changed. Check the address and the permissions"
     )

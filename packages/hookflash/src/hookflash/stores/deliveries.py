@@ -1,11 +1,11 @@
-"""Deliveries in a database, and who is at work on which.
+"""Deliveries in a database, and the leases of the workers that send them.
 
-    free --claim()--> leased --finish(), release(), or its time is up--> free
+    free --claim()--> leased --finish(), release(), or its expiry--> free
 
-A lease is for a bounded time, so that what a process that died was at work on is taken up by
-another. What is written goes through `core.delivery_tracking`, in one transaction each: two parts
-of a delivery that come at once are joined, and a part that comes during an attempt makes that
-attempt one of an older revision, which changes nothing any more.
+A lease ends after a limited time, so that another worker takes over the deliveries of a dead
+process. Every change goes through `core.delivery_tracking` in one transaction. Two parts of a
+delivery that arrive at once are joined. A part that arrives during an attempt makes a new revision,
+and the attempt for the old one changes nothing.
 """
 
 from __future__ import annotations
@@ -27,37 +27,36 @@ _FREE = {"lease": "", "leased_until": 0.0}
 
 
 class DeliveryStore:
-    """Deliveries by their id. `engine` is that of `open_database`, and is not closed here."""
+    """Deliveries by their id. `engine` is from `open_database`, and is not closed here."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
     async def put(self, delivery: Delivery, now: float) -> TrackedDelivery:
-        """Keep a delivery, or what more is known of it; return what is kept. Putting the same
-        twice changes nothing."""
+        """Store a delivery, or more parts of one; return the stored delivery. Idempotent."""
         delivery = _storable(delivery)
         first = take(delivery, now)
         async with self._engine.begin() as connection:
             if await self._insert(connection, first):
                 return first
             return await self._change(
-                connection, delivery.id, lambda kept: join(kept, delivery, now)
+                connection, delivery.id, lambda stored: join(stored, delivery, now)
             )
 
     async def claim(
         self, now: float, *, lease: str, seconds: float, limit: int
     ) -> Sequence[TrackedDelivery]:
-        """Return deliveries that are due, the one due first at the head, leased for `seconds`.
+        """Return due deliveries, the earliest first, leased for `seconds`.
 
-        `lease` names this claim and no other.
+        `lease` names this claim only.
         """
         due = (
             select(_row.delivery_id)
             .where(_row.state == "waiting", _row.due_at <= now, _row.leased_until <= now)
             .order_by(_row.due_at)
             .limit(limit)
-            # Several workers ask at once: each gets others, and none waits. (SQLite has one
-            # writer at a time anyway.)
+            # Workers that claim at once get different deliveries without waiting. (SQLite has
+            # one writer at a time anyway.)
             .with_for_update(skip_locked=True)
         )
         claimed = (
@@ -68,30 +67,30 @@ class DeliveryStore:
         )
         async with self._engine.begin() as connection:
             found = [_read(row) for row in await connection.execute(claimed)]
-        return sorted(found, key=lambda kept: kept.due_at)
+        return sorted(found, key=lambda stored: stored.due_at)
 
-    async def finish(self, kept: TrackedDelivery, lease: str) -> bool:
-        """Keep what came of an attempt and end its lease.
+    async def finish(self, stored: TrackedDelivery, lease: str) -> bool:
+        """Store the outcome of an attempt and end its lease.
 
-        Return False if the lease was over, or the delivery has changed meanwhile: then nothing
-        is kept of the attempt, and another follows.
+        Return False if the lease has expired or the delivery has changed meanwhile: the outcome is
+        then discarded, and another attempt follows.
         """
-        mine = update(deliveries).where(_row.delivery_id == kept.delivery.id, _row.lease == lease)
-        same = mine.where(_row.revision == kept.revision)
+        mine = update(deliveries).where(_row.delivery_id == stored.delivery.id, _row.lease == lease)
+        same = mine.where(_row.revision == stored.revision)
         async with self._engine.begin() as connection:
-            written = await connection.execute(same.values(_columns(kept) | _FREE))
+            written = await connection.execute(same.values(_columns(stored) | _FREE))
             if written.rowcount == 0:
                 await connection.execute(mine.values(_FREE))
         return written.rowcount == 1
 
     async def release(self, lease: str) -> None:
-        """End a lease: what is left of it is free for everybody again."""
+        """End a lease: its remaining deliveries can be claimed again."""
         ended = update(deliveries).where(_row.lease == lease)
         async with self._engine.begin() as connection:
             await connection.execute(ended.values(_FREE))
 
     async def next_due(self) -> float | None:
-        """Return when the next delivery can be claimed; None when none waits."""
+        """Return when the next delivery can be claimed; None if none is waiting."""
         free = case((_row.leased_until > _row.due_at, _row.leased_until), else_=_row.due_at)
         query = select(func.min(free)).where(_row.state == "waiting")
         async with self._engine.connect() as connection:
@@ -101,20 +100,20 @@ class DeliveryStore:
     async def revive(
         self, now: float, *, state: State | None = None, delivery_id: str | None = None
     ) -> int:
-        """Try again what is dead or was kept because nobody wanted it; return how many."""
+        """Retry deliveries that are dead or kept. Return their number."""
         wanted: list[Any] = [_row.state.in_(("dead", "kept") if state is None else (state,))]
         if delivery_id is not None:
             wanted.append(_row.delivery_id == delivery_id)
-        # Written, and not only read, so that SQLite's lock for writing is ours from the start.
+        # A write, so that SQLite's write lock is taken from the start.
         found = update(deliveries).where(*wanted).values(revision=_row.revision)
         async with self._engine.begin() as connection:
             ids = list((await connection.execute(found.returning(_row.delivery_id))).scalars())
             for each in ids:
-                await self._change(connection, each, lambda kept: revive(kept, now))
+                await self._change(connection, each, lambda stored: revive(stored, now))
         return len(ids)
 
     async def forget_before(self, moment: float) -> int:
-        """Delete what was left before `moment` and waits for nothing; return how many it were."""
+        """Delete deliveries created before `moment` that are not waiting. Return their number."""
         old = delete(deliveries).where(_row.created_at < moment, _row.state != "waiting")
         async with self._engine.begin() as connection:
             return int((await connection.execute(old)).rowcount)
@@ -134,7 +133,8 @@ class DeliveryStore:
         state: State | None = None,
         call_sid: str | None = None,
     ) -> Sequence[TrackedDelivery]:
-        """Return deliveries, the newest first; `before` is the id of the last one of a page."""
+        """Return deliveries, newest first; `before` is the id of the last one of the previous
+        page."""
         wanted: list[Any] = []
         if state is not None:
             wanted.append(_row.state == state)
@@ -153,23 +153,22 @@ class DeliveryStore:
             return [_read(row) for row in await connection.execute(query)]
 
     async def counts(self) -> dict[str, int]:
-        """Return how many deliveries are in each state that has any."""
+        """Return the number of deliveries by state."""
         query = select(_row.state, func.count()).group_by(_row.state)
         async with self._engine.connect() as connection:
             return {str(state): number for state, number in await connection.execute(query)}
 
     # --- rows ---------------------------------------------------------------------------------
 
-    async def _insert(self, connection: AsyncConnection, kept: TrackedDelivery) -> bool:
-        """Write a row if there is none of this id yet. It also takes SQLite's lock for writing,
-        before anything is read."""
+    async def _insert(self, connection: AsyncConnection, stored: TrackedDelivery) -> bool:
+        """Insert a row if the id is new. As a write, it also takes SQLite's write lock."""
         dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
         row = {
-            "delivery_id": kept.delivery.id,
-            "call_sid": kept.delivery.call_sid,
-            "created_at": kept.delivery.created_at,
+            "delivery_id": stored.delivery.id,
+            "call_sid": stored.delivery.call_sid,
+            "created_at": stored.delivery.created_at,
         }
-        values = row | _columns(kept) | _FREE
+        values = row | _columns(stored) | _FREE
         statement = dialect.insert(deliveries).values(values).on_conflict_do_nothing()
         result: CursorResult[Any] = await connection.execute(statement)
         return result.rowcount == 1
@@ -181,20 +180,20 @@ class DeliveryStore:
         change: Callable[[TrackedDelivery], TrackedDelivery],
     ) -> TrackedDelivery:
         query = select(_row.kept).where(_row.delivery_id == delivery_id).with_for_update()
-        kept = _read((await connection.execute(query)).one())
-        changed = change(kept)
-        if changed is not kept:
+        stored = _read((await connection.execute(query)).one())
+        changed = change(stored)
+        if changed is not stored:
             row = update(deliveries).where(_row.delivery_id == delivery_id)
             await connection.execute(row.values(_columns(changed)))
         return changed
 
 
-def _columns(kept: TrackedDelivery) -> dict[str, Any]:
+def _columns(stored: TrackedDelivery) -> dict[str, Any]:
     return {
-        "state": kept.state,
-        "revision": kept.revision,
-        "due_at": kept.due_at,
-        "kept": msgspec.json.encode(kept).decode(),
+        "state": stored.state,
+        "revision": stored.revision,
+        "due_at": stored.due_at,
+        "kept": msgspec.json.encode(stored).decode(),
     }
 
 
@@ -203,7 +202,7 @@ def _read(row: Row[Any]) -> TrackedDelivery:
 
 
 def _storable(delivery: Delivery) -> Delivery:
-    """Return a delivery whose texts both databases can keep: half a surrogate pair is no text."""
+    """Return a delivery that both databases can store: without unpaired surrogates."""
     changed = {
         name: value.encode("utf-8", "replace").decode()
         for name in delivery.__struct_fields__

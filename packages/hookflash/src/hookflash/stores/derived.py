@@ -1,4 +1,4 @@
-"""What is kept beside a record so that calls can be found and counted without their parts."""
+"""Columns derived from a record, so that calls can be found and counted without their parts."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 from hookflash.core.record import CallRecord
 
 _ANSWER_LIMIT_SECONDS = 10.0
-"""An answer later than this is to something else."""
+"""A later line of the agent is not an answer to the caller's line."""
 
-_DIGITS_KEPT = 64
+_MAX_DIGITS = 64
 
 
 def derived(record: CallRecord) -> dict[str, Any]:
-    """Return the columns of `calls` that are worked out of a record."""
+    """Return the columns of `calls` that are computed from a record."""
     last = record.handoffs[-1] if record.handoffs else None
     answers = answer_delays(record)
     return {
@@ -29,7 +29,7 @@ def derived(record: CallRecord) -> dict[str, Any]:
 
 
 def answer_delays(record: CallRecord) -> list[float]:
-    """Return how long the caller waited for each answer of the agent that followed their words."""
+    """Return how long the caller waited for each answer of the agent."""
     found = []
     stopped: float | None = None
     for said in record.utterances:
@@ -43,8 +43,8 @@ def answer_delays(record: CallRecord) -> list[float]:
 
 
 def last_digits(number: str) -> str:
-    """Return a number's digits from the last to the first: how it ends is how this begins."""
-    return "".join(each for each in reversed(number) if each in "0123456789")[:_DIGITS_KEPT]
+    """Return a number's digits in reverse, so that a search by its end is a search by prefix."""
+    return "".join(each for each in reversed(number) if each in "0123456789")[:_MAX_DIGITS]
 
 
 def _spoken(record: CallRecord, speaker: str) -> float:

@@ -1,4 +1,4 @@
-"""Figures over time, counted by the database: no call is read one by one."""
+"""Figures over time, computed by the database: calls are not read one by one."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from hookflash.core.token_usage import COUNTS, Tokens
 from hookflash.stores import tables
 
 
-class Spread(msgspec.Struct):
-    """How a duration was spread: exact quantiles, in seconds."""
+class Distribution(msgspec.Struct):
+    """The distribution of a duration: exact quantiles, in seconds."""
 
     count: int = 0
     mean: float | None = None
@@ -24,8 +24,10 @@ class Spread(msgspec.Struct):
 
 
 class Figure(msgspec.Struct):
-    """The calls that arrived in one step of time. Seconds and tokens are sums; `uncounted` are the
-    seconds of the caller and of the agent in calls whose model has told no tokens."""
+    """The calls that arrived in one time step. Seconds and tokens are sums.
+
+    `uncounted` are the seconds of caller and agent in calls whose model reported no tokens.
+    """
 
     calls: int = 0
     seconds: float = 0.0
@@ -36,14 +38,15 @@ class Figure(msgspec.Struct):
     tokens: Tokens = Tokens()
     dispositions: dict[str, int] = {}
     outcomes: dict[str, int] = {}
-    to_human: Spread = msgspec.field(default_factory=Spread)
-    answer: Spread = msgspec.field(default_factory=Spread)
+    to_human: Distribution = msgspec.field(default_factory=Distribution)
+    answer: Distribution = msgspec.field(default_factory=Distribution)
 
 
 async def figures(
     engine: AsyncEngine, *, since: float, until: float, step: float
 ) -> Sequence[Figure]:
-    """Return a figure for each step of `step` seconds from `since` until `until` (moments)."""
+    """Return a figure for each step of `step` seconds from `since` until `until` (seconds since
+    1970)."""
     found: dict[int, Figure] = {}
     async with engine.connect() as connection:
         count = _Count(connection, engine.dialect.name, since=since, until=until, step=step)
@@ -53,7 +56,7 @@ async def figures(
 
 
 class _Count:
-    """The queries of one count; each fills in its part of the figures by the step's number."""
+    """The queries of one request; each fills in its part of the figures, by the step's number."""
 
     def __init__(
         self, connection: AsyncConnection, dialect: str, *, since: float, until: float, step: float
@@ -62,7 +65,7 @@ class _Count:
         self._connection = connection
         self._within = (calls.arrived_at >= since, calls.arrived_at < until)
         place: ColumnElement[Any] = (calls.arrived_at - since) / step
-        # SQLite cuts where PostgreSQL rounds, and has no `floor` in some builds.
+        # SQLite truncates where PostgreSQL rounds, and lacks `floor` in some builds.
         self._step = cast(func.floor(place) if dialect == "postgresql" else place, Integer)
 
     async def fill(self, found: dict[int, Figure]) -> None:
@@ -75,7 +78,7 @@ class _Count:
         query = select(self._step, func.count(), *(func.sum(each) for each in sums))
         for step, *numbers in await self._rows(query.where(*self._within).group_by(self._step)):
             count, seconds, caller, agent, barge_ins, caller_by, agent_by, *tokens = numbers
-            # PostgreSQL adds whole numbers up to a decimal.
+            # PostgreSQL returns the sum of integers as a decimal.
             took = Tokens(**dict(zip(COUNTS, map(int, tokens), strict=True)))
             by_time = (caller_by, agent_by)
             found[step] = Figure(count, seconds, caller, agent, barge_ins, by_time, took, {}, {})
@@ -88,18 +91,18 @@ class _Count:
         for step, name, number in await self._grouped(tried, attempts.outcome):
             found[step].outcomes[name] = number
         reached = select().select_from(tables.calls.join(tables.handoffs))
-        await self._spread(reached, attempts.seconds_to_human, found, "to_human")
-        await self._spread(
+        await self._add_distribution(reached, attempts.seconds_to_human, found, "to_human")
+        await self._add_distribution(
             select().select_from(tables.calls), calls.answer_seconds, found, "answer"
         )
 
     async def _grouped(self, query: Any, by: ColumnElement[str]) -> Sequence[Any]:
         return await self._rows(query.where(*self._within).group_by(self._step, by))
 
-    async def _spread(
+    async def _add_distribution(
         self, base: Any, value: ColumnElement[Any], found: dict[int, Figure], field: str
     ) -> None:
-        """Fill in quantiles: the rows in whose place they stand, found by numbering each step's."""
+        """Fill in the quantiles, found by numbering the rows of each step."""
         step = self._step.label("step")
         numbered = (
             base.add_columns(
@@ -112,7 +115,7 @@ class _Count:
             .where(*self._within, value.is_not(None))
             .subquery()
         )
-        # The quantile of `size` values is the first that so many tenths are not above.
+        # The quantile is the first of `size` values that at least so many tenths do not exceed.
         middle, high = (numbered.c.size * tenths + 9 for tenths in (5, 9))
         place = numbered.c.place
         wanted = or_(
@@ -121,11 +124,11 @@ class _Count:
         )
         query = select(numbered).where(wanted).order_by(numbered.c.step, place)
         for number, seconds, _, size, mean in await self._rows(query):
-            spread: Spread = getattr(found[number], field)
-            if spread.count == 0:
-                spread.count, spread.mean, spread.p50 = size, mean, seconds
-            # One row where both quantiles are the same value.
-            spread.p90 = seconds
+            distribution: Distribution = getattr(found[number], field)
+            if distribution.count == 0:
+                distribution.count, distribution.mean, distribution.p50 = size, mean, seconds
+            # There is one row if both quantiles are the same value.
+            distribution.p90 = seconds
 
     async def _rows(self, query: Any) -> Sequence[Any]:
         rows: Sequence[Any] = (await self._connection.execute(query)).all()

@@ -1,7 +1,6 @@
-"""Call records in a database. Knows tables; `database.py` knows how to open one.
+"""Store call records in a database that `database.py` has opened.
 
-Writing waits for the disk, so nothing on a call's road calls `put` here: a `StoreWriter` does,
-from a queue.
+Writing waits for the disk, so calls never use `put` directly: a `StoreWriter` does, from a queue.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from hookflash.core.token_usage import COUNTS
 from hookflash.stores import tables
 from hookflash.stores.database import open_database
 from hookflash.stores.derived import derived
-from hookflash.stores.words import words_of
+from hookflash.stores.full_text import full_text_index
 from hookflash.world import Connect
 
 # Field of a CallRecord -> the table of its parts. A part's fields are its table's columns.
@@ -34,31 +33,31 @@ _CALL_COLUMNS = tuple(
 
 
 async def open_store(url: str, *, connect: Connect | None = None) -> RecordStore:
-    """Open the database at `url` (`sqlite:///FILE` or `postgresql://...`), tables up to date.
+    """Open the database at `url` (`sqlite:///FILE` or `postgresql://...`), with migrated tables.
 
-    `connect` opens SQLite files in place of the driver. Raises `ConfigError` that says what to
+    `connect` opens SQLite files instead of the driver. Raises `ConfigError`, which says what to
     change.
     """
     return RecordStore(await open_database(url, connect=connect))
 
 
 class RecordStore:
-    """Call records by call SID. Made by `open_store`; close it when done."""
+    """Call records by call SID. Created by `open_store`; close it when done."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
-        self._words = words_of(engine.dialect.name)
+        self._index = full_text_index(engine.dialect.name)
 
     async def put(self, record: CallRecord) -> None:
-        """Keep a record. One with the same call SID is replaced, so putting twice changes
+        """Store a record. It replaces one with the same call SID, so storing it twice changes
         nothing."""
         worked_out = {name: _storable(value) for name, value in derived(record).items()}
         counted = msgspec.structs.asdict(record.tokens)
         call = _row(record, _CALL_COLUMNS) | counted | worked_out
         said = _storable("\n".join(each.text for each in record.utterances))
         async with self.engine.begin() as connection:
-            # The call's row first: it is locked until the end, so that two writers of one call
-            # come one after another.
+            # The call's row first: it stays locked, so that two writers of one call run one after
+            # the other.
             await connection.execute(self._upsert(call))
             for field, table in _PARTS.items():
                 await connection.execute(delete(table).where(table.c.call_sid == call["call_sid"]))
@@ -69,7 +68,7 @@ class RecordStore:
                 ]
                 if rows:
                     await connection.execute(insert(table), rows)
-            await connection.run_sync(self._words.put, call["call_sid"], said)
+            await connection.run_sync(self._index.put, call["call_sid"], said)
 
     async def get(self, call_sid: str) -> CallRecord | None:
         """Return the record of a call, or None."""
@@ -77,13 +76,13 @@ class RecordStore:
         return found[0] if found else None
 
     async def delete(self, call_sid: str) -> bool:
-        """Forget a call, with all its parts and what it left for its owner, delivered or not.
+        """Delete a call with all its parts and its deliveries, sent or not.
 
-        Return False if it was not known.
+        Return False if it is unknown.
         """
         calls, left = tables.calls, tables.deliveries
         async with self.engine.begin() as connection:
-            await connection.run_sync(self._words.drop, call_sid)
+            await connection.run_sync(self._index.drop, call_sid)
             await connection.execute(delete(left).where(left.c.call_sid == call_sid))
             gone = await connection.execute(delete(calls).where(calls.c.call_sid == call_sid))
             return bool(gone.rowcount)
@@ -97,10 +96,10 @@ class RecordStore:
         disposition: str | None = None,
         text: str | None = None,
     ) -> Sequence[CallRecord]:
-        """Return records, the newest call first.
+        """Return records, newest call first.
 
-        `before` is the call SID of the last record of the page before. `caller` and
-        `disposition` select; `text` selects calls in which somebody said it, in any case.
+        `before` is the call SID of the last record of the previous page. `caller` and `disposition`
+        filter; `text` selects calls in which somebody said it, ignoring case.
         """
         calls, said = tables.calls.c, tables.utterances.c
         wanted: list[ColumnElement[bool]] = []
@@ -117,7 +116,7 @@ class RecordStore:
         return await self._read(wanted, limit)
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close all connections."""
         await self.engine.dispose()
 
     def _upsert(self, call: dict[str, Any]) -> Any:
@@ -156,7 +155,7 @@ async def _add_parts(
 
 
 def _plain(row: RowMapping) -> dict[str, Any]:
-    # SQLAlchemy's names are a kind of str of their own, which msgspec does not take for one.
+    # SQLAlchemy's names are a subclass of str, which msgspec does not accept.
     return {str(name): value for name, value in row.items()}
 
 
@@ -165,8 +164,7 @@ def _row(value: msgspec.Struct, columns: Sequence[str]) -> dict[str, Any]:
 
 
 def _storable(value: Any) -> Any:
-    """Return `value` as both databases can keep it: PostgreSQL has no NUL in a text, and neither
-    has half a surrogate pair."""
+    """Return `value` as both databases can store it: without NUL and unpaired surrogates."""
     if not isinstance(value, str):
         return value
     return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")

@@ -1,7 +1,7 @@
-"""Finds calls that are over: by what was said, by how the number ends, by what became of them.
+"""Search ended calls: by words, by the end of the number, by disposition and more.
 
-Only the calls' own rows are read, a page at a time: what is looked for is in indexed columns
-(`derived.py`) and in the index of words. Meant to stay quick with very many calls.
+Only the rows of calls are read, one page at a time. All criteria are in indexed columns
+(`derived.py`) or in the full-text index, so a search stays fast with very many calls.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from hookflash.core.token_usage import COUNTS, Tokens
 from hookflash.stores import tables
 from hookflash.stores.derived import last_digits
-from hookflash.stores.tables import STONE
-from hookflash.stores.words import words_in, words_of
+from hookflash.stores.full_text import full_text_index, words_in
+from hookflash.stores.tables import TOMBSTONE_PREFIX
 
 _EXCERPT_CHARACTERS = 200
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What calls are looked for; what is left empty does not matter.
+class CallQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """The criteria of a search; empty ones are ignored.
 
-    `text`: all its words were said. `digits`: the caller's number ends so. `since` and `until`
-    are moments; `before` is the SID of the last call of the page before.
+    `text`: all its words were said. `digits`: the caller's number ends with them. `since` and
+    `until` are seconds since 1970; `before` is the SID of the last call of the previous page.
     """
 
     text: str = ""
@@ -41,7 +41,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """A call that is over, without its parts. `excerpt` has one of the words looked for."""
+    """An ended call without its parts. `excerpt` contains one of the searched words."""
 
     call_sid: str
     agent: str
@@ -65,14 +65,14 @@ _COLUMNS = tuple(name for name in Found.__struct_fields__ if name not in ("token
 
 
 class CallSearch:
-    """Looks for calls in a database."""
+    """Searches calls in a database."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._words = words_of(engine.dialect.name)
+        self._index = full_text_index(engine.dialect.name)
 
-    async def find(self, wanted: Wanted) -> Sequence[Found]:
-        """Return the calls that are wanted, the newest first, `limit` of them at most."""
+    async def find(self, wanted: CallQuery) -> Sequence[Found]:
+        """Return matching calls, newest first, at most `limit`."""
         words = words_in(wanted.text)
         async with self._engine.connect() as connection:
             rows = (await connection.execute(self._query(wanted, words))).all()
@@ -94,10 +94,10 @@ class CallSearch:
             row = (await connection.execute(query)).first()
         return _found(row) if row is not None else None
 
-    def _query(self, wanted: Wanted, words: list[str]) -> Any:
+    def _query(self, wanted: CallQuery, words: list[str]) -> Any:
         calls = tables.calls.c
-        # A stone counts in the figures, and nobody looks for it.
-        where: list[ColumnElement[bool]] = [calls.call_sid.not_like(f"{STONE}%")]
+        # A tombstone counts in the figures and is not a search result.
+        where: list[ColumnElement[bool]] = [calls.call_sid.not_like(f"{TOMBSTONE_PREFIX}%")]
         if wanted.before:
             last = select(calls.arrived_at, calls.call_sid).where(calls.call_sid == wanted.before)
             where.append(tuple_(calls.arrived_at, calls.call_sid) < last.scalar_subquery())
@@ -113,10 +113,10 @@ class CallSearch:
             if value:
                 where.append(column == value)
         if digits := last_digits(wanted.digits):
-            # A range and not LIKE, which would not use the index everywhere. ":" follows "9".
+            # A range, because LIKE does not always use the index. ":" follows "9".
             where += [calls.digits >= digits, calls.digits < digits + ":"]
         if words:
-            said = self._words.said(words).columns(tables.calls.c.call_sid).subquery("said")
+            said = self._index.said(words).columns(tables.calls.c.call_sid).subquery("said")
             where.append(calls.call_sid.in_(select(said.c.call_sid)))
         newest = (calls.arrived_at.desc(), calls.call_sid.desc())
         return _all_calls().where(*where).order_by(*newest).limit(wanted.limit)
@@ -133,7 +133,7 @@ def _found(row: Row[Any]) -> Found:
 
 
 def _lines(words: Sequence[str], call_sids: Sequence[str]) -> Any:
-    """Return the query for the lines of these calls that have one of the words in them."""
+    """Return the query for the lines of these calls that contain one of the words."""
     said = tables.utterances.c
     heard = or_(*(said.text.icontains(word, autoescape=True) for word in words))
     return (

@@ -1,15 +1,15 @@
-"""The tables of call records, as the newest migration leaves them.
+"""The tables of call records, as the newest migration creates them.
 
     calls 1 --- n utterances      who said what, as heard
           1 --- n handoffs        attempts to reach humans
           1 --- n tool_uses       tools that ran
     audit                         who did what at the console
-    ended_sessions                who signed out before their session was over
-    deliveries                    what calls left for their owner, from before the call is over
+    ended_sessions                sessions that ended before their expiry
+    deliveries                    messages for the owner, also of live calls
 
-`position` keeps the order in which things happened. Moments are seconds since 1970
-(`arrived_at`), times seconds since the call arrived. A test compares this page with what the
-migrations make; only `call_words`, an index of the database's own kind, is `words.py`'s.
+`position` is the order of a call's rows. `arrived_at` is in seconds since 1970, other times are
+seconds since the call arrived. A test compares this module with what the migrations create. Only
+`call_words`, a database-specific index, is defined in `full_text.py`.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from sqlalchemy import (
 
 from hookflash.core.token_usage import COUNTS
 
-STONE = "erased-"
-"""With this the call SID of one begins that was erased (`erasing.py`)."""
+TOMBSTONE_PREFIX = "erased-"
+"""The call SID of an erased call begins with this (`erasing.py`)."""
 
 metadata = MetaData()
 
@@ -49,7 +49,7 @@ calls = Table(
     Column("recorded_from", Double, nullable=True),
     Column("summary", Text, nullable=False, server_default=""),
     *(Column(name, BigInteger, nullable=False, server_default="0") for name in COUNTS),
-    # From here on worked out of the record (`derived.py`), to find and to count by.
+    # The following columns are derived from the record (`derived.py`), for search and figures.
     Column("destination", Text, nullable=False),
     Column("outcome", String(64), nullable=False),
     Column("seconds_to_human", Double, nullable=True),
@@ -67,7 +67,7 @@ calls = Table(
 
 
 def _of_call() -> tuple[Column[str], Column[int]]:
-    """Return the two columns that say which call a row belongs to, and where in it."""
+    """Return the two columns for a row's call and its position in the call."""
     call = ForeignKey("calls.call_sid", ondelete="CASCADE")
     return (
         Column("call_sid", String(128), call, primary_key=True),
@@ -151,4 +151,4 @@ deliveries = Table(
     Index("deliveries_by_call", "call_sid", "created_at"),
     Index("deliveries_by_time", "created_at", "delivery_id"),
 )
-"""`kept` is a `TrackedDelivery` as JSON; the other columns are what is looked for in it."""
+"""`kept` is a `TrackedDelivery` as JSON; the other columns are for queries."""

@@ -1,4 +1,4 @@
-"""Twilio: the language of its webhooks, TwiML, REST and media socket.
+"""Twilio: its webhooks, TwiML, REST API and media socket.
 
 Codecs without I/O: `messages`, `twiml`, `webhooks`, `signature`, `urls`. Shells: `rest`, `media`.
 """

@@ -1,14 +1,14 @@
-"""One media stream, whatever carries its frames: an ASGI socket, or picows.
+"""One media stream, independent of the socket that carries its messages (ASGI or picows).
 
-    WAITING --start, token good--> OPEN --close()--> CLOSING
-       |                            |                   |
-       |                            +-- stop, closed(), too much garbage --> OVER
-       +-- anything but connected and start, token bad --> OVER (socket closed, 1008)
+    WAITING --start, valid token--> OPEN --close()--> CLOSING
+       |                             |                   |
+       |                             +-- stop, closed(), too many invalid messages --> OVER
+       +-- any other message, invalid token --> OVER (socket closed, 1008)
 
-Rules: nothing is sent before `start`; the token is checked before anything else is done for the
-call; `StreamStopped` is said exactly once, whoever ends the stream and however often; garbage is
-counted and let pass up to a bound, then this socket is closed and no other is touched. All of it
-is synchronous and runs in the event loop's thread; sending only queues.
+Rules: nothing is sent before `start`. The token is checked before anything is done for the call.
+`StreamStopped` is posted exactly once. Invalid messages are counted and ignored up to a limit; then
+this socket is closed, and no other. Everything is synchronous and runs in the event loop's thread;
+sending only queues.
 """
 
 from __future__ import annotations
@@ -35,33 +35,33 @@ from hookflash.errors import CarrierProtocolError
 
 log = logging.getLogger("hookflash.call")
 
-GARBAGE_LIMIT = 20
-"""Messages that are none, in one stream, before its socket is closed."""
+MAX_INVALID_MESSAGES = 20
+"""How many invalid messages close the socket of one stream."""
 
 NORMAL, PROTOCOL_ERROR, POLICY, INTERNAL = 1000, 1002, 1008, 1011
 """Close codes (RFC 6455, 7.4.1). Twilio logs all but 1000 as error 31921."""
 
 Sink = Callable[[AnyEvent], object]
 Redeem = Callable[[str, str], int | None]
-"""(call SID, token) -> the step the token was minted for, once; None if it is not good."""
+"""(call SID, token) -> the step of the token, once; None if the token is invalid."""
 Attach = Callable[[str, "MediaStream"], Sink | None]
 """(call SID, stream) -> where its events go; None if there is no such call."""
 
 
-class State(enum.Enum):
+class StreamState(enum.Enum):
     WAITING = enum.auto()
     OPEN = enum.auto()
     CLOSING = enum.auto()
     OVER = enum.auto()
 
 
-_WAITING, _OPEN, _OVER = State.WAITING, State.OPEN, State.OVER
+_WAITING, _OPEN, _OVER = StreamState.WAITING, StreamState.OPEN, StreamState.OVER
 
 
 class MediaStream:
     """Satisfies `runtime.ports.CarrierStream`.
 
-    The socket's shell calls `receive` with each text frame and `closed` when the socket is gone.
+    The socket's shell calls `receive` with each text frame, and `closed` when the socket is gone.
     `send_text(text)` queues a text frame, `close_socket(code, reason)` queues the close; neither
     may block or raise.
     """
@@ -75,24 +75,25 @@ class MediaStream:
         attach: Attach,
     ) -> None:
         self.stream_sid = ""
-        self._state = State.WAITING
+        self._state = StreamState.WAITING
         self._send_text = send_text
         self._close_socket = close_socket
         self._redeem = redeem
         self._attach = attach
         self._sink: Sink | None = None
         self._frames = Frames("")
-        self._garbage = 0
+        self._invalid = 0
 
     @property
     def started(self) -> bool:
-        """Whether `start` has come and was good."""
+        """Return whether a valid `start` has arrived."""
         return self._sink is not None
 
     # --- called by the runtime ------------------------------------------------------------------
 
     def play(self, payload: str) -> None:
-        """Queue sound: base64 of raw mu-law. Dropped when the stream is over, as all sending."""
+        """Queue audio: base64 of raw mu-law. Like all sending, it is ignored after the stream has
+        ended."""
         if self._state is _OPEN:
             self._send_text(self._frames.media(payload))
 
@@ -105,13 +106,13 @@ class MediaStream:
             self._send_text(self._frames.clear())
 
     def close(self) -> None:
-        """Close the socket; Twilio then asks `<Connect action>`. `StreamStopped` follows."""
+        """Close the socket; Twilio then requests `<Connect action>`. `StreamStopped` follows."""
         if self._state is _OPEN:
-            self._state = State.CLOSING
+            self._state = StreamState.CLOSING
             self._close_socket(NORMAL, "")
 
     def send_with(self, send_text: Callable[[str], None]) -> None:
-        """Send by another way from now on, such as one that looks at what piles up."""
+        """Send with another function from now on, such as one that checks the buffered bytes."""
         self._send_text = send_text
 
     # --- called by the socket's shell -----------------------------------------------------------
@@ -125,7 +126,7 @@ class MediaStream:
             message = decode(text)
             sink = self._sink
             if type(message) is Media and message.stream_sid == self.stream_sid and sink:
-                # Fifty times a second and call; everything else is rare.
+                # Fifty times a second per call; everything else is rare.
                 sound = to_sound(message)
                 if sound is not None:
                     sink(sound)
@@ -137,11 +138,11 @@ class MediaStream:
             self._count(error)
 
     def closed(self, reason: str = "") -> None:
-        """The socket is gone, for whatever reason."""
+        """Handle the end of the socket."""
         self._end(reason)
-        self._state = State.OVER
+        self._state = StreamState.OVER
 
-    # --- inside ---------------------------------------------------------------------------------
+    # --- messages -------------------------------------------------------------------------------
 
     def _begin(self, message: Message) -> None:
         if isinstance(message, Connected | Unknown):
@@ -158,7 +159,7 @@ class MediaStream:
             return
         self.stream_sid = message.checked_sid()
         self._frames = Frames(self.stream_sid)
-        self._state = State.OPEN
+        self._state = StreamState.OPEN
         sink = self._attach(call_sid, self)
         if sink is None:
             log.warning("! %s media socket refused: no such call", call_sid)
@@ -185,22 +186,22 @@ class MediaStream:
                 self._sink(event)
 
     def _count(self, error: CarrierProtocolError) -> None:
-        """Let garbage pass, up to a bound; before `start` the bound is none at all."""
-        if self._state is State.WAITING:
+        """Count an invalid message. Before `start`, the first one closes the socket."""
+        if self._state is StreamState.WAITING:
             log.warning("! media socket refused: %s", error)
             self._refuse(POLICY, "expected start")
             return
-        self._garbage += 1
-        log.warning("! %s garbage %d: %s", self.stream_sid, self._garbage, error)
-        if self._garbage >= GARBAGE_LIMIT:
-            self._end("too much garbage")
+        self._invalid += 1
+        log.warning("! %s invalid message %d: %s", self.stream_sid, self._invalid, error)
+        if self._invalid >= MAX_INVALID_MESSAGES:
+            self._end("too many invalid messages")
             self._close_socket(PROTOCOL_ERROR, "not a media stream")
 
     def _refuse(self, code: int, reason: str) -> None:
-        self._state = State.OVER
+        self._state = StreamState.OVER
         self._close_socket(code, reason)
 
     def _end(self, reason: str) -> None:
-        if self._state is not State.OVER and self._sink is not None:
-            self._state = State.OVER
+        if self._state is not StreamState.OVER and self._sink is not None:
+            self._state = StreamState.OVER
             self._sink(StreamStopped(self.stream_sid, reason))

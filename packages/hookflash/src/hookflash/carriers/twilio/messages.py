@@ -1,9 +1,9 @@
 """The messages of Twilio's bidirectional media socket. No I/O.
 
-Tolerant in what it reads: unknown events and fields, any payload length, numbers written as
-strings or as numbers, a missing stream SID. Strict in what it writes: exactly the documented
-fields, because Twilio reports a missing or an extra one as error 31951. Audio stays the base64
-text in which it came; it is only checked, so that garbage never reaches the model.
+Reading is tolerant: unknown events and fields, any payload length, numbers as text or numbers, a
+missing stream SID. Writing is strict: exactly the documented fields, because Twilio reports a
+missing or extra one as error 31951. Audio stays the base64 text in which it arrived. It is only
+validated, so that invalid data never reaches the model.
 
 Source: twilio.com/docs/voice/media-streams/websocket-messages.
 """
@@ -21,7 +21,7 @@ from hookflash.errors import CarrierProtocolError
 MULAW = "audio/x-mulaw"
 _DIGITS = frozenset("0123456789ABCD*#")
 _SHOWN = 40
-"""How many characters of a foreign text an error or a log line may quote."""
+"""How many characters of foreign text an error or log line may quote."""
 
 
 class _Message(msgspec.Struct, frozen=True, tag_field="event", rename="camel"):
@@ -29,14 +29,14 @@ class _Message(msgspec.Struct, frozen=True, tag_field="event", rename="camel"):
 
 
 class Connected(_Message, frozen=True, tag="connected"):
-    """The first message of a socket. It carries no stream SID."""
+    """The first message of a socket. It has no stream SID."""
 
     protocol: str = ""
     version: str = ""
 
 
 class MediaFormat(msgspec.Struct, frozen=True, rename="camel"):
-    """Documented as always mu-law, 8,000 samples a second, one channel."""
+    """Documented as always mu-law, 8 kHz, one channel."""
 
     encoding: str = MULAW
     sample_rate: int = 8000
@@ -52,18 +52,20 @@ class StartDetails(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Start(_Message, frozen=True, tag="start"):
-    """The stream is open: who it is, and the parameters of our `<Stream>`."""
+    """The stream is open: its SIDs, and the parameters of our `<Stream>`."""
 
     start: StartDetails
     stream_sid: str = ""
 
     def sid(self) -> str:
-        """Return the stream's SID, which stands in two places."""
+        """Return the stream's SID, which is in two places."""
         return self.stream_sid or self.start.stream_sid
 
     def checked_sid(self) -> str:
-        """Return the stream's SID. Raises `CarrierProtocolError` where there is none, or where the
-        sound is not a telephone's."""
+        """Return the stream's SID.
+
+        Raises `CarrierProtocolError` if there is none, or if the audio format is not the phone's.
+        """
         form = self.start.media_format
         if (form.encoding, form.sample_rate, form.channels) != (MULAW, 8000, 1) or not self.sid():
             raise CarrierProtocolError(
@@ -72,7 +74,7 @@ class Start(_Message, frozen=True, tag="start"):
         return self.sid()
 
     def parameter(self, name: str) -> str:
-        """Return a `<Parameter>` of our own, or an empty text."""
+        """Return one of our `<Parameter>`s, or ""."""
         value = self.start.custom_parameters.get(name, "")
         return value if isinstance(value, str) else ""
 
@@ -86,7 +88,7 @@ class MediaDetails(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 
 
 class Media(_Message, frozen=True, gc=False, tag="media"):
-    """Sound from the caller, usually 20 ms of it."""
+    """Audio from the caller, usually 20 ms."""
 
     media: MediaDetails
     stream_sid: str = ""
@@ -97,7 +99,7 @@ class MarkDetails(msgspec.Struct, frozen=True, gc=False):
 
 
 class Mark(_Message, frozen=True, gc=False, tag="mark"):
-    """A mark of ours was reached, or cleared."""
+    """One of our marks was reached, or cleared."""
 
     mark: MarkDetails
     stream_sid: str = ""
@@ -115,13 +117,13 @@ class Dtmf(_Message, frozen=True, tag="dtmf"):
 
 
 class Stop(_Message, frozen=True, tag="stop"):
-    """The last message: the call ended or was given other instructions."""
+    """The last message: the call has ended or got other instructions."""
 
     stream_sid: str = ""
 
 
 class Unknown(msgspec.Struct, frozen=True):
-    """An event that this version does not know, which is no error."""
+    """An event that this version does not know. It is not an error."""
 
     event: str
     stream_sid: str = ""
@@ -146,12 +148,12 @@ _decode = _decoder.decode
 
 
 def decode(text: str | bytes) -> Message:
-    """Read one text frame. Raises `CarrierProtocolError` for anything that is not a message."""
+    """Read one text frame. Raises `CarrierProtocolError` if it is not a message."""
     try:
         message: Message = _decode(text)
         return message
     except (ValueError, RecursionError) as error:
-        # A tagged union refuses an unknown tag: only then is the event's name looked at.
+        # A tagged union refuses an unknown tag: only then read the event's name.
         problem: Exception = error
     try:
         named = _named_decoder.decode(text)
@@ -166,7 +168,7 @@ def decode(text: str | bytes) -> Message:
 
 
 def to_sound(message: Media) -> CallerAudio | None:
-    """Return the caller's sound; None for an empty payload, or sound that is not the caller's.
+    """Return the caller's audio; None for an empty payload or another track.
 
     Raises `CarrierProtocolError` for a payload that is not base64.
     """
@@ -174,7 +176,7 @@ def to_sound(message: Media) -> CallerAudio | None:
 
 
 def any_sound(message: Media) -> CallerAudio | None:
-    """Return the sound of whichever track; None for an empty payload.
+    """Return the audio of either track; None for an empty payload.
 
     Raises `CarrierProtocolError` for a payload that is not base64.
     """
@@ -183,8 +185,7 @@ def any_sound(message: Media) -> CallerAudio | None:
     if not payload:
         return None
     try:
-        # Checking in C is the cheapest way to know that these are four characters of base64 a
-        # piece and nothing else; and what comes out tells the size without another look.
+        # Decoding in C is the cheapest strict check of base64, and it also gives the size.
         size = len(a2b_base64(payload, strict_mode=True))
     except ValueError as error:
         raise CarrierProtocolError(
@@ -194,10 +195,9 @@ def any_sound(message: Media) -> CallerAudio | None:
 
 
 def to_event(message: Media | Mark | Dtmf | Stop) -> CallerEvent | None:
-    """Turn a message into the core's event; None when it says nothing to the core.
+    """Return the core's event for a message, or None.
 
-    Raises `CarrierProtocolError` for a payload that is not base64 or a digit that no telephone
-    has.
+    Raises `CarrierProtocolError` for a payload that is not base64, or a digit that no phone has.
     """
     match message:
         case Media():
@@ -216,9 +216,9 @@ def to_event(message: Media | Mark | Dtmf | Stop) -> CallerEvent | None:
 
 
 class Frames:
-    """Writes the messages of one stream: all but the payload or name is made once.
+    """Writes the messages of one stream; everything but the payload or name is prepared once.
 
-    `media` takes base64 text of raw mu-law as it came from the model and passes it through.
+    `media` takes base64 of raw mu-law as it came from the model and passes it through.
     """
 
     __slots__ = ("_clear", "_mark", "_media")

@@ -1,10 +1,10 @@
-"""Who is on a call, as far as numbers that may be shown and addresses go. No I/O.
+"""The parties of a call: which numbers may be shown to whom. No I/O.
 
-Rules of Twilio's: to a telephone may be shown the numbers of the call itself and any of ours; after
-a call that came by SIP, ours only; in a call placed by REST, the caller's only with the `CallToken`
-that came with their call. To a browser may also be shown a `client:name`, to a SIP telephone any
-word. Sources: twilio.com/docs/voice/twiml/dial (callerId), /voice/api/call-resource (From,
-CallToken).
+Twilio's rules: a phone may be shown the numbers of the call itself and any of ours. After a call by
+SIP only ours are allowed. In a call placed by REST, the caller's number needs the `CallToken` of
+their call. A browser may also be shown `client:name`, a SIP phone any word.
+
+Sources: twilio.com/docs/voice/twiml/dial (callerId), /voice/api/call-resource (From, CallToken).
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ CALLER = "caller"
 """The caller id of a plan that shows the caller's own number."""
 
 NAMELESS = {"client": "client:hookflash", "sip": "hookflash"}
-"""Who calls, for targets that need no number. What a caller calls themselves is shown to nobody."""
+"""The caller id for targets that need no number. A caller's own display name is never shown."""
 
-_LEAST_DIGITS = 7
+_MIN_DIGITS = 7
 
 
 class Parties(msgspec.Struct, frozen=True, kw_only=True):
-    """`call_sid` is the caller's leg, by which rooms and addresses of the call are named.
+    """The numbers of a call.
 
-    `number` is the telephone number of the person outside, `own_number` that of ours, each None
-    where there is none. `call_token` came with the call. `consulting` says that a document is for
-    a human's leg on which the agent itself talks.
+    `call_sid` is the caller's leg, which names rooms and URLs of the call. `number` is the phone
+    number of the other party, `own_number` is ours; either may be None. `call_token` came with the
+    call. `consulting`: a document is for a human's leg in a consultation.
     """
 
     call_sid: str
@@ -51,7 +51,7 @@ class Parties(msgspec.Struct, frozen=True, kw_only=True):
         call_token: str = "",
         consulting: bool = False,
     ) -> Parties:
-        """Read who is on a call from what its voice webhook said."""
+        """Read the parties from the fields of a voice webhook."""
         return cls(
             call_sid=call_sid,
             number=outer_number(direction, caller, called),
@@ -61,17 +61,17 @@ class Parties(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def shown(self, caller_id: str | None) -> str | None:
-        """Return the number that a human sees, or None if there is none.
-
-        `caller_id` is as in `DialHumans`.
-        """
+        """Return the number that a human sees, or None. `caller_id` is as in `DialHumans`."""
         if caller_id == CALLER:
             return self.number or self.own_number
         return caller_id or self.own_number
 
     def shown_to_all(self, caller_id: str | None, kinds: Set[str]) -> str | None:
-        """Return what targets of these kinds see that are dialled together; None leaves it to
-        Twilio, which shows the caller and refuses that to a telephone if they came by SIP."""
+        """Return the caller id for targets of these kinds that are dialled together.
+
+        None leaves it to Twilio, which shows the caller. For a phone Twilio refuses that if they
+        came by SIP.
+        """
         number = self.shown(caller_id)
         if number is not None or len(kinds) != 1:
             return number
@@ -79,32 +79,34 @@ class Parties(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def own_number(direction: str, caller: str, called: str) -> str | None:
-    """Return the number of ours in a call, which may always be shown to a human; or None.
+    """Return our number in a call, which may always be shown to a human, or None.
 
-    An inbound call came to our number, an outbound one from it. A call that came over SIP or
-    from a browser has no telephone number of ours: then the plan has to name a caller id.
+    An inbound call came to our number, an outbound call from it. A call by SIP or from a browser
+    has no phone number of ours: the plan must then set a caller id.
     """
     number, other = (called, caller) if direction == "inbound" else (caller, called)
     return None if _is_sip(other) or not E164.fullmatch(number) else number
 
 
 def outer_number(direction: str, caller: str, called: str) -> str | None:
-    """Return the number of the person outside, if it is one that may be shown to a human."""
+    """Return the other party's number, if it may be shown to a human."""
     number, other = (caller, called) if direction == "inbound" else (called, caller)
     if _is_sip(other) or not E164.fullmatch(number) or is_withheld(number):
         return None
     return number
 
 
-def same_number(told: str, number: str) -> bool:
-    """Return whether `told` may be `number`, which is in E.164 form: networks also write one
-    without its `+`, as it is dialled inside its country, or as a SIP address."""
-    if _is_sip(told):
-        told = told.partition(":")[2].partition("@")[0]
-    if told.startswith("+"):
-        return told == number
-    digits = re.sub(r"\D", "", told).lstrip("0")
-    return len(digits) >= _LEAST_DIGITS and number.endswith(digits)
+def same_number(reported: str, number: str) -> bool:
+    """Return whether `reported` may be `number`, which is in E.164 form.
+
+    Networks also write a number without its `+`, in its national form, or as a SIP address.
+    """
+    if _is_sip(reported):
+        reported = reported.partition(":")[2].partition("@")[0]
+    if reported.startswith("+"):
+        return reported == number
+    digits = re.sub(r"\D", "", reported).lstrip("0")
+    return len(digits) >= _MIN_DIGITS and number.endswith(digits)
 
 
 def _is_sip(address: str) -> bool:

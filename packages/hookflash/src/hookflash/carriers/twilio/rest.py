@@ -1,17 +1,20 @@
-"""Twilio's REST side of a live call: give it other instructions, ring a human, end a leg.
+"""Twilio's REST API for live calls: update a call, ring a human, end a leg.
 
-On httpx and not on the official client: its async transport has no timeout at all, and two
-endpoints with one deadline each read better than a client wrapped from outside.
+It uses httpx instead of Twilio's client, whose async transport has no timeouts.
 
     resource       | acquired         | released
     httpx client   | `TwilioControl`  | `aclose`
 
-An update that met a 429, a 5xx or a broken connection is tried once more: made twice it is the same
-document twice, at worst a telephone starts to ring again. The order to ring a human is repeated
-only where it surely was not taken, for a second one rings them a second time: after no connection
-at all; with our own number where the one to be shown was refused (21210, 21212); and after a 429 by
-whoever ordered it, who knows how long it is worth to wait. All of it is done inside the time that
-is given with the request.
+An update is retried once after a 429, a 5xx or a broken connection. It is idempotent: at worst a
+phone starts to ring again. A request to ring a human is repeated only if it was certainly not
+executed, because a second one would ring them twice:
+
+* if there was no connection at all;
+* with our own number, if the number to show was refused (21210, 21212);
+* after a 429, by the caller of this module, who knows how long waiting is useful.
+
+All attempts end within the time that is given with the request.
+
 Source: twilio.com/docs/voice/api/call-resource.
 """
 
@@ -27,7 +30,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 import msgspec
 
-from hookflash.carriers.twilio.ringing import Fields
+from hookflash.carriers.twilio.ring_request import Fields
 from hookflash.carriers.twilio.urls import is_loopback
 from hookflash.core.caller_number import masked
 from hookflash.core.commands import Instruction, RingHuman
@@ -38,45 +41,46 @@ log = logging.getLogger("hookflash.call")
 NOT_IN_PROGRESS = 21220
 NO_SUCH_CALL = 20404
 NOT_TO_BE_SHOWN = (21210, 21212)
-"""The number in From is not verified, or is none: the `CallToken` was not taken, say."""
+"""The number in From is not verified or not valid, for example because a `CallToken` was
+refused."""
 END_SECONDS = 5.0
 
 _T = TypeVar("_T")
 
 
-class Writing(Protocol):
-    """Writes what is sent, for the call whose SID comes first.
+class InstructionWriter(Protocol):
+    """Writes the contents of requests for the call whose SID comes first.
 
-    It mints the streams' tokens and knows who is on a call, so it belongs to the server.
+    It issues the streams' tokens and knows the parties of a call, so the server provides it.
     """
 
     def for_rest(self, call_sid: str, instructions: Sequence[Instruction]) -> str:
-        """Return TwiML that REST takes."""
+        """Return TwiML for a REST update."""
         ...
 
-    def order(self, call_sid: str, what: RingHuman) -> Fields:
-        """Return the fields of a call to be placed."""
+    def ring_request(self, call_sid: str, what: RingHuman) -> Fields:
+        """Return the form fields of a call to place."""
         ...
 
 
 class _Problem(msgspec.Struct, frozen=True):
-    """The body of an error, as far as it is read."""
+    """The body of an error response."""
 
     code: int | None = None
     message: str = ""
 
 
 class _Placed(msgspec.Struct, frozen=True):
-    """The body of a call that was placed, as far as it is read."""
+    """The body of the response to a placed call."""
 
     sid: str = ""
 
 
 class TwilioControl:
-    """Satisfies `runtime.ports.CarrierControl`. Raises `CarrierError` and nothing else.
+    """Satisfies `runtime.ports.CarrierControl`. Raises `CarrierError` only.
 
-    `gone` is set for 21220 and 20404, which only mean that the call was already over.
-    `pause_seconds` is waited before the second attempt.
+    `gone` is set for 21220 and 20404: the call had already ended. `pause_seconds` is the delay
+    before a retry.
     """
 
     def __init__(
@@ -85,10 +89,10 @@ class TwilioControl:
         account_sid: str,
         auth_token: str,
         api_url: str,
-        writing: Writing,
+        writer: InstructionWriter,
         pause_seconds: float = 0.2,
     ) -> None:
-        self._writing = writing
+        self._writer = writer
         self._pause_seconds = pause_seconds
         self._calls = f"/2010-04-01/Accounts/{quote(account_sid, safe='')}/Calls"
         self._client = httpx.AsyncClient(
@@ -96,39 +100,39 @@ class TwilioControl:
             auth=(account_sid, auth_token),
             timeout=None,
             headers={"Accept": "application/json"},
-            # A proxy of the environment is for the world outside, not for a stand-in.
+            # The environment's proxy is not for a stand-in on this machine.
             trust_env=not is_loopback(urlsplit(api_url).hostname or ""),
         )
 
     async def move(
         self, call_sid: str, instructions: Sequence[Instruction], *, seconds: float
     ) -> None:
-        """Give the live call `instructions`; what it does now is abandoned at once."""
-        document = self._writing.for_rest(call_sid, instructions)
-        # A move that was carried out although its answer was lost must not be repeated: it would
-        # begin anew what the caller is in already.
+        """Send new `instructions` to the live call; what it is doing now is abandoned at once."""
+        document = self._writer.for_rest(call_sid, instructions)
+        # A move whose answer was lost may have been executed. Repeating it would start again
+        # what the caller is in already.
         await self._update(call_sid, {"Twiml": document}, seconds, again=_refused_or_never_sent)
 
     async def ring(self, call_sid: str, what: RingHuman, *, seconds: float) -> str:
-        """Place a call to a human, for the call `call_sid`; return the SID of their leg.
+        """Place a call to a human, for the call `call_sid`. Return the SID of their leg.
 
-        Where Twilio does not show the number that the plan wants, it shows our own.
+        If Twilio refuses to show the plan's number, our own number is shown.
         """
-        what_for = f"the order to ring a human for {call_sid}"
-        fields = self._writing.order(call_sid, what)
+        what_for = f"the request to ring a human for {call_sid}"
+        fields = self._writer.ring_request(call_sid, what)
         try:
             async with asyncio.timeout(seconds):
                 try:
-                    body = await self._order(fields, what_for, seconds)
+                    body = await self._place_call(fields, what_for, seconds)
                 except CarrierError as error:
                     ours = self._with_our_number(call_sid, what, fields, error)
                     if ours is None:
                         raise
                     log.warning(
-                        "! %s: %s; once more with the line's own number: check caller_id",
+                        "! %s: %s; retry with the line's own number: check caller_id",
                         *(what_for, error),
                     )
-                    body = await self._order(ours, what_for, seconds)
+                    body = await self._place_call(ours, what_for, seconds)
         except TimeoutError:
             raise _too_late(what_for, seconds) from None
         leg_sid = _as(body, _Placed()).sid
@@ -136,25 +140,27 @@ class TwilioControl:
             raise CarrierError(f"Twilio placed a call for {call_sid} and did not say which")
         return leg_sid
 
-    async def _order(self, fields: Fields, what_for: str, seconds: float) -> bytes:
+    async def _place_call(self, fields: Fields, what_for: str, seconds: float) -> bytes:
         path = f"{self._calls}.json"
         return await self._ask(path, fields, seconds, what_for, again=_never_sent)
 
     def _with_our_number(
         self, call_sid: str, what: RingHuman, refused: Fields, error: CarrierError
     ) -> Fields | None:
-        """Return the order again with our own number; None where that changes nothing."""
+        """Return the request with our own number; None if that changes nothing."""
         if error.carrier_code not in NOT_TO_BE_SHOWN:
             return None
         try:
-            ours = self._writing.order(call_sid, msgspec.structs.replace(what, caller_id=None))
+            ours = self._writer.ring_request(
+                call_sid, msgspec.structs.replace(what, caller_id=None)
+            )
         except ConfigError:
-            # There is no number of ours.
+            # The line has no number.
             return None
         return None if ours == refused else ours
 
     async def end_leg(self, leg_sid: str) -> None:
-        """End a leg, ringing or not; one that is over already is no error."""
+        """End a leg, ringing or connected. A leg that has already ended is not an error."""
         try:
             await self.end(leg_sid)
         except CarrierError as error:
@@ -187,7 +193,8 @@ class TwilioControl:
         *,
         again: Callable[[CarrierError], bool],
     ) -> bytes:
-        """Return the body of the answer; what fails is tried once more if `again` says so."""
+        """Return the body of the response. A failed request is retried once if `again` returns
+        True."""
         try:
             async with asyncio.timeout(seconds):
                 try:
@@ -195,7 +202,7 @@ class TwilioControl:
                 except CarrierError as error:
                     if not again(error):
                         raise
-                    log.info("! %s: %s; once more", what, error)
+                    log.info("! %s: %s; retry", what, error)
                     await asyncio.sleep(self._pause_seconds)
                     return await self._post(path, fields)
         except TimeoutError:
@@ -218,12 +225,12 @@ def _passing(error: CarrierError) -> bool:
 
 
 def _refused_or_never_sent(error: CarrierError) -> bool:
-    """Whether Twilio has said that it did not do it for now, or cannot have heard of it."""
+    """Return whether Twilio has refused for now, or cannot have received the request."""
     return _never_sent(error) or (error.retryable and error.status is not None)
 
 
 def _never_sent(error: CarrierError) -> bool:
-    """Whether Twilio cannot have taken the request: there was no connection."""
+    """Return whether Twilio cannot have received the request: there was no connection."""
     return isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout)
 
 
@@ -232,8 +239,10 @@ def _too_late(what: str, seconds: float) -> CarrierError:
 
 
 def _refusal(response: httpx.Response) -> CarrierError:
-    """Map an error response. Its body is Twilio's JSON, or anything else from a proxy. The text is
-    for logs, and no whole telephone number is in it."""
+    """Return the error for an error response: Twilio's JSON, or anything else from a proxy.
+
+    Its text is for logs; phone numbers are masked.
+    """
     problem = _as(response.content, _Problem())
     status = response.status_code
     message = masked(problem.message)[:200]
@@ -249,12 +258,12 @@ def _refusal(response: httpx.Response) -> CarrierError:
 
 
 def _seconds(text: str) -> float | None:
-    """Read `Retry-After` as whole seconds; a date is none (RFC 9110, 10.2.3)."""
+    """Read `Retry-After` in whole seconds; a date is ignored (RFC 9110, 10.2.3)."""
     return float(text) if re.fullmatch(r"[0-9]{1,6}", text.strip()) else None
 
 
 def _as(body: bytes, otherwise: _T) -> _T:
-    """Read a body; `otherwise`, which gives the type, for what is nothing of the kind."""
+    """Decode a body as the type of `otherwise`; return `otherwise` if it is invalid."""
     try:
         return msgspec.json.decode(body, type=type(otherwise))
     except (ValueError, RecursionError):

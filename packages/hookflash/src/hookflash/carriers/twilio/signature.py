@@ -1,13 +1,13 @@
-"""Twilio's signature on webhooks and on the upgrade of the media socket. No I/O.
+"""Check Twilio's signature on webhooks and on the upgrade of the media socket. No I/O.
 
-`X-Twilio-Signature` is base64(HMAC(secret, url + the sorted form fields)), where the URL is the
-public one as Twilio asked for it: `https://...` for webhooks, `wss://...` exactly as in the TwiML
-for a socket. The caller of this module builds that URL from configuration, never from the Host
-header. A body that is not a form is covered by the query parameter `bodySHA256`.
+`X-Twilio-Signature` is base64(HMAC(secret, url + the sorted form fields)). The URL is the public
+one as Twilio requested it: `https://...` for webhooks, `wss://...` exactly as in the TwiML for a
+socket. Build that URL from configuration, never from the Host header. A body that is not a form is
+covered by the query parameter `bodySHA256`.
 
-The sum is the official `RequestValidator`'s; it is compared here in constant time, for every
-secret, and the port rule is its own (Twilio signs a default port or leaves it out), extended to
-`wss`. Sources: twilio.com/docs/usage/security, /usage/webhooks/webhooks-security.
+The digest comes from Twilio's `RequestValidator`. It is compared here in constant time, for every
+secret. Twilio signs a default port or leaves it out, so both forms are accepted, also for `wss`.
+Sources: twilio.com/docs/usage/security, /usage/webhooks/webhooks-security.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 
 class Signatures:
-    """Checks signatures against the auth tokens in force (several while one is rotated).
+    """Checks signatures against the valid auth tokens (several during a rotation).
 
-    `shared_keys` maps the id of a Twilio SharedKey to its secret, for webhooks that are marked
-    with `X-Twilio-Webhooks-Signature-Settings: key=<id>,algorithm=HMAC_SHA256`.
+    `shared_keys` maps the id of a Twilio SharedKey to its secret, for webhooks with the header
+    `X-Twilio-Webhooks-Signature-Settings: key=<id>,algorithm=HMAC_SHA256`.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Signatures:
 
     @property
     def has_secret(self) -> bool:
-        """Whether there is anything to check a signature against."""
+        """Return whether there is a secret to check signatures with."""
         return bool(self._tokens or self._keys)
 
     def request(
@@ -61,7 +61,8 @@ class Signatures:
         content_type: str = FORM_TYPE,
         settings: str = "",
     ) -> bool:
-        """Return whether a webhook is Twilio's. `url` is public, with its query, no fragment.
+        """Return whether a webhook is from Twilio. `url` is public, with its query, without a
+        fragment.
 
         A form's fields are signed with the URL; any other body must match `bodySHA256`. An empty
         body (GET) is signed by its URL alone. Raises `CarrierProtocolError` for too many fields.
@@ -75,7 +76,7 @@ class Signatures:
         return self._signed(url, None, signature, settings) and intact
 
     def socket(self, url: str, *, signature: str, settings: str = "") -> bool:
-        """Return whether the upgrade of `url` (`wss://...`, as in the TwiML) is Twilio's."""
+        """Return whether the upgrade of `url` (`wss://...`, as in the TwiML) is from Twilio."""
         return self._signed(url, None, signature, settings)
 
     def _signed(self, url: str, form: Form | None, signature: str, settings: str) -> bool:
@@ -97,7 +98,7 @@ class Signatures:
 
 
 def _settings(header: str) -> tuple[str, str]:
-    """Read `key=<id>,algorithm=<name>`; without it the auth token and HMAC-SHA1 hold."""
+    """Read `key=<id>,algorithm=<name>`; the default is the auth token and HMAC-SHA1."""
     values: dict[str, str] = {}
     for part in header.split(","):
         name, _, value = part.partition("=")

@@ -1,8 +1,7 @@
-"""The addresses under which Twilio reaches us, all absolute, all from one public URL. No I/O.
+"""The absolute URLs under which Twilio reaches this server. No I/O.
 
-TwiML sent over REST may hold no relative address (error 15004), and a signature covers the URL
-as Twilio asked for it, so there is one source for both: the configured public URL, never the
-Host header of a request.
+TwiML over REST may contain no relative URL (error 15004), and a signature covers the URL as Twilio
+requested it. So all URLs come from the configured public URL, never from a request's Host header.
 """
 
 from __future__ import annotations
@@ -20,22 +19,24 @@ MEDIA = f"{PREFIX}/media"
 NOTES = f"{PREFIX}/notes"
 
 MUSIC_SECONDS = 60
-"""The longest piece of music that there is an address for."""
+"""The longest music that has a URL."""
 
 RETRY = "#ct=2000&rt=4500&rc=3&rp=ct,rt,5xx"
-"""Connection overrides of the questions that a caller waits for: a process that is just being
-replaced is asked again, three times, within Twilio's limit of 15 s for all of them. A fragment is
-not part of the signature. Source: twilio.com/docs/usage/webhooks/webhooks-connection-overrides."""
+"""Connection overrides for requests that a caller waits for.
+
+Twilio retries them three times within its total limit of 15 s, in case a process is being replaced.
+The fragment is not signed. Source: twilio.com/docs/usage/webhooks/webhooks-connection-overrides.
+"""
 
 
 Point = Literal["answered", "pressed", "parting", "left"]
-"""What a human's leg has come to when it asks what is next (`HumanAsked.point`)."""
+"""Where a human's leg is when it asks for instructions (`HumanAsked.point`)."""
 
 
 class Urls(msgspec.Struct, frozen=True):
-    """`origin` is `scheme://host[:port]`, `path` the prefix behind it (empty or `/prefix`).
+    """`origin` is `scheme://host[:port]`, `path` the prefix after it ("" or `/prefix`).
 
-    `worker` is the process that a call's sockets belong to, where there are several.
+    `worker` is the process for a call's sockets, if there are several.
     """
 
     origin: str
@@ -44,7 +45,7 @@ class Urls(msgspec.Struct, frozen=True):
 
     @classmethod
     def under(cls, public_url: str, *, worker: str = "") -> Urls:
-        """Read the configured public URL. Raises `ConfigError` for what Twilio could not use."""
+        """Read the configured public URL. Raises `ConfigError` if Twilio could not use it."""
         try:
             parts = urlsplit(public_url.strip())
             usable = parts.port != 0 and bool(parts.hostname)
@@ -69,7 +70,7 @@ class Urls(msgspec.Struct, frozen=True):
         return cls(f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/"), worker)
 
     def http(self, path: str) -> str:
-        """Return the absolute URL of `path` (which begins with a slash)."""
+        """Return the absolute URL of `path`, which begins with a slash."""
         return f"{self.origin}{self.path}{path}"
 
     def socket(self, path: str) -> str:
@@ -77,7 +78,7 @@ class Urls(msgspec.Struct, frozen=True):
         return f"ws{self.origin.removeprefix('http')}{self.path}{path}"
 
     def inner(self, path: str) -> str:
-        """Return a request's `path` without our prefix, which a proxy may or may not remove."""
+        """Return a request's `path` without our prefix, which a proxy may have removed."""
         inner = path.removeprefix(self.path)
         return inner if inner.startswith("/") else path
 
@@ -96,23 +97,23 @@ class Urls(msgspec.Struct, frozen=True):
     def leg(self, step: int) -> str:
         return self.http(f"{PREFIX}/leg/{step}")
 
-    # --- about a human's leg: the caller's call is in the path, for the form names the leg -------
+    # --- a human's leg: the path names the caller's call, because the form names the leg ---------
 
     def human(self, call_sid: str, wave: int, leg: int, point: Point) -> str:
-        """Return where a human's leg asks what is next."""
+        """Return where a human's leg asks for instructions."""
         return self._human(call_sid, wave, leg, point) + RETRY
 
     def human_status(self, call_sid: str, wave: int, leg: int) -> str:
         return self._human(call_sid, wave, leg, "status")
 
     def consult(self, call_sid: str, step: int) -> str:
-        """Return where a human's leg asks what is next when its own stream is over."""
+        """Return where a human's leg asks for instructions after its own stream."""
         return self.http(f"{PREFIX}/consult/{_segment(call_sid)}/{step}") + RETRY
 
     def room_events(self, call_sid: str, wave: int) -> str:
         return self.http(f"{PREFIX}/room-events/{_segment(call_sid)}/{wave}")
 
-    # --- about a caller who waits -----------------------------------------------------------------
+    # --- a caller who waits -----------------------------------------------------------------------
 
     def room(self, step: int) -> str:
         return self.http(f"{PREFIX}/room/{step}") + RETRY
@@ -124,7 +125,7 @@ class Urls(msgspec.Struct, frozen=True):
         return self.http(f"{PREFIX}/hold/{step}") + RETRY
 
     def wait(self, step: int) -> str:
-        """Return where it is asked what a caller in a queue hears."""
+        """Return where Twilio asks what a caller in a queue hears."""
         return self.http(f"{PREFIX}/wait/{step}") + RETRY
 
     def voicemail(self, step: int) -> str:
@@ -137,17 +138,17 @@ class Urls(msgspec.Struct, frozen=True):
         return self.http(f"{PREFIX}/transcription/{step}")
 
     def music(self, seconds: int) -> str:
-        """Return the address of music of about so many seconds."""
+        """Return the URL of about `seconds` of music."""
         return self.http(f"{PREFIX}/music/{min(max(seconds, 1), MUSIC_SECONDS)}.wav")
 
     def transcript(self, call_sid: str) -> str:
-        """Return where the owner's people read what was said in a call (signed in)."""
+        """Return where the owner's staff read the call's transcript (signed in)."""
         return self.http(f"/api/calls/{_segment(call_sid)}")
 
     def _human(self, call_sid: str, wave: int, leg: int, point: str) -> str:
         return self.http(f"{PREFIX}/human/{_segment(call_sid)}/{wave}/{leg}/{point}")
 
-    # --- about streams and the call itself --------------------------------------------------------
+    # --- streams and the call itself --------------------------------------------------------------
 
     def status(self) -> str:
         return self.http(f"{PREFIX}/status")
@@ -159,11 +160,11 @@ class Urls(msgspec.Struct, frozen=True):
         return self.socket(f"{MEDIA}/{self.worker}" if self.worker else MEDIA)
 
     def notes(self) -> str:
-        """Return the socket of a stream that only listens to caller and human."""
+        """Return the URL of the notes socket, which receives caller and human."""
         return self.socket(f"{NOTES}/{self.worker}" if self.worker else NOTES)
 
     def worker_of(self, path: str) -> str:
-        """Return the worker that the `path` of a call's socket names; empty if it names none."""
+        """Return the worker that the `path` of a call's socket names, or ""."""
         inner = self.inner(path.partition("?")[0])
         for socket in (MEDIA, NOTES):
             if inner.startswith(f"{socket}/"):
@@ -172,7 +173,7 @@ class Urls(msgspec.Struct, frozen=True):
 
 
 def _segment(text: str) -> str:
-    """Return `text` as one segment of a path, whatever is in it."""
+    """Return `text` as one path segment, escaped."""
     return quote(text, safe="")
 
 

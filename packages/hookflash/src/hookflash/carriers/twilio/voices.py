@@ -1,4 +1,4 @@
-"""In which voice and language the carrier itself speaks. No I/O."""
+"""The voice and language in which the carrier itself speaks. No I/O."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from typing import Any, Protocol
 
 import msgspec
 
-from hookflash.carriers.twilio.texts import clean
+from hookflash.carriers.twilio.document_text import clean
 
 
 class _Speaks(Protocol):
-    """A verb that may hold `<Say>`: a document, or a `<Gather>`."""
+    """A verb that may contain `<Say>`: a document, or a `<Gather>`."""
 
     def say(self, message: str, *, language: str | None, voice: str | None) -> Any: ...
 
 
 class Voices(msgspec.Struct, frozen=True):
-    """The line's own language and voice, as Twilio names them; None leaves them to Twilio.
+    """The line's language and voice, with Twilio's names; None means Twilio's default.
 
-    A voice speaks one language: another one is spoken in the voice that Twilio has for it.
+    A voice speaks one language. Another language is spoken in Twilio's default voice for it.
     """
 
     language: str | None = None
     voice: str | None = None
 
     def say(self, into: _Speaks, text: str, language: str | None = None) -> None:
-        """Add `<Say>`; nothing for a text in which there is nothing to say."""
+        """Add `<Say>`, unless the text is blank."""
         spoken = clean(text)
         if not spoken.strip():
             return

@@ -1,10 +1,13 @@
-"""What Twilio's webhooks say, as the core's events. No I/O.
+"""Read Twilio's webhooks as events of the core. No I/O.
 
-Twilio adds parameters without notice, sends some webhooks twice, late or out of order, and
-withholds callers: only what is needed is read, everything else is ignored. The step comes from
-the path, the call from the form. Raises `CarrierProtocolError` when a form names no call.
+Twilio adds parameters without notice. It sends some webhooks twice, late or out of order, and may
+withhold the caller's number. So only the needed parameters are read. The step comes from the path,
+the call from the form. For a human's leg, the caller's call, the wave and the leg's number come
+from the path, because the form names that leg. Raises `CarrierProtocolError` if a form names no
+call.
 
-Sources: twilio.com/docs/voice/twiml (request parameters), /dial, /enqueue, /stream.
+Sources: twilio.com/docs/voice/twiml (request parameters) and its pages on dial, enqueue, stream,
+number, gather, conference, refer, record; /voice/answering-machine-detection.
 """
 
 from __future__ import annotations
@@ -15,14 +18,21 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from hookflash.carriers.twilio.urls import Point
 from hookflash.core.caller_number import is_withheld, masked
 from hookflash.core.events import (
     CallArrived,
     CallCompleted,
+    HumanAsked,
     InstructionsAsked,
     LegChanged,
     Outcome,
+    QueueAsked,
+    Recording,
+    RecordingReady,
+    RoomChanged,
     StreamStopped,
+    VoicemailTranscribed,
 )
 from hookflash.errors import CarrierProtocolError
 
@@ -36,7 +46,7 @@ LEG_STATUS: dict[str, tuple[_LegStatus, Outcome | None]] = {
     "ringing": ("ringing", None),
     "answered": ("answered", None),
     "in-progress": ("answered", None),
-    # An answered leg that is over was bridged or not: only the dial action knows.
+    # Whether an ended leg was bridged is only in the dial action.
     "completed": ("completed", None),
     "busy": ("completed", "busy"),
     "no-answer": ("completed", "no-answer"),
@@ -67,7 +77,7 @@ _QUEUE: dict[str, Outcome] = {
 
 
 class Forwarded(msgspec.Struct, frozen=True):
-    """A call that somebody's telephone has forwarded: whose (`by`), and the caller it shows."""
+    """A call that a phone has forwarded: the phone's number (`by`), and the caller it shows."""
 
     call_sid: str
     by: str
@@ -75,9 +85,9 @@ class Forwarded(msgspec.Struct, frozen=True):
 
 
 class Form(Mapping[str, str]):
-    """Form fields by name; a name that comes twice reads as its first value.
+    """Form fields by name; a repeated name reads as its first value.
 
-    `getlist` gives all values of a name, which is how the official validator asks for them.
+    `getlist` returns all values of a name, as Twilio's validator needs them.
     """
 
     def __init__(self, fields: Mapping[str, list[str]]) -> None:
@@ -85,7 +95,8 @@ class Form(Mapping[str, str]):
 
     @classmethod
     def parse(cls, body: bytes) -> Form:
-        """Read `application/x-www-form-urlencoded`. Blank values count: they are signed too."""
+        """Read `application/x-www-form-urlencoded`. Blank values count, because they are signed
+        too."""
         fields: dict[str, list[str]] = {}
         try:
             pairs = parse_qsl(
@@ -113,23 +124,26 @@ class Form(Mapping[str, str]):
 
 
 def call_sid(form: Mapping[str, str]) -> str:
-    """Return the SID of the call that a webhook is about."""
+    """Return the SID of the call in a webhook."""
     return _required(form, "CallSid")
 
 
 def is_over(form: Mapping[str, str]) -> bool:
-    """Return whether the form says that the leg it is about has ended."""
+    """Return whether the form says that its leg has ended."""
     return form.get("CallStatus", "") in _OVER
 
 
 def is_machine(answered_by: str) -> bool:
-    """Return whether a detection took who answered for a machine."""
+    """Return whether answering machine detection found a machine."""
     return answered_by.startswith(("machine", "fax"))
 
 
 def call_arrived(form: Mapping[str, str]) -> CallArrived:
-    """Read the voice webhook. A caller who withholds their number is `anonymous`, in whatever
-    spelling they came; one who came by SIP keeps their address, to which they may be referred."""
+    """Read the voice webhook.
+
+    A withheld number becomes `anonymous`. A caller by SIP keeps their address, so that they can be
+    referred.
+    """
     caller = form.get("From", "")
     if is_withheld(caller) and not caller.lower().startswith(("sip:", "sips:")):
         caller = "anonymous"
@@ -142,13 +156,15 @@ def call_arrived(form: Mapping[str, str]) -> CallArrived:
 
 
 def calls_itself(form: Mapping[str, str]) -> bool:
-    """Return whether a call comes from the very number that it goes to: a human's telephone was
-    rung from our number and forwards back to it."""
+    """Return whether a call comes from the number that it goes to.
+
+    A human's phone was then rung from our number and forwards back to it.
+    """
     return _rings(form) and form.get("From", "") == form.get("To", "") != ""
 
 
 def forwarded(form: Mapping[str, str]) -> Forwarded | None:
-    """Return who has forwarded a call that rings here; None if nobody has, or nobody says so."""
+    """Return who has forwarded a ringing call; None if nobody has, or the form does not say."""
     by = form.get("ForwardedFrom", "")
     if not by or not _rings(form):
         return None
@@ -156,39 +172,39 @@ def forwarded(form: Mapping[str, str]) -> Forwarded | None:
 
 
 def error_of(form: Mapping[str, str]) -> str:
-    """Return the error that Twilio reports with a webhook, for the log; empty if there is none.
+    """Return the error that Twilio reports with a webhook, for the log; "" if there is none.
 
-    After a `<Dial>` it is the reason why nobody could be rung, with a request to a fallback address
-    the reason for that. No whole telephone number is in it.
+    After a `<Dial>` it is why nobody could be rung; in a request to a fallback URL it is the reason
+    for the fallback. Phone numbers are masked.
     """
     code, message = form.get("ErrorCode", ""), form.get("ErrorMessage", "")
     if not code and not message:
         return ""
-    told = masked(message)[:200] or "no message"
-    return f"error {masked(code)[:20] or 'without a code'}, {told}"
+    text = masked(message)[:200] or "no message"
+    return f"error {masked(code)[:20] or 'without a code'}, {text}"
 
 
 def _rings(form: Mapping[str, str]) -> bool:
-    """Whether a call comes in and is not answered yet: only then it can be rejected."""
+    """Return whether a call is incoming and not answered yet: only then it can be rejected."""
     return direction(form) == "inbound" and form.get("CallStatus", "ringing") == "ringing"
 
 
 def direction(form: Mapping[str, str]) -> str:
-    """Return `inbound`, or `outbound` for a call that we have placed."""
+    """Return `inbound`, or `outbound` for a call that this line has placed."""
     return "outbound" if form.get("Direction", "").startswith("outbound") else "inbound"
 
 
 def connect_ended(form: Mapping[str, str], step: int) -> InstructionsAsked:
-    """Read `<Connect action>`: the stream of `step` is over."""
+    """Read `<Connect action>`: the stream of `step` has ended."""
     return InstructionsAsked(step, "connect")
 
 
 def dial_ended(form: Mapping[str, str], step: int) -> InstructionsAsked:
     """Read `<Dial action>`.
 
-    `DialCallStatus` says `completed` as soon as somebody answered, also when a screening was
-    declined: whether the two spoke is told by `DialBridged`. A caller who hung up while it rang
-    is seen by the state of the call itself.
+    `DialCallStatus` is `completed` as soon as somebody answers, even if a screening was declined.
+    `DialBridged` says whether the two spoke. The call's own status shows a caller who hung up while
+    it rang.
     """
     status = form.get("DialCallStatus", "")
     bridged = form.get("DialBridged", "").lower()
@@ -205,7 +221,7 @@ def dial_ended(form: Mapping[str, str], step: int) -> InstructionsAsked:
 
 
 def queue_ended(form: Mapping[str, str], step: int) -> InstructionsAsked:
-    """Read `<Enqueue action>`. A full queue counts as busy, one that was left as no answer."""
+    """Read `<Enqueue action>`. A full queue counts as busy, a queue that was left as no answer."""
     outcome = _QUEUE.get(form.get("QueueResult", ""), "failed")
     if outcome != "bridged" and is_over(form):
         outcome = "caller-gone"
@@ -213,9 +229,9 @@ def queue_ended(form: Mapping[str, str], step: int) -> InstructionsAsked:
 
 
 def leg_changed(form: Mapping[str, str], step: int) -> tuple[str, LegChanged | None]:
-    """Read the status callback of a dialled leg: the caller's call SID, and what happened.
+    """Read the status callback of a dialled leg: the caller's call SID, and the event.
 
-    None for a status that this version does not know.
+    The event is None for an unknown status.
     """
     parent = _required(form, "ParentCallSid")
     found = LEG_STATUS.get(form.get("CallStatus", ""))
@@ -228,21 +244,168 @@ def leg_changed(form: Mapping[str, str], step: int) -> tuple[str, LegChanged | N
 
 
 def call_status(form: Mapping[str, str]) -> tuple[str, CallCompleted | None]:
-    """Read a call's status callback; None unless the call is over."""
+    """Read a call's status callback; the event is None unless the call has ended."""
     event = CallCompleted(form["CallStatus"]) if is_over(form) else None
     return _required(form, "CallSid"), event
 
 
 def stream_status(form: Mapping[str, str]) -> tuple[str, StreamStopped | None]:
-    """Read a stream's status callback; None unless the stream is over.
+    """Read a stream's status callback; the event is None unless the stream has ended.
 
-    `stream-error` alone ends nothing: it also reports warnings on a stream that goes on. Where
-    it is the end (a handshake that failed), Twilio asks `<Connect action>` for what is next.
+    `stream-error` alone ends nothing: it also reports warnings. If it is the end (a failed
+    handshake), Twilio requests `<Connect action>`.
     """
     call = _required(form, "CallSid")
     if form.get("StreamEvent") != "stream-stopped":
         return call, None
     return call, StreamStopped(_required(form, "StreamSid"), "stream-stopped")
+
+
+# --- humans' legs, rooms and callers who wait ----------------------------------------------------
+
+_CHANGES: dict[str, Literal["joined", "left", "started", "ended"]] = {
+    "participant-join": "joined",
+    "participant-leave": "left",
+    "conference-start": "started",
+    "conference-end": "ended",
+}
+
+_REFER: dict[str, Outcome] = {
+    "in-progress": "bridged",
+    "completed": "bridged",
+    "answered": "bridged",
+    "busy": "busy",
+    "no-answer": "no-answer",
+    "failed": "failed",
+}
+
+_SIP: dict[int, Outcome] = {
+    408: "no-answer",
+    480: "no-answer",
+    486: "busy",
+    487: "canceled",
+    600: "busy",
+    603: "declined",
+}
+
+
+def human_asked(form: Mapping[str, str], wave: int, leg: int, point: Point) -> HumanAsked:
+    """Read a question of a human's leg: they answered, pressed a key or left the room."""
+    by = form.get("AnsweredBy", "")
+    answered_by: Literal["human", "machine", "unknown", ""] = ""
+    if is_machine(by):
+        answered_by = "machine"
+    elif by == "human":
+        answered_by = "human"
+    elif by:
+        # `unknown`, or a value that this version does not know.
+        answered_by = "unknown"
+    return HumanAsked(
+        wave, leg, call_sid(form), point, digit=form.get("Digits", "")[:1], answered_by=answered_by
+    )
+
+
+def human_changed(form: Mapping[str, str], wave: int, leg: int) -> LegChanged | None:
+    """Read the status callback of a leg placed by REST, or the result of a detection, without a
+    status.
+
+    Returns None for an unknown status.
+    """
+    machine = is_machine(form.get("AnsweredBy", ""))
+    if "CallStatus" not in form and "AnsweredBy" in form:
+        return LegChanged(call_sid(form), "answered", wave, "machine" if machine else None, leg)
+    found = LEG_STATUS.get(form.get("CallStatus", ""))
+    if found is None:
+        return None
+    status, outcome = found
+    return LegChanged(call_sid(form), status, wave, "machine" if machine else outcome, leg)
+
+
+def room_changed(form: Mapping[str, str], wave: int) -> RoomChanged | None:
+    """Read a conference's status callback; None for an unused event."""
+    change = _CHANGES.get(form.get("StatusCallbackEvent", ""))
+    return None if change is None else RoomChanged(wave, change, form.get("CallSid", ""))
+
+
+def queue_asked(form: Mapping[str, str], step: int) -> QueueAsked:
+    """Read the waitUrl of a queue, or the `<Gather action>` of its answer."""
+    return QueueAsked(
+        step,
+        position=_number(form, "QueuePosition"),
+        waited_seconds=_number(form, "QueueTime"),
+        average_seconds=_number(form, "AvgQueueTime"),
+        digit=form.get("Digits", "")[:1],
+    )
+
+
+def room_ended(form: Mapping[str, str], step: int) -> InstructionsAsked:
+    """Read the caller's `<Dial action>` of a room; `failed` if they could not join."""
+    failed = form.get("DialCallStatus") == "failed"
+    return InstructionsAsked(step, "room", outcome="failed" if failed else None)
+
+
+def hold_ended(form: Mapping[str, str], step: int) -> InstructionsAsked:
+    """Read the `<Redirect>` at the end of hold music."""
+    return InstructionsAsked(step, "hold")
+
+
+def refer_ended(form: Mapping[str, str], step: int) -> InstructionsAsked:
+    """Read `<Refer action>`.
+
+    The referred call is `in-progress` if the other side took it. Without a status, the code of the
+    last NOTIFY decides, otherwise that of the REFER itself. An accepted REFER (202) without a
+    NOTIFY counts as bridged if the caller's leg has ended.
+    """
+    status = form.get("ReferCallStatus", "")
+    notified = _number(form, "NotifySipResponseCode")
+    outcome: Outcome
+    if status == "canceled":
+        outcome = "caller-gone" if is_over(form) else "canceled"
+    elif notified in _SIP:
+        outcome = _SIP[notified]
+    elif status in _REFER:
+        outcome = _REFER[status]
+    elif 200 <= notified < 300:
+        outcome = "bridged"
+    elif _number(form, "ReferSipResponseCode") == 202 and is_over(form):
+        outcome = "bridged"
+    else:
+        outcome = "failed"
+    return InstructionsAsked(step, "refer", outcome=outcome)
+
+
+def voicemail_ended(form: Mapping[str, str], step: int) -> InstructionsAsked:
+    """Read `<Record action>`, or the request after a caller who said nothing: no recording."""
+    return InstructionsAsked(step, "voicemail", recording=_recording(form))
+
+
+def recording_ready(form: Mapping[str, str], step: int) -> tuple[str, RecordingReady | None]:
+    """Read a recording's status callback: the call, and the recording if it is available."""
+    recording = _recording(form)
+    if recording is None or form.get("RecordingStatus", "completed") != "completed":
+        return call_sid(form), None
+    return call_sid(form), RecordingReady(step, recording)
+
+
+def transcribed(form: Mapping[str, str], step: int) -> tuple[str, VoicemailTranscribed]:
+    """Read `<Record transcribeCallback>`. A failed transcription is an empty text."""
+    done = form.get("TranscriptionStatus", "") == "completed"
+    text = form.get("TranscriptionText", "") if done else ""
+    return call_sid(form), VoicemailTranscribed(step, text.strip())
+
+
+def _recording(form: Mapping[str, str]) -> Recording | None:
+    url = form.get("RecordingUrl", "")
+    if not url:
+        return None
+    seconds = float(_number(form, "RecordingDuration"))
+    return Recording(url, seconds, form.get("RecordingSid", ""))
+
+
+def _number(form: Mapping[str, str], name: str) -> int:
+    """Return a number; 0 if it is missing, negative (unknown) or invalid."""
+    text = form.get(name, "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
 
 
 def _required(form: Mapping[str, str], name: str) -> str:

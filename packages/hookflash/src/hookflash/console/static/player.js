@@ -5,7 +5,7 @@ import { el, icon, put, say } from "./dom.js";
 import { clock, spokenTime } from "./format.js";
 import { envelopes } from "./wave.js";
 
-const MOST_DRAWN_BYTES = 24_000_000;
+const MAX_DRAWN_BYTES = 24_000_000;
 const SPEEDS = [1, 1.25, 1.5, 2];
 
 export class Player {
@@ -84,7 +84,7 @@ export class Player {
       const stop = new AbortController();
       const response = await fetch(url, { credentials: "same-origin", signal: stop.signal });
       if (!response.ok) throw new Error(`the server answered ${response.status}`);
-      if (Number(response.headers.get("Content-Length")) > MOST_DRAWN_BYTES) {
+      if (Number(response.headers.get("Content-Length")) > MAX_DRAWN_BYTES) {
         stop.abort();
         this.has(url);
         return;

@@ -1,7 +1,7 @@
-"""OpenAI Realtime (GA, over a WebSocket), with telephone audio passed through as it came.
+"""OpenAI Realtime (GA, over a WebSocket), with phone audio passed through unchanged.
 
-`options` and `messages` are values and their JSON, `faults` says what an error means, `session`
-is the machine of one session, `stopwatch` measures it: none of these does I/O. `link` is the
+Without I/O: `options` and `messages` are values and their JSON, `error_mapping` maps errors to
+events, `session` is the state machine of one session, `turn_timing` measures it. `link` is the
 shell that owns sockets and tasks.
 """
 

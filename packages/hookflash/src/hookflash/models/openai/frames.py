@@ -1,6 +1,6 @@
-"""The socket's end of a link: picows hands out frames, and here they become messages. No parsing.
+"""Join picows frames into messages for a link. No parsing.
 
-Fragments are joined up to a bound, a CLOSE is answered, and nothing is ever raised into picows.
+Fragments are joined up to a limit, a CLOSE is answered, and nothing is ever raised into picows.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from hookflash.core.events import ModelLost
 logger = logging.getLogger("hookflash.model")
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-"""No message of the API comes near this; a peer that sends more has gone wrong."""
+"""Much larger than any message of the API; a larger message is an error."""
 
 _TEXT = WSMsgType.TEXT
 
 
-class Taker(Protocol):
-    """Whoever takes what comes of the socket (`OpenAILink`)."""
+class FrameReceiver(Protocol):
+    """Receives the socket's messages and events (`OpenAILink`)."""
 
     def opened(self, transport: WSTransport) -> None: ...
 
@@ -39,7 +39,7 @@ class Taker(Protocol):
 class Frames(WSListener):
     """Joins frames into messages for a link, and answers a CLOSE."""
 
-    def __init__(self, link: Taker) -> None:
+    def __init__(self, link: FrameReceiver) -> None:
         super().__init__()
         self._link = link
         self._parts: list[bytes] = []
@@ -49,23 +49,23 @@ class Frames(WSListener):
         self._link.opened(transport)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        # The event loop's callback ends here: whatever the call makes of an event, an exception
-        # must not reach picows, which would go on delivering frames while it closes.
+        # The callback ends here. An exception must not reach picows, which would keep delivering
+        # frames while it closes.
         try:
             if frame.msg_type == _TEXT and frame.fin and not self._parts:
                 self._link.message(frame.get_payload_as_bytes())
             else:
                 self._take(transport, frame)
         except Exception:
-            logger.exception("! an event of the model could not be carried out")
-            self._link.fail(ModelLost("an event of the model could not be carried out"))
+            logger.exception("! an event of the model could not be handled")
+            self._link.fail(ModelLost("an event of the model could not be handled"))
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         try:
             self._link.disconnected(1006, "")
         except Exception:
-            # As above: picows has nobody to tell.
-            logger.exception("! the loss of the model could not be carried out")
+            # As above: nothing may be raised into picows.
+            logger.exception("! the loss of the model could not be handled")
 
     def pause_writing(self) -> None:
         self._link.full()

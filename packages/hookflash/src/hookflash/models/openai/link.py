@@ -1,4 +1,4 @@
-"""The shell of a Realtime session: sockets and tasks, and nothing that reads a message.
+"""The shell of a Realtime session: sockets and tasks. It reads no message.
 
 | resource          | acquired                       | released                                 |
 |-------------------|--------------------------------|------------------------------------------|
@@ -6,17 +6,18 @@
 | socket of a link  | in that task, by `ws_connect`  | in that task, closed or aborted          |
 
 Rules:
-* Everything runs in the event loop's thread. `open` returns at once and reports nothing before
-  it has returned; `carry_out` and `close` never wait and never raise for a peer that is gone.
-* `ModelLost` comes at most once and is the last; after `close` nothing comes at all.
-* picows hands out frames, not messages: fragments are joined here, up to a bound. It expects its
-  listener to answer a CLOSE and never to raise.
-* A model that stops reading is found out by what piles up unsent (`max_unsent_bytes`), by what
-  stays unsent (`stall_seconds`), and by a ping that it does not answer, as is one that is gone
-  without a word: all of them `ModelLost`, never unbounded memory, and no other call waits for it.
-* Sound takes the short way, a call or two to the socket and back; all else goes by the session's
-  lists. What a write leaves behind is only looked at when the socket has said that it is full.
-* Redirects are not followed: the key would go wherever they lead.
+
+* Everything runs in the event loop's thread. `open` returns at once and posts nothing before it has
+  returned. `carry_out` and `close` never wait, and never raise if the peer is gone.
+* `ModelLost` is posted at most once and last. After `close` nothing is posted.
+* picows delivers frames, so fragments are joined, up to a limit. Its listener must answer a CLOSE
+  and must not raise.
+* A model that stops reading is detected by the unsent bytes (`max_unsent_bytes`), by their age
+  (`stall_seconds`), and by an unanswered ping. Each is `ModelLost`, without unbounded memory and
+  without delaying other calls.
+* Audio takes a fast path of one or two function calls; everything else goes through the session's
+  lists. Unsent bytes are checked only after the socket has reported that it is full.
+* Redirects are not followed, because they would send the key elsewhere.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from hookflash.core.commands import AnyCommand, SendCallerAudio
 from hookflash.core.events import AnyEvent, ModelAudio, ModelLost
 from hookflash.core.setup import ModelSetup
 from hookflash.errors import ConfigError
-from hookflash.models.openai.faults import on_refused_upgrade
+from hookflash.models.openai.error_mapping import on_refused_upgrade
 from hookflash.models.openai.frames import MAX_MESSAGE_BYTES, Frames
 from hookflash.models.openai.options import (
     CAPABILITIES,
@@ -50,18 +51,18 @@ from hookflash.models.openai.options import (
     is_loopback_url,
     realtime_url,
 )
-from hookflash.models.openai.session import RealtimeSession, State
-from hookflash.models.openai.stopwatch import Stopwatch
+from hookflash.models.openai.session import RealtimeSession, SessionState
+from hookflash.models.openai.turn_timing import TurnTiming
 
 logger = logging.getLogger("hookflash.model")
 
 _READ_BYTES = 4096
-"""What the socket reads into at first; it grows for a model that sends more at once."""
+"""The initial read buffer; it grows if the model sends more at once."""
 
 _TEXT = WSMsgType.TEXT
 
 _socket_logger = logging.getLogger("hookflash.model.socket")
-# picows writes the whole upgrade request, the key in it, to its most detailed level.
+# At DEBUG level picows logs the whole upgrade request, including the key.
 _socket_logger.setLevel(logging.WARNING)
 
 EventSink = Callable[[AnyEvent], object]
@@ -80,9 +81,9 @@ class OpenAILink:
         timed: bool,
     ) -> None:
         self.settled = asyncio.Event()
-        """Set once it is known whether the session can be used."""
-        self.over = asyncio.Event()
-        """Set once nobody wants the socket any more."""
+        """Set once it is known whether the session is usable."""
+        self.finished = asyncio.Event()
+        """Set once the socket is no longer needed."""
         self._session = session
         self._on_event: EventSink | None = on_event
         self._max_unsent_bytes = max_unsent_bytes
@@ -90,12 +91,12 @@ class OpenAILink:
         self._transport: WSTransport | None = None
         self._stalled: asyncio.TimerHandle | None = None
         self._now = asyncio.get_running_loop().time
-        self._stopwatch = Stopwatch(self._now()) if timed else None
+        self._timing = TurnTiming(self._now()) if timed else None
 
-    # --- the call's side ----------------------------------------------------------------------
+    # --- called by the call -------------------------------------------------------------------
 
     def carry_out(self, command: AnyCommand) -> None:
-        """Send a command to the model, or keep it until the session is ready."""
+        """Send a command to the model, or queue it until the session is ready."""
         if type(command) is SendCallerAudio:
             frame = self._session.hear(command)
             if frame is not None and self._transport is not None:
@@ -103,18 +104,18 @@ class OpenAILink:
                 if self._stalled is not None:
                     self._check_unsent()
             return
-        if self._stopwatch is not None:
-            self._log_time(self._stopwatch.command(command, self._now()))
+        if self._timing is not None:
+            self._log_time(self._timing.command(command, self._now()))
         self._session.carry_out(command)
         self._flush()
 
     def close(self) -> None:
-        """End the session; nothing is delivered from here on."""
+        """End the session; nothing is posted from now on."""
         self._on_event = None
         self._session.close()
-        self._wake()
+        self._update_waiters()
 
-    # --- the socket's side --------------------------------------------------------------------
+    # --- called by the socket -----------------------------------------------------------------
 
     def opened(self, transport: WSTransport) -> None:
         self._transport = transport
@@ -123,7 +124,7 @@ class OpenAILink:
 
     def message(self, data: bytes) -> None:
         found = self._session.receive(data)
-        if len(found) == 1 and type(found[0]) is ModelAudio and self._stopwatch is None:
+        if len(found) == 1 and type(found[0]) is ModelAudio and self._timing is None:
             if self._on_event is not None:
                 self._on_event(found[0])
             return
@@ -131,13 +132,13 @@ class OpenAILink:
         self._report(found)
 
     def full(self) -> None:
-        """The socket takes no more for now; what is sent waits in this process."""
+        """Handle a full socket: messages are now buffered in this process."""
         if self._stalled is None:
             loop = asyncio.get_running_loop()
             self._stalled = loop.call_later(self._stall_seconds, self._lose_stalled)
 
     def drained(self) -> None:
-        """The socket takes more again."""
+        """Handle a socket that accepts data again."""
         if self._stalled is not None:
             self._stalled.cancel()
             self._stalled = None
@@ -148,7 +149,7 @@ class OpenAILink:
         self._report(self._session.disconnected(code, reason))
 
     def fail(self, fault: ModelLost) -> None:
-        """The session cannot go on, for a reason that is not the peer's own word."""
+        """Report `fault`: the session cannot continue, for a reason on our side."""
         self._report(self._session.lost(fault))
 
     def _flush(self) -> None:
@@ -174,7 +175,7 @@ class OpenAILink:
         self.fail(ModelLost(text))
 
     def _report(self, found: list[AnyEvent]) -> None:
-        # What is delivered may call `close`, or `carry_out` and so come back to this method.
+        # A posted event may call `close`, or `carry_out`, which re-enters this method.
         for event in found:
             on_event = self._on_event
             if on_event is None:
@@ -182,17 +183,17 @@ class OpenAILink:
             if isinstance(event, ModelLost):
                 self._on_event = None
                 logger.warning("! model lost (remedy %s): %s", event.remedy, event.reason)
-            if self._stopwatch is not None:
-                self._log_time(self._stopwatch.event(event, self._now()))
+            if self._timing is not None:
+                self._log_time(self._timing.event(event, self._now()))
             on_event(event)
-        self._wake()
+        self._update_waiters()
 
-    def _wake(self) -> None:
+    def _update_waiters(self) -> None:
         state = self._session.state
-        if state is State.CLOSING or state is State.CLOSED:
+        if state is SessionState.CLOSING or state is SessionState.CLOSED:
             self.settled.set()
-            self.over.set()
-        elif state is State.READY:
+            self.finished.set()
+        elif state is SessionState.READY:
             self.settled.set()
 
     def _log_time(self, text: str | None) -> None:
@@ -204,13 +205,11 @@ class OpenAIConnector:
     """Opens Realtime sessions: `runtime.ports.ModelConnector`. One serves a whole process.
 
     `url` is the endpoint without the model (`DEFAULT_URL`); plain ws only for this machine.
-    `connect_seconds` is the time to a session that is ready, `close_seconds` what a peer gets
-    to answer our close. A peer is pinged every `ping_seconds`, and given up if it has not answered
-    after as much again: the caller waits no longer for a session that is gone without a word.
-    `max_unsent_bytes` is how much may wait for a peer that does not read, and
-    `stall_seconds` for how long so much may wait that the socket calls itself full.
-    `extra_headers` are for proxies and for Azure (`api-key`). Raises `ConfigError` at once for
-    a URL or key that cannot be right.
+    `connect_seconds` limits the time until a session is ready, `close_seconds` the answer to our
+    close. The peer is pinged every `ping_seconds`, and lost if it does not answer within the same
+    time. `max_unsent_bytes` limits the unsent data, and `stall_seconds` how long the socket may be
+    full. `extra_headers` are for proxies and for Azure (`api-key`). Raises `ConfigError` at once
+    for an invalid URL or key.
     """
 
     capabilities = CAPABILITIES
@@ -243,7 +242,7 @@ class OpenAIConnector:
         self._links: dict[asyncio.Task[None], OpenAILink] = {}
 
     def open(self, setup: ModelSetup, on_event: EventSink) -> OpenAILink:
-        """Begin a session; it ends in `ModelReady` or `ModelLost`, delivered to `on_event`."""
+        """Start a session; it posts `ModelReady` or `ModelLost` to `on_event`."""
         link = OpenAILink(
             RealtimeSession(setup, self._options),
             on_event,
@@ -269,7 +268,7 @@ class OpenAIConnector:
         await asyncio.gather(*late, return_exceptions=True)
 
     async def _run(self, link: OpenAILink, safety_identifier: str | None) -> None:
-        """The life of one link: connect, wait until it is over, leave nothing open."""
+        """Run one link: connect, wait for its end, release everything."""
         transport: WSTransport | None = None
         try:
             headers = dict(self._headers)
@@ -280,31 +279,31 @@ class OpenAIConnector:
             async with asyncio.timeout(self._connect_seconds):
                 transport = await self._connect(link, headers)
                 await link.settled.wait()
-            await link.over.wait()
+            await link.finished.wait()
         except (ConfigError, OSError, WSError) as fault:
-            link.fail(self._why(fault))
+            link.fail(self._loss_for(fault))
         except Exception:
-            # This is the whole of a task: without an event the call would wait for this session.
-            logger.exception("! the link to the model ended by a mistake of ours")
-            link.fail(ModelLost("the link to the model ended by a mistake of ours"))
+            # The task ends here. Without an event the call would wait for this session.
+            logger.exception("! the link to the model failed: an error in Hookflash")
+            link.fail(ModelLost("the link to the model failed: an error in Hookflash"))
         finally:
             if transport is not None:
-                await self._hang_up(transport)
+                await self._close_transport(transport)
 
     async def _connect(self, link: OpenAILink, headers: dict[str, str]) -> WSTransport:
         transport, _ = await ws_connect(
             lambda: Frames(link),
             self._url,
             ssl_context=self._ssl_context,
-            # aiofastnet is the faster one for TLS, and the slower one for a plain socket.
+            # aiofastnet is faster for TLS and slower for a plain socket.
             use_aiofastnet=False if self._ssl_context is None else None,
-            # Shorter than the whole, so that picows ends a handshake that hangs, and cleans up.
+            # Shorter than the whole limit, so that picows ends a hanging handshake and cleans up.
             websocket_handshake_timeout=self._connect_seconds * 0.75,
             logger_name=_socket_logger,
             enable_auto_ping=True,
             auto_ping_idle_timeout=self._ping_seconds,
             auto_ping_reply_timeout=self._ping_seconds,
-            # Not only when idle: one that sends and never reads is stalled all the same.
+            # Not only when idle: a peer that sends but never reads is stalled, too.
             auto_ping_strategy=WSAutoPingStrategy.PING_PERIODICALLY,
             max_frame_size=MAX_MESSAGE_BYTES,
             read_buffer_init_size=_READ_BYTES,
@@ -312,12 +311,12 @@ class OpenAIConnector:
             max_redirects=0,
         )
         if transport.is_disconnected and not link.settled.is_set():
-            # picows returns like this, without a listener, when the peer hangs up unanswered.
+            # picows returns without a listener if the peer closes without an answer.
             raise ConnectionError("it closed the connection without an answer")
         return transport
 
-    def _why(self, fault: Exception) -> ModelLost:
-        """Return what a connection that failed with `fault` means for the call."""
+    def _loss_for(self, fault: Exception) -> ModelLost:
+        """Return the event for a connection that failed with `fault`."""
         if isinstance(fault, ConfigError):
             return ModelLost(str(fault), remedy="none")
         if isinstance(fault, TimeoutError):
@@ -331,8 +330,8 @@ class OpenAIConnector:
             return ModelLost(f"{text}: check HOOKFLASH_MODEL_URL", remedy="none")
         return ModelLost(f"the model cannot be reached: {fault}"[:300])
 
-    async def _hang_up(self, transport: WSTransport) -> None:
-        # What picows raises here ended the connection, and the link has reported that already.
+    async def _close_transport(self, transport: WSTransport) -> None:
+        # An error here ended the connection, and the link has already reported it.
         with contextlib.suppress(WSError, OSError):
             try:
                 async with asyncio.timeout(self._close_seconds):
@@ -350,7 +349,7 @@ def _headers(url: str, api_key: str | None, extra: Mapping[str, str]) -> dict[st
             raise ConfigError(
                 "OPENAI_API_KEY is not set, and the model's URL is not of this machine"
             )
-        # A stand-in refuses a client that forgot its key, as the API does, but takes any.
+        # A stand-in requires a key, as the API does, but accepts any.
         api_key = "stand-in"
     if api_key:
         headers["Authorization"] = f"Bearer {_header_value('OPENAI_API_KEY', api_key)}"

@@ -1,14 +1,14 @@
-"""The codec of OpenAI Realtime messages: bytes in, values out, and back. No I/O.
+"""The codec of OpenAI Realtime messages: bytes to values, and back. No I/O.
 
 Rules:
-* Only the fields that somebody reads are declared; whatever else a message holds is skipped,
-  so a field that is added or changes its type costs nothing.
-* Audio stays the base64 text in which it came: it is never decoded here.
-* Beta names (`response.audio.delta` ...) are still spoken by clones and proxies of the API; they
-  decode to subclasses of the GA messages, so no reader has to know.
-* `decode` never raises. What has a type that we do not read comes back as `Ignored` (known to
-  us) or `Unknown` (not), what cannot be read at all as `Malformed`.
-* Every message that `encode` makes is one of the API's documented client events.
+
+* Only fields that are used are declared, so added or changed fields have no effect.
+* Audio stays the base64 text in which it arrived: it is never decoded here.
+* Clones and proxies of the API still use beta names (`response.audio.delta` ...). They decode to
+  subclasses of the GA messages, so readers need not know.
+* `decode` never raises. An unused type becomes `Ignored` (known) or `Unknown`, an unreadable
+  message `Malformed`.
+* Every message from `encode` is a documented client event.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class SessionAudio(Struct, frozen=True):
 
 
 class SessionView(Struct, frozen=True):
-    """The session as the server holds it; the two fields of the beta shape come last."""
+    """The server's session; the last two fields are those of the beta shape."""
 
     id: str | None = None
     audio: SessionAudio | None = None
@@ -46,14 +46,14 @@ class SessionView(Struct, frozen=True):
 
 
 class ErrorView(Struct, frozen=True):
-    """An error as the API reports it; `code` is what to go by, `type` a coarse class."""
+    """An error of the API. `code` identifies it, `type` is a coarse class."""
 
     type: str | None = None
     code: str | None = None
     message: str | None = None
     param: str | None = None
     event_id: Any = None
-    """The message of ours that it is about: a text."""
+    """The id of our message that caused it, as text."""
 
 
 class Item(Struct, frozen=True):
@@ -72,8 +72,10 @@ class StatusDetails(Struct, frozen=True):
 
 
 class Response(Struct, frozen=True):
-    """A response. `conversation_id` is null for an out-of-band one; clones leave it out. `usage` is
-    read by `usage.py`: what cannot be counted must not cost the response."""
+    """A response. `conversation_id` is null for an out-of-band one; clones leave it out.
+
+    `usage` is decoded in `usage.py`, so that an unknown form does not invalidate the response.
+    """
 
     id: str
     status: str | None = None
@@ -82,7 +84,7 @@ class Response(Struct, frozen=True):
     usage: Any = None
     conversation_id: str | UnsetType | None = UNSET
     metadata: Any = None
-    """What we gave the request along, echoed; None for the model's own answers."""
+    """Our metadata of the request; None for the model's own responses."""
 
 
 # --- server messages --------------------------------------------------------------------------
@@ -114,7 +116,7 @@ class OutputItemDone(Struct, frozen=True, tag="response.output_item.done"):
 
 
 class AudioDelta(Struct, frozen=True, gc=False, tag="response.output_audio.delta"):
-    """A piece of speech: `delta` is base64 of the session's output format."""
+    """A piece of speech: `delta` is base64 in the session's output format."""
 
     delta: str
     item_id: str
@@ -169,19 +171,19 @@ class InputTranscriptionFailed(
 
 
 class Ignored(Struct, frozen=True):
-    """A message that we know and have no use for."""
+    """A known message that is not used."""
 
     type: str
 
 
 class Unknown(Struct, frozen=True):
-    """A message of a type that we have never heard of, perhaps because it is newer than we."""
+    """A message of an unknown type, perhaps newer than this version."""
 
     type: str
 
 
 class Malformed(Struct, frozen=True):
-    """Something that cannot be read; `type` is empty if not even that could be found."""
+    """An unreadable message; `type` is "" if it could not be read either."""
 
     type: str
     reason: str
@@ -209,11 +211,11 @@ _Mapped = (
 ServerMessage = _Mapped | Ignored | Unknown | Malformed
 
 MAPPED = frozenset(str(kind.__struct_config__.tag) for kind in get_args(_Mapped))
-"""Server events that we read, by their names of today and of the beta."""
+"""Server events that are used, by GA and beta names."""
 
 IGNORED = frozenset(
     {
-        # Said again, with more detail, by the messages that we read.
+        # Repeated with more detail by messages that are used.
         "conversation.created",
         "conversation.item.added",
         "conversation.item.created",
@@ -228,24 +230,24 @@ IGNORED = frozenset(
         "response.output_audio_transcript.done",
         "response.audio_transcript.done",
         "response.output_item.added",
-        # Acknowledgements of what we asked for, or answers to what we never ask.
+        # Acknowledgements of our requests, or answers to requests that are never made.
         "conversation.item.deleted",
         "conversation.item.retrieved",
         "conversation.item.truncated",
         "input_audio_buffer.cleared",
         # The response that follows it is reported like any other.
         "input_audio_buffer.timeout_triggered",
-        # Text-only output: we always ask for audio.
+        # Text-only output: this client always requests audio.
         "response.output_text.delta",
         "response.output_text.done",
         "response.text.delta",
         "response.text.done",
-        # Only on WebRTC and SIP; here the carrier holds the buffer and reports the keys.
+        # Only on WebRTC and SIP; here the carrier has the buffer and reports the keys.
         "input_audio_buffer.dtmf_event_received",
         "output_audio_buffer.cleared",
         "output_audio_buffer.started",
         "output_audio_buffer.stopped",
-        # MCP tools run on the server and need nothing of ours.
+        # MCP tools run on the server.
         "mcp_list_tools.completed",
         "mcp_list_tools.failed",
         "mcp_list_tools.in_progress",
@@ -257,7 +259,7 @@ IGNORED = frozenset(
         "rate_limits.updated",
     }
 )
-"""Server events that are knowingly not acted on, by their names of today and of the beta."""
+"""Server events that are deliberately not used, by GA and beta names."""
 
 
 class _Head(Struct, frozen=True):
@@ -270,7 +272,7 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def type_of(message: Struct) -> str:
-    """Return the `type` that a server or client message has on the wire."""
+    """Return the `type` of a server or client message on the wire."""
     tag = message.__struct_config__.tag
     return tag if isinstance(tag, str) else str(getattr(message, "type", ""))
 
@@ -309,7 +311,7 @@ class AudioAppend(Struct, frozen=True, tag="input_audio_buffer.append"):
 
 
 class AudioCommit(Struct, frozen=True, tag="input_audio_buffer.commit"):
-    """What was heard so far is a turn of the caller's, though the model has not said so."""
+    """End the caller's turn with the audio so far, although the model did not detect its end."""
 
 
 class ItemCreate(Struct, frozen=True, tag="conversation.item.create"):
@@ -329,8 +331,7 @@ class ItemDelete(Struct, frozen=True, tag="conversation.item.delete"):
 
 
 class ResponseCreate(Struct, frozen=True, tag="response.create"):
-    """`instructions` in `response` replace the session's for this response. Errors about it name
-    `event_id`."""
+    """`instructions` in `response` replace the session's. Errors about it name `event_id`."""
 
     response: dict[str, Any]
     event_id: str | UnsetType = UNSET
@@ -366,7 +367,7 @@ def encode_sound(payload: str) -> bytes:
 
 def message_item(role: str, text: str) -> dict[str, Any]:
     """Return a line of the conversation as an item: user and system `input_text`, assistant
-    `output_text` (audio of the assistant cannot be given back to the API)."""
+    `output_text` (the API does not accept the assistant's audio)."""
     kind = "output_text" if role == "assistant" else "input_text"
     return {"type": "message", "role": role, "content": [{"type": kind, "text": text}]}
 

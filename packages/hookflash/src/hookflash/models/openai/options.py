@@ -1,14 +1,14 @@
-"""What an owner may set on a Realtime session, and the `session.update` it becomes. No I/O.
+"""The owner's options for a Realtime session, and the `session.update` from them. No I/O.
 
 Rules:
-* Telephone audio both ways: `audio/pcmu` without a `rate` key, which this API refuses.
-* What is None is left out, so the server's own default stands.
-* Wrong values are refused here, with the setting's name, and not by the server in mid-call: an
-  update with one bad field is rejected as a whole.
-* `interrupt_response` is false by default: the server would cut the agent off on every cough,
-  echo or protected line. The call decides what is a barge-in, from what the caller has heard,
-  and cancels the response itself. `create_response` is true: the server answers the caller
-  without a round trip through us.
+
+* Phone audio both ways: `audio/pcmu` without a `rate` key, which this API refuses.
+* None is left out, so the server's default applies.
+* Invalid values are refused here, with the option's name. The server would reject the whole update
+  during a call.
+* `interrupt_response` is false by default: the server would cut the agent off at every cough, echo
+  or protected line. The call decides what is a barge-in and cancels the response itself.
+  `create_response` is true: the server answers the caller without a round trip.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ def _present(**fields: Any) -> dict[str, Any]:
 class ServerVad(msgspec.Struct, frozen=True, kw_only=True):
     """Endpointing by silence.
 
-    `threshold` (0 to 1, server's default 0.5) rises for noisy lines; `silence_duration_ms`
-    (500) is the main latency knob; `prefix_padding_ms` (300) is kept from before the onset.
-    `idle_timeout_ms` (5,000 to 30,000, off) makes the model ask whether anybody is there.
+    Raise `threshold` (0 to 1, the server's default is 0.5) for noisy lines. `silence_duration_ms`
+    (500) has the most effect on latency. `prefix_padding_ms` (300) of audio before the onset is
+    included. `idle_timeout_ms` (5,000 to 30,000, off) makes the model ask whether anybody is there.
     """
 
     threshold: float | None = None
@@ -81,7 +81,7 @@ class ServerVad(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SemanticVad(msgspec.Struct, frozen=True, kw_only=True):
-    """Endpointing by meaning: `low` waits at most 8 s for more, `medium` (auto) 4, `high` 2."""
+    """Endpointing by meaning: `low` waits at most 8 s for more, `medium` (auto) 4 s, `high` 2 s."""
 
     eagerness: Literal["low", "medium", "high", "auto"] = "auto"
     create_response: bool = True
@@ -100,8 +100,10 @@ class SemanticVad(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RetentionRatio(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of a conversation that has grown too long is kept (0 to 1), which spares the
-    cache; `post_instructions_tokens` lowers the limit, and with it the cost of every turn."""
+    """How much of a conversation that has grown too long is retained (0 to 1), to spare the cache.
+
+    `post_instructions_tokens` lowers the limit, and with it the cost of every turn.
+    """
 
     retention_ratio: float
     post_instructions_tokens: int | None = None
@@ -124,18 +126,17 @@ class RetentionRatio(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RealtimeOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What an owner may set on every session.
+    """The owner's options for every session.
 
-    An agent's own voice and language (`ModelSetup`) come before `voice` and
-    `transcription_language` (ISO 639-1). `transcription_model=None` turns the caller's
-    transcript off, and the record then holds only the agent's words; a session that only listens
-    (`ModelSetup.listens`) transcribes all the same, by the default. `reasoning_effort` and
-    `parallel_tool_calls` are for reasoning models only (gpt-realtime-2 and later). `speed` is
-    0.25 to 1.5, `max_output_tokens` 1 to 4,096 or `inf`.
+    An agent's own voice and language (`ModelSetup`) override `voice` and `transcription_language`
+    (ISO 639-1). `transcription_model=None` turns the caller's transcript off; the record then has
+    only the agent's words. A session that only listens (`ModelSetup.listens`) then transcribes with
+    the default. `reasoning_effort` and `parallel_tool_calls` are for reasoning models only
+    (gpt-realtime-2 and later). `speed` is 0.25 to 1.5, `max_output_tokens` 1 to 4,096 or `inf`.
 
-    `backlog_seconds` of the caller's audio, the newest, are kept while the model connects.
-    Messages whose type is in `log_event_types` are logged as they come and go, by type alone;
-    with `log_timing` the delays of each turn are, on the logger `hookflash.model`.
+    While the model connects, the newest `backlog_seconds` of the caller's audio are queued.
+    Messages whose type is in `log_event_types` are logged, by type only. With `log_timing` the
+    delays of each turn are logged, on the logger `hookflash.model`.
     """
 
     model: str = DEFAULT_MODEL
@@ -174,7 +175,7 @@ class RealtimeOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def session_config(setup: ModelSetup, options: RealtimeOptions) -> dict[str, Any]:
-    """Return the `session` of the `session.update` that makes a session ours."""
+    """Return the `session` of the `session.update` that configures a session."""
     noise = options.noise_reduction
     truncation = options.truncation
     effort = options.reasoning_effort
@@ -213,8 +214,7 @@ def session_config(setup: ModelSetup, options: RealtimeOptions) -> dict[str, Any
 
 
 def _turn_detection(setup: ModelSetup, options: RealtimeOptions) -> dict[str, Any]:
-    """A session that only listens finds the turns like any other, and answers none of them, nor a
-    long silence."""
+    """Return the turn detection. A session that only listens never answers."""
     config = options.turn_detection.config()
     if setup.listens:
         config["create_response"] = False
@@ -223,7 +223,7 @@ def _turn_detection(setup: ModelSetup, options: RealtimeOptions) -> dict[str, An
 
 
 def _transcription(setup: ModelSetup, options: RealtimeOptions) -> dict[str, Any] | None:
-    """A session that only listens is there for its transcript, whatever the others have."""
+    """Return the transcription. A session that only listens always has one."""
     model = options.transcription_model
     if setup.listens:
         model = model or DEFAULT_TRANSCRIPTION
@@ -244,7 +244,7 @@ def _voice(voice: str) -> str | dict[str, str]:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether `host` is this machine: a stand-in, to which plain ws may speak."""
+    """Return whether `host` is this machine: plain ws is allowed there only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -252,15 +252,15 @@ def is_loopback(host: str) -> bool:
 
 
 def is_loopback_url(url: str) -> bool:
-    """Tell whether `url` leads to this machine."""
+    """Return whether `url` is on this machine."""
     return is_loopback(urlsplit(url).hostname or "")
 
 
 def realtime_url(url: str, model: str) -> str:
-    """Return the address of a session with `model` at the endpoint `url`.
+    """Return the URL of a session with `model` at the endpoint `url`.
 
-    Other parts of a query in `url` are kept. Raises `ConfigError` for what is not a WebSocket
-    address, and for plain ws to another machine: the key would travel in the clear.
+    Other parts of the query in `url` are retained. Raises `ConfigError` if it is not a WebSocket
+    URL, and for plain ws to another machine, because the key would be sent unencrypted.
     """
     try:
         parts = urlsplit(url)

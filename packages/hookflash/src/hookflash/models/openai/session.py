@@ -1,4 +1,4 @@
-"""The machine of one Realtime session: messages in, events out; commands in, messages out.
+"""The state machine of one Realtime session: messages in, events out; commands in, messages out.
 
 No I/O: the shell (`link`) calls the methods and sends what `frames()` returns.
 
@@ -9,15 +9,16 @@ No I/O: the shell (`link`) calls the methods and sends what `frames()` returns.
         +-----------------------+------- disconnected -------------------+-------+--> CLOSED
 
 Rules:
-* CONNECTING sends nothing, CONFIGURING only the session.update. Commands are kept, in order;
-  of the caller's audio the newest `backlog_seconds` are. READY sends the history, the commands
-  and then the audio, so a greeting that was asked for comes before an answer to the audio.
-* `ModelReady` comes once, and only if the effective formats are mu-law both ways. `ModelLost`
-  comes at most once, and nothing after it; nothing at all comes after `close`.
-* Only one response at a time speaks to the caller: responses outside the conversation are
-  dropped with all that belongs to them.
-* A tool call counts once its item is complete: one that was interrupted has cut-off arguments.
-  It is reported once, whether `response.output_item.done` brings it or `response.done`.
+
+* CONNECTING sends nothing, CONFIGURING only the session.update. Commands are queued in order, and
+  the newest `backlog_seconds` of the caller's audio. READY sends the history, the commands and then
+  the audio, so a requested greeting comes before an answer to the audio.
+* `ModelReady` is posted once, and only if the effective formats are mu-law both ways. `ModelLost`
+  is posted at most once, and nothing after it. Nothing is posted after `close`.
+* Only one response at a time speaks to the caller: out-of-band responses are dropped with all their
+  messages.
+* A tool call counts once its item is complete, because an interrupted one has incomplete arguments.
+  It is reported once, from `response.output_item.done` or `response.done`.
 * Nothing that a server sends raises.
 """
 
@@ -34,7 +35,7 @@ from hookflash.core.commands import AnyCommand
 from hookflash.core.events import AnyEvent
 from hookflash.core.setup import ModelSetup
 from hookflash.errors import IllegalTransition
-from hookflash.models.openai import faults, messages
+from hookflash.models.openai import error_mapping, messages
 from hookflash.models.openai.messages import ClientMessage, ServerMessage
 from hookflash.models.openai.options import PCMU, RealtimeOptions, session_config
 from hookflash.models.openai.usage import tokens_used
@@ -42,10 +43,10 @@ from hookflash.models.openai.usage import tokens_used
 logger = logging.getLogger("hookflash.model")
 
 _MU_LAW = (PCMU, "g711_ulaw")
-"""The format that we need, by its name of today and of the beta."""
+"""The required format, by its GA and beta names."""
 
 _REMEMBERED = 256
-"""How many ids of a kind are remembered: far more than a call has, far less than memory."""
+"""How many ids of a kind are remembered: far more than a call has."""
 
 ModelCommand = (
     commands.SendCallerAudio
@@ -61,12 +62,12 @@ ModelCommand = (
 
 
 _REQUEST = "request"
-"""The key of our id in a request's metadata, which comes back with its response."""
+"""The key of our request id in a request's metadata, which its response repeats."""
 
 _TRY_AGAIN = re.compile(r"try again in ([0-9]+(?:\.[0-9]+)?)\s*(ms|s)\b", re.IGNORECASE)
 
 
-class State(Enum):
+class SessionState(Enum):
     CONNECTING = "connecting"
     CONFIGURING = "configuring"
     READY = "ready"
@@ -75,7 +76,8 @@ class State(Enum):
 
 
 class Backlog:
-    """What waits for the session to be ready: commands in order, and bounded caller audio."""
+    """Queued until the session is ready: commands in order, and a bounded amount of caller
+    audio."""
 
     def __init__(self, seconds: float) -> None:
         self._room = int(seconds * 1000 * BYTES_PER_MS)
@@ -93,7 +95,7 @@ class Backlog:
             self._size -= self._audio.popleft().size
 
     def drain(self) -> list[ModelCommand]:
-        """Return all that waits, commands before audio, and forget it."""
+        """Return and remove everything, commands before audio."""
         waiting = [*self._commands, *self._audio]
         self._commands.clear()
         self._audio.clear()
@@ -101,14 +103,14 @@ class Backlog:
         return waiting
 
 
-class Ids:
-    """A bounded set of ids, the newest kept."""
+class SeenIds:
+    """A bounded set of ids; the newest are retained."""
 
     def __init__(self) -> None:
         self._ids: dict[str, None] = {}
 
     def add(self, name: str) -> bool:
-        """Remember `name`; return whether it was unknown."""
+        """Add `name`. Return whether it was new."""
         if name in self._ids:
             return False
         if len(self._ids) >= _REMEMBERED:
@@ -121,99 +123,99 @@ class Ids:
 
 
 class RealtimeSession:
-    """One session, from the first byte to the last; see the drawing above."""
+    """One session; see the diagram above."""
 
     def __init__(self, setup: ModelSetup, options: RealtimeOptions) -> None:
-        self.state = State.CONNECTING
+        self.state = SessionState.CONNECTING
         self.session_id = ""
         self._setup = setup
         self._options = options
-        self._noted = options.log_event_types
+        self._logged_types = options.log_event_types
         self._backlog = Backlog(options.backlog_seconds)
         self._frames: list[bytes] = []
-        self._aside = Ids()
-        self._called = Ids()
-        self._unknown = Ids()
+        self._out_of_band = SeenIds()
+        self._reported_calls = SeenIds()
+        self._unknown = SeenIds()
 
-    # --- what the shell reports ---------------------------------------------------------------
+    # --- called by the shell ------------------------------------------------------------------
 
     def opened(self) -> None:
-        """The socket is open: configure the session."""
-        if self.state is State.CLOSING:
+        """Configure the session: the socket is open."""
+        if self.state is SessionState.CLOSING:
             return
-        self._expect(State.CONNECTING, "opened")
-        self.state = State.CONFIGURING
+        self._expect(SessionState.CONNECTING, "opened")
+        self.state = SessionState.CONFIGURING
         self._send(messages.SessionUpdate(session_config(self._setup, self._options)))
 
     def receive(self, data: bytes) -> list[AnyEvent]:
-        """Take one message from the model; return what it means."""
-        if self.state is State.CLOSING or self.state is State.CLOSED:
+        """Take one message of the model. Return the events it causes."""
+        if self.state is SessionState.CLOSING or self.state is SessionState.CLOSED:
             return []
         message = messages.decode(data)
-        if self._noted:
-            self._note("<", message)
+        if self._logged_types:
+            self._log_message("<", message)
         if type(message) is messages.AudioDelta:
-            # Most of what comes by far, and it ends no session.
+            # By far the most frequent message, and it never ends a session.
             return self._audio(message)
         found = self._read(message)
         if found and isinstance(found[-1], events.ModelLost):
-            self.state = State.CLOSING
+            self.state = SessionState.CLOSING
         return found
 
     def lost(self, fault: events.ModelLost) -> list[AnyEvent]:
-        """The shell cannot go on, for the reason in `fault`: report it, once."""
-        if self.state is State.CLOSING or self.state is State.CLOSED:
+        """End the session for the reason in `fault`. Return the event, once."""
+        if self.state is SessionState.CLOSING or self.state is SessionState.CLOSED:
             return []
-        self.state = State.CLOSING
+        self.state = SessionState.CLOSING
         return [fault]
 
     def disconnected(self, code: int = 1006, reason: str = "") -> list[AnyEvent]:
-        """The socket is gone, with WebSocket's close `code` (1006: without a close)."""
-        found = self.lost(faults.on_close(code, reason))
-        self.state = State.CLOSED
+        """Handle the end of the socket, with WebSocket's close `code` (1006: without a close)."""
+        found = self.lost(error_mapping.on_close(code, reason))
+        self.state = SessionState.CLOSED
         return found
 
-    # --- what the call wants ------------------------------------------------------------------
+    # --- called by the call -------------------------------------------------------------------
 
     def close(self) -> None:
-        """Nobody wants the session any more."""
-        if self.state is not State.CLOSED:
-            self.state = State.CLOSING
+        """End the session: it is no longer needed."""
+        if self.state is not SessionState.CLOSED:
+            self.state = SessionState.CLOSING
 
     def carry_out(self, command: AnyCommand) -> None:
-        """Send a command to the model, now or once it is ready; after the end, drop it.
+        """Send a command to the model, or queue it until the session is ready. Ignored after the
+        end.
 
         Raises `IllegalTransition` for a command that is not addressed to a model.
         """
         if not isinstance(command, ModelCommand):
             raise IllegalTransition(self.state.value, type(command).__name__)
-        if self.state is State.READY:
+        if self.state is SessionState.READY:
             self._send(self._translate(command))
-        elif self.state is State.CONNECTING or self.state is State.CONFIGURING:
+        elif self.state is SessionState.CONNECTING or self.state is SessionState.CONFIGURING:
             self._backlog.add(command)
 
     def hear(self, command: commands.SendCallerAudio) -> bytes | None:
-        """Return the message for a piece of the caller's sound, to be sent at once.
+        """Return the message for a piece of the caller's audio, to send at once, or None.
 
-        `carry_out` without its detours, for fifty times a second; None where there is nothing to
-        send now.
+        This is the fast path of `carry_out`, for fifty calls a second.
         """
-        if self.state is not State.READY or self._noted:
+        if self.state is not SessionState.READY or self._logged_types:
             self.carry_out(command)
             frames = self.frames()
             return frames[0] if frames else None
         return messages.encode_sound(command.payload)
 
     def frames(self) -> list[bytes]:
-        """Return the messages to send, in order, and forget them."""
+        """Return the messages to send, in order, and clear the list."""
         frames, self._frames = self._frames, []
         return frames
 
     # --- out ----------------------------------------------------------------------------------
 
     def _send(self, message: ClientMessage) -> None:
-        if self._noted:
-            self._note(">", message)
+        if self._logged_types:
+            self._log_message(">", message)
         self._frames.append(messages.encode(message))
 
     def _translate(self, command: ModelCommand) -> ClientMessage:
@@ -236,8 +238,10 @@ class RealtimeSession:
         return messages.ItemCreate(messages.tool_output_item(command.call_id, command.output))
 
     def _response(self, command: commands.RequestResponse) -> messages.ResponseCreate:
-        """`response.instructions` replace the session's, so the agent's own are repeated and
-        what is added comes last, where a model heeds it most."""
+        """Return the request. `response.instructions` replace the session's, so they are repeated.
+
+        The additional instructions come last, where a model follows them best.
+        """
         response: dict[str, object] = {}
         if command.instructions is not None:
             both = (self._setup.instructions, command.instructions)
@@ -297,7 +301,7 @@ class RealtimeSession:
                 return []
             case messages.Unknown():
                 if self._unknown.add(message.type[:80]):
-                    logger.info("< unknown event %.80r: passed over", message.type)
+                    logger.info("< unknown event %.80r: ignored", message.type)
                 return []
             case _:
                 return []
@@ -305,12 +309,12 @@ class RealtimeSession:
     def _audio(self, message: messages.AudioDelta) -> list[AnyEvent]:
         delta, response_id = message.delta, message.response_id
         size = payload_size(delta)
-        if size <= 0 or len(delta) % 4 or not delta.isascii() or response_id in self._aside:
+        if size <= 0 or len(delta) % 4 or not delta.isascii() or response_id in self._out_of_band:
             return []
         return [events.ModelAudio(response_id, message.item_id, delta, size)]
 
     def _in_turn(self, response_id: str, event: AnyEvent) -> list[AnyEvent]:
-        return [] if response_id in self._aside else [event]
+        return [] if response_id in self._out_of_band else [event]
 
     def _updated(self, session: messages.SessionView) -> list[AnyEvent]:
         self.session_id = session.id or self.session_id
@@ -323,9 +327,9 @@ class RealtimeSession:
                 " model and a URL that speak mu-law"
             )
             return [events.ModelLost(text, remedy="none")]
-        if self.state is not State.CONFIGURING:
+        if self.state is not SessionState.CONFIGURING:
             return []
-        self.state = State.READY
+        self.state = SessionState.READY
         for line in self._setup.history:
             self._send(messages.ItemCreate(messages.message_item(line.role, line.text)))
         for command in self._backlog.drain():
@@ -333,19 +337,19 @@ class RealtimeSession:
         return [events.ModelReady(self.session_id)]
 
     def _error(self, error: messages.ErrorView) -> list[AnyEvent]:
-        if self.state is State.READY:
-            return [faults.on_error(error)]
-        return [faults.on_error_while_configuring(error)]
+        if self.state is SessionState.READY:
+            return [error_mapping.on_error(error)]
+        return [error_mapping.on_error_while_configuring(error)]
 
     def _response_created(self, response: messages.Response) -> list[AnyEvent]:
         if response.conversation_id is None:
-            self._aside.add(response.id)
+            self._out_of_band.add(response.id)
             return []
         return [events.ResponseStarted(response.id, _request_id(response))]
 
     def _response_done(self, response: messages.Response) -> list[AnyEvent]:
         found: list[AnyEvent] = tokens_used(response.usage)
-        if response.id in self._aside or response.conversation_id is None:
+        if response.id in self._out_of_band or response.conversation_id is None:
             return found
         for item in response.output or ():
             found += self._tool_call(item, response.id, sure=response.status == "completed")
@@ -353,29 +357,30 @@ class RealtimeSession:
         return found
 
     def _tool_call(self, item: messages.Item, response_id: str, *, sure: bool) -> list[AnyEvent]:
-        """`sure`: the response is complete, so an item without a status of its own is too."""
+        """Return the event for a tool call. `sure`: the response is complete, so its items are
+        too."""
         whole = item.status == "completed" or (item.status is None and sure)
-        if item.type != "function_call" or not whole or response_id in self._aside:
+        if item.type != "function_call" or not whole or response_id in self._out_of_band:
             return []
-        if not item.call_id or not item.name or not self._called.add(item.call_id):
+        if not item.call_id or not item.name or not self._reported_calls.add(item.call_id):
             return []
         arguments = item.arguments or "{}"
         return [events.ToolCallRequested(item.call_id, item.name, arguments, response_id)]
 
-    # --- ourselves ----------------------------------------------------------------------------
+    # --- helpers ------------------------------------------------------------------------------
 
-    def _expect(self, state: State, event: str) -> None:
+    def _expect(self, state: SessionState, event: str) -> None:
         if self.state is not state:
             raise IllegalTransition(self.state.value, event)
 
-    def _note(self, glyph: str, message: ServerMessage | ClientMessage) -> None:
+    def _log_message(self, glyph: str, message: ServerMessage | ClientMessage) -> None:
         kind = messages.type_of(message)
-        if kind in self._noted:
+        if kind in self._logged_types:
             logger.info("%s %s %s", self.session_id or "-", glyph, kind)
 
 
 def _format(session: messages.SessionView, side: str) -> str | None:
-    """Return the effective audio format of a side, whichever shape names it."""
+    """Return the effective audio format of a side, in the GA or beta shape."""
     audio = session.audio
     half = getattr(audio, side) if audio is not None else None
     named = half.format if half is not None else None
@@ -386,14 +391,14 @@ def _format(session: messages.SessionView, side: str) -> str | None:
 
 
 def _request_id(response: messages.Response) -> str:
-    """Return which request of ours a response belongs to; empty for the model's own."""
+    """Return the request id of a response; "" for the model's own responses."""
     metadata = response.metadata
     named = metadata.get(_REQUEST) if isinstance(metadata, dict) else None
     return named if isinstance(named, str) else ""
 
 
 def _retry_seconds(error: messages.ErrorView) -> float:
-    """Return how long the model wants to be left alone, as the text of a rate limit says it."""
+    """Return the delay that a rate limit's text asks for."""
     if error.code != "rate_limit_exceeded":
         return 0.0
     found = _TRY_AGAIN.search(error.message or "")
@@ -403,7 +408,7 @@ def _retry_seconds(error: messages.ErrorView) -> float:
 
 
 def _ended(response: messages.Response) -> events.ResponseEnded:
-    """Return how a response ended; a reason is a stable code wherever the API gives one."""
+    """Return how a response ended. The reason is a stable code wherever the API gives one."""
     details = response.status_details or messages.StatusDetails()
     error = details.error or messages.ErrorView()
     reason = error.code or details.reason or error.type or error.message or ""

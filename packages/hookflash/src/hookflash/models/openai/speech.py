@@ -1,12 +1,12 @@
-"""Renders prepared speech with OpenAI's speech API, or any server that speaks it.
+"""Render prepared speech with OpenAI's speech API, or any compatible server.
 
     POST {url}   {"model", "input", "voice", "instructions", "response_format": "pcm"}
     200          24 kHz, 16-bit little-endian, mono, without a header
     else         {"error": {"message", "code", ...}}
 
-[U]: the API is known from its public reference and from the types of the official package (3.54),
-and was not tried against the live service. So nothing relies on it: whatever is not as expected is
-a `ModelError`, and callers hear the tone.
+[U]: this follows the public reference and the types of the official package (3.54), and was not
+tested against the live service. So anything unexpected is a `ModelError`, and callers hear the
+tone.
 
     resource         acquired             released
     httpx client     the first `render`   `aclose`
@@ -37,7 +37,7 @@ VOICES: Final = frozenset(
 )
 FALLBACK_VOICE: Final = "alloy"
 
-_MOST_BYTES = PCM_RATE * 2 * 60
+_MAX_BYTES = PCM_RATE * 2 * 60
 _SOUND_TYPES = ("audio/", "application/octet-stream")
 _LANGUAGES = {
     "de": "German",
@@ -61,7 +61,7 @@ class _Refusal(msgspec.Struct, frozen=True):
 
 
 def speech_url(model_url: str) -> str | None:
-    """Return the speech API beside a Realtime endpoint: another path on the same host.
+    """Return the speech API of a Realtime endpoint: another path on the same host.
 
     None if the endpoint's path does not end with `/realtime`, as OpenAI's does.
     """
@@ -76,8 +76,8 @@ def speech_url(model_url: str) -> str | None:
 class OpenAISpeech:
     """Satisfies `runtime.ports.SpeechRenderer`. Close it with `aclose`.
 
-    `url` is the whole address, such as `https://api.openai.com/v1/audio/speech`; `key` may be
-    missing for a server on this machine. `seconds` bounds a whole answer.
+    `url` is the full URL, such as `https://api.openai.com/v1/audio/speech`. `key` may be None for a
+    server on this machine. `seconds` limits a whole rendering.
     """
 
     def __init__(self, url: str, model: str, *, key: str | None, seconds: float = 45.0) -> None:
@@ -91,7 +91,7 @@ class OpenAISpeech:
 
     @property
     def version(self) -> str:
-        # Without the port, which a server on this machine may change at every start.
+        # Without the port, which may change at every start of a local server.
         return f"openai-speech 1 {self._host} {self._model}"
 
     async def render(self, text: str, voice: str, language: str) -> bytes:
@@ -143,7 +143,7 @@ class OpenAISpeech:
             data = bytearray()
             async for piece in answer.aiter_bytes():
                 data += piece
-                if len(data) > _MOST_BYTES:
+                if len(data) > _MAX_BYTES:
                     raise ModelError("the speech API: expected at most a minute of speech")
         if answer.status_code != 200:
             raise _refusal(answer.status_code, bytes(data))
@@ -157,18 +157,18 @@ class OpenAISpeech:
     async def _opened(self) -> httpx.AsyncClient:
         if self._client is None:
             local = is_loopback(self._host)
-            # Reading the certificates takes a while, and this is the event loop of the calls.
-            # A server on this machine needs none.
+            # Reading certificates is slow and would block the calls' event loop. A server on this
+            # machine needs none.
             tls: ssl.SSLContext | bool = (
                 False if local else await asyncio.to_thread(httpx.create_ssl_context)
             )
-            # A proxy of the environment is for the world outside.
+            # The environment's proxy is not for a server on this machine.
             self._client = httpx.AsyncClient(verify=tls, timeout=None, trust_env=not local)
         return self._client
 
 
 def _refusal(status: int, body: bytes) -> ModelError:
-    """Map an error response. Its body is the API's JSON, or anything else from a proxy."""
+    """Return the error for an error response: the API's JSON, or anything else from a proxy."""
     try:
         fault = msgspec.json.decode(body, type=_Refusal).error
     except (msgspec.MsgspecError, RecursionError):
@@ -177,6 +177,6 @@ def _refusal(status: int, body: bytes) -> ModelError:
     return ModelError(
         f"the speech API: expected status 200, got {status}{said}; check {_SETTINGS}",
         model_code=str(fault.code or ""),
-        # What the owner has to change is not tried again before the next start.
+        # Errors that the owner must fix are not retried before the next start.
         fatal=status in (401, 403, 404, 405, 410) or fault.code == "model_not_found",
     )

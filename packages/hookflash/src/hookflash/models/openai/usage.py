@@ -1,9 +1,9 @@
-"""What a response took, by the `usage` of its `response.done`. No I/O.
+"""Read the tokens of a response from the `usage` of its `response.done`. No I/O.
 
     input_token_details    text_tokens, audio_tokens, and of these cached_tokens_details
     output_token_details   text_tokens, audio_tokens
 
-A server that counts otherwise, or not at all, loses nothing by it but the count.
+If a server reports tokens in another form, or not at all, only the count is missing.
 """
 
 from __future__ import annotations
@@ -33,14 +33,15 @@ class _Usage(msgspec.Struct, frozen=True):
 
 
 def tokens_used(usage: Any) -> list[AnyEvent]:
-    """Return what a response took, if the model tells: what was cached is a part of the input."""
+    """Return the tokens of a response, if they are reported. Cached tokens are part of the
+    input."""
     try:
-        told = msgspec.convert(usage, _Usage)
+        usage_details = msgspec.convert(usage, _Usage)
     except msgspec.ValidationError:
         return []
-    read = told.input_token_details or _InputDetails()
+    read = usage_details.input_token_details or _InputDetails()
     cached = read.cached_tokens_details or _Details()
-    written = told.output_token_details or _Details()
+    written = usage_details.output_token_details or _Details()
     tokens = Tokens(
         text_read=max(0, read.text_tokens - cached.text_tokens),
         text_cached=cached.text_tokens,

@@ -60,10 +60,10 @@ def _fill() -> None:
     """Give the calls that are there already what those to come will have; how long their answers
     took stays unknown."""
     from hookflash.stores.derived import last_digits
-    from hookflash.stores.words import words_of
+    from hookflash.stores.full_text import full_text_index
 
     connection = op.get_bind()
-    words = words_of(connection.dialect.name)
+    words = full_text_index(connection.dialect.name)
     last = "(SELECT max(h.position) FROM handoffs h WHERE h.call_sid = calls.call_sid)"
     spoken = (
         "COALESCE((SELECT sum(u.ended_at - u.started_at) FROM utterances u"

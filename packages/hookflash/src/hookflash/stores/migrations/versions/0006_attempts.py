@@ -10,7 +10,7 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    # All that were kept before these were known moved the caller's leg at once.
+    # All records from before these columns moved the caller's leg at once.
     for column in (
         sa.Column("manner", sa.String(16), nullable=False, server_default="cold"),
         sa.Column("target", sa.Integer, nullable=True),

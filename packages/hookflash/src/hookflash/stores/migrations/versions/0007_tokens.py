@@ -10,7 +10,7 @@ down_revision = "0006"
 
 
 def upgrade() -> None:
-    # Nobody has counted those of the calls before.
+    # Tokens of earlier calls were not counted.
     for name in (
         "text_read",
         "text_cached",

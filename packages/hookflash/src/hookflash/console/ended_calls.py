@@ -1,0 +1,315 @@
+"""The routes of ended calls, figures and the audit trail.
+
+GET    /api/past                  search by words, digits, disposition ...; newest first
+GET    /api/past/{sid}            one call with all its parts
+DELETE /api/past/{sid}            delete its record, journal and recording
+GET    /api/past/{sid}/recording  its audio
+GET    /api/figures               figures over time
+GET    /api/audit                 who did what
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Protocol
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from hookflash.console import call_detail
+from hookflash.console.access import AccessControl, Endpoint, Principal, Refused, answer
+from hookflash.console.journal_trace import read_trace
+from hookflash.console.prices import Prices
+from hookflash.console.request_parsing import Limit, Short, read_query
+from hookflash.console.shapes import (
+    Attempt,
+    AuditEntry,
+    AuditPage,
+    Bucket,
+    Figures,
+    Line,
+    PastCall,
+    PastEntry,
+    PastPage,
+    Quantiles,
+    Role,
+)
+from hookflash.console.trace import ToolSeen, Trace
+from hookflash.core.record import CallRecord
+from hookflash.stores.audit import AuditStore
+from hookflash.stores.figures import Distribution, Figure, figures
+from hookflash.stores.records import RecordStore
+from hookflash.stores.search import CallQuery, CallSearch, Found
+
+log = logging.getLogger("hookflash.console")
+
+MAX_STEPS = 1000
+_WEEK_SECONDS, _DAY_SECONDS = 7 * 86_400.0, 86_400.0
+
+
+class Recordings(Protocol):
+    """The stored audio and summaries of ended calls."""
+
+    async def find(self, call_sid: str) -> Path | None:
+        """Return the path of a call's stereo recording, or None."""
+
+    async def summary(self, call_sid: str) -> str:
+        """Return the summary of a call, or ""."""
+
+    async def delete(self, call_sid: str) -> None:
+        """Delete all data of a call."""
+
+
+class PastQuery(msgspec.Struct, forbid_unknown_fields=True):
+    text: Short = ""
+    digits: Short = ""
+    disposition: Short = ""
+    destination: Short = ""
+    agent: Short = ""
+    since: float | None = None
+    until: float | None = None
+    before: Short = ""
+    limit: Limit = 50
+
+
+class FiguresQuery(msgspec.Struct, forbid_unknown_fields=True):
+    since: float | None = None
+    until: float | None = None
+    step: Annotated[float, msgspec.Meta(gt=0)] = _DAY_SECONDS
+
+
+class AuditQuery(msgspec.Struct, forbid_unknown_fields=True):
+    who: Short = ""
+    action: Short = ""
+    call: Short = ""
+    before: int | None = None
+    limit: Limit = 50
+
+
+class EndedCalls:
+    """The routes of ended calls. `journal` finds a call's journal; `now` is seconds since 1970."""
+
+    def __init__(
+        self,
+        access: AccessControl,
+        store: RecordStore,
+        *,
+        now: Callable[[], float],
+        journal: Callable[[str], Path | None],
+        prices: Prices | None = None,
+        recordings: Recordings | None = None,
+    ) -> None:
+        self._access = access
+        self._store = store
+        self._search = CallSearch(store.engine)
+        self._audit = AuditStore(store.engine)
+        self._now = now
+        self._journal = journal
+        self._prices = prices or Prices()
+        self._recordings = recordings
+
+    def routes(self) -> list[Route]:
+        def protected(
+            path: str, endpoint: Endpoint, method: str = "GET", role: Role = "viewer"
+        ) -> Route:
+            admitted = self._access.protected(endpoint, role=role, tokens=True)
+            return Route(path, admitted, methods=[method])
+
+        return [
+            protected("/api/past", self._find),
+            protected("/api/past/{sid}", self._one),
+            protected("/api/past/{sid}", self._delete, "DELETE", "supervisor"),
+            protected("/api/past/{sid}/recording", self._recording),
+            protected("/api/figures", self._figures),
+            protected("/api/audit", self._trail, "GET", "supervisor"),
+        ]
+
+    # --- calls ----------------------------------------------------------------------------------
+
+    async def _find(self, request: Request, principal: Principal) -> Response:
+        given = read_query(request, PastQuery)
+        wanted = msgspec.convert(given, CallQuery, from_attributes=True)
+        found = await self._search.find(wanted)
+        last = found[-1].call_sid if len(found) == wanted.limit else None
+        return answer(PastPage(calls=tuple(map(self._entry, found)), next=last))
+
+    async def _one(self, request: Request, principal: Principal) -> Response:
+        call_sid = request.path_params["sid"]
+        found, record = await self._search.one(call_sid), await self._store.get(call_sid)
+        if found is None or record is None:
+            raise Refused(404, "unknown", "No such call is known.")
+        trace = await self._trace(record)
+        lines = tuple(
+            Line(
+                id=str(number),
+                speaker=said.speaker,
+                text=said.text,
+                cut=said.cut,
+                started_at=said.started_at,
+                ended_at=said.ended_at,
+            )
+            for number, said in enumerate(record.utterances)
+        )
+        attempts = tuple(
+            Attempt(
+                id=str(number),
+                destination=each.destination,
+                reason=each.reason,
+                source=each.source,
+                started_at=each.started_at,
+                outcome=each.outcome,
+                seconds_to_human=each.seconds_to_human,
+            )
+            for number, each in enumerate(record.handoffs)
+        )
+        summary, recording = "", None
+        if self._recordings is not None:
+            summary = await self._recordings.summary(call_sid)
+            if await self._recordings.find(call_sid) is not None:
+                recording = f"../api/past/{call_sid}/recording"
+        return answer(
+            PastCall(
+                entry=self._entry(found),
+                parts=call_detail.parts(
+                    trace, lines, call_detail.AnswerLatencies().after(lines), record.arrived_at
+                ),
+                handoffs=attempts,
+                summary=summary,
+                recording=recording,
+                recorded_from=record.recorded_from or 0.0,
+            )
+        )
+
+    async def _trace(self, record: CallRecord) -> Trace:
+        """Return the trace from the journal, if there is one, and the tools of the record."""
+        trace = Trace()
+        path = self._journal(record.call_sid)
+        if path is not None:
+            try:
+                trace = await asyncio.to_thread(read_trace, path)
+            except OSError as error:
+                log.warning("! %s its journal cannot be read: %s", record.call_sid, error.strerror)
+        if not trace.tools:
+            for number, use in enumerate(record.tools):
+                began = record.arrived_at + use.started_at
+                trace.tools[str(number)] = ToolSeen(
+                    use.name,
+                    use.arguments,
+                    began,
+                    began + use.seconds,
+                    "failed" if use.failed else "answered",
+                    use.output,
+                )
+        return trace
+
+    async def _delete(self, request: Request, principal: Principal) -> Response:
+        call_sid = request.path_params["sid"]
+        if await self._search.one(call_sid) is None:
+            raise Refused(404, "unknown", "No such call is known.")
+        await self._access.audit(principal, "delete", call_sid=call_sid)
+        if self._recordings is not None:
+            await self._recordings.delete(call_sid)
+        path = self._journal(call_sid)
+        if path is not None:
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+        await self._store.delete(call_sid)
+        return Response(status_code=204)
+
+    async def _recording(self, request: Request, principal: Principal) -> Response:
+        call_sid = request.path_params["sid"]
+        path = await self._recordings.find(call_sid) if self._recordings is not None else None
+        if path is None:
+            raise Refused(404, "unknown", "There is no recording of this call.")
+        # A player requests a recording in ranges; only the first is audited.
+        if request.headers.get("range", "bytes=0-").startswith("bytes=0-"):
+            await self._access.audit(principal, "recording", call_sid=call_sid)
+        return FileResponse(path, media_type="audio/wav", filename=f"{call_sid}.wav")
+
+    def _entry(self, found: Found) -> PastEntry:
+        about = msgspec.structs.asdict(found)
+        del about["caller_seconds"], about["agent_seconds"], about["tokens"]
+        cost = self._prices.cost(
+            line_seconds=found.seconds,
+            caller_seconds=found.caller_seconds,
+            agent_seconds=found.agent_seconds,
+            tokens=found.tokens,
+        )
+        return PastEntry(**about, cost=cost.total)
+
+    # --- figures --------------------------------------------------------------------------------
+
+    async def _figures(self, request: Request, principal: Principal) -> Response:
+        given = read_query(request, FiguresQuery)
+        until = given.until if given.until is not None else self._now()
+        since = given.since if given.since is not None else until - _WEEK_SECONDS
+        if not since < until:
+            raise Refused(400, "request", f"since must be before until; got {since} and {until}.")
+        if (until - since) / given.step > MAX_STEPS:
+            raise Refused(
+                400, "request", f"At most {MAX_STEPS} steps; use a longer step or a shorter period."
+            )
+        engine = self._store.engine
+        steps = await figures(engine, since=since, until=until, step=given.step)
+        (whole,) = await figures(engine, since=since, until=until, step=until - since)
+        buckets = tuple(
+            self._bucket(
+                figure,
+                since + number * given.step,
+                min(until, since + (number + 1) * given.step),
+            )
+            for number, figure in enumerate(steps)
+        )
+        return answer(
+            Figures(
+                step_seconds=given.step,
+                buckets=buckets,
+                whole=self._bucket(whole, since, until),
+                currency=self._prices.currency,
+            )
+        )
+
+    def _bucket(self, figure: Figure, since: float, until: float) -> Bucket:
+        cost = self._prices.sum(
+            line_seconds=figure.seconds,
+            spoken=(figure.caller_seconds, figure.agent_seconds),
+            uncounted=figure.uncounted,
+            tokens=figure.tokens,
+        )
+        return Bucket(
+            since=since,
+            until=until,
+            calls=figure.calls,
+            seconds=round(figure.seconds, 3),
+            barge_ins=figure.barge_ins,
+            cost=cost.total,
+            dispositions=figure.dispositions,
+            outcomes=figure.outcomes,
+            to_human=_quantiles(figure.to_human),
+            answer=_quantiles(figure.answer),
+        )
+
+    # --- the audit trail ------------------------------------------------------------------------
+
+    async def _trail(self, request: Request, principal: Principal) -> Response:
+        given = read_query(request, AuditQuery)
+        entries = await self._audit.page(
+            who=given.who,
+            action=given.action,
+            call_sid=given.call,
+            before=given.before,
+            limit=given.limit,
+        )
+        shown = tuple(AuditEntry(**msgspec.structs.asdict(each)) for each in entries)
+        last = shown[-1].id if len(shown) == given.limit else None
+        return answer(AuditPage(entries=shown, next=last))
+
+
+def _quantiles(distribution: Distribution) -> Quantiles:
+    return Quantiles(
+        count=distribution.count, mean=distribution.mean, p50=distribution.p50, p90=distribution.p90
+    )

@@ -1,0 +1,153 @@
+"""Sign in and out.
+
+    POST /console/sign-in    name and password: start a session
+    POST /console/sign-out   end the session in all processes
+    GET  /console/session    the signed-in user and their permissions
+
+A wrong name and a wrong password get the same answer after the same time. Passwords are checked one
+at a time, in a thread, so that many attempts do not take CPU time from the calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import Annotated
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from hookflash.console.access import AccessControl, Principal, Refused, answer
+from hookflash.console.passwords import verify_password
+from hookflash.console.people import Person
+from hookflash.console.request_parsing import read_body
+from hookflash.console.shapes import Session
+from hookflash.console.supervisor_actions import ACTIONS
+from hookflash.console.throttle import Throttle
+from hookflash.world import SYSTEM
+
+_NOBODY = "scrypt$32768$8$1$AAAAAAAAAAAAAAAAAAAAAA==$" + "A" * 43 + "="
+_MAX_WAITING = 10
+
+_Short = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+_Password = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
+
+
+class SignIn(msgspec.Struct, forbid_unknown_fields=True):
+    name: _Short
+    password: _Password
+
+
+class SignInRoutes:
+    """The routes to sign in and out.
+
+    `can_listen`: live audio is available. `currency` is that of the owner's prices. `now` is a
+    clock in seconds.
+    """
+
+    def __init__(
+        self,
+        access: AccessControl,
+        *,
+        can_listen: bool = False,
+        currency: str = "USD",
+        now: Callable[[], float] = SYSTEM.monotonic,
+    ) -> None:
+        self._access = access
+        self._can_listen = can_listen
+        self._currency = currency
+        self._throttle = Throttle(now)
+        self._one_at_a_time = asyncio.Semaphore(1)
+        self._waiting = 0
+
+    def routes(self) -> list[Route]:
+        access = self._access
+        return [
+            Route("/console/sign-in", access.with_headers(self._sign_in), methods=["POST"]),
+            Route("/console/sign-out", access.protected(self._sign_out), methods=["POST"]),
+            Route("/console/session", access.protected(self._session), methods=["GET"]),
+        ]
+
+    async def _sign_in(self, request: Request) -> Response:
+        access = self._access
+        if not access.same_origin(request):
+            raise Refused(403, "csrf", "Sign in on the console's own page.")
+        given = await read_body(request, SignIn)
+        peer = request.client.host if request.client is not None else ""
+        wait = self._throttle.wait_seconds(given.name, peer)
+        if wait > 0 or self._waiting >= _MAX_WAITING:
+            seconds = str(max(1, math.ceil(wait)))
+            raise Refused(
+                429,
+                "throttled",
+                f"Too many attempts; try again in {seconds} s.",
+                {"Retry-After": seconds},
+            )
+        person = await self._person(given)
+        principal = Principal(name=given.name, role="viewer", via="session", peer=peer)
+        if person is None:
+            self._throttle.failed(given.name, peer)
+            await access.audit(principal, "sign-in-refused")
+            raise Refused(401, "sign-in", "Wrong name or password.")
+        self._throttle.succeeded(given.name, peer)
+        await access.audit(principal, "sign-in")
+        cookie, ticket = access.sessions.begin(person, access.now())
+        response = answer(self._session_of(person, csrf=access.sessions.csrf(ticket.id)))
+        response.set_cookie(
+            access.cookie,
+            cookie,
+            max_age=int(access.sessions.seconds),
+            path="/",
+            secure=access.secure,
+            httponly=True,
+            samesite="strict",
+        )
+        return response
+
+    async def _person(self, given: SignIn) -> Person | None:
+        person = self._access.people.current().users.get(given.name)
+        stored_hash = person.password if person is not None else _NOBODY
+        self._waiting += 1
+        try:
+            async with self._one_at_a_time:
+                good = await asyncio.to_thread(verify_password, given.password, stored_hash)
+        finally:
+            self._waiting -= 1
+        return person if good else None
+
+    async def _sign_out(self, request: Request, principal: Principal) -> Response:
+        await self._access.audit(principal, "sign-out")
+        response = Response(status_code=204)
+        if principal.ticket is not None:
+            await self._access.end(principal.ticket)
+            response.delete_cookie(
+                self._access.cookie,
+                path="/",
+                secure=self._access.secure,
+                httponly=True,
+                samesite="strict",
+            )
+        return response
+
+    async def _session(self, request: Request, principal: Principal) -> Response:
+        person = Person(name=principal.name, role=principal.role, rings=principal.rings)
+        return answer(
+            self._session_of(person, csrf=principal.csrf, is_open=principal.via == "open")
+        )
+
+    def _session_of(self, person: Person, *, csrf: str, is_open: bool = False) -> Session:
+        can = ("listen",) if self._can_listen else ()
+        if person.role == "supervisor":
+            can = (*ACTIONS, "delete", "retry", "audit", *can)
+        return Session(
+            name=person.name,
+            role=person.role,
+            csrf=csrf,
+            can=can,
+            rings=person.rings is not None,
+            open=is_open,
+            currency=self._currency,
+        )

@@ -1,0 +1,110 @@
+"""Create the console of a process from settings.
+
+the live calls that it shows   `make_live_calls`, before there is a switchboard to watch
+the console itself             `open_console`, when every call can be reached
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+from hookflash.console.calls import Listen
+from hookflash.console.console import Console, ConsoleConfig, Hooks
+from hookflash.console.ended_calls import Recordings
+from hookflash.console.line_calls import LineCalls, SingleProcess
+from hookflash.console.live_calls import Driven, LiveCalls
+from hookflash.console.prices import Prices
+from hookflash.errors import ConfigError
+from hookflash.runtime.journal import Journals
+from hookflash.runtime.switchboard import Switchboard
+from hookflash.server.answerer import LocalAnswerer
+from hookflash.server.twilio_line import TwilioLine
+from hookflash.server.workers import Workers
+from hookflash.settings import Settings, is_loopback
+from hookflash.stores.records import RecordStore
+from hookflash.world import SYSTEM, World
+
+
+def make_live_calls(
+    settings: Settings,
+    find: Callable[[str], Driven | None],
+    now: Callable[[], float],
+    journals: Journals,
+    *,
+    world: World = SYSTEM,
+) -> LiveCalls | None:
+    """Return the live calls for the console, or None if the console is off."""
+    if not settings.console.enabled:
+        return None
+    return LiveCalls(
+        find,
+        now,
+        prices=_prices(settings),
+        journal=journals.find,
+        entropy=world.entropy("console-live"),
+    )
+
+
+def open_console(
+    settings: Settings,
+    live_calls: LiveCalls,
+    *,
+    telephone: TwilioLine,
+    switchboard: Switchboard,
+    workers: Workers | None,
+    store: RecordStore,
+    journals: Journals,
+    now: Callable[[], float],
+    hooks: Hooks | None,
+    world: World = SYSTEM,
+) -> Console:
+    """Return the console; `aclose` it. Raises `ConfigError`."""
+    # The model's address does not matter: the model does not connect to this server.
+    if settings.console.open and not all(
+        map(is_loopback, (settings.server.public_url, settings.twilio.api_url))
+    ):
+        raise ConfigError(
+            "HOOKFLASH_CONSOLE_OPEN: a console without sign-in is only for the stand-ins, and this"
+            " line can be reached from elsewhere (HOOKFLASH_PUBLIC_URL, HOOKFLASH_TWILIO_API_URL);"
+            " add users with `hookflash console password` instead"
+        )
+    local_answerer = LocalAnswerer(switchboard, telephone)
+    line_calls: LineCalls = (
+        workers if workers is not None else SingleProcess(live_calls, local_answerer.take)
+    )
+    config = ConsoleConfig(
+        users=settings.console.users,
+        folder=settings.storage.data_dir,
+        origin=telephone.urls.origin,
+        path=telephone.urls.path,
+        open_here=settings.console.open,
+        session_seconds=settings.console.session_hours * 3600,
+        prices=_prices(settings),
+    )
+    return Console(
+        config, line_calls, store, now=now, journal=journals.find, hooks=hooks, world=world
+    )
+
+
+def with_line(
+    hooks: Hooks, listen: Listen, recordings: Recordings, deliver: Callable[[], None]
+) -> Hooks:
+    """Return `hooks` with the line's live audio, recordings and delivery worker as defaults."""
+    return dataclasses.replace(
+        hooks,
+        listen=hooks.listen or listen,
+        recordings=hooks.recordings or recordings,
+        deliver=hooks.deliver or deliver,
+    )
+
+
+def _prices(settings: Settings) -> Prices:
+    line, listened, spoken, currency = settings.console.prices
+    return Prices(
+        line=line,
+        listened=listened,
+        spoken=spoken,
+        tokens=settings.console.token_prices,
+        currency=currency,
+    )

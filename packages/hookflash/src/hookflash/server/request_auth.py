@@ -1,0 +1,201 @@
+"""Authenticate requests: signatures for all requests, one-time tokens for all streams.
+
+A webhook without a valid signature is answered 403 and not processed. A media socket needs a signed
+upgrade and, in its `start` message, a token that was issued for its call shortly before. The
+signature of the socket's URL is the same for every call. Without the token, anyone who has seen the
+URL once could connect to the model. Both are checked against the configured public URL.
+
+Unsigned requests are accepted only if every peer is a stand-in on this machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable
+from random import Random
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
+
+from hookflash.carriers.twilio.signature import FORM_TYPE, HEADER, SETTINGS_HEADER, Signatures
+from hookflash.carriers.twilio.urls import Urls, is_loopback
+from hookflash.carriers.twilio.webhooks import Form
+from hookflash.errors import CarrierProtocolError, ConfigError
+from hookflash.world import SYSTEM, url_token
+
+BODY_BYTES = 64 * 1024
+BODY_SECONDS = 5.0
+TOKEN_SECONDS = 120.0
+TOKENS_A_CALL = 8
+CACHED_ANSWERS = 4096
+
+
+class RequestAuthenticator:
+    """Accepts Twilio's requests. Without auth tokens and `allow_unsigned`, it accepts none."""
+
+    def __init__(self, *, signatures: Signatures, urls: Urls, allow_unsigned: bool = False) -> None:
+        self._signatures = signatures
+        self._urls = urls
+        self._allow_unsigned = allow_unsigned
+
+    async def form(self, request: Request) -> tuple[Form, bytes]:
+        """Return a webhook's form and its raw body.
+
+        Raises `HTTPException`: 403 for an invalid or missing signature, 413 for a body larger than
+        `BODY_BYTES`, 408 if the body takes longer than `BODY_SECONDS`, 400 for an invalid form.
+        """
+        body = await self._body(request)
+        try:
+            form = Form.parse(body)
+            if not self._unsigned(request) and not self._signatures.request(
+                self._url(request, self._urls.http),
+                body,
+                signature=request.headers.get(HEADER, ""),
+                content_type=request.headers.get("content-type", FORM_TYPE),
+                settings=request.headers.get(SETTINGS_HEADER, ""),
+            ):
+                raise HTTPException(403)
+        except CarrierProtocolError:
+            raise HTTPException(400) from None
+        return form, body
+
+    def admits(self, socket: HTTPConnection) -> bool:
+        """Return whether the upgrade of a media socket is signed."""
+        return self._unsigned(socket) or self._signatures.socket(
+            self._url(socket, self._urls.socket),
+            signature=socket.headers.get(HEADER, ""),
+            settings=socket.headers.get(SETTINGS_HEADER, ""),
+        )
+
+    def _unsigned(self, connection: HTTPConnection) -> bool:
+        """Return whether this peer may send unsigned requests: allowed, and on this machine.
+
+        If the request has a signature and there is a secret, the signature is checked.
+        """
+        if not self._allow_unsigned:
+            return False
+        if HEADER in connection.headers and self._signatures.has_secret:
+            return False
+        return connection.client is not None and is_loopback(connection.client.host)
+
+    def _url(self, connection: HTTPConnection, absolute: Callable[[str], str]) -> str:
+        """Return the URL that Twilio requested: the public URL with this path and query."""
+        raw: bytes = connection.scope.get("raw_path") or connection.scope["path"].encode()
+        query: bytes = connection.scope["query_string"]
+        url = absolute(self._urls.inner(raw.decode("latin-1")))
+        return f"{url}?{query.decode('latin-1')}" if query else url
+
+    async def _body(self, request: Request) -> bytes:
+        body = bytearray()
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                async for chunk in request.stream():
+                    body += chunk
+                    if len(body) > BODY_BYTES:
+                        raise HTTPException(413)
+        except TimeoutError:
+            raise HTTPException(408) from None
+        except ClientDisconnect:
+            raise HTTPException(400) from None
+        return bytes(body)
+
+
+class _Issued(NamedTuple):
+    token: str
+    step: int
+    expires_at: float
+
+
+class StreamTokens:
+    """One-time tokens for media streams, each for one call and one step of its TwiML.
+
+    A token works once, for its own call, within `TOKEN_SECONDS`. `now` is a clock in seconds.
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], float] = SYSTEM.monotonic,
+        entropy: Random = SYSTEM.entropy("stream-tokens"),
+    ) -> None:
+        self._now = now
+        self._entropy = entropy
+        self._issued: dict[str, deque[_Issued]] = {}
+        self._order: deque[tuple[float, str]] = deque()
+
+    def mint(self, call_sid: str, step: int) -> str:
+        """Return a new token for the stream of `step`. If the call has too many, the oldest is
+        dropped."""
+        now = self._now()
+        self._sweep(now)
+        token = url_token(self._entropy, 32)
+        expires_at = now + TOKEN_SECONDS
+        issued = self._issued.setdefault(call_sid, deque(maxlen=TOKENS_A_CALL))
+        issued.append(_Issued(token, step, expires_at))
+        self._order.append((expires_at, call_sid))
+        return token
+
+    def redeem(self, call_sid: str, token: str) -> int | None:
+        """Return the step of a valid token, once; None if the token is invalid.
+
+        Every token of the call is compared, each in constant time.
+        """
+        self._sweep(self._now())
+        issued = self._issued.get(call_sid, deque())
+        given = token.encode("utf-8", "replace")
+        found = None
+        for candidate in issued:
+            if hmac.compare_digest(candidate.token.encode(), given):
+                found = candidate
+        if found is None:
+            return None
+        issued.remove(found)
+        return found.step
+
+    def _sweep(self, now: float) -> None:
+        """Drop expired tokens. They expire in the order in which they were issued."""
+        while self._order and self._order[0][0] <= now:
+            _, call_sid = self._order.popleft()
+            issued = self._issued.get(call_sid)
+            while issued and issued[0].expires_at <= now:
+                issued.popleft()
+            if not issued:
+                self._issued.pop(call_sid, None)
+
+
+class AnswerCache:
+    """The answers to recent webhooks, so that a repeated webhook gets the same answer.
+
+    Twilio repeats a webhook that was answered late or not at all. An attacker can replay a recorded
+    one with its valid signature. Neither may get another token or ask the core twice. The newest
+    `CACHED_ANSWERS` are held. A key identifies one delivery.
+    """
+
+    def __init__(self) -> None:
+        self._cached: OrderedDict[tuple[str, ...], str] = OrderedDict()
+
+    def find(self, keys: Iterable[tuple[str, ...]]) -> str | None:
+        for key in keys:
+            if key in self._cached:
+                return self._cached[key]
+        return None
+
+    def store(self, keys: Iterable[tuple[str, ...]], answer: str) -> None:
+        for key in keys:
+            self._cached[key] = answer
+        while len(self._cached) > CACHED_ANSWERS:
+            self._cached.popitem(last=False)
+
+
+def require_stand_ins(urls: Iterable[str]) -> None:
+    """Raise `ConfigError` unless every URL is on this machine: only then may requests be
+    unsigned."""
+    for url in urls:
+        if not is_loopback(urlsplit(url).hostname or ""):
+            raise ConfigError(
+                "unsigned requests are accepted only if every peer is a stand-in on this"
+                f" machine, and {url!r} is not; set TWILIO_AUTH_TOKEN"
+            )

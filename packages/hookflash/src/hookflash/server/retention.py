@@ -1,0 +1,204 @@
+"""Find and delete the stored data of ended calls: on request, or when its retention time is over.
+
+A call may have a record in the database, and a journal and a recording in the data folder. Erasing
+deletes all three and writes a tombstone without the number (`stores.erasing`). A call that may
+still be live is not erased, because its next write would bring the data back.
+
+    resource       acquired           released
+    the sweep      retention_sweep    its block's end
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from random import Random
+
+import msgspec
+
+from hookflash.errors import ConfigError
+from hookflash.runtime.journal_facts import read_facts
+from hookflash.runtime.recorder import recording_path
+from hookflash.stores.deliveries import DeliveryStore
+from hookflash.stores.erasing import calls_before, erase_record
+from hookflash.stores.records import RecordStore
+from hookflash.world import SYSTEM
+
+log = logging.getLogger("hookflash.server")
+
+SWEEP_SECONDS = 3600.0
+_DAY_SECONDS = 86_400.0
+_BATCH = 100
+
+
+class Erased(msgspec.Struct, frozen=True, kw_only=True):
+    """Which data of a call was deleted."""
+
+    record: bool = False
+    journal: bool = False
+    recording: bool = False
+
+    def __bool__(self) -> bool:
+        return self.record or self.journal or self.recording
+
+
+class RetentionDays(msgspec.Struct, frozen=True, kw_only=True):
+    """Days to retain each kind of data; 0 means forever. Waiting deliveries are always retained."""
+
+    recordings: float = 0.0
+    calls: float = 0.0
+    deliveries: float = 0.0
+
+
+class StoredCalls:
+    """The ended calls of a data folder and its database; the console's `Recordings`.
+
+    `discard` deletes a recording to which this process may still be writing. `forget` stops this
+    process from storing late data of an erased call. Tombstones get random names from `entropy`.
+    """
+
+    def __init__(
+        self,
+        store: RecordStore,
+        folder: Path,
+        *,
+        discard: Callable[[str], None] = lambda call_sid: None,
+        forget: Callable[[str], None] = lambda call_sid: None,
+        entropy: Random = SYSTEM.entropy("tombstones"),
+    ) -> None:
+        self._store = store
+        self._journals = folder / "journals"
+        self._recordings = folder / "recordings"
+        self._discard = discard
+        self._forget = forget
+        self._entropy = entropy
+
+    async def find(self, call_sid: str) -> Path | None:
+        """Return the path of a call's recording, or None."""
+        with contextlib.suppress(ValueError):
+            path = recording_path(self._recordings, call_sid)
+            return path if path.is_file() else None
+        return None
+
+    async def summary(self, call_sid: str) -> str:
+        """Return a call's summary, or "" if it has none."""
+        record = await self._store.get(call_sid)
+        return record.summary if record is not None else ""
+
+    async def delete(self, call_sid: str) -> None:
+        """Erase a call that the console shows as ended."""
+        await self.erase(call_sid, force=True)
+
+    async def erase(self, call_sid: str, *, force: bool = False) -> Erased:
+        """Erase a call. Return which data was deleted.
+
+        Raises `ConfigError` if `call_sid` is invalid. Raises it for a call whose journal has no
+        end, too, unless `force`: the call may be live.
+        """
+        try:
+            recording = recording_path(self._recordings, call_sid)
+        except ValueError as error:
+            raise ConfigError(f"{error}; use the SID from the call's record") from error
+        journal = self._journals / f"{call_sid}.jsonl"
+        if not force and await asyncio.to_thread(_may_be_live, journal):
+            raise ConfigError(
+                f"{call_sid}: its journal has no end, so this call may still be live. Try again"
+                " when it has ended, or use --force if its process is gone"
+            )
+        there = recording.is_file()
+        self._discard(call_sid)
+        self._forget(call_sid)
+        await asyncio.to_thread(recording.unlink, missing_ok=True)
+        written = await asyncio.to_thread(_unlinked, journal)
+        return Erased(
+            record=await erase_record(self._store.engine, call_sid, entropy=self._entropy),
+            journal=written,
+            recording=there,
+        )
+
+    async def sweep(self, now: float, days: RetentionDays) -> int:
+        """Delete data older than its retention time. Return the number of deleted items.
+
+        `now` is from the clock that sets the files' modification times.
+        """
+        swept = 0
+        if days.recordings:
+            old = now - days.recordings * _DAY_SECONDS
+            swept += await asyncio.to_thread(_unlink_older, self._recordings, "*.wav", old)
+        if days.deliveries:
+            old = now - days.deliveries * _DAY_SECONDS
+            swept += await DeliveryStore(self._store.engine).forget_before(old)
+        if not days.calls:
+            return swept
+        old = now - days.calls * _DAY_SECONDS
+        while found := await calls_before(self._store.engine, old, limit=_BATCH):
+            for call_sid in found:
+                swept += bool(await self.erase(call_sid, force=True))
+        # Calls without a record.
+        swept += await asyncio.to_thread(_unlink_older, self._journals, "*.jsonl", old)
+        return swept + await asyncio.to_thread(_unlink_older, self._recordings, "*.wav", old)
+
+
+@contextlib.asynccontextmanager
+async def retention_sweep(
+    stored: StoredCalls,
+    days: RetentionDays,
+    *,
+    wall: Callable[[], float] = SYSTEM.wall,
+    seconds: float = SWEEP_SECONDS,
+) -> AsyncIterator[None]:
+    """Sweep at once and then every `seconds` until the block ends, unless everything is
+    retained."""
+    if days == RetentionDays():
+        yield
+        return
+    task = asyncio.create_task(_sweep_forever(stored, days, wall, seconds))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _sweep_forever(
+    stored: StoredCalls, days: RetentionDays, wall: Callable[[], float], seconds: float
+) -> None:
+    while True:
+        try:
+            if swept := await stored.sweep(wall(), days):
+                log.info("retention: deleted %d calls, recordings and deliveries", swept)
+        except Exception:
+            # The database or the disk failed. The next sweep tries again.
+            log.exception("! retention: expired data could not be deleted; the next sweep retries")
+        await asyncio.sleep(seconds)
+
+
+def _may_be_live(journal: Path) -> bool:
+    """Return whether a journal of any version has no end."""
+    try:
+        data = journal.read_bytes()
+    except OSError:
+        # No process can continue a call whose journal cannot be read.
+        return False
+    facts = read_facts(data)
+    return facts.lines > 0 and not facts.over
+
+
+def _unlinked(path: Path) -> bool:
+    there = path.is_file()
+    path.unlink(missing_ok=True)
+    return there
+
+
+def _unlink_older(folder: Path, pattern: str, moment: float) -> int:
+    return sum(map(_unlinked, _older(folder, pattern, moment)))
+
+
+def _older(folder: Path, pattern: str, moment: float) -> Iterator[Path]:
+    for path in folder.glob(pattern):
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime < moment:
+                yield path

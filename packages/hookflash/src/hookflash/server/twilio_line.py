@@ -1,0 +1,155 @@
+"""A phone line at Twilio: its URLs, authentication, TwiML and REST client.
+
+Create it before the calls: their carrier port (`control`) writes TwiML with the same tokens that
+the server redeems.
+
+    line = TwilioLine.open(public_url=..., auth_tokens=[...])
+    control = line.control(account_sid=..., auth_token=..., api_url=...)
+    app = create_app(switchboard_with(control), line)
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from hookflash.carriers.twilio.parties import Parties
+from hookflash.carriers.twilio.rest import TwilioControl
+from hookflash.carriers.twilio.ring_request import Fields, ring_fields
+from hookflash.carriers.twilio.signature import Signatures
+from hookflash.carriers.twilio.twiml import render, render_for_rest
+from hookflash.carriers.twilio.urls import Urls
+from hookflash.carriers.twilio.voices import Voices
+from hookflash.core.commands import Instruction, RingHuman
+from hookflash.server.request_auth import RequestAuthenticator, StreamTokens, require_stand_ins
+from hookflash.world import SYSTEM, World
+
+MAX_PARTIES = 10_000
+
+Find = Callable[[str], Parties | None]
+
+
+class TwimlWriter:
+    """Writes TwiML and ring requests for a call.
+
+    `find` returns the parties of a call from the call itself, so that they are the same after a
+    restart. It is set once the calls exist. Data that only a webhook has is remembered. `caller_id`
+    is one of our numbers, for calls that did not dial one.
+    """
+
+    def __init__(
+        self,
+        urls: Urls,
+        tokens: StreamTokens,
+        *,
+        voices: Voices | None = None,
+        caller_id: str | None = None,
+    ) -> None:
+        self.find: Find = lambda call_sid: None
+        self._urls = urls
+        self._tokens = tokens
+        self._voices = voices or Voices()
+        self.caller_id = caller_id
+        self._reported: OrderedDict[str, Parties] = OrderedDict()
+
+    def remember(self, reported: Parties) -> None:
+        """Remember the parties of a call from one of its webhooks."""
+        before = self._reported.get(reported.call_sid)
+        if before is not None and before.call_token and not reported.call_token:
+            return
+        self._reported[reported.call_sid] = reported
+        while len(self._reported) > MAX_PARTIES:
+            self._reported.popitem(last=False)
+
+    def __call__(
+        self, call_sid: str, instructions: Sequence[Instruction], *, leg_sid: str = ""
+    ) -> str:
+        """Return TwiML for the caller's leg, or for the human's leg `leg_sid` of that call."""
+        return render(
+            instructions,
+            self._urls,
+            parties=self._parties(call_sid, leg_sid),
+            token=self._minting(leg_sid or call_sid),
+            voices=self._voices,
+        )
+
+    def for_rest(self, call_sid: str, instructions: Sequence[Instruction]) -> str:
+        """Return TwiML for a REST update of the leg `call_sid`."""
+        return render_for_rest(
+            instructions,
+            self._urls,
+            parties=self._parties(call_sid),
+            token=self._minting(call_sid),
+            voices=self._voices,
+        )
+
+    def ring_request(self, call_sid: str, what: RingHuman) -> Fields:
+        """Return the form fields of a call to a human, for the call `call_sid`."""
+        return ring_fields(what, self._urls, self._parties(call_sid))
+
+    def _parties(self, call_sid: str, leg_sid: str = "") -> Parties:
+        reported = self._reported.get(call_sid)
+        known = self.find(call_sid) or reported or Parties(call_sid=call_sid)
+        token = reported.call_token if reported is not None else ""
+        return replace(
+            known,
+            own_number=known.own_number or self.caller_id,
+            call_token=token,
+            consulting=known.consulting or bool(leg_sid),
+        )
+
+    def _minting(self, leg_sid: str) -> Callable[[int], str]:
+        return lambda step: self._tokens.mint(leg_sid, step)
+
+
+@dataclass(frozen=True)
+class TwilioLine:
+    urls: Urls
+    tokens: StreamTokens
+    write: TwimlWriter
+    authenticator: RequestAuthenticator
+
+    @classmethod
+    def open(
+        cls,
+        *,
+        public_url: str,
+        auth_tokens: Iterable[str],
+        shared_keys: Mapping[str, str] | None = None,
+        allow_unsigned: bool = False,
+        peers: Iterable[str] = (),
+        worker: str = "",
+        language: str | None = None,
+        voice: str | None = None,
+        caller_id: str | None = None,
+        world: World = SYSTEM,
+    ) -> TwilioLine:
+        """Create the parts of a line.
+
+        `auth_tokens` are the valid tokens: one, or two during a rotation. `allow_unsigned` requires
+        that the public URL and all `peers` (the URLs of Twilio's API and of the model) are on this
+        machine. `worker` is the name of this process if there are several. `caller_id` is shown to
+        humans if the caller dialled none of our numbers. Raises `ConfigError`.
+        """
+        urls = Urls.under(public_url, worker=worker)
+        if allow_unsigned:
+            require_stand_ins((public_url, *peers))
+        tokens = StreamTokens(world.monotonic, world.entropy("stream-tokens"))
+        signatures = Signatures(tuple(auth_tokens), shared_keys)
+        return cls(
+            urls=urls,
+            tokens=tokens,
+            write=TwimlWriter(urls, tokens, voices=Voices(language, voice), caller_id=caller_id),
+            authenticator=RequestAuthenticator(
+                signatures=signatures, urls=urls, allow_unsigned=allow_unsigned
+            ),
+        )
+
+    def control(self, *, account_sid: str, auth_token: str, api_url: str) -> TwilioControl:
+        """Return the REST client; close it with `aclose`."""
+        return TwilioControl(
+            account_sid=account_sid, auth_token=auth_token, api_url=api_url, writer=self.write
+        )

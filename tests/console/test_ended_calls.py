@@ -1,0 +1,227 @@
+"""Calls that are over, over HTTP: found, shown, played and forgotten; figures and the trail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hookflash.console.console import Hooks
+from hookflash.core.commands import ClearAudio, RunTool
+from hookflash.core.events import CallerSpeechStarted, HintGiven, LegChanged, ToolFinished
+from hookflash.core.record import CallRecord, HandoffAttempt, ToolUse, Utterance
+from hookflash.core.setup import CallSetup
+from hookflash.runtime.journal import Journals, JournalState
+
+from .conftest import MakeOffice, Office, Time
+
+NOW = Time().now
+
+
+def record(call_sid: str = "CA1", **changes: object) -> CallRecord:
+    about: dict[str, object] = {
+        "call_sid": call_sid,
+        "agent": "shop",
+        "caller": "+15550101234",
+        "called": "+15550100",
+        "disposition": "handed_off",
+        "arrived_at": NOW - 3600.0,
+        "seconds": 60.0,
+        "barge_ins": 1,
+        "utterances": (
+            Utterance(speaker="caller", text="My brake.", started_at=1.0, ended_at=31.0),
+            Utterance(
+                speaker="agent", text="Yes", cut=" of course", started_at=31.5, ended_at=46.5
+            ),
+        ),
+        "handoffs": (
+            HandoffAttempt(
+                destination="desk",
+                reason="brake",
+                source="tool",
+                started_at=40.0,
+                outcome="bridged",
+                seconds_to_human=9.0,
+            ),
+        ),
+        "tools": (
+            ToolUse(
+                name="look",
+                arguments="{}",
+                output="yes",
+                failed=False,
+                started_at=32.0,
+                seconds=0.5,
+            ),
+        ),
+    }
+    return CallRecord(**(about | changes))
+
+
+class Tapes:
+    """Recordings, as the part of the program that makes them has them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.deleted: list[str] = []
+
+    async def find(self, call_sid: str) -> Path | None:
+        path = self.folder / f"{call_sid}.wav"
+        return path if path.is_file() else None
+
+    async def summary(self, call_sid: str) -> str:
+        return "The brake squeaks."
+
+    async def delete(self, call_sid: str) -> None:
+        self.deleted.append(call_sid)
+
+
+async def test_calls_are_found_and_shown_in_pages(office: Office) -> None:
+    for number in range(3):
+        await office.store.put(record(f"CA{number}", arrived_at=NOW - 100.0 + number))
+    async with office.signed_in("vera") as client:
+        first = (await client.get("/api/past", params={"limit": 2, "text": "brake"})).json()
+        assert [each["call_sid"] for each in first["calls"]] == ["CA2", "CA1"]
+        assert first["next"] == "CA1"
+        second = await client.get("/api/past", params={"limit": 2, "before": first["next"]})
+        assert [each["call_sid"] for each in second.json()["calls"]] == ["CA0"]
+        assert second.json()["next"] is None
+    found = first["calls"][0]
+    assert found["excerpt"] == "My brake."
+    assert (found["destination"], found["outcome"], found["seconds_to_human"]) == (
+        "desk",
+        "bridged",
+        9.0,
+    )
+    assert found["answer_seconds"] == 0.5
+    # A minute of the line, half a minute heard, a quarter spoken.
+    assert found["cost"] == pytest.approx(0.6 + 0.6 + 0.6)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["limit=0", "limit=201", "limit=x", "since=x", "colour=red", "text=" + "x" * 201],
+)
+async def test_a_query_that_is_none_is_refused(office: Office, query: str) -> None:
+    async with office.signed_in() as client:
+        answer = await client.get(f"/api/past?{query}")
+        assert (answer.status_code, answer.json()["code"]) == (400, "request")
+
+
+async def test_a_call_is_shown_with_all_that_record_and_journal_have(
+    make_office: MakeOffice, tmp_path: Path
+) -> None:
+    journals = Journals(tmp_path / "journals")
+    journal = journals.begin("CA1", CallSetup())
+    at = record().arrived_at
+    journal.write(at, HintGiven("a regular", "anna"), [], JournalState("talking", "idle"))
+    journal.write(at + 31, HintGiven("x", "anna"), [RunTool("t1", "look", "{}")])
+    journal.write(at + 33, ToolFinished("t1", "yes"), [])
+    journal.write(at + 35, CallerSpeechStarted("c1"), [ClearAudio()])
+    journal.write(
+        at + 40, LegChanged("CA9", "ringing", 2), [], JournalState("handing off", "ringing")
+    )
+    journals.close()
+    async with make_office(journal=journals.find) as office:
+        await office.store.put(record())
+        async with office.signed_in("vera") as client:
+            found = (await client.get("/api/past/CA1")).json()
+            assert (await client.get("/api/past/CA404")).status_code == 404
+    assert found["entry"]["call_sid"] == "CA1"
+    assert (found["summary"], found["recording"]) == ("", None)
+    assert [(each["text"], each["cut"]) for each in found["parts"]["lines"]] == [
+        ("My brake.", ""),
+        ("Yes", " of course"),
+    ]
+    assert found["handoffs"][0]["outcome"] == "bridged"
+    assert [each["seconds"] for each in found["parts"]["tools"]] == [2.0]
+    assert [each["name"] for each in found["parts"]["stages"]] == ["talking", "ringing"]
+    assert [each["at"] for each in found["parts"]["barge_ins"]] == [35.0]
+    assert [each["status"] for each in found["parts"]["legs"]] == ["ringing"]
+    assert [each["text"] for each in found["parts"]["actions"]] == ["a regular", "x"]
+    (latency,) = found["parts"]["latencies"]
+    assert (latency["started_at"], latency["ended_at"]) == (31.0, 31.5)
+
+
+@pytest.mark.parametrize("journal", [None, Path("/"), Path("/nowhere/CA1.jsonl")])
+async def test_a_call_without_a_journal_is_shown_as_its_record_has_it(
+    make_office: MakeOffice, journal: Path | None
+) -> None:
+    async with make_office(journal=lambda sid: journal) as office:
+        await office.store.put(record())
+        async with office.signed_in() as client:
+            found = (await client.get("/api/past/CA1")).json()
+    (tool,) = found["parts"]["tools"]
+    assert (tool["name"], tool["seconds"], tool["status"]) == ("look", 0.5, "answered")
+    assert found["parts"]["stages"] == []
+
+
+async def test_a_recording_is_played_in_pieces_and_its_hearing_written_down_once(
+    make_office: MakeOffice, tmp_path: Path
+) -> None:
+    tapes = Tapes(tmp_path)
+    (tmp_path / "CA1.wav").write_bytes(b"RIFF" + bytes(range(100)))
+    async with make_office(hooks=Hooks(recordings=tapes)) as office:
+        await office.store.put(record())
+        await office.store.put(record("CA2"))
+        async with office.signed_in() as client:
+            shown = (await client.get("/api/past/CA1")).json()
+            assert shown["summary"] == "The brake squeaks."
+            assert shown["recording"] == "../api/past/CA1/recording"
+            assert (await client.get("/api/past/CA2")).json()["recording"] is None
+            whole = await client.get("/api/past/CA1/recording")
+            assert (whole.status_code, whole.headers["content-type"]) == (200, "audio/wav")
+            part = await client.get("/api/past/CA1/recording", headers={"Range": "bytes=4-7"})
+            assert (part.status_code, part.content) == (206, bytes(range(4)))
+            assert (await client.get("/api/past/CA2/recording")).status_code == 404
+            trail = (await client.get("/api/audit", params={"action": "recording"})).json()
+            assert len(trail["entries"]) == 1
+
+
+async def test_a_call_that_is_deleted_leaves_nothing_but_the_word_of_it(
+    make_office: MakeOffice, tmp_path: Path
+) -> None:
+    tapes, journal = Tapes(tmp_path), tmp_path / "CA1.jsonl"
+    journal.write_text("{}")
+    async with make_office(hooks=Hooks(recordings=tapes), journal=lambda sid: journal) as office:
+        await office.store.put(record())
+        async with office.signed_in() as client:
+            assert (await client.delete("/api/past/CA1")).status_code == 204
+            assert (await client.delete("/api/past/CA1")).status_code == 404
+            assert (await client.get("/api/past/CA1")).status_code == 404
+            trail = (await client.get("/api/audit", params={"call": "CA1"})).json()["entries"]
+    assert [each["action"] for each in trail] == ["delete"]
+    assert tapes.deleted == ["CA1"]
+    assert not journal.exists()
+
+
+async def test_figures_are_counted_over_time_and_altogether(office: Office) -> None:
+    await office.store.put(record("CA1", arrived_at=NOW - 3600.0))
+    await office.store.put(
+        record("CA2", arrived_at=NOW - 90_000.0, disposition="abandoned", handoffs=())
+    )
+    async with office.signed_in("vera") as client:
+        found = (await client.get("/api/figures")).json()
+        assert len(found["buckets"]) == 7
+        assert [each["calls"] for each in found["buckets"]] == [0, 0, 0, 0, 0, 1, 1]
+        last, whole = found["buckets"][-1], found["whole"]
+        assert (last["until"], last["dispositions"]) == (NOW, {"handed_off": 1})
+        assert last["to_human"] == {"count": 1, "mean": 9.0, "p50": 9.0, "p90": 9.0}
+        assert whole["calls"] == 2
+        assert whole["cost"] == pytest.approx(3.6)
+        assert whole["outcomes"] == {"bridged": 1}
+        assert whole["answer"]["count"] == 2
+        assert found["currency"] == "EUR"
+        for query in ("since=5&until=5", "since=0&until=100000&step=1", "step=0", "step=x"):
+            assert (await client.get(f"/api/figures?{query}")).status_code == 400, query
+
+
+async def test_the_trail_is_read_in_pages(office: Office) -> None:
+    async with office.signed_in() as client, office.signed_in("vera"):
+        first = (await client.get("/api/audit", params={"limit": 1})).json()
+        assert [each["who"] for each in first["entries"]] == ["vera"]
+        second = await client.get("/api/audit", params={"limit": 1, "before": first["next"]})
+        assert [each["who"] for each in second.json()["entries"]] == ["anna"]
+        mine = await client.get("/api/audit", params={"who": "anna"})
+        assert [each["action"] for each in mine.json()["entries"]] == ["sign-in"]
+        assert mine.json()["next"] is None

@@ -1,0 +1,335 @@
+"""What consoles are told of live calls: a real call, driven by hand, its sound passed over."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from hookflash.console import live_calls as live_module
+from hookflash.console.live_calls import LiveCalls
+from hookflash.console.prices import Prices
+from hookflash.console.shapes import Parts, Question
+from hookflash.core import events as e
+from hookflash.core.call import Call
+from hookflash.core.commands import PlayAudio, SendMark
+from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
+from hookflash.core.phases import Phase
+from hookflash.core.setup import CallSetup
+from hookflash.core.token_usage import Tokens
+from hookflash.runtime.journal import Journals
+
+from ..core.conftest import START, Scene
+
+DESK = Destination(
+    key="billing", when="a refund", plan=HandoffPlan(targets=(Target.phone("+15550102"),))
+)
+
+
+class Watched(Scene):
+    """A scene whose every event consoles may see."""
+
+    def __init__(self, *, journal: Path | None = None) -> None:
+        super().__init__(CallSetup(agent="shop", destinations=(DESK,)))
+        self.known = True
+        self.live = LiveCalls(
+            lambda sid: self if self.known and sid == "CA1" else None,
+            lambda: self.now,
+            prices=Prices(line=6.0, listened=60.0, spoken=120.0),
+            journal=lambda sid: journal,
+        )
+
+    def __call__(self, event: e.AnyEvent) -> list:
+        commands = super().__call__(event)
+        self.live.watch("CA1", event, commands)
+        return commands
+
+    def wait(self, seconds: float) -> list:
+        commands = super().wait(seconds)
+        self.live.watch("CA1", None, commands)
+        return commands
+
+    async def parts(self) -> Parts:
+        found = await self.live.detail("CA1")
+        assert found is not None
+        return found.parts
+
+
+@pytest.fixture
+def scene() -> Watched:
+    return Watched()
+
+
+async def test_a_line_is_cut_where_the_caller_has_heard_it(scene: Watched) -> None:
+    scene.talk()
+    text = "One two three four five six seven eight nine ten."
+    scene.say("i1", "r1", 4000, text=text, ended=False)
+    scene.now += 2.0
+    (line,) = (await scene.parts()).lines
+    assert (line.speaker, line.ended_at, line.cut) == ("agent", None, "")
+    assert line.text + " " + line.ahead == text
+    assert 20 <= len(line.text) <= 27
+    scene.speaks()
+    agent, caller = (await scene.parts()).lines
+    assert agent.ended_at == pytest.approx(agent.started_at + 2.0, abs=0.1)
+    assert agent.ahead == ""
+    assert agent.text + " " + agent.cut == text
+    assert (caller.speaker, caller.text, caller.ended_at) == ("caller", "", None)
+    scene.after(0.5, e.CallerSpeechStopped("c1"))
+    scene(e.CallerTranscribed("c1", "Stop."))
+    parts = await scene.parts()
+    assert parts.lines[1].text == "Stop."
+    assert parts.lines[1].ended_at is not None
+    (barge_in,) = parts.barge_ins
+    assert barge_in.at == pytest.approx(2.0, abs=0.1)
+
+
+async def test_an_item_that_nobody_has_heard_yet_is_all_ahead(scene: Watched) -> None:
+    scene.talk()
+    scene(e.AgentTranscribed("i1", "Hello there."))
+    (line,) = (await scene.parts()).lines
+    assert (line.text, line.ahead) == ("", "Hello there.")
+
+
+async def test_an_answer_is_timed_from_the_callers_last_word(scene: Watched) -> None:
+    scene.greet()
+    scene.speaks("c1")
+    scene.after(1.0, e.CallerSpeechStopped("c1"))
+    scene(e.CallerTranscribed("c1", "Hello?"))
+    scene.now += 0.7
+    scene.say("i2", "r2", 1000, text="Yes?")
+    scene.now += 1.0
+    scene.returned()
+    (latency,) = (await scene.parts()).latencies
+    assert latency.ended_at - latency.started_at == pytest.approx(0.7, abs=0.05)
+
+
+async def test_tools_are_shown_while_they_run_and_after(scene: Watched) -> None:
+    scene.greet()
+    scene(e.ToolCallRequested("t1", "find_order", '{"number": 7}', "r1"))
+    entry = (await scene.live.next_report("", 0, seconds=0)).calls[0]
+    assert entry.running == ("find_order",)
+    scene.after(1.5, e.ToolFinished("t1", "on its way"))
+    scene(e.ToolCallRequested("t2", "find_order", "x" * 5000, "r1"))
+    scene(e.ToolFinished("t2", "no", failed=True))
+    scene(e.ToolFinished("t2", "late"))
+    first, second = (await scene.parts()).tools
+    assert (first.status, first.seconds, first.output) == ("answered", 1.5, "on its way")
+    assert (second.status, len(second.arguments), second.output) == ("failed", 4000, "no")
+
+
+async def test_a_tool_that_is_cancelled_is_shown_as_that(scene: Watched) -> None:
+    scene.greet()
+    scene(e.ToolCallRequested("t1", "find_order", "{}", "r1"))
+    scene(e.CallCompleted())
+    (tool,) = (await scene.parts()).tools
+    assert tool.status == "cancelled"
+
+
+async def test_a_hand_off_is_shown_with_its_state_its_legs_and_its_time(scene: Watched) -> None:
+    scene.moved()
+    entry = scene.live.report("", 0).calls[0]
+    assert entry.phase == "handing off"
+    assert entry.handoff is not None
+    assert (entry.handoff.destination, entry.handoff.state) == ("billing", "moving")
+    assert entry.handoff.reason == "a refund"
+    assert entry.handoff.until is not None and entry.handoff.until > scene.now
+    scene.after(1.0, e.LegChanged("CA9", "ringing", 2))
+    (leg,) = (await scene.parts()).legs
+    assert (leg.status, leg.answered_at) == ("ringing", None)
+    scene.after(3.0, e.LegChanged("CA9", "answered", 2))
+    assert (await scene.parts()).legs[0].status == "answered"
+    scene.after(9.0, e.LegChanged("CA9", "completed", 2, "bridged"))
+    parts = await scene.parts()
+    assert (parts.legs[0].status, parts.legs[0].outcome) == ("over", "bridged")
+    names = [stage.name for stage in parts.stages]
+    assert names[:2] == ["answering", "talking"]
+    assert "moving" in names and "ringing" in names
+    assert all(
+        stage.ended_at == later.started_at
+        for stage, later in zip(parts.stages, parts.stages[1:], strict=False)
+    )
+
+
+async def test_a_farewell_has_its_time_too(scene: Watched) -> None:
+    scene.greet()
+    scene(e.HandoffRequested("billing", "angry", source="console", by="anna"))
+    entry = scene.live.report("", 0).calls[0]
+    assert entry.handoff is not None and entry.handoff.state == "farewell"
+    assert entry.handoff.until is not None
+    (action,) = (await scene.parts()).actions
+    assert (action.by, action.kind, action.text) == ("anna", "handoff", "billing: angry")
+
+
+async def test_what_supervisors_do_and_what_the_agent_asks_is_shown(scene: Watched) -> None:
+    scene.greet()
+    scene(e.HintGiven("a regular", "anna"))
+    scene(e.SayRequested("one moment", "anna"))
+    scene.after(2.0, e.QuestionAsked("q1", "Is it in stock?"))
+    entry = scene.live.report("", 0).calls[0]
+    since = pytest.approx(scene.now - START, abs=0.01)
+    assert entry.question == Question(id="q1", text="Is it in stock?", asked_at=since)
+    scene(e.QuestionAnswered("q1", "yes", "ben"))
+    assert scene.live.report("", 0).calls[0].question is None
+    scene(e.HandoffCancelled("ben"))
+    scene(e.GiveBackRequested("ben"))
+    scene(e.HandoffRequested("billing", "x", source="caller"))
+    assert [(each.by, each.kind) for each in (await scene.parts()).actions] == [
+        ("anna", "hint"),
+        ("anna", "say"),
+        ("ben", "answer"),
+        ("ben", "cancel"),
+        ("ben", "giveback"),
+    ]
+
+
+async def test_a_call_whose_model_tells_its_tokens_costs_by_them(scene: Watched) -> None:
+    scene.live = LiveCalls(
+        lambda sid: scene,
+        lambda: scene.now,
+        prices=Prices(line=6.0, listened=60.0, tokens=(4.0, 0.4, 32.0, 0.4, 16.0, 64.0)),
+    )
+    scene.talk()
+    scene(e.TokensUsed(Tokens(text_read=100_000)))
+    scene(e.TokensUsed(Tokens(sound_written=10_000)))
+    cost = scene.live.report("", 0).calls[0].cost
+    assert cost.counted
+    assert cost.model == pytest.approx(0.4 + 0.64)
+
+
+async def test_a_call_costs_by_the_minute_and_by_the_speech(scene: Watched) -> None:
+    scene.greet()
+    scene.now = START + 60.0
+    cost = scene.live.report("", 0).calls[0].cost
+    assert (cost.carrier, cost.model, cost.total) == (6.0, 2.0, 8.0)
+
+
+async def test_who_asks_again_is_told_what_has_changed_since(scene: Watched) -> None:
+    live = scene.live
+    scene.arrive()
+    first = live.report("", 0)
+    assert (first.whole, [each.call_sid for each in first.calls]) == (True, ["CA1"])
+    nothing = live.report(first.epoch, first.version)
+    assert (nothing.whole, nothing.calls, nothing.gone) == (False, (), ())
+    scene(e.ModelReady("S1"))
+    assert live.report(first.epoch, first.version).calls == ()
+    scene.stream()
+    changed = live.report(first.epoch, first.version)
+    assert [each.phase for each in changed.calls] == ["talking"]
+    scene(e.CallCompleted())
+    over = live.report(changed.epoch, changed.version)
+    assert (over.calls, over.gone, scene.call.phase) == ((), ("CA1",), Phase.ENDED)
+    assert live.report("another", 3).whole
+    assert live.report(live.epoch, 10_000).whole
+    found = await live.detail("CA1")
+    assert found is not None and found.entry.phase == "ended"
+    scene.known = False
+    assert await live.detail("CA1") is None
+
+
+async def test_who_waits_is_told_as_soon_as_something_has_changed(
+    scene: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_module, "COALESCE_SECONDS", 0.0)
+    scene.arrive()
+    first = await scene.live.next_report("", 0, seconds=60)
+    waiting = [
+        asyncio.create_task(scene.live.next_report(first.epoch, first.version, seconds=60))
+        for _ in range(2)
+    ]
+    await asyncio.sleep(0)
+    scene(e.ModelReady("S1"))
+    scene.stream()
+    assert [(await each).calls[0].phase for each in waiting] == ["talking", "talking"]
+    late = await scene.live.next_report(scene.live.epoch, scene.live._version, seconds=0.01)
+    assert (late.calls, late.gone, late.whole) == ((), (), False)
+
+
+def test_sound_and_words_are_passed_over(scene: Watched) -> None:
+    scene.greet()
+    asked: list[str] = []
+    scene.live._find = lambda sid: asked.append(sid)  # type: ignore[func-returns-value]
+    sound = [PlayAudio("", 160), SendMark("m")]
+    scene.live.watch("CA1", e.ModelAudio("r", "i", "", 160), sound)
+    scene.live.watch("CA1", e.MarkReturned("m"), [])
+    scene.live.watch("CA1", e.MarkReturned("m"), sound)
+    scene.live.watch("CA1", e.AgentTranscribed("i", "Hello"), [])
+    scene.live.watch("CA1", e.CallerAudio("", 160, 0), [])
+    assert asked == []
+
+
+def test_what_is_kept_of_calls_that_are_over_is_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live_module, "_MAX_GONE", 3)
+    monkeypatch.setattr(live_module, "_MAX_TRACES", 2)
+    scenes = {}
+    live = LiveCalls(scenes.get, lambda: START)
+    for number in range(6):
+        sid = f"CA{number}"
+        scene = scenes[sid] = Scene(CallSetup())
+        for event in (e.CallArrived(sid, "", ""), e.CallCompleted()):
+            live.watch(sid, event, scene(event))
+        # A webhook that comes late changes nothing, and leaves nothing behind.
+        live.watch(sid, e.CallCompleted(), scene(e.CallCompleted()))
+    assert len(live._traces) == 2
+    assert not live._changed
+    assert live.report(live.epoch, 9).gone == ("CA5", "CA4")
+    assert live.report(live.epoch, 1).whole
+
+
+async def test_a_call_of_another_process_is_shown_with_what_happened_there(
+    tmp_path: Path,
+) -> None:
+    setup = CallSetup(agent="shop", destinations=(DESK,))
+    journals = Journals(tmp_path)
+    journal = journals.begin("CA1", setup)
+    before = _Journalled(setup, journal)
+    before.greet()
+    before(e.ToolCallRequested("t1", "find_order", "{}", "r1"))
+    before.after(1.0, e.ToolFinished("t1", "yes"))
+    before.say("i2", "r2", 4000, text="A long line.", ended=False)
+    before.after(1.0, e.CallerSpeechStarted("c1"))
+    before(e.HintGiven("a regular", "anna"))
+    before.after(5.0, e.CallRecovered())
+    journals.close()
+
+    scene = Watched(journal=journals.find("CA1"))
+    scene.call, scene.now = before.call, before.now
+    scene(e.CallRecovered())
+    scene.after(1.0, e.HintGiven("in a hurry", "ben"))
+    scene.speaks("c9")
+    parts = await scene.parts()
+    assert [(tool.name, tool.status) for tool in parts.tools] == [("find_order", "answered")]
+    assert [action.text for action in parts.actions] == ["a regular", "in a hurry"]
+    assert len(parts.barge_ins) == 1
+    assert [stage.name for stage in parts.stages][:2] == ["answering", "talking"]
+    assert parts.stages[1].ended_at is not None
+    assert await scene.parts() == parts
+
+
+class _Journalled(Scene):
+    def __init__(self, setup: CallSetup, journal: object) -> None:
+        super().__init__(setup)
+        self._journal = journal
+
+    def __call__(self, event: e.AnyEvent) -> list:
+        from hookflash.runtime.journal import JournalState
+
+        commands = super().__call__(event)
+        state = JournalState(self.call.phase.value, self.call.handoff.state.value)
+        self._journal.write(self.now, event, commands, state)
+        return commands
+
+
+async def test_a_journal_that_is_gone_or_broken_is_no_reason_to_show_nothing(
+    tmp_path: Path,
+) -> None:
+    for journal in (None, tmp_path, tmp_path / "none.jsonl"):
+        scene = Watched(journal=journal)
+        scene.call = Call(CallSetup())
+        scene(e.CallArrived("CA1", "", ""))
+        scene.live._traces.clear()
+        scene(e.CallRecovered())
+        assert (await scene.parts()).tools == ()

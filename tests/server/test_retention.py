@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from hookflash.core import events as e
+from hookflash.core.call import Call
+from hookflash.core.delivery import Delivery
+from hookflash.core.delivery_tracking import Attempt, attempted
+from hookflash.core.record import CallRecord
+from hookflash.core.setup import CallSetup
+from hookflash.errors import ConfigError
+from hookflash.runtime.journal import Journals
+from hookflash.runtime.wav import header
+from hookflash.server.retention import SWEEP_SECONDS, RetentionDays, StoredCalls, retention_sweep
+from hookflash.stores.deliveries import DeliveryStore
+from hookflash.stores.records import RecordStore, open_store
+from hookflash_local.simulation.world import SimulatedWorld
+
+NOW = 1_790_000_000.0
+DAY = 86_400.0
+
+
+class Attic:
+    """A data folder with calls in it."""
+
+    def __init__(self, folder: Path, store: RecordStore) -> None:
+        self.folder = folder
+        self.store = store
+        self.journals = folder / "journals"
+        self.recordings = folder / "recordings"
+        for each in (self.journals, self.recordings):
+            each.mkdir()
+        self.discarded: list[str] = []
+        self.stored = StoredCalls(store, folder, discard=self.discarded.append)
+
+    async def put(self, call_sid: str, *, days: float = 0.0, ended: bool = True) -> None:
+        """Keep a call that arrived so many days ago."""
+        arrived_at = NOW - days * DAY
+        record = CallRecord(
+            call_sid=call_sid,
+            agent="shop",
+            caller="+15550101",
+            called="+15550100",
+            disposition="handled_by_agent",
+            arrived_at=arrived_at,
+            seconds=5.0,
+            summary="A bell.",
+        )
+        await self.store.put(record)
+        setup = CallSetup()
+        call, journals = Call(setup), Journals(self.journals)
+        journal = journals.begin(call_sid, setup)
+        events: list[e.AnyEvent] = [e.CallArrived(call_sid, "+15550101", "+15550100")]
+        if ended:
+            events.append(e.CallCompleted())
+        for event in events:
+            journal.write(arrived_at, event, call.receive(event, arrived_at))
+        journals.close()
+        (self.recordings / f"{call_sid}.wav").write_bytes(header(0))
+        for path in (self.journals / f"{call_sid}.jsonl", self.recordings / f"{call_sid}.wav"):
+            os.utime(path, (arrived_at, arrived_at))
+
+    def files(self) -> set[str]:
+        return {path.name for path in self.folder.rglob("CA*")}
+
+
+@pytest.fixture
+async def attic(tmp_path: Path) -> AsyncIterator[Attic]:
+    store = await open_store(f"sqlite:///{tmp_path}/calls.db", connect=SimulatedWorld(0).sqlite)
+    yield Attic(tmp_path, store)
+    await store.close()
+
+
+async def test_a_calls_recording_and_summary_are_found(attic: Attic) -> None:
+    await attic.put("CA1")
+    assert await attic.stored.find("CA1") == attic.recordings / "CA1.wav"
+    assert await attic.stored.find("CA2") is None
+    assert await attic.stored.find("../CA1") is None
+    assert await attic.stored.summary("CA1") == "A bell."
+    assert await attic.stored.summary("CA2") == ""
+
+
+async def test_to_erase_a_call_takes_all_there_is_of_it(attic: Attic) -> None:
+    await attic.put("CA1")
+    await attic.put("CA2")
+    erased = await attic.stored.erase("CA1")
+    assert erased.record and erased.journal and erased.recording
+    assert attic.files() == {"CA2.jsonl", "CA2.wav"}
+    assert attic.discarded == ["CA1"]
+    assert not await attic.stored.erase("CA1")
+    await attic.stored.delete("CA2")
+    assert attic.files() == set()
+    assert {call.caller for call in await attic.store.list()} == {""}
+
+
+async def test_a_call_that_may_be_going_on_is_erased_only_by_force(attic: Attic) -> None:
+    await attic.put("CA1", ended=False)
+    with pytest.raises(ConfigError, match="its journal has no end"):
+        await attic.stored.erase("CA1")
+    assert attic.files() == {"CA1.jsonl", "CA1.wav"}
+    path = attic.journals / "CA1.jsonl"
+    path.write_text(path.read_text().replace('"journal":', '"journal":9', 1))
+    with pytest.raises(ConfigError, match="its journal has no end"):
+        await attic.stored.erase("CA1")
+    assert await attic.stored.erase("CA1", force=True)
+    assert attic.files() == set()
+
+
+async def test_a_journal_that_cannot_be_read_keeps_nobody_from_erasing(attic: Attic) -> None:
+    await attic.put("CA1")
+    (attic.journals / "CA1.jsonl").write_text("no journal\n")
+    assert (await attic.stored.erase("CA1")).journal
+
+
+async def test_what_is_no_call_sid_is_refused(attic: Attic) -> None:
+    with pytest.raises(ConfigError, match="expected a call SID"):
+        await attic.stored.erase("../../etc/passwd")
+
+
+async def test_what_is_older_than_its_days_is_swept(attic: Attic) -> None:
+    for days in (1, 10, 100):
+        await attic.put(f"CA{days}", days=days)
+    assert await attic.stored.sweep(NOW, RetentionDays()) == 0
+    assert await attic.stored.sweep(NOW, RetentionDays(recordings=5)) == 2
+    assert attic.files() == {"CA1.jsonl", "CA10.jsonl", "CA100.jsonl", "CA1.wav"}
+    # A journal without a record, of a process that died.
+    lost = attic.journals / "CAlost.jsonl"
+    lost.write_text("{}\n")
+    os.utime(lost, (NOW - 60 * DAY, NOW - 60 * DAY))
+    assert await attic.stored.sweep(NOW, RetentionDays(calls=50)) == 2
+    assert attic.files() == {"CA1.jsonl", "CA10.jsonl", "CA1.wav"}
+    assert await attic.stored.sweep(NOW, RetentionDays(calls=50)) == 0
+
+
+async def test_deliveries_that_wait_for_nothing_are_swept_and_their_calls_stay(
+    attic: Attic,
+) -> None:
+    await attic.put("CA1", days=100)
+    store = DeliveryStore(attic.store.engine)
+    for number, days in enumerate((1, 100), start=1):
+        left = Delivery(
+            id=f"CA{number}-message",
+            kind="message",
+            call_sid=f"CA{number}",
+            agent="shop",
+            destination="desk",
+            created_at=NOW - days * DAY,
+        )
+        stored = await store.put(left, NOW)
+        assert await store.claim(NOW, lease="a", seconds=9.0, limit=1) == [stored]
+        await store.finish(
+            attempted(stored, Attempt(wanted=()), NOW, chance=0, dead_seconds=9.0), "a"
+        )
+    assert await attic.stored.sweep(NOW, RetentionDays(deliveries=30)) == 1
+    assert [each.delivery.id for each in await store.list()] == ["CA1-message"]
+    assert attic.files() == {"CA1.jsonl", "CA1.wav"}
+
+
+async def test_it_is_swept_again_and_again_even_after_a_failure(
+    attic: Attic, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "hookflash.server")
+    await attic.put("CA1", days=20_000)
+    swept = asyncio.Event()
+    sweep, fails = attic.stored.sweep, [OSError("the disk is gone")]
+
+    async def once_broken(now: float, days: RetentionDays) -> int:
+        if fails:
+            raise fails.pop()
+        try:
+            return await sweep(now, days)
+        finally:
+            swept.set()
+
+    monkeypatch.setattr(attic.stored, "sweep", once_broken)
+    loop = asyncio.get_running_loop()
+    async with retention_sweep(attic.stored, RetentionDays(calls=30), wall=SimulatedWorld(0).wall):
+        await swept.wait()
+        assert loop.time() == SWEEP_SECONDS
+    assert attic.files() == set()
+    assert "could not be deleted" in caplog.text and "deleted" in caplog.text
+
+
+async def test_where_all_is_kept_nothing_is_swept(attic: Attic) -> None:
+    await attic.put("CA1", days=20_000)
+    async with retention_sweep(attic.stored, RetentionDays()):
+        await asyncio.sleep(SWEEP_SECONDS)
+    assert attic.files() == {"CA1.jsonl", "CA1.wav"}
