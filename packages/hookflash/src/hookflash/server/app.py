@@ -34,6 +34,7 @@ from hookflash.server.gc_tuning import reduced_gc
 from hookflash.server.media_upgrade import is_media, media_port
 from hookflash.server.open_port import listen
 from hookflash.server.picows_media import MediaEndpoint
+from hookflash.server.pinned_versions import check_versions
 from hookflash.server.twilio_line import TwilioLine
 from hookflash.server.webhook_routes import APOLOGY, Calls, WebhookRoutes
 
@@ -113,11 +114,12 @@ async def serve(
 
     `on_listening` is called with the port once it is open; `port=0` takes any free port. `listener`
     is a socket to serve on instead of `host` and `port`. Raises `ConfigError` if the port is not
-    available.
+    available, or if picows or uvicorn has another version than the pinned one.
 
     The functions in the application's `state.closing` are called before connections are closed. If
     several processes serve the line, `state.sharing` is this process's part.
     """
+    check_versions()
     stop = stop or asyncio.Event()
     sharing: Sharing = getattr(app.state, "sharing", SINGLE_PROCESS)
     with listener or sharing.listener or listen(host, port) as listener:

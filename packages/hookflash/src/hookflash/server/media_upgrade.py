@@ -13,8 +13,9 @@ a call does with the message. Here a frame is one method call from the socket to
 Rules: the signature is checked at the upgrade (403 if invalid), the token at `start`, as with ASGI.
 An error on one media socket does not affect others.
 
-`picows.picows.WSProtocol` is not public. If it is missing or has changed, `media_upgrade` logs a
-warning and returns None; media sockets then use ASGI (`server.asgi_media`).
+`picows.picows.WSProtocol` is not public, so picows is pinned (`server.pinned_versions`). If it
+cannot be used all the same, `media_port` logs a warning and returns None; media sockets then use
+ASGI (`server.asgi_media`).
 """
 
 from __future__ import annotations
