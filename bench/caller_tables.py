@@ -1,4 +1,4 @@
-"""What the local speech makes of the callers of `callers.py`, as tables for the documentation."""
+"""Measure how the local speech understands the callers of `callers.py`; returns Markdown tables."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable
 from callers import Caller, callers, clean, on_the_line
 
 from hookflash_local import audio
-from hookflash_local.audio.bad_lines import BAD_LINES
-from hookflash_local.model.speech.values import find_value
-from hookflash_local.model.speech.wishes import says_no, says_yes, wants_person
+from hookflash_local.audio.impairments import IMPAIRMENTS
+from hookflash_local.model.speech.intents import says_no, says_yes, wants_person
+from hookflash_local.model.speech.parameter_values import find_value
 
 Hear = Callable[[bytes], str]
 Errors = Callable[[str, str], tuple[int, int]]
@@ -19,7 +19,7 @@ ALSO_REQUESTS = ("tts-human", "tts-agent", "tts-emergency")
 
 
 def requests_table(hear: Hear) -> str:
-    """Say of each request for a human how it was heard and whether it was recognised."""
+    """Return for each request for a human its transcript and whether it was recognised."""
     rows = ["| said | voice | line | heard | human |", "|---|---|---|---|---|"]
     recognised = 0
     asking = [one for one in callers() if one.wants == "human"]
@@ -31,7 +31,7 @@ def requests_table(hear: Hear) -> str:
 
 
 def values_table(hear: Hear) -> str:
-    """Say of each number, name, yes and no how it was heard and what was found in it."""
+    """Return for each number, name, yes and no its transcript and the value that was found."""
     rows = ["| said | voice | line | heard | found |", "|---|---|---|---|---|"]
     right = 0
     asked = [one for one in callers() if one.wants != "human"]
@@ -45,7 +45,7 @@ def values_table(hear: Hear) -> str:
 
 
 def lines_table(hear: Hear, errors: Errors) -> str:
-    """Say what each line costs: words, requests, and recordings taken for requests."""
+    """Return for each line impairment the word errors, missed requests and false requests."""
     rows = [
         "| line | wrong words, real voices | requests recognised | the real request"
         " | others taken for one |",
@@ -53,10 +53,10 @@ def lines_table(hear: Hear, errors: Errors) -> str:
     ]
     asking = [clean(one) for one in callers() if one.wants == "human"]
     recordings = [audio.load(name) for name in audio.names()]
-    for line, worsen in BAD_LINES.items():
+    for line, degrade in IMPAIRMENTS.items():
         wrong = words = real = mistaken = others = 0
         for recording in recordings:
-            text = hear(worsen(recording.audio))
+            text = hear(degrade(recording.audio))
             if "synthetic" not in recording.licence:
                 more, said = errors(recording.transcript, text)
                 wrong, words = wrong + more, words + said
@@ -65,7 +65,7 @@ def lines_table(hear: Hear, errors: Errors) -> str:
             elif not recording.name.startswith(ALSO_REQUESTS):
                 mistaken += wants_person(text)
                 others += 1
-        recognised = sum(wants_person(hear(worsen(sound))) for sound in asking)
+        recognised = sum(wants_person(hear(degrade(sound))) for sound in asking)
         rows.append(
             f"| {line} | {wrong / words:.1%} | {recognised} of {len(asking)}"
             f" | {'yes' if real else 'no'} | {mistaken} of {others} |"

@@ -1,14 +1,14 @@
-"""Callers made of words: who asks for a human in which words, with which voice, on which line.
+"""Synthesised callers: their words, voices and line impairments.
 
-    python bench/callers.py        make the sound files that are missing
+    python bench/callers.py        synthesise the missing audio files
 
-`bench/callers/callers.json` lists what is said; the sound is kept beside it, since a voice never
-says the same twice. The voice `joe` (also faster and slower, which makes it higher and lower) is
-that of `hookflash-local`; the others are those of flite and espeak-ng, two free
-programs that are needed to make sound but not to hear it again. No licence of these programs covers
-what they say: joe is CC0, flite's voices are free for any use, espeak-ng is GPL-3.0.
+`bench/callers/callers.json` lists what is said. The audio is stored next to it, because a voice
+never says the same twice. The voice `joe` is that of `hookflash-local`; faster and slower also make
+it higher and lower. The other voices are those of flite and espeak-ng, two free programs that are
+needed only to make the audio. Their licences do not cover the audio: joe is CC0, flite's voices are
+free for any use, espeak-ng is GPL-3.0.
 
-The lines are those of `hookflash_local.audio.bad_lines`.
+The impairments are those of `hookflash_local.audio.impairments`.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from hookflash_local.audio.bad_lines import BAD_LINES
+from hookflash_local.audio.impairments import IMPAIRMENTS
 from hookflash_local.audio.wav import decode_wav
 from hookflash_local.model.speech.assets import piper_voice
-from hookflash_local.model.speech.audio import (
+from hookflash_local.model.speech.pcm import (
     PHONE_RATE,
     mulaw_to_pcm16,
     pcm16_to_mulaw,
@@ -39,7 +39,7 @@ from hookflash_local.model.speech.tts import PiperVoice
 
 FOLDER = Path(__file__).parent / "callers"
 LEAD = b"\xff" * 4000
-"""Half a second before the first word, as on a line that is already open."""
+"""Half a second of silence before the first word."""
 
 SPEEDS = {"joe": 1.0, "joe, faster": 1.12, "joe, slower": 0.88}
 ESPEAK = {"espeak-ng, American": "en-us", "espeak-ng, British woman": "en-gb+f3"}
@@ -47,7 +47,7 @@ _HEADROOM = 0.7
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """One thing said. `wants` is `human`, or what is to be found in it as a number or a name."""
+    """One utterance. `wants` is `human`, or the number, name, yes or no to find in it."""
 
     said: str
     voice: str
@@ -67,16 +67,16 @@ def callers() -> list[Caller]:
 
 
 def clean(caller: Caller) -> bytes:
-    """Return what `caller` says, as mu-law, before any line has touched it."""
+    """Return the caller's audio as mu-law at 8 kHz, without impairment."""
     return LEAD + decode_wav(caller.file.read_bytes(), caller.file.name)
 
 
 def on_the_line(caller: Caller) -> bytes:
-    """Return what `caller` says as it arrives."""
-    return BAD_LINES[caller.line](clean(caller))
+    """Return the caller's audio as mu-law at 8 kHz, with the impairment of its line."""
+    return IMPAIRMENTS[caller.line](clean(caller))
 
 
-def _made(caller: Caller) -> bytes:
+def _synthesize(caller: Caller) -> bytes:
     if caller.voice in SPEEDS:
         samples = mulaw_to_pcm16(b"".join(_joe().speak(caller.said)))
         samples = resample(samples, int(PHONE_RATE * SPEEDS[caller.voice]), PHONE_RATE)
@@ -97,7 +97,7 @@ def _joe() -> PiperVoice:
 
 
 def _wav(sound: bytes) -> bytes:
-    """Return mu-law with the header that makes it a WAV file."""
+    """Return mu-law as a WAV file."""
     form = struct.pack("<HHIIHHH", 7, 1, PHONE_RATE, PHONE_RATE, 1, 8, 0)
     chunks = b"fmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(sound))
     body = b"WAVE" + chunks + sound + b"\0" * (len(sound) % 2)
@@ -116,9 +116,9 @@ def main() -> None:
     missing = [one for one in callers() if not one.file.exists()]
     needed = [program for program in ("flite", "espeak-ng") if shutil.which(program) is None]
     if any(one.voice not in SPEEDS for one in missing) and needed:
-        sys.exit(f"please install what Debian calls: {' '.join(needed)}")
+        sys.exit(f"missing programs, install them first: apt-get install {' '.join(needed)}")
     for caller in missing:
-        caller.file.write_bytes(_wav(_made(caller)))
+        caller.file.write_bytes(_wav(_synthesize(caller)))
         print(f"made {caller.file.name}")
 
 

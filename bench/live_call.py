@@ -1,7 +1,7 @@
-"""A caller on a Realtime server, in real time: plays sound, and notes when what came back.
+"""A caller on a Realtime server in real time: plays audio and records the server's events.
 
-Works with the stand-in model's process and with any other server of the protocol. Times are
-seconds of the event loop's clock; sound is mu-law at 8 kHz.
+Works with the stand-in model's process and with any other Realtime server. Times are seconds of the
+event loop's clock; audio is mu-law at 8 kHz.
 
     resource      | acquired | released
     socket        | `call`   | `call`, at the end
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
 
-from hookflash_local.model.speech.audio import mulaw_to_pcm16
+from hookflash_local.model.speech.pcm import mulaw_to_pcm16
 
 FRAME = 160
 FRAME_SECONDS = 0.02
@@ -30,7 +30,7 @@ _WAIT_SECONDS = 30.0
 
 
 def speech_bounds(sound: bytes) -> tuple[int, int]:
-    """Return where somebody begins and ceases to be loud in `sound`, in frames of 20 ms."""
+    """Return the first loud frame of `sound` and the one after the last, in frames of 20 ms."""
     samples = np.abs(mulaw_to_pcm16(sound + QUIET)).astype(float)
     frames = samples[: len(samples) // FRAME * FRAME].reshape(-1, FRAME).max(axis=1)
     loud = np.flatnonzero(frames > frames.max() * _LOUD)
@@ -38,13 +38,13 @@ def speech_bounds(sound: bytes) -> tuple[int, int]:
 
 
 def trimmed(sound: bytes) -> bytes:
-    """Return `sound` without the silence before and after what is said."""
+    """Return `sound` without silence at its start and end."""
     first, last = speech_bounds(sound)
     return sound[first * FRAME : last * FRAME]
 
 
 class LiveCall:
-    """One session. `events` are all that came, each with its time."""
+    """One session. `events` are all events of the server, each with its time."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
@@ -63,7 +63,7 @@ class LiveCall:
         await self._socket.send(json.dumps({"type": kind, **fields}))
 
     async def play(self, sound: bytes) -> tuple[float, float]:
-        """Say `sound` in real time; return when its first and its last loud sound were sent."""
+        """Send `sound` in real time; return when its first and last loud frames were sent."""
         first, last = speech_bounds(sound)
         began = ended = self._loop.time()
         for number in range(-(-len(sound) // FRAME)):
@@ -75,7 +75,7 @@ class LiveCall:
         return began, ended
 
     async def listen(self, seconds: float) -> None:
-        """Say nothing for so long, on an open line."""
+        """Send silence for `seconds`."""
         for _ in range(round(seconds / FRAME_SECONDS)):
             await self._frame(QUIET)
 
@@ -86,27 +86,27 @@ class LiveCall:
         await self.send("input_audio_buffer.append", audio=audio)
 
     async def until(self, kind: str, after: float) -> tuple[float, dict[str, Any]]:
-        """Be silent on the line until an event of `kind` has come after the time `after`."""
+        """Send silence until an event of `kind` comes later than `after`. Raises TimeoutError."""
         deadline = self._loop.time() + _WAIT_SECONDS
         while self._loop.time() < deadline:
             for at, event in self.events:
                 if at > after and event["type"] == kind:
                     return at, event
             await self._frame(QUIET)
-        raise TimeoutError(f"no {kind} within {_WAIT_SECONDS:g} s; came: {self.kinds()}")
+        raise TimeoutError(f"expected {kind} within {_WAIT_SECONDS:g} s, got: {self.kinds()}")
 
     def kinds(self) -> list[str]:
         return [event["type"] for _, event in self.events]
 
     def heard(self) -> list[str]:
-        """Return what the server understood, in order."""
+        """Return the server's transcripts of the caller, in order."""
         kind = "conversation.item.input_audio_transcription.completed"
         return [event["transcript"] for _, event in self.events if event["type"] == kind]
 
 
 @contextlib.asynccontextmanager
 async def call(url: str, key: str = "any", **session: Any) -> AsyncIterator[LiveCall]:
-    """Open a session in mu-law with transcription, and `session`'s own fields."""
+    """Open a session with mu-law, transcription and the fields of `session`."""
     pcmu = {"type": "audio/pcmu"}
     audio = {
         "input": {

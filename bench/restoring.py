@@ -1,19 +1,18 @@
-"""Measures what restoring an hour's call does to the other calls of a process.
+"""Measure how restoring a call of one hour affects the other calls of a process.
 
     python bench/restoring.py [--minutes 60] [--calls 50] [--rounds 5]
 
 Two journals are restored while `--calls` others stream in real time, 50 frames a second each way:
 
-spoken   an hour of talk, lived by the core itself: every 6 s a turn of the caller (begun, ended,
-         written down) and an answer of 2.5 s in pieces of 50 ms, with its words, marks and timers
-dense    an hour with `--entries` entries that are no sound (50 a second by default), most of them
-         of tools: the worst that a busy model could have written
+spoken   an hour of talk, played through the core: every 6 s a turn of the caller (start, end,
+         transcript) and an answer of 2.5 s in pieces of 50 ms, with its words, marks and timers
+dense    an hour with `--entries` entries that are not audio (50 per second by default), most of
+         them of tools: the worst case of a busy model
 
 Each is restored in two ways: at once (`read_journal`, `rebuild`), and in slices, as the switchboard
-does it. Work is the processor's time that the event loop takes between two wakes of a timer of
-1 ms. A stall is how much later than asked that timer comes back. The longest of each is told, the
-median of `--rounds`, and beside it the longest stall of two seconds without a restoring: a machine
-that others use stalls by itself.
+does it. Work is the CPU time of the event loop between two wakes of a 1 ms timer. A stall is the
+delay of that timer. The output has the longest of each, as the median of `--rounds`. It also has
+the longest stall in two seconds without restoring, because other processes cause stalls too.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ SID = "CAhour"
 
 
 class Ports:
-    """A carrier, a model and a store that take everything and say nothing."""
+    """A carrier, a model and a store that accept everything and return nothing."""
 
     stream_sid = "MZ"
 
@@ -59,18 +58,18 @@ class Ports:
         return Ports()
 
 
-class Life:
-    """A call that is lived through, and its journal."""
+class RecordedCall:
+    """A call that is played through the core, and its journal."""
 
     def __init__(self, journals: Journals, setup: CallSetup) -> None:
         self.call = Call(setup)
         self._journal = journals.begin(SID, setup)
-        self._settled = SettledLines(self.call.transcript)
+        self._settled = SettledLines(self.call.conversation.transcript)
         self._marks: list[tuple[float, str]] = []
         self.entries = 0
 
     def take(self, event: e.AnyEvent, at: float) -> None:
-        """Live through an event at `at`, and through what was due before."""
+        """Process an event at `at`, after everything that was due before."""
         self._pass(at)
         self._carry_out(at, event, self.call.receive(event, at))
 
@@ -101,50 +100,50 @@ class Life:
         self._journal.close()
 
 
-def spoken(life: Life, seconds: float) -> None:
-    """Live through an hour of talk."""
+def spoken(call: RecordedCall, seconds: float) -> None:
+    """Play `seconds` of talk."""
     start = time.time() - seconds
-    life.take(e.CallArrived(SID, "+15550100009", "+15550100001"), start)
-    life.take(e.StreamStarted("MZ1", 1), start + 0.3)
-    life.take(e.ModelReady("sess"), start + 0.4)
+    call.take(e.CallArrived(SID, "+15550100009", "+15550100001"), start)
+    call.take(e.StreamStarted("MZ1", 1), start + 0.3)
+    call.take(e.ModelReady("sess"), start + 0.4)
     for turn in range(int(seconds / TURN_SECONDS)):
         at = start + 1 + turn * TURN_SECONDS
         item = f"u{turn}"
-        life.take(e.CallerSpeechStarted(item), at)
-        life.take(e.CallerSpeechStopped(item), at + 2)
-        life.take(e.ResponseStarted(f"r{turn}"), at + 2.1)
-        life.take(e.CallerTranscribed(item, "I would like to know where my order is."), at + 2.2)
+        call.take(e.CallerSpeechStarted(item), at)
+        call.take(e.CallerSpeechStopped(item), at + 2)
+        call.take(e.ResponseStarted(f"r{turn}"), at + 2.1)
+        call.take(e.CallerTranscribed(item, "I would like to know where my order is."), at + 2.2)
         for piece in range(PIECES):
             moment = at + 2.3 + piece * 0.02
             if piece < len(WORDS):
-                life.take(e.AgentTranscribed(f"a{turn}", f"{WORDS[piece]} "), moment)
-            life.take(e.ModelAudio(f"r{turn}", f"a{turn}", "A" * 8, PIECE_BYTES), moment)
-        life.take(e.ModelAudioEnded(f"r{turn}", f"a{turn}"), at + 3.4)
-        life.take(e.ResponseEnded(f"r{turn}", "completed"), at + 3.41)
+                call.take(e.AgentTranscribed(f"a{turn}", f"{WORDS[piece]} "), moment)
+            call.take(e.ModelAudio(f"r{turn}", f"a{turn}", "A" * 8, PIECE_BYTES), moment)
+        call.take(e.ModelAudioEnded(f"r{turn}", f"a{turn}"), at + 3.4)
+        call.take(e.ResponseEnded(f"r{turn}", "completed"), at + 3.41)
 
 
-def dense(life: Life, seconds: float, entries: int) -> None:
-    """Live through an hour in which something is written all the time."""
+def dense(call: RecordedCall, seconds: float, entries: int) -> None:
+    """Play `seconds` of a call with `entries` journal entries that are not audio."""
     start = time.time() - seconds
-    life.take(e.CallArrived(SID, "+15550100009", "+15550100001"), start)
-    life.take(e.StreamStarted("MZ1", 1), start + 0.3)
-    life.take(e.ModelReady("sess"), start + 0.4)
+    call.take(e.CallArrived(SID, "+15550100009", "+15550100001"), start)
+    call.take(e.StreamStarted("MZ1", 1), start + 0.3)
+    call.take(e.ModelReady("sess"), start + 0.4)
     turn = 0
-    while life.entries < entries:
-        at = start + 1 + life.entries * seconds / entries
+    while call.entries < entries:
+        at = start + 1 + call.entries * seconds / entries
         turn += 1
         item, response = f"u{turn}", f"r{turn}"
-        life.take(e.CallerSpeechStarted(item), at)
-        life.take(e.CallerSpeechStopped(item), at)
-        life.take(e.ResponseStarted(response), at)
-        life.take(e.CallerTranscribed(item, "I would like to know where my order is."), at)
+        call.take(e.CallerSpeechStarted(item), at)
+        call.take(e.CallerSpeechStopped(item), at)
+        call.take(e.ResponseStarted(response), at)
+        call.take(e.CallerTranscribed(item, "I would like to know where my order is."), at)
         for number in range(40):
             call_id = f"c{turn}-{number}"
-            life.take(e.ToolCallRequested(call_id, "look_up", '{"order": 7}', response), at)
-            life.take(e.TokensUsed(Tokens()), at)
+            call.take(e.ToolCallRequested(call_id, "look_up", '{"order": 7}', response), at)
+            call.take(e.TokensUsed(Tokens()), at)
         for number in range(40):
-            life.take(e.ToolFinished(f"c{turn}-{number}", '{"status": "sent"}'), at)
-        life.take(e.ResponseEnded(response, "completed"), at)
+            call.take(e.ToolFinished(f"c{turn}-{number}", '{"status": "sent"}'), at)
+        call.take(e.ResponseEnded(response, "completed"), at)
 
 
 def switchboard(journals: Journals) -> Switchboard:
@@ -161,7 +160,7 @@ def switchboard(journals: Journals) -> Switchboard:
 
 
 async def streaming(board: Switchboard, call_sid: str) -> None:
-    """One call that talks all the time: a frame each way every 20 ms."""
+    """Run one call that streams all the time: a frame each way every 20 ms."""
     await board.arrive(e.CallArrived(call_sid, "+15550100009", "+15550100001"))
     stream: Any = Ports()
     sink = board.attach(call_sid, stream)
@@ -179,8 +178,8 @@ async def streaming(board: Switchboard, call_sid: str) -> None:
 
 
 async def stalls(during: Callable[[], Awaitable[object]]) -> tuple[float, float, float, float]:
-    """Return, in ms, the loop's longest work without a pause and its longest stall, the longest
-    stall of two seconds before, and how many seconds it took."""
+    """Return the longest work and the longest stall while `during` runs, in ms, the longest stall
+    of two seconds before, in ms, and the duration in seconds."""
 
     async def watch(late: list[float], worked: list[float]) -> None:
         loop = asyncio.get_running_loop()
@@ -240,21 +239,21 @@ async def measure(folder: Path, calls: int, rounds: int) -> None:
 
 
 def journals_made(folder: Path, minutes: float, entries: int) -> Iterator[str]:
-    """Write each journal as `folder`/CAhour.jsonl, and yield what it is."""
-    makers: dict[str, Callable[[Life], None]] = {
-        "spoken": lambda life: spoken(life, minutes * 60),
-        "dense": lambda life: dense(life, minutes * 60, entries),
+    """Write each journal as `folder`/CAhour.jsonl, and yield its description."""
+    makers: dict[str, Callable[[RecordedCall], None]] = {
+        "spoken": lambda call: spoken(call, minutes * 60),
+        "dense": lambda call: dense(call, minutes * 60, entries),
     }
     for name, make in makers.items():
         (folder / f"{SID}.jsonl").unlink(missing_ok=True)
         journals = Journals(folder, queue_lines=10_000_000)
-        life = Life(journals, CallSetup(agent="desk"))
-        make(life)
-        life.end()
+        call = RecordedCall(journals, CallSetup(agent="desk"))
+        make(call)
+        call.end()
         journals.close()
         size = (folder / f"{SID}.jsonl").stat().st_size / 1e6
-        lines = len(life.call.transcript.lines)
-        yield f"{name}: {life.entries} events and commands, {lines} lines said, {size:.1f} MB"
+        lines = len(call.call.conversation.transcript.lines)
+        yield f"{name}: {call.entries} events and commands, {lines} lines said, {size:.1f} MB"
 
 
 def main() -> None:

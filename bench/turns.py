@@ -1,10 +1,10 @@
-"""How long a caller waits: whole turns with the stand-in model's process, in real time.
+"""Measure how long a caller waits in whole turns with the stand-in model's process, in real time.
 
     python bench/turns.py                    measure the stand-in model
-    python bench/turns.py --url ws://...     or another Realtime server
+    python bench/turns.py --url ws://...     measure another Realtime server
 
-From the caller's last loud sound to the answer's first, so the silence that ends a turn is in it;
-and from the first loud sound of an interruption to the moment when the answer is cancelled.
+An answer's time is from the caller's last loud frame to the first audio of the answer, with the
+silence that ends a turn. An interruption's time is from its first loud frame to the cancellation.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LISTENS_SECONDS = 0.8
 
 
 async def answer_seconds(line: LiveCall, name: str) -> float:
-    """Ask, and return how long the answer's first sound took."""
+    """Ask, and return the time to the answer's first audio, in seconds."""
     _, ended = await line.play(audio.load(name).audio)
     at, _ = await line.until("response.output_audio.delta", ended)
     await line.until("response.done", at)
@@ -40,13 +40,13 @@ async def answer_seconds(line: LiveCall, name: str) -> float:
 
 
 async def interruption_seconds(line: LiveCall) -> float:
-    """Ask, interrupt the answer, and return how long it took to stop."""
+    """Ask, interrupt the answer, and return the time until it stopped, in seconds."""
     _, ended = await line.play(audio.load(LONG).audio)
     at, _ = await line.until("response.output_audio.delta", ended)
     await line.listen(_LISTENS_SECONDS)
     began, ended = await line.play(audio.load(INTERRUPTION).audio)
     stopped, done = await line.until("response.done", at)
-    assert done["response"]["status"] == "cancelled", "it was over before it was interrupted"
+    assert done["response"]["status"] == "cancelled", "the answer ended before it was interrupted"
     await line.until("response.done", stopped)
     return stopped - began
 
@@ -64,12 +64,12 @@ async def measure(url: str, key: str, rounds: int) -> dict[str, list[float]]:
 
 
 def table(found: dict[str, Sequence[float]]) -> str:
-    """Return the seconds as a table of milliseconds."""
+    """Return the results as a Markdown table, in ms."""
     named = {
-        "answer": "last sound of the caller to first sound of the answer",
-        "interruption": "first sound of an interruption to the end of the answer",
+        "answer": "last audio of the caller to first audio of the answer",
+        "interruption": "first audio of an interruption to the end of the answer",
     }
-    rows = ["| from - to | times | middle, ms | 95th percentile, ms |", "|---|---|---|---|"]
+    rows = ["| from - to | times | median, ms | 95th percentile, ms |", "|---|---|---|---|"]
     for kind, seconds in found.items():
         ordered = sorted(seconds)
         late = ordered[min(int(len(ordered) * 0.95), len(ordered) - 1)]
@@ -79,7 +79,7 @@ def table(found: dict[str, Sequence[float]]) -> str:
 
 
 async def stand_in(rounds: int) -> dict[str, list[float]]:
-    # At the pace of a telephone's ear, so that an answer can still be interrupted.
+    # At twice real time, so that the answer can still be interrupted.
     async with ModelProcess(mode="local", pace=2.0) as model:
         return await measure(model.url, "any", rounds)
 

@@ -22,7 +22,7 @@ OUTSIDE = (
     "model/speech/",
     "model/speech_client.py",
     "model/speech_service.py",
-    "model/local.py",
+    "model/local_model.py",
     "model/process.py",
     "model/__main__.py",
 )

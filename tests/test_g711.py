@@ -6,7 +6,7 @@ import numpy as np
 
 from hookflash import g711
 from hookflash.g711 import ALAW_LINEAR, LINEAR
-from hookflash_local.model.speech.audio import pcm16_to_mulaw
+from hookflash_local.model.speech.pcm import pcm16_to_mulaw
 
 
 def test_the_levels_are_those_of_the_recommendation() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from hookflash.core import commands as c
 from hookflash.errors import ConfigError
-from hookflash.replay.files import aligned, folder_for, read_lines, write_call
+from hookflash.replay.files import align_tracks, call_folder, read_lines, write_call
 from hookflash.replay.sound import Tracks
 from hookflash_local.audio.wav import read_wav
 
@@ -65,15 +65,15 @@ def test_a_line_that_was_cut_short_is_left_out(tmp_path: Path) -> None:
 
 
 def test_both_tracks_begin_when_the_call_arrived() -> None:
-    later = aligned(Tracks(b"ab", b"cd", starts_at=0.001))
+    later = align_tracks(Tracks(b"ab", b"cd", starts_at=0.001))
     assert later == (b"\xff" * 8 + b"ab", b"\xff" * 8 + b"cd")
-    earlier = aligned(Tracks(b"12345678ab", b"12345678cd", starts_at=-0.001))
+    earlier = align_tracks(Tracks(b"12345678ab", b"12345678cd", starts_at=-0.001))
     assert earlier == (b"ab", b"cd")
 
 
 def test_folders_of_calls_sort_by_time_and_hold_no_odd_characters(tmp_path: Path) -> None:
-    first = folder_for(tmp_path, "CA0123456789abcdef", 1_795_336_000.0)
-    second = folder_for(tmp_path, "../../etc", 1_795_336_001.0)
+    first = call_folder(tmp_path, "CA0123456789abcdef", 1_795_336_000.0)
+    second = call_folder(tmp_path, "../../etc", 1_795_336_001.0)
     assert first.parent == second.parent == tmp_path / "calls"
     assert first.name < second.name
     assert first.name.endswith("-CA01234567") and second.name.endswith("-etc")

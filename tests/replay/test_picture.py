@@ -8,7 +8,7 @@ import pytest
 
 from hookflash.core import commands as c
 from hookflash.core import events as e
-from hookflash.replay.picture import between, draw, joined, pieces
+from hookflash.replay.picture import draw, gaps_between, merge_spans, row_pieces
 from hookflash.replay.sound import Tracks
 from hookflash.replay.timeline import Spoken, read_timeline
 
@@ -106,13 +106,13 @@ def test_the_facts_of_a_call_are_told_above_it(whole_call: Any, record: Any) -> 
 
 def test_speech_over_the_end_of_a_row_is_split_with_its_words() -> None:
     spoken = Spoken("agent", 18.0, 22.0, "one two three four", "five")
-    assert list(pieces(spoken)) == [
+    assert list(row_pieces(spoken)) == [
         (18.0, 20.0, "one two", ""),
         (20.0, 22.0, "three four", "five"),
     ]
 
 
 def test_spans_that_touch_are_one_and_the_time_between_is_the_rest() -> None:
-    spans = joined(iter([(5.0, 6.0), (1.0, 2.0), (2.0, 3.0)]))
+    spans = merge_spans(iter([(5.0, 6.0), (1.0, 2.0), (2.0, 3.0)]))
     assert spans == [(1.0, 3.0), (5.0, 6.0)]
-    assert [span for span in between(spans)][1] == (3.0, 5.0)
+    assert [span for span in gaps_between(spans)][1] == (3.0, 5.0)

@@ -1,20 +1,20 @@
 from __future__ import annotations
 
-from hookflash.replay.svg import clock, shortened, text, told, wrapped
+from hookflash.replay.svg import clock, shorten, text, with_tooltip, wrap_text
 
 
 def test_words_are_broken_into_lines_that_fit() -> None:
-    assert wrapped("one two three", 60.0) == ["one two", "three"]
-    assert wrapped("  ", 60.0) == []
+    assert wrap_text("one two three", 60.0) == ["one two", "three"]
+    assert wrap_text("  ", 60.0) == []
 
 
 def test_a_word_wider_than_the_line_has_a_line_of_its_own() -> None:
-    assert wrapped("incomprehensibilities yes", 30.0) == ["incomprehensibilities", "yes"]
+    assert wrap_text("incomprehensibilities yes", 30.0) == ["incomprehensibilities", "yes"]
 
 
 def test_what_does_not_fit_ends_in_an_ellipsis() -> None:
-    assert shortened("abcdef", 6) == "abcdef"
-    assert shortened("abcdefg", 6) == "abcde…"
+    assert shorten("abcdef", 6) == "abcdef"
+    assert shorten("abcdefg", 6) == "abcde…"
 
 
 def test_a_clock_counts_minutes_and_seconds() -> None:
@@ -22,4 +22,4 @@ def test_a_clock_counts_minutes_and_seconds() -> None:
 
 
 def test_markup_in_what_was_said_stays_text() -> None:
-    assert "<b>" not in text(0, 0, "<b>") + told("<b>", "")
+    assert "<b>" not in text(0, 0, "<b>") + with_tooltip("<b>", "")

@@ -5,14 +5,14 @@ from typing import Any
 from hookflash.core import commands as c
 from hookflash.core import events as e
 from hookflash.replay.timeline import read_timeline
-from hookflash.replay.transcript import written
+from hookflash.replay.transcript import transcript_text
 
 
 def test_the_transcript_tells_the_call_in_order_as_it_was_heard(
     whole_call: Any, record: Any
 ) -> None:
     whole_call.command(31.2, c.StoreRecord(record))
-    head, blank, *lines = written(read_timeline(whole_call.lines)).splitlines()
+    head, blank, *lines = transcript_text(read_timeline(whole_call.lines)).splitlines()
     assert head.startswith("Riverside · ") and head.endswith(" · 0:31 · handed off")
     assert blank == ""
     assert lines == [
@@ -32,9 +32,9 @@ def test_the_transcript_tells_the_call_in_order_as_it_was_heard(
 def test_a_human_who_was_not_reached_is_told_with_the_reason(script: Any) -> None:
     script.event(0, e.CallArrived("CA", "+15550100", "+15550101"))
     script.event(1, e.LegChanged("CAh", "ringing", 1))
-    assert "ringing, no answer yet" in written(read_timeline(script.lines))
+    assert "ringing, no answer yet" in transcript_text(read_timeline(script.lines))
     script.event(2, e.LegChanged("CAh", "completed", 1, "busy"))
-    assert "ringing, busy" in written(read_timeline(script.lines))
+    assert "ringing, busy" in transcript_text(read_timeline(script.lines))
 
 
 def test_tools_that_failed_or_were_cancelled_say_so(script: Any) -> None:
@@ -43,6 +43,6 @@ def test_tools_that_failed_or_were_cancelled_say_so(script: Any) -> None:
     script.event(2, e.ToolFinished("t1", "no such order", failed=True))
     script.command(3, c.RunTool("t2", "look_up", "{}"))
     script.command(4, c.CancelTool("t2"))
-    text = written(read_timeline(script.lines))
+    text = transcript_text(read_timeline(script.lines))
     assert "look_up {} failed: no such order" in text
     assert "look_up {} answered: cancelled" in text

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from hookflash_local.bench.faults import FLOOD_RATE, JITTER_MS, JITTER_SHARE
+from hookflash_local.bench.fault_isolation import FLOOD_RATE, JITTER_MS, JITTER_SHARE
+from hookflash_local.bench.harness import Harness
 from hookflash_local.bench.programs import compiled
-from hookflash_local.bench.stage import Rig
 
 CALLS = 10
 
@@ -24,17 +24,17 @@ async def test_bad_peers_and_a_slow_disk_lose_no_sound_and_no_call_of_others(
     slow = tmp_path / "slow"
     with compiled() as programs:
         environ = {"LD_PRELOAD": str(programs.slow_disk), "SLOW_DISK": str(slow)}
-        async with Rig(programs).hookflash(environ=environ) as stage:
-            await stage.place(CALLS)
-            no_model, no_carrier, flooded, *others = stage.live
-            stage.load.order("deaf-model", no_model)
-            stage.load.order("deaf-carrier", no_carrier)
-            stage.load.order("flood", flooded, FLOOD_RATE)
-            stage.load.order("jitter", JITTER_SHARE, JITTER_MS)
+        async with Harness(programs).hookflash(environ=environ) as loaded:
+            await loaded.place(CALLS)
+            no_model, no_carrier, flooded, *others = loaded.live
+            loaded.load.order("stall-model", no_model)
+            loaded.load.order("stall-carrier", no_carrier)
+            loaded.load.order("flood", flooded, FLOOD_RATE)
+            loaded.load.order("jitter", JITTER_SHARE, JITTER_MS)
             slow.touch()
-            window = await stage.measure(5.0, settle=0.5)
+            window = await loaded.measure(5.0, settle=0.5)
             assert window.up.count > 0 and window.down.count > 0
             assert window.up.lost == window.down.lost == 0
             assert window.unreadable == 0
-            gone = {each.partition(":")[0] for each in stage.load.gone}
+            gone = {each.partition(":")[0] for each in loaded.load.gone}
             assert gone.isdisjoint(others), "only a call with a fault may be lost"

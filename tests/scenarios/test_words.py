@@ -11,7 +11,7 @@ import pytest
 
 from hookflash import Target
 from hookflash_local.carrier import Human, Line
-from hookflash_local.model.speech import LocalParts, SpeechOptions, build_parts
+from hookflash_local.model.speech import LocalComponents, SpeechOptions, load_components
 from hookflash_local.model.speech_service import transcribe
 
 from .acts import script_whole_agent
@@ -22,7 +22,7 @@ from .test_meeting import RINGING, ask_for_a_human, other_legs
 class Speech:
     """A voice, and somebody who writes down what they hear."""
 
-    def __init__(self, parts: LocalParts) -> None:
+    def __init__(self, parts: LocalComponents) -> None:
         self._parts = parts
 
     async def speak(self, text: str) -> bytes:
@@ -96,7 +96,7 @@ async def mailbox_words(stage, speech: Speech) -> str:
 
 @pytest.fixture(scope="module")
 def speech() -> Speech:
-    return Speech(build_parts(lambda what, done: None, SpeechOptions()))
+    return Speech(load_components(lambda what, done: None, SpeechOptions()))
 
 
 @pytest.mark.parametrize(

@@ -19,12 +19,12 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from hookflash_local.model.conversation import Halt, Hear, Job, Respond, Transcribe
+from hookflash_local.model.conversation import FeedAudio, Job, Respond, StopResponse, Transcribe
 from hookflash_local.model.responses import Response
 from hookflash_local.model.server import ModelServer
 from hookflash_local.model.session import Close, Drop, Session
-from hookflash_local.model.shapes import Refusal
 from hookflash_local.model.timing import Timing
+from hookflash_local.model.validation import Refusal
 
 from .checks import Checks
 from .plan import SESSION_TROUBLES, Plan, Trouble
@@ -169,7 +169,7 @@ class Mind:
             model.note(f"model < {kind}")
 
     def perform(self, session: Session, job: Job) -> None:
-        if isinstance(job, Hear):
+        if isinstance(job, FeedAudio):
             self._hear(session, job.audio)
         elif isinstance(job, Transcribe):
             session.spawn(f"transcribe {job.item_id}", self._transcribe(session, job.item_id))
@@ -178,7 +178,7 @@ class Mind:
             self._model.checks.model_asked(session)
             work = self._respond(session, job.response_id, self._model.responses)
             session.spawn(job.response_id, work)
-        elif isinstance(job, Halt):
+        elif isinstance(job, StopResponse):
             self._model.note(f"model halts {job.response_id}")
 
     def sent(self, session: Session, event: dict[str, Any]) -> None:
@@ -300,7 +300,7 @@ class Mind:
             session.apply(response.finish())
         elif kind == "text-only":
             session.apply(response.open_message(None))
-            session.apply(response.words("I can only write today."))
+            session.apply(response.add_transcript("I can only write today."))
             session.apply(response.close_message())
             session.apply(response.finish())
         elif kind == "silent":
@@ -334,7 +334,7 @@ class Mind:
         spoken = Spoken(session, item.id, sentence, instructions, asyncio.get_running_loop().time())
         model.spoken.append(spoken)
         model.note(f"model > says {item.id} ({sentence.ms} ms): {sentence.text!r}")
-        session.apply(response.words(sentence.text))
+        session.apply(response.add_transcript(sentence.text))
         sound = sentence.sound
         step = 400 * SAMPLES_PER_MS
         for start in range(0, len(sound), step):
@@ -343,11 +343,11 @@ class Mind:
                 piece = piece[: cut_after * SAMPLES_PER_MS - start]
                 if piece:
                     spoken.generated += len(piece)
-                    session.apply(response.sound(piece))
+                    session.apply(response.add_audio(piece))
                 model.note(f"trouble: the sound stops after {cut_after} ms")
                 return
             spoken.generated += len(piece)
-            session.apply(response.sound(piece))
+            session.apply(response.add_audio(piece))
             await asyncio.sleep(len(piece) / SAMPLES_PER_MS / 1000 / model.plan.pace)
 
     # --- what to say ------------------------------------------------------------------------------

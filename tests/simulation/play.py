@@ -50,7 +50,7 @@ from hookflash_local.carrier import Leg, NumberConfig, StandinCarrier, faults
 from hookflash_local.carrier.party import Line as Telephone
 from hookflash_local.model.scripted import ScriptedModel
 from hookflash_local.model.session import Session
-from hookflash_local.model.shapes import Refusal
+from hookflash_local.model.validation import Refusal
 from hookflash_local.simulation.loop import PROCESS, TimeLimitReached, VirtualLoop
 from hookflash_local.simulation.network import Connection
 from hookflash_local.simulation.threads import inline_worker_threads

@@ -7,7 +7,7 @@ import pytest
 from hookflash.errors import ConfigError
 from hookflash_local import audio
 from hookflash_local.audio.wav import decode_wav, read_wav, write_mulaw
-from hookflash_local.model.speech.audio import mulaw_to_pcm16, pcm16_to_alaw
+from hookflash_local.model.speech.pcm import mulaw_to_pcm16, pcm16_to_alaw
 
 
 def tone(rate, seconds=1.0, level=0.4):
@@ -80,13 +80,13 @@ def test_unknown_chunks_are_passed_over():
     [
         (b"", "not a WAV file"),
         (b"ID3" + b"\0" * 40, "not a WAV file"),
-        (header(7, 1, 8000, 8, b"")[:36], "no sound"),
-        (header(3, 1, 8000, 32, b"\0" * 8), "encoding 3 with 32 bits"),
-        (header(1, 1, 8000, 24, b"\0" * 9), "encoding 1 with 24 bits"),
+        (header(7, 1, 8000, 8, b"")[:36], "expected a .data. chunk"),
+        (header(3, 1, 8000, 32, b"\0" * 8), "encoding 3, 32 bits"),
+        (header(1, 1, 8000, 24, b"\0" * 9), "encoding 1, 24 bits"),
         (header(1, 0, 8000, 16, b""), "0 channels"),
         (header(1, 1, 10, 16, b""), "at 10 Hz"),
-        (header(7, 1, 8000, 8, b"")[:12] + b"data\0\0\0\0", "sound comes before"),
-        (b"RIFF\0\0\0\0WAVEfmt \x02\0\0\0ab", "too short"),
+        (header(7, 1, 8000, 8, b"")[:12] + b"data\0\0\0\0", "expected .fmt . before"),
+        (b"RIFF\0\0\0\0WAVEfmt \x02\0\0\0ab", "of 16 bytes, got 2"),
     ],
 )
 def test_what_cannot_be_read_is_named(data, text):

@@ -6,8 +6,8 @@ from click.testing import CliRunner
 from hookflash.cli import hookflash
 from hookflash.core.events import ModelAudio
 from hookflash_local.bench.ledger import judge, measure
-from hookflash_local.bench.scenarios import SCENARIOS, Scenario, Speech
-from hookflash_local.bench.simulated import Measured, simulate
+from hookflash_local.bench.ledger_scenarios import SCENARIOS, Scenario, Speech
+from hookflash_local.bench.ledger_simulated import Measured, simulate
 from hookflash_local.cli import ledger as ledger_command
 
 TWO = next(each for each in SCENARIOS if each.name == "two items queued, the first playing")
@@ -46,7 +46,7 @@ def test_the_ear_tells_items_apart() -> None:
 
 
 def test_a_timeline_holds_all_of_the_sound() -> None:
-    from hookflash_local.bench.scenarios import timeline
+    from hookflash_local.bench.ledger_scenarios import timeline
 
     scenario = Scenario(
         name="odd",

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from hookflash.errors import ConfigError
-from hookflash_local.bench.processes import Seat, cores
-from hookflash_local.bench.programs import BenchError, Load, Programs, compiled
+from hookflash_local.bench.processes import Placement, cores
+from hookflash_local.bench.programs import BenchError, LoadGenerator, Programs, compiled
 
 
 def test_without_a_compiler_the_error_names_what_to_install() -> None:
@@ -25,10 +25,10 @@ def test_a_compiler_that_refuses_is_quoted() -> None:
 
 @pytest.mark.realtime
 async def test_an_order_that_is_not_understood_ends_the_load_generator(programs: Programs) -> None:
-    load = await Load.start(programs.load, seat=Seat(tuple(cores())))
+    load = await LoadGenerator.start(programs.load, placement=Placement(tuple(cores())))
     answer = load.expect("measured")
     load.order("make", "coffee")
-    with pytest.raises(BenchError, match="not understood: make coffee"):
+    with pytest.raises(BenchError, match="unknown command: make coffee"):
         await answer
     await load.stop()
 
@@ -41,7 +41,7 @@ async def test_an_answer_that_does_not_come_is_said_with_the_calls_that_are_gone
         writer.close()
 
     async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
-        load = await Load.start(programs.load, seat=Seat(tuple(cores())))
+        load = await LoadGenerator.start(programs.load, placement=Placement(tuple(cores())))
         gone = load.expect("gone", "CA1")
         load.order("relay", server.sockets[0].getsockname()[1])
         load.order("call", "CA1", "/", "-", "-", 0)

@@ -4,7 +4,7 @@ import pytest
 
 from hookflash_local.bench.report import Fault, Run, Spread
 
-from .test_stage import window
+from .test_harness import window
 
 
 def run(relay: str, cpu_ms: float, p99: float = 1.0) -> Run:

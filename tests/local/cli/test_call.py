@@ -24,8 +24,8 @@ from hookflash_local.audio import load
 from hookflash_local.audio.wav import write_mulaw
 from hookflash_local.cli import _call_output
 from hookflash_local.demo import local_call
-from hookflash_local.model.local import local_model
-from hookflash_local.model.speech import LocalParts, SpeechOptions, build_parts
+from hookflash_local.model.local_model import local_model
+from hookflash_local.model.speech import LocalComponents, SpeechOptions, load_components
 from hookflash_local.model.speech.assets import whisper_directory
 from hookflash_local.simulation.loop import VirtualLoop
 from hookflash_local.simulation.world import SimulatedWorld
@@ -51,8 +51,8 @@ def hookflash(folder: Path, *arguments: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def parts() -> LocalParts:
-    return build_parts(lambda what, done: None, SpeechOptions())
+def parts() -> LocalComponents:
+    return load_components(lambda what, done: None, SpeechOptions())
 
 
 Run = Callable[..., tuple[dict[str, Any], list[str]]]
@@ -60,7 +60,7 @@ Run = Callable[..., tuple[dict[str, Any], list[str]]]
 
 @pytest.fixture
 def simulated(
-    parts: LocalParts,
+    parts: LocalComponents,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -84,7 +84,7 @@ def simulated(
     async def hold(*arguments: Any, **options: Any) -> Any:
         world = SimulatedWorld(0)
         try:
-            return await local_call.hold_call(*arguments, **options, world=world)
+            return await local_call.make_call(*arguments, **options, world=world)
         finally:
             world.close()
 
@@ -93,7 +93,7 @@ def simulated(
             return runner.run(main)
 
     monkeypatch.setattr(local_call, "ModelProcess", Model)
-    monkeypatch.setattr(_call_output, "hold_call", hold)
+    monkeypatch.setattr(_call_output, "make_call", hold)
     monkeypatch.setattr(asyncio, "run", run_virtually)
     monkeypatch.chdir(tmp_path)
     for name in NO_ACCOUNT:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hookflash import ConfigError, Settings
-from hookflash_local.demo.speech import speech_options
+from hookflash_local.demo.local_call import speech_options
 from hookflash_local.model.speech import SpeechOptions
 
 from ...settings_parts import settings_of

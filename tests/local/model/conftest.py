@@ -12,15 +12,15 @@ from openai.types.realtime import RealtimeServerEvent
 from openai.types.realtime.realtime_client_event import RealtimeClientEvent
 from pydantic import TypeAdapter
 
-from hookflash_local.model.conversation import Conversation
-from hookflash_local.model.items import Ids
-from hookflash_local.model.parts import (
+from hookflash_local.model.components import (
     CallTool,
-    MindRequest,
+    DialogueRequest,
     Say,
     SpeechBegan,
     SpeechEnded,
 )
+from hookflash_local.model.conversation import Conversation
+from hookflash_local.model.items import Ids
 
 QUIET = 0xFF
 SERVER_EVENTS: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)
@@ -92,9 +92,9 @@ class Client:
         response = self.conversation.active
         assert response is not None
         events += response.open_message(item_id)
-        response.sentence(text)
-        events += response.words(text)
-        events += response.sound(b"\x01" * ms * 8)
+        response.begin_sentence(text)
+        events += response.add_transcript(text)
+        events += response.add_audio(b"\x01" * ms * 8)
         return self.took(events + response.finish())
 
 
@@ -103,7 +103,7 @@ def client(server_event: Judge, client_event: Judge) -> Client:
     return Client(server_event, client_event)
 
 
-class ThresholdEars:
+class ThresholdTurnDetector:
     """Anything but silence is speech; 200 ms of silence end it. Feeds of any length."""
 
     def __init__(self, turn_detection: dict[str, Any]) -> None:
@@ -112,7 +112,7 @@ class ThresholdEars:
         self._begin = -1
         self._quiet = 0
 
-    def hear(self, audio: bytes) -> list[SpeechBegan | SpeechEnded]:
+    def feed(self, audio: bytes) -> list[SpeechBegan | SpeechEnded]:
         found: list[SpeechBegan | SpeechEnded] = []
         for byte in audio:
             self._heard.append(byte)
@@ -147,13 +147,13 @@ class ByteVoice:
             yield bytes([number]) * 1600
 
 
-class EchoMind:
+class EchoDialogueManager:
     """Says what the caller said; `tool NAME` calls it. Keeps what it was asked."""
 
     def __init__(self) -> None:
-        self.asked: list[MindRequest] = []
+        self.asked: list[DialogueRequest] = []
 
-    async def answer(self, request: MindRequest) -> AsyncIterator[Say | CallTool]:
+    async def answer(self, request: DialogueRequest) -> AsyncIterator[Say | CallTool]:
         self.asked.append(request)
         if request.added:
             yield Say(request.added)
@@ -172,16 +172,16 @@ class EchoMind:
 
 
 @dataclass
-class FakeParts:
-    mind: EchoMind = field(default_factory=EchoMind)
+class FakeComponents:
+    dialogue_manager: EchoDialogueManager = field(default_factory=EchoDialogueManager)
     transcriber: ByteTranscriber = field(default_factory=ByteTranscriber)
     voice: ByteVoice = field(default_factory=ByteVoice)
-    new_ears: Callable[[dict[str, Any]], ThresholdEars] = ThresholdEars
+    new_turn_detector: Callable[[dict[str, Any]], ThresholdTurnDetector] = ThresholdTurnDetector
 
 
 @pytest.fixture
-def parts() -> FakeParts:
-    return FakeParts()
+def parts() -> FakeComponents:
+    return FakeComponents()
 
 
 @pytest.fixture

@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
-from hookflash_local.model.conversation import Detect, Halt, Hear, Transcribe
+from hookflash_local.model.conversation import (
+    ConfigureTurnDetection,
+    FeedAudio,
+    StopResponse,
+    Transcribe,
+)
 
 
 def kinds(effects: list[Any]) -> list[str]:
@@ -24,7 +29,7 @@ def test_a_session_begins_with_its_full_default_and_with_server_vad(client: Any)
     assert created["session"]["type"] == "realtime"
     assert created["session"]["model"] == "gpt-realtime-2.1"
     assert created["session"]["audio"]["input"]["format"] == {"type": "audio/pcm", "rate": 24000}
-    assert detect == Detect(created["session"]["audio"]["input"]["turn_detection"])
+    assert detect == ConfigureTurnDetection(created["session"]["audio"]["input"]["turn_detection"])
     assert detect.turn_detection["type"] == "server_vad"
 
 
@@ -42,7 +47,7 @@ def test_turning_detection_off_is_a_job_for_the_ears(client: Any) -> None:
         "session.update",
         session={"type": "realtime", "audio": {"input": {"turn_detection": None}}},
     )
-    assert effects[1:] == [Detect(None)]
+    assert effects[1:] == [ConfigureTurnDetection(None)]
 
 
 def test_a_refused_update_changes_nothing_at_all(client: Any) -> None:
@@ -110,7 +115,7 @@ def test_what_no_client_may_send_is_told_by_its_code(client: Any, raw: Any, code
 def test_appended_sound_has_no_answer_and_goes_to_the_ears(client: Any) -> None:
     client.speaks_pcmu()
     effects = client.sends("input_audio_buffer.append", audio=sound(20))
-    assert effects == [Hear(b"\x01" * 160)]
+    assert effects == [FeedAudio(b"\x01" * 160)]
     assert client.conversation.input.written_ms == 20
 
 
@@ -176,8 +181,8 @@ def test_speech_cancels_the_running_response(client: Any) -> None:
     client.sends("response.create")
     response = client.conversation.active
     response.open_message("cut")
-    response.words("Hello and")
-    response.sound(b"\x01" * 800)
+    response.add_transcript("Hello and")
+    response.add_audio(b"\x01" * 800)
     effects = client.took(client.conversation.speech_started(0))
     assert kinds(effects) == [
         "input_audio_buffer.speech_started",
@@ -187,14 +192,14 @@ def test_speech_cancels_the_running_response(client: Any) -> None:
         "conversation.item.done",
         "response.output_item.done",
         "response.done",
-        "Halt",
+        "StopResponse",
     ]
     done = effects[-2]["response"]
     assert done["status"] == "cancelled"
     assert done["status_details"] == {"type": "cancelled", "reason": "turn_detected"}
     assert done["output"][0]["status"] == "incomplete"
     assert effects[2]["transcript"] == "Hello and"
-    assert effects[-1] == Halt(response.id)
+    assert effects[-1] == StopResponse(response.id)
 
 
 def test_speech_does_not_cancel_where_the_session_says_so(client: Any) -> None:

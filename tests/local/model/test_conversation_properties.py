@@ -78,8 +78,8 @@ def within(conversation: Conversation, what: str) -> list[Any]:
     if name != what:
         return [] if conversation.items.get(name) else response.open_message(name)
     doing = {
-        "sound": lambda: response.sound(b"\x01" * 800),
-        "words": lambda: response.words(" word"),
+        "sound": lambda: response.add_audio(b"\x01" * 800),
+        "words": lambda: response.add_transcript(" word"),
         "tool": lambda: response.call_tool("t", "{}"),
         "finish": response.finish,
     }

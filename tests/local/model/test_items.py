@@ -58,9 +58,9 @@ def test_an_item_is_truncated_while_it_is_being_written(client: Any) -> None:
     client.sends("response.create")
     response = client.conversation.active
     response.open_message("said")
-    response.sound(b"\x01" * 8000)
+    response.add_audio(b"\x01" * 8000)
     client.sends("conversation.item.truncate", item_id="said", content_index=0, audio_end_ms=600)
-    assert kinds(client.took(response.sound(b"\x01" * 8000))) == ["response.output_audio.delta"]
+    assert kinds(client.took(response.add_audio(b"\x01" * 8000))) == ["response.output_audio.delta"]
     client.took(response.finish())
     assert client.conversation.items.get("said").audio_ms == 600
 

@@ -12,7 +12,7 @@ import pytest
 from openai import AsyncOpenAI
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
 
-from hookflash_local.model.local import local_model
+from hookflash_local.model.local_model import local_model
 from hookflash_local.model.scripted import ScriptedModel
 from hookflash_local.model.timing import Pace
 
@@ -88,13 +88,13 @@ async def test_it_talks_in_mu_law(parts: Any) -> None:
 
 
 async def test_it_talks_in_pcm_at_24000_samples_a_second(parts: Any) -> None:
-    class LoudnessEars(type(parts.new_ears({}))):  # type: ignore[misc] # a class of the fixture
+    class LoudnessEars(type(parts.new_turn_detector({}))):  # type: ignore[misc] # a class of the fixture
         """Resampled silence rings a little at its edges: only what is loud is speech."""
 
-        def hear(self, audio: bytes) -> Any:
-            return super().hear(bytes(9 if byte & 0x7F < 0x50 else 0xFF for byte in audio))
+        def feed(self, audio: bytes) -> Any:
+            return super().feed(bytes(9 if byte & 0x7F < 0x50 else 0xFF for byte in audio))
 
-    parts.new_ears = LoudnessEars
+    parts.new_turn_detector = LoudnessEars
     async with local_model(parts) as model, connected(model.url) as connection:
         await configure(connection, PCM)
         loud = np.full(12_000, 12_000, dtype="<i2").tobytes()

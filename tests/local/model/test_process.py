@@ -18,7 +18,7 @@ from hookflash.errors import ConfigError, ModelError
 from hookflash_local.model import __main__ as program
 from hookflash_local.model.process import ModelProcess
 from hookflash_local.model.speech import SpeechOptions, assets
-from hookflash_local.model.speech.audio import pcm16_to_mulaw, resample
+from hookflash_local.model.speech.pcm import pcm16_to_mulaw, resample
 from hookflash_local.model.speech_client import SpeechClient
 
 KEY = {"Authorization": "Bearer any"}

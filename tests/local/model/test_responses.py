@@ -46,7 +46,9 @@ def test_a_response_has_its_events_in_the_order_of_the_reference(client: Any) ->
 def test_a_written_response_has_text_events(client: Any) -> None:
     client.sends("response.create", response={"output_modalities": ["text"]})
     response = client.conversation.active
-    events = client.took(response.open_message("t") + response.words("Hi.") + response.finish())
+    events = client.took(
+        response.open_message("t") + response.add_transcript("Hi.") + response.finish()
+    )
     assert kinds(events) == [
         "response.output_item.added",
         "conversation.item.added",
@@ -86,7 +88,7 @@ def test_an_out_of_band_response_runs_beside_and_leaves_no_item(client: Any) -> 
     )
     aside = client.conversation.responses[effects[-1].response_id]
     assert aside is not first and client.conversation.active is first
-    events = client.took(aside.open_message() + aside.words("Summed up.") + aside.finish())
+    events = client.took(aside.open_message() + aside.add_transcript("Summed up.") + aside.finish())
     assert not [kind for kind in kinds(events) if kind.startswith("conversation.")]
     assert events[-1]["response"]["conversation_id"] is None
     assert events[-1]["response"]["metadata"] == {"for": "summary"}
@@ -107,9 +109,9 @@ def test_cancelling_ends_the_response_at_once(client: Any) -> None:
     client.sends("response.create")
     response = client.conversation.active
     effects = client.sends("response.cancel", response_id=response.id)
-    assert kinds(effects) == ["response.done", "Halt"]
+    assert kinds(effects) == ["response.done", "StopResponse"]
     assert effects[0]["response"]["status_details"]["reason"] == "client_cancelled"
-    late = response.open_message() + response.sound(b"\x01") + response.words("a")
+    late = response.open_message() + response.add_audio(b"\x01") + response.add_transcript("a")
     assert late + response.call_tool("t", "{}") + response.finish() == []
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hookflash.errors import ConfigError
-from hookflash_local.model.script import checked_script, difference, said_audio
+from hookflash_local.model.script import checked_script, difference, say_audio
 
 
 def test_steps_are_read_in_order() -> None:
@@ -27,13 +27,13 @@ def test_steps_are_read_in_order() -> None:
 @pytest.mark.parametrize(
     "step, complaint",
     [
-        ({"shout": {}}, "unknown step 'shout'"),
+        ({"shout": {}}, "got 'shout'"),
         ({"say": {}, "drop": {}}, "expected one key"),
-        ({"say": {"sample": 1}}, "does not know ['sample']"),
-        ({"say": 7}, "takes an object"),
-        ({"wait_ms": "long"}, "cannot be 'long'"),
-        ({"call_tool": {}}, "needs 'name'"),
-        ("expect", "needs 'type'"),
+        ({"say": {"sample": 1}}, "got ['sample']"),
+        ({"say": 7}, "expected an object, got 7"),
+        ({"wait_ms": "long"}, "got 'long'"),
+        ({"call_tool": {}}, "the field 'name' is missing"),
+        ("expect", "the field 'type' is missing"),
     ],
 )
 def test_a_wrong_step_is_named_with_its_place(step: Any, complaint: str) -> None:
@@ -71,15 +71,15 @@ def test_a_pattern_names_only_what_it_cares_about(pattern: Any) -> None:
 @pytest.mark.parametrize(
     "pattern, told",
     [
-        ({"a": 2}, "a: expected 2, came 1"),
+        ({"a": 2}, "a: expected 2, got 1"),
         ({"b": 1}, "b: absent"),
-        ({"a": {"$absent": True}}, "a: expected to be absent, came 1"),
+        ({"a": {"$absent": True}}, "a: expected to be absent, got 1"),
         ({"a": {"$contains": "x"}}, "a: expected 'x' in 1"),
-        ({"a": {"deep": 1}}, "a: expected an object, came 1"),
-        ({"c": [1]}, "c: expected 1 entries, came [1, 2]"),
-        ({"c": [1, 3]}, "c[1]: expected 3, came 2"),
-        ({"d": re.compile("^q")}, "d: expected /^q/, came 'text'"),
-        ({"d": str.isdigit}, "d: 'text' was not accepted"),
+        ({"a": {"deep": 1}}, "a: expected an object, got 1"),
+        ({"c": [1]}, "c: expected 1 entries, got [1, 2]"),
+        ({"c": [1, 3]}, "c[1]: expected 3, got 2"),
+        ({"d": re.compile("^q")}, "d: expected /^q/, got 'text'"),
+        ({"d": str.isdigit}, "d: the pattern's function refused 'text'"),
     ],
 )
 def test_what_does_not_match_is_told(pattern: Any, told: str) -> None:
@@ -87,5 +87,5 @@ def test_what_does_not_match_is_told(pattern: Any, told: str) -> None:
 
 
 def test_what_is_said_is_a_recognisable_byte_or_given_sound() -> None:
-    assert said_audio({"ms": 20, "byte": 3}) == b"\x03" * 160
-    assert said_audio({"audio": base64.b64encode(b"abc").decode()}) == b"abc"
+    assert say_audio({"ms": 20, "byte": 3}) == b"\x03" * 160
+    assert say_audio({"audio": base64.b64encode(b"abc").decode()}) == b"abc"

@@ -14,7 +14,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from hookflash_local.model.performance import Unmet
+from hookflash_local.model.script_run import Unmet
 from hookflash_local.model.scripted import ScriptedModel
 
 PCMU = {"format": {"type": "audio/pcmu"}}
@@ -119,7 +119,7 @@ async def test_what_was_not_met_is_told_with_what_came_instead(server_event: Any
     assert "step 2, expect" in text
     assert (
         "came instead: response.cancel; response.create "
-        "(response.instructions: expected 'greet', came 'shout')" in text
+        "(response.instructions: expected 'greet', got 'shout')" in text
     )
     assert "not reached: step 3, wait_ms 1" in text
     assert "not reached: step 4, drop" in text
@@ -191,7 +191,7 @@ async def test_a_step_for_a_session_that_is_closed_is_not_met(server_event: Any)
     async with ScriptedModel() as model:
         async with adapter(model, server_event) as line:
             await line.next("session.updated")
-        with pytest.raises(Unmet, match="the session is closed"):
+        with pytest.raises(Unmet, match="expected an open session"):
             await model.perform([{"say": {"ms": 10}}])
 
 
@@ -364,7 +364,7 @@ async def test_steps_that_are_performed_by_hand_complain_at_once(server_event: A
         await line.next("session.updated")
         with pytest.raises(Unmet, match="came instead: nothing"):
             await model.perform([{"expect": {"type": "response.create", "within_seconds": 0.05}}])
-        with pytest.raises(Unmet, match="has not said anything"):
+        with pytest.raises(Unmet, match="expected a turn of the caller"):
             await model.perform([{"transcript": {"text": "x"}}])
 
 

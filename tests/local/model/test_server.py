@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from hookflash_local.model.local import local_model
+from hookflash_local.model.local_model import local_model
 from hookflash_local.model.timing import Faults, Timing
 
 KEY = {"Authorization": "Bearer any"}

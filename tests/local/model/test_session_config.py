@@ -12,7 +12,7 @@ from hookflash_local.model.session_config import (
     default_session,
     updated_session,
 )
-from hookflash_local.model.shapes import Refusal
+from hookflash_local.model.validation import Refusal
 
 DEFAULT = default_session("sess_1", "gpt-realtime-2.1", 1)
 

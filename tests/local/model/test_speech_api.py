@@ -13,7 +13,7 @@ from openai.types.audio import speech_create_params
 from websockets.asyncio.client import connect
 
 from hookflash_local.model import speech_api
-from hookflash_local.model.local import local_model
+from hookflash_local.model.local_model import local_model
 from hookflash_local.model.scripted import ScriptedModel
 
 KEY = {"Authorization": "Bearer any"}
@@ -202,6 +202,6 @@ async def test_a_voice_that_breaks_is_an_error_of_that_request_alone(
     voice, parts.voice = parts.voice, Hoarse()
     async with local_model(parts) as model:
         assert (await web.post(model.speech_url, json=ORDER)).status_code == 500
-        assert "a request for speech failed" in caplog.text
+        assert "speech request failed" in caplog.text
         parts.voice = voice
         assert (await web.post(model.speech_url, json=ORDER)).status_code == 200

@@ -56,7 +56,7 @@ async def test_a_wav_file_is_a_recording_too(service: SpeechService) -> None:
     [
         ("/speak", b"Hello", 400, "expected JSON such as"),
         ("/speak", b'{"txt": "Hello"}', 400, "text"),
-        ("/speak", b'{"text": "%b"}' % (b"a" * (LONGEST_TEXT + 1)), 413, "it has 10001"),
+        ("/speak", b'{"text": "%b"}' % (b"a" * (LONGEST_TEXT + 1)), 413, "got 10001"),
         ("/speak", b" " * (8 * LONGEST_TEXT + 1), 413, "10000 characters"),
         ("/transcribe", b"RIFFxxxxWAVE", 400, "WAV"),
     ],
@@ -87,7 +87,9 @@ async def test_only_this_machine_under_its_own_name_is_served(web: httpx.AsyncCl
 async def test_a_client_is_told_what_went_wrong(service: SpeechService) -> None:
     with pytest.raises(ModelError, match="refused /transcribe: 400 .*WAV"):
         await SpeechClient(service.url).transcribe(b"RIFF")
-    with pytest.raises(ModelError, match=r"cannot be reached.*is the stand-in model running\?"):
+    with pytest.raises(
+        ModelError, match=r"cannot be reached.*check that the stand-in model is running"
+    ):
         await SpeechClient("http://127.0.0.1:1").speak("Hello")
 
 

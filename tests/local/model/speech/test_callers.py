@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from hookflash_local import audio
-from hookflash_local.audio.bad_lines import BAD_LINES
-from hookflash_local.model.parts import CallTool, MindRequest, Turn
-from hookflash_local.model.speech.audio import mulaw_to_pcm16
+from hookflash_local.audio.impairments import IMPAIRMENTS
+from hookflash_local.model.components import CallTool, DialogueRequest, Turn
+from hookflash_local.model.speech.intents import says_no, says_yes, wants_person
+from hookflash_local.model.speech.parameter_values import find_value
+from hookflash_local.model.speech.pcm import mulaw_to_pcm16
 from hookflash_local.model.speech.receptionist import reply
-from hookflash_local.model.speech.values import find_value
-from hookflash_local.model.speech.wishes import says_no, says_yes, wants_person
 from hookflash_local.model.speech_service import transcribe
 
 ASKING = "speak-to-customer-support"
@@ -31,11 +31,11 @@ def test_of_twenty_requests_for_a_human_at_least_eighteen_are_recognised(parts, 
     requests = [one for one in callers.callers() if one.wants == "human"]
     assert len(requests) == 20
     assert len({one.voice for one in requests}) >= 8
-    assert {one.line for one in requests} == set(BAD_LINES)
+    assert {one.line for one in requests} == set(IMPAIRMENTS)
     missed = {}
     for one in requests:
         words = heard(parts, callers.on_the_line(one))
-        answer = reply(MindRequest("", [Turn("user", words)], [TRANSFER]))
+        answer = reply(DialogueRequest("", [Turn("user", words)], [TRANSFER]))
         if not any(isinstance(each, CallTool) for each in answer):
             missed[f"{one.said} ({one.voice}, {one.line})"] = words
     assert len(missed) <= 2, missed
@@ -43,7 +43,7 @@ def test_of_twenty_requests_for_a_human_at_least_eighteen_are_recognised(parts, 
 
 @pytest.mark.parametrize("line", ["good line", "noise, 10 dB", "narrow band", "low level"])
 def test_the_recorded_request_is_recognised_on_bad_lines_too(parts, line):
-    assert wants_person(heard(parts, BAD_LINES[line](audio.load(ASKING).audio)))
+    assert wants_person(heard(parts, IMPAIRMENTS[line](audio.load(ASKING).audio)))
 
 
 def test_no_other_recording_is_taken_for_a_request(parts):
@@ -81,13 +81,13 @@ def test_the_sound_of_every_caller_is_kept_and_no_other(callers):
     assert kept == {one.file.name for one in callers.callers()}, "run bench/callers.py"
 
 
-@pytest.mark.parametrize("line", BAD_LINES)
+@pytest.mark.parametrize("line", IMPAIRMENTS)
 def test_a_line_returns_as_much_as_it_got_and_always_the_same(line):
     sound = audio.load("yes").audio
-    assert len(BAD_LINES[line](sound)) == len(sound)
-    assert BAD_LINES[line](sound) == BAD_LINES[line](sound)
-    assert (BAD_LINES[line](sound) == sound) == (line == "good line")
-    assert BAD_LINES[line](b"") == b""
+    assert len(IMPAIRMENTS[line](sound)) == len(sound)
+    assert IMPAIRMENTS[line](sound) == IMPAIRMENTS[line](sound)
+    assert (IMPAIRMENTS[line](sound) == sound) == (line == "good line")
+    assert IMPAIRMENTS[line](b"") == b""
 
 
 def test_lines_do_what_they_are_called():
@@ -95,7 +95,7 @@ def test_lines_do_what_they_are_called():
     clean = mulaw_to_pcm16(sound).astype(float)
 
     def wave(line):
-        return mulaw_to_pcm16(BAD_LINES[line](sound)).astype(float)
+        return mulaw_to_pcm16(IMPAIRMENTS[line](sound)).astype(float)
 
     def decibels(power, other):
         return 10 * np.log10(np.mean(power) / np.mean(other))

@@ -4,8 +4,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from hookflash_local.model.parts import CallTool, MindRequest, Say, Turn
-from hookflash_local.model.speech.chat import APOLOGY, ChatMind
+from hookflash_local.model.components import CallTool, DialogueRequest, Say, Turn
+from hookflash_local.model.speech.chat import APOLOGY, ChatDialogueManager
 
 TOOL = {"type": "function", "name": "look_up", "description": "Look.", "parameters": {}}
 
@@ -51,14 +51,14 @@ def answering(data):
 
 
 async def collect(url, request, **options):
-    mind = ChatMind(url, "small", **options)
+    mind = ChatDialogueManager(url, "small", **options)
     return [each async for each in mind.answer(request)]
 
 
 async def test_sentences_come_out_of_a_stream_of_fragments():
     data = events({"content": "Hel"}, {"content": "lo. It costs 3"}, {"content": ".5 **dollars**."})
     async with chat_server(answering(data)) as (url, requests):
-        answer = await collect(url, MindRequest("Be kind.", [Turn("user", "Hi")]), key="secret")
+        answer = await collect(url, DialogueRequest("Be kind.", [Turn("user", "Hi")]), key="secret")
     assert answer == [Say("Hello."), Say("It costs 3.5 dollars.")]
     head, body = requests[0]
     assert head.startswith("POST /v1/chat/completions ")
@@ -72,7 +72,7 @@ async def test_sentences_come_out_of_a_stream_of_fragments():
 async def test_what_is_dictated_is_said_as_it_stands_and_nobody_is_asked():
     async with chat_server(answering(events({"content": "Well, "}))) as (url, requests):
         order = 'Say exactly: "Ben is on the line: \\"a refund\\"."'
-        answer = await collect(url, MindRequest("Be kind.", [], added=order))
+        answer = await collect(url, DialogueRequest("Be kind.", [], added=order))
     assert answer == [Say('Ben is on the line: "a refund".')]
     assert requests == []
 
@@ -89,7 +89,7 @@ async def test_a_sentence_is_said_while_the_next_is_still_being_written():
         await writer.drain()
 
     async with chat_server(write) as (url, _):
-        stream = ChatMind(url, "small").answer(MindRequest("", [Turn("user", "Hi")]))
+        stream = ChatDialogueManager(url, "small").answer(DialogueRequest("", [Turn("user", "Hi")]))
         assert await anext(stream) == Say("One moment.")
         go_on.set()
         assert [each async for each in stream] == [Say("Done.")]
@@ -105,7 +105,7 @@ async def test_tool_calls_are_put_together_from_their_pieces():
         piece(0, arguments=': "4571"}'),
         piece(1, name="end_call"),
     )
-    request = MindRequest("", [Turn("user", "Hi")], [TOOL], "required", added='Say "hi".')
+    request = DialogueRequest("", [Turn("user", "Hi")], [TOOL], "required", added='Say "hi".')
     async with chat_server(answering(data)) as (url, requests):
         answer = await collect(url, request)
     assert answer == [
@@ -131,7 +131,7 @@ async def test_the_conversation_is_told_as_chat_wants_it():
         Turn("assistant", ""),
     ]
     async with chat_server(answering(events({"content": "Yes."}))) as (url, requests):
-        await collect(url, MindRequest("", turns, [TOOL], "look_up"))
+        await collect(url, DialogueRequest("", turns, [TOOL], "look_up"))
     messages = requests[0][1]["messages"][1:]
     assert [message["role"] for message in messages] == [
         "user", "assistant", "tool", "user", "assistant", "tool", "assistant", "system",
@@ -147,7 +147,7 @@ async def test_thoughts_are_not_spoken():
         {"content": "<think>Hm. A caller"}, {"content": ". Well.</think>Good"}, {"content": " day."}
     )
     async with chat_server(answering(data)) as (url, _):
-        assert await collect(url, MindRequest("", [Turn("user", "Hi")])) == [Say("Good day.")]
+        assert await collect(url, DialogueRequest("", [Turn("user", "Hi")])) == [Say("Good day.")]
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ async def test_thoughts_are_not_spoken():
 )
 async def test_an_endpoint_that_fails_is_a_spoken_apology(data, caplog):
     async with chat_server(answering(data)) as (url, _):
-        answer = await collect(url, MindRequest("", [Turn("user", "Hi")]), key="secret")
+        answer = await collect(url, DialogueRequest("", [Turn("user", "Hi")]), key="secret")
     assert answer == [Say(APOLOGY)]
     assert "chat endpoint" in caplog.text
     assert "secret" not in caplog.text
@@ -172,7 +172,7 @@ async def test_an_endpoint_that_fails_is_a_spoken_apology(data, caplog):
 
 async def test_an_endpoint_that_is_not_there_is_a_spoken_apology():
     url = "http://127.0.0.1:9/v1"
-    assert await collect(url, MindRequest("", [Turn("user", "Hi")])) == [Say(APOLOGY)]
+    assert await collect(url, DialogueRequest("", [Turn("user", "Hi")])) == [Say(APOLOGY)]
 
 
 async def test_an_endpoint_that_stays_silent_is_given_up():
@@ -182,7 +182,7 @@ async def test_an_endpoint_that_stays_silent_is_given_up():
         await over.wait()
 
     async with chat_server(write) as (url, _):
-        request = MindRequest("", [Turn("user", "Hi")])
+        request = DialogueRequest("", [Turn("user", "Hi")])
         assert await collect(url, request, wait_seconds=20.0) == [Say(APOLOGY)]
         assert asyncio.get_running_loop().time() == 20.0
         over.set()

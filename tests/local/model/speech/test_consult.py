@@ -5,7 +5,7 @@ from hookflash.agents.consult import consult_setup
 from hookflash.agents.own_tools import CONSULT_TOOLS
 from hookflash.core.commands import Message
 from hookflash.core.prompts import CONSULT_VOICEMAIL
-from hookflash_local.model.parts import CallTool, MindRequest, Say, Turn
+from hookflash_local.model.components import CallTool, DialogueRequest, Say, Turn
 from hookflash_local.model.speech.consult import (
     NOT_KNOWN,
     PUTTING_THROUGH,
@@ -62,7 +62,7 @@ def ask(*turns, briefed=True, instructions=None, **options):
     before = [spoken(LINE)] if briefed else []
     turns = [Turn("user", turn) if isinstance(turn, str) else turn for turn in turns]
     told = instructed() if instructions is None else instructions
-    return reply(MindRequest(told, [*before, *turns], TOOLS, **options))
+    return reply(DialogueRequest(told, [*before, *turns], TOOLS, **options))
 
 
 def said(answer):

@@ -4,7 +4,7 @@ import base64
 import json
 
 from hookflash_local import audio
-from hookflash_local.model.local import local_model
+from hookflash_local.model.local_model import local_model
 from hookflash_local.model.speech_client import SpeechClient
 from hookflash_local.model.speech_service import SpeechService
 from hookflash_local.model.timing import Pace

@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from hookflash_local import audio
-from hookflash_local.model.parts import CallTool, MindRequest, Say, Turn
+from hookflash_local.model.components import CallTool, DialogueRequest, Say, Turn
 from hookflash_local.model.speech.receptionist import (
     GOODBYE,
     NOT_UNDERSTOOD,
@@ -53,7 +53,7 @@ def user(text):
 
 def ask(*turns, tools=TOOLS, **options):
     turns = [user(turn) if isinstance(turn, str) else turn for turn in turns]
-    return reply(MindRequest(INSTRUCTIONS, turns, tools, **options))
+    return reply(DialogueRequest(INSTRUCTIONS, turns, tools, **options))
 
 
 def calls(answer):
@@ -298,5 +298,5 @@ def test_without_a_human_to_offer_it_asks_for_other_words():
 
 
 async def test_as_a_mind_it_gives_its_replies_in_order():
-    request = MindRequest(INSTRUCTIONS, [user("I want a human")], TOOLS)
+    request = DialogueRequest(INSTRUCTIONS, [user("I want a human")], TOOLS)
     assert [each async for each in Receptionist().answer(request)] == reply(request)

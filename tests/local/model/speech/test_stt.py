@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hookflash_local import audio
-from hookflash_local.model.speech.audio import pcm16_to_mulaw, to_pcm16
+from hookflash_local.model.speech.pcm import pcm16_to_mulaw, to_pcm16
 from hookflash_local.model.speech.stt import pieces
 from hookflash_local.model.speech.vad import RATE
 

@@ -7,7 +7,7 @@ from hookflash_local.model.speech.tool_forms import (
     read_forms,
     wanted,
 )
-from hookflash_local.model.speech.words import Weights
+from hookflash_local.model.speech.word_matching import TermWeights
 
 
 def tool(name, description, required=(), /, **properties):
@@ -39,7 +39,7 @@ TRANSFER = tool(
     destination={"type": "string", "enum": ["support", "billing"]},
 )
 FORMS = read_forms([ORDER, BOOK, TRANSFER])
-WEIGHTS = Weights(form.about for form in FORMS)
+WEIGHTS = TermWeights(form.about for form in FORMS)
 
 
 def test_tools_are_read_as_forms():

@@ -4,7 +4,7 @@ import jiwer
 import numpy as np
 import pytest
 
-from hookflash_local.model.speech.audio import mulaw_to_pcm16
+from hookflash_local.model.speech.pcm import mulaw_to_pcm16
 
 
 def words(text):

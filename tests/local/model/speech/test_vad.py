@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from hookflash_local import audio
-from hookflash_local.model.parts import SpeechBegan, SpeechEnded
-from hookflash_local.model.speech.audio import (
+from hookflash_local.model.components import SpeechBegan, SpeechEnded
+from hookflash_local.model.speech.pcm import (
     mulaw_to_pcm16,
     pcm16_to_mulaw,
     to_floats,
@@ -15,8 +15,8 @@ SECOND = SILENCE * 8000
 
 
 def listen(parts, sound, frame=160, **turn_detection):
-    ears = parts.new_ears(turn_detection)
-    return [e for at in range(0, len(sound), frame) for e in ears.hear(sound[at : at + frame])]
+    ears = parts.new_turn_detector(turn_detection)
+    return [e for at in range(0, len(sound), frame) for e in ears.feed(sound[at : at + frame])]
 
 
 def noise(seconds, level, seed=7):
@@ -101,7 +101,7 @@ def test_nobody_is_heard_where_nobody_speaks(parts, sound):
 
 
 def test_hours_of_silence_take_no_memory(parts):
-    ears = parts.new_ears({})
+    ears = parts.new_turn_detector({})
     for _ in range(60):
-        assert ears.hear(SECOND) == []
+        assert ears.feed(SECOND) == []
     assert len(ears._kept) < 8 * 1000

@@ -1,7 +1,7 @@
-"""Recorded and synthesised callers that ship with Hookflash, at telephone quality.
+"""Recorded and synthesised speech that ships with Hookflash, at telephone quality.
 
-Each is mu-law at 8 kHz with its transcript and its licence (LICENCES.md beside this file). They
-make the demo, the bench and the tests stand alone.
+Each recording is mu-law at 8 kHz with its transcript and licence (LICENCES.md in this folder). The
+demo, the benchmarks and the tests use them, so they need no download.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["Recording", "load", "names"]
 
 
 class Recording(msgspec.Struct, frozen=True):
-    """One recording. `audio` is mu-law at 8 kHz, 8 bytes a millisecond."""
+    """One recording. `audio` is mu-law at 8 kHz, 8 bytes per millisecond."""
 
     name: str
     audio: bytes
@@ -47,9 +47,9 @@ def names() -> tuple[str, ...]:
 
 
 def load(name: str) -> Recording:
-    """Return the recording called `name`. Raises `ConfigError`, which lists the names there are."""
+    """Return the recording called `name`. Raises `ConfigError` with all names if there is none."""
     entry = _manifest().get(name)
     if entry is None:
-        raise ConfigError(f"no recording called {name!r}; there are: {', '.join(names())}")
+        raise ConfigError(f"recording: expected one of {', '.join(names())}, got {name!r}")
     audio = decode_wav((files(__name__) / entry.file).read_bytes(), entry.file)
     return Recording(entry.name, audio, entry.transcript, entry.licence, entry.seconds)

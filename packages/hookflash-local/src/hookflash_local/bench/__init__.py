@@ -1,1 +1,1 @@
-"""Measurements that anybody can repeat on their own machine, with no account."""
+"""Benchmarks of the relay and of the playout ledger. They need no account."""

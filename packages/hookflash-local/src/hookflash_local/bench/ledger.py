@@ -1,8 +1,8 @@
-"""How exact the playout ledger is: what the model is told was heard, against the caller's ear.
+"""Compare what the model is told was heard with what the caller heard.
 
-A scenario (`scenarios.py`) is played, simulated or over real sockets, which gives a `Measured`;
-`judge` compares. Right is: the right items truncated, each within `FRAME_MS` of what the ear got,
-items of which nothing was heard taken out of the model's conversation, nothing said of others.
+A scenario (`ledger_scenarios.py`) is played, simulated or over real sockets, into a `Measured`.
+`judge` compares it. A scenario passes if the expected items are truncated within `FRAME_MS` and
+items of which nothing was heard are removed. The model must be told nothing about the others.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from hookflash.core.conversation.playout import FRAME_MS
-from hookflash_local.bench.scenarios import SCENARIOS, Scenario
-from hookflash_local.bench.simulated import Measured, simulate
+from hookflash_local.bench.ledger_scenarios import SCENARIOS, Scenario
+from hookflash_local.bench.ledger_simulated import Measured, simulate
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the table. `item`, `heard_ms` and `told_ms` are of the item truncated last,
-    None if none was; `error_ms` is the largest of all items, positive where too much was told."""
+    """The result of one scenario.
+
+    `item`, `heard_ms` and `told_ms` describe the item that was truncated last, or are None.
+    `error_ms` is the largest error of all items; it is positive if too much was reported as heard.
+    """
 
     scenario: str
     item: str | None
@@ -30,12 +33,13 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def right(self) -> bool:
+        """Whether the scenario passed."""
         return not self.problems
 
 
 def judge(scenario: Scenario, measured: Measured) -> Row:
-    """Compare what the model was told with what the ear got."""
-    ear = measured.heard_ms
+    """Compare what the model was told of each item with what the caller heard."""
+    heard = measured.heard_ms
     nothing = {item for item, told_ms in measured.truncated.items() if told_ms == 0}
     removed = tuple(item for item in scenario.items if item in measured.deleted or item in nothing)
     truncated = [item for item in measured.truncated if item not in nothing]
@@ -44,21 +48,21 @@ def judge(scenario: Scenario, measured: Measured) -> Row:
         problems.append(f"truncated {_names(truncated)}, not {_names(scenario.truncated)}")
     if sorted(removed) != sorted(scenario.removed):
         problems.append(f"removed {_names(removed)}, not {_names(scenario.removed)}")
-    # What the model was told of each item: cut there, removed, or that it was said to its end.
+    # The heard length of each item by the model's knowledge: cut, removed, or complete.
     told = {
         item: measured.truncated.get(item, 0 if item in removed else scenario.generated_ms(item))
         for item in scenario.items
     }
-    errors: dict[str, float] = {item: told_ms - ear[item] for item, told_ms in told.items()}
+    errors: dict[str, float] = {item: told_ms - heard[item] for item, told_ms in told.items()}
     for item, error in errors.items():
         if abs(error) > FRAME_MS:
-            problems.append(f"{item}: told {told[item]} ms, heard {ear[item]:g} ms")
+            problems.append(f"{item}: told {told[item]} ms, heard {heard[item]:g} ms")
     worst: float = max(errors.values(), key=abs)
     last = truncated[-1] if truncated else None
     return Row(
         scenario=scenario.name,
         item=last,
-        heard_ms=None if last is None else ear[last],
+        heard_ms=None if last is None else heard[last],
         told_ms=None if last is None else told[last],
         error_ms=round(worst, 3),
         removed=removed,
@@ -70,7 +74,7 @@ def measure(
     scenarios: Sequence[Scenario] = SCENARIOS,
     play: Callable[[Scenario], Measured] = simulate,
 ) -> list[Row]:
-    """Play the scenarios with `play` and return the table."""
+    """Play the scenarios with `play` and return one row for each."""
     return [judge(scenario, play(scenario)) for scenario in scenarios]
 
 

@@ -1,6 +1,6 @@
-"""What a process costs, by the kernel's own books: time on the cores, memory, where it may run.
+"""Read CPU time and memory of processes from the kernel, and place processes on cores. Linux only.
 
-A process counts with all its descendants, so that one that has workers is measured whole.
+A process is measured with all its descendants, so that a server's workers count.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 def require_realtime() -> None:
-    """Raise `ConfigError` where processes of ours may not go before everything else."""
+    """Raise `ConfigError` if this process may not use real-time scheduling."""
     policy = os.sched_getscheduler(0)
     try:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     except PermissionError:
-        raise ConfigError("--realtime needs root (or CAP_SYS_NICE)") from None
+        raise ConfigError("--realtime needs root or CAP_SYS_NICE: run it as root") from None
     os.sched_setscheduler(0, policy, os.sched_param(0))
 
 
 def family(pid: int) -> list[int]:
-    """Return `pid` and all its descendants that are alive."""
+    """Return `pid` and its living descendants."""
     children: dict[int, list[int]] = {}
     for stat in _PROC.glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
@@ -51,12 +51,12 @@ def family(pid: int) -> list[int]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the user and system time that the family has used, all threads together."""
+    """Return the CPU time of the process and its descendants, user and system, in seconds."""
     return sum(_cpu_seconds(each) for each in family(pid))
 
 
 def busy_seconds(core: int) -> float:
-    """Return how long a core has worked, for whomever, since the machine was started."""
+    """Return how long a core has been busy since boot, for any process, in seconds."""
     for text in (_PROC / "stat").read_text().splitlines():
         name, *times = text.split()
         if name == f"cpu{core}":
@@ -67,8 +67,8 @@ def busy_seconds(core: int) -> float:
 
 
 @contextlib.asynccontextmanager
-async def alone() -> AsyncIterator[None]:
-    """Wait until nobody else measures on this machine, and keep others out meanwhile."""
+async def exclusive_lock() -> AsyncIterator[None]:
+    """Hold a lock on the machine, so that only one benchmark measures at a time."""
     with (Path(tempfile.gettempdir()) / "hookflash-bench.lock").open("a") as lock:
         while True:
             try:
@@ -80,33 +80,36 @@ async def alone() -> AsyncIterator[None]:
 
 
 def kill(pid: int) -> None:
-    """End the family at once."""
+    """Kill the process and its descendants."""
     for each in family(pid):
         with contextlib.suppress(ProcessLookupError):
             os.kill(each, signal.SIGKILL)
 
 
 def resident_bytes(pid: int) -> int:
-    """Return how much memory of the family is in RAM; pages that they share count each time."""
+    """Return the resident memory of the process and its descendants in bytes.
+
+    Shared pages count once per process.
+    """
     return sum(_resident_bytes(each) for each in family(pid))
 
 
 def cores() -> list[int]:
-    """Return the cores that we may use."""
+    """Return the cores that this process may use."""
     return sorted(os.sched_getaffinity(0))
 
 
-class Seat(NamedTuple):
-    """Where a process runs, and whether before everything else on this machine."""
+class Placement(NamedTuple):
+    """The cores on which a process runs, and whether it has real-time priority."""
 
     cores: tuple[int, ...]
     realtime: bool = False
 
-    def take(self) -> None:
-        """Sit down: called in a child before it becomes its program.
+    def apply(self) -> None:
+        """Apply the placement to this process: call it in a child before it runs its program.
 
-        It ends when we end, however that is. Without `realtime` it goes before others where we
-        may, as a matter of priority; with it, raises `PermissionError` where we may not.
+        The child is killed when its parent ends. Without `realtime` its priority is raised if that
+        is allowed. With `realtime`, raises `PermissionError` if that is not allowed.
         """
         _C.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         os.sched_setaffinity(0, self.cores)
@@ -115,19 +118,19 @@ class Seat(NamedTuple):
             return
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
-            # Linux shares the cores among sessions first (sched(7), autogroup), then by priority.
+            # Linux divides CPU among sessions first, then by priority: sched(7), autogroup.
             os.setsid()
             (_PROC / "self" / "autogroup").write_text(str(_PRIORITY))
 
 
 def _fields(stat: Path) -> list[str]:
-    """Return what follows the name, which is in brackets and may hold spaces: state, parent..."""
+    """Return the fields after the name (in brackets, may hold spaces): state, parent ..."""
     return stat.read_text().rpartition(")")[2].split()
 
 
 def _cpu_seconds(pid: int) -> float:
-    # The CPU clock of another process (clock_getcpuclockid): the sum that /proc/PID/stat tells in
-    # ticks of 10 ms, to the nanosecond.
+    # The CPU clock of another process (clock_getcpuclockid): the sum in /proc/PID/stat, but in
+    # nanoseconds instead of ticks of 10 ms.
     try:
         return time.clock_gettime_ns((~pid << 3) | 2) / 1e9
     except OSError:

@@ -1,9 +1,9 @@
-"""The two programs in C that the relay is measured with: found, compiled, run.
+"""Compile the C programs of the benchmark, and run the load generator.
 
 resource          acquired     released
 a folder          `compiled`   when its block ends
-a child process   `Load.start` `Load.stop`
-its reading task  `Load.start` `Load.stop`
+a child process   `LoadGenerator.start` `LoadGenerator.stop`
+its reading task  `LoadGenerator.start` `LoadGenerator.stop`
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from typing import Any
 import msgspec
 
 from hookflash.errors import ConfigError, HookflashError
-from hookflash_local.bench.processes import Seat
+from hookflash_local.bench.processes import Placement
 
 _FLAGS = ("-O2", "-Wall", "-Wextra", "-Wno-unused-function")
 _REPLY_SECONDS = 20.0
 
 
 class BenchError(HookflashError):
-    """A measurement could not be made; the text says which part failed, and what it said."""
+    """A measurement failed; the text names the part and quotes its output."""
 
     code = "bench_failed"
 
 
 @dataclass(frozen=True)
 class Programs:
-    """Where the compiled programs are, and the library that makes a disk slow."""
+    """The paths of the compiled programs and of the library that makes a disk slow."""
 
     relay: Path
     load: Path
@@ -48,17 +48,17 @@ SOURCES = Path(__file__).parent / "native"
 
 @contextlib.contextmanager
 def compiled(compiler: str | None = None) -> Iterator[Programs]:
-    """Compile the programs into a folder that is gone afterwards.
+    """Compile the programs into a temporary folder that is deleted afterwards.
 
-    `compiler` is its name or path; without it the first of cc, gcc and clang is taken. Raises
-    `ConfigError` if there is none, or if it refuses the sources.
+    `compiler` is a name or path; the default is the first of cc, gcc and clang. Raises
+    `ConfigError` if there is no compiler or if it fails.
     """
     names = ("cc", "gcc", "clang") if compiler is None else (compiler,)
     found = next((path for name in names if (path := shutil.which(name))), None)
     if found is None:
         raise ConfigError(
-            f"no C compiler ({', '.join(names)}) for the reference relay and the load generator:"
-            " apt-get install gcc libc6-dev"
+            "the reference relay and the load generator need a C compiler: expected one of"
+            f" {', '.join(names)}, found none; apt-get install gcc libc6-dev"
         )
     with tempfile.TemporaryDirectory(prefix="hookflash-bench-") as folder:
         programs = Programs(Path(folder) / "relay", Path(folder) / "load", Path(folder) / "slow.so")
@@ -73,18 +73,21 @@ def _compile(compiler: str, source: str, to: Path, *flags: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise ConfigError(
-            f"{Path(compiler).name} cannot compile native/{source} (are the C library's headers"
-            f" there? apt-get install libc6-dev):\n{done.stderr[:2000]}"
+            f"{Path(compiler).name} cannot compile native/{source}; if the C library's headers are"
+            f" missing, apt-get install libc6-dev:\n{done.stderr[:2000]}"
         )
 
 
-class Load:
-    """The load generator, running. Its orders and events are told at the top of `load.c`."""
+class LoadGenerator:
+    """The running load generator. The comment at the top of `load.c` lists its commands and events.
+
+    `gone` lists the calls whose connection the relay closed, each with the reason.
+    """
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.model_port = 0
         self.gone: list[str] = []
-        """Calls that the relay has let go, and why."""
+        """Calls whose connection the relay closed, and why."""
         self._process = process
         self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._ended = "the load generator has stopped"
@@ -92,9 +95,9 @@ class Load:
 
     @classmethod
     async def start(
-        cls, program: Path, *, seat: Seat, certificate: tuple[Path, Path] | None = None
-    ) -> Load:
-        """Start it on `seat`, its model's side with TLS if there is a certificate (and key)."""
+        cls, program: Path, *, placement: Placement, certificate: tuple[Path, Path] | None = None
+    ) -> LoadGenerator:
+        """Start it on `placement`. With a `certificate` (and key), its model side uses TLS."""
         process = await asyncio.create_subprocess_exec(
             str(program),
             "0",
@@ -102,7 +105,7 @@ class Load:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            preexec_fn=seat.take,
+            preexec_fn=placement.apply,
         )
         load = cls(process)
         load.model_port = (await load.expect("ready"))["model_port"]
@@ -110,19 +113,20 @@ class Load:
 
     @property
     def pid(self) -> int:
+        """The process ID."""
         return self._process.pid
 
     def order(self, *words: object) -> None:
-        """Give an order, see `load.c`."""
+        """Send a command (see `load.c`)."""
         assert self._process.stdin is not None
         self._process.stdin.write((" ".join(map(str, words)) + "\n").encode())
 
     def expect(
         self, event: str, call: str = "", seconds: float = _REPLY_SECONDS
     ) -> Awaitable[dict[str, Any]]:
-        """Return what an `event` (of `call`) will say. Ask before the order that brings it.
+        """Return an awaitable for the next `event` (of `call`). Call this before its command.
 
-        Raises `BenchError` if it does not come within `seconds`.
+        It raises `BenchError` if the event does not come within `seconds`.
         """
         key = f"{event} {call}".rstrip()
         future = self._waiting.get(key)
@@ -131,7 +135,7 @@ class Load:
         return self._wait(key, future, seconds)
 
     async def stop(self) -> None:
-        """End it, whatever it is doing."""
+        """Kill it and wait for its end."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         await self._process.wait()
@@ -146,7 +150,7 @@ class Load:
         except TimeoutError:
             gone = f"; {len(self.gone)} calls gone, first: {self.gone[0]}" if self.gone else ""
             raise BenchError(
-                f"load generator: expected '{key}' within {seconds:g} s, nothing came{gone}"
+                f"load generator: expected '{key}' within {seconds:g} s, got nothing{gone}"
             ) from None
         finally:
             self._waiting.pop(key, None)
@@ -164,4 +168,4 @@ class Load:
         error = (await self._process.stderr.read()).decode("utf-8", "replace").strip()
         for future in self._waiting.values():
             if not future.done():
-                future.set_exception(BenchError(f"{self._ended}: {error or 'it said nothing'}"))
+                future.set_exception(BenchError(f"{self._ended}: {error or 'it printed no error'}"))

@@ -1,9 +1,9 @@
-"""The relays that are measured, each a process of its own: Hookflash as served, and the reference.
+"""Start the relays to measure, each in its own process: `hookflash serve` and the C reference.
 
-resource          acquired             released
-a child process   `reference`, `line`  when the block ends
-its folder        `line`               when the block ends
-an HTTP client    `line`               when the block ends
+resource          acquired               released
+a child process   `reference`, `served`  when the block ends
+its folder        `served`               when the block ends
+an HTTP client    `served`               when the block ends
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from xml.etree import ElementTree
 import httpx
 from twilio.request_validator import RequestValidator
 
-from hookflash_local.bench.processes import Seat, kill
+from hookflash_local.bench.processes import Placement, kill
 from hookflash_local.bench.programs import BenchError
 
 PUBLIC = "https://line.example.test"
@@ -33,13 +33,15 @@ _MEDIA = "/twilio/media"
 ACCOUNT = "AC" + "0" * 32
 _AUTH_TOKEN = "a token that signs the webhooks of a benchmark"
 _START_SECONDS = 30.0
-_LOOK_SECONDS = 0.1
-_TOLD_LINES = 40
+_POLL_SECONDS = 0.1
+_LOG_LINES = 40
 
 
 class Stream(NamedTuple):
-    """Where a call's media socket goes: a path, what its upgrade is signed with (`-` for nothing),
-    and the token that the stream begins with.
+    """Where a call's media socket goes.
+
+    `path` is the URL's path, `signature` that of the upgrade (`-` for none), and `token` is in the
+    stream's `start` message.
     """
 
     path: str
@@ -48,20 +50,20 @@ class Stream(NamedTuple):
 
 
 class Relay(Protocol):
-    """A relay under test. Calls are known by their SID."""
+    """A relay under test. `port` is its media and webhook port on 127.0.0.1."""
 
     pid: int
     port: int
 
     async def arrive(self, call_sid: str) -> Stream:
-        """A call comes in; return what its carrier is told to do."""
+        """Start an incoming call; return where the carrier opens its stream."""
 
     async def completed(self, call_sid: str) -> None:
-        """The caller's leg is over."""
+        """Report that the caller's leg has ended."""
 
 
 class Reference:
-    """The bare relay in C: no webhooks, so a call is its media socket."""
+    """The bare relay in C. It has no webhooks: a call is only its media socket."""
 
     def __init__(self, pid: int, port: int) -> None:
         self.pid = pid
@@ -75,7 +77,7 @@ class Reference:
 
 
 class ServedLine:
-    """`hookflash serve` with everything on; webhooks are signed as Twilio signs them."""
+    """`hookflash serve` with all features on; webhooks are signed as by Twilio."""
 
     def __init__(self, pid: int, port: int, client: httpx.AsyncClient, journals: Path) -> None:
         self.pid = pid
@@ -110,31 +112,37 @@ class ServedLine:
         signed = self._validator.compute_signature(PUBLIC + path, form)
         answer = await self._client.post(path, data=form, headers={"X-Twilio-Signature": signed})
         if answer.is_error:
-            raise BenchError(f"hookflash serve: {path} was answered {answer.status_code}")
+            raise BenchError(
+                f"hookflash serve: expected a 2xx status from {path}, got {answer.status_code}"
+            )
         return answer.text
 
 
 @contextlib.asynccontextmanager
 async def reference(
-    program: Path, model_port: int, *, seat: Seat, tls: bool = False
+    program: Path, model_port: int, *, placement: Placement, tls: bool = False
 ) -> AsyncIterator[Reference]:
-    """Run the reference relay on `seat`."""
+    """Run the reference relay on `placement`."""
     words = [str(program), "0", str(model_port), *(["tls"] if tls else [])]
-    async with _process(words, seat, {}) as process:
-        said = await _said(process.stdout, rb"listening (\d+)", "the reference relay")
+    async with _process(words, placement, {}) as process:
+        said = await _read_output(process.stdout, rb"listening (\d+)", "the reference relay")
         yield Reference(process.pid, int(said))
 
 
 @contextlib.asynccontextmanager
-async def line(
+async def served(
     model_port: int,
     *,
-    seat: Seat,
+    placement: Placement,
     workers: int = 1,
     trusted: Path | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> AsyncIterator[ServedLine]:
-    """Serve the benchmark's agent on `seat`, its model on this machine; TLS if `trusted`."""
+    """Run `hookflash serve` with the benchmark's agent on `placement`.
+
+    The model is at `model_port` on this machine, with TLS if `trusted` (a certificate) is given.
+    Raises `BenchError`, which quotes the server's log, if it does not start or does not answer.
+    """
     with tempfile.TemporaryDirectory(prefix="hookflash-bench-") as folder:
         settings = {
             "HOOKFLASH_PUBLIC_URL": PUBLIC,
@@ -147,20 +155,26 @@ async def line(
             **({"SSL_CERT_FILE": str(trusted)} if trusted else {}),
             **(environ or {}),
         }
-        command = [sys.executable, "-m", "hookflash", "serve", "hookflash_local.bench.line:agent"]
+        command = [
+            sys.executable,
+            "-m",
+            "hookflash",
+            "serve",
+            "hookflash_local.bench.bench_agent:agent",
+        ]
         command += ["--port", "0", *(["--workers", str(workers)] if workers > 1 else [])]
-        async with _process(command, seat, settings, folder) as process:
-            port = int(await _said(process.stderr, rb"port (\d+)", "hookflash serve"))
-            # What it logs is read on, for a full pipe would stop it, and told with an error.
-            told: deque[bytes] = deque(maxlen=_TOLD_LINES)
-            draining = asyncio.create_task(_drain(process.stderr, told))
+        async with _process(command, placement, settings, folder) as process:
+            port = int(await _read_output(process.stderr, rb"port (\d+)", "hookflash serve"))
+            # Keep reading its log: a full pipe would block it. Errors quote the last lines.
+            logged: deque[bytes] = deque(maxlen=_LOG_LINES)
+            draining = asyncio.create_task(_drain(process.stderr, logged))
             try:
                 origin = f"http://127.0.0.1:{port}"
                 async with httpx.AsyncClient(base_url=origin, trust_env=False) as client:
-                    await _met(client, workers)
+                    await _wait_for_workers(client, workers)
                     yield ServedLine(process.pid, port, client, Path(folder) / "journals")
             except (BenchError, httpx.HTTPError) as error:
-                log = b"".join(told).decode("utf-8", "replace")
+                log = b"".join(logged).decode("utf-8", "replace")
                 raise BenchError(
                     f"{str(error) or repr(error)}; hookflash serve logged:\n{log}"
                 ) from error
@@ -169,48 +183,51 @@ async def line(
                 await asyncio.gather(draining, return_exceptions=True)
 
 
-async def _met(client: httpx.AsyncClient, workers: int) -> None:
-    """Wait until the worker that answers us knows all the others: calls are shared from then on."""
-    for _ in range(round(_START_SECONDS / _LOOK_SECONDS)):
+async def _wait_for_workers(client: httpx.AsyncClient, workers: int) -> None:
+    """Wait until the worker that answers knows all others: only then are calls distributed."""
+    for _ in range(round(_START_SECONDS / _POLL_SECONDS)):
         answer = await client.get("/metrics")
         if answer.text.count("\nhookflash_warm_sessions{") == workers:
             return
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS)
     raise BenchError(
         f"hookflash serve: expected {workers} workers in /metrics within {_START_SECONDS:g} s, got"
         f" {answer.status_code} with {answer.text.count('hookflash_warm_sessions{')}"
     )
 
 
-def posted_at() -> int:
-    """Return the moment of now on the load generator's clock, in nanoseconds."""
+def monotonic_ns() -> int:
+    """Return the time of the load generator's clock, in nanoseconds."""
     return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
 
 
-async def _drain(stream: asyncio.StreamReader | None, told: deque[bytes]) -> None:
+async def _drain(stream: asyncio.StreamReader | None, logged: deque[bytes]) -> None:
     assert stream is not None
     async for text in stream:
-        told.append(text)
+        logged.append(text)
 
 
-async def _said(stream: asyncio.StreamReader | None, pattern: bytes, who: str) -> str:
-    """Return what `pattern` finds in the first lines of a process."""
+async def _read_output(stream: asyncio.StreamReader | None, pattern: bytes, who: str) -> str:
+    """Read lines until `pattern` matches; return its first group.
+
+    Raises `BenchError`, which quotes the lines, if the process ends or is not ready in time.
+    """
     assert stream is not None
-    told = b""
+    output = b""
     try:
         async with asyncio.timeout(_START_SECONDS):
             async for text in stream:
-                told += text
+                output += text
                 if found := re.search(pattern, text):
                     return found[1].decode()
     except TimeoutError:
         raise BenchError(f"{who} did not start within {_START_SECONDS:g} s") from None
-    raise BenchError(f"{who} did not start:\n{told.decode('utf-8', 'replace')[-2000:]}")
+    raise BenchError(f"{who} did not start:\n{output.decode('utf-8', 'replace')[-2000:]}")
 
 
 @contextlib.asynccontextmanager
 async def _process(
-    command: list[str], seat: Seat, settings: Mapping[str, str], folder: str | None = None
+    command: list[str], placement: Placement, settings: Mapping[str, str], folder: str | None = None
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     ours = ("HOOKFLASH_", "TWILIO_", "OPENAI_")
     environ = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
@@ -221,11 +238,11 @@ async def _process(
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        preexec_fn=seat.take,
+        preexec_fn=placement.apply,
     )
     try:
         yield process
     finally:
-        # Nothing is drained: what is live are the benchmark's own calls.
+        # Killed without draining: the live calls are the benchmark's own.
         kill(process.pid)
         await process.wait()

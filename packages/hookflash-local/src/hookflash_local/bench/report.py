@@ -1,4 +1,4 @@
-"""What a measurement of the relay tells: plain data, as JSON has it."""
+"""The results of a benchmark as plain data, which is also the JSON output."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from hookflash_local.bench.stage import Delay, Window
+from hookflash_local.bench.harness import Delay, Window
 
 REFERENCE = "C relay"
 HOOKFLASH = "hookflash"
@@ -19,7 +19,7 @@ WORKERS = ", 2 workers"
 
 
 class Spread(msgspec.Struct, frozen=True, kw_only=True):
-    """Milliseconds: the median, the slowest hundredth and the slowest."""
+    """Median, 99th percentile and maximum, in milliseconds."""
 
     p50: float
     p99: float
@@ -27,6 +27,7 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
+        """Return the spread of `values` in ms; all zeros without values."""
         ordered = sorted(values)
         last = len(ordered) - 1
         if last < 0:
@@ -35,7 +36,7 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def median(cls, delays: Sequence[Delay | Spread]) -> Spread:
-        """Return the median of several runs, each figure by itself."""
+        """Return the median of several runs, for each figure separately."""
         return cls(
             p50=statistics.median(each.p50 for each in delays),
             p99=statistics.median(each.p99 for each in delays),
@@ -44,7 +45,7 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """One relay with so many calls, once."""
+    """One run of one relay. `memory_kb` is per call, `start` in ms."""
 
     relay: str
     window: Window
@@ -54,12 +55,12 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """The medians of several runs of one relay with so many calls.
+    """The medians of several runs of one relay with `calls` calls at once.
 
-    `cpu_ms` is for a second of a call, `times` how much that is of what the reference took right
-    before (None where it was not asked), `start` from the voice webhook to the agent's first
-    sound, `memory_kb` a call. `load_share` near 1 means that the load generator was the limit,
-    a high `foreign_share` that the machine was busy with something else.
+    `cpu_ms` is CPU time per second of a call; `times` is its ratio to the reference run just before
+    (None if there was none). `start` is from the voice webhook to the agent's first audio, in ms.
+    `memory_kb` is per call. A `load_share` near 1 means that the load generator was the limit; a
+    high `foreign_share` means that other processes used the machine.
     """
 
     relay: str
@@ -80,7 +81,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, runs: Sequence[Run], reference: Sequence[Run]) -> Row:
-        """`reference` are its runs, each beside the one of `runs` in the same place."""
+        """Return the medians of `runs`; `reference` has the reference's run for each of them."""
         windows = [run.window for run in runs]
         times = [
             run.window.cpu_ms / beside.window.cpu_ms
@@ -106,12 +107,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class Shared(msgspec.Struct, frozen=True, kw_only=True):
-    """One worker with so many calls, and two with twice as many: medians of several runs.
+class TwoWorkers(msgspec.Struct, frozen=True, kw_only=True):
+    """One worker with `calls` calls, and two workers with twice as many: medians of several runs.
 
-    `cpu_ms` are for a second of a call, of the one and of the two together; `p99` are the slower
-    direction's. `times` is how many calls two carry for one's, on cores of their own, by the time
-    they take: two workers share nothing but the port, so what a call costs decides.
+    `cpu_ms` is CPU time per second of a call, for one and for two workers. `p99` is that of the
+    slower direction, in ms. `times` is how many times the calls of one worker two workers carry, on
+    their own cores, computed from CPU time: two workers share nothing but the port.
     """
 
     calls: int
@@ -120,7 +121,7 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
     times: float
 
     @classmethod
-    def of(cls, calls: int, runs: Sequence[tuple[Run, Run]]) -> Shared:
+    def of(cls, calls: int, runs: Sequence[tuple[Run, Run]]) -> TwoWorkers:
         ones, twos = zip(*runs, strict=True)
 
         def medians(figure: Callable[[Run], float]) -> tuple[float, float]:
@@ -136,35 +137,35 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
-    """The most calls at which p99 stayed under 20 ms each way, and why there were no more."""
+    """The most calls at which p99 stayed under 20 ms in each direction, and what stopped it."""
 
     relay: str
     calls: int
     stopped_by: str
     curve: tuple[tuple[int, float], ...]
-    """Calls, and p99 of the slower direction in ms."""
+    """Number of calls, and p99 of the slower direction in ms."""
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
-    """What a fault did to the other calls: their p99 without it and with it, in ms."""
+    """The effect of a fault on the other calls: their p99 before and during it, in ms."""
 
     fault: str
     calls: int
     before_p99: float
     during_p99: float
     lost: int
-    """Pieces of the other calls that did not come through."""
+    """Audio messages of the other calls that were lost."""
     gone: int
-    """Calls that the relay let go meanwhile, and those that were to be hurt among them."""
+    """Calls whose connection the relay closed, including the faulty ones."""
 
     @property
     def times(self) -> float:
+        """The ratio of p99 during the fault to p99 before it."""
         return self.during_p99 / max(self.before_p99, 1e-3)
 
 
 class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
-    """By how many ms what the model was told was heard differs from what the ear got, over all
-    turns that were cut."""
+    """The ledger's error over all cut turns, in ms: reported as heard against really heard."""
 
     condition: str
     calls: int
@@ -174,20 +175,22 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
     max: float
 
 
-class Leak(msgspec.Struct, frozen=True, kw_only=True):
-    """Memory while calls were placed and ended one after another."""
+class MemoryGrowth(msgspec.Struct, frozen=True, kw_only=True):
+    """Memory of the relay while calls start and end one after another."""
 
     calls: int
     seconds: float
     curve: tuple[tuple[int, float], ...]
-    """Calls so far (0 and less: those before), and the relay's memory in MB."""
+    """Number of calls so far (0 and less: the warm-up), and the relay's memory in MB."""
     growth_kb: float
-    """How much more memory a thousand calls take, by the slope of the curve from call 1 on."""
+    """Memory growth in KB per thousand calls: the slope of the curve from call 1 on."""
 
 
-class Watched(msgspec.Struct, frozen=True, kw_only=True):
-    """The relay with so many of the console's pages following its calls; `pages` None: it has no
-    console. `messages` are what each page was told, a second; `p99` the slower direction's, ms."""
+class ConsoleCost(msgspec.Struct, frozen=True, kw_only=True):
+    """The relay's cost with `pages` console pages open; None is without a console.
+
+    `messages` are per page and second; `p99` is that of the slower direction, in ms.
+    """
 
     pages: int | None
     calls: int
@@ -198,7 +201,7 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """Where this was measured."""
+    """The machine of the measurement."""
 
     processor: str
     cores: int
@@ -222,21 +225,24 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, kw_only=True):
-    """All that was asked for; what was not is empty. `notes` say what could not be measured."""
+    """All results; parts that were not chosen are empty. `notes` say what could not be measured.
+
+    `seconds` is the length of one measurement.
+    """
 
     machine: Machine
     seconds: float
     rows: list[Row] = []
-    shared: list[Shared] = []
+    shared: list[TwoWorkers] = []
     limits: list[Limit] = []
     faults: list[Fault] = []
     accuracy: list[Accuracy] = []
-    leak: Leak | None = None
-    watched: list[Watched] = []
+    leak: MemoryGrowth | None = None
+    watched: list[ConsoleCost] = []
     notes: list[str] = []
 
     def row(self, relay: str, calls: int) -> Row | None:
-        """Return what was measured of `relay` with so many calls."""
+        """Return the row of `relay` with `calls` calls, or None."""
         found = (row for row in self.rows if row.relay == relay and row.calls == calls)
         return next(found, None)
 

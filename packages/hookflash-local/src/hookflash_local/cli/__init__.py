@@ -1,1 +1,1 @@
-"""The commands that this distribution adds to `hookflash`: one file a command."""
+"""The commands that this distribution adds to `hookflash`: one file per command."""

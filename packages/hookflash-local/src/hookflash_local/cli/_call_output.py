@@ -1,4 +1,4 @@
-"""The output of `call` and `demo`: progress, the live call, and its result."""
+"""Run a local call for `call` and `demo`, and print progress, the live call and its result."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from hookflash.replay.timeline import Timeline
 from hookflash.settings import Settings
 from hookflash_local.carrier import Human, Script
 from hookflash_local.cli._loading import Loading
-from hookflash_local.demo.local_call import hold_call
-from hookflash_local.demo.screen import Screen
+from hookflash_local.demo.call_display import CallDisplay
+from hookflash_local.demo.local_call import make_call
 
 
 def run_call(
@@ -28,24 +28,24 @@ def run_call(
     out: Path | None,
     as_json: bool,
 ) -> int:
-    """Run the call, show it, and return the exit code: 1 if the call failed."""
+    """Run the call, print it, and return the exit code: 1 if the call failed."""
     console = Console(stderr=as_json, highlight=False)
     settings = Settings.load()
 
-    async def held() -> tuple[Timeline, list[Path]]:
-        with Screen(console) as screen:
-            return await hold_call(
+    async def call() -> tuple[Timeline, list[Path]]:
+        with CallDisplay(console) as display:
+            return await make_call(
                 target,
                 caller=caller,
                 humans=humans,
-                screen=screen,
+                display=display,
                 on_progress=loading,
                 settings=settings,
                 out=out,
             )
 
     with Loading(console) as loading:
-        timeline, paths = asyncio.run(held())
+        timeline, paths = asyncio.run(call())
     if as_json:
         click.echo(msgspec.json.encode(_summary(timeline, paths)))
     else:

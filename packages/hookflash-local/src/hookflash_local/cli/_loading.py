@@ -1,4 +1,4 @@
-"""Show the progress of loading: a bar on a terminal, one line per step elsewhere."""
+"""Show loading progress: a bar on a terminal, otherwise one line per step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 
 class Loading:
-    """Use `with Loading(console) as loading:`, then call it with the step and the fraction."""
+    """Shows loading progress.
+
+    Use `with Loading(console) as loading:`, then `loading(step, fraction)` with 0 <= fraction <= 1.
+    At 1 it stops.
+    """
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -17,7 +21,7 @@ class Loading:
             TextColumn("[bold]{task.description}"), BarColumn(), console=console, transient=True
         )
         self._task = self._bar.add_task("starting", total=1.0)
-        self._told = ""
+        self._printed = ""
 
     def __enter__(self) -> Loading:
         if self._console.is_terminal:
@@ -37,11 +41,11 @@ class Loading:
             self._stop()
         elif self._console.is_terminal:
             self._bar.update(self._task, description=what, completed=fraction)
-        elif what != self._told:
+        elif what != self._printed:
             self._console.print(f"hookflash: {what} ...")
-        self._told = what
+        self._printed = what
 
     def _stop(self) -> None:
-        # Without a terminal, stopping the bar would print an empty line.
+        # In a pipe or a log, stopping the bar would print an empty line.
         if self._console.is_terminal:
             self._bar.stop()

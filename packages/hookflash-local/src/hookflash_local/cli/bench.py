@@ -1,4 +1,4 @@
-"""`hookflash bench`: what the relay costs, against a bare relay in C."""
+"""`hookflash bench`: measure the relay's cost against a bare relay in C."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from hookflash.errors import ConfigError
 @click.option(
     "--calls", help="Calls at once, separated by commas.  [default: 10,50,100,150,200,400]"
 )
-@click.option("--seconds", type=click.FloatRange(0.5, 600), help="How long each is measured.")
-@click.option("--runs", type=click.IntRange(1, 99), help="How many times; medians are reported.")
+@click.option("--seconds", type=click.FloatRange(0.5, 600), help="Length of one measurement.")
+@click.option("--runs", type=click.IntRange(1, 99), help="Number of runs; the report has medians.")
 @click.option(
     "--part",
     "parts",
     multiple=True,
     type=click.Choice(["cost", "tls", "workers", "limit", "faults", "ledger", "console", "leak"]),
-    help="Only this part; may be given several times.",
+    help="Measure only this part. Repeat the option for several.",
 )
 @click.option(
     "--realtime",
     is_flag=True,
-    help="Run relay and load with real-time priority: for a busy machine, as root.",
+    help="Run with real-time priority, for a busy machine. Needs root.",
 )
-@click.option("--quick", is_flag=True, help="Three calls for one second: a smoke test.")
+@click.option("--quick", is_flag=True, help="Check that it works: three calls for half a second.")
 @click.option(
     "--figures", type=click.Path(path_type=Path, file_okay=False), help="Write SVG files here."
 )
@@ -43,26 +43,25 @@ def command(
     figures: Path | None,
     as_json: bool,
 ) -> None:
-    """Compare the relay with a minimal relay in C, compiled for this machine.
+    """Measure the relay on this machine against a bare relay in C, which is compiled first.
 
-    Starts `hookflash serve` with everything on, and the load in separate processes. It measures
-    CPU per second of a call, added delay, barge-in, memory and the start of a call, also with TLS
-    to the model and with two workers. It then finds how many calls one core carries, the effect
-    of a fault on other calls, the accuracy of the playout ledger, the cost of the console, and
-    memory over a thousand calls.
-    Takes about half an hour; --calls, --runs and --part make it shorter.
+    Starts `hookflash serve` with all features on and a load generator. Measures CPU per second of
+    a call, added delay, barge-in, memory and call start, also with TLS to the model and with two
+    workers. Then measures the most calls on one core, the effect of faults on other calls, the
+    playout ledger's error, the cost of the console, and memory over a thousand calls. Takes about
+    half an hour; --calls, --runs and --part make it shorter.
     """
     if not sys.platform.startswith("linux"):
-        raise ConfigError("the relay is measured on Linux only: it needs epoll and /proc")
+        raise ConfigError(f"hookflash bench needs Linux (epoll and /proc), this is {sys.platform}")
     import asyncio
     import signal
 
     import msgspec
     from rich.console import Console
 
-    from hookflash_local.bench import figure
-    from hookflash_local.bench.relay import QUICK, Plan, measure
-    from hookflash_local.bench.table import tables
+    from hookflash_local.bench import report_charts
+    from hookflash_local.bench.relay_benchmark import QUICK, Plan, measure
+    from hookflash_local.bench.report_tables import tables
 
     plan = QUICK if quick else Plan()
     chosen: dict[str, object] = {"seconds": seconds, "runs": runs, "parts": parts or None}
@@ -75,24 +74,24 @@ def command(
     plan = msgspec.structs.replace(
         plan, **{name: value for name, value in chosen.items() if value is not None}
     )
-    # Handled like Ctrl-C, so that all child processes are ended.
+    # SIGTERM ends it like Ctrl-C, so that the started processes are ended too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(stderr=True, highlight=False)
     with console.status("starting") as status:
-        report = asyncio.run(measure(plan, lambda doing: status.update(doing)))
+        report = asyncio.run(measure(plan, lambda step: status.update(step)))
     if figures is not None:
         figures.mkdir(parents=True, exist_ok=True)
         if report.rows:
-            (figures / "relay-cost.svg").write_text(figure.cost_picture(report))
-            (figures / "relay-delay.svg").write_text(figure.delay_picture(report))
+            (figures / "relay-cost.svg").write_text(report_charts.cost_chart(report))
+            (figures / "relay-delay.svg").write_text(report_charts.delay_chart(report))
         if report.leak is not None:
-            (figures / "relay-memory.svg").write_text(figure.memory_picture(report.leak))
+            (figures / "relay-memory.svg").write_text(report_charts.memory_chart(report.leak))
     if as_json:
         click.echo(msgspec.json.encode(report))
         return
-    screen = Console(highlight=False)
+    output = Console(highlight=False)
     for part in tables(report):
-        screen.print(part)
+        output.print(part)
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""`hookflash call`: a recording calls an agent on this machine."""
+"""`hookflash call`: let a recording call an agent on this machine."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ import click
     "--wav",
     required=True,
     type=click.Path(path_type=Path),
-    help="What the caller says: mu-law, A-law or 16-bit PCM, any rate.",
+    help="The caller's audio: a WAV file with mu-law, A-law or 16-bit PCM, any rate.",
 )
 @click.option(
-    "--agent", "target", help="Who answers: a TARGET as for serve.  [default: the demo's]"
+    "--agent", "target", help="The agent: a TARGET as for serve.  [default: the demo's agent]"
 )
 @click.option(
     "--human",
     "choices",
     default="answers",
     show_default=True,
-    help="What humans do when the agent brings one in: answers, accepts, declines, busy,"
-    " no-answer, mailbox, hangs-up, fails; several, such as busy,accepts, for one after another.",
+    help="What each human does in a hand-off: answers, accepts, declines, busy, no-answer,"
+    " mailbox, hangs-up or fails. Separate several humans with commas: busy,accepts.",
 )
 @click.option(
     "--manner",
     type=click.Choice(["cold", "warm", "consult"]),
-    help="How they are brought in, whatever the agent's plans say.",
+    help="Replaces the manner of the agent's hand-off plans.",
 )
 @click.option(
     "--meanwhile",
     type=click.Path(path_type=Path),
-    help="What the caller says while a human is called.  [default: a question about an order]",
+    help="The caller's audio while a human is called.  [default: a question about an order]",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the call's files.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
@@ -47,24 +47,24 @@ def command(
     out: Path | None,
     as_json: bool,
 ) -> int:
-    """Let a recording call an agent: no account, nothing leaves this machine.
+    """Let a recording call an agent. Needs no account; nothing leaves this machine.
 
-    Shows the call while it runs and leaves a stereo recording, the transcript as heard, a picture
-    of the call and its journal.
+    Shows the call while it runs. Writes a stereo recording, the transcript as heard, a picture of
+    the call and its journal.
     """
     from hookflash.agents.target import load_target
     from hookflash_local.audio.wav import read_wav
     from hookflash_local.cli._call_output import run_call
-    from hookflash_local.demo.shop import agent as demo_agent
-    from hookflash_local.demo.story import human, recording_caller, sound
-    from hookflash_local.demo.trial import arranged, read_humans
+    from hookflash_local.demo.bookshop_agent import agent as demo_agent
+    from hookflash_local.demo.handoff_overrides import read_humans, with_overrides
+    from hookflash_local.demo.scripted_parties import human, recording_caller, sound
 
     recording = read_wav(wav)
     said = sound("caller-order") if meanwhile is None else read_wav(meanwhile)
     humans = read_humans(choices)
     agent = demo_agent if target is None else load_target(target)
     return run_call(
-        arranged(agent, manner=manner, humans=humans),
+        with_overrides(agent, manner=manner, humans=humans),
         caller=recording_caller(recording, meanwhile=said),
         humans=[human(each) for each in humans],
         out=out,

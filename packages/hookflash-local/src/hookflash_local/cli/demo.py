@@ -1,4 +1,4 @@
-"""`hookflash demo`: an agent on a line of this machine, and telephones in the browser."""
+"""`hookflash demo`: talk to an agent on this machine, with phones in the browser."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 @click.command
-@click.option("--agent", "target", help="An agent of yours, as for serve.  [default: a bookshop's]")
+@click.option("--agent", "target", help="The agent: a TARGET as for serve.  [default: a bookshop]")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True)
-@click.option("--no-open", is_flag=True, help="Do not open a browser; print the address only.")
-@click.option("--headless", is_flag=True, help="No browser: a call of recorded voices, as text.")
+@click.option("--no-open", is_flag=True, help="Print the URL and do not open a browser.")
+@click.option("--headless", is_flag=True, help="Play a call with recorded voices, as text.")
 @click.option("--out", type=click.Path(path_type=Path), help="Headless: folder for the files.")
 @click.option("--json", "as_json", is_flag=True, help="Headless: print one JSON object at the end.")
 def command(
@@ -26,27 +26,27 @@ def command(
 ) -> int:
     """Talk to the agent, interrupt it, ask for a human, be the human. No account needed.
 
-    Opens a page with a caller's phone, the live call and a human's phone; Ctrl-C ends everything.
-    The local speech answers, or OpenAI with OPENAI_API_KEY, or with HOOKFLASH_LLM_URL a chat model
-    of yours thinks. Headless, recorded voices hold the call and leave a stereo recording, the
-    transcript as heard, a picture of the call and its journal.
+    Opens a page with a caller's phone, the live call and a human's phone. Ctrl-C ends everything.
+    The local model answers. With OPENAI_API_KEY, OpenAI answers; with HOOKFLASH_LLM_URL, your own
+    chat model decides what to say. With --headless, recorded voices play the call, and a stereo
+    recording, the transcript as heard, a picture of the call and its journal are written.
     """
     from hookflash.agents.target import load_target
-    from hookflash_local.demo.shop import agent
+    from hookflash_local.demo.bookshop_agent import agent
 
     chosen = agent if target is None else load_target(target)
     if not headless:
         if as_json or out is not None:
-            raise ConfigError("--out and --json belong to --headless: add it, or leave them out")
-        _open_desk(chosen, port, no_open)
+            raise ConfigError("--out and --json need --headless: add it, or remove them")
+        _serve_demo(chosen, port, no_open)
         return 0
     from hookflash_local.cli._call_output import run_call
-    from hookflash_local.demo.story import demo_caller, human
+    from hookflash_local.demo.scripted_parties import demo_caller, human
 
     return run_call(chosen, caller=demo_caller, humans=[human("answers")], out=out, as_json=as_json)
 
 
-def _open_desk(target: Agent | Directory, port: int, no_open: bool) -> None:
+def _serve_demo(target: Agent | Directory, port: int, no_open: bool) -> None:
     import asyncio
     import importlib
     import sys
@@ -56,7 +56,7 @@ def _open_desk(target: Agent | Directory, port: int, no_open: bool) -> None:
 
     from hookflash.settings import Settings
     from hookflash_local.cli._loading import Loading
-    from hookflash_local.demo.desk import open_desk
+    from hookflash_local.demo.browser_demo import serve_demo
 
     console = Console(highlight=False)
     began = time.monotonic()
@@ -66,19 +66,19 @@ def _open_desk(target: Agent | Directory, port: int, no_open: bool) -> None:
         took = time.monotonic() - began
         console.print(f"\n  [bold]{url}[/bold]\n", soft_wrap=True)
         console.print(f"hookflash: ready after {took:.1f} s; Ctrl-C ends everything")
-        if not no_open and _has_screen():
+        if not no_open and _has_display():
             click.launch(url)
 
-    # uvloop halves what a frame costs; where there is none, the line works all the same.
+    # uvloop halves the CPU time per frame; on Windows, where it does not exist, asyncio is used.
     factory = importlib.import_module("uvloop").new_event_loop if sys.platform != "win32" else None
     with Loading(console) as loading, asyncio.Runner(loop_factory=factory) as runner:
         runner.run(
-            open_desk(target, Settings.load(), port=port, on_progress=loading, on_ready=ready)
+            serve_demo(target, Settings.load(), port=port, on_progress=loading, on_ready=ready)
         )
 
 
-def _has_screen() -> bool:
-    """Whether a browser could be shown: without a screen, some would open in the terminal."""
+def _has_display() -> bool:
+    """Return whether a browser window can open. Without a display, some open in the terminal."""
     import os
     import sys
 

@@ -1,4 +1,4 @@
-"""`hookflash ledger`: how exact the playout ledger is."""
+"""`hookflash ledger`: measure the accuracy of the playout ledger."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 if TYPE_CHECKING:
     from hookflash_local.bench.ledger import Row
-    from hookflash_local.bench.simulated import Measured
+    from hookflash_local.bench.ledger_simulated import Measured
 
 
 @click.command
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     default=40.0,
     show_default=True,
     metavar="MS",
-    help="How long each message takes, in either direction.",
+    help="Delay of each message, in each direction.",
 )
-@click.option("--sockets", is_flag=True, help="Over real sockets, in real time: about 20 s.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a scenario.")
+@click.option("--sockets", is_flag=True, help="Use real sockets in real time: about 20 s.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per scenario.")
 def command(delay_ms: float, sockets: bool, as_json: bool) -> int:
     """Compare what the model is told was heard with what the caller heard.
 
-    Plays every kind of interruption on a simulated clock: a call, a model and a carrier's buffer.
-    With --sockets it serves a line between the stand-ins. Exits with 1 if an item is wrong or off
-    by more than 20 ms.
+    Plays every way of interrupting the agent on a simulated clock, with the call core, a model and
+    a carrier's buffer. With --sockets it runs the real server between the stand-ins. Exits with 1
+    if a wrong item is truncated, or if the error is over 20 ms.
     """
     import functools
 
@@ -37,7 +37,7 @@ def command(delay_ms: float, sockets: bool, as_json: bool) -> int:
     from rich.table import Table
 
     from hookflash_local.bench.ledger import measure
-    from hookflash_local.bench.simulated import simulate
+    from hookflash_local.bench.ledger_simulated import simulate
 
     if sockets:
         rows = _over_sockets(delay_ms)
@@ -71,12 +71,12 @@ def command(delay_ms: float, sockets: bool, as_json: bool) -> int:
 
 
 def _over_sockets(delay_ms: float) -> list[Row]:
-    """Play the scenarios side by side, each with stand-ins and a line of its own."""
+    """Play the scenarios in parallel, each with its own server and stand-ins."""
     import asyncio
 
     from hookflash_local.bench.ledger import judge
-    from hookflash_local.bench.scenarios import SCENARIOS
-    from hookflash_local.bench.sockets import play, playable
+    from hookflash_local.bench.ledger_over_sockets import play, playable
+    from hookflash_local.bench.ledger_scenarios import SCENARIOS
 
     chosen = [scenario for scenario in SCENARIOS if playable(scenario)]
 

@@ -1,1 +1,1 @@
-"""A whole call on one machine, and everything that is made of it: timeline, transcript, files."""
+"""Run whole calls on one machine without an account, in the browser or in the terminal."""

@@ -1,19 +1,19 @@
-"""A whole call on this machine: stand-in model, stand-in carrier, and the real line between them.
+"""Run a whole call on this machine: the real server between the model and carrier stand-ins.
 
     caller -- stand-in carrier -- (signed webhooks, media socket) -- hookflash -- stand-in model
                      |
                    human
 
     resource                 acquired    released, in reverse
-    working folder           hold_call   when it returns
-    stand-in model           hold_call   when it returns
-    stand-in carrier         hold_call   when it returns
-    the line's server task   hold_call   stopped and awaited before the carrier goes
-    the screen's task        hold_call   cancelled when the record is there
-    telling of ringing       hold_call   cancelled when the record is there
+    working folder           make_call   when it returns
+    stand-in model           make_call   when it returns
+    stand-in carrier         make_call   when it returns
+    the line's server task   make_call   stopped and awaited before the carrier goes
+    the display's task       make_call   cancelled when the record is there
+    the ringing note's task  make_call   cancelled when the record is there
 
-Nothing here needs an account, and nothing leaves the machine: the public address exists only in
-the carrier's tunnel, and signatures are really made and really checked.
+No account is needed, and nothing leaves the machine. The public URL exists only in the carrier
+stand-in's tunnel. Webhook signatures are made and checked as with Twilio.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ from typing import Any
 from hookflash.agents.agent import Agent
 from hookflash.agents.directory import Directory
 from hookflash.errors import HookflashError
-from hookflash.replay.files import folder_for, write_call
+from hookflash.replay.files import call_folder, write_call
 from hookflash.replay.sound import Tracks
 from hookflash.replay.timeline import Timeline
 from hookflash.server.assembly import serve_line
 from hookflash.settings import (
+    SETTINGS,
     ModelSettings,
     ServerSettings,
     Settings,
@@ -43,39 +44,50 @@ from hookflash.settings import (
 )
 from hookflash.world import SYSTEM, World
 from hookflash_local.carrier import Human, Leg, NumberConfig, Script, StandinCarrier
-from hookflash_local.demo.screen import Screen
-from hookflash_local.demo.speech import speech_options
-from hookflash_local.demo.story import HUMAN_RINGS
-from hookflash_local.demo.voice import ModelVoice
+from hookflash_local.demo.call_display import CallDisplay
+from hookflash_local.demo.model_voice import ModelVoice
+from hookflash_local.demo.scripted_parties import HUMAN_RINGS
 from hookflash_local.model.process import ModelProcess
+from hookflash_local.model.speech.speech_options import SpeechOptions
 
 PUBLIC_URL = "https://line.hookflash.test"
 LINE = "+15550100001"
 CALLER = "+15550100009"
-_LOOK_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 _RECORD_SECONDS = 10.0
 _LONGEST_CALL_SECONDS = 300.0
 
 Progress = Callable[[str, float], None]
 
 
-async def hold_call(
+def speech_options(settings: Settings) -> SpeechOptions:
+    """Return the local speech options from the settings, whatever their source.
+
+    Raises `ConfigError` if two of them do not fit together.
+    """
+    values = {each.variable: each.value_in(settings) for each in SETTINGS}
+    return SpeechOptions.from_environment({name: str(v) for name, v in values.items() if v})
+
+
+async def make_call(
     target: Agent | Directory,
     *,
     caller: Script,
     humans: Sequence[Human],
-    screen: Screen,
+    display: CallDisplay,
     on_progress: Progress,
     settings: Settings,
     out: Path | None = None,
     world: World = SYSTEM,
 ) -> tuple[Timeline, list[Path]]:
-    """Let `caller` call `target` and return the finished call and the files made of it.
+    """Let `caller` call `target`. Return the call's timeline and the paths of its files.
 
-    `humans` answer for the targets of every plan, in their order; the last for all that are left.
-    The files go to `out`, by default a folder of the call's own in the data folder. Of `settings`
-    only that folder and the local speech count: all else is this call's. Raises `ConfigError` if
-    something needed is missing.
+    `humans` answer for the targets of each plan in their order; the last one answers for all
+    further targets. The files go to `out`, by default to a new folder in the data folder. Only
+    the data folder and the local speech options are taken from `settings`.
+
+    Raises `ConfigError` if the local speech is incomplete, `HookflashError` if the call ended
+    without a record, and `KeyboardInterrupt` if the server was stopped by a signal.
     """
     with tempfile.TemporaryDirectory(prefix="hookflash-") as work:
         async with contextlib.AsyncExitStack() as stack:
@@ -91,7 +103,7 @@ async def hold_call(
                     wall=world.wall,
                 )
             )
-            its_own = Settings(
+            own_settings = Settings(
                 server=ServerSettings(public_url=PUBLIC_URL, port=0, drain_seconds=0.0),
                 model=ModelSettings(url=model.url, api_key="any-key-will-do"),
                 twilio=TwilioSettings(
@@ -101,25 +113,25 @@ async def hold_call(
                 ),
                 storage=StorageSettings(data_dir=Path(work)),
             )
-            serving = await stack.enter_async_context(_served(its_own, target, carrier, world))
+            serving = await stack.enter_async_context(_served(own_settings, target, carrier, world))
             for agent in Directory.of(target).agents:
                 for destination in agent.destinations:
                     for number, each in enumerate(destination.plan.targets):
                         who = humans[min(number, len(humans) - 1)]
                         carrier.humans[_address(each.kind, each.address)] = who
             leg = await carrier.place_call(from_=CALLER, to=LINE, script=caller)
-            journal = its_own.storage.data_dir / "journals" / f"{leg.sid}.jsonl"
-            telling = asyncio.create_task(_tell_of_ringing(carrier, leg))
+            journal = own_settings.storage.data_dir / "journals" / f"{leg.sid}.jsonl"
+            telling = asyncio.create_task(_note_ringing(carrier, leg))
             try:
-                await _watched(leg, journal, screen, serving, world)
+                await _wait_for_record(leg, journal, display, serving, world)
             finally:
                 telling.cancel()
             recording = leg.recording()
         answered_at = leg.about.answered or leg.about.created
         tracks = Tracks(
-            recording.said, recording.heard, answered_at - screen.reader.timeline.arrived_at
+            recording.said, recording.heard, answered_at - display.reader.timeline.arrived_at
         )
-        folder = out or folder_for(settings.storage.data_dir, leg.sid, leg.about.created)
+        folder = out or call_folder(settings.storage.data_dir, leg.sid, leg.about.created)
         return write_call(folder, journal, tracks)
 
 
@@ -127,7 +139,7 @@ async def hold_call(
 async def _served(
     settings: Settings, target: Agent | Directory, carrier: StandinCarrier, world: World
 ) -> AsyncIterator[asyncio.Task[None]]:
-    """Serve the line on a free port, known to the carrier as the public address."""
+    """Run the server on a free port and register it as the public URL in the carrier's tunnel."""
     stop = asyncio.Event()
     port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(
@@ -149,20 +161,23 @@ async def _served(
         await serving
 
 
-async def _tell_of_ringing(carrier: StandinCarrier, leg: Leg) -> None:
-    """Note on the caller's call that a call to a human has begun: it is a call of its own."""
+async def _note_ringing(carrier: StandinCarrier, leg: Leg) -> None:
+    """Note on the caller's timeline that a call to a human has begun.
+
+    That call has its own leg, so the caller's script would not see it otherwise.
+    """
     known = 1
     while known == 1:
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS)
         known = len(carrier.calls)
     leg.note(HUMAN_RINGS)
 
 
-async def _watched(
-    leg: Leg, journal: Path, screen: Screen, serving: asyncio.Task[None], world: World
+async def _wait_for_record(
+    leg: Leg, journal: Path, display: CallDisplay, serving: asyncio.Task[None], world: World
 ) -> None:
-    """Wait for the end of the call and for its record, and keep the screen up to date."""
-    following = asyncio.create_task(_follow(journal, screen, world))
+    """Update the display until the call has ended and its record is in the journal."""
+    following = asyncio.create_task(_follow(journal, display, world))
     ended = asyncio.create_task(leg.ended())
     try:
         await asyncio.wait(
@@ -171,7 +186,7 @@ async def _watched(
             return_when=asyncio.FIRST_COMPLETED,
         )
         if serving.done():
-            # The server takes the signal and drains; whoever pressed Ctrl-C wants to leave.
+            # The server handles the signal by draining; the user who pressed Ctrl-C wants to exit.
             raise KeyboardInterrupt
         if not ended.done():
             leg.end("completed", by="carrier")
@@ -179,26 +194,26 @@ async def _watched(
             await following
     except TimeoutError:
         raise HookflashError(
-            f"the call has ended, but no record of it came within {_RECORD_SECONDS:g} s;"
-            " please report this with the journal"
+            f"expected a record within {_RECORD_SECONDS:g} s of the end of the call, got none;"
+            " please report this and attach the journal"
         ) from None
     finally:
         following.cancel()
         ended.cancel()
 
 
-async def _follow(journal: Path, screen: Screen, world: World) -> None:
-    """Show the journal's lines as they are written, until the call's record is among them."""
-    tail = _Tail(journal)
-    while screen.reader.timeline.record is None:
+async def _follow(journal: Path, display: CallDisplay, world: World) -> None:
+    """Pass new lines of the journal to the display until the call's record arrives."""
+    tail = _TailReader(journal)
+    while display.reader.timeline.record is None:
         for line in tail.lines():
-            screen.feed(line)
-        screen.tick(world.wall())
-        await asyncio.sleep(_LOOK_SECONDS)
+            display.feed(line)
+        display.tick(world.wall())
+        await asyncio.sleep(_POLL_SECONDS)
 
 
-class _Tail:
-    """Reads what was added to a file since the last look, in whole lines."""
+class _TailReader:
+    """Reads the whole lines that were appended to a file since the last read."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -1,10 +1,14 @@
-"""The stand-in model as a process of its own: `python -m hookflash_local.model --mode local`.
+"""Run the stand-in model as a process: `python -m hookflash_local.model --mode local`.
 
-Standard output carries one JSON object a line: `{"progress": text, "fraction": 0..1}` while it
-loads, then `{"ready": true, "url": "ws://127.0.0.1:PORT/v1/realtime"}`, in local mode with
-`"speech_url": "http://127.0.0.1:PORT"` (`speech_service.py`); in scripted mode at the end
-`{"unmet": null}` or what was not met; `{"error": text, "code": ...}` if it cannot start. It ends
-when its standard input closes, so it cannot outlive the process that started it.
+Standard output has one JSON object per line:
+
+    {"progress": text, "fraction": 0..1}     while it loads
+    {"ready": true, "url": "ws://127.0.0.1:PORT/v1/realtime"}
+                                             in local mode also "speech_url" (`speech_service.py`)
+    {"unmet": null or text}                  scripted mode, at the end: what was not met
+    {"error": text, "code": ...}             if it cannot start
+
+The process ends when its standard input closes, so it cannot outlive its parent.
 """
 
 from __future__ import annotations
@@ -21,12 +25,12 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from hookflash.errors import ConfigError, HookflashError
-from hookflash_local.model.local import local_model
+from hookflash_local.model.local_model import local_model
 from hookflash_local.model.script import Script
 from hookflash_local.model.scripted import ScriptedModel
 from hookflash_local.model.timing import Pace, Timing
 
-Tell = Callable[[dict[str, Any]], None]
+Report = Callable[[dict[str, Any]], None]
 _PARENT_CHECK_SECONDS = 1.0
 
 
@@ -36,42 +40,47 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--mode", choices=("local", "scripted"), default="local")
     parser.add_argument("--script", type=Path, help="a JSON file with steps (scripted mode)")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--port", type=int, default=0, help="the port; 0 takes a free one")
     parser.add_argument(
-        "--speech-port", type=int, default=0, help="0 takes a free one (local mode)"
+        "--speech-port",
+        type=int,
+        default=0,
+        help="the speech service's port; 0 takes a free one (local mode)",
     )
-    parser.add_argument("--speed", type=float, default=1.0, help="how fast time passes")
-    parser.add_argument("--network-ms", type=float, default=0.0, help="delay of the road, each way")
+    parser.add_argument("--speed", type=float, default=1.0, help="time runs this many times faster")
+    parser.add_argument("--network-ms", type=float, default=0.0, help="network delay, each way")
     parser.add_argument("--session-seconds", type=float, default=3600.0)
-    parser.add_argument("--pace", type=float, help="speak at so many times real time (local mode)")
-    parser.add_argument("--chunk-ms", type=int, default=100, help="sound in one delta (local mode)")
-    parser.add_argument("--parent-pid", type=int, help="end when this process is gone")
+    parser.add_argument(
+        "--pace", type=float, help="speak at this multiple of real time (local mode)"
+    )
+    parser.add_argument("--chunk-ms", type=int, default=100, help="audio per delta (local mode)")
+    parser.add_argument("--parent-pid", type=int, help="end when this process has ended")
     return parser.parse_args(argv)
 
 
-async def _serve(options: argparse.Namespace, tell: Tell) -> None:
+async def _serve(options: argparse.Namespace, report: Report) -> None:
     timing = Timing(
         speed=options.speed,
         network_ms=options.network_ms,
         session_seconds=options.session_seconds,
     )
     if options.mode == "scripted":
-        await _serve_script(options, timing, tell)
+        await _serve_script(options, timing, report)
         return
-    # Here, since it loads numpy and the speech models, which a script does not need.
-    from hookflash_local.model.speech import build_parts
+    # Imported here: this loads numpy and the speech models, which a script does not need.
+    from hookflash_local.model.speech import load_components
     from hookflash_local.model.speech_service import SpeechService
 
     def progress(doing: str, fraction: float) -> None:
-        tell({"progress": doing, "fraction": fraction})
+        report({"progress": doing, "fraction": fraction})
 
-    parts = await asyncio.to_thread(build_parts, progress)
+    components = await asyncio.to_thread(load_components, progress)
     pace = Pace(factor=options.pace, chunk_ms=options.chunk_ms)
     async with (
-        local_model(parts, port=options.port, timing=timing, pace=pace) as model,
-        SpeechService(parts, port=options.speech_port) as speech,
+        local_model(components, port=options.port, timing=timing, pace=pace) as model,
+        SpeechService(components, port=options.speech_port) as speech,
     ):
-        tell({"ready": True, "url": model.url, "speech_url": speech.url})
+        report({"ready": True, "url": model.url, "speech_url": speech.url})
         await _ended(options.parent_pid)
 
 
@@ -79,13 +88,13 @@ def _read_script(path: Path) -> Script:
     try:
         steps: Script = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ConfigError(f"script {path}: {error}") from error
+        raise ConfigError(f"script {path}: expected a JSON file with steps: {error}") from error
     if not isinstance(steps, list):
-        raise ConfigError(f"script {path}: expected a list of steps")
+        raise ConfigError(f"script {path}: expected a list of steps, got {type(steps).__name__}")
     return steps
 
 
-async def _serve_script(options: argparse.Namespace, timing: Timing, tell: Tell) -> None:
+async def _serve_script(options: argparse.Namespace, timing: Timing, report: Report) -> None:
     async with ScriptedModel(
         _read_script(options.script) if options.script else (),
         speed=timing.speed,
@@ -93,18 +102,18 @@ async def _serve_script(options: argparse.Namespace, timing: Timing, tell: Tell)
         session_seconds=timing.session_seconds,
         port=options.port,
     ) as model:
-        tell({"ready": True, "url": model.url})
+        report({"ready": True, "url": model.url})
         await _ended(options.parent_pid)
         try:
             model.assert_met()
         except AssertionError as unmet:
-            tell({"unmet": str(unmet)})
+            report({"unmet": str(unmet)})
         else:
-            tell({"unmet": None})
+            report({"unmet": None})
 
 
 async def _ended(parent_pid: int | None) -> None:
-    """Return when standard input closes, or when the parent is gone."""
+    """Return when standard input closes or the parent process has ended."""
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     transport, _ = await loop.connect_read_pipe(
@@ -121,31 +130,31 @@ async def _ended(parent_pid: int | None) -> None:
         transport.close()
 
 
-def _teller(lines: TextIO) -> Tell:
-    def tell(message: dict[str, Any]) -> None:
-        # One write a line, since progress comes from another thread.
+def _reporter(lines: TextIO) -> Report:
+    def report(message: dict[str, Any]) -> None:
+        # One write per line, because progress comes from another thread.
         lines.write(json.dumps(message) + "\n")
         lines.flush()
 
-    return tell
+    return report
 
 
 def main(argv: list[str] | None = None) -> int:
     options = _arguments(argv)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
-    # Libraries may print: only our lines go to what was standard output.
+    # Libraries may print to standard output, so it is redirected and only our lines go there.
     lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    tell = _teller(lines)
+    report = _reporter(lines)
     with lines, contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
         try:
-            asyncio.run(_serve(options, tell))
+            asyncio.run(_serve(options, report))
         except HookflashError as error:
-            tell({"error": str(error), "code": error.code})
+            report({"error": str(error), "code": error.code})
             return 1
         except OSError as error:
             ports = f"{options.port} (or {options.speech_port} for speech)"
-            tell({"error": f"cannot serve on port {ports}: {error}", "code": "config"})
+            report({"error": f"cannot serve on port {ports}: {error}", "code": "config"})
             return 1
     return 0
 

@@ -1,6 +1,6 @@
-"""What a client may send: one shape for each type of event, and for each type of item. No I/O.
+"""Validate the events of a client: one check for each type of event and item. No I/O.
 
-Source: the GA client events of the Realtime API. `output_audio_buffer.clear` exists only on
+Source: the GA client events of the Realtime API. `output_audio_buffer.clear` exists only with
 WebRTC and SIP, so a WebSocket session refuses it like an unknown type.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from hookflash_local.model.session_config import SHARED_FIELDS, audio_format, voice
-from hookflash_local.model.shapes import (
+from hookflash_local.model.validation import (
     Check,
     Refusal,
     anything,
@@ -59,7 +59,7 @@ _created_message = tagged(
                 ),
             }
         ),
-        # An assistant's turn can be recreated as text only: its sound is the model's own.
+        # A client can create an assistant turn as text only; audio comes from the model.
         "assistant": _message({"output_text": _INPUT_TEXT}),
     },
     tag="role",
@@ -122,7 +122,7 @@ _client_event = tagged(
 
 
 def checked_event(event: Any) -> dict[str, Any]:
-    """Return `event` if it is one that a client may send; raise `Refusal` if not."""
+    """Return `event` if it is a valid client event; raise `Refusal` otherwise."""
     if not isinstance(event, dict):
         raise Refusal("invalid_event", "The event was not a JSON object.")
     checked: dict[str, Any] = _client_event(event, "")

@@ -1,15 +1,15 @@
-"""The state of one Realtime session: what comes in changes it, and it says what to do. No I/O.
+"""The state of one Realtime session: events change it, and it returns what to do. No I/O.
 
-    effects = conversation.receive(client_event)     # one JSON object, already decoded
-    effects = conversation.speech_started(at_ms)     # what the ears heard
+    effects = conversation.receive(client_event)     # one decoded JSON object
+    effects = conversation.speech_started(at_ms)     # from the turn detector
     effects = conversation.speech_stopped(at_ms, audio)
 
-An effect is either a server event (a dict, to be sent in this order) or a job for the shell:
-`Hear`, `Detect`, `Transcribe`, `Respond`, `Halt`. A response is then written through the methods
-of `responses.Response`, whose events are sent as they come.
+An effect is either a server event (a dict, to send in this order) or a job for the session:
+`FeedAudio`, `ConfigureTurnDetection`, `Transcribe`, `Respond` or `StopResponse`. A response is then
+written with the methods of `responses.Response`, which return the events to send.
 
-Rules: events are applied in order; one response at a time may write into the conversation; a
-mistake of the client is answered by an `error` and changes nothing.
+Rules: events are applied in order. One response at a time may write into the conversation. An
+invalid client event is answered with an `error` and changes nothing.
 """
 
 from __future__ import annotations
@@ -22,56 +22,56 @@ from typing import Any
 
 import msgspec
 
+from hookflash_local.model.audio_formats import decoder, encoded
 from hookflash_local.model.client_events import checked_event
-from hookflash_local.model.formats import decoder, encoded
 from hookflash_local.model.input_buffer import InputBuffer
 from hookflash_local.model.items import Entry, Ids, ItemList
 from hookflash_local.model.responses import Response
 from hookflash_local.model.session_config import check_voice, default_session, updated_session
-from hookflash_local.model.shapes import Refusal
 from hookflash_local.model.usage import rate_limits, text_tokens
+from hookflash_local.model.validation import Refusal
 
 
-class Hear(msgspec.Struct, frozen=True):
-    """The caller's sound (mu-law) came in: let the ears hear it."""
+class FeedAudio(msgspec.Struct, frozen=True):
+    """Feed the caller's audio (mu-law) to the turn detector."""
 
     audio: bytes
 
 
-class Detect(msgspec.Struct, frozen=True):
-    """From here on detect turns like this; None: the client decides by itself."""
+class ConfigureTurnDetection(msgspec.Struct, frozen=True):
+    """Use these turn detection settings from now on; None: the client commits turns itself."""
 
     turn_detection: dict[str, Any] | None
 
 
 class Transcribe(msgspec.Struct, frozen=True):
-    """This item holds the caller's sound: find out what was said."""
+    """Transcribe this item, which holds the caller's audio."""
 
     item_id: str
 
 
 class Respond(msgspec.Struct, frozen=True):
-    """This response has begun: write it."""
+    """Write this response, which has begun."""
 
     response_id: str
 
 
-class Halt(msgspec.Struct, frozen=True):
-    """This response was cancelled: stop writing it."""
+class StopResponse(msgspec.Struct, frozen=True):
+    """Stop writing this response, which was cancelled."""
 
     response_id: str
 
 
-Job = Hear | Detect | Transcribe | Respond | Halt
+Job = FeedAudio | ConfigureTurnDetection | Transcribe | Respond | StopResponse
 Effect = dict[str, Any] | Job
 
 _MOST_APPENDED_BYTES = 15 * 1024 * 1024
 
 
 class Conversation:
-    """One session. `session` is the effective session object, `items` the default conversation.
+    """The state of one session. `session` is the session object, `items` the default conversation.
 
-    `expires_at` is in seconds of the epoch, and only told.
+    `expires_at` is seconds since 1970; it is only sent to the client.
     """
 
     def __init__(self, ids: Ids, *, model: str, expires_at: int) -> None:
@@ -95,16 +95,20 @@ class Conversation:
 
     @property
     def turn_detection(self) -> dict[str, Any] | None:
+        """The session's turn detection settings; None if the client commits turns itself."""
         found: dict[str, Any] | None = self.session["audio"]["input"]["turn_detection"]
         return found
 
     def opened(self) -> list[Effect]:
-        """Return the first effects of a session: it is told, and its ears are pricked."""
+        """Return the first effects of a session: `session.created`, and its turn detection."""
         shown = _copy(self.session)
-        return [self.ids.event("session.created", session=shown), Detect(self.turn_detection)]
+        return [
+            self.ids.event("session.created", session=shown),
+            ConfigureTurnDetection(self.turn_detection),
+        ]
 
     def receive(self, event: Any) -> list[Effect]:
-        """Apply one client event. Never raises: what is wrong with it becomes an `error`."""
+        """Apply one client event. Never raises: an invalid event becomes an `error`."""
         try:
             checked = checked_event(event)
             receivers: dict[str, Callable[[dict[str, Any]], list[Effect]]] = {
@@ -125,27 +129,27 @@ class Conversation:
             return [self.refused(refusal, event_id if isinstance(event_id, str) else None)]
 
     def refused(self, refusal: Refusal, event_id: str | None = None) -> dict[str, Any]:
-        """Return the `error` event that says so."""
+        """Return the `error` event for a refusal."""
         return self.ids.event("error", error=refusal.body(event_id))
 
-    # What the ears and the transcriber say.
+    # Results of the turn detector and the transcriber.
 
     def speech_started(self, at_ms: int) -> list[Effect]:
-        """The caller began to speak, at this ms of the sound received."""
+        """Note that the caller began to speak, at `at_ms` of the received audio."""
         item_id = self.input.speech_started(self.ids)
         started = "input_audio_buffer.speech_started"
         effects: list[Effect] = [self.ids.event(started, audio_start_ms=at_ms, item_id=item_id)]
         active = self.active
         if active is not None and (self.turn_detection or {}).get("interrupt_response"):
-            effects += self._halt(active, "turn_detected")
+            effects += self._cancel(active, "turn_detected")
         return effects
 
     def speech_stopped(
         self, at_ms: int, audio: bytes, *, respond: bool | None = None
     ) -> list[Effect]:
-        """The caller has finished; `audio` (mu-law) becomes an item.
+        """Note that the caller has stopped; `audio` (mu-law) becomes an item.
 
-        A response follows if the session says so, or as `respond` says instead.
+        A response follows if the session says so; `respond` overrides that.
         """
         item_id = self.input.take_speech(self.ids)
         stopped = "input_audio_buffer.speech_stopped"
@@ -161,7 +165,7 @@ class Conversation:
         return effects
 
     def transcribed(self, item_id: str, text: str) -> list[Effect]:
-        """The caller's words became known. Only told if the session asked for a transcription."""
+        """Store the transcript of a caller's turn. Return events if the session asked for them."""
         entry = self.items.get(item_id)
         if entry is None:
             return []
@@ -190,6 +194,7 @@ class Conversation:
         return [*effects, completed]
 
     def transcription_failed(self, item_id: str) -> list[Effect]:
+        """Return the event for a failed transcription, if the session asked for transcripts."""
         if self.items.get(item_id) is None or not self.session["audio"]["input"]["transcription"]:
             return []
         return [
@@ -207,10 +212,10 @@ class Conversation:
         ]
 
     def respond(self) -> list[Effect]:
-        """Begin a response without being asked, as turn detection does."""
+        """Begin a response as turn detection does."""
         return self.receive({"type": "response.create"})
 
-    # What the client says.
+    # Client events.
 
     def _update(self, event: dict[str, Any]) -> list[Effect]:
         before = self.session
@@ -219,13 +224,13 @@ class Conversation:
             self.ids.event("session.updated", session=_copy(self.session)),
         ]
         if self.turn_detection != before["audio"]["input"]["turn_detection"]:
-            effects.append(Detect(self.turn_detection))
+            effects.append(ConfigureTurnDetection(self.turn_detection))
         self.input.use_format(self.session["audio"]["input"]["format"])
         return effects
 
     def _append(self, event: dict[str, Any]) -> list[Effect]:
         audio = self.input.append(_decoded(event["audio"], "audio"), self.turn_detection is None)
-        return [Hear(audio)]
+        return [FeedAudio(audio)]
 
     def _commit(self, event: dict[str, Any]) -> list[Effect]:
         audio = self.input.commit()
@@ -328,7 +333,7 @@ class Conversation:
         return self._entry(item)
 
     def _settings(self, own: dict[str, Any]) -> dict[str, Any]:
-        """Return the session with a response's own fields over it."""
+        """Return the session object with a response's own fields merged in."""
         session = self.session
         outgoing = {**session["audio"]["output"], **own.get("audio", {}).get("output", {})}
         check_voice(session, outgoing["voice"], "response.audio.output.voice", self._has_spoken)
@@ -351,14 +356,14 @@ class Conversation:
             raise Refusal(
                 "response_cancel_not_active", "Cancellation failed: no active response found"
             )
-        return self._halt(response, "client_cancelled")
+        return self._cancel(response, "client_cancelled")
 
-    def _halt(self, response: Response, reason: str) -> list[Effect]:
-        return [*response.finish("cancelled", reason=reason), Halt(response.id)]
+    def _cancel(self, response: Response, reason: str) -> list[Effect]:
+        return [*response.finish("cancelled", reason=reason), StopResponse(response.id)]
 
 
 def _copy(value: Any) -> Any:
-    """Return a copy of plain data, so that what was sent does not change afterwards."""
+    """Return a copy of plain data, so that sent events do not change afterwards."""
     return json.loads(json.dumps(value))
 
 

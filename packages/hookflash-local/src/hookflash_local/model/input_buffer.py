@@ -1,50 +1,50 @@
-"""The input audio buffer: the caller's sound that is not yet an item. No I/O.
+"""The input audio buffer: the caller's audio that is not yet an item. No I/O.
 
     quiet --speech_started--> speaking --take_speech--> quiet
 
-`audio_start_ms` and `audio_end_ms` of the Realtime API count the sound written here since the
-session began, not the clock.
+`audio_start_ms` and `audio_end_ms` of the Realtime API count the audio written here since the
+session began; they are not clock times.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from hookflash_local.model.formats import Converter, decoder
+from hookflash_local.model.audio_formats import Converter, decoder
 from hookflash_local.model.items import BYTES_PER_MS, Ids
-from hookflash_local.model.shapes import Refusal
+from hookflash_local.model.validation import Refusal
 
 SHORTEST_COMMIT_MS = 100
 _KEPT_WHEN_DETECTING_BYTES = 60_000 * BYTES_PER_MS
 
 
 class InputBuffer:
-    """`audio_format` is the client's; what is kept is mu-law."""
+    """The input audio buffer of one session. It converts the client's `audio_format` to mu-law."""
 
     def __init__(self, audio_format: dict[str, Any]) -> None:
         self._format = audio_format
-        # Made with the first sound: most sessions change the format before they send any.
+        # Created with the first audio: most sessions change the format before they send any.
         self._converter: Converter | None = None
         self._pending = bytearray()
         self._written_bytes = 0
         self._speech_item_id: str | None = None
 
     def use_format(self, audio_format: dict[str, Any]) -> None:
-        """Read what comes from here on in this format."""
+        """Read the following audio in this format."""
         if audio_format != self._format:
             self._format = audio_format
             self._converter = None
 
     @property
     def written_ms(self) -> int:
-        """How much sound the client has written since the session began."""
+        """The length of the audio written since the session began."""
         return self._written_bytes // BYTES_PER_MS
 
     def append(self, data: bytes, keep_all: bool) -> bytes:
-        """Take in a client's audio and return it as mu-law.
+        """Add a client's audio and return it as mu-law.
 
-        While turns are detected (`keep_all` false) nobody commits the quiet between them, so only
-        the last minute is kept.
+        With turn detection (`keep_all` false) nobody commits the silence between turns, so only the
+        last minute is kept.
         """
         if self._converter is None:
             self._converter = decoder(self._format)
@@ -56,7 +56,7 @@ class InputBuffer:
         return audio
 
     def commit(self) -> bytes:
-        """Empty the buffer into an item. Raises `Refusal` if there is next to nothing in it."""
+        """Empty the buffer and return its audio. Raises `Refusal` if it holds under 100 ms."""
         held_ms = len(self._pending) / BYTES_PER_MS
         if held_ms < SHORTEST_COMMIT_MS:
             raise Refusal(
@@ -72,12 +72,12 @@ class InputBuffer:
         self._pending.clear()
 
     def speech_started(self, ids: Ids) -> str:
-        """Return the id of the item that the speech will become."""
+        """Begin speech. Return the ID of the item that it will become."""
         self._speech_item_id = self._speech_item_id or ids.new("item")
         return self._speech_item_id
 
     def take_speech(self, ids: Ids) -> str:
-        """End the speech and return its item's id; what was pending went into it."""
+        """End speech, clear the buffer and return the item's ID."""
         item_id = self.speech_started(ids)
         self._speech_item_id = None
         self._pending.clear()

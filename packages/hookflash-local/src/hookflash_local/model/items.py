@@ -1,11 +1,11 @@
-"""The conversation's items: their order, their sound, and what each comes to as a turn. No I/O.
+"""The items of a conversation: their order, their audio and their text as turns. No I/O.
 
-    in_progress -> completed | incomplete        (what the model makes)
-    completed                                    (what the client adds)
+    in_progress -> completed | incomplete        (items of the model)
+    completed                                    (items of the client)
 
-An item is kept twice: as the wire shows it (a dict, without sound), and as what the stand-in knows
-of it (mu-law sound, the sentences spoken with the millisecond at which each begins). Truncation
-cuts both, and deletes the transcript that the wire shows, as the real model does.
+An `Entry` holds an item as sent to the client (a dict without audio), and what only the stand-in
+knows: the audio (mu-law) and the sentences with their start times. Truncation cuts the audio and
+the sentences, and deletes the transcript from the item, as the real model does.
 """
 
 from __future__ import annotations
@@ -15,34 +15,35 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from hookflash_local.model.parts import Turn
-from hookflash_local.model.shapes import Refusal
+from hookflash_local.model.components import Turn
+from hookflash_local.model.validation import Refusal
 
 BYTES_PER_MS = 8
 
 
 class Ids:
-    """Names for everything in one session: `item_<session>_0003`. Unique, and in order."""
+    """Makes the IDs of one session, such as `item_<session>_0003`: unique and in order."""
 
     def __init__(self, session: str) -> None:
         self._session = session
         self._numbers = itertools.count(1)
 
     def new(self, kind: str) -> str:
+        """Return a new ID with the prefix `kind`."""
         return f"{kind}_{self._session}_{next(self._numbers):04d}"
 
     def event(self, kind: str, **fields: Any) -> dict[str, Any]:
-        """Return a server event of type `kind`, with an `event_id` of its own."""
+        """Return a server event of type `kind` with a new `event_id`."""
         return {"type": kind, "event_id": self.new("event"), **fields}
 
 
 @dataclass(slots=True)
 class Entry:
-    """One item. `item` is public; the rest is what the stand-in knows besides.
+    """One item. `item` is sent to the client; the other fields are internal.
 
-    `understood` is what a caller's sound was transcribed to, `spoken` the sentences of an assistant
-    with the ms of audio before each, and `cut` whether it was truncated: sound that is generated
-    later is then no longer part of it.
+    `audio` is mu-law at 8 kHz. `understood` is the transcript of a caller's audio. `spoken` are an
+    assistant's sentences, each with the ms of audio before it. `cut` is whether it was truncated;
+    audio that is generated later is then not added.
     """
 
     item: dict[str, Any]
@@ -57,16 +58,21 @@ class Entry:
 
     @property
     def audio_ms(self) -> float:
+        """The length of the audio."""
         return len(self.audio) / BYTES_PER_MS
 
     @property
     def is_caller_audio(self) -> bool:
+        """Whether this is a user message with audio."""
         return self.item.get("role") == "user" and any(
             part["type"] == "input_audio" for part in self.item["content"]
         )
 
     def truncate(self, audio_end_ms: int) -> None:
-        """Keep what was heard. Raises `Refusal` if the item is none of the model's sound."""
+        """Cut the item to the first `audio_end_ms`.
+
+        Raises `Refusal` if the item has no audio of the model, or less than `audio_end_ms`.
+        """
         parts = self.item.get("content", [])
         spoken = self.item.get("role") == "assistant" and any(
             part["type"] == "output_audio" for part in parts
@@ -90,7 +96,7 @@ class Entry:
             part.pop("transcript", None)
 
     def _heard(self, heard_ms: float) -> Iterator[tuple[str, float]]:
-        """Yield the sentences heard; the one that was cut keeps its share of words."""
+        """Yield the heard sentences; a partly heard one keeps its share of words."""
         ends = [begin for _, begin in self.spoken[1:]] + [self.audio_ms]
         for (text, begin), end in zip(self.spoken, ends, strict=False):
             if end <= heard_ms:
@@ -101,7 +107,7 @@ class Entry:
                 yield " ".join(words[:share]), begin
 
     def turn(self, tool_names: dict[str, str]) -> Turn:
-        """Return the item as a mind reads it; `tool_names` are the tools' names by call id."""
+        """Return the item as a turn; `tool_names` maps call IDs to tool names."""
         item = self.item
         if item["type"] == "function_call":
             return Turn("tool_call", "", item["name"], item["arguments"], item["call_id"])
@@ -127,19 +133,21 @@ class ItemList:
 
     @property
     def last_id(self) -> str | None:
+        """The ID of the last item; None if there are no items."""
         return self._entries[-1].id if self._entries else None
 
     def get(self, item_id: str) -> Entry | None:
+        """Return the item, or None if it does not exist."""
         return self._by_id.get(item_id)
 
     def before(self, item_id: str) -> str | None:
-        """Return the id of the item before this one; None if it is the first, or not there."""
+        """Return the ID of the previous item; None if this is the first, or does not exist."""
         names = [entry.id for entry in self._entries]
         place = names.index(item_id) if item_id in names else 0
         return names[place - 1] if place else None
 
     def find(self, item_id: str, code: str, doing: str) -> Entry:
-        """Return the item, or raise `Refusal` with `item_<code>_invalid_item_id`."""
+        """Return the item, or raise `Refusal` with the code `item_<code>_invalid_item_id`."""
         entry = self.get(item_id)
         if entry is None:
             raise Refusal(
@@ -150,10 +158,10 @@ class ItemList:
         return entry
 
     def insert(self, entry: Entry, after: str | None = None) -> str | None:
-        """Put `entry` after the item `after` (`root`: in front; None: at the end).
+        """Insert `entry` after the item `after` (`root`: first; None: last).
 
-        Returns the id of the item before it. Raises `Refusal` if `after` is not there, or if the
-        entry's own id is already taken.
+        Return the ID of the item before it. Raises `Refusal` if `after` does not exist, or if the
+        entry's own ID is in use.
         """
         if self.get(entry.id) is not None:
             raise Refusal(
@@ -179,12 +187,13 @@ class ItemList:
         return self._entries[place - 1].id if place else None
 
     def delete(self, item_id: str) -> None:
+        """Delete the item. Raises `Refusal` if it does not exist."""
         self._entries.remove(self.find(item_id, "delete", "deleting"))
         del self._by_id[item_id]
 
 
 def turns(entries: list[Entry]) -> list[Turn]:
-    """Return the items as a mind reads them, without those in which nothing was said."""
+    """Return the items as turns for the dialogue manager, without empty ones."""
     names = {
         entry.item["call_id"]: entry.item["name"]
         for entry in entries

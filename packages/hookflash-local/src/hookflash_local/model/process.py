@@ -1,4 +1,4 @@
-"""Starts the stand-in model in a process of its own, and ends it.
+"""Run the stand-in model in its own process.
 
 async with ModelProcess(mode="local", on_progress=print) as model:
     ...                                  # connect to model.url
@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from hookflash.errors import ConfigError, ModelError
-from hookflash_local.model.speech.options import SpeechOptions
+from hookflash_local.model.speech.speech_options import SpeechOptions
 
 log = logging.getLogger("hookflash.call.standin.model")
 
@@ -35,14 +35,14 @@ Progress = Callable[[str, float], None]
 
 
 class ModelProcess:
-    """The stand-in model, running. `url` is set once it is ready, `unmet` (scripted) at the end.
+    """The stand-in model in a child process. `url` is set when it is ready.
 
-    In local mode `options` are weights and a language model of the owner's (by default those of
-    the environment), and `speech_url` is where its voice and its transcriber serve others: give
-    it to a `speech_client.SpeechClient`.
+    In scripted mode, `unmet` is set at the end. In local mode, `options` choose weights and a
+    language model (by default from the environment), and `speech_url` is the URL of its speech
+    service: pass it to a `speech_client.SpeechClient`.
 
-    Raises `ConfigError` if the child says that something is missing, `ModelError` if it dies or is
-    not ready in time; the last lines it wrote to standard error are then in the message.
+    Raises `ConfigError` if the child reports that something is missing. Raises `ModelError`, which
+    quotes the end of its standard error, if it ends early or is not ready within `ready_seconds`.
     """
 
     def __init__(
@@ -70,11 +70,11 @@ class ModelProcess:
         self._ready_seconds = ready_seconds
         self._child: asyncio.subprocess.Process | None = None
         self._readers: list[asyncio.Task[None]] = []
-        self._complaints: collections.deque[str] = collections.deque(maxlen=20)
+        self._stderr_lines: collections.deque[str] = collections.deque(maxlen=20)
 
     @property
     def pid(self) -> int:
-        """The child's process id, once it has been started."""
+        """The child's process ID, after its start."""
         assert self._child is not None, "use `async with`"
         return self._child.pid
 
@@ -85,7 +85,7 @@ class ModelProcess:
         self._child = await asyncio.create_subprocess_exec(
             *command, stdin=pipe, stdout=pipe, stderr=pipe, limit=_LONGEST_LINE, env=environment
         )
-        self._readers.append(asyncio.create_task(self._read_complaints(self._child)))
+        self._readers.append(asyncio.create_task(self._read_stderr(self._child)))
         try:
             async with asyncio.timeout(self._ready_seconds):
                 while not self.url:
@@ -93,13 +93,13 @@ class ModelProcess:
         except TimeoutError:
             await self._end(self._child)
             raise ModelError(
-                f"the stand-in model was not ready within {self._ready_seconds:g} s"
-                f"{self._last_words()}"
+                f"the stand-in model is not ready within {self._ready_seconds:g} s"
+                f"{self._stderr_tail()}"
             ) from None
         except BaseException:
             await self._end(self._child)
             raise
-        self._readers.append(asyncio.create_task(self._read_on(self._child)))
+        self._readers.append(asyncio.create_task(self._read_stdout(self._child)))
         return self
 
     async def __aexit__(
@@ -116,33 +116,36 @@ class ModelProcess:
         line = await child.stdout.readline()
         if not line:
             await asyncio.wait(self._readers)
-            raise ModelError(f"the stand-in model ended before it was ready{self._last_words()}")
-        told: dict[str, Any] = json.loads(line)
-        return told
+            raise ModelError(
+                "the stand-in model ended before it was ready; its last lines of standard error:"
+                f"{self._stderr_tail()}"
+            )
+        message: dict[str, Any] = json.loads(line)
+        return message
 
-    def _take(self, told: dict[str, Any]) -> None:
-        if "error" in told:
-            raise (ConfigError if told.get("code") == "config" else ModelError)(told["error"])
-        if "progress" in told and self._on_progress is not None:
-            self._on_progress(told["progress"], told["fraction"])
-        self.url = told.get("url", self.url)
-        self.speech_url = told.get("speech_url", self.speech_url)
-        self.unmet = told.get("unmet", self.unmet)
+    def _take(self, message: dict[str, Any]) -> None:
+        if "error" in message:
+            raise (ConfigError if message.get("code") == "config" else ModelError)(message["error"])
+        if "progress" in message and self._on_progress is not None:
+            self._on_progress(message["progress"], message["fraction"])
+        self.url = message.get("url", self.url)
+        self.speech_url = message.get("speech_url", self.speech_url)
+        self.unmet = message.get("unmet", self.unmet)
 
-    async def _read_on(self, child: asyncio.subprocess.Process) -> None:
+    async def _read_stdout(self, child: asyncio.subprocess.Process) -> None:
         assert child.stdout is not None, "the child was started with a pipe"
         async for line in child.stdout:
             self._take(json.loads(line))
 
-    async def _read_complaints(self, child: asyncio.subprocess.Process) -> None:
+    async def _read_stderr(self, child: asyncio.subprocess.Process) -> None:
         assert child.stderr is not None, "the child was started with a pipe"
         async for line in child.stderr:
             text = line.decode("utf-8", "replace").rstrip()
-            self._complaints.append(text)
+            self._stderr_lines.append(text)
             log.debug("model stand-in: %s", text)
 
-    def _last_words(self) -> str:
-        return "".join(f"\n    {line}" for line in self._complaints)
+    def _stderr_tail(self) -> str:
+        return "".join(f"\n    {line}" for line in self._stderr_lines)
 
     async def _end(self, child: asyncio.subprocess.Process) -> None:
         if child.stdin is not None:

@@ -1,14 +1,14 @@
-"""One response of the model: what it writes, and the events that tell of it, in order. No I/O.
+"""One response of the model: its output items and the server events for them. No I/O.
 
     in_progress -> completed | cancelled | failed | incomplete
 
     response.created, then for each item: output_item.added, conversation.item.added,
-    content_part.added, deltas, their .done twins, content_part.done, conversation.item.done,
-    output_item.done; at the end response.done. The `.done` events come on interruption as well.
+    content_part.added, deltas, their .done events, content_part.done, conversation.item.done,
+    output_item.done; at the end response.done. The `.done` events are sent on interruption as well.
 
-An out-of-band response (`conversation: "none"`) writes no item into the conversation and has no
-`conversation.item.*` events. Every method returns the events to send; once the response is over
-they return none, so a late writer does no harm.
+An out-of-band response (`conversation: "none"`) adds no item to the conversation and has no
+`conversation.item.*` events. Every method returns the events to send. After the end of the response
+it returns none, so late calls are harmless.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import json
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from hookflash_local.model.formats import encoder
+from hookflash_local.model.audio_formats import encoder
+from hookflash_local.model.components import DialogueRequest
 from hookflash_local.model.items import Entry, Ids, ItemList, turns
-from hookflash_local.model.parts import MindRequest
 from hookflash_local.model.usage import Tokens, context_tokens, output_tokens, usage
 
 Events = list[dict[str, Any]]
@@ -28,9 +28,10 @@ Ending = Literal["completed", "cancelled", "failed", "incomplete"]
 
 
 class Response:
-    """`settings` is the session with this response's own fields over it; `context` what it reads.
+    """One response. `settings` is the session object with the response's own fields merged in.
 
-    `items` is the conversation it writes into, or None if it is out of band.
+    `context` are the items that it reads, `output` those that it has written. `items` is the
+    conversation that it writes into, or None if it is out of band.
     """
 
     def __init__(
@@ -52,10 +53,12 @@ class Response:
 
     @property
     def running(self) -> bool:
+        """Whether the response has not ended."""
         return self.status == "in_progress"
 
     @property
     def in_conversation(self) -> bool:
+        """Whether its items go into the conversation; False if it is out of band."""
         return self._items is not None
 
     @property
@@ -65,13 +68,13 @@ class Response:
 
     @property
     def speaks(self) -> bool:
-        """Whether it is to be spoken rather than written."""
+        """Whether the output is audio rather than text."""
         modalities: list[str] = self.settings["output_modalities"]
         return "audio" in modalities
 
     @property
     def read(self) -> Tokens:
-        """How many tokens of text and of sound it reads."""
+        """The number of text and audio tokens that it reads."""
         return context_tokens(self.settings, self.context)
 
     @property
@@ -80,13 +83,13 @@ class Response:
         most = self.settings["max_output_tokens"]
         return bool(most != "inf" and sum(output_tokens(self.output)) >= most)
 
-    def request(self) -> MindRequest:
-        """Return what a mind is asked to answer."""
+    def request(self) -> DialogueRequest:
+        """Return the dialogue manager's input."""
         choice = self.settings["tool_choice"]
         instructions, own = self.settings["session_instructions"], self.settings["own_instructions"]
-        # A response's instructions replace the session's, so clients repeat those before their own.
+        # A response's instructions replace the session's, so clients repeat the session's first.
         added = own.removeprefix(instructions).strip() if own and instructions else own
-        return MindRequest(
+        return DialogueRequest(
             instructions=instructions,
             conversation=turns(self.context),
             tools=[tool for tool in self.settings["tools"] if tool["type"] == "function"],
@@ -95,10 +98,11 @@ class Response:
         )
 
     def created(self) -> Events:
+        """Return the event that begins the response."""
         return [self._ids.event("response.created", response=self._body())]
 
     def open_message(self, item_id: str | None = None) -> Events:
-        """Begin a message. Closes the one before it, if it is still open."""
+        """Begin a message. Closes the previous one if it is open."""
         if not self.running:
             return []
         kind = "audio" if self.speaks else "text"
@@ -116,14 +120,14 @@ class Response:
         self.output[-1].item["content"] = [{"type": f"output_{kind}", **empty}]
         return [*events, self._event("response.content_part.added", part={"type": kind, **empty})]
 
-    def sentence(self, text: str) -> None:
-        """Note that a sentence begins here, so that a cut item knows which words were heard."""
+    def begin_sentence(self, text: str) -> None:
+        """Note that a sentence begins here, so that a truncation knows which words were heard."""
         entry = self._open
         if entry is not None and not entry.cut and self.speaks:
             entry.spoken.append((text, entry.audio_ms))
 
-    def words(self, text: str) -> Events:
-        """Send a piece of the transcript, or of the text if the response is written."""
+    def add_transcript(self, text: str) -> Events:
+        """Add a piece of the transcript, or of the text if the output is text."""
         if self._open is None or not self.running or not text:
             return []
         part = self._open.item["content"][0]
@@ -134,8 +138,8 @@ class Response:
             part["transcript"] += text
         return [self._event("response.output_audio_transcript.delta", delta=text)]
 
-    def sound(self, audio: bytes) -> Events:
-        """Send a piece of mu-law, in the response's format."""
+    def add_audio(self, audio: bytes) -> Events:
+        """Add a piece of audio (mu-law), which is sent in the response's format."""
         if self._open is None or not self.running or not audio:
             return []
         if not self._open.cut:
@@ -170,7 +174,7 @@ class Response:
     def call_tool(
         self, name: str, arguments: str, call_id: str | None = None, item_id: str | None = None
     ) -> Events:
-        """Call a tool; `arguments` is JSON text. Closes the message before it."""
+        """Add a tool call; `arguments` is JSON text. Closes the open message."""
         if not self.running:
             return []
         call_id = call_id or self._ids.new("call")
@@ -210,7 +214,7 @@ class Response:
         reason: str | None = None,
         error: dict[str, str] | None = None,
     ) -> Events:
-        """End the response; `reason` and `error` go to its status details."""
+        """End the response; `reason` and `error` go into its status details."""
         if not self.running:
             return []
         events = self.close_message("completed" if status == "completed" else "incomplete")

@@ -1,32 +1,32 @@
-"""Scripts for the scripted model: which steps there are, and how an event is matched. No I/O.
+"""Scripts for the scripted model: the steps, and how an event is matched. No I/O.
 
-A script is a list of steps, each an object with one key (or just its name, if it takes nothing):
+A script is a list of steps. A step is an object with one key, or only its name:
 
     expect            "response.create", or {"type": ..., "where": {...}, "within_seconds": 10}
-    expect_audio_ms   1000                        so much of the caller's sound has come in
-    wait_ms           500                         of the call's time
+    expect_audio_ms   1000                        wait for this much audio of the caller
+    wait_ms           500                         in the call's time
     say               {"item": "a", "ms": 3000, "byte": 1, "rate": 5.0, "chunk_ms": 100,
                        "text": "", "audio": base64, "done": true, "wait": true}
     call_tool         {"name": ..., "arguments": {...}, "call_id": ..., "done": true}
     finish            {"status": "completed", "reason": ..., "error": {"code": ...}}
-    speech_started    {"at_ms": ...}              cancels what is being said, as the session asks
+    speech_started    {"at_ms": ...}              cancels the response if the session says so
     speech_stopped    {"at_ms": ..., "ms": 500, "text": ..., "respond": false}
     hears             {"text": "hello", "ms": 800, "respond": false}     both, `ms` apart
     transcript        {"text": "hello"}           of the caller's last turn
-    send              {"type": ...}               any event, as it is
+    send              {"type": ...}               any event, unchanged
     send_text         "not JSON"                  any frame
     error             {"code": ..., "message": ...}
     close             {"code": 1011, "reason": ""}
     drop              {}                          break the connection
 
-`say` goes into the response that is running, or begins one as turn detection would; with `done`
-false the response stays open for a second item. A turn that ends with `respond` true begins one and
-leaves it to the next step. `rate` is a multiple of real time; without it all is sent at once. With
-`wait` false the script goes on while the model speaks.
+`say` writes into the running response, or begins one as turn detection would. With `done` false the
+response stays open for another item. With `respond` true, the end of the caller's turn begins a
+response that the next step writes into. `rate` is a multiple of real time; without it everything is
+sent at once. With `wait` false the script continues while the model speaks.
 
-A pattern (`where`) names only the fields it cares about. Its values are compared with `==`, and in
-addition: `{"$contains": "text"}`, `{"$any": true}` (it is there), `{"$absent": true}`, a compiled
-regular expression (searched), a function of the value. Lists are matched entry by entry.
+A pattern (`where`) names only the fields to compare. Values are compared with `==`. Also allowed:
+`{"$contains": "text"}`, `{"$any": true}` (present), `{"$absent": true}`, a compiled regular
+expression (searched), a function of the value. Lists are compared entry by entry.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ _PLAIN: dict[str, tuple[type, ...]] = {
 
 
 def checked_script(script: Script) -> list[Step]:
-    """Return the steps as (name, what it takes). Raises `ConfigError` that names the step."""
+    """Return the steps as (name, value). Raises `ConfigError`, which names an invalid step."""
     return [_checked(step, place) for place, step in enumerate(script, 1)]
 
 
@@ -77,48 +77,49 @@ def _checked(step: Mapping[str, Any] | str, place: int) -> Step:
     ((name, given),) = step.items()
     if name in _PLAIN:
         if not isinstance(given, _PLAIN[name]):
-            raise ConfigError(f"script step {place}: {name} cannot be {given!r}")
+            kinds = " or ".join(kind.__name__ for kind in _PLAIN[name])
+            raise ConfigError(f"script step {place}: {name}: expected {kinds}, got {given!r}")
         return name, given
     if name not in _FIELDS:
         known = ", ".join(sorted([*_FIELDS, *_PLAIN]))
-        raise ConfigError(f"script step {place}: unknown step {name!r}; there are: {known}")
+        raise ConfigError(f"script step {place}: expected one of {known}, got {name!r}")
     if name == "expect" and isinstance(given, str):
         given = {"type": given}
     if not isinstance(given, Mapping):
-        raise ConfigError(f"script step {place}: {name} takes an object, got {given!r}")
+        raise ConfigError(f"script step {place}: {name}: expected an object, got {given!r}")
     unknown = sorted(set(given) - _FIELDS[name])
     if unknown:
         raise ConfigError(
-            f"script step {place}: {name} does not know {unknown}; it knows {sorted(_FIELDS[name])}"
+            f"script step {place}: {name}: expected fields {sorted(_FIELDS[name])}, got {unknown}"
         )
     if name in _REQUIRED and _REQUIRED[name] not in given:
-        raise ConfigError(f"script step {place}: {name} needs {_REQUIRED[name]!r}")
+        raise ConfigError(f"script step {place}: {name}: the field {_REQUIRED[name]!r} is missing")
     return name, dict(given)
 
 
-def said_audio(given: Mapping[str, Any]) -> bytes:
-    """Return the sound of a `say`: given in base64 mu-law, or `ms` of one recognisable byte."""
+def say_audio(given: Mapping[str, Any]) -> bytes:
+    """Return the audio of a `say` as mu-law: the given base64 `audio`, or `ms` of one `byte`."""
     if "audio" in given:
         return base64.b64decode(given["audio"])
     return bytes([given.get("byte", 0x55)]) * int(given.get("ms", 1000) * 8)
 
 
 def difference(value: Any, pattern: Pattern, path: str = "") -> str | None:
-    """Return where `value` does not match, in words; None if it does."""
+    """Return a description of the first difference from `pattern`, or None if it matches."""
     here = path or "it"
     if isinstance(pattern, re.Pattern):
         found = isinstance(value, str) and pattern.search(value)
-        return None if found else f"{here}: expected /{pattern.pattern}/, came {value!r}"
+        return None if found else f"{here}: expected /{pattern.pattern}/, got {value!r}"
     if isinstance(pattern, Mapping):
         return _object_difference(value, pattern, path)
     if isinstance(pattern, list | tuple):
         if not isinstance(value, list) or len(value) != len(pattern):
-            return f"{here}: expected {len(pattern)} entries, came {value!r}"
+            return f"{here}: expected {len(pattern)} entries, got {value!r}"
         pairs = enumerate(zip(value, pattern, strict=True))
         return _first(difference(one, wanted, f"{path}[{at}]") for at, (one, wanted) in pairs)
     if callable(pattern):
-        return None if pattern(value) else f"{here}: {value!r} was not accepted"
-    return None if value == pattern else f"{here}: expected {pattern!r}, came {value!r}"
+        return None if pattern(value) else f"{here}: the pattern's function refused {value!r}"
+    return None if value == pattern else f"{here}: expected {pattern!r}, got {value!r}"
 
 
 def _object_difference(value: Any, pattern: Mapping[str, Any], path: str) -> str | None:
@@ -127,12 +128,12 @@ def _object_difference(value: Any, pattern: Mapping[str, Any], path: str) -> str
         found = isinstance(value, str) and pattern["$contains"] in value
         return None if found else f"{here}: expected {pattern['$contains']!r} in {value!r}"
     if not isinstance(value, dict):
-        return f"{here}: expected an object, came {value!r}"
+        return f"{here}: expected an object, got {value!r}"
     for name, wanted in pattern.items():
         at = f"{path}.{name}" if path else name
         if wanted == {"$absent": True}:
             if name in value:
-                return f"{at}: expected to be absent, came {value[name]!r}"
+                return f"{at}: expected to be absent, got {value[name]!r}"
         elif name not in value:
             return f"{at}: absent"
         elif wanted != {"$any": True}:

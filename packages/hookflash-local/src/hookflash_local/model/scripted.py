@@ -1,4 +1,4 @@
-"""The scripted model: expects and emits, keeps the truth, and says what was not met.
+"""A Realtime model that follows a script, records what the client does, and checks expectations.
 
     async with ScriptedModel([
         {"expect": "session.update"},
@@ -9,18 +9,18 @@
         await model.finished()
         model.assert_met()
 
-Or without an order of its own, reacting:
+It can also react to events in any order:
 
     model.on("response.create", [{"say": {"item": "sorry", "ms": 900}}],
              where={"response": {"instructions": {"$contains": "nobody"}}})
 
-The conversation behind it is the real one: items, truncation, responses one at a time, refusals. So
-a client's mistakes show in `refused`, and what it did in `received`, `truncations`, `deletions`.
+Sessions behave as with the local model: items, truncation, one response at a time, refusals. A
+client's invalid events are in `refused`; what it did is in `received`, `truncations`, `deletions`.
 
-    task              | acquired   | released
-    the script        | __aenter__ | by itself; at the latest __aexit__
-    one a reaction    | on()       | by itself; with the session
-    one a `say`       | the step   | by itself, by Halt, or with the session
+    task                | acquired   | released
+    the script          | __aenter__ | when done; at the latest __aexit__
+    one per reaction    | on()       | when done, or with the session
+    one per `say`       | the step   | when done, by StopResponse, or with the session
 """
 
 from __future__ import annotations
@@ -35,21 +35,20 @@ from types import TracebackType
 from typing import Any, Self
 
 from hookflash.world import SYSTEM
-from hookflash_local.model.conversation import Hear, Job, Respond
+from hookflash_local.model.conversation import FeedAudio, Job, Respond
 from hookflash_local.model.items import BYTES_PER_MS, Entry
-from hookflash_local.model.performance import Performance, Unmet
-from hookflash_local.model.received import Received
 from hookflash_local.model.script import Pattern, Script, Step, checked_script, difference
+from hookflash_local.model.script_run import ReceivedEvents, ScriptRun, Unmet
 from hookflash_local.model.server import ModelServer
 from hookflash_local.model.session import Session
 from hookflash_local.model.timing import Faults, Timing
 
 
 class Reaction:
-    """Steps that are done whenever a client event of this type matches.
+    """Steps that run whenever a client event of this type matches.
 
-    `times` is how often it may answer (None: always); with `needed`, `assert_met` complains if it
-    never did. `answered` counts.
+    `times` is how often it may run (None: always); `answered` counts the runs. With `needed`,
+    `assert_met` fails if it never ran.
     """
 
     def __init__(
@@ -63,13 +62,14 @@ class Reaction:
         self.answered = 0
 
     def answers(self, event: dict[str, Any]) -> bool:
+        """Return whether the reaction runs for this event."""
         if event["type"] != self.kind or difference(event, self.where) is not None:
             return False
         return self.times is None or self.answered < self.times
 
 
-class Watch:
-    """What stands behind each session of a scripted model: it notes, and starts reactions."""
+class ScriptedBehaviour:
+    """Records the events of a session of a scripted model, and starts reactions."""
 
     def __init__(self, model: ScriptedModel) -> None:
         self._model = model
@@ -84,7 +84,7 @@ class Watch:
             model.truncations.append((event["item_id"], event["audio_end_ms"]))
         elif event["type"] == "conversation.item.delete" and not refusals:
             model.deletions.append(event["item_id"])
-        # A reaction to response.create speaks into that very response, once it is there.
+        # A reaction to response.create writes into that response, so it waits for the Respond job.
         self._event = None
         if not refusals:
             if event["type"] == "response.create":
@@ -93,7 +93,7 @@ class Watch:
                 model.react(session, event, None)
 
     def perform(self, session: Session, job: Job) -> None:
-        if isinstance(job, Hear):
+        if isinstance(job, FeedAudio):
             self._model.caller_audio += job.audio
             self._model.heard[session] += job.audio
             self._model.received.wake()
@@ -112,12 +112,12 @@ class Watch:
 
 
 class ScriptedModel:
-    """A Realtime server that follows a script; in this process, on the loopback.
+    """A Realtime server that follows a script, in this process, on the loopback.
 
-    Public, for tests: `url`, `server` (sessions, faults), `received` (what the client sent, over
-    all sessions), `sent` (server events), `refused` (bodies of the errors sent), `truncations` as
-    (item id, audio_end_ms) and `deletions` that were accepted, `caller_audio` (mu-law) and `heard`,
-    the same for each session. `entropy` and `wall` are the server's.
+    For tests: `url`, `server` (sessions, faults), `received` (client events of all sessions),
+    `sent` (server events), `refused` (bodies of `error` events), accepted `truncations` as (item
+    ID, audio_end_ms) and accepted `deletions`. `caller_audio` is the caller's audio (mu-law),
+    `heard` the same for each session. `entropy` and `wall` are those of `ModelServer`.
     """
 
     def __init__(
@@ -134,14 +134,14 @@ class ScriptedModel:
     ) -> None:
         timing = Timing(speed=speed, network_ms=network_ms, session_seconds=session_seconds)
         self.server = ModelServer(
-            lambda: Watch(self),
+            lambda: ScriptedBehaviour(self),
             port=port,
             timing=timing,
             faults=faults,
             entropy=entropy,
             wall=wall,
         )
-        self.received = Received()
+        self.received = ReceivedEvents()
         self.sent: list[dict[str, Any]] = []
         self.refused: list[dict[str, Any]] = []
         self.truncations: list[tuple[str, int]] = []
@@ -149,18 +149,18 @@ class ScriptedModel:
         self.caller_audio = bytearray()
         self.heard: defaultdict[Session, bytearray] = defaultdict(bytearray)
         self._reactions: list[Reaction] = []
-        self._performance = Performance(self.server, self.received, checked_script(script))
+        self._run = ScriptRun(self.server, self.received, checked_script(script))
         self._task: asyncio.Task[None] | None = None
         self._numbers = itertools.count(1)
 
     @property
     def url(self) -> str:
-        """Where to connect, without `?model=`."""
+        """The URL to connect to, without `?model=`."""
         return self.server.url
 
     @property
     def faults(self) -> Faults:
-        """What goes wrong; set its fields at any time."""
+        """The injected faults; their fields can be set at any time."""
         return self.server.faults
 
     @property
@@ -170,17 +170,17 @@ class ScriptedModel:
 
     @property
     def items(self) -> dict[str, Entry]:
-        """The items of the newest session by id, in order: what the model remembers."""
+        """The items of the newest session by ID, in order."""
         return {entry.id: entry for entry in self.session.conversation.items}
 
     @property
     def caller_ms(self) -> float:
-        """How much of the caller's sound has come in."""
+        """The length of the caller's audio so far."""
         return len(self.caller_audio) / BYTES_PER_MS
 
     async def __aenter__(self) -> Self:
         await self.server.__aenter__()
-        self._task = asyncio.create_task(self._performance.run())
+        self._task = asyncio.create_task(self._run.run())
         return self
 
     async def __aexit__(
@@ -204,10 +204,9 @@ class ScriptedModel:
         times: int | None = None,
         needed: bool = False,
     ) -> Reaction:
-        """Do `steps` whenever the client sends an event of this type that matches `where`.
+        """Run `steps` whenever the client sends an event of this type that matches `where`.
 
-        Reactions are asked in the order in which they were made, and the first that matches
-        answers. An event that was refused starts none.
+        Of several matching reactions, the first one made runs. A refused event starts none.
         """
         steps_checked = checked_script(steps)
         reaction = Reaction(event_type, steps_checked, where or {}, times, needed)
@@ -215,44 +214,49 @@ class ScriptedModel:
         return reaction
 
     def react(self, session: Session, event: dict[str, Any], response_id: str | None) -> None:
-        """Start the first reaction that answers this event."""
+        """Start the first reaction that matches this event."""
         for reaction in self._reactions:
             if reaction.answers(event):
                 reaction.answered += 1
-                performance = self._performance.aside(session, reaction.steps, response_id)
-                session.spawn(f"reaction {next(self._numbers)}", performance.run())
+                run = self._run.child(session, reaction.steps, response_id)
+                session.spawn(f"reaction {next(self._numbers)}", run.run())
                 return
 
     async def perform(self, steps: Script, *, session: Session | None = None) -> None:
-        """Do these steps now, on the newest session or on this one. Raises `Unmet` where an
-        expectation fails."""
-        performance = self._performance.aside(session or self.session, checked_script(steps), None)
-        performance.unmet = []  # Told to the caller, and not by `assert_met` a second time.
-        await performance.run()
-        if performance.unmet:
-            raise performance.unmet[0]
+        """Run these steps now, on `session` or else the newest one.
+
+        Raises `Unmet` if an expectation fails.
+        """
+        run = self._run.child(session or self.session, checked_script(steps), None)
+        run.unmet = []  # Raised here, so `assert_met` does not report it again.
+        await run.run()
+        if run.unmet:
+            raise run.unmet[0]
 
     async def until(
         self, event_type: str, *, where: Pattern = None, within_seconds: float = 10.0
     ) -> dict[str, Any]:
-        """Wait until the client has sent a matching event (or return at once); return it."""
+        """Wait until the client has sent a matching event, and return the event.
+
+        Raises `Unmet` if it does not come `within_seconds` (real time).
+        """
         try:
             async with asyncio.timeout(within_seconds):
                 place = await self.received.find(event_type, where or {}, 0)
         except TimeoutError:
-            came = self.received.instead(event_type, where or {}, 0)
+            came = self.received.describe_since(event_type, where or {}, 0)
             raise Unmet(f"expected {event_type}; came instead: {came}") from None
         return self.received.events[place - 1]
 
     async def finished(self, within_seconds: float = 30.0) -> None:
-        """Wait until the script is over (or stuck: `assert_met` then says where)."""
+        """Wait for the end of the script, at most `within_seconds`; `assert_met` then reports."""
         if self._task is not None:
             await asyncio.wait([self._task], timeout=within_seconds)
 
     def assert_met(self) -> None:
-        """Raise `Unmet`, an AssertionError, that says exactly what was not met and what came."""
-        problems = [str(unmet) for unmet in self._performance.unmet]
-        problems += self._performance.not_reached()
+        """Raise `Unmet` (an AssertionError) with everything that was not met, and what came."""
+        problems = [str(unmet) for unmet in self._run.unmet]
+        problems += self._run.not_reached()
         problems += [
             f"nothing answered to: {one.kind} where {one.where}"
             for one in self._reactions

@@ -1,12 +1,13 @@
-"""The stand-in's socket server: `ws://127.0.0.1:PORT/v1/realtime?model=...`, and beside it the
-speech API (`speech_api.py`).
+"""The stand-in's server: WebSocket sessions at `ws://127.0.0.1:PORT/v1/realtime?model=...`, and the
+speech API (`speech_api.py`) on the same port.
 
     task                | acquired        | released
     listening socket    | __aenter__      | __aexit__
     one per connection  | by websockets   | when its socket closes, at the latest by __aexit__
 
-Checked at the upgrade, as the real one does: path, model, key. The retired beta header is let in
-and then told off with `beta_api_shape_disabled` and close code 4000. Only the loopback is served.
+As with OpenAI, the upgrade checks path, model and key. A client with the retired beta header is
+accepted, gets the error `beta_api_shape_disabled`, and is closed with code 4000. The server listens
+on the loopback only.
 """
 
 from __future__ import annotations
@@ -31,18 +32,18 @@ from hookflash_local.model import speech_api
 from hookflash_local.model.conversation import Conversation
 from hookflash_local.model.items import Ids
 from hookflash_local.model.session import Behaviour, Session
-from hookflash_local.model.shapes import Refusal
 from hookflash_local.model.speech_api import (
     Answer,
     HttpOrSession,
-    Posted,
+    HttpRequest,
     Speak,
     pattern,
-    read_order,
+    read_request,
     refusal,
     voice_name,
 )
 from hookflash_local.model.timing import Faults, Timing
+from hookflash_local.model.validation import Refusal
 
 PATH = "/v1/realtime"
 _GARBAGE = b"<html><head><title>502 Bad Gateway</title></head></html>\n"
@@ -51,12 +52,11 @@ _LARGEST_FRAME = 24 * 1024 * 1024
 
 
 class ModelServer:
-    """A Realtime server. `new_behaviour` makes what stands behind each session.
+    """A Realtime server: `async with ModelServer(...) as server: server.url`.
 
-    Use as `async with ModelServer(...) as server: server.url`. `sessions` lists every session that
-    was opened, the newest last. Ids come from `entropy`, if it is given; when a session expires is
-    said by `wall`. `speak` is the voice of the speech API, by default a pattern of tones, and
-    `spoken` lists the requests that it was given.
+    `new_behaviour` makes the behaviour of each session. `sessions` lists all sessions, the newest
+    last. IDs come from `entropy` if it is given; `wall` returns the time in seconds since 1970.
+    `speak` is the voice of the speech API, by default a tone pattern; `spoken` lists its requests.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class ModelServer:
 
     @property
     def speech_url(self) -> str:
-        """The whole URL of the speech API."""
+        """The full URL of the speech API."""
         return f"http://127.0.0.1:{self._port}{speech_api.PATH}"
 
     async def __aenter__(self) -> Self:
@@ -124,7 +124,7 @@ class ModelServer:
             await self._server.wait_closed()
 
     async def _admit(self, socket: ServerConnection, request: Request) -> Response | None:
-        """Return the HTTP answer that refuses the upgrade, or None to let it in."""
+        """Return the HTTP answer that refuses the upgrade, or None to accept it."""
         if self.faults.silent == "upgrade":
             await self._closing.wait()
         url = urlsplit(request.path)
@@ -142,9 +142,9 @@ class ModelServer:
             return self._refuse(socket, 400, "missing_model", "The query has no 'model'.")
         return None
 
-    async def _answer(self, posted: Posted) -> Answer:
-        """Answer a request for speech."""
-        order = read_order(posted)
+    async def _answer(self, posted: HttpRequest) -> Answer:
+        """Answer a speech request."""
+        order = read_request(posted)
         if isinstance(order, Answer):
             return order
         self.spoken.append(order)
@@ -157,7 +157,7 @@ class ModelServer:
         return Answer(200, "audio/pcm", await self._speak(order["input"], voice_name(order)))
 
     async def _pause(self, ms: float) -> None:
-        """Wait, at the latest until the server is closed."""
+        """Wait for `ms` of the call's time, or until the server closes."""
         if ms:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self.timing.seconds(ms)):

@@ -1,14 +1,14 @@
-"""One client's socket: frames in, events out, in order and with the delay of the road.
+"""Serve one client's socket: frames in, events out, in order and with the network's delay.
 
     task        | acquired       | released
     reader      | run()          | when the socket closes; ends the session
-    receiver    | run()          | with the session: applies what was read, after the delay
-    writer      | run()          | with the session: sends what is due
-    expiry      | run()          | with the session: says so and closes
-    behaviour's | spawn()        | by itself, by Halt, or with the session
+    receiver    | run()          | with the session: applies received frames after the delay
+    writer      | run()          | with the session: sends frames when they are due
+    expiry      | run()          | with the session: reports its end and closes the socket
+    behaviour's | spawn()        | when done, by StopResponse, or with the session
 
-The shell decides nothing: `Conversation` says what to send and what to do, and a `Behaviour` (local
-speech, or a script) does it.
+The session decides nothing: `Conversation` returns what to send and which jobs to do, and a
+`Behaviour` (local speech, or a script) does the jobs.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
-from hookflash_local.model.conversation import Conversation, Effect, Halt, Job, Respond
-from hookflash_local.model.shapes import Refusal
+from hookflash_local.model.conversation import Conversation, Effect, Job, Respond, StopResponse
 from hookflash_local.model.timing import Faults, Timing
+from hookflash_local.model.validation import Refusal
 
 log = logging.getLogger("hookflash.call.standin.model")
 
@@ -44,25 +44,27 @@ class Drop(msgspec.Struct, frozen=True):
 
 
 class Behaviour(Protocol):
-    """What stands behind the protocol: how jobs are done. One for each server or each session."""
+    """Does the jobs of a session."""
 
     def received(self, session: Session, event: Any, refusals: Sequence[dict[str, Any]]) -> None:
-        """A client event was applied (or refused); its jobs follow."""
+        """Note that a client event was applied, or refused; its jobs follow."""
         ...
 
     def perform(self, session: Session, job: Job) -> None:
-        """Do this, without waiting for it."""
+        """Start a job, without waiting for its end."""
         ...
 
     def sent(self, session: Session, event: dict[str, Any]) -> None:
-        """This server event is on its way."""
+        """Note that a server event was sent."""
         ...
 
-    def closed(self, session: Session) -> None: ...
+    def closed(self, session: Session) -> None:
+        """Note that the session has ended."""
+        ...
 
 
 class Session:
-    """One session. `apply` takes what `Conversation` returns; `run` ends when the socket does."""
+    """One session. `apply` takes what `Conversation` returns; `run` ends with the socket."""
 
     def __init__(
         self,
@@ -85,26 +87,27 @@ class Session:
 
     @property
     def open(self) -> bool:
+        """Whether the socket is open."""
         return self._socket.state is State.OPEN
 
     @property
     def _silent(self) -> bool:
-        """Whether the fault is there, and was there when this session began: others go on."""
+        """Whether this session is silent: the fault must be set now and at the session's start."""
         return self._began_silent and self._faults.silent == "session"
 
     async def run(self) -> None:
-        """Serve the client until the socket is closed by either side."""
+        """Serve the client until either side closes the socket."""
         async with self._group:
-            chores = [
-                self._group.create_task(chore())
-                for chore in (self._receive, self._write, self._expire)
+            own_tasks = [
+                self._group.create_task(work())
+                for work in (self._receive, self._write, self._expire)
             ]
             try:
                 await self._open()
                 await self._read()
             finally:
                 self._behaviour.closed(self)
-                for task in (*chores, *self._tasks.values()):
+                for task in (*own_tasks, *self._tasks.values()):
                     task.cancel()
 
     def apply(self, effects: Sequence[Effect]) -> None:
@@ -115,30 +118,31 @@ class Session:
             elif isinstance(effect, Respond) and self._faults.fail_response:
                 self._fail(effect.response_id, self._faults.fail_response)
             else:
-                if isinstance(effect, Halt):
+                if isinstance(effect, StopResponse):
                     self.cancel(effect.response_id)
                 self._behaviour.perform(self, effect)
 
     def send_text(self, frame: str) -> None:
-        """Send a frame as it is, even one that is no event."""
+        """Send a frame unchanged, even if it is not an event."""
         self._put(frame)
 
     def end(self, how: Close | Drop) -> None:
-        """Close or drop the socket, after what was sent before."""
+        """Close or drop the socket, after everything sent before."""
         self._put(how)
 
     def spawn(self, key: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run `work` as a task of this session, to be cancelled by its key."""
+        """Run `work` as a task of this session; `cancel(key)` cancels it."""
         task = self._group.create_task(work)
         self._tasks[key] = task
         task.add_done_callback(lambda done: self._forget(key, done))
         return task
 
     def task(self, key: str) -> asyncio.Task[None] | None:
-        """Return the task that runs under this key, if there is one."""
+        """Return the running task of a key, or None."""
         return self._tasks.get(key)
 
     def cancel(self, key: str) -> None:
+        """Cancel the running task of a key, if there is one."""
         task = self._tasks.get(key)
         if task is not None:
             task.cancel()
@@ -161,11 +165,11 @@ class Session:
             self._put(Drop())
 
     def _with_format(self, event: dict[str, Any], name: str) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads(json.dumps(event))
+        changed: dict[str, Any] = json.loads(json.dumps(event))
         for side in ("input", "output"):
             rate = {"rate": 24_000} if name == "audio/pcm" else {}
-            told["session"]["audio"][side]["format"] = {"type": name, **rate}
-        return told
+            changed["session"]["audio"][side]["format"] = {"type": name, **rate}
+        return changed
 
     def _put(self, entry: str | Close | Drop) -> None:
         self._outbox.put_nowait((self._due(), entry))

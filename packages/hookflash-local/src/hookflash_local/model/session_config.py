@@ -1,16 +1,16 @@
-"""The session object: its defaults, what an update may change, and how it is merged. No I/O.
+"""The session object: its defaults, the valid updates, and how they are merged. No I/O.
 
-Rules, as the Realtime API has them: an update is applied whole or refused whole; only the fields
-that are present change; `session.type` is required; the model is fixed when the socket opens; the
-voice is locked as soon as the model has spoken. `audio/pcmu` and `audio/pcma` have no `rate`, and
-`audio/pcm` only 24,000 samples a second.
+Rules of the Realtime API: an update is applied or refused as a whole. Only the given fields change.
+`session.type` is required. The model is fixed when the socket opens. The voice is locked once the
+model has spoken. `audio/pcmu` and `audio/pcma` have no `rate`; `audio/pcm` has 24,000 samples per
+second.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from hookflash_local.model.shapes import (
+from hookflash_local.model.validation import (
     Check,
     Refusal,
     anything,
@@ -140,7 +140,7 @@ voice = by_kind({str: text, dict: record({"id": text}, required=("id",))}, "a st
 
 
 def output_modalities(value: Any, path: str) -> list[str]:
-    """Check `["audio"]` or `["text"]`: both together are not offered."""
+    """Check that the value is `["audio"]` or `["text"]`; the API does not offer both together."""
     names: list[str] = each(one_of("audio", "text"))(value, path)
     if len(names) != 1:
         raise Refusal(
@@ -205,7 +205,7 @@ _session = record(
 
 
 def default_session(session_id: str, model: str, expires_at: int) -> dict[str, Any]:
-    """Return the session as it is before any update. `expires_at` is in seconds of the epoch."""
+    """Return the session object before any update. `expires_at` is seconds since 1970."""
     return {
         "type": "realtime",
         "object": "realtime.session",
@@ -240,7 +240,7 @@ def default_session(session_id: str, model: str, expires_at: int) -> dict[str, A
 def updated_session(session: dict[str, Any], change: Any, *, voice_locked: bool) -> dict[str, Any]:
     """Return `session` with `change` merged in; neither is altered.
 
-    Raises `Refusal` if any part of the change is wrong: then the session stays as it was.
+    Raises `Refusal` if any part of the change is invalid; the session then stays unchanged.
     """
     if change is None:
         raise missing("session")
@@ -266,7 +266,7 @@ def updated_session(session: dict[str, Any], change: Any, *, voice_locked: bool)
 
 
 def check_voice(session: dict[str, Any], wanted: Any, path: str, locked: bool) -> None:
-    """Raise `Refusal` if `wanted` is another voice than the one already heard."""
+    """Raise `Refusal` if the voice is `locked` and `wanted` is another voice."""
     if locked and wanted != session["audio"]["output"]["voice"]:
         raise Refusal(
             "cannot_update_voice",

@@ -4,12 +4,12 @@
         -> 200, 24 kHz, 16-bit little-endian, mono (audio/pcm)
         -> 400, 401, 404, 405, 413 and {"error": {"message", "type", "param", "code"}}
 
-Read from the official package's types and not from Hookflash's client. Of the formats only `pcm`
-is spoken, and `speed` has no effect. websockets answers nothing but GET, so a connection whose
-first bytes are another method is answered here, once, and closed.
+Written from the types of the official openai package, not from Hookflash's client. Only the format
+`pcm` is supported, and `speed` has no effect. The websockets server answers only GET. So a
+connection that begins with another method is handled here, for one request.
 
-    resource              | acquired                 | released
-    one request's answer  | when it is all there     | when it is sent, or its connection is lost
+    resource              | acquired                     | released
+    one request's answer  | when the request is complete | when it is sent, or on connection loss
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from typing import Any, NamedTuple
 from websockets.asyncio.server import ServerConnection
 from websockets.server import ServerProtocol
 
-from hookflash_local.model.formats import PCM_RATE
+from hookflash_local.model.audio_formats import PCM_RATE
 
 log = logging.getLogger("hookflash.call.standin.model")
 
 PATH = "/v1/audio/speech"
 LONGEST_TEXT = 4096
 CHARACTER_MS = 65
-"""How long the pattern lasts for each character."""
+"""Length of the tone pattern per character."""
 
 Speak = Callable[[str, str], Awaitable[bytes]]
-"""Speaks a text in a voice: 24 kHz, 16-bit little-endian, mono."""
+"""Synthesizes a text in a voice as 24 kHz, 16-bit little-endian, mono PCM."""
 
 _VOICES = frozenset(
     "alloy ash ballad coral echo sage shimmer verse marin cedar fable onyx nova".split()
@@ -47,8 +47,8 @@ _LARGEST_REQUEST = 64 * 1024
 _UPGRADES_BEGIN = b"GET "
 
 
-class Posted(NamedTuple):
-    """An HTTP request that is no upgrade. `body` is None if it was larger than is read."""
+class HttpRequest(NamedTuple):
+    """An HTTP request that is not an upgrade. `body` is None if it was too large."""
 
     method: str
     path: str
@@ -57,13 +57,15 @@ class Posted(NamedTuple):
 
 
 class Answer(NamedTuple):
+    """An HTTP answer. `kind` is its content type."""
+
     status: int
     kind: str
     body: bytes
 
 
 def refusal(status: int, message: str, *, code: str | None = None, param: str = "") -> Answer:
-    """Return an error as the API words it."""
+    """Return an error in the API's format."""
     fault = {
         "message": message,
         "type": "invalid_request_error",
@@ -73,19 +75,19 @@ def refusal(status: int, message: str, *, code: str | None = None, param: str = 
     return Answer(status, "application/json", json.dumps({"error": fault}).encode())
 
 
-def read_order(posted: Posted) -> dict[str, Any] | Answer:
-    """Return the fields of a request for speech, or what refuses it."""
-    if posted.path.partition("?")[0] != PATH:
-        return refusal(404, f"Invalid URL ({posted.method} {posted.path})")
-    if posted.method != "POST":
-        return refusal(405, f"Not allowed to {posted.method} on {PATH}.")
-    scheme, _, key = posted.headers.get("authorization", "").partition(" ")
+def read_request(request: HttpRequest) -> dict[str, Any] | Answer:
+    """Return the fields of a valid speech request, or the answer that refuses it."""
+    if request.path.partition("?")[0] != PATH:
+        return refusal(404, f"Invalid URL ({request.method} {request.path})")
+    if request.method != "POST":
+        return refusal(405, f"Not allowed to {request.method} on {PATH}.")
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme != "Bearer" or not key.strip():
         return refusal(401, "You did not provide an API key.", code="invalid_api_key")
-    if posted.body is None:
+    if request.body is None:
         return refusal(413, "The request is too large.")
     try:
-        order = json.loads(posted.body)
+        order = json.loads(request.body)
     except ValueError:
         return refusal(400, "We could not parse the JSON body of your request.")
     if not isinstance(order, dict):
@@ -104,7 +106,9 @@ def read_order(posted: Posted) -> dict[str, Any] | Answer:
             400, f"'response_format' must be one of {_FORMATS}.", param="response_format"
         )
     if order.get("response_format") != "pcm":
-        return refusal(400, "This stand-in speaks pcm only.", param="response_format")
+        return refusal(
+            400, "This stand-in supports response_format 'pcm' only.", param="response_format"
+        )
     if not isinstance(order.get("instructions", ""), str):
         return refusal(400, "'instructions' must be a string.", param="instructions")
     speed = order.get("speed", 1.0)
@@ -114,18 +118,18 @@ def read_order(posted: Posted) -> dict[str, Any] | Answer:
 
 
 def voice_name(order: dict[str, Any]) -> str:
-    """Return the voice of a request, a custom one by its id."""
+    """Return the voice of a request; for a custom voice, its ID."""
     voice = order["voice"]
     return str(voice["id"]) if isinstance(voice, dict) else str(voice)
 
 
 async def pattern(text: str, voice: str) -> bytes:
-    """Stand in for speech: two sines whose pitch depends on text and voice, 65 ms a character.
+    """Return two sine tones instead of speech, 65 ms per character, as 24 kHz 16-bit PCM.
 
-    The same text in the same voice gives the same sound, another one another.
+    Their pitch depends on the text and the voice, so different texts have different audio.
     """
     seed = hashlib.sha256(f"{voice}\n{text}".encode()).digest()
-    # Both repeat after 50 ms, so that the pattern has no click.
+    # Both tones repeat after 50 ms, so the pattern has no click.
     pitch, formant = 100 + 20 * (seed[0] % 6), 400 + 20 * (seed[1] % 40)
     size = PCM_RATE // 20
     turn = 2 * math.pi / PCM_RATE
@@ -136,23 +140,23 @@ async def pattern(text: str, voice: str) -> bytes:
             for n in range(size)
         ),
     )
-    # `array` has the machine's byte order, which the API has not.
+    # `array` uses the machine's byte order; the API uses little-endian.
     spoken = b"".join(sample.to_bytes(2, "little", signed=True) for sample in period)
     samples = len(text) * CHARACTER_MS * PCM_RATE // 1000
     return (spoken * (samples // size + 1))[: 2 * samples]
 
 
 class HttpOrSession(ServerConnection):
-    """A connection that is an upgrade, or one plain HTTP request that `answer` answers.
+    """A connection that is either a WebSocket or one plain HTTP request, answered by `answer`.
 
-    Upgrades take exactly the steps that they take without it.
+    WebSocket connections are passed on unchanged.
     """
 
     def __init__(
         self,
         protocol: ServerProtocol,
         *arguments: Any,
-        answer: Callable[[Posted], Awaitable[Answer]],
+        answer: Callable[[HttpRequest], Awaitable[Answer]],
         **options: Any,
     ) -> None:
         super().__init__(protocol, *arguments, **options)
@@ -172,23 +176,23 @@ class HttpOrSession(ServerConnection):
                 super().data_received(self._data)
                 return
         if self._is_plain and self._answering is None:
-            posted = _posted(self._data)
-            if posted is not None:
-                self._answering = self.loop.create_task(self._reply(posted))
+            request = _parse_request(self._data)
+            if request is not None:
+                self._answering = self.loop.create_task(self._reply(request))
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._answering is not None:
             self._answering.cancel()
         super().connection_lost(exc)
         if self._is_plain:
-            # It was no upgrade, so none has failed, which would be logged.
+            # It was not an upgrade, so websockets must not log a failed handshake.
             self.protocol.handshake_exc = None
 
-    async def _reply(self, posted: Posted) -> None:
+    async def _reply(self, request: HttpRequest) -> None:
         try:
-            answer = await self._answer(posted)
+            answer = await self._answer(request)
         except Exception:
-            log.exception("model stand-in ! a request for speech failed")
+            log.exception("model stand-in ! speech request failed")
             answer = refusal(500, "The server had an error while processing your request.")
         head = (
             f"HTTP/1.1 {answer.status} {http.HTTPStatus(answer.status).phrase}\r\n"
@@ -199,12 +203,12 @@ class HttpOrSession(ServerConnection):
         self.transport.close()
 
 
-def _posted(data: bytes) -> Posted | None:
-    """Read a request; None while it is not complete."""
+def _parse_request(data: bytes) -> HttpRequest | None:
+    """Return the request, or None while it is incomplete."""
     head, end, body = data.partition(b"\r\n\r\n")
     if not end:
         too_long = len(head) > _LARGEST_REQUEST
-        return Posted("", "", {}, None) if too_long else None
+        return HttpRequest("", "", {}, None) if too_long else None
     first, *lines = head.decode("latin-1").split("\r\n")
     method, _, rest = first.partition(" ")
     pairs = (line.partition(":") for line in lines)
@@ -213,7 +217,7 @@ def _posted(data: bytes) -> Posted | None:
     size = int(length) if length.isdecimal() else _LARGEST_REQUEST + 1
     path = rest.partition(" ")[0]
     if size > _LARGEST_REQUEST:
-        return Posted(method, path, headers, None)
+        return HttpRequest(method, path, headers, None)
     if len(body) < size:
         return None
-    return Posted(method, path, headers, body[:size])
+    return HttpRequest(method, path, headers, body[:size])

@@ -1,4 +1,4 @@
-"""Asks the speech service (`speech_service.py`) of the stand-in model, from any process.
+"""A client of the stand-in model's speech service (`speech_service.py`), for any process.
 
     speech = SpeechClient(model.speech_url)
     sound = await speech.speak("Anna, a caller about an order.")        # mu-law, 8 kHz
@@ -19,11 +19,11 @@ from hookflash.errors import ModelError
 
 _CONNECT_SECONDS = 5.0
 _WAIT_SECONDS = 120.0
-"""The longest recording takes a minute or two to be heard."""
+"""The longest recording takes a minute or two to transcribe."""
 
 
 class Utterance(msgspec.Struct, frozen=True):
-    """One thing that was said, and when in the recording."""
+    """One utterance and its times in the recording."""
 
     start_ms: int
     end_ms: int
@@ -31,16 +31,16 @@ class Utterance(msgspec.Struct, frozen=True):
 
 
 class Transcript(msgspec.Struct, frozen=True):
-    """A recording written down: all its words, and each utterance with its times."""
+    """The transcript of a recording: the whole text, and each utterance with its times."""
 
     text: str
     utterances: Sequence[Utterance]
 
 
 class SpeechClient:
-    """A voice and a transcriber at `url`, such as `http://127.0.0.1:PORT`.
+    """A client of the speech service at `url`, such as `http://127.0.0.1:PORT`.
 
-    Raises `ModelError` when the service refuses (its reason is in the text) or cannot be reached.
+    Its methods raise `ModelError` if the service cannot be reached or refuses the request.
     """
 
     def __init__(self, url: str) -> None:
@@ -52,11 +52,11 @@ class SpeechClient:
         return await self._post("/speak", msgspec.json.encode({"text": text}))
 
     async def transcribe(self, sound: bytes) -> Transcript:
-        """Write down `sound`: mu-law at 8 kHz, or a whole WAV file."""
+        """Transcribe `sound`: mu-law at 8 kHz, or a whole WAV file."""
         return msgspec.json.decode(await self._post("/transcribe", sound), type=Transcript)
 
     async def _post(self, path: str, body: bytes) -> bytes:
-        # Loopback needs no certificates, and reading them takes longer than the request.
+        # The loopback needs no certificates, and loading them takes longer than the request.
         transport = httpx.AsyncHTTPTransport(verify=False)
         try:
             async with httpx.AsyncClient(timeout=self._timeout, transport=transport) as client:
@@ -64,7 +64,7 @@ class SpeechClient:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ModelError(
                 f"the speech service at {self._url} cannot be reached:"
-                f" {type(error).__name__} {error}; is the stand-in model running?"
+                f" {type(error).__name__} {error}; check that the stand-in model is running"
             ) from error
         if response.status_code != 200:
             raise ModelError(

@@ -1,17 +1,17 @@
-"""The parts of the local speech for others: text spoken, and recorded sound written down.
+"""Serve the local speech over HTTP: text to speech, and transcription of recordings.
 
     POST /speak        {"text": "..."}     -> mu-law at 8 kHz, one byte a sample (audio/basic)
     POST /transcribe   mu-law, or a WAV    -> {"text": "...", "utterances": [
                                                {"start_ms": 0, "end_ms": 1450, "text": "..."}]}
 
-A recording is heard as a call would be: voice activity finds the utterances, each is transcribed,
-and `text` is all of them. A request that is wrong is answered with 400, 413 or 404 and
-`{"error": "what was expected"}`. Only the loopback is served, under its own names, so that no web
-page of a stranger can reach it through a browser.
+A recording is processed like a call: turn detection finds the utterances, and each is transcribed.
+`text` joins them. An invalid request is answered with 400, 404 or 413 and `{"error": "..."}`. The
+service listens on the loopback only and checks the host name, so no foreign web page can use it
+through a browser.
 
     resource                | acquired     | released
     listening port, task    | __aenter__   | __aexit__
-    worker threads          | __aenter__   | __aexit__, when they have ended what they do
+    worker threads          | __init__     | __aexit__, when their work is done
 """
 
 from __future__ import annotations
@@ -35,37 +35,39 @@ from starlette.routing import Route
 
 from hookflash.errors import ConfigError
 from hookflash_local.audio.wav import decode_wav
-from hookflash_local.model.local import Parts
-from hookflash_local.model.parts import SpeechEnded
+from hookflash_local.model.components import SpeechEnded
+from hookflash_local.model.local_model import Components
 from hookflash_local.model.speech_client import Transcript, Utterance
 
 LONGEST_TEXT: Final = 10_000
 """Characters: more than five minutes of speech."""
 
 LARGEST_SOUND: Final = 32 * 1024 * 1024
-"""An hour of mu-law, or six minutes of a studio's WAV."""
+"""Bytes: an hour of mu-law, or six minutes of 16-bit stereo WAV at 44.1 kHz."""
 
 _WORKERS = 2
 _CLOSING = b"\xff" * 8000 * 2
-"""Silence that ends the last utterance, whatever the ears wait for."""
+"""Two seconds of silence: longer than any silence for which the turn detector waits."""
 
 
-class _Order(msgspec.Struct, frozen=True):
+class _SpeakRequest(msgspec.Struct, frozen=True):
     text: str
 
 
-def transcribe(parts: Parts, sound: bytes) -> Transcript:
-    """Write down a whole recording (mu-law). Slow: a fiftieth of its length or more."""
+def transcribe(components: Components, sound: bytes) -> Transcript:
+    """Transcribe a whole recording (mu-law at 8 kHz). Slow: 1/50 of its length or more."""
     found = []
-    for heard in parts.new_ears({}).hear(sound + _CLOSING):
-        if isinstance(heard, SpeechEnded) and (text := parts.transcriber.transcribe(heard.audio)):
+    for heard in components.new_turn_detector({}).feed(sound + _CLOSING):
+        if isinstance(heard, SpeechEnded) and (
+            text := components.transcriber.transcribe(heard.audio)
+        ):
             end_ms = min(heard.at_ms, len(sound) // 8)
             found.append(Utterance(heard.at_ms - len(heard.audio) // 8, end_ms, text))
     return Transcript(" ".join(one.text for one in found), found)
 
 
 class _Server(uvicorn.Server):
-    """Leaves the process's signals alone: whoever started the process ends it."""
+    """A server that installs no signal handlers: the parent process ends this one."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -73,10 +75,10 @@ class _Server(uvicorn.Server):
 
 
 class SpeechService:
-    """Serves what is above: `async with SpeechService(parts) as speech: speech.url`."""
+    """Serves the two endpoints: `async with SpeechService(components) as speech: speech.url`."""
 
-    def __init__(self, parts: Parts, *, port: int = 0) -> None:
-        self._parts = parts
+    def __init__(self, components: Components, *, port: int = 0) -> None:
+        self._components = components
         self._port = port
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="speech-service")
         self._server: _Server | None = None
@@ -84,7 +86,7 @@ class SpeechService:
 
     @property
     def url(self) -> str:
-        """Where it is, without a path: `http://127.0.0.1:PORT`."""
+        """The URL without a path: `http://127.0.0.1:PORT`."""
         return f"http://127.0.0.1:{self._port}"
 
     async def __aenter__(self) -> Self:
@@ -123,17 +125,18 @@ class SpeechService:
 
     async def _speak(self, request: Request) -> Response:
         try:
-            order = msgspec.json.decode(await _body(request, 8 * LONGEST_TEXT), type=_Order)
+            order = msgspec.json.decode(await _body(request, 8 * LONGEST_TEXT), type=_SpeakRequest)
         except _TooLarge:
-            return _refusal(413, f"the text may have {LONGEST_TEXT} characters")
+            return _refusal(413, f"expected a text of at most {LONGEST_TEXT} characters")
         except msgspec.MsgspecError as error:
             return _refusal(400, f'expected JSON such as {{"text": "Hello."}}: {error}')
         if len(order.text) > LONGEST_TEXT:
             return _refusal(
-                413, f"the text may have {LONGEST_TEXT} characters, it has {len(order.text)}"
+                413,
+                f"expected a text of at most {LONGEST_TEXT} characters, got {len(order.text)}",
             )
         sound = await asyncio.get_running_loop().run_in_executor(
-            self._workers, lambda: b"".join(self._parts.voice.speak(order.text))
+            self._workers, lambda: b"".join(self._components.voice.speak(order.text))
         )
         return Response(sound, media_type="audio/basic")
 
@@ -143,17 +146,17 @@ class SpeechService:
             if sound[:4] == b"RIFF":
                 sound = decode_wav(sound, "the recording")
         except _TooLarge:
-            return _refusal(413, f"the recording may have {LARGEST_SOUND} bytes")
+            return _refusal(413, f"expected a recording of at most {LARGEST_SOUND} bytes")
         except ConfigError as error:
             return _refusal(400, str(error))
         transcript = await asyncio.get_running_loop().run_in_executor(
-            self._workers, transcribe, self._parts, sound
+            self._workers, transcribe, self._components, sound
         )
         return _json(200, transcript)
 
 
 class _TooLarge(Exception):
-    """The body is larger than what it may be."""
+    """The request's body is too large."""
 
 
 async def _body(request: Request, most: int) -> bytes:

@@ -1,7 +1,8 @@
-"""Plausible token counts for what a response read and wrote. No I/O.
+"""Estimate the token counts of a response. No I/O.
 
-The published rules: a caller's sound is one token per 100 ms, the model's own one per 50 ms. Text
-is counted at four characters a token. What the response before it already read counts as cached.
+By OpenAI's published rules, the caller's audio is one token per 100 ms and the model's audio one
+token per 50 ms. Text counts as one token per four characters. Context that the previous response
+already read counts as cached.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ CHARACTERS_PER_TOKEN = 4
 TOKEN_LIMIT = 40_000
 
 Tokens = tuple[int, int]
-"""Tokens of text and of sound."""
+"""Number of text tokens and of audio tokens."""
 
 
 def text_tokens(text: str) -> int:
+    """Return the tokens of a text, rounded up."""
     return -(-len(text) // CHARACTERS_PER_TOKEN)
 
 
@@ -41,20 +43,22 @@ def _sum(entries: Iterable[Entry]) -> Tokens:
 
 
 def context_tokens(settings: dict[str, Any], context: Iterable[Entry]) -> Tokens:
-    """Count what a response reads: the items, the instructions and the tools."""
+    """Return the tokens that a response reads: items, instructions and tools."""
     text, sound = _sum(context)
     read = settings["instructions"] + json.dumps(settings["tools"])
     return text + text_tokens(read), sound
 
 
 def output_tokens(output: Iterable[Entry]) -> Tokens:
+    """Return the tokens that a response has written."""
     return _sum(output)
 
 
 def usage(read: Tokens, written: Tokens, already_read: Tokens) -> dict[str, Any]:
-    """Return the `usage` of a finished response; `already_read` is the context of the one before.
+    """Return the `usage` object of a finished response.
 
-    What both have read is counted as cached, which is a part of the input.
+    `already_read` are the input tokens of the previous response. What both have read counts as
+    cached, which is part of the input.
     """
     cached = min(read[0], already_read[0]), min(read[1], already_read[1])
     return {
@@ -77,7 +81,7 @@ def usage(read: Tokens, written: Tokens, already_read: Tokens) -> dict[str, Any]
 
 
 def rate_limits(spent: int) -> list[dict[str, Any]]:
-    """Return the limits as told after `spent` tokens in this minute."""
+    """Return `rate_limits` as sent after `spent` tokens in this minute."""
     return [
         {
             "name": "tokens",

@@ -1,9 +1,9 @@
-"""An event loop on a virtual clock, with its network in memory.
+"""An event loop on a virtual clock, with a network in memory.
 
-When nothing is ready, the clock jumps to the next timer, so three minutes of telephone take the
-processor time of their events and nothing else. Nothing here reads the machine's clock, and
-callbacks that are due at the same time run in the order in which they were scheduled: a program
-that takes its time and its randomness from the simulation runs the same way each time.
+When nothing is ready, the clock jumps to the next timer. A call of three minutes takes only the CPU
+time of its events. The loop never reads the machine's clock, and callbacks due at the same time run
+in the order in which they were scheduled. So a program that takes time and randomness from the
+simulation runs the same way each time.
 
     loop = VirtualLoop()
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
@@ -11,15 +11,15 @@ that takes its time and its randomness from the simulation runs the same way eac
 
 Rules:
 
-* `create_server` and `create_connection` are in memory (see `network.py`), so that the real
-  servers and clients run above them. There is no DNS, no TLS, no subprocess, no signal and no
-  descriptor: what needs one raises NotImplementedError.
-* `run_in_executor` runs the function at once, in the loop's thread.
+* `create_server` and `create_connection` work in memory (see `network.py`), so real servers and
+  clients run on them. There is no DNS, TLS, subprocess, signal or descriptor; their use raises
+  NotImplementedError.
+* `run_in_executor` runs the function inline, in the loop's thread.
 * A process of the simulated machine is a value of the context variable `PROCESS`. `kill` drops
   every callback of a process, closes its ports and resets its connections. Its `finally` blocks do
-  not run before the loop is closed. A process that starts again needs another name.
-* A loop with nothing ready, no timer and no thread that wakes it up raises `Stalled`: the program
-  waits for something that never comes. Past `limit_seconds` it raises `TimeLimitReached`.
+  not run before the loop is closed. A process that starts again needs a new name.
+* If nothing is ready, no timer is set and no thread wakes the loop, it raises `Stalled`. After
+  `limit_seconds` it raises `TimeLimitReached`.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ Ts = TypeVarTuple("Ts")
 
 
 class Stalled(RuntimeError):
-    """Every task waits, no timer is set: what they wait for never comes."""
+    """Every task waits and no timer is set, so the program would never continue."""
 
 
 class TimeLimitReached(RuntimeError):
@@ -65,7 +65,7 @@ class TimeLimitReached(RuntimeError):
 
 
 class _Timer(asyncio.TimerHandle):
-    """A timer that runs after the earlier ones of the same time."""
+    """A timer. Timers of the same time run in the order in which they were made."""
 
     __slots__ = ("number",)
     number: int
@@ -79,12 +79,12 @@ class _Timer(asyncio.TimerHandle):
 
 
 class _Selector(selectors._BaseSelectorImpl):
-    """Waits by moving the loop's clock."""
+    """A selector that waits by moving the loop's clock."""
 
     loop: VirtualLoop
 
     def register(self, *_: Any) -> NoReturn:
-        raise NotImplementedError("a virtual loop watches no descriptors: use a real one")
+        raise NotImplementedError("a virtual loop has no descriptors: use a real event loop")
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         self.loop.wait(timeout)
@@ -92,10 +92,10 @@ class _Selector(selectors._BaseSelectorImpl):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """See the module.
+    """An event loop on a virtual clock; see the module's docstring.
 
-    `limit_seconds` is how far the virtual clock may run. `thread_seconds` is how long a loop with
-    nothing to do waits, in real time, for a thread that may wake it up.
+    `limit_seconds` is the limit of the virtual clock. `thread_seconds` is how long, in real time, a
+    loop with nothing to do waits for a thread to wake it.
     """
 
     def __init__(
@@ -112,10 +112,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._timers = 0
         self._dead: set[str] = set()
         self._owned: dict[str, weakref.WeakValueDictionary[int, Any]] = {}
-        """The tasks and asynchronous generators of each process, in the order of their numbers."""
+        """The tasks and asynchronous generators of each process, by number, in creation order."""
         self._number = 0
         self._asyncgens: weakref.WeakSet[AsyncGenerator[Any, Any]]
-        self._buried: list[Any] = []
+        self._retained: list[Any] = []
         self._tasks: dict[str, list[asyncio.Task[Any]]] = {}
         self._woken = threading.Event()
         super().__init__(selector)
@@ -135,7 +135,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                 raise Stalled(f"nothing is ready and no timer is set; waiting: {self._waiting()}")
             self._woken.clear()
         elif timeout > 0:
-            # The timer's own time, not the sum, which may be a rounding error short of it.
+            # Use the timer's own time: the sum of now and timeout may be rounded below it.
             self.now = max(self.now, self._scheduled[0].when())
             if self.now > self.limit_seconds:
                 raise TimeLimitReached(
@@ -158,7 +158,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._check_closed()  # type: ignore[attr-defined]  # as asyncio's own
         handle = asyncio.Handle(callback, args, self, context)
         if self._dead and self._is_dead(handle):
-            self._bury(handle)
+            self._retain(handle)
         else:
             self._ready.append(handle)
         return handle
@@ -172,7 +172,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     ) -> asyncio.TimerHandle:
         when = self.now + delay
         if when == self.now and delay > 0:
-            # Less than the clock can tell. Who sleeps until a time has come must get there.
+            # The delay is below the clock's resolution; without a step, a sleep would never end.
             when = math.nextafter(when, math.inf)
         return self.call_at(when, callback, *args, context=context)
 
@@ -188,7 +188,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._timers += 1
         timer.number = self._timers
         if self._dead and self._is_dead(timer):
-            self._bury(timer)
+            self._retain(timer)
             return timer
         heapq.heappush(self._scheduled, timer)
         timer._scheduled = True  # type: ignore[attr-defined]  # as asyncio's own `call_at` does
@@ -210,16 +210,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         func: Callable[[Unpack[Ts]], T],
         *args: *Ts,
     ) -> asyncio.Future[T]:
-        """Run `func` at once. Inside it no loop is running, as in a thread."""
+        """Run `func` inline. Inside it no loop is running, as in a thread."""
         self._check_closed()  # type: ignore[attr-defined]  # as asyncio's own
         future: asyncio.Future[T] = self.create_future()
         running = asyncio._get_running_loop()
         asyncio._set_running_loop(None)
         try:
-            # What it sets in its context does not come back from a thread.
+            # A thread's changes to context variables are not visible to the caller.
             future.set_result(contextvars.copy_context().run(func, *args))
         except StopIteration as error:
-            # A future cannot hold it.
+            # A future cannot hold a StopIteration.
             future.set_exception(RuntimeError(repr(error)))
         except BaseException as error:
             future.set_exception(error)
@@ -246,65 +246,65 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def _own(self, thing: Any, process: str) -> None:
         if process in self._dead:
-            self._bury_owned(thing)
+            self._retain_owned(thing)
         elif process:
             self._number += 1
             self._owned.setdefault(process, weakref.WeakValueDictionary())[self._number] = thing
 
     def kill(self, process: str) -> None:
-        """Let a process of the simulated machine die at once: nothing of it runs any more.
+        """Kill a process of the simulated machine: none of its callbacks runs any more.
 
-        A process that kills itself goes on to its next `await`.
+        A process that kills itself continues until its next `await`.
         """
         self._dead.add(process)
         for handle in [*self._ready, *self._scheduled]:
             if self._is_dead(handle):
-                self._bury(handle)
+                self._retain(handle)
         for thing in self._owned.pop(process, {}).values():
-            self._bury_owned(thing)
+            self._retain_owned(thing)
         self.network.kill(process)
 
     def release(self) -> None:
-        """Let go of what dead processes have left. `close` does it too.
+        """Release the tasks and generators of dead processes. `close` does this too.
 
-        Their coroutines are closed, and what their `finally` blocks do is done now: call this when
-        nothing is looked at any more.
+        This closes their coroutines and runs their `finally` blocks, so call it only when the
+        simulation's results are no longer needed.
         """
-        buried, self._buried = self._buried, []
-        # A loop that is open would run a generator's `finally` block as a task of nobody.
-        self._buried.extend(each for each in buried if isinstance(each, AsyncGenerator))
-        tasks = [each for each in buried if isinstance(each, asyncio.Task) and not each.done()]
+        retained, self._retained = self._retained, []
+        # An open loop would run a generator's `finally` block in a task without an owner.
+        self._retained.extend(each for each in retained if isinstance(each, AsyncGenerator))
+        tasks = [each for each in retained if isinstance(each, asyncio.Task) and not each.done()]
         if not tasks:
             return
         with warnings.catch_warnings():
-            # Of coroutines that the blocks make and nobody can await any more.
+            # These warn about coroutines that the blocks create and nobody can await.
             warnings.simplefilter("ignore", RuntimeWarning)
             for task in tasks:
                 task._log_destroy_pending = False  # type: ignore[attr-defined]  # no public way
-                # The blocks were not written for this, so they may raise anything.
+                # The `finally` blocks run out of their normal context and may raise anything.
                 with contextlib.suppress(BaseException):
                     task.get_coro().close()
-            del buried, tasks, task
+            del retained, tasks, task
             gc.collect()
 
     def close(self) -> None:
         super().close()
         self.release()
-        self._buried.clear()
+        self._retained.clear()
 
     def _is_dead(self, handle: asyncio.Handle) -> bool:
         context = handle._context  # type: ignore[attr-defined]  # there is no public way
         return context.get(PROCESS, "") in self._dead
 
-    def _bury(self, handle: asyncio.Handle) -> None:
-        """Keep what a dead process would have run: if it were collected, coroutines that are
-        closed would run their `finally` blocks, which a killed process never does."""
-        self._buried.append((handle._callback, handle._args))  # type: ignore[attr-defined]  # as above
+    def _retain(self, handle: asyncio.Handle) -> None:
+        """Keep a dead process's callback alive. If it were collected, its coroutine would be
+        closed and run its `finally` blocks, which a killed process never does."""
+        self._retained.append((handle._callback, handle._args))  # type: ignore[attr-defined]  # as above
         handle.cancel()
 
-    def _bury_owned(self, thing: Any) -> None:
-        """Keep a task or generator, for the same reason; who ends all of them shall not find it."""
-        self._buried.append(thing)
+    def _retain_owned(self, thing: Any) -> None:
+        """Keep a task or generator alive for the same reason, and hide it from `all_tasks`."""
+        self._retained.append(thing)
         if isinstance(thing, asyncio.Task):
             asyncio._unregister_task(thing)
         else:
@@ -368,7 +368,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         raise NotImplementedError("a simulated process starts no other")
 
     def _make_self_pipe(self) -> None:
-        """No descriptor is needed: nothing outside wakes this loop up by one."""
+        """Do nothing: no descriptor is needed to wake this loop."""
 
     def _close_self_pipe(self) -> None:
         """See `_make_self_pipe`."""

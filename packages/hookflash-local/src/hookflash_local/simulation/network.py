@@ -1,15 +1,15 @@
-"""Connections in memory: byte pipes with a programmable road, under the protocols of real servers.
+"""Connections in memory, with programmable delays and faults, for real servers and clients.
 
     VirtualTransport --(Direction: delay, jitter, frozen)--> VirtualTransport
             ^                                                       |
             +---------------------(Direction) ----------------------+
 
-As TCP does: bytes arrive in order and none is lost; a close is told after what was sent before;
-what arrives at a closed end is answered with a reset; a receiver that does not read makes the
-sender's buffer grow. Every host name is this machine, and connecting takes no time.
+As with TCP, bytes arrive in order and none is lost. A close arrives after the data sent before it.
+Data that arrives at a closed end is answered with a reset. If a receiver does not read, the
+sender's buffer grows. Every host name is this machine, and connecting takes no time.
 
-`Network.connected` is called with each new `Connection`, so that a simulation can give it a road:
-`delay` and `jitter` in seconds for each direction, `freeze` to stop one direction as a dead cable
+`Network.connected` is called with each new `Connection`, so a simulation can set its conditions:
+`delay` and `jitter` in seconds for each direction, `freeze` to stop a direction as a dead cable
 does, `cut` to reset both ends.
 """
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 FIRST_PORT = 20_000
 FIRST_CLIENT_PORT = 40_000
 WINDOW_BYTES = 256 * 1024
-"""What the two kernels hold of one direction; what exceeds it waits in the sender's buffer."""
+"""The data of one direction that the two kernels buffer; more waits in the sender's buffer."""
 
 HIGH_WATER_BYTES = 64 * 1024
 
@@ -42,7 +42,7 @@ _RESET = object()
 
 
 class VirtualSocket:
-    """As much of a socket as servers and clients ask a transport for."""
+    """The part of a socket's interface that servers and clients use through a transport."""
 
     family = socket.AF_INET
     type = socket.SOCK_STREAM
@@ -62,7 +62,7 @@ class VirtualSocket:
         return -1
 
     def setsockopt(self, *_: Any) -> None:
-        """There is no kernel that an option could be set in."""
+        """Do nothing: there is no kernel socket."""
 
     def getsockopt(self, *_: Any) -> int:
         return 1
@@ -76,10 +76,10 @@ class VirtualSocket:
         return self._peer
 
     def setblocking(self, blocking: bool) -> None:
-        """Nothing ever blocks here."""
+        """Do nothing: no operation blocks."""
 
     def close(self) -> None:
-        """Free the port of a bound socket. Of a connection, the transport decides what becomes."""
+        """Free the port of a bound socket. A connection is closed by its transport instead."""
         self._release(self)
 
     def __enter__(self) -> VirtualSocket:
@@ -90,10 +90,10 @@ class VirtualSocket:
 
 
 class Direction:
-    """Bytes on their way from one end of a connection to the other.
+    """Bytes in flight from one end of a connection to the other.
 
-    `delay` and `jitter` are seconds and apply to what is sent from then on; order is kept. The
-    jitter of each write is drawn from `chance`; without it there is none.
+    `delay` and `jitter` are in seconds and apply to later writes; order is kept. The jitter of each
+    write is drawn from `chance`; without `chance` there is none.
     """
 
     def __init__(self, loop: VirtualLoop) -> None:
@@ -102,7 +102,7 @@ class Direction:
         self.chance: random.Random | None = None
         self.frozen = False
         self.waiting = 0
-        """Bytes that have not arrived yet."""
+        """Number of bytes that have not arrived yet."""
         self.sender: VirtualTransport
         self.receiver: VirtualTransport
         self._loop = loop
@@ -111,6 +111,7 @@ class Direction:
         self._timer: asyncio.Handle | None = None
 
     def put(self, item: Any) -> None:
+        """Send bytes, the end of the stream or a reset."""
         delay = self.delay
         if self.jitter and self.chance is not None:
             delay += self.chance.uniform(0.0, self.jitter)
@@ -121,7 +122,7 @@ class Direction:
         self.schedule()
 
     def freeze(self) -> None:
-        """Nothing arrives any more until `thaw`; neither end is told."""
+        """Deliver nothing until `thaw`. Neither end is notified."""
         self.frozen = True
 
     def thaw(self) -> None:
@@ -129,19 +130,19 @@ class Direction:
         self.schedule()
 
     def process_died(self) -> None:
-        """Go on without the receiver's process: its callbacks are gone."""
+        """Schedule again after the receiver's process died, since its callbacks are gone."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         self.schedule()
 
     def discard(self) -> None:
-        """Forget what has not arrived."""
+        """Drop everything that has not arrived."""
         self._items.clear()
         self.waiting = 0
 
     def discard_unsent(self) -> bool:
-        """Forget what is still in the sender's buffer. Return whether the end was in it."""
+        """Drop the sender's buffer. Return whether it held the end of the stream."""
         ended = False
         while self.waiting > WINDOW_BYTES:
             due, item = self._items.pop()
@@ -156,13 +157,14 @@ class Direction:
         return ended
 
     def broken(self) -> bool:
-        """Whether a reset has arrived that a receiver which does not read has not seen yet."""
+        """Return whether a reset has arrived that a paused receiver has not read yet."""
         if self.frozen or not self._items:
             return False
         due, item = self._items[-1]
         return item is _RESET and due <= self._loop.time()
 
     def schedule(self) -> None:
+        """Set a timer for the next arrival, unless the direction is frozen or paused."""
         if self._timer is not None or self.frozen or self.receiver.paused or not self._items:
             return
         due = self._items[0][0]
@@ -183,7 +185,7 @@ class Direction:
                 if isinstance(item, bytes):
                     self.waiting -= len(item)
                 read = not self.receiver.is_closing()
-                self.receiver.take(item)
+                self.receiver.receive(item)
                 if read:
                     self.sender.drained()
         finally:
@@ -191,7 +193,7 @@ class Direction:
 
 
 class Connection:
-    """Two ends and the two directions between them. `port` is the server's."""
+    """The two directions of a connection. `port` (or `path`) is the server's."""
 
     def __init__(self, port: int, path: str, up: Direction, down: Direction) -> None:
         self.port = port
@@ -206,7 +208,7 @@ class Connection:
         return not (self.up.sender.lost and self.down.sender.lost)
 
     def freeze(self) -> None:
-        """Stop both directions; neither end is told, as when a cable is pulled."""
+        """Stop both directions, as when a cable is pulled. Neither end is notified."""
         self.up.freeze()
         self.down.freeze()
 
@@ -215,14 +217,14 @@ class Connection:
         self.down.thaw()
 
     def cut(self) -> None:
-        """Reset both ends at once; what is on the way is lost."""
+        """Reset both ends at once; data in flight is lost."""
         for end in (self.up.sender, self.down.sender):
             end.out.discard()
-            end.broke()
+            end.connection_broke()
 
 
 class VirtualTransport(asyncio.Transport):
-    """One end of a connection in memory."""
+    """One end of a connection in memory: an asyncio transport."""
 
     def __init__(
         self,
@@ -234,7 +236,7 @@ class VirtualTransport(asyncio.Transport):
         super().__init__()
         self.context = context
         self._owner = context
-        """Kept, so that nothing of a dead process is let go before its time."""
+        """Keeps the context of a dead process alive, so that nothing of it is collected early."""
         self.paused = False
         self.lost = False
         self.out: Direction
@@ -245,13 +247,13 @@ class VirtualTransport(asyncio.Transport):
         self._socket = VirtualSocket(own, peer)
         self._closing = False
         self._eof_sent = False
-        self._leaving = False
+        self._loss_scheduled = False
         self._unread = False
         self._writing_paused = False
         self._high = HIGH_WATER_BYTES
         self._low = HIGH_WATER_BYTES // 4
 
-    # --- what protocols ask of a transport ------------------------------------------------------
+    # --- the interface of asyncio.Transport -----------------------------------------------------
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         if name == "socket":
@@ -311,7 +313,7 @@ class VirtualTransport(asyncio.Transport):
         if self._closing or not data:
             return
         if self.into.broken():
-            self.broke()
+            self.connection_broke()
             return
         self.out.put(bytes(data))
         self._pause_writing_if_full()
@@ -320,16 +322,16 @@ class VirtualTransport(asyncio.Transport):
         self.write(b"".join(list_of_data))
 
     def close(self) -> None:
-        """Close after what was written is on its way."""
+        """Close after the written data has been sent."""
         if self._closing:
             return
         self._stop_reading()
         self._send_end()
         if self.get_write_buffer_size() == 0:
-            self._leave(None)
+            self._schedule_loss(None)
 
     def abort(self) -> None:
-        """Close at once. What is on its way arrives; what is in the buffer is dropped."""
+        """Close at once. Data in flight arrives; data in the buffer is dropped."""
         self._abort(None)
 
     def _abort(self, error: Exception | None) -> None:
@@ -339,7 +341,7 @@ class VirtualTransport(asyncio.Transport):
             self._eof_sent = False
         self._send_end()
         self._stop_reading()
-        self._leave(error)
+        self._schedule_loss(error)
 
     def _send_end(self) -> None:
         if not self._eof_sent:
@@ -349,7 +351,7 @@ class VirtualTransport(asyncio.Transport):
     def _stop_reading(self) -> None:
         self._closing = True
         if self.paused:
-            # What has arrived is read by nobody, and answered with a reset.
+            # Data that has arrived will not be read, so it is answered with a reset.
             self.resume_reading()
 
     def _pause_writing_if_full(self) -> None:
@@ -357,15 +359,15 @@ class VirtualTransport(asyncio.Transport):
             self._writing_paused = True
             self.protocol.pause_writing()
 
-    # --- what the road brings -------------------------------------------------------------------
+    # --- data from the other end ----------------------------------------------------------------
 
-    def take(self, item: Any) -> None:
-        """Take bytes, the end of them, or a reset."""
+    def receive(self, item: Any) -> None:
+        """Take bytes, the end of the stream, or a reset."""
         if item is _RESET:
-            # Who closes and has nothing left to send does not look any more.
-            if not self._leaving:
+            # A transport that has closed and sent everything no longer reacts to a reset.
+            if not self._loss_scheduled:
                 self._closing = True
-                self._lose(_reset_error())
+                self._report_loss(_reset_error())
         elif self.lost or self._closing:
             if isinstance(item, bytes):
                 self._unread = True
@@ -377,7 +379,7 @@ class VirtualTransport(asyncio.Transport):
                 else:
                     self._feed(item)
             except Exception as error:
-                # As asyncio's transports do: a protocol that fails loses its connection.
+                # As in asyncio's transports: a protocol that raises loses its connection.
                 self._loop.call_exception_handler(
                     {
                         "message": "Fatal error: the protocol failed on what it received.",
@@ -408,31 +410,31 @@ class VirtualTransport(asyncio.Transport):
             view = view[count:]
 
     def _answer_unread(self) -> None:
-        """Reset the other end, as a kernel does if there are bytes that nobody will read."""
+        """Reset the other end, as a kernel does if data will never be read."""
         if self._unread and self.lost and not self.out.receiver.lost:
             self._unread = False
             self.out.put(_RESET)
 
     def drained(self) -> None:
-        """Some of what was written has arrived."""
+        """Note that some written data has arrived: the buffer may have room again."""
         if self.lost or not (self._writing_paused or self._closing):
             return
         size = self.get_write_buffer_size()
         if self._writing_paused and size <= self._low:
             self._writing_paused = False
-            # This runs where the receiver runs, which may be another process.
+            # This runs in the receiver's context, which may be another process.
             self.context.copy().run(self.protocol.resume_writing)
         if self._closing and size == 0:
-            self._leave(None)
+            self._schedule_loss(None)
 
-    def broke(self) -> None:
-        """The connection broke: tell the protocol soon."""
+    def connection_broke(self) -> None:
+        """Note that the connection broke, and notify the protocol soon."""
         self._closing = True
-        self._leave(_reset_error())
+        self._schedule_loss(_reset_error())
 
-    def die(self) -> None:
-        """End with the process: nothing is told here, and the other end is reset."""
-        # The kernel lives on, and resets who still sends to an end that was closed before.
+    def owner_died(self) -> None:
+        """End with the process: its protocol is not notified, and the other end is reset."""
+        # The kernel lives on: it resets a peer that still sends to an end that was closed.
         self._owner, self.context = self.context, contextvars.Context()
         self.into.process_died()
         if not self.lost:
@@ -440,12 +442,12 @@ class VirtualTransport(asyncio.Transport):
             self.out.discard()
             self.out.put(_RESET)
 
-    def _leave(self, error: Exception | None) -> None:
-        if not self._leaving:
-            self._leaving = True
-            self._loop.call_soon(self._lose, error, context=self.context)
+    def _schedule_loss(self, error: Exception | None) -> None:
+        if not self._loss_scheduled:
+            self._loss_scheduled = True
+            self._loop.call_soon(self._report_loss, error, context=self.context)
 
-    def _lose(self, error: Exception | None) -> None:
+    def _report_loss(self, error: Exception | None) -> None:
         if self.lost:
             return
         self.lost = True
@@ -461,7 +463,7 @@ def _reset_error() -> ConnectionResetError:
 
 
 class VirtualServer(asyncio.AbstractServer):
-    """A listening port, or path."""
+    """A server that listens at a port or a Unix path."""
 
     def __init__(
         self,
@@ -484,7 +486,7 @@ class VirtualServer(asyncio.AbstractServer):
         return (self._socket,) if self.is_serving() else ()
 
     def close(self) -> None:
-        """Listen no more. Connections that are open stay open."""
+        """Stop listening. Open connections stay open."""
         self._network.closed(self)
         self._socket.close()
         if self._forever is not None:
@@ -505,7 +507,7 @@ class VirtualServer(asyncio.AbstractServer):
         return self._network.loop
 
     async def start_serving(self) -> None:
-        """It serves from the start."""
+        """Do nothing: the server listens from the start."""
 
     async def serve_forever(self) -> None:
         self._forever = self._network.loop.create_future()
@@ -515,7 +517,7 @@ class VirtualServer(asyncio.AbstractServer):
             self.close()
 
     async def wait_closed(self) -> None:
-        """Connections outlive the server; whoever has them closes them."""
+        """Return at once: connections outlive the server, and their owners close them."""
 
 
 class Network:
@@ -524,18 +526,18 @@ class Network:
     def __init__(self, loop: VirtualLoop) -> None:
         self.loop = loop
         self.connections: list[Connection] = []
-        """Every connection that is open, and a few that have just been closed."""
+        """All open connections, and a few that were closed recently."""
         self.connected: Callable[[Connection], None] = lambda connection: None
         self.refused: Callable[[int], bool] = lambda port: False
-        """Whether nobody can connect to a port now, though a server listens."""
+        """Set this to refuse connections to a port although a server listens."""
         self._servers: dict[int | str, VirtualServer] = {}
         self._bound: dict[int, tuple[VirtualSocket, str]] = {}
-        """The socket that has a port, and its process."""
+        """The bound socket of each port, and its process."""
         self._ports = FIRST_PORT
         self._clients = FIRST_CLIENT_PORT
 
     def bind(self, host: str, port: int) -> VirtualSocket:
-        """Return a socket bound to `port`, or to a free one for 0. Raises OSError if taken."""
+        """Return a socket bound to `port`, or to a free one for 0. Raises OSError if in use."""
         port = port or self._free_port()
         if port in self._bound or port in self._servers:
             raise OSError(errno.EADDRINUSE, f"the port {port} is in use")
@@ -557,7 +559,7 @@ class Network:
         path: str = "",
         sock: socket.socket | VirtualSocket | None = None,
     ) -> VirtualServer:
-        """Listen at a port, a path or the port of a socket. Raises OSError if it is taken."""
+        """Listen at a port, a path or the port of `sock`. Raises OSError if it is in use."""
         if path:
             sock = VirtualSocket((path, 0))
         elif sock is None:
@@ -578,7 +580,7 @@ class Network:
     async def connect(
         self, factory: Callable[[], Any], host: str = "", port: int = 0, *, path: str = ""
     ) -> tuple[VirtualTransport, Any]:
-        """Connect to what listens. Raises ConnectionRefusedError if nothing does."""
+        """Connect to a server. Raises ConnectionRefusedError if there is none."""
         await asyncio.sleep(0)
         server = self._servers.get(path or port)
         if server is None or self.refused(port):
@@ -601,11 +603,11 @@ class Network:
         connection = Connection(port, path, up, down)
         self._remember(connection)
         loop.call_soon(theirs.connection_made, accepted, context=accepted.context)
-        # From here on it may be cut.
+        # From here on the simulation may cut the connection.
         try:
             self.connected(connection)
         except BaseException:
-            # Our protocol was never connected, so it must not be told that it lost anything.
+            # The client's protocol was never connected, so it must not get `connection_lost`.
             client.protocol = None
             client.abort()
             raise
@@ -618,7 +620,7 @@ class Network:
         return client, ours
 
     def kill(self, process: str) -> None:
-        """Close the ports of a dead process and reset the other ends of its connections."""
+        """Close the ports of a dead process and reset the peers of its connections."""
         for key, server in list(self._servers.items()):
             if server.context.get(PROCESS, "") == process:
                 del self._servers[key]
@@ -628,7 +630,7 @@ class Network:
         for connection in self.connections:
             for end in (connection.up.sender, connection.down.sender):
                 if end.context.get(PROCESS, "") == process:
-                    end.die()
+                    end.owner_died()
 
     def _remember(self, connection: Connection) -> None:
         if len(self.connections) >= 64:

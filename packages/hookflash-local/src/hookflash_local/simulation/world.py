@@ -1,7 +1,7 @@
-"""The world port on a virtual clock: time, randomness and work that follow from a seed.
+"""Implement the world port on a virtual clock, with randomness from a seed.
 
-Nothing here starts a thread. What a thread would do is done at once, where it is asked for: the
-work of queues, the owner's functions that block, the operations of SQLite.
+No thread is started. Work for threads runs inline at the call: the work of queues, blocking
+functions of the owner, and SQLite operations.
 
     resource              acquired               released
     a queue's files       `queue`                the queue's `close`, or `SimulatedWorld.close`
@@ -25,13 +25,13 @@ import aiosqlite
 from hookflash.stores.database import open_database
 
 EPOCH = 1_800_000_000.0
-"""When simulations begin, in seconds since 1970."""
+"""The wall-clock time at which simulations begin, in seconds since 1970."""
 
 _T = TypeVar("_T")
 
 
 class InlineQueue(Generic[_T]):
-    """A `WorkQueue` without a thread: `put` does the work."""
+    """A `WorkQueue` without a thread: `put` runs the work inline."""
 
     def __init__(
         self,
@@ -57,10 +57,10 @@ class InlineQueue(Generic[_T]):
 
 
 class SimulatedWorld:
-    """The machine as one simulated process sees it. See `hookflash.world.World`.
+    """The world of one simulated process. See `hookflash.world.World`.
 
-    `loop` is the virtual loop, by default the running one. `epoch` is the wall clock's time when
-    the loop's clock is at 0. The same `seed` gives the same random numbers, for each name its own.
+    `loop` is the virtual loop, by default the running one. `epoch` is the wall time in seconds
+    since 1970 at loop time 0. The same `seed` gives the same random numbers; each name has its own.
     """
 
     def __init__(
@@ -72,23 +72,25 @@ class SimulatedWorld:
     ) -> None:
         self._seed = seed
         self._epoch = epoch
-        # Kept, since work that runs as in a thread finds no running loop.
+        # Stored, because work that runs as if in a thread finds no running loop.
         self.monotonic = (loop or asyncio.get_running_loop()).time
         self._streams: dict[str, Random] = {}
         self._queues: list[InlineQueue[Any]] = []
         self._connections: dict[InlineConnection, None] = {}
 
     def wall(self) -> float:
+        """Return the wall-clock time in seconds since 1970."""
         return self._epoch + self.monotonic()
 
     def entropy(self, name: str) -> Random:
+        """Return the random generator of a name; the same name gives the same generator."""
         stream = self._streams.get(name)
         if stream is None:
             stream = self._streams[name] = Random(f"{self._seed}/{name}")
         return stream
 
     def start_thread(self, run: Callable[[], None], name: str) -> None:
-        """Run a function at once. Inside it no loop is running, as in a thread."""
+        """Run a function inline. Inside it no loop is running, as in a thread."""
         loop = asyncio._get_running_loop()
         asyncio._set_running_loop(None)
         try:
@@ -105,24 +107,25 @@ class SimulatedWorld:
         begin: Callable[[], None] | None = None,
         end: Callable[[], None] | None = None,
     ) -> InlineQueue[_T]:
-        """Return a queue that does its work at once. What the work raises, `put` raises."""
+        """Return a queue that runs its work inline. `put` raises what the work raises."""
         made = InlineQueue(work, begin, end)
         self._queues.append(made)
         return made
 
     def stamp(self, path: Path) -> None:
-        # The file may have been deleted by the very work that was done on it.
+        """Set a file's modification time to the virtual wall-clock time."""
+        # The work on the file may have deleted it.
         with contextlib.suppress(OSError):
             os.utime(path, (self.wall(), self.wall()))
 
     def sqlite(self, path: str) -> InlineConnection:
-        """Return a connection to an SQLite file, to be awaited, whose operations run at once."""
+        """Return an awaitable connection to an SQLite file whose operations run inline."""
         return InlineConnection(path, self._connections)
 
     def close(self) -> None:
-        """Close the files and connections that are still open, as the end of a process does.
+        """Close all open files and connections, as the end of a process does.
 
-        Transactions that were not committed are rolled back.
+        Uncommitted transactions are rolled back.
         """
         for queue in self._queues:
             queue.close()
@@ -130,8 +133,8 @@ class SimulatedWorld:
             connection.abandon()
 
 
-class _AtOnce:
-    """Stands in for the queue of a connection's thread."""
+class _InlineExecutor:
+    """Replaces the queue of a connection's thread: runs each function inline."""
 
     def put_nowait(self, entry: tuple[asyncio.Future[Any] | None, Callable[[], Any]]) -> None:
         future, function = entry
@@ -148,13 +151,13 @@ class _AtOnce:
 class InlineConnection(aiosqlite.Connection):
     """A connection whose thread is never started. Made by `SimulatedWorld.sqlite`.
 
-    aiosqlite and SQLAlchemy hand functions to the thread through `_tx`, each with a future, and
-    await the future. Here it is done when it is awaited, so that nothing else runs in between.
+    aiosqlite and SQLAlchemy pass functions to the thread through `_tx`, each with a future that
+    they await. Here the future is done before it is awaited, so nothing else runs in between.
     """
 
     def __init__(self, path: str, opened: dict[InlineConnection, None]) -> None:
         super().__init__(lambda: sqlite3.connect(path), iter_chunk_size=64)
-        self._tx = _AtOnce()  # type: ignore[assignment]  # only `put_nowait` is used
+        self._tx = _InlineExecutor()  # type: ignore[assignment]  # only `put_nowait` is used
         self._opened = opened
 
     def __await__(self) -> Generator[Any, None, aiosqlite.Connection]:
@@ -163,7 +166,7 @@ class InlineConnection(aiosqlite.Connection):
         return connected
 
     async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        # As the original, without a future for each operation.
+        # As in aiosqlite, but without a future for each operation.
         if self._connection is None:
             raise ValueError("Connection closed")
         return fn(*args, **kwargs)
@@ -173,7 +176,7 @@ class InlineConnection(aiosqlite.Connection):
         return super().stop()
 
     def abandon(self) -> None:
-        """Close the connection without its owner."""
+        """Close the connection without the help of its owner."""
         self._opened.pop(self, None)
         connection, self._connection = self._connection, None
         if connection is not None:
@@ -184,10 +187,10 @@ _template: list[bytes] = []
 
 
 async def make_database(path: Path) -> None:
-    """Make an SQLite file at `path` whose tables are up to date.
+    """Create an SQLite file at `path` with up-to-date tables.
 
-    It is a copy of one that is migrated once in the life of this process: migrating takes a tenth
-    of a second, and a simulated call little more.
+    It is a copy of a template that is migrated once per process: a migration takes 0.1 s, which is
+    almost as long as a simulated call.
     """
     if not _template:
         with tempfile.TemporaryDirectory() as folder:

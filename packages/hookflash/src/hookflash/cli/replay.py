@@ -23,7 +23,7 @@ def command(journal: Path, picture: Path | None, as_json: bool) -> int:
     from hookflash.replay.files import read_lines
     from hookflash.replay.picture import draw
     from hookflash.replay.timeline import read_timeline
-    from hookflash.replay.transcript import written
+    from hookflash.replay.transcript import transcript_text
     from hookflash.runtime.journal import read_journal, replay
 
     head, lines = read_journal(journal)
@@ -43,7 +43,7 @@ def command(journal: Path, picture: Path | None, as_json: bool) -> int:
         }
         click.echo(msgspec.json.encode(result))
         return 1 if different else 0
-    click.echo(written(timeline))
+    click.echo(transcript_text(timeline))
     commands = sum(len(step.then) for step in steps)
     if not different:
         click.echo(f"{len(steps)} events, {commands} commands: the same")

@@ -1,1 +1,1 @@
-"""A call again from its journal: timeline, transcript, picture and files."""
+"""Rebuild a call from its journal: timeline, transcript, picture and files."""

@@ -1,6 +1,6 @@
-"""What is left of a call, as files a person can open.
+"""Write the files of a finished call:
 
-call.wav         stereo: left what the caller said, right what the caller heard
+call.wav         stereo recording: left what the caller said, right what the caller heard
 transcript.txt   who said what, as heard
 timeline.svg     the picture of the call; opens in any browser
 journal.jsonl    every event and command; `hookflash replay` runs it again
@@ -21,11 +21,14 @@ from hookflash.errors import ConfigError
 from hookflash.replay.picture import draw
 from hookflash.replay.sound import Tracks, write_stereo
 from hookflash.replay.timeline import Timeline, read_timeline
-from hookflash.replay.transcript import written
+from hookflash.replay.transcript import transcript_text
 
 
 def read_lines(journal: Path) -> list[dict[str, Any]]:
-    """Read the decoded lines of a journal; a line that a crash cut short is left out."""
+    """Return the decoded lines of a journal. Lines that are not valid JSON are skipped.
+
+    A crash can leave an incomplete last line.
+    """
     lines: list[dict[str, Any]] = []
     for text in journal.read_text(encoding="utf-8").splitlines():
         try:
@@ -35,26 +38,32 @@ def read_lines(journal: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def folder_for(data_dir: Path, call_sid: str, arrived_at: float) -> Path:
-    """Return where the files of a call go, by time, so that the newest is the last."""
+def call_folder(data_dir: Path, call_sid: str, arrived_at: float) -> Path:
+    """Return the folder for a call's files. Names begin with the time, so they sort by time.
+
+    `arrived_at` is seconds since 1970.
+    """
     when = time.strftime("%Y%m%d-%H%M%S", time.localtime(arrived_at))
     safe = re.sub(r"[^A-Za-z0-9]", "", call_sid)[:10] or "call"
     return data_dir / "calls" / f"{when}-{safe}"
 
 
 def write_call(folder: Path, journal: Path, tracks: Tracks) -> tuple[Timeline, list[Path]]:
-    """Write everything into `folder`; return the call's timeline and the files' paths."""
+    """Write all files of a call into `folder`. Return the call's timeline and the files' paths.
+
+    Raises `ConfigError` if the journal has no record, because the call did not end.
+    """
     timeline = read_timeline(read_lines(journal))
     if timeline.record is None:
         raise ConfigError(
-            f"the call has no record in its journal {journal}: it did not come to an end;"
-            " see the log"
+            f"the journal {journal} has no record: expected a call that has ended;"
+            " see the log for why it did not"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    said, heard = aligned(tracks)
+    said, heard = align_tracks(tracks)
     paths = [folder / name for name in ("call.wav", "transcript.txt", "timeline.svg")]
     write_stereo(paths[0], said, heard)
-    paths[1].write_text(written(timeline), encoding="utf-8")
+    paths[1].write_text(transcript_text(timeline), encoding="utf-8")
     paths[2].write_text(draw(timeline, tracks), encoding="utf-8")
     copy = folder / "journal.jsonl"
     if copy.resolve() != journal.resolve():
@@ -64,8 +73,11 @@ def write_call(folder: Path, journal: Path, tracks: Tracks) -> tuple[Timeline, l
     return timeline, [*paths, copy, record]
 
 
-def aligned(tracks: Tracks) -> tuple[bytes, bytes]:
-    """Let both tracks begin when the call arrived, so that a player shows the picture's times."""
+def align_tracks(tracks: Tracks) -> tuple[bytes, bytes]:
+    """Return both tracks starting when the call arrived: a player then shows the picture's times.
+
+    Earlier audio is cut off; a later start is padded with silence.
+    """
     first = round(tracks.starts_at * 8000)
     if first < 0:
         return tracks.said[-first:], tracks.heard[-first:]

@@ -1,14 +1,16 @@
-"""The picture of a call: an SVG that reads like a score, one row every twenty seconds. No I/O.
+"""Draw a call as an SVG timeline, one row per twenty seconds. No I/O.
 
-    stage     where the call is: talking, farewell, ringing, with human
-    caller    what they said (left track), the words beneath
-    agent     what was heard of the agent (right track); hatched and struck out: cut by a barge-in
-    human     ringing, then what was heard of the person (right track, from the bridge on)
-    tools     asked, answered
+Each row has these lanes, from top to bottom:
+
+    stage     talking, farewell, ringing, with human ...
+    caller    what the caller said (left track), with the text below
+    agent     what was heard of the agent (right track); unheard text is struck out
+    human     ringing, then what was heard of the human (right track, from the bridge on)
+    tools     each tool call with its result
     seconds
 
-Text and colours follow the reader's light or dark mode. Every bar has a tooltip. The file needs
-no script, font or network.
+Text and colours follow the light or dark mode of the browser. Every bar has a tooltip. The file
+needs no script, font or network.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from html import escape
 
 import msgspec
 
-from hookflash.replay.sound import BINS_PER_SECOND, Tracks, envelope, fitted_to_sound
+from hookflash.replay.sound import BINS_PER_SECOND, Tracks, envelope, fit_to_recording
 from hookflash.replay.svg import (
     CHARACTER,
     HATCH,
@@ -31,16 +33,16 @@ from hookflash.replay.svg import (
     line,
     path,
     rect,
-    shortened,
+    shorten,
     text,
-    told,
-    wrapped,
+    with_tooltip,
+    wrap_text,
 )
 from hookflash.replay.timeline import Leg, Spoken, Timeline, ToolSpan
 
 ROW_SECONDS = 20.0
 _SCALE = 60.0
-"""Pixels a second."""
+"""Pixels per second."""
 _LEFT = 84.0
 _LANE_WIDTH = ROW_SECONDS * _SCALE
 _WIDTH = _LEFT + _LANE_WIDTH + 24
@@ -48,10 +50,10 @@ _HEAD = 84.0
 _WAVE = 44.0
 _TEXT_LINE = 13.0
 _NARROWEST = 40.0
-"""No text is broken into lines of fewer pixels than this."""
+"""The narrowest line of text, in pixels."""
 
 Span = tuple[float, float]
-_ALWAYS: list[Span] = [(-math.inf, math.inf)]
+_WHOLE_CALL: list[Span] = [(-math.inf, math.inf)]
 _SHOWN_STAGES = (
     "talking",
     "farewell",
@@ -64,14 +66,17 @@ _SHOWN_STAGES = (
 
 
 def draw(timeline: Timeline, tracks: Tracks | None = None) -> str:
-    """Return the SVG of a call, with waveforms if there are `tracks`, with bars if not."""
+    """Return the SVG of a call: with waveforms if `tracks` are given, otherwise with bars."""
     if tracks is not None:
-        timeline = fitted_to_sound(timeline, tracks)
+        timeline = fit_to_recording(timeline, tracks)
     return "".join(_Picture(timeline, tracks).parts())
 
 
 class _Lanes(msgspec.Struct, frozen=True):
-    """Where each lane of one row is, in pixels from the row's top, and how long it is."""
+    """The lanes of one row, in pixels from the row's top. `seconds` is the row's length.
+
+    `human` and `tools` are None in a row that has no such lane.
+    """
 
     seconds: float
     caller: float
@@ -83,18 +88,18 @@ class _Lanes(msgspec.Struct, frozen=True):
 
 
 class _Picture:
-    """One drawing under way; `_first` is the second at which the row being drawn begins."""
+    """Draws one call. `_first` is the second at which the current row begins."""
 
     def __init__(self, timeline: Timeline, tracks: Tracks | None) -> None:
         self._call = timeline
         self._tracks = tracks
         self._waits = timeline.latencies()
         self._first = 0.0
-        self._lanes = _laid_out(timeline, 0.0)
+        self._lanes = _layout(timeline, 0.0)
 
     def parts(self) -> Iterator[str]:
         starts = [row * ROW_SECONDS for row in range(_row_count(self._call))]
-        rows = [(first, _laid_out(self._call, first)) for first in starts]
+        rows = [(first, _layout(self._call, first)) for first in starts]
         height = _HEAD + sum(lanes.height for _, lanes in rows)
         title = _title(self._call)
         yield (
@@ -144,7 +149,7 @@ class _Picture:
         return self._first <= seconds < self._first + ROW_SECONDS
 
     def _place(self, start: float, end: float) -> Span | None:
-        """Cut a span of time to this row: its left edge and width in pixels, None if elsewhere."""
+        """Return left edge and width of a span in this row, in pixels; None if it is outside."""
         first, last = max(start, self._first), min(end, self._first + ROW_SECONDS)
         if last < first or (last == first and end > start):
             return None
@@ -177,23 +182,23 @@ class _Picture:
             ]
             if width > len(stage.name) * 6 + 10:
                 parts.append(text(x + 6, 13, stage.name, "on"))
-            yield told(f"{stage.name}: {clock(stage.start)} to {clock(stage.end)}", *parts)
+            yield with_tooltip(f"{stage.name}: {clock(stage.start)} to {clock(stage.end)}", *parts)
 
     def _waves(self) -> Iterator[str]:
         if self._tracks is None:
             return
         lanes = self._lanes
         said, heard = self._tracks.said, self._tracks.heard
-        yield self._wave(said, lanes.caller, "caller", _ALWAYS)
-        # Ringing is in the human's lane as well: it is not the agent that makes it.
-        away = joined(
+        yield self._wave(said, lanes.caller, "caller", _WHOLE_CALL)
+        # The ringing tone is drawn in the human's lane: the agent does not make it.
+        off_agent = merge_spans(
             (stage.start, stage.end)
             for stage in self._call.stages
             if stage.name in ("moving", "ringing", "with human")
         )
         if lanes.human is not None:
-            yield self._wave(heard, lanes.human, "human", away)
-        yield self._wave(heard, lanes.agent, "agent", between(away))
+            yield self._wave(heard, lanes.human, "human", off_agent)
+        yield self._wave(heard, lanes.agent, "agent", gaps_between(off_agent))
 
     def _wave(self, track: bytes, top: float, kind: str, spans: list[Span]) -> str:
         """Draw this row of a track as one path, mirrored about the lane's middle."""
@@ -214,31 +219,31 @@ class _Picture:
     def _speech(self, spoken: Spoken) -> Iterator[str]:
         top = self._lanes.caller if spoken.speaker == "caller" else self._lanes.agent
         if spoken.cut_seconds > 0:
-            # What was said next is more than what was not said.
+            # The unheard bar ends before the same speaker's next span begins.
             later = [
                 one.start
                 for one in self._call.spoken
                 if one.speaker == spoken.speaker and one.start > spoken.end
             ]
-            agent_next = min(later, default=math.inf)
-            place = self._place(spoken.end, min(spoken.end + spoken.cut_seconds, agent_next - 0.1))
+            next_start = min(later, default=math.inf)
+            place = self._place(spoken.end, min(spoken.end + spoken.cut_seconds, next_start - 0.1))
             if place is not None:
                 bar = rect(place[0], top + 14, place[1], _WAVE - 28, "cut", 3)
-                yield told(f"never heard: {spoken.cut}", bar)
+                yield with_tooltip(f"never heard: {spoken.cut}", bar)
         unheard = f" [never heard: {spoken.cut}]" if spoken.cut else ""
         tooltip = f"{clock(spoken.start)} {spoken.speaker}: {spoken.text}{unheard}"
-        for start, end, words, cut in pieces(spoken):
+        for start, end, words, cut in row_pieces(spoken):
             if not self._is_here(start):
                 continue
             x, width = self._x(start), (end - start) * _SCALE
             inset, kind = (0.0, "shade") if self._tracks else (10.0, "bar")
             height = _WAVE - 2 * inset
             parts = [rect(x, top + inset, max(width, 2), height, f"{spoken.speaker} {kind}")]
-            rows = [(row, "") for row in wrapped(words, max(_NARROWEST, width))]
-            rows += [(row, "unheard") for row in wrapped(cut, max(_NARROWEST, width))]
+            rows = [(row, "") for row in wrap_text(words, max(_NARROWEST, width))]
+            rows += [(row, "unheard") for row in wrap_text(cut, max(_NARROWEST, width))]
             for number, (row, style) in enumerate(rows, 1):
                 parts.append(text(x, top + _WAVE + number * _TEXT_LINE, row, style))
-            yield told(tooltip, *parts)
+            yield with_tooltip(tooltip, *parts)
 
     def _leg(self, leg: Leg) -> Iterator[str]:
         top = self._lanes.human
@@ -252,10 +257,10 @@ class _Picture:
             bar = rect(place[0], top, place[1], _WAVE, "ringing")
             fits = place[1] > (len(label) + 2) * CHARACTER
             words = text(place[0] + 6, top + 13, label) if fits else ""
-            yield told(f"{label}, {rung_until - leg.start:.1f} s", bar, words)
+            yield with_tooltip(f"{label}, {rung_until - leg.start:.1f} s", bar, words)
         place = None if leg.answered is None else self._place(leg.answered, end)
         if place is not None:
-            yield told(
+            yield with_tooltip(
                 "a human is on the line", rect(place[0], top, place[1], _WAVE, "human shade")
             )
 
@@ -270,9 +275,9 @@ class _Picture:
         label = ""
         if self._is_here(tool.start):
             room = int((_WIDTH - x - width - 30) / CHARACTER)
-            words = shortened(f"{tool.name} {tool.arguments} → {answer}", max(room, 12))
+            words = shorten(f"{tool.name} {tool.arguments} → {answer}", max(room, 12))
             label = text(x + width + 5, top + 11, words)
-        yield told(f"{tool.name}({tool.arguments}) → {answer}", bar, label)
+        yield with_tooltip(f"{tool.name}({tool.arguments}) → {answer}", bar, label)
 
     def _marks(self) -> Iterator[str]:
         lanes = self._lanes
@@ -286,7 +291,7 @@ class _Picture:
                 continue
             x, width = place
             y = lanes.agent - 8
-            yield told(
+            yield with_tooltip(
                 f"the caller waited {wait.seconds * 1000:.0f} ms for an answer",
                 path(f"M{x:.1f} {y - 3}v6m0 -3h{width:.1f}m0 -3v6", "wait"),
                 text(x + width + 4, y + 4, f"{wait.seconds:.2f} s", "soft"),
@@ -303,20 +308,20 @@ def _row_count(call: Timeline) -> int:
 
 @functools.lru_cache(maxsize=4)
 def _gain(track: bytes) -> float:
-    """Recordings differ in loudness: draw the loud parts of each at nearly full height."""
+    """Return the factor that draws the loud parts of a track at nearly full height."""
     loud = sorted(bin for bin in envelope(track) if bin > 0.1)
     return min(2.5, 0.9 / loud[int(len(loud) * 0.98)]) if loud else 1.0
 
 
-def _laid_out(call: Timeline, first: float) -> _Lanes:
-    """Give the lanes of the row that begins at `first` the room that what is in it needs."""
+def _layout(call: Timeline, first: float) -> _Lanes:
+    """Return the lanes of the row that begins at second `first`, sized for its content."""
     last = first + ROW_SECONDS
     text_lines = {"caller": 1, "agent": 1}
     for spoken in call.spoken:
-        for start, end, words, cut in pieces(spoken):
+        for start, end, words, cut in row_pieces(spoken):
             if first <= start < last:
                 width = max(_NARROWEST, (end - start) * _SCALE)
-                needed = len(wrapped(words, width)) + len(wrapped(cut, width))
+                needed = len(wrap_text(words, width)) + len(wrap_text(cut, width))
                 text_lines[spoken.speaker] = max(text_lines[spoken.speaker], needed)
     away = [(leg.start, call.seconds if leg.end is None else leg.end) for leg in call.legs]
     caller = 24.0
@@ -331,8 +336,8 @@ def _laid_out(call: Timeline, first: float) -> _Lanes:
     return _Lanes(seconds, caller, agent, human, tools, y, y + 46)
 
 
-def pieces(spoken: Spoken) -> Iterator[tuple[float, float, str, str]]:
-    """Split what was spoken at the ends of rows: (start, end, words, cut words) of each part."""
+def row_pieces(spoken: Spoken) -> Iterator[tuple[float, float, str, str]]:
+    """Split a span of speech at row ends. Yield (start, end, words, unheard words) of each part."""
     total = spoken.end - spoken.start
     first, last = int(spoken.start // ROW_SECONDS), int(spoken.end // ROW_SECONDS)
     if total <= 0 or first == last or spoken.end == (first + 1) * ROW_SECONDS:
@@ -349,8 +354,8 @@ def pieces(spoken: Spoken) -> Iterator[tuple[float, float, str, str]]:
         taken = upto
 
 
-def joined(spans: Iterator[Span]) -> list[Span]:
-    """Return sorted spans, those that touch made one."""
+def merge_spans(spans: Iterator[Span]) -> list[Span]:
+    """Return the spans sorted, with spans that touch or overlap merged."""
     result: list[Span] = []
     for start, end in sorted(spans):
         if result and start <= result[-1][1]:
@@ -360,7 +365,7 @@ def joined(spans: Iterator[Span]) -> list[Span]:
     return result
 
 
-def between(spans: list[Span]) -> list[Span]:
-    """Return the time that is in none of these sorted spans."""
+def gaps_between(spans: list[Span]) -> list[Span]:
+    """Return the gaps between sorted spans, from minus to plus infinity."""
     edges = [-math.inf, *(edge for span in spans for edge in span), math.inf]
     return list(zip(edges[0::2], edges[1::2], strict=True))

@@ -1,6 +1,6 @@
-"""What a recording tells about a call: how loud it was when, and where speech really ended.
+"""Read loudness and the real ends of speech from a call's recording.
 
-Sound is G.711 mu-law, 8,000 samples a second, one byte each.
+Audio is G.711 mu-law at 8,000 samples per second, one byte per sample.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from hookflash.replay.timeline import Timeline
 BINS_PER_SECOND = 50
 _BYTES_PER_SECOND = 8000
 _LOUD = 0.055
-"""Below this part of full scale it is the line's noise and not speech."""
+"""Quieter bins (0 to 1, see `envelope`) are line noise and not speech."""
 _ONSET_BINS = 15
-"""Voice activity detection says that speech began up to this many bins after it did."""
+"""Voice activity detection may report the start of speech this many bins late."""
 
 _PEAK = bytes(min(255, round(255 * (abs(sample) / 32124) ** 0.6)) for sample in LINEAR)
 
 
 class Tracks(msgspec.Struct, frozen=True):
-    """What was recorded of a call: mu-law, `said` by the caller and `heard` by them.
+    """The recording of a call as mu-law at 8 kHz: `said` by the caller, `heard` by the caller.
 
     Both begin `starts_at` seconds after the call arrived (before it, if negative).
     """
@@ -36,11 +36,15 @@ class Tracks(msgspec.Struct, frozen=True):
 
     @property
     def ends_at(self) -> float:
+        """When the longer track ends, in seconds since the call arrived."""
         return self.starts_at + max(len(self.said), len(self.heard)) / _BYTES_PER_SECOND
 
 
 def envelope(audio: bytes) -> list[float]:
-    """Return the loudness of `audio` in bins of 20 ms, 0 to 1, bent as an ear bends it."""
+    """Return the loudness of `audio` (mu-law) from 0 to 1, one value per 20 ms.
+
+    The scale is compressed (power 0.6), which is closer to perceived loudness.
+    """
     size = _BYTES_PER_SECOND // BINS_PER_SECOND
     loud = audio.translate(_PEAK)
     return [
@@ -49,11 +53,10 @@ def envelope(audio: bytes) -> list[float]:
     ]
 
 
-def fitted_to_sound(timeline: Timeline, tracks: Tracks) -> Timeline:
-    """Move the ends of the caller's spans to where their voice really began and fell silent.
+def fit_to_recording(timeline: Timeline, tracks: Tracks) -> Timeline:
+    """Return `timeline` with the caller's spans moved to where the recorded voice starts and ends.
 
-    The model says that the caller has stopped only after it has waited for more, so its word
-    comes late by the length of that wait.
+    The model reports the end of speech only after a silence, so its time is late by that silence.
     """
     loud = envelope(tracks.said)
     spoken = []
@@ -62,7 +65,7 @@ def fitted_to_sound(timeline: Timeline, tracks: Tracks) -> Timeline:
             first = int((one.start - tracks.starts_at) * BINS_PER_SECOND) - _ONSET_BINS
             last = math.ceil((one.end - tracks.starts_at) * BINS_PER_SECOND)
             bins = range(max(0, first), min(len(loud), last))
-            # A click is loud for a bin or two; a voice goes on.
+            # A click is loud for one or two bins only, so a voiced bin needs loud neighbours.
             voiced = [
                 number
                 for number in bins
@@ -83,7 +86,7 @@ def fitted_to_sound(timeline: Timeline, tracks: Tracks) -> Timeline:
 def write_stereo(path: Path, left: bytes, right: bytes) -> None:
     """Write two mu-law tracks as one stereo WAV file, 16-bit PCM at 8 kHz.
 
-    The shorter track is filled up with silence.
+    The shorter track is padded with silence.
     """
     frames = max(len(left), len(right))
     sound = bytearray(4 * frames)

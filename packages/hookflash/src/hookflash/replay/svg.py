@@ -1,4 +1,4 @@
-"""The few SVG elements that a picture of a call is made of, and texts that fit. No I/O."""
+"""SVG elements and styles for drawings of calls, and text fitted to a width. No I/O."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from html import escape
 
 CHARACTER = 5.7
-"""Pixels a character takes at 11 px, on the wide side."""
+"""Width of a character at 11 px, in pixels. An upper estimate."""
 
 STYLE = """
 svg{--paper:#fdfcf9;--ink:#22262b;--soft:#6d7680;--rule:#dcd8cc;--lane:#f4f2eb;--caller:#2c7a7b;
@@ -37,11 +37,13 @@ HATCH = (
 
 
 def text(x: float, y: float, words: str, kind: str = "") -> str:
+    """Return a text element at (`x`, `y`) in pixels; `kind` is its CSS class."""
     style = f' class="{kind}"' if kind else ""
     return f'<text{style} x="{x:.1f}" y="{y:.1f}">{escape(words)}</text>'
 
 
 def rect(x: float, y: float, width: float, height: float, kind: str, radius: float = 4) -> str:
+    """Return a rectangle with rounded corners, all lengths in pixels; `kind` is its CSS class."""
     return (
         f'<rect class="{kind}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}"'
         f' height="{height:.1f}" rx="{radius:g}"/>'
@@ -49,20 +51,22 @@ def rect(x: float, y: float, width: float, height: float, kind: str, radius: flo
 
 
 def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
+    """Return a line, in pixels; `kind` is its CSS class."""
     return f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
 
 
 def path(steps: str, kind: str) -> str:
+    """Return a path with the data `steps`; `kind` is its CSS class."""
     return f'<path class="{kind}" d="{steps}"/>'
 
 
-def told(tooltip: str, *parts: str) -> str:
-    """Group `parts` under a tooltip."""
+def with_tooltip(tooltip: str, *parts: str) -> str:
+    """Return `parts` as a group with a tooltip."""
     return f"<g><title>{escape(tooltip)}</title>{''.join(parts)}</g>\n"
 
 
-def wrapped(words: str, width: float) -> list[str]:
-    """Break text into lines of about `width` pixels; at least one word a line."""
+def wrap_text(words: str, width: float) -> list[str]:
+    """Break text into lines of about `width` pixels, with at least one word per line."""
     lines: list[str] = []
     for word in re.findall(r"\S+", words):
         if lines and (len(lines[-1]) + 1 + len(word)) * CHARACTER <= width:
@@ -72,11 +76,11 @@ def wrapped(words: str, width: float) -> list[str]:
     return lines
 
 
-def shortened(words: str, length: int) -> str:
-    """Cut `words` to `length` characters, the last of them an ellipsis if anything is missing."""
+def shorten(words: str, length: int) -> str:
+    """Cut `words` to `length` characters. If anything was cut, the last one is an ellipsis."""
     return words if len(words) <= length else f"{words[: max(0, length - 1)]}…"
 
 
 def clock(seconds: float) -> str:
-    """Minutes and seconds, as on a telephone's display."""
+    """Return `seconds` as minutes and seconds, such as `1:05`."""
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

@@ -1,9 +1,8 @@
-"""A call as spans of time, read from its journal line by line. No I/O.
+"""Read a call's journal line by line into spans of time: who spoke when. No I/O.
 
-The journal says what was done; a person wants to see who spoke when. This reader keeps, for each
-item of the agent's speech, when it began to play and how much of it a `clear` threw away. While
-a call runs that is an estimate from what was sent; the record at the journal's end holds what
-the ledger knows, and replaces it.
+For each item of the agent's speech the reader keeps when it began to play and how much of it a
+`clear` discarded. During a call this is an estimate from the audio that was sent. The record at
+the end of the journal holds the values of the playout ledger and replaces the estimate.
 
 All times are seconds since the call arrived.
 
@@ -30,14 +29,17 @@ from hookflash.core.record import CallRecord
 Journal = Iterable[Mapping[str, Any]]
 
 _LATENCY_LIMIT_SECONDS = 10.0
-"""An answer later than this is to something else."""
+"""Agent speech that starts later than this is not counted as an answer."""
 
 _PHASE_NAMES = {"ringing": "answering", "with a human": "with human"}
-"""Where a phase and a state of the hand-off would be mistaken for each other."""
+"""Phases that are shown under another name, so that they differ from the hand-off's states."""
 
 
 class Spoken(msgspec.Struct):
-    """Somebody speaking. `cut` is what was prepared and never heard, `cut_seconds` its length."""
+    """One span of speech. `start` and `end` are seconds since the call arrived.
+
+    `cut` is text that was generated but never heard, `cut_seconds` the length of its audio.
+    """
 
     speaker: Literal["caller", "agent", "human"]
     start: float
@@ -46,10 +48,12 @@ class Spoken(msgspec.Struct):
     cut: str = ""
     cut_seconds: float = 0.0
     ended: bool = False
-    """Nothing about this span will change any more."""
+    """Whether the span is final."""
 
 
 class ToolSpan(msgspec.Struct):
+    """One tool call. `arguments` is JSON text; `end` is None while the tool runs."""
+
     name: str
     arguments: str
     start: float
@@ -60,7 +64,7 @@ class ToolSpan(msgspec.Struct):
 
 
 class Stage(msgspec.Struct):
-    """Where the call was: `talking`, `farewell`, `ringing`, `with human` ..."""
+    """One stage of the call, such as `talking`, `farewell`, `ringing` or `with human`."""
 
     name: str
     start: float
@@ -68,7 +72,7 @@ class Stage(msgspec.Struct):
 
 
 class Leg(msgspec.Struct):
-    """One attempt to reach a human. `answered` and `end` are None as long as they are open."""
+    """One attempt to reach a human. `answered` and `end` are None until they happen."""
 
     leg_sid: str
     start: float
@@ -78,18 +82,19 @@ class Leg(msgspec.Struct):
 
 
 class Latency(msgspec.Struct, frozen=True):
-    """The caller stopped at `start`, and heard the agent from `end` on."""
+    """The caller stopped speaking at `start` and heard the agent from `end` on."""
 
     start: float
     end: float
 
     @property
     def seconds(self) -> float:
+        """How long the caller waited."""
         return self.end - self.start
 
 
 class Timeline(msgspec.Struct):
-    """All that there is to draw of one call."""
+    """The spans and events of one call. `arrived_at` is seconds since 1970."""
 
     call_sid: str = ""
     agent: str = "agent"
@@ -104,7 +109,7 @@ class Timeline(msgspec.Struct):
     record: CallRecord | None = None
 
     def latencies(self) -> list[Latency]:
-        """How long the caller waited for each answer of the agent that followed their words."""
+        """Return how long the caller waited for each answer of the agent."""
         found = []
         stopped: float | None = None
         for spoken in sorted(self.spoken, key=lambda one: one.start):
@@ -117,12 +122,12 @@ class Timeline(msgspec.Struct):
         return found
 
     def human_spans(self) -> list[tuple[float, float]]:
-        """When the caller and a human could hear each other."""
+        """Return the spans in which the caller and a human could hear each other."""
         return [(stage.start, stage.end) for stage in self.stages if stage.name == "with human"]
 
 
 class _Playout:
-    """When the items of the agent's speech play, from what was generated, sent and cleared."""
+    """Estimates when the agent's items play, from the audio generated, sent and cleared."""
 
     def __init__(self) -> None:
         self.spoken: dict[str, Spoken] = {}
@@ -138,7 +143,7 @@ class _Playout:
         self._waiting.append((item_id, size / BYTES_PER_MS / 1000))
 
     def transcribed(self, item_id: str, text: str, now: float) -> None:
-        self._of(item_id, now).text += text
+        self._span_of(item_id, now).text += text
 
     def played(self, size: int, now: float) -> None:
         seconds = size / BYTES_PER_MS / 1000
@@ -149,7 +154,7 @@ class _Playout:
             taken = min(left, seconds)
             if left - taken > 1e-9:
                 self._waiting.appendleft((item_id, left - taken))
-            spoken = self._of(item_id, start)
+            spoken = self._span_of(item_id, start)
             if spoken.end <= spoken.start:
                 spoken.start = start
             spoken.end = start + taken
@@ -157,7 +162,7 @@ class _Playout:
             seconds -= taken
 
     def cleared(self, now: float) -> bool:
-        """Everything not played is cut. Return whether that was anything."""
+        """Cut everything that has not been played. Return whether there was anything to cut."""
         cut_any = bool(self._waiting) or self._busy_until > now
         for item_id, spoken in self.spoken.items():
             unsent = sum(left for waiting, left in self._waiting if waiting == item_id)
@@ -176,13 +181,13 @@ class _Playout:
         return cut_any
 
     def settle(self, now: float) -> None:
-        """Mark what has been heard to its end."""
+        """Mark the items that have been played completely."""
         waiting = {item_id for item_id, _ in self._waiting}
         for item_id, spoken in self.spoken.items():
             if spoken.start < spoken.end <= now and item_id not in waiting:
                 spoken.ended = True
 
-    def _of(self, item_id: str, now: float) -> Spoken:
+    def _span_of(self, item_id: str, now: float) -> Spoken:
         if item_id not in self.spoken:
             self.spoken[item_id] = Spoken("agent", now, now)
         self.spoken[item_id].ended = False
@@ -197,7 +202,7 @@ class _Playout:
 
 
 class JournalReader:
-    """Reads a journal as it grows: `feed` each line, look at `timeline` at any time."""
+    """Reads a growing journal: pass each line to `feed`, read `timeline` at any time."""
 
     def __init__(self) -> None:
         self.timeline = Timeline()
@@ -208,7 +213,7 @@ class JournalReader:
         self._legs: dict[str, Leg] = {}
 
     def feed(self, line: Mapping[str, Any]) -> None:
-        """Take one decoded line of the journal, in order."""
+        """Take the next decoded line of the journal."""
         if "journal" in line:
             self.timeline.call_sid = str(line.get("call_sid", ""))
             self.timeline.agent = str(line.get("setup", {}).get("agent", "agent"))
@@ -227,15 +232,15 @@ class JournalReader:
         elif "sound" in line:
             self._sound(line["sound"])
             return
-        self._pass(now)
+        self._advance(now)
 
     def tick(self, at: float) -> None:
-        """It is `at` now (the journal's seconds), and nothing new has happened."""
+        """Advance to `at` (seconds since 1970, as in the journal) without a new line."""
         if self._zero is not None and self.timeline.record is None:
-            self._pass(at - self._zero)
+            self._advance(at - self._zero)
 
-    def _pass(self, now: float) -> None:
-        """Time has passed: what was being said may have been heard to its end."""
+    def _advance(self, now: float) -> None:
+        """Advance to `now`: items that were playing may have ended."""
         self.timeline.seconds = max(self.timeline.seconds, now)
         if self.timeline.stages:
             self.timeline.stages[-1].end = now
@@ -243,14 +248,14 @@ class JournalReader:
             self._playout.settle(now)
 
     def _sound(self, sound: Mapping[str, Any]) -> None:
-        """Pieces of one item, sent on as they came."""
+        """Take the pieces of one item, each played as soon as it was generated."""
         assert self._zero is not None
         for at, size, _ in sound["pieces"]:
             now = round(float(at) - self._zero, 6)
             self._playout.generated(sound["item_id"], sound["response_id"], size)
             self._playout.played(size, now)
             self._sync_agent()
-            self._pass(now)
+            self._advance(now)
 
     def _event(self, event: Mapping[str, Any], now: float) -> None:
         match event["type"]:
@@ -321,14 +326,14 @@ class JournalReader:
             self.timeline.spoken.append(spoken)
 
     def _sync_agent(self) -> None:
-        """Items become visible in the order in which they first appeared."""
+        """Add new items to the timeline in the order in which they appeared."""
         known = {id(spoken) for spoken in self.timeline.spoken}
         self.timeline.spoken += [
             spoken for spoken in self._playout.spoken.values() if id(spoken) not in known
         ]
 
     def _finish(self, record: CallRecord) -> None:
-        """The record is the last word on who was heard saying what, and when."""
+        """Replace the estimates with the utterances of the record."""
         cuts = {
             (spoken.text + spoken.cut)[:20]: spoken.cut_seconds
             for spoken in self._playout.spoken.values()
@@ -351,7 +356,10 @@ class JournalReader:
 
 
 def _cut_seconds(text: str, cut: str, heard: float, estimates: Mapping[str, float]) -> float:
-    """How long the unheard part would have lasted: as generated, else in proportion to the text."""
+    """Return the length of the unheard part in seconds.
+
+    It is the generated length if that is known, else an estimate in proportion to the text.
+    """
     if not cut:
         return 0.0
     whole = f"{text} {cut}" if text else cut
@@ -362,7 +370,7 @@ def _cut_seconds(text: str, cut: str, heard: float, estimates: Mapping[str, floa
 
 
 def read_timeline(journal: Journal) -> Timeline:
-    """Read a whole journal: its lines, decoded, in order."""
+    """Read a whole journal. `journal` yields its decoded lines in order."""
     reader = JournalReader()
     for line in journal:
         reader.feed(line)

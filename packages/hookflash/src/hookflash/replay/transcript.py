@@ -1,4 +1,4 @@
-"""A call as text: who said what as heard, with what happened in between. No I/O."""
+"""Write a call as text: what was heard, tool calls and hand-offs, by time. No I/O."""
 
 from __future__ import annotations
 
@@ -17,26 +17,28 @@ _STAGES = {
 
 
 def spoken_text(spoken: Spoken) -> str:
-    """What was heard, and in brackets what was prepared and never heard."""
+    """Return the heard text, followed by the unheard text in brackets."""
     if not spoken.cut:
         return spoken.text
     return f"{spoken.text} [cut off: {spoken.cut}]".strip()
 
 
 def tool_text(tool: ToolSpan) -> str:
+    """Return one line for a tool call: name, arguments and result."""
     answer = "cancelled" if tool.cancelled else tool.output
     word = "failed" if tool.failed else "answered"
     return f"{tool.name} {tool.arguments} {word}: {answer}"
 
 
 def leg_text(leg: Leg) -> str:
+    """Return one line for an attempt to reach a human."""
     if leg.answered is None:
         return f"hand-off: ringing, {leg.outcome or 'no answer yet'}"
     return f"hand-off: a human answers after {leg.answered - leg.start:.1f} s"
 
 
-def written(timeline: Timeline) -> str:
-    """Return the whole transcript, one thing a line, in the order in which they began."""
+def transcript_text(timeline: Timeline) -> str:
+    """Return the whole transcript, one event per line, sorted by start time."""
     return "\n".join(_lines(timeline)) + "\n"
 
 
@@ -45,13 +47,13 @@ def _lines(timeline: Timeline) -> Iterator[str]:
     end = timeline.disposition.replace("_", " ") or "not finished"
     yield f"{timeline.agent} · {when} · {clock(timeline.seconds)} · {end}"
     yield ""
-    told: list[tuple[float, str, str]] = [
+    entries: list[tuple[float, str, str]] = [
         (one.start, one.speaker, spoken_text(one)) for one in timeline.spoken
     ]
-    told += [(tool.start, "tool", tool_text(tool)) for tool in timeline.tools]
-    told += [
+    entries += [(tool.start, "tool", tool_text(tool)) for tool in timeline.tools]
+    entries += [
         (stage.start, "", _STAGES[stage.name]) for stage in timeline.stages if stage.name in _STAGES
     ]
-    told += [(leg.start, "", leg_text(leg)) for leg in timeline.legs]
-    for start, who, text in sorted(told, key=lambda one: one[0]):
+    entries += [(leg.start, "", leg_text(leg)) for leg in timeline.legs]
+    for start, who, text in sorted(entries, key=lambda one: one[0]):
         yield f"{clock(start):>5}  {who:<7} {text}"

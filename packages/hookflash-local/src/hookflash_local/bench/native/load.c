@@ -1,27 +1,27 @@
-/* The load: the carrier's end and the model's end of many calls, and the clock between them.
+/* The load generator: the carrier side and the model side of many calls, on one clock.
  *
  *     this program, the carrier ---> relay under test ---> this program, the model
  *                               <---                  <---
  *
- * Every call sends 50 pieces of 20 ms a second in each direction, spread over the 20 ms so that
- * calls do not bunch. Marks come back when the sound before them was played, by a true playout
- * clock, all at once after a `clear`. Orders come on standard input, one a line; what happens goes
- * to standard output as one JSON object a line.
+ * Every call sends 50 messages of 20 ms per second in each direction, spread over the 20 ms so that
+ * calls do not bunch. Marks come back when the audio before them was played, by a playout clock,
+ * and all at once after a `clear`. Commands come on standard input, one per line. Events go to
+ * standard output, one JSON object per line.
  *
- *     relay PORT                   where media sockets go
+ *     relay PORT                   the port for media sockets
  *     call SID PATH SIGNATURE TOKEN POSTED_NS
- *                                  open one, for a voice webhook that was sent at POSTED_NS; `-`
- *                                  for no signature
+ *                                  open one for a voice webhook that was sent at POSTED_NS;
+ *                                  SIGNATURE `-` means none
  *     end SID                      the caller hangs up
- *     measure SECONDS              begin; `measured` comes when it is over
- *     barge SECONDS                each caller interrupts that often; 0 for never
- *     jitter SHARE MS              that share of the carrier's pieces is held up, 0 to MS
- *     flood SID RATE               this call sends RATE pieces a second
- *     deaf-carrier SID             this call's media socket is read no more
- *     deaf-model SID               this call's model reads no more
+ *     measure SECONDS              measure; the event `measured` ends it
+ *     barge SECONDS                each caller interrupts at this interval; 0 for never
+ *     jitter SHARE MS              delay this share of the carrier's messages by 0 to MS
+ *     flood SID RATE               send RATE messages per second in this call
+ *     stall-carrier SID            stop reading this call's media socket
+ *     stall-model SID              stop reading this call's model socket
  *     quit
  *
- *     load MODEL_PORT [CERTIFICATE KEY]    port 0 takes a free one; with TLS if they are given
+ *     load MODEL_PORT [CERTIFICATE KEY]    port 0 takes a free one; uses TLS with a certificate
  */
 #include "measure.h"
 
@@ -29,9 +29,9 @@ enum { CARRIER, MODEL };
 enum { FRAME, RELEASE, MARK, DELTA, SPEECH, SPEECH_END, MEASURED };
 
 #define PERIOD 20000000u
-#define LATEST 200000000u /* a piece this late is skipped: the machine could not keep up */
-#define AHEAD 10          /* pieces that the model is ahead of the ear */
-#define WORD_EVERY 12     /* pieces to a word of the transcript */
+#define LATEST 200000000u /* a message this late is skipped: the machine could not keep up */
+#define AHEAD 10          /* messages that the model is ahead of playback */
+#define WORD_EVERY 12     /* messages per word of the transcript */
 
 static struct {
     int relay_port;
@@ -76,7 +76,7 @@ static struct due heap_take(void) {
     return first;
 }
 
-/* The first moment from `now` on that is the index's own within the 20 ms. */
+/* The next time from `now` on at the phase within the 20 ms that belongs to `index`. */
 static uint64_t own_moment(uint64_t now, uint32_t index, double shift) {
     double turn = index * 0.6180339887498949 + shift;
     uint64_t phase = (uint64_t)((turn - (double)(uint64_t)turn) * PERIOD);
@@ -118,13 +118,13 @@ static void on_gone(struct peer *p, const char *why) {
     else ((struct model *)p->owner)->peer = NULL;
 }
 
-/* --- orders ----------------------------------------------------------------------------------- */
+/* --- commands ----------------------------------------------------------------------------------- */
 
-/* What is sent to it fills a small buffer first and then the sender's. */
-static void turn_deaf(struct peer *p) {
+/* Data sent to it fills the small receive buffer first and then the sender's buffer. */
+static void stop_reading(struct peer *p) {
     int little = 4096;
     if (!p) return;
-    p->deaf = true;
+    p->stalled = true;
     setsockopt(p->fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
     peer_watch(p);
 }
@@ -154,16 +154,16 @@ static void obey(char *line) {
     } else if (sscanf(line, "flood %127s %lf", a, &x) == 2 && (call = calls_find(a))) {
         call->odd = true;
         call->period = (uint64_t)(1e9 / x);
-    } else if (sscanf(line, "deaf-carrier %127s", a) == 1 && (call = calls_find(a))) {
+    } else if (sscanf(line, "stall-carrier %127s", a) == 1 && (call = calls_find(a))) {
         call->odd = true;
-        turn_deaf(call->peer);
-    } else if (sscanf(line, "deaf-model %127s", a) == 1 && (call = calls_find(a))) {
+        stop_reading(call->peer);
+    } else if (sscanf(line, "stall-model %127s", a) == 1 && (call = calls_find(a))) {
         call->odd = true;
-        turn_deaf(call->model ? call->model->peer : NULL);
+        stop_reading(call->model ? call->model->peer : NULL);
     } else if (!strcmp(line, "quit")) {
         exit(0);
     } else {
-        fprintf(stderr, "not understood: %s\n", line);
+        fprintf(stderr, "unknown command: %s\n", line);
         exit(2);
     }
 }
@@ -172,7 +172,7 @@ static void read_orders(void) {
     static char lines[65536];
     static size_t used;
     ssize_t got = read(0, lines + used, sizeof lines - used - 1);
-    if (got == 0) exit(0); /* whoever gave the orders is gone */
+    if (got == 0) exit(0); /* the parent process has ended */
     if (got < 0) return;
     used += (size_t)got;
     lines[used] = 0;

@@ -1,4 +1,4 @@
-/* The carrier's end of the calls: media sockets as Twilio opens them, and what the caller hears. */
+/* The carrier side of the calls: media sockets as Twilio opens them, and what the caller hears. */
 
 struct mark {
     uint64_t at;
@@ -10,11 +10,11 @@ struct call {
     char sid[64], token[128], stream[64];
     uint64_t posted, period;
     struct peer *peer;
-    struct model *model; /* known once its sound has come */
+    struct model *model; /* known once its audio has come */
     bool speaks, odd, ended, heard;
     uint32_t chunk, sequence, backlog;
     uint32_t turn, next_count, pieces; /* of the turn, so far */
-    uint32_t cut_turn;                 /* the last that was cut, and how much of it was heard */
+    uint32_t cut_turn;                 /* the last cut turn, and how much of it was heard */
     double cut_ms;
     uint64_t held_until, play_end, alarm;
     struct mark *marks; /* a ring */
@@ -30,7 +30,7 @@ static int calls_live(void) {
     return live;
 }
 
-static struct call *calls_find(const char *sid) { /* the newest first: it is asked for most */
+static struct call *calls_find(const char *sid) { /* the newest first: it is looked up most */
     for (uint32_t i = calls_used; i > 0; i--) {
         if (!strcmp(calls[i - 1]->sid, sid)) return calls[i - 1];
     }
@@ -133,13 +133,13 @@ static void carrier_return_mark(struct call *call) {
     peer_send(call->peer, TEXT, text, (size_t)n);
 }
 
-/* When the first mark of the queue goes back: what holds up the caller's sound holds up marks. */
+/* When the first queued mark is returned: delayed audio delays its marks too. */
 static uint64_t carrier_mark_due(struct call *call) {
     uint64_t at = call->marks[call->marks_first].at;
     return at > call->held_until ? at : call->held_until;
 }
 
-/* Has itself called when the first mark of the queue is due; older alarms come to nothing. */
+/* Schedule a call for when the first queued mark is due; older timers do nothing. */
 static void carrier_set_alarm(struct call *call) {
     if (call->marks_used && call->alarm != carrier_mark_due(call)) {
         call->alarm = carrier_mark_due(call);

@@ -1,13 +1,13 @@
-/* The model's end of the calls: a Realtime server that speaks without end, in real time. */
+/* The model side of the calls: a Realtime server that speaks without end, in real time. */
 
 struct model {
     uint32_t index;
     struct peer *peer;
-    struct call *call; /* known once its sound has come */
+    struct call *call; /* known once its audio has come */
     bool answering;
     uint32_t turn, count, events, next_count;
     uint64_t speech_at; /* when `speech_started` was sent; 0 once a `clear` came */
-    uint32_t told_turn; /* the last of which we were told how much was heard */
+    uint32_t told_turn; /* the last turn that was truncated */
     double told_ms;
 };
 
@@ -27,8 +27,8 @@ static void model_accept(int fd) {
     if (set.tls) model->peer->tls = tls_new(fd, false);
 }
 
-/* Sends one event: its type, and what comes behind it, in JSON. */
-__attribute__((format(printf, 3, 4))) static void tell(struct model *model, const char *type,
+/* Send one event: its type, followed by its other fields as JSON. */
+__attribute__((format(printf, 3, 4))) static void on_progress(struct model *model, const char *type,
                                                        const char *rest, ...) {
     char text[1024];
     if (!model->peer) return;
@@ -50,7 +50,7 @@ __attribute__((format(printf, 3, 4))) static void tell(struct model *model, cons
               "\"content_index\":0"
 #define PLACED model->index, model->turn, model->index, model->turn
 
-static void model_open(struct model *model) { tell(model, "session.created", SESSION, model->index); }
+static void model_open(struct model *model) { on_progress(model, "session.created", SESSION, model->index); }
 
 static void model_sound(struct model *model, bool measured) {
     static char room[14 + 1024];
@@ -78,15 +78,15 @@ static void model_answer(struct model *model) {
     model->answering = true;
     model->turn++;
     model->count = 0;
-    tell(model, "response.created",
+    on_progress(model, "response.created",
          ",\"response\":{\"id\":\"resp_%u_%u\",\"object\":\"realtime.response\",\"status\":"
          "\"in_progress\",\"conversation_id\":\"conv_%u\",\"output\":[]}",
          model->index, model->turn, model->index);
-    tell(model, "response.output_item.added",
+    on_progress(model, "response.output_item.added",
          ",\"response_id\":\"resp_%u_%u\",\"output_index\":0,\"item\":{\"id\":\"item_%u_%u\","
          "\"type\":\"message\",\"role\":\"assistant\",\"status\":\"in_progress\"}",
          PLACED);
-    tell(model, "response.content_part.added", PLACE ",\"part\":{\"type\":\"audio\"}", PLACED);
+    on_progress(model, "response.content_part.added", PLACE ",\"part\":{\"type\":\"audio\"}", PLACED);
     for (int i = 0; i < AHEAD; i++) model_sound(model, false);
     if (first) heap_add(own_moment(now + PERIOD, model->index, 0.309), DELTA, model->index);
 }
@@ -94,9 +94,9 @@ static void model_answer(struct model *model) {
 static void model_end_answer(struct model *model, const char *status) {
     if (!model->answering) return;
     model->answering = false;
-    tell(model, "response.output_audio.done", PLACE, PLACED);
-    tell(model, "response.output_audio_transcript.done", PLACE ",\"transcript\":\"...\"", PLACED);
-    tell(model, "response.done",
+    on_progress(model, "response.output_audio.done", PLACE, PLACED);
+    on_progress(model, "response.output_audio_transcript.done", PLACE ",\"transcript\":\"...\"", PLACED);
+    on_progress(model, "response.done",
          ",\"response\":{\"id\":\"resp_%u_%u\",\"object\":\"realtime.response\",\"status\":\"%s\","
          "\"conversation_id\":\"conv_%u\",\"output\":[]}",
          model->index, model->turn, status, model->index);
@@ -113,7 +113,7 @@ static void model_delta(struct model *model, uint64_t due, uint64_t now) {
     if (model->answering) {
         model_sound(model, true);
         if (model->count % WORD_EVERY == 0) {
-            tell(model, "response.output_audio_transcript.delta", PLACE ",\"delta\":\" and\"",
+            on_progress(model, "response.output_audio_transcript.delta", PLACE ",\"delta\":\" and\"",
                  PLACED);
         }
     }
@@ -133,7 +133,7 @@ static void model_speech(struct model *model, uint64_t now) {
     if (model->answering && model->call && model->count > AHEAD) {
         model->speech_at = now_ns();
         sent[model->call->odd][BARGE_IN] += measuring;
-        tell(model, "input_audio_buffer.speech_started",
+        on_progress(model, "input_audio_buffer.speech_started",
              ",\"audio_start_ms\":0,\"item_id\":\"said_%u_%u\"", model->index, model->turn);
         heap_add(now + 300000000u, SPEECH_END, model->index);
     }
@@ -144,18 +144,18 @@ static void model_speech_end(struct model *model, uint64_t now) {
     (void)now;
     model->speech_at = 0;
     model_end_answer(model, "cancelled");
-    tell(model, "input_audio_buffer.speech_stopped",
+    on_progress(model, "input_audio_buffer.speech_stopped",
          ",\"audio_end_ms\":0,\"item_id\":\"said_%u_%u\"", model->index, model->turn);
-    tell(model, "input_audio_buffer.committed", ",\"item_id\":\"said_%u_%u\"", model->index,
+    on_progress(model, "input_audio_buffer.committed", ",\"item_id\":\"said_%u_%u\"", model->index,
          model->turn);
-    tell(model, "conversation.item.input_audio_transcription.completed",
+    on_progress(model, "conversation.item.input_audio_transcription.completed",
          ",\"item_id\":\"said_%u_%u\",\"content_index\":0,\"transcript\":\"Wait.\"", model->index,
          model->turn);
     model_answer(model);
 }
 
-/* Compares what the ear got of a turn that was cut with what the model was told, once it knows
- * both: they come on two sockets. */
+/* Compare what the caller heard of a cut turn with what the model was told, once both are known:
+ * they come on two sockets. */
 static void judge_cut(struct call *call, struct model *model) {
     if (call->cut_turn && call->cut_turn == model->told_turn) {
         double error = model->told_ms - call->cut_ms;
@@ -196,7 +196,7 @@ static void model_told(struct model *model, char *text, size_t size) {
     if (model->call) judge_cut(model->call, model);
 }
 
-/* --- what arrives ----------------------------------------------------------------------------- */
+/* --- messages received ----------------------------------------------------------------------------- */
 
 static void carrier_sound(struct call *call, const char *sound, size_t size, uint64_t now) {
     struct stamp stamp;
@@ -254,14 +254,14 @@ static void model_message(struct model *model, char *text, size_t size) {
         if (sound) model_heard(model, sound, found, now);
         else unreadable++;
     } else if (IS("session.update")) {
-        tell(model, "session.updated", SESSION, model->index);
+        on_progress(model, "session.updated", SESSION, model->index);
     } else if (IS("response.create")) {
         model_answer(model);
     } else if (IS("response.cancel")) {
         model_end_answer(model, "cancelled");
     } else if (IS("conversation.item.truncate")) {
         model_told(model, text, size);
-        tell(model, "conversation.item.truncated", ",\"content_index\":0");
+        on_progress(model, "conversation.item.truncated", ",\"content_index\":0");
     }
 #undef IS
 }

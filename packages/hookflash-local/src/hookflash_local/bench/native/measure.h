@@ -1,7 +1,7 @@
-/* What the load generator measures: samples in milliseconds, and their percentiles as JSON.
+/* The load generator's measurements: samples in milliseconds, and their percentiles as JSON.
  *
- * Each piece of sound carries, in its first 24 bytes, who sent it and when, by the one clock that
- * also stamps its arrival. Calls that a fault was put into are counted apart, as `odd`.
+ * The first 24 bytes of each audio message hold its sender and send time, by the clock that also
+ * stamps its arrival. Calls with an injected fault are counted separately, as `odd`.
  */
 #ifndef MEASURE_H
 #define MEASURE_H
@@ -9,11 +9,11 @@
 
 #define SOUND_BYTES 160
 #define SOUND_TEXT 216 /* in base64 */
-#define STAMP_TEXT 32  /* the stamp's part of it */
+#define STAMP_TEXT 32  /* the stamp's part */
 
 struct stamp {
     uint32_t magic, from, count, turn;
-    uint64_t at; /* 0: not to be measured */
+    uint64_t at; /* 0: not measured */
 };
 
 enum { MAGIC = 0x31424648, UP = 0, DOWN = 1, BARGE_IN = 2, LEDGER = 3, KINDS = 4 };
@@ -39,7 +39,7 @@ static void sound_start(void) {
     base64_encode(filler, noise, sizeof noise);
 }
 
-/* Writes SOUND_TEXT characters. */
+/* Write SOUND_TEXT characters. */
 static void sound_write(char *to, struct stamp stamp) {
     base64_encode(to, (uint8_t *)&stamp, sizeof stamp);
     memcpy(to + STAMP_TEXT, filler, sizeof filler);

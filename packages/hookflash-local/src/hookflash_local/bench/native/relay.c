@@ -1,13 +1,12 @@
-/* The reference: a bare relay between Twilio's media sockets and a Realtime model. One thread.
+/* The reference: a bare relay between Twilio media sockets and a Realtime model. One thread.
  *
  *     carrier --media--> relay --input_audio_buffer.append--> model
  *     carrier <--media-- relay <--response.output_audio.delta-- model
  *
- * It is what the same work costs without anything else: no signature, token, playout ledger, mark,
- * journal, record, metric or log. Messages are searched for the few texts that matter, a payload is
- * copied once, from the message that brought it to the one that takes it on. A caller who speaks
- * (`speech_started`) is answered with `clear`, so that there is something to compare a barge-in
- * with; the response is not cancelled and nothing is truncated.
+ * It shows the least cost of the same work: no signature, token, playout ledger, mark, journal,
+ * record, metric or log. It searches messages for the few texts that matter and copies a payload
+ * once, from the incoming to the outgoing message. It answers `speech_started` with `clear`, so that
+ * barge-in can be compared. It does not cancel the response and truncates nothing.
  *
  *     relay CARRIER_PORT MODEL_PORT [tls]     port 0 takes a free one; prints `listening PORT`
  */
@@ -17,9 +16,9 @@ enum { CARRIER, MODEL };
 
 struct call {
     struct peer *carrier, *model;
-    bool ready; /* the model takes sound */
+    bool ready; /* the model accepts audio */
     char stream[64];
-    char media[160]; /* how a `media` to the carrier begins */
+    char media[160]; /* the beginning of a `media` message to the carrier */
     size_t media_size;
 };
 
@@ -27,7 +26,7 @@ static int model_port;
 static bool model_tls;
 static char room[14 + READ_BYTES];
 
-/* Returns the text behind `"name":"` and its size, NULL if there is none. */
+/* Return the text after `"name":"` and its size, or NULL. */
 static char *text_of(char *in, size_t size, const char *name, size_t name_size, size_t *found) {
     char *at = memmem(in, size, name, name_size), *end;
     if (!at) return NULL;
@@ -115,7 +114,7 @@ static void on_gone(struct peer *p, const char *why) {
     call->ready = false;
     if (p->role == CARRIER) call->carrier = NULL;
     else call->model = NULL;
-    /* Closing the other end comes back here and finds this one gone. */
+    /* Closing the other end calls this again, and finds this end gone. */
     if (other) peer_close(other, "the other end is gone");
     else free(call);
 }

@@ -1,6 +1,6 @@
-/* A disk that is slow while a file named by SLOW_DISK exists: every write to a file, and every
- * fsync, takes SLOW_MS longer. Loaded into a process with LD_PRELOAD; sockets and pipes are not
- * touched. */
+/* Make the disk slow while the file named by SLOW_DISK exists: every write to a file, and every
+ * fsync, takes SLOW_MS longer. Load it into a process with LD_PRELOAD. Sockets and pipes are not
+ * affected. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdlib.h>

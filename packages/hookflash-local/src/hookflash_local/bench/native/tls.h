@@ -1,8 +1,8 @@
-/* TLS for a peer, by the OpenSSL that is on every machine with Python.
+/* TLS for a peer, with the OpenSSL library that Python uses.
  *
- * The library is opened when it is first asked for and the few functions used are declared here, so
- * that the programs compile without its development files. Names and constants are those of
- * OpenSSL 1.1 and 3. An error reads like a socket's: -1, with EAGAIN where waiting helps.
+ * The library is loaded at first use, and the few functions used are declared here, so the programs
+ * compile without its development files. Names and constants are those of OpenSSL 1.1 and 3. Errors
+ * are like a socket's: -1, with EAGAIN if the caller must wait.
  */
 #ifndef TLS_H
 #define TLS_H
@@ -34,8 +34,8 @@ static void *tls_find(void *library, const char *name) {
     return found;
 }
 
-/* Opens the library; with a certificate for a server, without for a client that trusts anybody:
- * what is measured is what TLS costs on this machine's loopback, not whom it keeps out. */
+/* Load the library. With a certificate it is a server, without one a client that trusts every
+ * server: the benchmark measures the cost of TLS on the loopback, not its security. */
 static void tls_start(const char *certificate, const char *key) {
     void *library = dlopen("libssl.so.3", RTLD_NOW);
     if (!library) library = dlopen("libssl.so.1.1", RTLD_NOW);
@@ -95,7 +95,7 @@ static ssize_t tls_result(struct tls *t, int result) {
     return error == SSL_ENDED ? 0 : -1;
 }
 
-/* Reads all that is there: what OpenSSL keeps decrypted is invisible to epoll. */
+/* Read everything available: epoll does not see data that OpenSSL has decrypted already. */
 static ssize_t tls_read(struct tls *t, char *to, size_t room) {
     size_t got = 0;
     while (got < room) {

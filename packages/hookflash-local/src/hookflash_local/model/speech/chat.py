@@ -1,8 +1,7 @@
-"""A mind on any OpenAI-compatible chat endpoint: streaming, with tools.
+"""A dialogue manager that uses any OpenAI-compatible chat endpoint: streaming, with tools.
 
-Sentences are said as soon as they are complete; tool calls follow when the stream has ended. An
-endpoint that fails, or takes too long, is a spoken apology and a line in the log: the caller is
-never left in silence.
+Sentences are spoken as soon as they are complete; tool calls follow at the end of the stream. If
+the endpoint fails or is too slow, the caller hears an apology and the log gets a line.
 """
 
 from __future__ import annotations
@@ -15,15 +14,15 @@ from typing import Any
 import httpx
 import msgspec
 
-from hookflash_local.model.parts import CallTool, MindRequest, Say, Turn
-from hookflash_local.model.speech.directions import quoted
+from hookflash_local.model.components import CallTool, DialogueRequest, Say, Turn
+from hookflash_local.model.speech.response_instructions import quoted_sentence
 from hookflash_local.model.speech.sentences import complete_sentences
 
-_log = logging.getLogger("hookflash.call.mind")
+_log = logging.getLogger("hookflash.call.dialogue_manager")
 
 APOLOGY = "I am sorry, I cannot answer right now. Please try again in a moment."
 
-_SPOKEN = (
+_SPEECH_STYLE = (
     "You are on the telephone. What you write is spoken aloud: use short plain sentences, no lists"
     " and no markup."
 )
@@ -32,16 +31,16 @@ _UNANSWERED = "There is no answer yet."
 
 
 class _CallDelta(msgspec.Struct):
-    """One tool call, put together from its pieces."""
+    """One tool call, assembled from its deltas."""
 
     name: str = ""
     arguments: str = ""
 
 
-class ChatMind:
-    """A `Mind` that asks a language model at `url` (such as `http://127.0.0.1:11434/v1`).
+class ChatDialogueManager:
+    """A `DialogueManager` with a language model at `url`, such as `http://127.0.0.1:11434/v1`.
 
-    `connect_seconds` and `wait_seconds` bound the connection and each wait for more text.
+    `connect_seconds` limits the connection, `wait_seconds` each wait for more text.
     """
 
     def __init__(
@@ -57,12 +56,12 @@ class ChatMind:
         self._model = model
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._timeout = httpx.Timeout(wait_seconds, connect=connect_seconds)
-        # Reading the certificates takes longer than a request: once is enough.
+        # Loading the certificates takes longer than a request, so it is done once.
         self._tls = httpx.create_ssl_context()
 
-    async def answer(self, request: MindRequest) -> AsyncIterator[Say | CallTool]:
-        """Yield sentences and tool calls as the model makes them."""
-        if (text := _dictated(request.added or "")) is not None:
+    async def answer(self, request: DialogueRequest) -> AsyncIterator[Say | CallTool]:
+        """Yield sentences and tool calls as the model generates them. Does not raise."""
+        if (text := _exact_text(request.added or "")) is not None:
             yield Say(text)
             return
         answered = False
@@ -86,10 +85,10 @@ class ChatMind:
             yield Say(APOLOGY)
             return
         if not answered:
-            _log.warning("! chat endpoint answered with nothing")
+            _log.warning("! chat endpoint failed: the answer was empty")
             yield Say(APOLOGY)
 
-    def _body(self, request: MindRequest) -> dict[str, Any]:
+    def _body(self, request: DialogueRequest) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": self._model,
             "stream": True,
@@ -105,19 +104,19 @@ class ChatMind:
         return body
 
 
-def _dictated(added: str) -> str | None:
-    """Return the text that is to be said as it stands: a model would only change it, and later."""
-    return quoted(added) if added.startswith("Say exactly:") else None
+def _exact_text(added: str) -> str | None:
+    """Return the text to speak exactly, or None. A model would change it and take longer."""
+    return quoted_sentence(added) if added.startswith("Say exactly:") else None
 
 
 def _tool(tool: dict[str, Any]) -> dict[str, Any]:
-    """Realtime tools are flat; those of chat are nested."""
+    """Convert a Realtime tool (flat) to a chat tool (nested)."""
     known = {key: tool[key] for key in ("name", "description", "parameters") if key in tool}
     return {"type": "function", "function": known}
 
 
-def _messages(request: MindRequest) -> list[dict[str, Any]]:
-    system = f"{request.instructions}\n\n{_SPOKEN}".strip()
+def _messages(request: DialogueRequest) -> list[dict[str, Any]]:
+    system = f"{request.instructions}\n\n{_SPEECH_STYLE}".strip()
     messages: list[dict[str, Any]] = [{"role": "system", "content": system}]
     messages += _conversation(request.conversation)
     if request.added:
@@ -126,7 +125,7 @@ def _messages(request: MindRequest) -> list[dict[str, Any]]:
 
 
 def _conversation(turns: Sequence[Turn]) -> list[dict[str, Any]]:
-    """Chat wants every tool's answer right behind its call, whatever was said in between."""
+    """Return the chat messages. Chat requires each tool's answer directly after its call."""
     outputs = {turn.call_id: turn.text for turn in turns if turn.role == "tool_output"}
     messages: list[dict[str, Any]] = []
     for turn in turns:
@@ -173,7 +172,7 @@ async def _read(lines: AsyncIterator[str]) -> AsyncIterator[Say | CallTool]:
 
 
 def _without_thoughts(text: str) -> str:
-    """Drop what small reasoning models write before they answer."""
+    """Remove the thoughts that small reasoning models write before the answer."""
     start = text.find("<think>")
     end = text.find("</think>")
     return text[:start] + text[end + len("</think>") :] if 0 <= start < end else text

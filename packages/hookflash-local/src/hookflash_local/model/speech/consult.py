@@ -1,17 +1,16 @@
-"""The receptionist on the human's line: says what a call is about and does what the human says.
+"""Answer a human in a consult hand-off: brief them, and do what they decide. No I/O.
 
-In a consult hand-off the agent rings the human on a line of their own, while the caller waits with
-the agent on the other. What it knows stands in the instructions, under headings: what is wanted of
-the human (the briefing), what was said with the caller, what the agent knows. What comes first
-wins:
+In a consult hand-off the agent talks to the human on a separate leg while the caller waits. The
+instructions have sections: what is wanted of the human (the briefing), what was said with the
+caller, what the agent knows. The first rule that applies wins:
 
-1. a mailbox answered: the tool `left_voicemail`, and a short message when it is asked for
-2. the human wants the caller ("put them through"): `connect_caller`
-3. the human does not ("I am in a meeting"): `decline`, with the human's own words
+1. a mailbox answered: the tool `left_voicemail`, and a short message when asked for
+2. the human accepts ("put them through"): `connect_caller`
+3. the human declines ("I am in a meeting"): `decline`, with the human's own words
 4. the briefing, if the human has not heard it; else the answer to a question
 5. "Shall I put them through?"
 
-Nothing is made up: answers are lines of the briefing or the caller's own words. No I/O.
+Answers are sentences of the briefing or the caller's own words; nothing is invented.
 """
 
 from __future__ import annotations
@@ -22,16 +21,23 @@ from typing import Final
 
 import msgspec
 
-from hookflash_local.model.parts import MindRequest, Say
-from hookflash_local.model.speech import wishes
-from hookflash_local.model.speech.errands import Reply
-from hookflash_local.model.speech.facts import ENOUGH, Fact, best_fact, business, read_facts
-from hookflash_local.model.speech.scene import Scene, read_scene
+from hookflash_local.model.components import DialogueRequest, Say
+from hookflash_local.model.speech import intents
+from hookflash_local.model.speech.call_requests import Reply
+from hookflash_local.model.speech.dialogue_state import DialogueState, read_dialogue_state
+from hookflash_local.model.speech.intents import Intent
+from hookflash_local.model.speech.knowledge import (
+    ENOUGH,
+    Fact,
+    best_fact,
+    business_name,
+    read_facts,
+)
+from hookflash_local.model.speech.parameter_values import find_value, takes_own_words
 from hookflash_local.model.speech.sentences import sentences
+from hookflash_local.model.speech.spoken_numbers import figures
 from hookflash_local.model.speech.tool_forms import Form
-from hookflash_local.model.speech.values import find_value, takes_own_words
-from hookflash_local.model.speech.wishes import Wish
-from hookflash_local.model.speech.words import Weights, content, figures, normalised
+from hookflash_local.model.speech.word_matching import TermWeights, content, normalised
 
 CONNECT: Final = "connect_caller"
 DECLINE: Final = "decline"
@@ -94,88 +100,90 @@ _WHO_SAID = re.compile(r"^(?P<who>Caller|You|Note): *(?P<words>.+)$")
 _GIVEN = re.compile(r"^(?:call for|you are|say|answer|when|speak|do not)\b", re.IGNORECASE)
 
 
-class _Story(msgspec.Struct, frozen=True):
-    """What is known of the caller: the briefing, what they said, and what answers a question."""
+class _Background(msgspec.Struct, frozen=True):
+    """What is known about the call: the briefing, the caller's words, and facts for answers."""
 
     briefing: str
     said: tuple[str, ...]
     facts: tuple[Fact, ...]
-    whose_line: str | None
+    business: str | None
 
 
-def offered(forms: Sequence[Form]) -> bool:
-    """Say whether the other side is a human who may take a call: that tool is there."""
+def is_consult(forms: Sequence[Form]) -> bool:
+    """Return whether this is a consult with a human: its tool `connect_caller` is offered."""
     return any(form.name == CONNECT for form in forms)
 
 
-def reply(request: MindRequest, forms: Sequence[Form]) -> Reply:
-    """Return all that is said and done in answer to the human, in order."""
-    scene = read_scene(request.conversation)
-    story = _read_story(request.instructions)
+def reply(request: DialogueRequest, forms: Sequence[Form]) -> Reply:
+    """Return what to say and do in answer to the human, in order."""
+    dialogue = read_dialogue_state(request.conversation)
+    background = _read_background(request.instructions)
     tools = {form.name: form for form in forms if request.tool_choice != "none"}
     if _is_mailbox(request):
-        return [Say(_mailbox_message(story))]
-    if not scene.latest:
-        return [Say(scene.heard or _briefing(story))]
-    return _answer(scene, story, tools)
+        return [Say(_mailbox_message(background))]
+    if not dialogue.latest:
+        return [Say(dialogue.heard or _briefing(background))]
+    return _answer(dialogue, background, tools)
 
 
-def _is_mailbox(request: MindRequest) -> bool:
-    """Say whether the line asks for the words that a mailbox is to record."""
+def _is_mailbox(request: DialogueRequest) -> bool:
+    """Return whether the server asks for the message to a mailbox."""
     if request.added is not None:
         return re.search(r"\bmailbox\b", request.added) is not None
     last = request.conversation[-1] if request.conversation else None
     return last is not None and (last.role, last.name) == ("tool_output", LEFT_VOICEMAIL)
 
 
-def _answer(scene: Scene, story: _Story, tools: dict[str, Form]) -> Reply:
-    said = normalised(scene.latest)
-    meant = wishes.wish(scene.latest)
+def _answer(dialogue: DialogueState, background: _Background, tools: dict[str, Form]) -> Reply:
+    said = normalised(dialogue.latest)
+    intent = intents.recognize_intent(dialogue.latest)
     if _MAILBOX.search(said) and not _FOR_CALLER.search(said) and LEFT_VOICEMAIL in tools:
         return [tools[LEFT_VOICEMAIL].call({})]
     cannot = _CANNOT.search(_NOT_CANNOT.sub(" ", said)) is not None
-    asks = scene.latest.rstrip().endswith("?")
+    asks = dialogue.latest.rstrip().endswith("?")
     if _PUT_THROUGH.search(said) and not cannot and CONNECT in tools:
         return [Say(PUTTING_THROUGH), tools[CONNECT].call({})]
-    plainly_no = meant in (Wish.NO, Wish.GOODBYE) and not _NOT_CANNOT.search(said)
+    plainly_no = intent in (Intent.NO, Intent.GOODBYE) and not _NOT_CANNOT.search(said)
     if (cannot and not asks or plainly_no) and DECLINE in tools:
-        return [Say(WILL_TELL), tools[DECLINE].call(_why(tools[DECLINE], scene.latest))]
-    if not _has_heard(scene):
-        return [Say(_briefing(story))]
-    manners = (Wish.IDENTITY, Wish.REPEAT, Wish.WAIT)
-    if meant not in manners and (answer := _look_up(scene.latest, story)):
+        return [Say(WILL_TELL), tools[DECLINE].call(_why(tools[DECLINE], dialogue.latest))]
+    if not _has_heard(dialogue):
+        return [Say(_briefing(background))]
+    manners = (Intent.IDENTITY, Intent.REPEAT, Intent.WAIT)
+    if intent not in manners and (answer := _look_up(dialogue.latest, background)):
         return [Say(answer), Say(SHALL_I)]
-    agrees = meant is Wish.YES or wishes.says_yes(scene.latest) or _NOT_CANNOT.search(said)
+    agrees = intent is Intent.YES or intents.says_yes(dialogue.latest) or _NOT_CANNOT.search(said)
     if agrees and not asks and CONNECT in tools:
         return [Say(PUTTING_THROUGH), tools[CONNECT].call({})]
-    return _manners(meant, scene, story, asks)
+    return _courtesy(intent, dialogue, background, asks)
 
 
-def _manners(meant: Wish | None, scene: Scene, story: _Story, asks: bool) -> Reply:
-    match meant:
-        case Wish.IDENTITY:
-            return [Say(f"I am the automated receptionist{_of(story)}. {SHALL_I}")]
-        case Wish.REPEAT:
-            return [Say(scene.heard)]
-        case Wish.WAIT:
+def _courtesy(
+    intent: Intent | None, dialogue: DialogueState, background: _Background, asks: bool
+) -> Reply:
+    match intent:
+        case Intent.IDENTITY:
+            return [Say(f"I am the automated receptionist{_of_business(background)}. {SHALL_I}")]
+        case Intent.REPEAT:
+            return [Say(dialogue.heard)]
+        case Intent.WAIT:
             return [Say("Of course. I am waiting.")]
-    return [Say(f"{NOT_KNOWN} {SHALL_I}" if asks or meant is None else SHALL_I)]
+    return [Say(f"{NOT_KNOWN} {SHALL_I}" if asks or intent is None else SHALL_I)]
 
 
 def _why(form: Form, words: str) -> dict[str, str]:
     return {f.name: words for f in form.fields if takes_own_words(f.name, f.schema)}
 
 
-def _has_heard(scene: Scene) -> bool:
-    """Say whether the human has heard enough of a briefing, in whatever words, to decide."""
-    return any(len(text.split()) >= _LEAST_BRIEFING for text in scene.asked_times)
+def _has_heard(dialogue: DialogueState) -> bool:
+    """Return whether the human has heard a briefing of at least ten words."""
+    return any(len(text.split()) >= _LEAST_BRIEFING for text in dialogue.times_said)
 
 
 # --- what is known -------------------------------------------------------------------------------
 
 
-def _read_story(instructions: str) -> _Story:
-    """Read the sections of a consulting session: its heading says what each is about."""
+def _read_background(instructions: str) -> _Background:
+    """Read the sections of a consult's instructions; each has a heading."""
     parts = _HEADING.split(instructions)
     sections = dict(zip(parts[1::2], parts[2::2], strict=True))
     wanted = sections.get("you want of the human", parts[0])
@@ -192,11 +200,11 @@ def _read_story(instructions: str) -> _Story:
         if content(each)
     ]
     facts += read_facts(known)
-    return _Story(" ".join(briefing), said, tuple(facts), business(known or instructions))
+    return _Background(" ".join(briefing), said, tuple(facts), business_name(known or instructions))
 
 
 def _found_by(sentence: str) -> tuple[str, ...]:
-    """Return the words by which a sentence is found; one with figures tells a number."""
+    """Return a sentence's search words; a sentence with figures is also found by `number`."""
     return (*content(sentence), *(["number"] if figures(sentence) else []))
 
 
@@ -204,41 +212,44 @@ def _sentence(text: str) -> str:
     return text if text[-1:] in (".", "!", "?") else f"{text}."
 
 
-def _briefing(story: _Story) -> str:
-    """Return what the human hears first where the line gives no words: who calls and why."""
-    return f"Hello, this is the assistant{_of(story)}. {_about(story)} {SHALL_I}"
+def _briefing(background: _Background) -> str:
+    """Return the briefing if the server gives no words for it: who calls and why."""
+    return f"Hello, this is the assistant{_of_business(background)}. {_about(background)} {SHALL_I}"
 
 
-def _about(story: _Story) -> str:
-    """Return who calls and why, in as many sentences as a listener takes in at once."""
+def _about(background: _Background) -> str:
+    """Return who calls and why, in as many sentences as fit into a short briefing."""
     kept = ""
-    for sentence in sentences(story.briefing):
+    for sentence in sentences(background.briefing):
         if kept and len(kept) + len(sentence) > _LONGEST_BRIEFING:
             break
         kept = f"{kept} {sentence}".strip()
     return _sentence(kept[: 2 * _LONGEST_BRIEFING]) if kept else NOBODY_KNOWN
 
 
-def _caller(story: _Story) -> str:
-    """Return the caller's name, if they have said it."""
-    names = (find_value("name", {"type": "string"}, text, asked=False) for text in story.said)
+def _caller(background: _Background) -> str:
+    """Return the caller's name if they have said it, else an empty text."""
+    names = (find_value("name", {"type": "string"}, text, asked=False) for text in background.said)
     return next((str(name) for name in names if name), "")
 
 
-def _look_up(question: str, story: _Story) -> str:
+def _look_up(question: str, background: _Background) -> str:
     said = normalised(question)
     if _WHO.search(said):
-        name = _caller(story)
+        name = _caller(background)
         return f"The caller is {name}." if name else "They did not say their name."
-    found = best_fact(question, story.facts, Weights([fact.about for fact in story.facts]))
+    found = best_fact(
+        question, background.facts, TermWeights([fact.about for fact in background.facts])
+    )
     if found is not None and found.score >= ENOUGH:
         return found.answer
-    return _about(story) if _WHAT_ABOUT.search(said) else ""
+    return _about(background) if _WHAT_ABOUT.search(said) else ""
 
 
-def _mailbox_message(story: _Story) -> str:
-    return f"Hello, this is the assistant{_of(story)}. {_about(story)} Thank you, goodbye."
+def _mailbox_message(background: _Background) -> str:
+    business = _of_business(background)
+    return f"Hello, this is the assistant{business}. {_about(background)} Thank you, goodbye."
 
 
-def _of(story: _Story) -> str:
-    return f" of {story.whose_line}" if story.whose_line else ""
+def _of_business(background: _Background) -> str:
+    return f" of {background.business}" if background.business else ""

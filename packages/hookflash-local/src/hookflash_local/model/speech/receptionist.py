@@ -1,20 +1,20 @@
-"""The mind without a language model: an honest receptionist. No I/O.
+"""A dialogue manager without a language model: a rule-based receptionist. No I/O.
 
-It answers from the agent's facts, fills in the agent's tools, brings in a human, and otherwise
-says that it did not understand. It is a function of the request alone, so every answer can be
-tested and none is invented. What comes first wins:
+It answers from the agent's facts, fills in the agent's tools, transfers to a human, and otherwise
+says that it did not understand. Its answer depends on the request only, so every answer can be
+tested, and nothing is invented. The first rule that applies wins:
 
 1. a tool that the response is forced to call
 2. a sentence that the response's instructions tell it to say
-3. tools' answers, read aloud
-4. a greeting, when the caller has said nothing yet
-5. the answer to a question of its own (a tool's missing field, the offer of a human)
-6. a plain wish: a human, a call back, a message, a moment, goodbye, to hear it again, ...
-7. the tool, the fact or the occasion for a human that covers most of what the caller said
+3. tool outputs, read aloud
+4. a greeting, if the caller has said nothing yet
+5. the caller's answer to its own question (a missing parameter, the offer of a human)
+6. a plain intent: a human, a call back, a message, a moment, goodbye, repetition ...
+7. the tool, fact or transfer occasion that covers most of what the caller said
 8. "I am sorry, I did not understand that."
 
-While a human is being rung it keeps the caller company (`company.py`); where the other side is
-that human, it tells what the call is about (`consult.py`).
+`caller_during_ringing.py` answers a caller while a human is being rung. `consult.py` answers the
+human in a consult.
 """
 
 from __future__ import annotations
@@ -23,34 +23,40 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
-from hookflash_local.model.parts import CallTool, MindRequest, Say, Turn
-from hookflash_local.model.speech import company, consult, errands, wishes
-from hookflash_local.model.speech.directions import described, quoted
-from hookflash_local.model.speech.facts import ENOUGH, Fact, best_fact, business, read_facts
-from hookflash_local.model.speech.reading import aloud
-from hookflash_local.model.speech.scene import Scene, read_scene
+from hookflash_local.model.components import CallTool, DialogueRequest, Say, Turn
+from hookflash_local.model.speech import call_requests, caller_during_ringing, consult, intents
+from hookflash_local.model.speech.dialogue_state import DialogueState, read_dialogue_state
+from hookflash_local.model.speech.intents import Intent
+from hookflash_local.model.speech.knowledge import (
+    ENOUGH,
+    Fact,
+    best_fact,
+    business_name,
+    read_facts,
+)
+from hookflash_local.model.speech.response_instructions import described_sentence, quoted_sentence
+from hookflash_local.model.speech.spoken_output import spoken_output
 from hookflash_local.model.speech.tool_forms import (
     Field,
     Form,
     choose_destination,
     fill,
     occasions,
-    of_the_line,
     read_forms,
+    split_call_tools,
     spoken,
     wanted,
 )
-from hookflash_local.model.speech.wishes import Wish
-from hookflash_local.model.speech.words import Weights, normalised
+from hookflash_local.model.speech.word_matching import TermWeights, normalised
 
-Reply = errands.Reply
+Reply = call_requests.Reply
 
 OFFER: Final = "Shall I connect you with a person?"
 MOMENT: Final = "One moment please."
 GOODBYE: Final = "Thank you for calling. Goodbye."
 NOT_UNDERSTOOD: Final = "I am sorry, I did not understand that."
 CONNECTING: Final = "I am connecting you"
-UNRECORDED: Final = "Nothing of this call is recorded any more. What can I do for you?"
+RECORDING_STOPPED: Final = "Nothing of this call is recorded any more. What can I do for you?"
 STAYING: Final = "All right, you stay with me. What can I do for you?"
 _ANYTHING_ELSE = "Is there anything else I can do for you?"
 _WANTED_TOOL = 0.5
@@ -60,192 +66,225 @@ _TRIES = 2
 _DOES_NOT_KNOW = re.compile(
     r"\b(?:don't (?:know|have|remember)|do not (?:know|have)|no idea|forgot|lost)\b"
 )
-_MANNERS = (Wish.YES, Wish.NO, Wish.THANKS, Wish.GREETING, Wish.WAIT, Wish.REPEAT)
+_COURTESIES = (Intent.YES, Intent.NO, Intent.THANKS, Intent.GREETING, Intent.WAIT, Intent.REPEAT)
 
 
 class Receptionist:
-    """A `Mind` that thinks in rules."""
+    """A `DialogueManager` with rules."""
 
-    async def answer(self, request: MindRequest) -> AsyncIterator[Say | CallTool]:
+    async def answer(self, request: DialogueRequest) -> AsyncIterator[Say | CallTool]:
         for each in reply(request):
             yield each
 
 
-def reply(request: MindRequest) -> Reply:
-    """Return all that is said and done in answer to `request`, in order."""
+def reply(request: DialogueRequest) -> Reply:
+    """Return what to say and do in answer to `request`, in order."""
     forms = read_forms(request.tools)
-    desk = _Desk(request, read_scene(request.conversation), forms, read_facts(request.instructions))
+    builder = _ReplyBuilder(
+        request, read_dialogue_state(request.conversation), forms, read_facts(request.instructions)
+    )
     forced = next((form for form in forms if form.name == request.tool_choice), None)
     if forced is not None:
-        return desk.call(forced)
-    if request.added is not None and (line := quoted(request.added) or described(request.added)):
+        return builder.call(forced)
+    if request.added is not None and (
+        line := quoted_sentence(request.added) or described_sentence(request.added)
+    ):
         return [Say(line)]
-    if consult.offered(forms):
+    if consult.is_consult(forms):
         return consult.reply(request, forms)
-    said = desk.tell_outputs()
-    if desk.scene.latest:
-        said += desk.answer()
+    said = builder.read_tool_outputs()
+    if builder.dialogue.latest:
+        said += builder.answer()
     elif not said:
-        said = desk.go_on()
+        said = builder.continue_talk()
     if request.tool_choice == "required" and not any(isinstance(each, CallTool) for each in said):
-        return desk.call_most_fitting()
+        return builder.call_most_fitting()
     return said
 
 
-class _Desk:
-    """One request on the receptionist's desk, with all that is known about it."""
+class _ReplyBuilder:
+    """Builds the reply to one request from the dialogue state, the facts and the tools."""
 
     def __init__(
-        self, request: MindRequest, scene: Scene, forms: Sequence[Form], facts: Sequence[Fact]
+        self,
+        request: DialogueRequest,
+        dialogue: DialogueState,
+        forms: Sequence[Form],
+        facts: Sequence[Fact],
     ) -> None:
         self.request = request
-        self.scene = scene
+        self.dialogue = dialogue
         self._facts = facts
-        self._line, self._forms = of_the_line(forms)
-        self._rung: str | None = None
-        if self._line.transfer is not None:
-            rung = company.being_rung(request.conversation, self._line.transfer.name)
-            self._rung = rung if rung is None else spoken(rung)
+        self._call_tools, self._forms = split_call_tools(forms)
+        self._ringing: str | None = None
+        if self._call_tools.transfer is not None:
+            rung = caller_during_ringing.ringing_destination(
+                request.conversation, self._call_tools.transfer.name
+            )
+            self._ringing = rung if rung is None else spoken(rung)
         known = [*(fact.about for fact in facts), *(form.about for form in forms)]
-        self._weights = Weights(known)
+        self._weights = TermWeights(known)
         self._may_call = request.tool_choice != "none"
 
     # --- before the caller's words ------------------------------------------------------------
 
     def greet(self) -> Reply:
-        """The first words of a call on which the caller waits."""
-        name = business(self.request.instructions)
+        """Return the greeting of a call."""
+        name = business_name(self.request.instructions)
         hello = f"Hello, this is {name}." if name else "Hello."
         return [Say(f"{hello} How can I help you?")]
 
-    def go_on(self) -> Reply:
-        """Say something to a caller who has not spoken since the last answer."""
-        if self._rung is not None:
-            ringing = company.ringing_now(self._rung)
-            told = any(company.ANYTHING_TO_KNOW in text for text in self.scene.asked_times)
-            return [company.still_ringing(self._rung, self.scene) if told else ringing]
-        return self.greet() if not self.scene.said else [Say(self.scene.heard or MOMENT)]
+    def continue_talk(self) -> Reply:
+        """Return what to say if the caller has not spoken since the last answer."""
+        if self._ringing is not None:
+            ringing = caller_during_ringing.say_ringing(self._ringing)
+            asked_before = any(
+                caller_during_ringing.ANYTHING_TO_KNOW in text for text in self.dialogue.times_said
+            )
+            return [
+                caller_during_ringing.say_still_ringing(self._ringing, self.dialogue)
+                if asked_before
+                else ringing
+            ]
+        return self.greet() if not self.dialogue.said else [Say(self.dialogue.heard or MOMENT)]
 
-    def tell_outputs(self) -> Reply:
-        """Read tools' answers aloud; the outcome of a transfer only while the caller waits."""
-        waiting = not self.scene.latest
+    def read_tool_outputs(self) -> Reply:
+        """Read tool outputs aloud; those of call tools only if the caller has said nothing new."""
+        waiting = not self.dialogue.latest
         return [
-            Say(self._told(turn))
-            for turn in self.scene.outputs
+            Say(self._spoken_tool_output(turn))
+            for turn in self.dialogue.outputs
             if waiting or turn.name in [form.name for form in self._forms]
         ]
 
-    def _told(self, output: Turn) -> str:
-        if self._line.end is not None and output.name == self._line.end.name:
+    def _spoken_tool_output(self, output: Turn) -> str:
+        if self._call_tools.end is not None and output.name == self._call_tools.end.name:
             return GOODBYE
         own = {
             form.name: outcomes
             for form, outcomes in (
-                (self._line.transfer, (f"{CONNECTING} now. {MOMENT}", "could not connect you")),
-                (self._line.cancel, (STAYING, "could not stop that")),
-                (self._line.unrecord, (UNRECORDED, "could not stop that")),
                 (
-                    self._line.callback,
+                    self._call_tools.transfer,
+                    (f"{CONNECTING} now. {MOMENT}", "could not connect you"),
+                ),
+                (self._call_tools.cancel, (STAYING, "could not stop that")),
+                (self._call_tools.stop_recording, (RECORDING_STOPPED, "could not stop that")),
+                (
+                    self._call_tools.callback,
                     (f"That is arranged. {_ANYTHING_ELSE}", "could not arrange that"),
                 ),
-                (self._line.voicemail, (MOMENT, "cannot take a message now")),
+                (self._call_tools.voicemail, (MOMENT, "cannot take a message now")),
             )
             if form is not None
         }
-        status = company.told_status(output.text)
+        status = caller_during_ringing.output_status(output.text)
         if output.name not in own or status is None:
-            return aloud(output.text)
+            return spoken_output(output.text)
         # The detail beside a status is for language models; the caller needs the outcome.
-        if self._rung is not None and status == company.RINGING:
-            return company.ringing_now(self._rung).text
-        if self._rung is not None and status == company.UNDER_WAY:
-            return company.still_ringing(self._rung, self.scene).text
+        if self._ringing is not None and status == caller_during_ringing.STATUS_RINGING:
+            return caller_during_ringing.say_ringing(self._ringing).text
+        if self._ringing is not None and status == caller_during_ringing.STATUS_UNDER_WAY:
+            return caller_during_ringing.say_still_ringing(self._ringing, self.dialogue).text
         if status == "closed":
-            return company.closed(output.text)
+            return caller_during_ringing.say_closed(output.text)
         good, bad = own[output.name]
-        if status in company.FAILED:
+        if status in caller_during_ringing.FAILED_STATUSES:
             return f"I am sorry, I {bad}. What else can I do for you?"
-        return quoted(company.told_detail(output.text)) or good
+        return quoted_sentence(caller_during_ringing.output_detail(output.text)) or good
 
     # --- the caller's words ---------------------------------------------------------------------
 
     def answer(self) -> Reply:
         """Answer the caller's latest utterance."""
-        meant = wishes.wish(self.scene.latest)
-        if meant in _MANNERS and self._covered(wishes.without_manners(self.scene.latest)) >= ENOUGH:
-            # "Wait, stop. Are you open on Sunday?" asks more than it begs.
-            meant = None
-        if self._rung is None and (meant is Wish.PERSON or self.scene.latest == "0"):
-            return self._bring_human(self._latest_destination())
+        intent = intents.recognize_intent(self.dialogue.latest)
+        if (
+            intent in _COURTESIES
+            and self._coverage(intents.without_courtesies(self.dialogue.latest)) >= ENOUGH
+        ):
+            # "Wait, stop. Are you open on Sunday?" is a question and not only a courtesy.
+            intent = None
+        if self._ringing is None and (intent is Intent.PERSON or self.dialogue.latest == "0"):
+            return self._transfer(self._latest_destination())
         return (
-            self._answer_own_question(meant)
-            or self._keep_company(meant)
-            or self._grant(meant)
-            or self._look_up()
+            self._answer_to_question(intent)
+            or self._answer_waiting_caller(intent)
+            or self._fulfil(intent)
+            or self._answer_by_content()
         )
 
-    def _keep_company(self, meant: Wish | None) -> Reply:
-        """Answer a caller for whom a human is being rung; nothing if no human is."""
-        if self._rung is None:
+    def _answer_waiting_caller(self, intent: Intent | None) -> Reply:
+        """Answer a caller for whom a human is being rung; empty if no human is rung."""
+        if self._ringing is None:
             return []
-        latest, scene = self.scene.latest, self.scene
-        if company.CHANGED_MIND.search(normalised(latest)) and self._line.cancel and self._may_call:
-            return [self._line.cancel.call({})]
-        if meant is Wish.NO:
-            return [Say(f"All right. I connect you as soon as {self._rung} answers.")]
-        if meant is Wish.PERSON and self._other_destination():
-            return self._bring_human(self._other_destination())
-        if company.waits(meant, latest) or latest == "0":
-            return [company.still_ringing(self._rung, scene)]
-        told = scene.heard.endswith(company.ANYTHING_TO_KNOW) or not company.is_question(latest)
-        if meant is None and told and self._covered(latest) < ENOUGH:
-            return [company.noted(self._rung)]
+        latest, dialogue = self.dialogue.latest, self.dialogue
+        if (
+            caller_during_ringing.CHANGED_MIND.search(normalised(latest))
+            and self._call_tools.cancel
+            and self._may_call
+        ):
+            return [self._call_tools.cancel.call({})]
+        if intent is Intent.NO:
+            return [Say(f"All right. I connect you as soon as {self._ringing} answers.")]
+        if intent is Intent.PERSON and self._other_destination():
+            return self._transfer(self._other_destination())
+        if caller_during_ringing.only_waits(intent, latest) or latest == "0":
+            return [caller_during_ringing.say_still_ringing(self._ringing, dialogue)]
+        gives_information = dialogue.heard.endswith(
+            caller_during_ringing.ANYTHING_TO_KNOW
+        ) or not caller_during_ringing.is_question(latest)
+        if intent is None and gives_information and self._coverage(latest) < ENOUGH:
+            return [caller_during_ringing.say_noted(self._ringing)]
         return []
 
     def _other_destination(self) -> str:
-        """Return the destination that the latest words name, if it is not being rung."""
-        if self._line.transfer is None:
+        """Return the destination in the caller's latest words, unless it is being rung already."""
+        if self._call_tools.transfer is None:
             return ""
-        key, score = choose_destination(self.scene.latest, self._line.transfer, self._weights)
-        return key if score >= _WANTED_OCCASION and spoken(key) != self._rung else ""
+        key, score = choose_destination(
+            self.dialogue.latest, self._call_tools.transfer, self._weights
+        )
+        return key if score >= _WANTED_OCCASION and spoken(key) != self._ringing else ""
 
-    def _answer_own_question(self, meant: Wish | None) -> Reply:
-        latest, heard = self.scene.latest, self.scene.heard
+    def _answer_to_question(self, intent: Intent | None) -> Reply:
+        latest, heard = self.dialogue.latest, self.dialogue.heard
         if heard.endswith(OFFER):
-            if meant is Wish.YES or wishes.says_yes(latest):
-                return self._bring_human(self._latest_destination())
-            if meant is Wish.NO:
+            if intent is Intent.YES or intents.says_yes(latest):
+                return self._transfer(self._latest_destination())
+            if intent is Intent.NO:
                 return [Say("All right. How else can I help you?")]
-        if heard.startswith(CONNECTING) and meant in (Wish.NO, Wish.WAIT):
+        if heard.startswith(CONNECTING) and intent in (Intent.NO, Intent.WAIT):
             return [Say(STAYING)]
         if (
-            self._line.callback is not None
+            self._call_tools.callback is not None
             and self._may_call
-            and errands.asks_about_callback(heard)
+            and call_requests.asks_about_callback(heard)
         ):
-            return errands.callback(self._line.callback, self.scene)
-        if meant is Wish.YES and (arranged := self._offered(heard)):
+            return call_requests.callback(self._call_tools.callback, self.dialogue)
+        if intent is Intent.YES and (arranged := self._offered(heard)):
             return arranged
         form, field = self._asked_field()
         if form is None or field is None:
             return []
-        filled = fill(form, self.scene.said, asked_for=field.name)
+        filled = fill(form, self.dialogue.said, asked_for=field.name)
         if field.name in filled.arguments:
             return self._use(form, field.name)
-        if meant is Wish.NO:
-            return [Say(errands.LEFT)]
+        if intent is Intent.NO:
+            return [Say(call_requests.LEFT)]
         if _DOES_NOT_KNOW.search(normalised(latest)):
-            return self._offering("I am sorry, I need that to help you.")
-        if meant is not None or self._covered(latest) >= ENOUGH:
+            return self._with_offer("I am sorry, I need that to help you.")
+        if intent is not None or self._coverage(latest) >= ENOUGH:
             return []
-        if self.scene.asked_times.get(heard, 0) >= _TRIES:
+        if self.dialogue.times_said.get(heard, 0) >= _TRIES:
             return self._not_understood()
         return [Say(field.question)]
 
     def _asked_field(self) -> tuple[Form | None, Field | None]:
-        """Return what the agent asked for last; the question may have been cut by the caller."""
-        heard = normalised(self.scene.heard)
-        before = " ".join(self.scene.said[:-1])
+        """Return the form and field that the agent asked for last.
+
+        The caller may have interrupted the question.
+        """
+        heard = normalised(self.dialogue.heard)
+        before = " ".join(self.dialogue.said[:-1])
         candidates = [
             (heard.endswith(question), wanted(before, form, self._weights), form, field)
             for form in self._forms
@@ -262,136 +301,146 @@ class _Desk:
         return form, field
 
     def _offered(self, heard: str) -> Reply:
-        """Return what a yes to the agent's last words means: a message, a call back, or nothing."""
-        about = (Wish.MESSAGE, Wish.CALLBACK)
+        """Fulfil the offer in the agent's last words: a message, a call back, or nothing."""
+        about = (Intent.MESSAGE, Intent.CALLBACK)
         names = (r"\bmessage\b|\bvoicemail\b", r"\bcall(?:ed|s)? (?:you )?back\b|\bcallback\b")
         found = [w for w, n in zip(about, names, strict=True) if re.search(n, normalised(heard))]
         if len(found) == 2:
             return [Say("A message, or a call back?")]
-        return self._grant(found[0]) if found else []
+        return self._fulfil(found[0]) if found else []
 
-    def _grant(self, meant: Wish | None) -> Reply:
-        match meant:
-            case Wish.CALLBACK if self._line.callback is not None and self._may_call:
-                return errands.callback(self._line.callback, self.scene)
-            case Wish.UNRECORDED if self._line.unrecord is not None and self._may_call:
-                return [self._line.unrecord.call({})]
-            case Wish.MESSAGE if self._line.voicemail is not None and self._may_call:
-                return errands.message(self._line.voicemail, self.scene)
-            case Wish.CALLBACK | Wish.MESSAGE if self._covered(self.scene.latest) < ENOUGH:
-                what = "arrange a call back" if meant is Wish.CALLBACK else "take a message"
-                return self._offering(f"I am sorry, I cannot {what}.")
-            case Wish.IDENTITY:
-                return self._offering("I am an automated receptionist, not a person.")
-            case Wish.REPEAT:
-                heard = self.scene.heard
+    def _fulfil(self, intent: Intent | None) -> Reply:
+        match intent:
+            case Intent.CALLBACK if self._call_tools.callback is not None and self._may_call:
+                return call_requests.callback(self._call_tools.callback, self.dialogue)
+            case Intent.STOP_RECORDING if (
+                self._call_tools.stop_recording is not None and self._may_call
+            ):
+                return [self._call_tools.stop_recording.call({})]
+            case Intent.MESSAGE if self._call_tools.voicemail is not None and self._may_call:
+                return call_requests.message(self._call_tools.voicemail, self.dialogue)
+            case Intent.CALLBACK | Intent.MESSAGE if self._coverage(self.dialogue.latest) < ENOUGH:
+                what = "arrange a call back" if intent is Intent.CALLBACK else "take a message"
+                return self._with_offer(f"I am sorry, I cannot {what}.")
+            case Intent.IDENTITY:
+                return self._with_offer("I am an automated receptionist, not a person.")
+            case Intent.REPEAT:
+                heard = self.dialogue.heard
                 return [Say(f"Of course. {heard}" if heard else "How can I help you?")]
-            case Wish.WAIT:
+            case Intent.WAIT:
                 return [Say("Of course, take your time. I am listening.")]
-            case Wish.GOODBYE:
+            case Intent.GOODBYE:
                 return self._goodbye()
-            case Wish.NO if "anything else" in self.scene.heard:
+            case Intent.NO if "anything else" in self.dialogue.heard:
                 return self._goodbye()
-            case Wish.NO:
+            case Intent.NO:
                 return [Say("All right. What can I do for you instead?")]
-            case Wish.YES:
+            case Intent.YES:
                 return [Say("All right. How can I help you?")]
-            case Wish.THANKS:
+            case Intent.THANKS:
                 return [Say(f"You are welcome. {_ANYTHING_ELSE}")]
-            case Wish.GREETING:
+            case Intent.GREETING:
                 return [Say("Hello. How can I help you?")]
         return []
 
     def _goodbye(self) -> Reply:
         said: Reply = [Say(GOODBYE)]
-        if self._line.end is not None and self._may_call:
+        if self._call_tools.end is not None and self._may_call:
             reason = {"reason": "The caller said goodbye."}
-            named = {f.name: reason[f.name] for f in self._line.end.fields if f.name in reason}
-            said.append(self._line.end.call(named))
+            named = {
+                f.name: reason[f.name] for f in self._call_tools.end.fields if f.name in reason
+            }
+            said.append(self._call_tools.end.call(named))
         return said
 
-    def _look_up(self) -> Reply:
-        """Facts, tools and occasions compete for what was said; the one that covers most wins."""
-        latest = wishes.without_manners(self.scene.latest)
+    def _answer_by_content(self) -> Reply:
+        """Use the fact, tool or transfer occasion that covers most of what was said."""
+        latest = intents.without_courtesies(self.dialogue.latest)
         fact = best_fact(latest, self._facts, self._weights)
         known = fact.score if fact is not None else 0.0
         scored = [(wanted(latest, form, self._weights), form) for form in self._forms]
         use, form = max(scored, key=lambda each: each[0], default=(0.0, None))
         occasion, destination = 0.0, ""
-        if self._line.transfer is not None and self._may_call:
+        if self._call_tools.transfer is not None and self._may_call:
             destination, occasion = self._occasion(latest)
         if form is not None and self._may_call and use >= max(_WANTED_TOOL, known, occasion):
             return self._use(form)
         if occasion >= _WANTED_OCCASION and occasion > known:
-            return self._bring_human(destination)
+            return self._transfer(destination)
         if fact is not None and known >= ENOUGH:
             return [Say(fact.answer)]
         return self._not_understood()
 
-    def _covered(self, said: str) -> float:
-        """Return how well the best fact or tool covers what was `said`."""
+    def _coverage(self, said: str) -> float:
+        """Return how well the best fact or tool covers what was `said`, from 0 to 1."""
         fact = best_fact(said, self._facts, self._weights)
         scores = [wanted(said, form, self._weights) for form in self._forms]
         return max([fact.score if fact is not None else 0.0, *scores])
 
     def _not_understood(self) -> Reply:
-        return self._offering(NOT_UNDERSTOOD)
+        return self._with_offer(NOT_UNDERSTOOD)
 
-    def _offering(self, text: str) -> Reply:
-        if self._rung is not None:
-            return [Say(f"{text} I am still ringing {self._rung}, who may know.")]
-        can = self._line.transfer is not None and self._may_call
+    def _with_offer(self, text: str) -> Reply:
+        if self._ringing is not None:
+            return [Say(f"{text} I am still ringing {self._ringing}, who may know.")]
+        can = self._call_tools.transfer is not None and self._may_call
         return [Say(f"{text} {OFFER}" if can else f"{text} Could you say it in other words?")]
 
     # --- tools ----------------------------------------------------------------------------------
 
     def _use(self, form: Form, asked_for: str | None = None) -> Reply:
-        """Call a tool, or ask for what it still needs."""
-        filled = fill(form, self.scene.said, asked_for=asked_for)
+        """Call a tool, or ask for its first missing value."""
+        filled = fill(form, self.dialogue.said, asked_for=asked_for)
         if filled.missing is not None:
             return [Say(filled.missing.question)]
         return [Say(MOMENT), form.call(filled.arguments)]
 
     def call(self, form: Form) -> Reply:
-        """Call a tool because the response is forced to, with whatever the caller has said."""
-        if form == self._line.transfer:
+        """Call a tool that the response is forced to call, with the values found so far."""
+        if form == self._call_tools.transfer:
             destination = self._latest_destination()
-            return [form.call(errands.transfer_arguments(form, destination, self.scene))]
-        return [form.call(fill(form, self.scene.said).arguments)]
+            return [form.call(call_requests.transfer_arguments(form, destination, self.dialogue))]
+        return [form.call(fill(form, self.dialogue.said).arguments)]
 
     def call_most_fitting(self) -> Reply:
-        """Call some tool: the most wanted, else the one that brings a human."""
-        latest = " ".join(self.scene.said[-1:])
+        """Call the tool with the highest score, else the transfer."""
+        latest = " ".join(self.dialogue.said[-1:])
         scored = [(wanted(latest, form, self._weights), form) for form in self._forms]
         use, form = max(scored, key=lambda each: each[0], default=(0.0, None))
-        chosen = form if use >= _WANTED_TOOL or self._line.transfer is None else self._line.transfer
-        chosen = chosen or self._line.end
+        chosen = (
+            form
+            if use >= _WANTED_TOOL or self._call_tools.transfer is None
+            else self._call_tools.transfer
+        )
+        chosen = chosen or self._call_tools.end
         return self.call(chosen) if chosen is not None else self._not_understood()
 
     # --- humans ---------------------------------------------------------------------------------
 
     def _occasion(self, said: str) -> tuple[str, float]:
-        """Return the destination whose occasion `said` is, and how clearly."""
-        form = self._line.transfer
+        """Return the destination whose occasion fits `said` best, and its score."""
+        form = self._call_tools.transfer
         if form is None or not any(occasions(form).values()):
             return "", 0.0
         return choose_destination(said, form, self._weights)
 
     def _latest_destination(self) -> str:
-        """Choose by the latest words; where they fit none, by all that was said before."""
-        if self._line.transfer is None:
+        """Choose a destination by the latest words; if none fits, by everything said."""
+        if self._call_tools.transfer is None:
             return ""
-        for said in (self.scene.latest, " ".join(self.scene.said)):
-            key, score = choose_destination(said, self._line.transfer, self._weights)
+        for said in (self.dialogue.latest, " ".join(self.dialogue.said)):
+            key, score = choose_destination(said, self._call_tools.transfer, self._weights)
             if score > 0:
                 return key
-        return next(iter(occasions(self._line.transfer)), "")
+        return next(iter(occasions(self._call_tools.transfer)), "")
 
-    def _bring_human(self, destination: str) -> Reply:
-        if self._line.transfer is None or not self._may_call:
+    def _transfer(self, destination: str) -> Reply:
+        if self._call_tools.transfer is None or not self._may_call:
             return [Say("I am sorry, I cannot bring a person to this call. Can I help you myself?")]
-        arguments = errands.transfer_arguments(self._line.transfer, destination, self.scene)
+        arguments = call_requests.transfer_arguments(
+            self._call_tools.transfer, destination, self.dialogue
+        )
         return [
             Say(f"{CONNECTING} with {spoken(destination)} now. {MOMENT}"),
-            self._line.transfer.call(arguments),
+            self._call_tools.transfer.call(arguments),
         ]

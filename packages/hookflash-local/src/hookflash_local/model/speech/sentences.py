@@ -1,4 +1,4 @@
-"""Where a sentence ends, for those who speak while the rest is still being made. No I/O."""
+"""Split text into sentences, also while it is still being generated. No I/O."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ABBREVIATIONS: Final = frozenset(
 _END = re.compile(r"[.!?…]+[\"')\]]*(?=\s)|\n+")
 
 _OPENING_LIMIT = 60
-"""Characters: a sentence longer than this is worth beginning at its first clause."""
+"""Characters: a longer sentence is split after its first clause, so that speech begins sooner."""
 
 _LEAST_OPENING = 12
 
@@ -22,16 +22,16 @@ _CLAUSE = re.compile(r"[,;:](?=\s)")
 
 
 def sentences(text: str) -> list[str]:
-    """Split `text` at the ends of its sentences; abbreviations and decimals do not end one."""
+    """Split `text` into sentences; abbreviations and decimals do not end one."""
     found, rest = complete_sentences(text)
     return [*found, rest.strip()] if rest.strip() else found
 
 
 def complete_sentences(text: str) -> tuple[list[str], str]:
-    """Return the sentences of a growing `text` that are certainly complete, and the rest.
+    """Return the complete sentences of a growing `text`, and the rest.
 
-    A sentence is complete once the space or line after it is there, so text that still grows is
-    never cut in the middle of `3.5` or `e.g.`.
+    A sentence is complete when a space or line break follows, so growing text is never split
+    within `3.5` or `e.g.`.
     """
     found = []
     start = 0
@@ -51,14 +51,14 @@ def _ends_here(sentence: str) -> bool:
     last = words[-1].lower().rstrip("\"')]") if words else ""
     if not last.endswith(".") or last.endswith(".."):
         return True
-    # `1.` opens a numbered line and `J.` is an initial; neither ends a sentence that began here.
+    # `1.` begins a numbered line and `J.` is an initial: neither ends the sentence.
     if re.fullmatch(r"(\d{1,2}|[a-z])\.", last):
         return len(words) > 1 and last[0].isdigit()
     return last.rstrip(".") not in _ABBREVIATIONS
 
 
 def opening(sentence: str) -> list[str]:
-    """Split a long `sentence` after its first clause, to have something to say sooner."""
+    """Split a long `sentence` after its first clause, so that speech begins sooner."""
     if len(sentence) <= _OPENING_LIMIT:
         return [sentence]
     for match in _CLAUSE.finditer(sentence):

@@ -1,8 +1,8 @@
-"""A tool as a form to be filled from what the caller said. No I/O.
+"""Fill a tool's parameters from what the caller said (form filling). No I/O.
 
-A value is taken only where the caller's own words hold it: a number said as words or figures, a
-choice by likeness, a day, a name, or the words themselves where the form asks for a reason. What
-is required and was not said is asked for; nothing is made up.
+A value is taken only from the caller's own words: a number, a choice by likeness, a day, a name, or
+the words themselves for a reason. The receptionist asks for required values that are missing, and
+invents nothing.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any, Final
 
 import msgspec
 
-from hookflash_local.model.parts import CallTool
-from hookflash_local.model.speech.facts import ENOUGH
-from hookflash_local.model.speech.values import find_value, takes_own_words
-from hookflash_local.model.speech.words import (
+from hookflash_local.model.components import CallTool
+from hookflash_local.model.speech.knowledge import ENOUGH
+from hookflash_local.model.speech.parameter_values import find_value, takes_own_words
+from hookflash_local.model.speech.word_matching import (
     STOP_WORDS,
-    Weights,
-    best,
+    TermWeights,
+    best_likeness,
     content,
     name_words,
 )
@@ -27,7 +27,7 @@ from hookflash_local.model.speech.words import (
 TRANSFER: Final = "transfer_to_human"
 END_CALL: Final = "end_call"
 CANCEL: Final = "cancel_transfer"
-UNRECORD: Final = "stop_recording"
+STOP_RECORDING: Final = "stop_recording"
 _CALLBACK_WORDS: Final = (frozenset({"callback"}), frozenset({"call", "back"}))
 _VOICEMAIL_WORDS: Final = frozenset({"voicemail", "message", "mailbox"})
 _TAKING: Final = frozenset({"take", "leave", "record"})
@@ -42,7 +42,7 @@ _ALTERNATIVES = re.compile(r"[,;.]|\bor\b")
 
 
 class Field(msgspec.Struct, frozen=True):
-    """One parameter: its name, its JSON schema, and whether the tool needs it."""
+    """One parameter: its name, its JSON schema, and whether it is required."""
 
     name: str
     schema: dict[str, Any]
@@ -50,7 +50,7 @@ class Field(msgspec.Struct, frozen=True):
 
     @property
     def phrase(self) -> str:
-        """The parameter as it is named to a caller."""
+        """The parameter's name in speech, such as `the order number`."""
         said = re.split(r"\. |(?<=\w\s)\(|[,;:] ", str(self.schema.get("description", "")))[0]
         said = said.strip().rstrip(".")
         if not said or len(said.split()) > _LONGEST_PHRASE:
@@ -60,14 +60,14 @@ class Field(msgspec.Struct, frozen=True):
 
     @property
     def question(self) -> str:
-        """What is said to a caller who has not told it yet; the same text every time."""
+        """The question for a missing value; always the same text."""
         choices = [str(value).replace("_", " ") for value in self.schema.get("enum", ())]
         named = f" It can be {_either(choices)}." if 1 < len(choices) <= 6 else ""
         return f"Could you please tell me {self.phrase}?{named}"
 
 
 class Form(msgspec.Struct, frozen=True):
-    """One tool: what it is called, what it is about, and its fields."""
+    """One tool: its name, its description and its parameters."""
 
     name: str
     description: str
@@ -75,7 +75,7 @@ class Form(msgspec.Struct, frozen=True):
 
     @property
     def about(self) -> list[str]:
-        """The words by which a wish for this tool is recognised."""
+        """The words by which a request for this tool is recognised."""
         parts = [" ".join(name_words(self.name)), self.description]
         for field in self.fields:
             parts += [" ".join(name_words(field.name)), str(field.schema.get("description", ""))]
@@ -84,7 +84,7 @@ class Form(msgspec.Struct, frozen=True):
 
     @property
     def subject(self) -> list[str]:
-        """What its name is about, without the doing: `look_up_order` is about orders."""
+        """The name's words without verbs: `look_up_order` is about `order`."""
         words = [word for word in name_words(self.name) if word not in STOP_WORDS]
         return [word for word in words if word not in _DOING] or words
 
@@ -95,17 +95,17 @@ class Form(msgspec.Struct, frozen=True):
 
     @property
     def calls_back(self) -> bool:
-        """Whether this tool has the caller called back: `schedule_callback`."""
+        """Whether this tool arranges a call back: `schedule_callback`."""
         return any(words <= set(name_words(self.name)) for words in _CALLBACK_WORDS)
 
     @property
     def takes_message(self) -> bool:
-        """Whether this tool lets the caller leave a message: `take_voicemail`."""
+        """Whether this tool takes a message: `take_voicemail`."""
         words = set(name_words(self.name))
         return bool(words & _VOICEMAIL_WORDS and words & _TAKING)
 
     def call(self, arguments: dict[str, Any]) -> CallTool:
-        """Return the call of this tool."""
+        """Return a call of this tool."""
         return CallTool(self.name, msgspec.json.encode(arguments).decode())
 
 
@@ -123,49 +123,50 @@ def read_forms(tools: Sequence[dict[str, Any]]) -> list[Form]:
     return [form for form in forms if form.name]
 
 
-class LineTools(msgspec.Struct, frozen=True):
-    """The tools by which an agent acts on the call itself, as far as they are offered."""
+class CallTools(msgspec.Struct, frozen=True):
+    """The tools that act on the call itself; None if a tool is not offered."""
 
     transfer: Form | None = None
     end: Form | None = None
     cancel: Form | None = None
     callback: Form | None = None
     voicemail: Form | None = None
-    unrecord: Form | None = None
+    stop_recording: Form | None = None
 
 
-def of_the_line(forms: Sequence[Form]) -> tuple[LineTools, list[Form]]:
-    """Tell the tools of the line from those of the agent's owner."""
+def split_call_tools(forms: Sequence[Form]) -> tuple[CallTools, list[Form]]:
+    """Split `forms` into the tools that act on the call and the owner's tools."""
     kinds: dict[str, Callable[[Form], bool]] = {
         "transfer": lambda form: form.transfers,
         "end": lambda form: form.name == END_CALL,
         "cancel": lambda form: form.name == CANCEL,
         "callback": lambda form: form.calls_back,
         "voicemail": lambda form: form.takes_message,
-        "unrecord": lambda form: form.name == UNRECORD,
+        "stop_recording": lambda form: form.name == STOP_RECORDING,
     }
     found = {kind: next(filter(is_one, forms), None) for kind, is_one in kinds.items()}
-    line = LineTools(**found)
+    line = CallTools(**found)
     return line, [form for form in forms if form not in found.values()]
 
 
-def wanted(question: str, form: Form, weights: Weights) -> float:
+def wanted(question: str, form: Form, weights: TermWeights) -> float:
     """Return how much `question` asks for this tool, from 0 to 1.
 
-    Its subject must be touched; then what counts is how much of the question it covers.
+    It is 0 if the question does not mention the tool's subject. Otherwise it is a weighted sum of
+    the coverage of the question and of the subject.
     """
     asked = content(question)
     subject = form.subject
-    touched = sum(best(word, asked) for word in subject) / len(subject) if subject else 0.0
+    touched = sum(best_likeness(word, asked) for word in subject) / len(subject) if subject else 0.0
     if touched < ENOUGH:
         return 0.0
     return 0.6 * weights.coverage(asked, form.about) + 0.4 * touched
 
 
 def occasions(form: Form) -> dict[str, str]:
-    """Return each destination's key with the text that says when to choose it.
+    """Return each destination's key and the text that says when to choose it.
 
-    The text is the line of the description that begins with the key, as in `- billing: ...`.
+    The text is the line of the description that begins with the key, such as `- billing: ...`.
     """
     keys = [str(value) for field in form.fields for value in field.schema.get("enum", ())]
     lines = [form.description, *(str(f.schema.get("description", "")) for f in form.fields)]
@@ -177,11 +178,11 @@ def occasions(form: Form) -> dict[str, str]:
     return found
 
 
-def choose_destination(said: str, form: Form, weights: Weights) -> tuple[str, float]:
-    """Return the destination that fits `said` best, and how well (0 to 1; the first at 0).
+def choose_destination(said: str, form: Form, weights: TermWeights) -> tuple[str, float]:
+    """Return the destination that fits `said` best, and its score (0 to 1).
 
-    One occasion ("or wants to cancel") that is wholly there counts half, what all of the
-    destination's words cover of `said` the other half.
+    Half of the score is the coverage of the best single occasion ("or wants to cancel") by `said`,
+    the other half the coverage of `said` by all words of the destination. At 0 it is the first one.
     """
     asked = content(said)
     best_key, best_score = "", -1.0
@@ -196,12 +197,12 @@ def choose_destination(said: str, form: Form, weights: Weights) -> tuple[str, fl
 
 
 def spoken(destination: str) -> str:
-    """Return a destination's key as a person would say it."""
+    """Return a destination's key as it is spoken: `front-desk` is "front desk"."""
     return destination.replace("_", " ").replace("-", " ") or "a person"
 
 
 class Filled(msgspec.Struct, frozen=True):
-    """What could be filled in, and the first required field that could not."""
+    """The arguments found, and the first required field without a value."""
 
     arguments: dict[str, Any]
     missing: Field | None
@@ -210,20 +211,20 @@ class Filled(msgspec.Struct, frozen=True):
 def fill(form: Form, said: Sequence[str], *, asked_for: str | None = None) -> Filled:
     """Fill a form from what the caller `said`, oldest first.
 
-    `asked_for` is the field that the caller was just asked for: the last thing said answers it.
+    `asked_for` is the name of the field that the last utterance answers.
     """
     arguments: dict[str, Any] = {}
     missing: Field | None = None
     for field in form.fields:
         if not field.required and takes_own_words(field.name, field.schema):
-            # What nobody needs is not filled with whatever was said last.
+            # An optional free text is not filled with whatever was said last.
             continue
         value = None
         if field.name == asked_for and said:
             value = find_value(field.name, field.schema, said[-1], asked=True)
         answered_another = asked_for not in (None, field.name)
         own_words = takes_own_words(field.name, field.schema)
-        # The answer to another field's question is not why the caller called.
+        # The answer to another field's question is not the reason of the call.
         for text in reversed(said[:-1] if answered_another and own_words else said):
             if value is not None:
                 break

@@ -1,11 +1,11 @@
 """Text to speech: Piper with the voice joe, sentence by sentence, as mu-law at 8 kHz.
 
-The first sentence is sound while the next is still text, and a long first sentence is begun at its
-first comma, so that the caller waits for a clause and not for a paragraph. Numbers and
-abbreviations are read as Piper (espeak-ng) reads them.
+Each sentence is synthesized separately, and a long first sentence is split at its first comma. So
+the caller waits for a clause and not for a paragraph. Piper (espeak-ng) decides how numbers and
+abbreviations are read.
 
-`piper-tts` is GPL-3.0-or-later. It is an optional extra and is loaded here only, in the stand-in
-model's own process, which the rest of Hookflash reaches over a socket.
+`piper-tts` is GPL-3.0-or-later. It is loaded only here, in the stand-in model's own process, which
+the rest of Hookflash reaches over a socket.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import onnxruntime
 from piper import PiperVoice as Piper
 from piper.config import PiperConfig
 
-from hookflash_local.model.speech.audio import (
+from hookflash_local.model.speech.pcm import (
     PHONE_RATE,
     StreamResampler,
     pcm16_to_mulaw,
@@ -33,18 +33,18 @@ _PIECE_BYTES: Final = _PIECE_MS * PHONE_RATE // 1000
 _PAUSE_BYTES: Final = 120 * PHONE_RATE // 1000
 _SILENCE = b"\xff"
 _PEAK = 0.7
-"""The voice is made as loud as it can be; a telephone wants some headroom."""
+"""Piper's output is normalised to full scale; a phone line needs headroom."""
 
 
 class PiperVoice:
-    """Text to speech (`Voice`). Slow: 0.07 s a second of speech. Safe from several threads."""
+    """Text to speech (`Voice`). Slow: 0.07 s per second of speech. Safe from several threads."""
 
     def __init__(self, path: Path, *, threads: int = 2) -> None:
-        """Load the voice at `path` and say one word to nobody, which halves the first wait."""
+        """Load the voice at `path` and synthesize one sentence, which halves the first wait."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        # Threads that wait by spinning would take the processor from whoever plays the audio.
+        # Spinning threads would take CPU time from the process that plays the audio.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         config = json.loads(path.with_name(path.name + ".json").read_text(encoding="utf-8"))
         self._piper = Piper(
@@ -57,7 +57,7 @@ class PiperVoice:
             pass
 
     def speak(self, text: str) -> Iterator[bytes]:
-        """Yield `text` as mu-law, in pieces of at most 200 ms, each as soon as it is known."""
+        """Yield `text` as mu-law in pieces of at most 200 ms, each as soon as it is ready."""
         for number, sentence in enumerate(sentences(text)):
             for clause in opening(sentence) if number == 0 else (sentence,):
                 yield from self._say(clause)

@@ -1,8 +1,8 @@
-"""Ears: Silero's voice activity detection over a phone line, frame by frame.
+"""Detect turns with Silero voice activity detection, frame by frame.
 
-The model (version 6, ONNX) hears 16 kHz in frames of 512 samples, each with the last 64 samples of
-the frame before, and carries two state vectors. The line's 8 kHz are resampled on the way. What
-the probabilities mean is decided in `endpointing`; this file only feeds it and keeps the sound.
+The model (version 6, ONNX) takes 16 kHz in frames of 512 samples, each preceded by the last 64
+samples of the frame before. It has two state vectors. Phone audio at 8 kHz is resampled.
+`endpointing` interprets the probabilities; this file feeds it and keeps the audio.
 """
 
 from __future__ import annotations
@@ -14,27 +14,28 @@ from typing import Any, Final
 import numpy as np
 import onnxruntime
 
-from hookflash_local.model.parts import SpeechBegan, SpeechEnded
-from hookflash_local.model.speech.audio import (
+from hookflash_local.model.components import SpeechBegan, SpeechEnded
+from hookflash_local.model.speech.endpointing import Endpointer, Endpointing, SpeechStart
+from hookflash_local.model.speech.pcm import (
     PHONE_RATE,
     Floats,
     StreamResampler,
     mulaw_to_pcm16,
     to_floats,
 )
-from hookflash_local.model.speech.endpointing import Began, Endpointer, Endpointing
 
 RATE: Final = 16_000
 FRAME: Final = 512
 _CONTEXT = 64
 _BYTES_PER_MS = PHONE_RATE // 1000
 _SURE = 0.7
-"""What counts as certain speech. At 1 it misses short answers on narrow lines ("No, thank you"),
-while a minute each of hiss, hum, tones and music gives no false start even at half of this."""
+"""The model's output that counts as probability 1. With 1.0, short answers on narrow lines ("No,
+thank you") are missed. At half of this, a minute each of hiss, hum, tones and music gives no false
+start."""
 
 
 class SileroModel:
-    """The weights, shared by all ears; safe to use from several threads."""
+    """The model's weights, shared by all detectors; safe to use from several threads."""
 
     def __init__(self, path: Path) -> None:
         options = onnxruntime.SessionOptions()
@@ -45,12 +46,12 @@ class SileroModel:
         )
 
     def detector(self) -> Detector:
-        """Return a detector for one stream of sound."""
+        """Return a detector for one audio stream."""
         return Detector(self._session)
 
 
 class Detector:
-    """Probabilities of speech for one stream: whole frames at 16 kHz in, one number each out."""
+    """Returns the speech probabilities of one stream of 16 kHz audio, frame by frame."""
 
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
         self._session = session
@@ -59,7 +60,7 @@ class Detector:
         self._c: Floats = np.zeros((1, 1, 128), dtype=np.float32)
 
     def probabilities(self, samples: Floats) -> list[float]:
-        """Take any number of whole frames (512 samples each)."""
+        """Return one probability (0 to 1) per frame; `samples` are whole frames of 512 samples."""
         if not len(samples):
             return []
         heard = np.concatenate((self._context, samples))
@@ -71,8 +72,8 @@ class Detector:
         return [float(probability) for probability in speech]
 
 
-class LocalEars:
-    """Voice activity and endpointing for one session (`Ears`): mu-law in, utterances out."""
+class LocalTurnDetector:
+    """Detects the turns of one session (`TurnDetector`): mu-law in, utterances out."""
 
     def __init__(self, model: SileroModel, turn_detection: Mapping[str, Any] | None = None) -> None:
         self._detector = model.detector()
@@ -82,11 +83,11 @@ class LocalEars:
         self._kept = bytearray()
         self._kept_from_ms = 0
 
-    def hear(self, audio: bytes) -> list[SpeechBegan | SpeechEnded]:
-        """Take mu-law of any length; return what was decided, in order.
+    def feed(self, audio: bytes) -> list[SpeechBegan | SpeechEnded]:
+        """Take mu-law of any length; return the decisions in order.
 
-        `SpeechBegan.at_ms` is where the utterance's audio starts and `SpeechEnded.at_ms` where
-        it ends, so their difference is the length of `SpeechEnded.audio`.
+        `SpeechBegan.at_ms` is the start and `SpeechEnded.at_ms` the end of the utterance's audio,
+        so their difference is the length of `SpeechEnded.audio`.
         """
         self._kept += audio
         fresh = to_floats(self._resampler.push(mulaw_to_pcm16(audio)))
@@ -98,7 +99,7 @@ class LocalEars:
             decided = self._endpointer.take(min(1.0, probability / _SURE))
             if decided is None:
                 continue
-            if isinstance(decided, Began):
+            if isinstance(decided, SpeechStart):
                 events.append(SpeechBegan(decided.start_ms))
             else:
                 piece = self._cut(decided.start_ms, decided.end_ms)
@@ -111,7 +112,7 @@ class LocalEars:
         return bytes(self._kept[first : first + (end_ms - start_ms) * _BYTES_PER_MS])
 
     def _forget(self, before_ms: int) -> None:
-        """Drop sound that no utterance to come can hold, so that silence costs no memory."""
+        """Drop audio that no future utterance can contain, so that silence uses no memory."""
         if before_ms > self._kept_from_ms:
             del self._kept[: (before_ms - self._kept_from_ms) * _BYTES_PER_MS]
             self._kept_from_ms = before_ms
