@@ -1,11 +1,11 @@
 # Each target sets up what it needs; `make` alone prints this list.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test simulate check bench docs lock clean
+.PHONY: help setup demo test simulate check bench docs reference lock clean
 
 PY := .venv/bin/python
 
 help: ## print this list
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-8s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-9s %s\n", $$1, $$2}'
 
 setup: ## make .venv from the lock files (the other targets do this by themselves)
 	@scripts/setup dev
@@ -22,20 +22,25 @@ test: ## run every test, in parallel, with full branch coverage of the core and 
 simulate: setup ## play calls from seeds on a virtual clock: make simulate SEEDS=1000 FIRST=0
 	@$(PY) -m tests.simulation --seeds $(or $(SEEDS),100) --first $(or $(FIRST),0)
 
-check: setup ## lint, format, types, layers, and nothing private in the tree
+check: ## lint, format, types, layers, prose, the documentation's links, nothing private in the tree
+	@scripts/setup dev docs
 	@scripts/check
 
-bench: ## measure the ledger against an ear, the relay against a bare one in C; 20 minutes
+bench: ## measure the ledger against what the caller heard, the relay against one in C; 20 minutes
 	@scripts/setup run
 	@.venv/bin/hookflash ledger
 	@.venv/bin/hookflash bench $(BENCH)
 
-docs: setup ## write the generated parts of docs/reference and docs/how-to, and draw the hand-offs
-	@$(PY) scripts/docs
+docs: ## build the documentation's pages into build/site, without a network
+	@scripts/setup docs
+	@$(PY) scripts/site
+
+reference: setup ## write the generated parts of docs/reference and docs/how-to, and draw the hand-offs
+	@$(PY) scripts/reference
 	@$(PY) scripts/drawings
 
 lock: ## pin every package anew, with hashes
 	@scripts/lock
 
 clean: ## remove what the other targets made
-	@rm -rf .venv .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv build .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -44,7 +44,7 @@ async def book_repair(
     problem: Annotated[str, "What is broken, in the caller's words"],
 ) -> dict[str, str]:
     """Book a day on which the caller brings a bicycle in for repair."""
-    # `call.state` is ours for as long as the call lasts, and shared by all tools.
+    # `call.state` is for your own data: all tools share it, as long as the call lasts.
     if "booked" in call.state:
         raise ToolError(f"This caller already has a repair booked for {call.state['booked']}.")
     call.state["booked"] = day

@@ -11,7 +11,7 @@ from hookflash import Agent, CallContext, HandoffPlan, Target
 agent = Agent(
     "front-desk",
     greeting="Riverside Bicycles, good day. How can I help you?",
-    fallback="support",  # rung when no model can be had, so that nobody is left in silence
+    fallback="support",  # rung when no model is available
     instructions="""
     You are the front desk of Riverside Bicycles. You are on the telephone: answer in one or two
     short sentences. Bring in a human as soon as the caller asks for one or you cannot help.
@@ -37,7 +37,7 @@ agent.handoff(
     "support",
     when="the caller asks to speak to a person, an operator, somebody or customer support",
     plan=HandoffPlan(
-        # All at once: whoever answers first.
+        # All at once: the first to answer has the call.
         targets=(Target.phone("+15550102"), Target.client("anna")),
         order="ring",
         ring_seconds=20,

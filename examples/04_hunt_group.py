@@ -1,5 +1,5 @@
-# Try it without an account: the first two do not take the call, the third does, and meanwhile the
-# agent keeps the caller company:
+# Try it without an account: the first two do not take the call, and the third does. The agent
+# talks with the caller meanwhile:
 #
 #     hookflash call --wav question.wav --agent examples/04_hunt_group.py \
 #         --human busy,no-answer,accepts
@@ -29,7 +29,7 @@ agent.handoff(
         manner="warm",
         whisper="A call for the workshop: {reason}. {summary} {learned}",
         ring_seconds=15,
-        total_seconds=90,  # nobody waits for longer, whoever is left to be called
+        total_seconds=90,  # the longest time for all targets together
         otherwise="return",
         offers=("voicemail",),  # what the agent may offer then
         afterwards="return",  # the mechanic hangs up: the caller is back with the agent

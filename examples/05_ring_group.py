@@ -1,4 +1,4 @@
-# Try it without an account: both telephones ring, and whoever accepts first has the call:
+# Try it without an account: both telephones ring, and the first to accept has the call:
 #
 #     hookflash call --wav question.wav --agent examples/05_ring_group.py --human accepts
 #

@@ -32,7 +32,7 @@ agent.handoff(
 
 @agent.presence
 async def is_free(target: Target) -> bool:
-    """Ask your calendar or your chat here. Who is not free is not rung."""
+    """Ask your calendar or your chat here. A target that is not free is not rung."""
     return target.address != "ben"
 
 

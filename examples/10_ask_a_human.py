@@ -3,7 +3,7 @@
 #     hookflash call --wav question.wav --agent examples/10_ask_a_human.py --human answers
 #
 # On a real line: hookflash serve examples/10_ask_a_human.py
-"""An agent that asks a human something while it keeps the caller company, and that notices when a
+"""An agent that asks a human something while it talks with the caller, and that notices when a
 caller has had enough of it."""
 
 from hookflash import Agent, CallContext, CallView, Frustration, HandoffPlan, Target

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import re
 import subprocess
 import sys
 import typing
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
+from tests.programs import load
 
 from hookflash import errors
 from hookflash.cli import hookflash as command_line
@@ -40,7 +39,7 @@ def names(union: object) -> set[str]:
 
 def test_the_generated_parts_are_up_to_date() -> None:
     finished = subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / "docs"), "--check"],
+        [sys.executable, str(ROOT / "scripts" / "reference"), "--check"],
         capture_output=True,
         text=True,
         timeout=60,
@@ -50,13 +49,7 @@ def test_the_generated_parts_are_up_to_date() -> None:
 
 @pytest.fixture(scope="module")
 def generator() -> Any:
-    """Return `scripts/docs` as a module."""
-    loader = SourceFileLoader("generator_of_docs", str(ROOT / "scripts" / "docs"))
-    spec = importlib.util.spec_from_loader(loader.name, loader)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
-    return module
+    return load("scripts/reference")
 
 
 def test_a_limit_that_the_page_does_not_tell_is_noticed(generator: Any) -> None:
@@ -121,6 +114,21 @@ def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize(
+    "page", sorted(ROOT.glob("packages/*/README.md")), ids=lambda p: p.parent.name
+)
+def test_links_of_a_package_page_are_absolute_and_lead_to_a_file(page: Path) -> None:
+    """The package index shows these pages, and has no other file of the repository."""
+    targets = re.findall(r"\]\(([^)\s]+)\)", page.read_text())
+    assert targets
+    repository = "https://github.com/hookflash/hookflash"
+    for target in targets:
+        assert target.startswith("https://"), target
+        if target.startswith(repository):
+            path = re.sub(r"^(?:/(?:blob|tree)/main)?/?|#.*$", "", target.removeprefix(repository))
+            assert (ROOT / path).exists(), target
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

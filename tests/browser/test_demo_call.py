@@ -38,7 +38,7 @@ SLACK_MS = 500
 
 
 @pytest.fixture(scope="module")
-def parts() -> LocalComponents:
+def components() -> LocalComponents:
     return load_components(lambda what, done: None)
 
 
@@ -96,15 +96,15 @@ def spoken(data: Path) -> list[str]:
     return [each.text for each in timeline(data).spoken if each.speaker == "agent"]
 
 
-async def words(parts: LocalComponents, page: PhonePage, since: int = 0) -> str:
+async def words(components: LocalComponents, page: PhonePage, since: int = 0) -> str:
     heard = bytes(page.heard[since:])
-    return (await asyncio.to_thread(parts.transcriber.transcribe, heard)).lower()
+    return (await asyncio.to_thread(components.transcriber.transcribe, heard)).lower()
 
 
 @pytest.mark.realtime
 @pytest.mark.timeout(600)
 async def test_a_caller_and_a_human_talk_in_the_browser(
-    demo_url: str, opened: Opened, parts: LocalComponents, tmp_path: Path
+    demo_url: str, opened: Opened, components: LocalComponents, tmp_path: Path
 ) -> None:
     caller = await opened(demo_url, "caller", viewport={"width": 1440, "height": 900})
     human = caller.other("human")
@@ -117,7 +117,7 @@ async def test_a_caller_and_a_human_talk_in_the_browser(
     await expect(live).to_contain_text("this is Riverside Books")
     await caller.hears(1.0, since=0)
     await caller.hears_out()
-    assert "riverside" in await words(parts, caller)
+    assert "riverside" in await words(components, caller)
 
     data = tmp_path / "data"
     asked = len(caller.heard)
@@ -126,7 +126,7 @@ async def test_a_caller_and_a_human_talk_in_the_browser(
     await caller.says(sound("caller-interrupts"))
     await until(lambda: timeline(data).barge_ins, "the agent is interrupted")
     await caller.hears_out()
-    assert "saturday" in await words(parts, caller, asked)
+    assert "saturday" in await words(components, caller, asked)
 
     await asks(caller, SUPPORT, "connecting you", data)
     await human.state("ringing")
@@ -135,7 +135,7 @@ async def test_a_caller_and_a_human_talk_in_the_browser(
     await human.phone.press("a")
     assert "customer support" in await human.hears_whisper()
     await human.hears(3.0, since=0)
-    assert "call for support" in await words(parts, human)
+    assert "call for support" in await words(components, human)
     # Meanwhile the agent keeps the caller company: the line is open to it.
     await expect(caller.phone.get_by_role("status")).to_have_text("On the line")
     await human.phone.press("1")
@@ -144,11 +144,11 @@ async def test_a_caller_and_a_human_talk_in_the_browser(
     await expect(caller.phone.get_by_role("status")).to_have_text("On the line")
     first = len(caller.heard)
     await is_heard(HELLO, human, caller)
-    assert "from customer support" in await words(parts, caller, first)
+    assert "from customer support" in await words(components, caller, first)
     await caller.does("Take it")
     first = len(human.heard)
     await is_heard(NEIGHBOR, caller, human)
-    assert re.search("neighbou?r", await words(parts, human, first))
+    assert re.search("neighbou?r", await words(components, human, first))
 
     await caller.phone.press("x")
     await human.state("idle")

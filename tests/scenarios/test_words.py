@@ -22,8 +22,8 @@ from .test_meeting import RINGING, ask_for_a_human, other_legs
 class Speech:
     """A voice, and somebody who writes down what they hear."""
 
-    def __init__(self, parts: LocalComponents) -> None:
-        self._parts = parts
+    def __init__(self, components: LocalComponents) -> None:
+        self._parts = components
 
     async def speak(self, text: str) -> bytes:
         return b"".join(self._parts.voice.speak(text))

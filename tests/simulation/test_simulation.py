@@ -173,7 +173,7 @@ def break_ladder(monkeypatch):
 
 def break_ends(monkeypatch):
     """Legs that nobody wants any more are left over."""
-    monkeypatch.setattr(Legs, "drop_all", lambda legs, but=None: [])
+    monkeypatch.setattr(Legs, "end_all", lambda legs, but=None: [])
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def hookflash(folder: Path, *arguments: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def parts() -> LocalComponents:
+def components() -> LocalComponents:
     return load_components(lambda what, done: None, SpeechOptions())
 
 
@@ -60,7 +60,7 @@ Run = Callable[..., tuple[dict[str, Any], list[str]]]
 
 @pytest.fixture
 def simulated(
-    parts: LocalComponents,
+    components: LocalComponents,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -71,7 +71,7 @@ def simulated(
         """The local model, in this process."""
 
         def __init__(self, **_: Any) -> None:
-            self._model = local_model(parts)
+            self._model = local_model(components)
             self.url = ""
 
         async def __aenter__(self) -> Model:

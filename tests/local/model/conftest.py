@@ -1,4 +1,4 @@
-"""The official package's types as judges of every event, and parts that need no speech."""
+"""The official package's types as judges of every event, and components that need no speech."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ class EchoDialogueManager:
             yield Say("one moment")
             yield CallTool(last.text.removeprefix("tool "), '{"reason":"asked"}')
         elif last.text == "break":
-            raise RuntimeError("the mind is gone")
+            raise RuntimeError("the dialogue manager failed")
         else:
             for sentence in last.text.split(". "):
                 yield Say(sentence)
@@ -180,7 +180,7 @@ class FakeComponents:
 
 
 @pytest.fixture
-def parts() -> FakeComponents:
+def components() -> FakeComponents:
     return FakeComponents()
 
 

@@ -1,4 +1,4 @@
-"""Whole sessions over a socket, with parts that need no speech."""
+"""Whole sessions over a socket, with components that need no speech."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ async def phone(url: str, server_event: Any) -> AsyncIterator[Phone]:
         yield Phone(socket, server_event)
 
 
-async def test_a_spoken_turn_is_answered_in_speech(parts: Any, server_event: Any) -> None:
-    async with local_model(parts) as model, phone(model.url, server_event) as line:
+async def test_a_spoken_turn_is_answered_in_speech(components: Any, server_event: Any) -> None:
+    async with local_model(components) as model, phone(model.url, server_event) as line:
         await line.configured(audio={"input": {"transcription": {"model": "whisper-1"}}})
         await line.says(7, 9)
         done = await line.next("response.done")
@@ -86,8 +86,8 @@ async def test_a_spoken_turn_is_answered_in_speech(parts: Any, server_event: Any
         assert (started["audio_start_ms"], stopped["audio_end_ms"]) == (0, 400)
 
 
-async def test_transcript_and_sound_are_interleaved(parts: Any, server_event: Any) -> None:
-    async with local_model(parts) as model, phone(model.url, server_event) as line:
+async def test_transcript_and_sound_are_interleaved(components: Any, server_event: Any) -> None:
+    async with local_model(components) as model, phone(model.url, server_event) as line:
         await line.configured()
         await line.send("response.create", response={"instructions": "one two three"})
         await line.next("response.done")
@@ -97,8 +97,10 @@ async def test_transcript_and_sound_are_interleaved(parts: Any, server_event: An
         assert words == ["one", " two", " three"]
 
 
-async def test_ears_made_late_still_count_from_the_beginning(parts: Any, server_event: Any) -> None:
-    async with local_model(parts) as model, phone(model.url, server_event) as line:
+async def test_ears_made_late_still_count_from_the_beginning(
+    components: Any, server_event: Any
+) -> None:
+    async with local_model(components) as model, phone(model.url, server_event) as line:
         await line.configured(audio={"input": {"turn_detection": None}})
         await line.hear(0xFF, 1000)
         await line.configured(audio={"input": {"turn_detection": {"type": "semantic_vad"}}})
@@ -109,9 +111,9 @@ async def test_ears_made_late_still_count_from_the_beginning(parts: Any, server_
 
 
 async def test_without_turn_detection_the_client_commits_and_asks(
-    parts: Any, server_event: Any
+    components: Any, server_event: Any
 ) -> None:
-    async with local_model(parts) as model, phone(model.url, server_event) as line:
+    async with local_model(components) as model, phone(model.url, server_event) as line:
         await line.configured(audio={"input": {"turn_detection": None}})
         await line.says(5)
         await line.send("input_audio_buffer.commit")
@@ -123,10 +125,10 @@ async def test_without_turn_detection_the_client_commits_and_asks(
 
 
 async def test_a_turn_that_was_not_asked_to_be_answered_is_not(
-    parts: Any, server_event: Any
+    components: Any, server_event: Any
 ) -> None:
     vad = {"type": "server_vad", "create_response": False}
-    async with local_model(parts) as model, phone(model.url, server_event) as line:
+    async with local_model(components) as model, phone(model.url, server_event) as line:
         await line.configured(audio={"input": {"turn_detection": vad}})
         await line.says(5)
         await line.next("input_audio_buffer.committed")
@@ -135,10 +137,10 @@ async def test_a_turn_that_was_not_asked_to_be_answered_is_not(
         assert len(line.of("response.created")) == 1
 
 
-async def test_the_caller_interrupts_a_response_at_once(parts: Any, server_event: Any) -> None:
+async def test_the_caller_interrupts_a_response_at_once(components: Any, server_event: Any) -> None:
     # At a tenth of real time the answer takes 10 s a word: only an interruption can end it here.
     async with (
-        local_model(parts, pace=Pace(factor=0.1)) as model,
+        local_model(components, pace=Pace(factor=0.1)) as model,
         phone(model.url, server_event) as line,
     ):
         await line.configured()
@@ -154,14 +156,14 @@ async def test_the_caller_interrupts_a_response_at_once(parts: Any, server_event
         await line.hear(0xFF, 300)
         await line.next("response.created")
         await line.next("response.output_audio.delta")
-        heard = [turn.text for turn in parts.dialogue_manager.asked[-1].conversation]
+        heard = [turn.text for turn in components.dialogue_manager.asked[-1].conversation]
         assert heard[-1] == "w4"
 
 
 async def test_of_sentences_that_were_cut_it_is_known_which_were_heard(
-    parts: Any, server_event: Any
+    components: Any, server_event: Any
 ) -> None:
-    async with local_model(parts) as model, phone(model.url, server_event) as line:
+    async with local_model(components) as model, phone(model.url, server_event) as line:
         await line.configured()
         told = "one two. three four five six. seven."
         await line.send("response.create", response={"instructions": told})
@@ -173,12 +175,12 @@ async def test_of_sentences_that_were_cut_it_is_known_which_were_heard(
         await line.send("response.create")
         await line.next("response.done")
         # A word takes 200 ms: the first sentence was heard, and half of the second.
-        assert parts.dialogue_manager.asked[-1].conversation[-1].text == "one two. three four"
+        assert components.dialogue_manager.asked[-1].conversation[-1].text == "one two. three four"
 
 
-async def test_the_client_cancels_a_response_at_once(parts: Any, server_event: Any) -> None:
+async def test_the_client_cancels_a_response_at_once(components: Any, server_event: Any) -> None:
     async with (
-        local_model(parts, pace=Pace(factor=0.1)) as model,
+        local_model(components, pace=Pace(factor=0.1)) as model,
         phone(model.url, server_event) as line,
     ):
         await line.configured()
@@ -192,10 +194,10 @@ async def test_the_client_cancels_a_response_at_once(parts: Any, server_event: A
         assert again["response"]["id"] != done["response"]["id"]
 
 
-async def test_deltas_come_at_the_pace_that_was_set(parts: Any, server_event: Any) -> None:
+async def test_deltas_come_at_the_pace_that_was_set(components: Any, server_event: Any) -> None:
     loop = asyncio.get_running_loop()
     async with (
-        local_model(parts, pace=Pace(factor=2, chunk_ms=50)) as model,
+        local_model(components, pace=Pace(factor=2, chunk_ms=50)) as model,
         phone(model.url, server_event) as line,
     ):
         await line.configured()
@@ -209,9 +211,9 @@ async def test_deltas_come_at_the_pace_that_was_set(parts: Any, server_event: An
 
 
 async def test_a_tool_is_called_after_its_sentence_and_answered(
-    parts: Any, server_event: Any
+    components: Any, server_event: Any
 ) -> None:
-    async with local_model(parts) as model, phone(model.url, server_event) as line:
+    async with local_model(components) as model, phone(model.url, server_event) as line:
         await line.configured()
         content = [{"type": "input_text", "text": "tool find_order"}]
         item = {"type": "message", "role": "user", "content": content}
@@ -228,8 +230,8 @@ async def test_a_tool_is_called_after_its_sentence_and_answered(
         assert done["response"]["output"][0]["content"][0]["transcript"] == "found it"
 
 
-async def test_a_written_response_makes_no_sound(parts: Any, server_event: Any) -> None:
-    async with local_model(parts) as model, phone(model.url, server_event) as line:
+async def test_a_written_response_makes_no_sound(components: Any, server_event: Any) -> None:
+    async with local_model(components) as model, phone(model.url, server_event) as line:
         await line.configured(output_modalities=["text"])
         await line.send("response.create", response={"instructions": "just words"})
         done = await line.next("response.done")
@@ -239,8 +241,8 @@ async def test_a_written_response_makes_no_sound(parts: Any, server_event: Any) 
         assert line.heard() == b""
 
 
-async def test_a_response_stops_at_its_most_tokens(parts: Any, server_event: Any) -> None:
-    async with local_model(parts) as model, phone(model.url, server_event) as line:
+async def test_a_response_stops_at_its_most_tokens(components: Any, server_event: Any) -> None:
+    async with local_model(components) as model, phone(model.url, server_event) as line:
         await line.configured()
         asked = {"instructions": "one two three four", "max_output_tokens": 4}
         await line.send("response.create", response=asked)
@@ -251,9 +253,9 @@ async def test_a_response_stops_at_its_most_tokens(parts: Any, server_event: Any
 
 
 async def test_a_broken_mind_fails_the_response_and_not_the_session(
-    parts: Any, server_event: Any
+    components: Any, server_event: Any
 ) -> None:
-    async with local_model(parts) as model, phone(model.url, server_event) as line:
+    async with local_model(components) as model, phone(model.url, server_event) as line:
         await line.configured()
         content = [{"type": "input_text", "text": "break"}]
         item = {"type": "message", "role": "user", "content": content}
@@ -268,14 +270,14 @@ async def test_a_broken_mind_fails_the_response_and_not_the_session(
 
 
 async def test_a_broken_transcriber_is_told_and_the_turn_goes_on(
-    parts: Any, server_event: Any
+    components: Any, server_event: Any
 ) -> None:
     class Broken:
         def transcribe(self, audio: bytes) -> str:
-            raise RuntimeError("no ears")
+            raise RuntimeError("no turn detector")
 
-    parts.transcriber = Broken()
-    async with local_model(parts) as model, phone(model.url, server_event) as line:
+    components.transcriber = Broken()
+    async with local_model(components) as model, phone(model.url, server_event) as line:
         await line.configured(audio={"input": {"transcription": {"model": "gpt-transcribe"}}})
         await line.says(3)
         await line.next("conversation.item.input_audio_transcription.failed")
@@ -284,7 +286,9 @@ async def test_a_broken_transcriber_is_told_and_the_turn_goes_on(
 
 
 @pytest.mark.realtime
-async def test_a_slow_voice_does_not_hold_up_the_session(parts: Any, server_event: Any) -> None:
+async def test_a_slow_voice_does_not_hold_up_the_session(
+    components: Any, server_event: Any
+) -> None:
     release = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -293,8 +297,8 @@ async def test_a_slow_voice_does_not_hold_up_the_session(parts: Any, server_even
             asyncio.run_coroutine_threadsafe(release.wait(), loop).result(20)
             yield b"\x01" * 800
 
-    parts.voice = Slow()
-    async with local_model(parts) as model, phone(model.url, server_event) as line:
+    components.voice = Slow()
+    async with local_model(components) as model, phone(model.url, server_event) as line:
         await line.configured()
         await line.send("response.create", response={"instructions": "wait for it"})
         await line.next("response.content_part.added")
@@ -304,9 +308,9 @@ async def test_a_slow_voice_does_not_hold_up_the_session(parts: Any, server_even
         release.set()
 
 
-async def test_two_sessions_do_not_hear_each_other(parts: Any, server_event: Any) -> None:
+async def test_two_sessions_do_not_hear_each_other(components: Any, server_event: Any) -> None:
     async with (
-        local_model(parts) as model,
+        local_model(components) as model,
         phone(model.url, server_event) as one,
         phone(model.url, server_event) as two,
     ):

@@ -71,8 +71,8 @@ async def configure(connection: AsyncRealtimeConnection, audio_format: Any) -> A
     return updated
 
 
-async def test_it_talks_in_mu_law(parts: Any) -> None:
-    async with local_model(parts) as model, connected(model.url) as connection:
+async def test_it_talks_in_mu_law(components: Any) -> None:
+    async with local_model(components) as model, connected(model.url) as connection:
         updated = await configure(connection, PCMU)
         assert updated.session.audio.output.format.type == "audio/pcmu"
         assert updated.session.audio.output.voice == "cedar"
@@ -87,15 +87,15 @@ async def test_it_talks_in_mu_law(parts: Any) -> None:
         assert [one.transcript for one in words] == ["w3 w4"]
 
 
-async def test_it_talks_in_pcm_at_24000_samples_a_second(parts: Any) -> None:
-    class LoudnessEars(type(parts.new_turn_detector({}))):  # type: ignore[misc] # a class of the fixture
+async def test_it_talks_in_pcm_at_24000_samples_a_second(components: Any) -> None:
+    class LoudnessEars(type(components.new_turn_detector({}))):  # type: ignore[misc] # a class of the fixture
         """Resampled silence rings a little at its edges: only what is loud is speech."""
 
         def feed(self, audio: bytes) -> Any:
             return super().feed(bytes(9 if byte & 0x7F < 0x50 else 0xFF for byte in audio))
 
-    parts.new_turn_detector = LoudnessEars
-    async with local_model(parts) as model, connected(model.url) as connection:
+    components.new_turn_detector = LoudnessEars
+    async with local_model(components) as model, connected(model.url) as connection:
         await configure(connection, PCM)
         loud = np.full(12_000, 12_000, dtype="<i2").tobytes()
         for piece in (loud, bytes(24_000)):
@@ -106,8 +106,8 @@ async def test_it_talks_in_pcm_at_24000_samples_a_second(parts: Any) -> None:
         assert len(spoken(came)) == 1600 * 3 * 2
 
 
-async def test_it_writes_and_asks_in_text(parts: Any) -> None:
-    async with local_model(parts) as model, connected(model.url) as connection:
+async def test_it_writes_and_asks_in_text(components: Any) -> None:
+    async with local_model(components) as model, connected(model.url) as connection:
         await configure(connection, PCMU)
         await connection.conversation.item.create(
             item={
@@ -125,8 +125,8 @@ async def test_it_writes_and_asks_in_text(parts: Any) -> None:
         assert spoken(came) == b"\x02" * 1600 + b"\x03" * 1600
 
 
-async def test_it_calls_a_tool_and_hears_the_answer(parts: Any) -> None:
-    async with local_model(parts) as model, connected(model.url) as connection:
+async def test_it_calls_a_tool_and_hears_the_answer(components: Any) -> None:
+    async with local_model(components) as model, connected(model.url) as connection:
         await configure(connection, PCMU)
         await connection.conversation.item.create(
             item={
@@ -147,9 +147,9 @@ async def test_it_calls_a_tool_and_hears_the_answer(parts: Any) -> None:
         assert done.response.output[0].content[0].transcript == "two days"
 
 
-async def test_it_cancels_truncates_deletes_and_retrieves(parts: Any) -> None:
+async def test_it_cancels_truncates_deletes_and_retrieves(components: Any) -> None:
     slowly = Pace(factor=0.1)
-    async with local_model(parts, pace=slowly) as model, connected(model.url) as connection:
+    async with local_model(components, pace=slowly) as model, connected(model.url) as connection:
         await configure(connection, PCMU)
         await connection.response.create(response={"instructions": "one two three"})
         delta, _ = await until(connection, "response.output_audio.delta")
@@ -197,8 +197,8 @@ async def test_it_follows_a_script_too() -> None:
 
 
 @pytest.mark.parametrize("header", ["realtime=v1"])
-async def test_its_old_beta_header_is_told_off(parts: Any, header: str) -> None:
-    async with local_model(parts) as model:
+async def test_its_old_beta_header_is_told_off(components: Any, header: str) -> None:
+    async with local_model(components) as model:
         base = model.url.removesuffix("/realtime")
         async with (
             AsyncOpenAI(api_key="any", websocket_base_url=base) as client,

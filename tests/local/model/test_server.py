@@ -39,9 +39,9 @@ async def closing(socket: ClientConnection) -> tuple[int, str]:
     ],
 )
 async def test_who_does_not_knock_properly_is_not_let_in(
-    parts: Any, path: str, headers: dict[str, str], status: int, code: str
+    components: Any, path: str, headers: dict[str, str], status: int, code: str
 ) -> None:
-    async with local_model(parts) as model:
+    async with local_model(components) as model:
         with pytest.raises(InvalidStatus) as caught:
             await connect(model.url + path, additional_headers=headers)
         assert caught.value.response.status_code == status
@@ -50,9 +50,11 @@ async def test_who_does_not_knock_properly_is_not_let_in(
         assert model.sessions == []
 
 
-async def test_the_retired_beta_shape_is_told_off_and_closed(parts: Any, server_event: Any) -> None:
+async def test_the_retired_beta_shape_is_told_off_and_closed(
+    components: Any, server_event: Any
+) -> None:
     headers = {**KEY, "OpenAI-Beta": "realtime=v1"}
-    async with local_model(parts) as model:
+    async with local_model(components) as model:
         async with connect(f"{model.url}?model=m", additional_headers=headers) as socket:
             error = server_event(await event(socket))
             assert error["error"]["code"] == "beta_api_shape_disabled"
@@ -61,10 +63,10 @@ async def test_the_retired_beta_shape_is_told_off_and_closed(parts: Any, server_
 
 
 async def test_the_session_is_created_first_with_the_model_of_the_url(
-    parts: Any, server_event: Any
+    components: Any, server_event: Any
 ) -> None:
     async with (
-        local_model(parts) as model,
+        local_model(components) as model,
         connect(f"{model.url}?model=gpt-realtime-2.1", additional_headers=KEY) as socket,
     ):
         created = server_event(await event(socket))
@@ -72,9 +74,11 @@ async def test_the_session_is_created_first_with_the_model_of_the_url(
         assert created["session"]["model"] == "gpt-realtime-2.1"
 
 
-async def test_garbage_is_refused_and_the_session_goes_on(parts: Any, server_event: Any) -> None:
+async def test_garbage_is_refused_and_the_session_goes_on(
+    components: Any, server_event: Any
+) -> None:
     async with (
-        local_model(parts) as model,
+        local_model(components) as model,
         connect(f"{model.url}?model=m", additional_headers=KEY) as socket,
     ):
         await event(socket)
@@ -93,10 +97,10 @@ async def test_garbage_is_refused_and_the_session_goes_on(parts: Any, server_eve
         assert (await event(socket))["type"] == "input_audio_buffer.cleared"
 
 
-async def test_a_session_expires_with_an_error_and_1001(parts: Any, server_event: Any) -> None:
+async def test_a_session_expires_with_an_error_and_1001(components: Any, server_event: Any) -> None:
     timing = Timing(speed=1000, session_seconds=60)
     async with (
-        local_model(parts, timing=timing) as model,
+        local_model(components, timing=timing) as model,
         connect(f"{model.url}?model=m", additional_headers=KEY) as socket,
     ):
         assert (await event(socket))["type"] == "session.created"
@@ -107,8 +111,8 @@ async def test_a_session_expires_with_an_error_and_1001(parts: Any, server_event
 
 
 @pytest.mark.parametrize("status", [401, 403, 429])
-async def test_a_fault_refuses_the_upgrade(parts: Any, status: int) -> None:
-    async with local_model(parts, faults=Faults(refuse_upgrade=status)) as model:
+async def test_a_fault_refuses_the_upgrade(components: Any, status: int) -> None:
+    async with local_model(components, faults=Faults(refuse_upgrade=status)) as model:
         with pytest.raises(InvalidStatus) as caught:
             await connect(f"{model.url}?model=m", additional_headers=KEY)
         assert caught.value.response.status_code == status
@@ -117,15 +121,15 @@ async def test_a_fault_refuses_the_upgrade(parts: Any, status: int) -> None:
             assert (await event(socket))["type"] == "session.created"
 
 
-async def test_a_fault_never_answers_the_upgrade(parts: Any) -> None:
-    async with local_model(parts, faults=Faults(silent="upgrade")) as model:
+async def test_a_fault_never_answers_the_upgrade(components: Any) -> None:
+    async with local_model(components, faults=Faults(silent="upgrade")) as model:
         with pytest.raises(TimeoutError):
             await connect(f"{model.url}?model=m", additional_headers=KEY, open_timeout=0.05)
 
 
-async def test_a_fault_accepts_and_never_says_a_word(parts: Any) -> None:
+async def test_a_fault_accepts_and_never_says_a_word(components: Any) -> None:
     async with (
-        local_model(parts, faults=Faults(silent="session")) as model,
+        local_model(components, faults=Faults(silent="session")) as model,
         connect(f"{model.url}?model=m", additional_headers=KEY) as socket,
     ):
         await socket.send('{"type": "input_audio_buffer.clear"}')
@@ -136,20 +140,22 @@ async def test_a_fault_accepts_and_never_says_a_word(parts: Any) -> None:
         assert (await event(socket))["error"]["code"] == "response_cancel_not_active"
 
 
-async def test_a_fault_holds_back_the_first_event(parts: Any) -> None:
+async def test_a_fault_holds_back_the_first_event(components: Any) -> None:
     faults = Faults(session_created_delay_ms=60_000)
     async with (
-        local_model(parts, timing=Timing(speed=1000), faults=faults) as model,
+        local_model(components, timing=Timing(speed=1000), faults=faults) as model,
         connect(f"{model.url}?model=m", additional_headers=KEY) as socket,
     ):
         assert (await event(socket))["type"] == "session.created"
 
 
-async def test_a_fault_answers_with_another_audio_format(parts: Any, server_event: Any) -> None:
+async def test_a_fault_answers_with_another_audio_format(
+    components: Any, server_event: Any
+) -> None:
     pcmu = {"format": {"type": "audio/pcmu"}}
     session = {"type": "realtime", "audio": {"input": pcmu, "output": pcmu}}
     async with (
-        local_model(parts, faults=Faults(session_format="audio/pcm")) as model,
+        local_model(components, faults=Faults(session_format="audio/pcm")) as model,
         connect(f"{model.url}?model=m", additional_headers=KEY) as socket,
     ):
         await event(socket)
@@ -162,9 +168,9 @@ async def test_a_fault_answers_with_another_audio_format(parts: Any, server_even
 
 
 @pytest.mark.parametrize("point", ["response.create", "response.created", "session.created"])
-async def test_a_fault_drops_the_socket_at_a_point(parts: Any, point: str) -> None:
+async def test_a_fault_drops_the_socket_at_a_point(components: Any, point: str) -> None:
     async with (
-        local_model(parts, faults=Faults(drop_on=point)) as model,
+        local_model(components, faults=Faults(drop_on=point)) as model,
         connect(f"{model.url}?model=m", additional_headers=KEY) as socket,
     ):
         if point != "session.created":
@@ -172,9 +178,9 @@ async def test_a_fault_drops_the_socket_at_a_point(parts: Any, point: str) -> No
         assert (await closing(socket))[0] == 1006
 
 
-async def test_a_fault_fails_each_response(parts: Any, server_event: Any) -> None:
+async def test_a_fault_fails_each_response(components: Any, server_event: Any) -> None:
     async with (
-        local_model(parts, faults=Faults(fail_response="rate_limit_exceeded")) as model,
+        local_model(components, faults=Faults(fail_response="rate_limit_exceeded")) as model,
         connect(f"{model.url}?model=m", additional_headers=KEY) as socket,
     ):
         await event(socket)
@@ -186,9 +192,9 @@ async def test_a_fault_fails_each_response(parts: Any, server_event: Any) -> Non
         assert error["code"] == "rate_limit_exceeded"
 
 
-async def test_the_road_delays_both_ways_and_keeps_the_order(parts: Any) -> None:
+async def test_the_road_delays_both_ways_and_keeps_the_order(components: Any) -> None:
     async with (
-        local_model(parts, timing=Timing(network_ms=40)) as model,
+        local_model(components, timing=Timing(network_ms=40)) as model,
         connect(f"{model.url}?model=m", additional_headers=KEY) as socket,
     ):
         await event(socket)
@@ -201,8 +207,8 @@ async def test_the_road_delays_both_ways_and_keeps_the_order(parts: Any) -> None
         assert (await event(socket))["type"] == "error"
 
 
-async def test_closing_the_server_ends_its_sessions(parts: Any) -> None:
-    async with local_model(parts) as model:
+async def test_closing_the_server_ends_its_sessions(components: Any) -> None:
+    async with local_model(components) as model:
         socket = await connect(f"{model.url}?model=m", additional_headers=KEY)
         await event(socket)
         assert model.sessions[-1].open

@@ -184,8 +184,10 @@ async def test_a_server_that_closes_does_not_wait_for_a_fault(web: httpx.AsyncCl
     assert (await asking).status_code == 200
 
 
-async def test_local_speech_speaks_with_its_own_voice(parts: Any, web: httpx.AsyncClient) -> None:
-    async with local_model(parts) as model:
+async def test_local_speech_speaks_with_its_own_voice(
+    components: Any, web: httpx.AsyncClient
+) -> None:
+    async with local_model(components) as model:
         answer = await web.post(model.speech_url, json=ORDER | {"input": "w7 w9"})
     assert answer.status_code == 200
     # The test's voice says 200 ms for each of these words.
@@ -193,15 +195,15 @@ async def test_local_speech_speaks_with_its_own_voice(parts: Any, web: httpx.Asy
 
 
 async def test_a_voice_that_breaks_is_an_error_of_that_request_alone(
-    parts: Any, web: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+    components: Any, web: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Hoarse:
         def speak(self, text: str) -> Any:
             raise RuntimeError("no voice")
 
-    voice, parts.voice = parts.voice, Hoarse()
-    async with local_model(parts) as model:
+    voice, components.voice = components.voice, Hoarse()
+    async with local_model(components) as model:
         assert (await web.post(model.speech_url, json=ORDER)).status_code == 500
         assert "speech request failed" in caplog.text
-        parts.voice = voice
+        components.voice = voice
         assert (await web.post(model.speech_url, json=ORDER)).status_code == 200

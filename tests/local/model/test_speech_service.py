@@ -1,4 +1,4 @@
-"""Text spoken and sound written down over HTTP, with parts that need no speech."""
+"""Text spoken and sound written down over HTTP, with components that need no speech."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ SILENCE = b"\xff"
 
 
 @pytest.fixture
-async def service(parts: Any) -> AsyncIterator[SpeechService]:
-    async with SpeechService(parts) as service:
+async def service(components: Any) -> AsyncIterator[SpeechService]:
+    async with SpeechService(components) as service:
         yield service
 
 
@@ -94,14 +94,14 @@ async def test_a_client_is_told_what_went_wrong(service: SpeechService) -> None:
 
 
 async def test_a_part_that_breaks_is_an_error_of_that_request_alone(
-    service: SpeechService, parts: Any
+    service: SpeechService, components: Any
 ) -> None:
     class Hoarse:
         def speak(self, text: str) -> Iterator[bytes]:
             raise RuntimeError("no voice")
 
-    voice, parts.voice = parts.voice, Hoarse()
+    voice, components.voice = components.voice, Hoarse()
     with pytest.raises(ModelError, match="refused /speak: 500"):
         await SpeechClient(service.url).speak("w7")
-    parts.voice = voice
+    components.voice = voice
     assert await SpeechClient(service.url).speak("w7")

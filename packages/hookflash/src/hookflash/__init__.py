@@ -4,7 +4,7 @@ Everything that users need is imported from here:
 
     from hookflash import Agent, HandoffPlan, Target
 
-Names are loaded when they are first used, so that `import hookflash` costs next to nothing.
+Names are loaded when they are first used, so `import hookflash` loads no other module.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from hookflash.settings import Settings
 
 __version__ = "0.1.0"
+"""The version of this distribution, by <https://semver.org>."""
 
 __all__ = [
     "Agent",

@@ -24,7 +24,7 @@ class HookflashError(Exception):
 
 
 class ConfigError(HookflashError):
-    """A setting, an agent or a plan is missing or wrong; the text says what to change and where."""
+    """A setting, an agent or a plan is missing or invalid; its text says what to change."""
 
     code = "config"
 
@@ -36,20 +36,25 @@ class ProtocolError(HookflashError):
 
 
 class CarrierProtocolError(ProtocolError):
+    """The carrier sent something that its protocol does not allow."""
+
     code = "carrier-protocol"
 
 
 class ModelProtocolError(ProtocolError):
+    """The model's service sent something that its protocol does not allow."""
+
     code = "model-protocol"
 
 
 class CarrierError(HookflashError):
     """The carrier refused a request, or did not answer it.
 
-    `status` is the HTTP status (None when nothing came back), `carrier_code` the carrier's own
-    number, `retryable` whether the same request may succeed a moment later, and `gone` whether
-    the call was already over, which is a normal race and never a failure of the line.
-    `retry_after` is how many seconds the carrier asks to wait before that, if it says so.
+    - `status`: the HTTP status; None if no answer came.
+    - `carrier_code`: the carrier's own number for the error, if it gave one.
+    - `retryable`: whether the same request may succeed a moment later.
+    - `gone`: whether the call was already over. That is a normal race, not a failure.
+    - `retry_after`: how many seconds the carrier asks to wait before that; None if it does not say.
     """
 
     code = "carrier"
@@ -73,7 +78,11 @@ class CarrierError(HookflashError):
 
 
 class ModelError(HookflashError):
-    """The model could not be had. `fatal` means that trying again cannot help."""
+    """The model refused a session, or did not answer.
+
+    - `model_code`: the model's own code for the error; empty if it gave none.
+    - `fatal`: whether trying again cannot help, such as after a wrong key.
+    """
 
     code = "model"
 
@@ -84,13 +93,17 @@ class ModelError(HookflashError):
 
 
 class ToolError(HookflashError):
-    """Raise this in a tool: its text goes to the model, which tells the caller in its own words."""
+    """Raise this in a tool. Its text goes to the model, which tells the caller in its own words."""
 
     code = "tool"
 
 
 class IllegalTransition(HookflashError):
-    """A state machine was given an event that its state cannot take: a bug of ours."""
+    """A state machine got an event that its state cannot take: a bug in Hookflash.
+
+    - `state`: the state's name.
+    - `event`: the event's name.
+    """
 
     code = "illegal-transition"
 

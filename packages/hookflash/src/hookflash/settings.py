@@ -531,7 +531,7 @@ class StorageSettings(Section):
     keep_calls_days: float = _setting(
         0,
         "How many days a call's record, transcript, journal and recording are retained;"
-        " 0 for ever.",
+        " 0: no limit.",
         variable="HOOKFLASH_KEEP_CALLS_DAYS",
         low=0,
         high=36_500,
@@ -595,10 +595,10 @@ class LocalSettings(Section):
 
 
 class Settings(BaseSettings):
-    """Everything the owner may set. `Settings.load()` reads it; `check_serving()` before `serve`.
+    """All settings of a server, in sections: `settings.server.public_url`.
 
-    Settings that are made in code read neither the environment nor a file:
-    `Settings(model=ModelSettings(lead_ms=2000))`.
+    `Settings.load()` reads them from the environment, `.env` and `hookflash.toml`. Settings made in
+    code read none of these: `Settings(model=ModelSettings(lead_ms=2000))`.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -630,9 +630,10 @@ class Settings(BaseSettings):
     def load(
         cls, environ: Mapping[str, str] | None = None, file: str | Path | None = None
     ) -> Settings:
-        """Read the environment and the files. Raises one `ConfigError` that names all mistakes.
+        """Read the settings from the environment, then `.env`, then `hookflash.toml`.
 
-        `environ` replaces the process's environment, `file` replaces `hookflash.toml`.
+        `environ` replaces the process's environment, and `file` replaces `hookflash.toml`. Raises
+        one `ConfigError` that names every invalid value.
         """
         environ = os.environ if environ is None else environ
         dotenv = {name: text or "" for name, text in dotenv_values(ENV_FILE).items()}
@@ -657,13 +658,13 @@ class Settings(BaseSettings):
 
     @property
     def unsigned_allowed(self) -> bool:
-        """Whether requests may come unsigned: only where every peer is on this machine."""
+        """Whether unsigned requests are accepted: only if every peer is on this machine."""
         return all(map(is_loopback, (self.server.public_url, self.twilio.api_url, self.model.url)))
 
     def check_serving(self) -> Settings:
         """Return the settings if `serve` can start with them.
 
-        Raises `ConfigError` that names everything that is missing, with remedies.
+        Raises one `ConfigError` that names every setting that is missing.
         """
         if missing := list(_missing_for_serving(self)):
             raise ConfigError(
@@ -807,7 +808,7 @@ def _read_toml(file: str | Path | None) -> TomlConfigSettingsSource:
 
 
 def _warn_of_variables(variables: Mapping[str, str], place: str) -> None:
-    """Warn of variables that have our prefix and are no setting."""
+    """Warn of variables that have the prefix of settings and are no setting."""
     known = [name.removeprefix(_PREFIX) for name in _BY_VARIABLE if name.startswith(_PREFIX)]
     for name in variables:
         if name.startswith(_PREFIX) and name not in _BY_VARIABLE:

@@ -15,7 +15,7 @@ BENCH = Path(__file__).parents[4] / "bench"
 
 
 @pytest.fixture(scope="session")
-def parts() -> LocalComponents:
+def components() -> LocalComponents:
     return load_components(lambda what, done: None, SpeechOptions())
 
 

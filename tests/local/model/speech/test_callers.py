@@ -23,18 +23,18 @@ TRANSFER = {
 }
 
 
-def heard(parts, sound):
-    return transcribe(parts, sound).text
+def heard(components, sound):
+    return transcribe(components, sound).text
 
 
-def test_of_twenty_requests_for_a_human_at_least_eighteen_are_recognised(parts, callers):
+def test_of_twenty_requests_for_a_human_at_least_eighteen_are_recognised(components, callers):
     requests = [one for one in callers.callers() if one.wants == "human"]
     assert len(requests) == 20
     assert len({one.voice for one in requests}) >= 8
     assert {one.line for one in requests} == set(IMPAIRMENTS)
     missed = {}
     for one in requests:
-        words = heard(parts, callers.on_the_line(one))
+        words = heard(components, callers.on_the_line(one))
         answer = reply(DialogueRequest("", [Turn("user", words)], [TRANSFER]))
         if not any(isinstance(each, CallTool) for each in answer):
             missed[f"{one.said} ({one.voice}, {one.line})"] = words
@@ -42,16 +42,16 @@ def test_of_twenty_requests_for_a_human_at_least_eighteen_are_recognised(parts, 
 
 
 @pytest.mark.parametrize("line", ["good line", "noise, 10 dB", "narrow band", "low level"])
-def test_the_recorded_request_is_recognised_on_bad_lines_too(parts, line):
-    assert wants_person(heard(parts, IMPAIRMENTS[line](audio.load(ASKING).audio)))
+def test_the_recorded_request_is_recognised_on_bad_lines_too(components, line):
+    assert wants_person(heard(components, IMPAIRMENTS[line](audio.load(ASKING).audio)))
 
 
-def test_no_other_recording_is_taken_for_a_request(parts):
+def test_no_other_recording_is_taken_for_a_request(components):
     others = [n for n in audio.names() if n != ASKING and not n.startswith(ALSO_ASKING)]
     assert len(others) == 40
     taken = {}
     for name in others:
-        words = heard(parts, audio.load(name).audio)
+        words = heard(components, audio.load(name).audio)
         if wants_person(words):
             taken[name] = words
     assert taken == {}
@@ -65,12 +65,12 @@ def found(wants, words):
     return find_value(name, TEXT, words, asked=True) == wants
 
 
-def test_numbers_names_yes_and_no_are_understood(parts, callers):
+def test_numbers_names_yes_and_no_are_understood(components, callers):
     asked = [one for one in callers.callers() if one.wants != "human"]
     assert len(asked) >= 20
     missed = {}
     for one in asked:
-        words = heard(parts, callers.on_the_line(one))
+        words = heard(components, callers.on_the_line(one))
         if not found(one.wants, words):
             missed[f"{one.said} ({one.voice}, {one.line})"] = words
     assert len(missed) <= len(asked) // 5, missed

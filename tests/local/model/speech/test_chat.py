@@ -51,8 +51,8 @@ def answering(data):
 
 
 async def collect(url, request, **options):
-    mind = ChatDialogueManager(url, "small", **options)
-    return [each async for each in mind.answer(request)]
+    manager = ChatDialogueManager(url, "small", **options)
+    return [each async for each in manager.answer(request)]
 
 
 async def test_sentences_come_out_of_a_stream_of_fragments():

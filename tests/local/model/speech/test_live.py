@@ -23,19 +23,19 @@ TRANSFER = {
 }
 
 
-async def test_a_caller_is_answered_interrupts_and_gets_a_human(live_call, parts):
+async def test_a_caller_is_answered_interrupts_and_gets_a_human(live_call, components):
     def said(name):
         return live_call.trimmed(audio.load(name).audio)
 
     async with (
         # At four times real time the long answer lasts long enough to be interrupted.
-        local_model(parts, pace=Pace(factor=4.0)) as model,
-        SpeechService(parts) as speech,
+        local_model(components, pace=Pace(factor=4.0)) as model,
+        SpeechService(components) as speech,
         live_call.call(model.url, instructions=INSTRUCTIONS, tools=[TRANSFER]) as line,
     ):
         _, ended = await line.play(said("tts-hours-flite-slt"))
         at, _ = await line.until("response.output_audio.delta", ended)
-        # What the ears wait to be sure that the caller has ended; thinking takes no virtual time.
+        # The silence that ends a turn; the components take no virtual time.
         assert 0.5 <= at - ended <= 0.6
         _, done = await line.until("response.done", at)
         transcript = done["response"]["output"][0]["content"][0]["transcript"]

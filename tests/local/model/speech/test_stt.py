@@ -41,19 +41,22 @@ def wrong_words(reference, hypothesis):
         ("tts-appointment-flite-slt", 1),
     ],
 )
-def test_recordings_are_heard_with_few_wrong_words(parts, name, most):
+def test_recordings_are_heard_with_few_wrong_words(components, name, most):
     recording = audio.load(name)
-    assert wrong_words(recording.transcript, parts.transcriber.transcribe(recording.audio)) <= most
+    assert (
+        wrong_words(recording.transcript, components.transcriber.transcribe(recording.audio))
+        <= most
+    )
 
 
 @pytest.mark.parametrize("lead_ms", [0, 50, 333, 1000])
-def test_a_repeated_word_does_not_become_a_loop_wherever_the_recording_begins(parts, lead_ms):
+def test_a_repeated_word_does_not_become_a_loop_wherever_the_recording_begins(components, lead_ms):
     sound = SILENCE * (8 * lead_ms) + audio.load("cards_004").audio + SILENCE * 12800
-    assert len(parts.transcriber.transcribe(sound)) <= len("five five, five.")
+    assert len(components.transcriber.transcribe(sound)) <= len("five five, five.")
 
 
-def test_digits_are_heard_in_their_order(parts):
-    heard = parts.transcriber.transcribe(audio.load("tts-order-flite-slt").audio)
+def test_digits_are_heard_in_their_order(components):
+    heard = components.transcriber.transcribe(audio.load("tts-order-flite-slt").audio)
     assert re.sub(r"\D", "", heard) == "4571"
 
 
@@ -73,17 +76,17 @@ def test_digits_are_heard_in_their_order(parts):
     ],
     ids=["empty", "short", "silence", "hiss", "noise", "loud", "tone", "key-5", "hum", "clicks"],
 )
-def test_no_text_comes_out_of_what_is_no_speech(parts, nothing):
-    assert parts.transcriber.transcribe(nothing) == ""
+def test_no_text_comes_out_of_what_is_no_speech(components, nothing):
+    assert components.transcriber.transcribe(nothing) == ""
 
 
-def test_what_lasts_longer_than_the_window_is_heard_to_its_end(parts):
+def test_what_lasts_longer_than_the_window_is_heard_to_its_end(components):
     names = ["librivox_0870", "sb_spk1_snt1", "jfk", "sb_spk2_snt5", "librivox_0920"]
     recordings = [audio.load(name) for name in names]
     long = (SILENCE * 4000).join(recording.audio for recording in recordings)
     assert len(long) > 8000 * 28
     said = " ".join(recording.transcript for recording in recordings)
-    wrong = wrong_words(said.replace("mister", "mr"), parts.transcriber.transcribe(long))
+    wrong = wrong_words(said.replace("mister", "mr"), components.transcriber.transcribe(long))
     assert wrong <= len(said.split()) * 0.12
 
 
@@ -96,9 +99,11 @@ def test_long_sound_is_cut_where_it_is_quiet_and_nothing_is_lost():
     assert RATE * 13 < len(cut[0]) < RATE * 13.5
 
 
-def test_two_threads_may_transcribe_at_once(parts):
+def test_two_threads_may_transcribe_at_once(components):
     names = ["tts-human-piper-joe", "tts-hours-piper-joe"] * 2
     with ThreadPoolExecutor(2) as pool:
-        heard = list(pool.map(lambda n: parts.transcriber.transcribe(audio.load(n).audio), names))
+        heard = list(
+            pool.map(lambda n: components.transcriber.transcribe(audio.load(n).audio), names)
+        )
     assert heard[0] == heard[2] and heard[1] == heard[3]
     assert "human" in heard[0] and "Saturday" in heard[1]

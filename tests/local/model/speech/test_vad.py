@@ -14,9 +14,9 @@ SILENCE = b"\xff"
 SECOND = SILENCE * 8000
 
 
-def listen(parts, sound, frame=160, **turn_detection):
-    ears = parts.new_turn_detector(turn_detection)
-    return [e for at in range(0, len(sound), frame) for e in ears.feed(sound[at : at + frame])]
+def listen(components, sound, frame=160, **turn_detection):
+    detector = components.new_turn_detector(turn_detection)
+    return [e for at in range(0, len(sound), frame) for e in detector.feed(sound[at : at + frame])]
 
 
 def noise(seconds, level, seed=7):
@@ -36,46 +36,48 @@ def tones(*hertz, seconds=2.0):
     return pcm16_to_mulaw(to_pcm16(sum(0.25 * np.sin(2 * np.pi * hz * at) for hz in hertz)))
 
 
-def test_a_stream_of_two_utterances_is_split_into_two(parts):
+def test_a_stream_of_two_utterances_is_split_into_two(components):
     one, two = audio.load("tts-human-piper-joe"), audio.load("tts-hours-piper-joe")
     stream = SECOND + one.audio + SECOND * 2 + two.audio + SECOND
-    events = listen(parts, stream)
+    events = listen(components, stream)
     assert [type(event) for event in events] == [SpeechBegan, SpeechEnded] * 2
     assert 1000 <= events[0].at_ms < events[1].at_ms < events[2].at_ms < events[3].at_ms
-    heard = [parts.transcriber.transcribe(event.audio) for event in events[1::2]]
+    heard = [components.transcriber.transcribe(event.audio) for event in events[1::2]]
     assert "human" in heard[0] and "Saturday" not in heard[0]
     assert "Saturday" in heard[1] and "human" not in heard[1]
 
 
-def test_the_audio_of_an_utterance_is_the_stream_between_its_two_times(parts):
+def test_the_audio_of_an_utterance_is_the_stream_between_its_two_times(components):
     stream = SECOND + audio.load("tts-agent-flite-slt").audio + SECOND
-    began, ended = listen(parts, stream)
+    began, ended = listen(components, stream)
     assert ended.audio == stream[began.at_ms * 8 : ended.at_ms * 8]
 
 
-def test_frames_of_any_size_give_the_same_events(parts):
+def test_frames_of_any_size_give_the_same_events(components):
     stream = SECOND + audio.load("tts-yes-piper-joe").audio + SECOND
-    expected = listen(parts, stream)
+    expected = listen(components, stream)
     assert len(expected) == 2
-    assert listen(parts, stream, frame=37) == expected
-    assert listen(parts, stream, frame=len(stream)) == expected
+    assert listen(components, stream, frame=37) == expected
+    assert listen(components, stream, frame=len(stream)) == expected
 
 
-def test_more_silence_joins_what_less_silence_cuts(parts):
+def test_more_silence_joins_what_less_silence_cuts(components):
     stream = audio.load("one-two-three").audio + SECOND * 2
-    ends = [e for e in listen(parts, stream) if isinstance(e, SpeechEnded)]
+    ends = [e for e in listen(components, stream) if isinstance(e, SpeechEnded)]
     joined = [
-        e for e in listen(parts, stream, silence_duration_ms=1000) if isinstance(e, SpeechEnded)
+        e
+        for e in listen(components, stream, silence_duration_ms=1000)
+        if isinstance(e, SpeechEnded)
     ]
     assert (len(ends), len(joined)) == (3, 1)
 
 
 @pytest.mark.parametrize("snr_db", [20, 10, 5])
 @pytest.mark.parametrize("name", ["speak-to-customer-support", "sb_spk2_snt5", "librivox_0880"])
-def test_speech_is_found_in_noise(parts, name, snr_db):
+def test_speech_is_found_in_noise(components, name, snr_db):
     sound = audio.load(name).audio
-    clean = [e.at_ms for e in listen(parts, sound + SECOND)]
-    noisy = listen(parts, with_noise(sound + SECOND, snr_db))
+    clean = [e.at_ms for e in listen(components, sound + SECOND)]
+    noisy = listen(components, with_noise(sound + SECOND, snr_db))
     assert isinstance(noisy[0], SpeechBegan)
     assert abs(noisy[0].at_ms - clean[0]) <= 400
     last = [e for e in noisy if isinstance(e, SpeechEnded)][-1]
@@ -96,12 +98,12 @@ def test_speech_is_found_in_noise(parts, name, snr_db):
     ],
     ids=["silence", "faint", "noise", "loud", "tone", "key-1", "dial-tone", "clicks"],
 )
-def test_nobody_is_heard_where_nobody_speaks(parts, sound):
-    assert listen(parts, sound) == []
+def test_nobody_is_heard_where_nobody_speaks(components, sound):
+    assert listen(components, sound) == []
 
 
-def test_hours_of_silence_take_no_memory(parts):
-    ears = parts.new_turn_detector({})
+def test_hours_of_silence_take_no_memory(components):
+    detector = components.new_turn_detector({})
     for _ in range(60):
-        assert ears.feed(SECOND) == []
-    assert len(ears._kept) < 8 * 1000
+        assert detector.feed(SECOND) == []
+    assert len(detector._kept) < 8 * 1000

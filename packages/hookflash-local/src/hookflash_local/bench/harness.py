@@ -56,8 +56,9 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     the cut turns. The `odd_` fields are of calls with an injected fault. `late` is how late the
     generator itself was. `cpu_ms` is the relay's CPU time per second of a call.
 
-    Shares are in cores (1 is a whole core). `foreign_share` is what other processes used of our
-    cores: a relay that waits for its core handles several messages at once and seems cheaper.
+    Shares are in cores (1 is a whole core). `foreign_share` is what other processes used of the
+    measured cores. A relay that waits for its core handles several messages at once, so it seems
+    cheaper.
     """
 
     calls: int

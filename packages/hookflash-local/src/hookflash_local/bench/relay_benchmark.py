@@ -46,7 +46,7 @@ _WARM_UP_CALLS = 6
 _STEP = 50
 _FULL = 0.95
 _FOREIGN = 0.15
-"""The share of our cores that other processes may use: the orchestrator, the system, a shell."""
+"""The share of the measured cores that other processes may use, such as the system or a shell."""
 
 Progress = Callable[[str], None]
 Certificate = tuple[Path, Path]
@@ -239,7 +239,7 @@ def _brief(error: BenchError) -> str:
 
 
 async def _quietest_run(variant: _Variant, calls: int, plan: Plan) -> Run:
-    """Run up to `1 + repeats` times while other processes use our cores; keep the quietest run.
+    """Run up to `1 + repeats` times while other processes use the cores; keep the quietest run.
 
     With real-time priority one run is enough.
     """

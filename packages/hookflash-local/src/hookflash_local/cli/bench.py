@@ -45,11 +45,13 @@ def command(
 ) -> None:
     """Measure the relay on this machine against a bare relay in C, which is compiled first.
 
-    Starts `hookflash serve` with all features on and a load generator. Measures CPU per second of
-    a call, added delay, barge-in, memory and call start, also with TLS to the model and with two
-    workers. Then measures the most calls on one core, the effect of faults on other calls, the
-    playout ledger's error, the cost of the console, and memory over a thousand calls. Takes about
-    half an hour; --calls, --runs and --part make it shorter.
+    Starts `hookflash serve` with everything on, and the load in separate processes. It measures
+    CPU per second of a call, added delay, barge-in, memory and the start of a call, also with TLS
+    to the model and with two workers. It then finds how many calls one core carries, the effect
+    of a fault on other calls, and the accuracy of the playout ledger. It also finds the cost of the
+    console, and memory over a thousand calls.
+
+    Takes about half an hour; --calls, --runs and --part make it shorter.
     """
     if not sys.platform.startswith("linux"):
         raise ConfigError(f"hookflash bench needs Linux (epoll and /proc), this is {sys.platform}")

@@ -142,7 +142,8 @@ def _reporter(lines: TextIO) -> Report:
 def main(argv: list[str] | None = None) -> int:
     options = _arguments(argv)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
-    # Libraries may print to standard output, so it is redirected and only our lines go there.
+    # Libraries may print to standard output. It is redirected, so that only this program's own
+    # lines go there.
     lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     report = _reporter(lines)

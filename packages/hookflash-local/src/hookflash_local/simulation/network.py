@@ -8,9 +8,9 @@ As with TCP, bytes arrive in order and none is lost. A close arrives after the d
 Data that arrives at a closed end is answered with a reset. If a receiver does not read, the
 sender's buffer grows. Every host name is this machine, and connecting takes no time.
 
-`Network.connected` is called with each new `Connection`, so a simulation can set its conditions:
-`delay` and `jitter` in seconds for each direction, `freeze` to stop a direction as a dead cable
-does, `cut` to reset both ends.
+`Network.connected` is called with each new `Connection`, so a simulation can set its conditions.
+`delay` and `jitter` are seconds for each direction. `freeze` stops a direction as a dead cable
+does, and `cut` resets both ends.
 """
 
 from __future__ import annotations
@@ -434,7 +434,7 @@ class VirtualTransport(asyncio.Transport):
 
     def owner_died(self) -> None:
         """End with the process: its protocol is not notified, and the other end is reset."""
-        # The kernel lives on: it resets a peer that still sends to an end that was closed.
+        # The kernel goes on: it resets a peer that still sends to an end that was closed.
         self._owner, self.context = self.context, contextvars.Context()
         self.into.process_died()
         if not self.lost:

@@ -46,27 +46,29 @@ _PHONE_KEY = re.compile(r"[0-9*#]")
 class Agent(Hooked):
     """An AI agent that answers a line.
 
-    `name` is for logs, records and the console. `instructions` are the model's, and hold the
-    facts it may tell. The agent speaks first: the words of `greeting`, or its own if there is none;
-    with None the caller speaks first. `language` is an ISO 639-1 code such as "en" and helps the
-    transcription. `voice` is one of the model's. `fallback` is the key of the hand-off that is used
-    when no model can be had; without it the caller then hears an apology. With `can_hang_up` the
-    model may end the call after saying goodbye.
+    - `name`: names the agent in logs, records and the console.
+    - `instructions`: what the model is told, with the facts that it may tell callers.
+    - `voice`: one of the model's voices; None takes the model's default.
+    - `greeting`: what the agent says first, word for word. With `""` it greets in its own words;
+      with None the caller speaks first.
+    - `greeting_interruptible`: whether the caller can interrupt the greeting.
+    - `language`: an ISO 639-1 code such as `"en"`. It helps the transcription, and chooses the
+      prepared texts.
+    - `fallback`: the key of the hand-off to use when no session with the model can be opened.
+      Without it the caller then hears an apology.
+    - `can_hang_up`: whether the model may end the call after saying goodbye.
+    - `key_to_human`: a key such as `"0"` that brings a caller to a human.
+    - `key_destination`: where that key leads; None takes `fallback`, or the only destination.
+    - `record`: whether the call is recorded, from the moment when `consent` was heard.
+    - `consent`: what the caller hears before a recording, by default "This call is recorded."; None
+      says nothing and records from the start.
+    - `prepared`: your texts for what callers hear while the model cannot speak, by the line's name:
+      one text, or a list of variants, such as `{"filler": ["One moment.", "Let me see."]}`.
+    - `interruption`: which sounds interrupt the agent; None takes `Interruption()`.
+    - `away_timeout`: how long a caller may say nothing, in seconds, 1 to 3600. They are asked twice
+      whether they are there; then the call ends with a goodbye. None waits without a limit.
 
-    `interruption` says when a caller who makes a sound has interrupted the agent. A caller who says
-    nothing for `away_timeout` seconds is asked twice whether they are there, and then the call ends
-    with a goodbye; None waits for ever.
-
-    With `key_to_human` (such as "0") a caller who presses that key is brought to a human:
-    `key_destination`, or the fallback, or the only destination there is.
-
-    With `record` the call's sound is kept: the caller hears `consent` before anything else, and
-    nothing from before that is kept; None says nothing, for where the law asks for nothing.
-
-    `prepared` holds the owner's texts for what callers hear while the model cannot speak, by line:
-    a text, or a list of variants (`{"filler": ["One moment.", "Let me see."]}`). The lines are in
-    `prepared_lines.py`; those left out have texts in the agent's language. Raises `ConfigError` if
-    a value is invalid.
+    Raises `ConfigError` if a value is invalid.
     """
 
     def __init__(
@@ -141,12 +143,12 @@ class Agent(Hooked):
 
     @property
     def tools(self) -> Mapping[str, Tool]:
-        """The owner's tools by name, in the order in which they were given."""
+        """The tools by name, in the order in which they were added."""
         return MappingProxyType(self._tools)
 
     @property
     def destinations(self) -> tuple[Destination, ...]:
-        """Where humans can be reached, in the order in which they were given."""
+        """Where humans can be reached, in the order in which they were added."""
         asks = self.presence_hook is not None
         return tuple(
             msgspec.structs.replace(each, checked=asks or each.plan.hours is not None)
@@ -177,11 +179,15 @@ class Agent(Hooked):
     ) -> Any:
         """Let the model call a function: `@agent.tool`, or `@agent.tool(name=..., ...)`.
 
-        Sync functions run in a thread, async ones in the event loop. The model sees the
-        function's name, its docstring and its parameters; a parameter annotated `CallContext`
-        is filled in by us. What it returns goes to the model: a text as it is, anything else as
-        JSON. Raise `ToolError` to tell the model what went wrong. The function is returned
-        unchanged, so it can be called and tested as ever.
+        A plain function runs in a thread, an async one in the event loop. The model sees its name,
+        its docstring and its parameters. A parameter annotated `CallContext` gets the call and is
+        not shown to the model. What the function returns goes to the model: a text as it is,
+        anything else as JSON. Raise `ToolError` to tell the model what went wrong.
+
+        `name` and `description` replace the function's own. A call that takes longer than
+        `timeout_seconds` (20 by default) fails. The function is returned unchanged, so a test can
+        call it. Raises `ConfigError` if the function cannot be described to the model, or if its
+        name is taken.
         """
 
         def add(wanted: Callable[..., Any]) -> Callable[..., Any]:
@@ -203,11 +209,13 @@ class Agent(Hooked):
         return add if function is None else add(function)
 
     def handoff(self, key: str, *, when: str, plan: HandoffPlan) -> None:
-        """Let the agent bring in a human: `key` is what the model chooses, `when` tells it when.
+        """Let the agent bring in a human.
 
-        Raises `ConfigError` for a key that is taken or has characters other than lower-case
-        letters, digits, _ and -, for hours or holidays that cannot be read, and for a key or `when`
-        that holds one of the plan's numbers or addresses, which the model must not see.
+        The model chooses `key`, and `when` tells it when. It never sees the plan. A key is a
+        lower-case letter and then at most 63 lower-case letters, digits, `_` and `-`.
+
+        Raises `ConfigError` if the key is invalid or taken, if hours or holidays cannot be read, or
+        if the key or `when` holds one of the plan's numbers or addresses.
         """
         where = f"Agent {self.name!r}: handoff {key!r}"
         if not isinstance(key, str) or not _KEY.fullmatch(key):
@@ -239,7 +247,7 @@ class Agent(Hooked):
         self._destinations[key] = Destination(key=key, when=when.strip(), plan=plan)
 
     def with_plans(self, change: Callable[[HandoffPlan], HandoffPlan]) -> Agent:
-        """Return this agent with other plans, as for a trial; everything else is shared."""
+        """Return a copy of this agent with each plan replaced by what `change` returns for it."""
         other = copy.copy(self)
         other._destinations = {
             key: replace(each, plan=change(each.plan)) for key, each in self._destinations.items()

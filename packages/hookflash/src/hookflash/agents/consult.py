@@ -1,8 +1,8 @@
-"""What a model is told that talks with a human about a caller who waits.
+"""The instructions of a model session in which the agent talks with a human about a waiting caller.
 
-It is the same agent with the same voice, but on a line of its own: it has none of the owner's
-tools, and it decides one thing, whether the human takes the call. What the caller has said is
-quoted as data, for somebody might try to give it orders by telephone.
+It is the same agent with the same voice, on a call of its own. It has none of the owner's tools and
+decides one thing: whether the human takes the call. The caller's words are quoted as data, because
+a caller might try to give the model orders.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The context knows no driver: it is built over a `post` that takes events and small callables
 that answer questions. A tool that is a plain function runs in a thread, where the core must not
-be touched, so whatever it asks for is carried out in the event loop's thread.
+be used. So its requests are carried out in the event loop's thread.
 """
 
 from __future__ import annotations
@@ -88,14 +88,18 @@ class _LoopThread:
 
 
 class CallContext:
-    """The call that a tool runs in. Declare a parameter of this type to be given it.
+    """The call that a tool runs in. Declare a parameter of this type to get it.
 
-    `call_sid`, `caller` and `called` are as the carrier gave them; `agent` is the agent's name.
-    `state` is a dict for the owner's own data: it lives as long as the call and is shared by all
-    of its tools. All methods but those that ask a human return at once and may be called from sync
-    and async tools alike.
+    - `call_sid`, `caller`, `called`: as the carrier gave them.
+    - `agent`: the agent's name.
+    - `state`: a dict for your own data, shared by all tools, as long as the call lasts.
 
-    To test a tool, make one by hand: `CallContext(call_sid="CA1", caller="+15550100")`.
+    `ask_human` and `ask_human_blocking` wait for an answer. The other methods return at once, and
+    plain and async tools may call them alike.
+
+    To test a tool, make a context yourself: `CallContext(call_sid="CA1", caller="+15550100")`. It
+    does nothing unless you give it functions: `post` gets the events, `transcript` returns the
+    utterances, `destinations` are the known keys, and `ask` answers questions.
     """
 
     def __init__(
@@ -133,8 +137,8 @@ class CallContext:
         """Bring a human onto the call, as if the model had asked for it.
 
         `destination` is the key of one of the agent's hand-offs; `reason` and `summary` are for
-        the human. Asking again while a hand-off runs changes nothing. Raises `ConfigError` for a
-        key that the agent does not have.
+        the human. A second request while a hand-off runs changes nothing. Raises `ConfigError` if
+        the agent has no such destination.
         """
         if self._destinations is not None and destination not in self._destinations:
             known = ", ".join(self._destinations) or "none"
@@ -150,7 +154,7 @@ class CallContext:
         self._loop_thread.call(lambda: self._post(HangUpRequested(reason)))
 
     def stop_recording(self) -> None:
-        """Record this call no more, and delete what was recorded: the caller does not want it."""
+        """Stop recording this call, and delete what was recorded, because the caller objects."""
         self._loop_thread.call(lambda: self._post(RecordingRefused()))
 
     async def ask_human(
@@ -158,14 +162,18 @@ class CallContext:
     ) -> str:
         """Ask a human something while the caller stays with the agent; return the answer.
 
-        `via` is `"hook"` (the function given by `@agent.answers`) or `"console"`; by default the
-        hook, if there is one. When nobody answers within `seconds`, the answer says so. The time
-        that this takes is none of the tool's own. Raises `ConfigError` for what cannot be asked.
+        `via` is `"hook"` (the function given by `@agent.answers`) or `"console"`; None takes the
+        hook, if there is one. If nobody answers within `seconds`, a sentence that says so
+        is returned. The tool's `timeout_seconds` does not run while it waits. Raises `ConfigError`
+        if the question cannot be asked, for example with `via="hook"` and no hook.
         """
         return await self._ask(question, via, seconds)
 
     def ask_human_blocking(
         self, question: str, *, via: Via | None = None, seconds: float = ASK_SECONDS
     ) -> str:
-        """As `ask_human`, for tools that are plain functions and run in a thread."""
+        """Ask a human as `ask_human` does, from a tool that is a plain function.
+
+        Raises `ConfigError` in an async tool, where it would block every call.
+        """
         return self._loop_thread.wait(self._ask(question, via, seconds))

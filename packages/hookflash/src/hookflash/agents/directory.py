@@ -25,13 +25,14 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Directory:
-    """The agents of one server: entries are tried in the order in which they were added.
+    """The agents of one server, and which of them answers when.
 
         directory = Directory()
         directory.add(shop, lines=["+15550100"], hours="mon-fri 09:00-17:30 Europe/Berlin")
         directory.add(night)                     # every other line, every other hour
 
-    A line is what the caller dialled: a number in E.164 form, or a `sip:` or `client:` address.
+    The first entry that fits answers, in the order in which they were added. A line is what the
+    caller dialled: a number in E.164 form, or a `sip:` or `client:` address.
     """
 
     def __init__(self) -> None:
@@ -64,7 +65,10 @@ class Directory:
     ) -> None:
         """Let `agent` answer `lines` during `hours`, except on `holidays`.
 
-        See `hours.py` and `holidays.py` for how they are written.
+        No `lines` means every line, and no `hours` at any time. Hours are days, a span and a time
+        zone, such as `"mon-fri 09:00-17:30, sat 10:00-14:00 Europe/Berlin"`. A holiday is a date
+        such as `2026-12-25`, or `12-25 Christmas Day` for every year. Raises `ConfigError` if one
+        of them cannot be read, or if another agent has the same name.
         """
         if not isinstance(agent, Agent):
             raise ConfigError(f"Directory.add: expected an Agent, got {type(agent).__name__}")
@@ -99,7 +103,10 @@ class Directory:
         return self
 
     def find(self, called: str, at: datetime) -> Agent | None:
-        """Return the agent that answers `called` at the moment `at` (with a time zone), if any."""
+        """Return the agent that answers `called` at `at`; None if none does.
+
+        `at` is a datetime with a time zone.
+        """
         for entry in self._entries:
             if entry.lines and called not in entry.lines:
                 continue
@@ -108,5 +115,5 @@ class Directory:
         return None
 
     def named(self, name: str) -> Agent | None:
-        """Return the agent of this name: a call that is restored knows who answered it."""
+        """Return the agent of this name; None if there is none."""
         return next((agent for agent in self.agents if agent.name == name), None)

@@ -39,8 +39,9 @@ class Hooked:
     def presence(self, hook: _F, /) -> _F:
         """Say who is free: `@agent.presence` on `async def is_free(target) -> bool`.
 
-        Asked for all targets of a plan at once before anybody is rung, for at most a second. Who
-        is not known to be busy counts as free.
+        It is called for all targets of a plan at once, before anybody is rung. A target counts as
+        free unless the hook returns False within one second. Raises `ConfigError` if the function
+        has another shape, or if there is a hook already.
         """
         self._only("presence", self.presence_hook)
         self._check("presence", hook, "async def is_free(target) -> bool")
@@ -50,8 +51,9 @@ class Hooked:
     def on_delivery(self, hook: _F, /) -> _F:
         """Take what calls leave: `@agent.on_delivery` on `def deliver(delivery)`, plain or async.
 
-        Called with a `Delivery` (a voicemail, a wish to be called back, a message) until it
-        returns without raising; the same one may come twice, and is known by its `id`.
+        It is called with a `Delivery` until it returns without raising, and has 30 seconds. It may
+        get the same delivery twice, with the same `id`. Raises `ConfigError` if the function has
+        another shape, or if there is a hook already.
         """
         self._only("on_delivery", self.delivery_hook)
         self._check("on_delivery", hook, "def deliver(delivery) -> None")
@@ -59,20 +61,25 @@ class Hooked:
         return hook
 
     def answers(self, hook: _F, /) -> _F:
-        """Answer tools that ask a human: `@agent.answers` on
-        `async def answer(question, call) -> str`. See `CallContext.ask_human`."""
+        """Answer a tool that asks a human: `@agent.answers` on an async function.
+
+        It is called with the question and a `CallView`, and returns the answer as a text; see
+        `CallContext.ask_human`. Raises `ConfigError` if the function has another shape, or if there
+        is a hook already.
+        """
         self._only("answers", self.answer_hook)
         self._check("answers", hook, "async def answer(question, call) -> str")
         self.answer_hook = hook
         return hook
 
     def policy(self, policy: _P, /) -> _P:
-        """Bring in a human when the model does not: `@agent.policy` on an async function of a
-        `CallView`, or `agent.policy(Frustration("support"))`, the one that is built in.
+        """Add a policy that brings in a human when the model does not.
 
-        A function is called whenever the caller has said something, and returns None, or
-        (destination, reason). It runs beside the call and for at most two seconds. There may be
-        several policies; the first that wants a human has its way.
+        Use `@agent.policy` on an async function, or `agent.policy(Frustration("support"))`. The
+        function is called with a `CallView` after each turn of the caller. It returns None, or the
+        key of a destination and the reason. It has two seconds; one that raises or takes longer
+        counts as None. Policies are asked in the order in which they were added, and the first
+        request counts. Raises `ConfigError` if the function has another shape.
         """
         if not isinstance(policy, Frustration):
             self._check("policy", policy, "async def policy(call) -> tuple[str, str] | None")
@@ -80,7 +87,7 @@ class Hooked:
         return policy
 
     def check_policies(self, destinations: tuple[str, ...]) -> None:
-        """Raise `ConfigError` for a policy that brings callers to a destination there is not."""
+        """Raise `ConfigError` for a policy whose destination does not exist."""
         for policy in self.policies:
             if isinstance(policy, Frustration) and policy.destination not in destinations:
                 known = ", ".join(destinations) or "none"

@@ -4,8 +4,8 @@ Parts are separated by commas; each is days (`mon`, `mon-fri`, `daily`) and a sp
 given zone. A span that ends before it begins runs past midnight into the next day. Holidays
 (`holidays.py`) close what would be open.
 
-All of it is by the clock on the wall: nine o'clock is nine o'clock on the day the clocks change
-too, an hour that is left out is never open, and one that comes twice is open twice.
+All times are local times of that zone. Nine o'clock is nine o'clock on the days when the clocks
+change, too. An hour that is skipped is never open, and one that comes twice is open twice.
 """
 
 from __future__ import annotations
@@ -90,8 +90,10 @@ class Hours(msgspec.Struct, frozen=True):
         return None
 
     def _turns(self, start: datetime, end: datetime) -> list[datetime]:
-        """Return all moments from `start` to `end`, both in UTC, at which it may begin to be
-        open: what the wall's clock must show, and when that clock is put forward or back."""
+        """Return the moments from `start` to `end` (both in UTC) at which it may begin to be open.
+
+        These are the beginnings of spans, the ends of closings, and the changes of the clock.
+        """
         found = {
             moment
             for wall in self._walls(start, end)
@@ -103,7 +105,7 @@ class Hours(msgspec.Struct, frozen=True):
         return sorted(found)
 
     def _walls(self, start: datetime, end: datetime) -> Iterator[datetime]:
-        """Return what the wall's clock shows when a span begins or a closing ends."""
+        """Return the local times at which a span begins or a closing ends."""
         first, last = start.astimezone(self.zone).date(), end.astimezone(self.zone).date()
         for number in range((last - first).days + 1):
             day = first + number * _ONE_DAY

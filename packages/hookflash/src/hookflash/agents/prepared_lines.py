@@ -180,8 +180,8 @@ TEXTS: Final[dict[str, _Texts]] = {
 def own_texts(prepared: Mapping[str, Any] | None, *, where: str) -> Mapping[str, tuple[str, ...]]:
     """Return an owner's texts by line, checked. A value is one text, or several variants.
 
-    Raises `ConfigError`, which begins with `where`, for a line there is not and for what is no
-    text.
+    Raises `ConfigError` for an unknown line and for a value that is not a text. Its message begins
+    with `where`.
     """
     if prepared is None:
         return MappingProxyType({})

@@ -81,7 +81,7 @@ def _load_module(name: str, target: str) -> ModuleType:
 
 
 def _look_in(folder: Path) -> None:
-    """Let a target import what lies beside it, as it could when run by `python`."""
+    """Let a target import modules beside it, as it can when `python` runs it."""
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 

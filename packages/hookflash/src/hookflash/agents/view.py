@@ -65,20 +65,23 @@ class Utterances(Sequence[Utterance]):
 
 
 class CallView(msgspec.Struct, frozen=True, kw_only=True):
-    """A call at one moment.
-
-    `seconds` since it arrived; `transcript` who said what so far, as heard (a sequence that cannot
-    be changed; `view.transcript[-6:]` are the last six); `said` what the caller has just said;
-    `failed_tools` how many tools have failed, `barge_ins` how often the caller has interrupted the
-    agent.
-    """
+    """A call at one moment, as policies and `@agent.answers` get it. It never changes."""
 
     call_sid: str
+    """The carrier's identifier of the call."""
     agent: str = ""
+    """The agent's name."""
     caller: str = ""
+    """Who called: a number in E.164 form, a `sip:` or `client:` address, or `anonymous`."""
     called: str = ""
+    """What the caller dialled."""
     seconds: float = 0.0
+    """How long ago the call arrived, in seconds."""
     transcript: Sequence[Utterance] = ()
+    """Who said what so far, as heard; `transcript[-6:]` are the last six utterances."""
     said: str = ""
+    """What the caller has just said."""
     failed_tools: int = 0
+    """How many tool calls have failed."""
     barge_ins: int = 0
+    """How often the caller has interrupted the agent."""

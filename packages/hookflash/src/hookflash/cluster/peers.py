@@ -33,7 +33,7 @@ Answer = Callable[[bytes], Awaitable[bytes]]
 
 
 class PeerGone(Exception):
-    """A peer cannot be reached, died before it answered, or failed to answer.
+    """A peer cannot be reached, crashed before it answered, or failed to answer.
 
     `dead`: no process listens at its address. This is briefly true for a starting process, too.
     """

@@ -192,7 +192,7 @@ class AccessControl:
         except SQLAlchemyError:
             log.exception("! the console's database does not answer")
             principal = None
-        # A page of another site can open sockets here, and the browser adds our cookie.
+        # A page of another site can open sockets here, and the browser adds the cookie.
         allowed = principal is not None and self.same_origin(socket)
         if principal is None or not allowed or (role == "supervisor" and principal.role != role):
             await socket.close(POLICY)
@@ -228,8 +228,10 @@ class AccessControl:
         return self._open_here and is_local_request(connection)
 
     def same_origin(self, connection: HTTPConnection) -> bool:
-        """Return whether the request is from our own page. Clients that are not browsers send no
-        origin."""
+        """Return whether the request is from a page of the console.
+
+        Clients that are not browsers send no origin.
+        """
         origin = connection.headers.get("origin")
         if origin is None or origin == self._origin:
             return True

@@ -74,7 +74,7 @@ def entry(call: Call, trace: Trace, views: CallViews, prices: Prices, now: float
 class TranscriptLines:
     """The lines of one call as a console shows them.
 
-    Settled lines are built once, so a long call costs little more than a short one. Their `Line`s
+    Settled lines are built once, so the cost does not grow with the call. Their `Line`s
     are the same objects each time.
     """
 

@@ -1,8 +1,8 @@
 """How to read and say a caller's number, or find out that it is withheld. No I/O.
 
-A caller who withholds their number has many spellings: `Anonymous`, `RESTRICTED`, an empty text,
-`sip:anonymous@anonymous.invalid` (RFC 3323), or the word typed on a telephone's keys behind a plus,
-which looks like a number: `+266696687` is ANONYMOUS, with 7378742833 (or 7378742883) RESTRICTED.
+A withheld number has many spellings: `Anonymous`, `RESTRICTED`, an empty text, or
+`sip:anonymous@anonymous.invalid` (RFC 3323). It may also be the word typed on a telephone's keys
+after a plus: `+266696687` is ANONYMOUS, and 7378742833 (or 7378742883) is RESTRICTED.
 """
 
 from __future__ import annotations

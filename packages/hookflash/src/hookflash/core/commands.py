@@ -45,9 +45,9 @@ class JoinRoom(msgspec.Struct, frozen=True, tag=True):
     """Put a leg into a room, where the caller and the human meet; `room` is the caller's call SID.
 
     When the room is over, the caller's leg (`leg` is None) asks what is next by `step`. A human's
-    leg asks by wave and leg (`HumanAsked`, `left`). Who is first hears music. The room is over when
-    the human leaves it, by hanging up or by `*`. If the caller is gone, `EndLeg` ends the human's
-    leg.
+    leg asks by wave and leg (`HumanAsked`, `left`). The first to join hears music. The room is over
+    when the human leaves it, by hanging up or by `*`. If the caller is gone, `EndLeg` ends the
+    human's leg.
     """
 
     room: str

@@ -15,12 +15,12 @@ Disposition = Literal[
 ]
 """How a call ended.
 
-handled_by_agent: the agent and the caller finished between them.
-handed_off: the caller spoke with a human.
-voicemail: nobody could be reached, and the caller left a message.
-callback: nobody could be reached, and the caller wants to be called back.
-abandoned: the caller hung up while waiting for a human, or before the agent was heard.
-failed: the caller got neither an agent nor a human.
+- `handled_by_agent`: the agent and the caller finished between them.
+- `handed_off`: the caller spoke with a human.
+- `voicemail`: nobody could be reached, and the caller left a message.
+- `callback`: nobody could be reached, and the caller wants to be called back.
+- `abandoned`: the caller hung up while waiting for a human, or before the agent was heard.
+- `failed`: the caller got neither an agent nor a human.
 """
 
 

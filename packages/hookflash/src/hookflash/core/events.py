@@ -99,9 +99,11 @@ Outcome = Literal[
 ]
 """How an attempt to reach a human ended.
 
-declined: somebody answered and did not take the call. machine: a mailbox answered, or nobody
-pressed the key. timeout: the plan's whole time was over. refused: the carrier did not ring.
-human-gone: the human took the call, and hung up before the caller was there.
+- declined: somebody answered and did not take the call.
+- machine: a mailbox answered, or nobody pressed the key.
+- timeout: the plan's whole time was over.
+- refused: the carrier did not ring.
+- human-gone: the human took the call, and hung up before the caller was there.
 """
 
 Point = Literal["connect", "dial", "queue", "room", "refer", "hold", "voicemail"]

@@ -40,17 +40,21 @@ _WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
 
 
 class Frustration(msgspec.Struct, frozen=True):
-    """A policy: bring the caller to `destination` when the signs of the last `seconds` are enough.
+    """A policy that brings in a human when a caller shows enough signs of frustration.
 
-    `destination` is the key of one of the agent's hand-offs. `threshold` is how many points are
-    enough (see `frustration.py`; asking for a human twice is three). `words` are further words by
-    which your callers ask for a human, such as the name of a department.
+    Give it to the agent: `agent.policy(Frustration("support"))`. Signs have points: a request for a
+    human 1.5; a complaint, a repeated turn or a failed tool 1.0; talking over the agent 0.5, from
+    the second time. Raises `ConfigError` if a value is invalid.
     """
 
     destination: str
+    """The key of one of the agent's hand-offs."""
     threshold: float = 3.0
+    """How many points bring in a human; more than 0."""
     seconds: float = 180.0
+    """How long a sign counts, in seconds; more than 0."""
     words: tuple[str, ...] = ()
+    """More words by which your callers ask for a human, such as `("front desk",)`."""
 
     def __post_init__(self) -> None:
         for name, value in (("threshold", self.threshold), ("seconds", self.seconds)):

@@ -30,27 +30,32 @@ EXTENSION_KEYS = 32
 
 
 class Target(msgspec.Struct, frozen=True):
-    """One address of a human: `Target.phone`, `.sip`, `.client`, `.queue`.
+    """One place where a human can be reached.
 
-    `extension` is sent as keys when the number has answered. Only telephone numbers have one.
+    Make one with `Target.phone`, `Target.sip`, `Target.client` or `Target.queue`, which check the
+    address and raise `ConfigError` if it is invalid.
     """
 
     kind: Literal["phone", "sip", "client", "queue"]
+    """What the address is."""
     address: str
+    """The number, SIP URI, identity, or the name or workflow SID of the queue."""
     extension: str = ""
+    """The keys to send after a telephone has answered; empty for the other kinds."""
 
     @property
     def keys(self) -> str:
-        """The extension as the carrier sends it: keys, `w` and `W`, because Twilio has no comma."""
+        """The extension as Twilio takes it: each comma is written as `WW`."""
         return self.extension.replace(",", "WW")
 
     @classmethod
     def phone(cls, number: str, extension: str = "") -> Target:
-        """A telephone number in E.164 form, such as `+15550100`.
+        """Return the target for a telephone number in E.164 form, such as `+15550100`.
 
-        `extension` is what is dialled when the number has answered, for a human behind a
-        switchboard: digits, `*`, `#`, and pauses: `w` for half a second, `W` for one second, `,`
-        for two. `"ww123"` waits a second, then dials 123. At most 32, where a comma counts twice.
+        `extension` is sent as keys when the number has answered, for a human behind a switchboard.
+        It holds digits, `*`, `#` and pauses: `w` is half a second, `W` one second, `,` two seconds.
+        `"ww123"` waits a second, then sends 123. It has at most 32 keys and pauses; a comma counts
+        as two. Raises `ConfigError` if the number or the extension is invalid.
         """
         if not E164.fullmatch(number):
             raise ConfigError(
@@ -64,14 +69,17 @@ class Target(msgspec.Struct, frozen=True):
         ):
             raise ConfigError(
                 f"Target.phone: extension must be a text of at most {EXTENSION_KEYS} digits, *, #"
-                " and pauses (w half a second, W one second, a comma two seconds and two"
-                f' places), such as "ww123"; got {extension!r}'
+                f' and pauses, such as "ww123"; got {extension!r}. Pauses: w (half a second),'
+                " W (one second) and a comma (two seconds, and it counts as two)"
             )
         return target
 
     @classmethod
     def sip(cls, uri: str) -> Target:
-        """A SIP address, such as `sip:desk@example.com` (fewer than 255 characters)."""
+        """Return the target for a SIP address, such as `sip:anna@example.com`.
+
+        Raises `ConfigError` if it is no SIP URI of fewer than 255 characters.
+        """
         if not _SIP.fullmatch(uri) or _NOT_IN_SIP.search(uri) or len(uri) >= 255:
             raise ConfigError(
                 "Target.sip: expected a SIP URI of fewer than 255 characters such as"
@@ -81,7 +89,10 @@ class Target(msgspec.Struct, frozen=True):
 
     @classmethod
     def client(cls, identity: str) -> Target:
-        """A browser or app phone (Twilio Voice SDK) by its identity, such as `anna`."""
+        """Return the target for a browser or app phone (Twilio Voice SDK) by its identity.
+
+        Raises `ConfigError` if the identity is not 1 to 256 letters, digits and `_ . @ + -`.
+        """
         if not _IDENTITY.fullmatch(identity):
             raise ConfigError(
                 "Target.client: expected an identity of letters, digits and _ . @ + -,"
@@ -91,7 +102,10 @@ class Target(msgspec.Struct, frozen=True):
 
     @classmethod
     def queue(cls, name: str) -> Target:
-        """A queue: a TaskRouter workflow (`WW` and 32 hex digits) or the name of a plain queue."""
+        """Return the target for a queue: its name, or a TaskRouter workflow (`WW`, 32 hex digits).
+
+        Raises `ConfigError` if the name is not 1 to 64 letters, digits, spaces and `_ . -`.
+        """
         if not _QUEUE.fullmatch(name):
             raise ConfigError(
                 "Target.queue: expected a workflow SID (WW...) or a queue name of at most 64"
@@ -129,65 +143,86 @@ FIELDS = ("destination", "caller", "reason", "summary", "learned", "agent")
 class HandoffPlan(msgspec.Struct, frozen=True, kw_only=True):
     """How one destination is reached, and what happens when it is not.
 
-    `targets` are rung one after another (`order="hunt"`) or all at once (`"ring"`), each for
-    `ring_seconds`. That is repeated `attempts` times, for at most `total_seconds` in all.
-
-    `manner` says what the caller does meanwhile. `"cold"`: their leg moves at once and hears it
-    ring. `"warm"`: the agent stays with them until a human has accepted, then both are bridged.
-    `"consult"`: as warm, and the agent itself talks with the human first. `"refer"`: a caller who
-    came by SIP is referred to a SIP address and leaves this system (others: as cold).
-
-    `accept` says what takes the call. `"press-1"`: the key 1, which a mailbox never presses (2
-    declines). `"any-answer"`. `"human-detected"`: the carrier detects a human, and the key is asked
-    for where it cannot tell; it is not possible with an extension. The default is a key for warm,
-    any answer for cold.
-
-    `whisper` is what the human hears first, with {destination}, {caller}, {reason}, {summary},
-    {learned} (what the caller said since) and {agent}; `accept_prompt` follows it. Cold, with any
-    answer and without a whisper, nothing is said and the legs are bridged at once. `language` is
-    that of the spoken texts (BCP 47, as the carrier knows it).
-
-    `hours` (`"mon-fri 09:00-17:30 Europe/Berlin"`) and `holidays` (dates such as `2026-12-25`, or
-    `12-25 Christmas Day` for every year) close a destination.
-
-    `otherwise` says what happens if nobody is reached: `"return"`, the agent goes on and knows why;
-    `"voicemail"`; `"callback"`, the agent notes a number and a wish; `"hang-up"`, after `sorry`.
-    `offers` are what the agent may offer on `"return"`. `afterwards` says what happens when the
-    human hangs up first. In a room (warm, consult), `give_back` lets the human press `*` and 2 to
-    give the caller back to the agent. With `notes`, what they say is transcribed.
-
-    With `interruptible=False` the caller cannot stop a farewell by speaking. `caller_id` is shown
-    to the human: a number of yours, `"caller"` for the caller's own (not after SIP), or None for
-    the number that the caller dialled, which is always allowed. `queue_announce_seconds` is how
-    often a caller hears their position in a queue, `queue_leave_key` the key that leaves it.
+    Raises `ConfigError` if a value is invalid, or if two of them exclude each other.
     """
 
     targets: Targets
+    """Where to ring: one target or more, at most 10 with `order="ring"`."""
     order: Literal["hunt", "ring"] = "hunt"
+    """`"hunt"` rings one target after another; `"ring"` rings all at once, without queues."""
     manner: Manner = "cold"
+    """What the caller does until a human is there.
+
+    - `"cold"`: the caller's leg moves at once, and the caller hears it ring.
+    - `"warm"`: the agent talks with the caller until a human has accepted; then both meet in a
+      room.
+    - `"consult"`: as `"warm"`, and the agent itself talks with the human first.
+    - `"refer"`: a caller who came by SIP is transferred to a SIP address and leaves Hookflash;
+      any other caller is handed off as with `"cold"`.
+    """
     accept: Accept | None = None
+    """What makes an answer count; None is `"press-1"` for warm and consult, else `"any-answer"`.
+
+    - `"press-1"`: the human presses 1. A mailbox never does; 2 declines.
+    - `"any-answer"`: the first to answer has the call.
+    - `"human-detected"`: the carrier detects a human, and asks for the key where it cannot tell.
+      Not possible with an extension.
+    """
     whisper: str | None = None
+    """What a human hears first; None takes a standard text where a key is asked for.
+
+    The text may hold {destination}, {caller}, {reason}, {summary}, {agent} and {learned}: what the
+    caller has said since. A cold hand-off without key and whisper connects both at once.
+    """
     accept_prompt: str = "Press 1 to take the call, or 2 to decline it."
+    """What the human hears after the whisper, if a key is asked for."""
     language: str | None = None
+    """The language of the texts that the carrier speaks: a BCP 47 tag such as `"de-DE"`."""
     ring_seconds: RingSeconds = 20
+    """How long each target rings, in seconds, 5 to 600."""
     attempts: Annotated[int, Meta(ge=1, le=10)] = 1
+    """How often all targets are tried, 1 to 10."""
     total_seconds: Annotated[int, Meta(ge=5, le=4 * 3600)] = 180
+    """How long to try, or to wait in a queue, in seconds, 5 to 14400."""
     hours: str | None = None
+    """When the destination is open, such as `"mon-fri 09:00-17:30 Europe/Berlin"`; None: always."""
     holidays: tuple[Holiday, ...] = ()
+    """Days when it is closed: `2026-12-25`, or `12-25 Christmas Day` for every year."""
     otherwise: Literal["return", "voicemail", "callback", "hang-up"] = "return"
+    """What happens when nobody was reached.
+
+    - `"return"`: the agent goes on, and knows why nobody came.
+    - `"voicemail"`: the caller leaves a message.
+    - `"callback"`: the agent takes a number and a wish.
+    - `"hang-up"`: the caller hears `sorry`, and the call ends.
+    """
     offers: tuple[Literal["voicemail", "callback"], ...] = ()
+    """What the agent may offer when it goes on after `"return"`."""
     afterwards: Literal["hang-up", "return"] = "hang-up"
+    """What happens when the human hangs up first: the call ends, or the agent goes on."""
     give_back: bool = True
+    """Whether a human in a room may press `*` and 2 to give the caller back to the agent."""
     notes: bool = False
+    """Whether the talk in the room is transcribed, for the record and for the agent."""
     interruptible: bool = True
+    """Whether the caller can stop the farewell, and so the hand-off, by speaking."""
     caller_id: CallerId | None = None
+    """The number that the human sees.
+
+    One of yours in E.164 form, or `"caller"` for the caller's own (not for callers by SIP). None is
+    the number that the caller dialled, which the carrier always allows.
+    """
     sorry: str = "I am sorry, nobody can take your call right now. Please call again later."
+    """What the caller hears before the end, with `otherwise="hang-up"`."""
     voicemail_prompt: str = (
         "Please leave your message after the tone, and hang up or press the hash key when you are"
         " done."
     )
+    """What the caller hears before the tone."""
     queue_announce_seconds: Annotated[int, Meta(ge=5, le=600)] = 30
+    """How often callers in a queue hear their position, in seconds, 5 to 600."""
     queue_leave_key: Key = "1"
+    """The key that takes a caller out of the queue; empty for none."""
 
     @property
     def acceptance(self) -> Accept:
@@ -259,10 +294,13 @@ _RULES: tuple[Rule[HandoffPlan], ...] = (
 
 
 class Destination(msgspec.Struct, frozen=True, kw_only=True):
-    """One destination of an agent: the key that the model chooses, when to choose it, the plan."""
+    """One entry of `Agent.destinations`: what `agent.handoff` was given."""
 
     key: str
+    """What the model chooses, such as `billing`."""
     when: str
+    """When the model should choose it."""
     plan: HandoffPlan
+    """How it is reached."""
     checked: bool = False
-    """Whether its hours, or who is free, are checked before anybody is rung."""
+    """Whether hours or `@agent.presence` are asked before anybody is rung."""

@@ -11,21 +11,25 @@ from hookflash.core.field_checks import check_fields
 
 
 class Interruption(msgspec.Struct, frozen=True, kw_only=True):
-    """What happens when the caller makes a sound while the agent speaks.
+    """Decides which sounds of the caller interrupt the agent while it speaks.
 
-    `mode`: `"vad"`, any speech stops the agent at once; `"none"`, nothing stops it.
-
-    With `resume_false_interruption`, the agent goes on after a false interruption, from the point
-    that the caller has heard. A false interruption is shorter than `min_duration` seconds, has
-    fewer than `min_words` words, or is only a backchannel such as "mm-hm" or "okay". The transcript
-    is awaited for `false_interruption_timeout` seconds after the caller is silent again.
+    Raises `ConfigError` if a value is out of its range.
     """
 
     mode: Literal["vad", "none"] = "vad"
+    """`"vad"`: any speech stops the agent at once. `"none"`: the agent is never interrupted."""
     min_duration: Annotated[float, Meta(ge=0, le=10)] = 0.0
+    """Speech shorter than this counts as no interruption, in seconds, 0 to 10."""
     min_words: Annotated[int, Meta(ge=0, le=20)] = 0
+    """A turn of fewer words counts as no interruption, 0 to 20."""
     resume_false_interruption: bool = False
+    """Whether the agent resumes after a sound that was no interruption, from where it was heard.
+
+    That is speech below `min_duration` or `min_words`, or only an acknowledgement such as "mm-hm".
+    Without it every sound that stopped the agent counts as an interruption.
+    """
     false_interruption_timeout: Annotated[float, Meta(ge=0, le=10)] = 2.0
+    """How long to wait for the transcript of such a turn, in seconds, 0 to 10."""
 
     def __post_init__(self) -> None:
         check_fields(self)

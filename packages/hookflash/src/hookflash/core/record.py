@@ -13,67 +13,98 @@ from hookflash.core.token_usage import Tokens
 
 
 class Utterance(msgspec.Struct, frozen=True, kw_only=True):
-    """One turn as heard. Times are seconds since the call arrived.
-
-    `text` is what was heard; `cut` is what the agent had prepared but the caller never heard.
-    """
+    """One turn of a call, as heard."""
 
     speaker: Literal["caller", "agent", "human"]
+    """`"human"` is the human who took the call, if the plan has `notes`."""
     text: str
+    """What was heard."""
     started_at: float
+    """In seconds since the call arrived."""
     ended_at: float
+    """In seconds since the call arrived."""
     cut: str = ""
+    """What the agent had prepared and the caller never heard, because of an interruption."""
 
 
 class HandoffAttempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt to reach a human. `started_at` is seconds since the call arrived.
-
-    `target` numbers the plan's targets from 0. None: several rang at once, and nobody took the
-    call. `note` is why somebody declined, in their words.
-    """
+    """One attempt to reach humans."""
 
     destination: str
+    """The key of the hand-off."""
     reason: str
+    """Why a human was wanted."""
     source: str
+    """Who asked: `tool`, `caller`, `console`, `policy` or `failure`."""
     started_at: float
+    """In seconds since the call arrived."""
     outcome: str
+    """How it ended, such as `bridged` or `no-answer`.
+
+    All outcomes are in `docs/reference/dispositions.md`.
+    """
     seconds_to_human: float | None = None
+    """How long the caller waited until both heard each other; None if they never did."""
     manner: str = "cold"
+    """As in the plan: `cold`, `warm`, `consult` or `refer`."""
     target: int | None = None
+    """Index of the plan's target, from 0; None if several rang at once and nobody answered."""
     note: str = ""
+    """Why a human declined, in their words."""
 
 
 class ToolUse(msgspec.Struct, frozen=True, kw_only=True):
+    """One call of a tool by the model."""
+
     name: str
+    """The tool's name."""
     arguments: str
+    """What the model gave it, as JSON."""
     output: str
+    """What the model got back; if the tool failed, the error's text."""
     failed: bool
+    """Whether the tool raised, took too long, or got arguments that do not fit."""
     started_at: float
+    """In seconds since the call arrived."""
     seconds: float
+    """How long it took."""
 
 
 class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What is stored of a call. `arrived_at` is seconds since 1970, `seconds` how long it lasted.
-
-    `recorded_from` is when the first sample of its recording was heard, in seconds since the call
-    arrived. None: it was not recorded. `summary` is written when the call is over. `tokens` are all
-    zero where the model reports none.
-    """
+    """What is stored of a call when it is over."""
 
     call_sid: str
+    """The carrier's identifier of the call."""
     agent: str
+    """The agent's name."""
     caller: str
+    """Who called: a number in E.164 form, a `sip:` or `client:` address, or `anonymous`."""
     called: str
+    """What the caller dialled."""
     disposition: Disposition
+    """How the call ended."""
     arrived_at: float
+    """When the call arrived, in seconds since 1970 (UTC)."""
     seconds: float
+    """How long the call lasted, in seconds."""
     barge_ins: int = 0
+    """How often the caller interrupted the agent."""
     utterances: tuple[Utterance, ...] = ()
+    """Who said what, in order."""
     handoffs: tuple[HandoffAttempt, ...] = ()
+    """Each attempt to reach humans, in order."""
     tools: tuple[ToolUse, ...] = ()
+    """Each call of a tool, in order."""
     recorded_from: float | None = None
+    """When the recording begins, in seconds since the call arrived; None without one."""
     summary: str = ""
+    """What the call was about, written after it."""
     tokens: Tokens = Tokens()
+    """How many tokens the model has read and written; all 0 if it did not report them.
+
+    `text_read`, `sound_read`, `text_written` and `sound_written`, and what came from its cache:
+    `text_cached` and `sound_cached`.
+    """
 
 
 def make(

@@ -253,7 +253,7 @@ class MessageTranscribed(Signal, frozen=True, kw_only=True):
 
 
 class CallerGone(Signal, frozen=True, kw_only=True):
-    """The caller's leg is over. `given_up`: it could not be moved to a human, by either road."""
+    """The caller's leg is over. `given_up`: it could not be moved to a human in either way."""
 
     given_up: bool = False
 

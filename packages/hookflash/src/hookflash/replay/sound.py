@@ -65,7 +65,7 @@ def fit_to_recording(timeline: Timeline, tracks: Tracks) -> Timeline:
             first = int((one.start - tracks.starts_at) * BINS_PER_SECOND) - _ONSET_BINS
             last = math.ceil((one.end - tracks.starts_at) * BINS_PER_SECOND)
             bins = range(max(0, first), min(len(loud), last))
-            # A click is loud for one or two bins only, so a voiced bin needs loud neighbours.
+            # A click is loud for one or two bins only, so a voiced bin needs loud bins next to it.
             voiced = [
                 number
                 for number in bins

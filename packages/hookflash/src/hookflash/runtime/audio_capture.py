@@ -89,7 +89,7 @@ class AudioCapture:
         self._sinks_changed()
 
     def stop_recording(self) -> None:
-        """Delete the recording, including that of an earlier process, and record no more."""
+        """Delete the recording, including that of an earlier process, and stop recording."""
         recording, self._recording = self._recording, None
         if recording is not None:
             self._sinks.remove(recording)

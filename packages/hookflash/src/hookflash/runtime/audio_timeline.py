@@ -1,6 +1,6 @@
 """Compute when each piece of audio was heard, and place it on a track. No I/O.
 
-All times are in ms on our clock, as the caller's audio reaches us.
+All times are in ms on the server's clock, as the caller's audio arrives.
 
 The caller: a frame with presentation time `at_ms` arrives after its end, plus the carrier's delay.
 Of many frames, the one with the least delay shows where `at_ms` 0 is. All frames are placed by
@@ -9,7 +9,7 @@ their own times relative to it.
 The agent: audio is placed where the playout ledger says that it was played, and only after the
 ledger says so: a mark has returned, or counts as lost. The ledger's times are sending times (see
 `core/playout.py`). Audio that plays at t is heard one way later, and the caller's words at that
-moment reach us another way later. So it is placed at t plus one round trip.
+moment arrive another way later. So it is placed at t plus one round trip.
 """
 
 from __future__ import annotations

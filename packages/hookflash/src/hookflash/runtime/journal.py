@@ -91,9 +91,9 @@ JOURNAL_VERSION = 3
 """The version of the core's events, commands and state.
 
 Raise it with every change after which the same setup and events no longer give the same commands or
-state: a machine of `core/` decides differently, an event or command changes its shape or meaning, a
-line is read differently. A journal of another version is not replayed; its call continues from its
-facts (`journal_facts.py`).
+state. Examples: a machine of `core/` decides differently, an event or command changes its shape or
+meaning, a line is read differently. A journal of another version is not replayed; its call
+continues from its facts (`journal_facts.py`).
 
 If in doubt, raise it. A call recovered during that deploy then loses its hand-off, and no words.
 `tests/runtime/test_journal_version.py` replays a stored journal and fails if you forgot.

@@ -1,6 +1,6 @@
 """Find deliveries that a stopped process left in the journals of its calls.
 
-A process may die, or its disk may fail, after a call creates a delivery and before the store has
+A process may crash, or its disk may fail, after a call creates a delivery and before the store has
 it. The journal has the delivery by then, or soon after. So the next process to start reads the
 journals of the last day. Deliveries that the store already has are not changed.
 """

@@ -115,8 +115,7 @@ class Outbox:
             await self._written.wait()
 
     async def close(self, seconds: float = 10.0) -> None:
-        """Accept no more, write what is waiting and let attempts end, all within `seconds`; then
-        stop."""
+        """Stop: accept nothing new, write what is waiting and let attempts end within `seconds`."""
         self._closing.set()
         if self._task is None:
             return

@@ -1,7 +1,8 @@
 """Ask the owner's hook which targets are available (from a calendar or a chat status).
 
 All targets are checked at once, within a limited time. A target counts as available unless the hook
-says otherwise: a phone that rings in vain is better than a caller who is told that nobody is there.
+says otherwise: a phone that nobody answers is better than a caller who is told that nobody is
+there.
 """
 
 from __future__ import annotations

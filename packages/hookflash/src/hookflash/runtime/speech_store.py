@@ -118,7 +118,7 @@ class SpeechStore:
             await self._prepare(renderer)
         except Exception:
             # Calls continue; the tone is played for missing clips.
-            log.exception("! prepared speech failed; the tone is played for what is missing")
+            log.exception("! prepared speech failed; the tone is played instead")
         finally:
             self._tried.set()
 

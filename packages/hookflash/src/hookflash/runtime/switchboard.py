@@ -1,11 +1,11 @@
 """The live calls of this process by call SID: find, restore and drain them.
 
 A webhook may arrive for a call that this process does not know, because the process that had it has
-died or was replaced. The call is then rebuilt from its journal and continues. If the journal cannot
-be replayed, for example because another version wrote it, a new call continues from its facts: who
-called and what was said (`journal_facts.py`). Without a journal the call is treated as new. The
-carrier always gets an answer. Consultations (`consults`) have drivers too, but do not count as
-calls.
+crashed or was replaced. The call is then rebuilt from its journal and continues. If the journal
+cannot be replayed, for example because another version wrote it, a new call continues from its
+facts: who called and what was said (`journal_facts.py`). Without a journal the call is treated as
+new. The carrier always gets an answer. Consultations (`consults`) have drivers too, but do not
+count as calls.
 
 A call is rebuilt in slices (`restoring.py`), so that other calls are not delayed. Requests for the
 call wait meanwhile and are handled in order.
@@ -295,9 +295,9 @@ class Switchboard:
         return driver.arrived if driver is not None else None
 
     def rings(self, is_number: Callable[[str], bool], caller: str, *, call_sid: str) -> bool:
-        """Return whether the call `call_sid` is one of our ring requests, forwarded back to us.
+        """Return whether the call `call_sid` is a ring request of this line, forwarded back to it.
 
-        A human's phone may forward calls to our own line. `is_number` says whether a number is that
+        A human's phone may forward calls to the line. `is_number` says whether a number is that
         phone's. True if a live call is reaching that number and `caller` is a number it may show:
         the caller's, the dialled one, the plan's, the phone's own, or none. Any other forwarded
         call is a normal caller, and so is a call that is already known.

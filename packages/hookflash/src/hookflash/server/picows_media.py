@@ -5,8 +5,8 @@
     timer               start, stall, close       when the socket is gone
 
 Rules: nothing raises into picows. picows delivers frames, so fragments are joined here. A CLOSE is
-answered. Binary messages are ignored, because Twilio documents none. Messages after our own close
-are ignored.
+answered. Binary messages are ignored, because Twilio documents none. Messages after the close are
+ignored.
 
 Back-pressure: the runtime never waits for a socket. Data that the kernel does not take is buffered,
 up to `UNSENT_BYTES`. The stream ends if more is buffered, if the carrier reads nothing for
@@ -43,7 +43,7 @@ log = logging.getLogger("hookflash.call")
 
 PING_SECONDS = 10.0
 CLOSE_SECONDS = 2.0
-"""How long the carrier may take to answer a ping, and to answer our close."""
+"""How long the carrier may take to answer a ping, and to answer a close."""
 
 UNSENT_BYTES = 512 * 1024
 KERNEL_BYTES = 128 * 1024
@@ -215,9 +215,9 @@ class MediaSocket(WSListener):
             self._reason = f"closed with {code}"
             transport.send_close(WSCloseCode.OK)
         transport.disconnect()
-        # The connection must end even if the peer does not read our answer.
+        # The connection must end even if the peer does not read the answer.
         self._set_timer(CLOSE_SECONDS, self._abort)
 
 
 def _pass_over(data: bytes) -> None:
-    """Ignore messages after our close."""
+    """Ignore messages after the close."""

@@ -1,6 +1,6 @@
 """Check at start that the libraries whose private parts the server uses have the pinned versions.
 
-`media_upgrade` makes a media socket of a connection with `picows.picows.WSProtocol`, which has
+`media_upgrade` makes a media socket of a connection with `picows.picows.WSProtocol`. That class has
 sixteen positional arguments and is not public. picows has no public way to take over a connection
 that another server has accepted. `connection_routing` and `media_upgrade` extend protocols of
 uvicorn that are not documented. The distribution pins both libraries exactly. An environment can

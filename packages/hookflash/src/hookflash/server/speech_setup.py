@@ -27,7 +27,7 @@ log = logging.getLogger("hookflash.call.speech")
 
 
 class SpeechWithFallback:
-    """Renders with the speech API, and with the live model once the API refuses for good."""
+    """Renders with the speech API, and with the live model once the API refuses permanently."""
 
     def __init__(self, speech: SpeechRenderer, reading: SpeechRenderer) -> None:
         self._speech = speech

@@ -37,7 +37,7 @@ class TwimlWriter:
 
     `find` returns the parties of a call from the call itself, so that they are the same after a
     restart. It is set once the calls exist. Data that only a webhook has is remembered. `caller_id`
-    is one of our numbers, for calls that did not dial one.
+    is a number of the line, for calls that did not dial one.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class TwilioLine:
         `auth_tokens` are the valid tokens: one, or two during a rotation. `allow_unsigned` requires
         that the public URL and all `peers` (the URLs of Twilio's API and of the model) are on this
         machine. `worker` is the name of this process if there are several. `caller_id` is shown to
-        humans if the caller dialled none of our numbers. Raises `ConfigError`.
+        humans if the caller dialled no number of the line. Raises `ConfigError`.
         """
         urls = Urls.under(public_url, worker=worker)
         if allow_unsigned:

@@ -249,7 +249,7 @@ class Workers:
         """Pass a media socket with its unanswered upgrade to the worker that its URL names.
 
         True: that worker has it, and this process closes its descriptor without an answer. False:
-        this process serves it, because it is ours or its worker is gone. Never waits.
+        this process serves it, because it belongs to it or its worker is gone. Never waits.
         """
         if worker == self.name or not NAME.fullmatch(worker):
             return False

@@ -1,7 +1,7 @@
 """Speech to text: Whisper with CTranslate2, in int8, on one or two threads.
 
 * The window is the speech and ten seconds of zeros. Whisper was trained on windows of 30 s and
-  invents words near the end of a shorter window: with 8 s of zeros the error rate grows by a sixth,
+  invents words near the end of a shorter window. With 8 s of zeros the error rate grows by a sixth,
   with 5 s almost fivefold. More zeros would only take time.
 * Decoding is greedy. If it reaches its token limit, it was in a loop ("five five five five ...").
   It is then repeated with five beams and no repetition. Over 54 recordings, each started at four

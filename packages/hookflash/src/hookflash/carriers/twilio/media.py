@@ -174,7 +174,7 @@ class MediaStream:
                 f"media socket: expected nothing like {type(message).__name__} after start"
             )
         if message.stream_sid not in ("", self.stream_sid):
-            raise CarrierProtocolError("media socket: expected our own stream SID, got another")
+            raise CarrierProtocolError("media socket: expected this stream's SID, got another")
         if isinstance(message, Unknown):
             log.debug("< %s unknown event %s", self.stream_sid, message.event)
         elif isinstance(message, Stop):

@@ -52,7 +52,7 @@ class StartDetails(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Start(_Message, frozen=True, tag="start"):
-    """The stream is open: its SIDs, and the parameters of our `<Stream>`."""
+    """The stream is open: its SIDs, and the parameters of the `<Stream>`."""
 
     start: StartDetails
     stream_sid: str = ""
@@ -74,7 +74,7 @@ class Start(_Message, frozen=True, tag="start"):
         return self.sid()
 
     def parameter(self, name: str) -> str:
-        """Return one of our `<Parameter>`s, or ""."""
+        """Return a `<Parameter>` of the TwiML, or ""."""
         value = self.start.custom_parameters.get(name, "")
         return value if isinstance(value, str) else ""
 
@@ -99,7 +99,7 @@ class MarkDetails(msgspec.Struct, frozen=True, gc=False):
 
 
 class Mark(_Message, frozen=True, gc=False, tag="mark"):
-    """One of our marks was reached, or cleared."""
+    """A mark was reached, or cleared."""
 
     mark: MarkDetails
     stream_sid: str = ""

@@ -144,7 +144,7 @@ class NotesStream:
                 f"notes socket: expected nothing like {type(message).__name__} after start"
             )
         if message.stream_sid not in ("", self.stream_sid):
-            raise CarrierProtocolError("notes socket: expected our own stream SID, got another")
+            raise CarrierProtocolError("notes socket: expected this stream's SID, got another")
         if isinstance(message, Stop):
             self._refuse(NORMAL, "")
         elif isinstance(message, Media):

@@ -1,8 +1,9 @@
 """The parties of a call: which numbers may be shown to whom. No I/O.
 
-Twilio's rules: a phone may be shown the numbers of the call itself and any of ours. After a call by
-SIP only ours are allowed. In a call placed by REST, the caller's number needs the `CallToken` of
-their call. A browser may also be shown `client:name`, a SIP phone any word.
+Twilio's rules: a phone may be shown the numbers of the call itself and any of the account's. After
+a call by SIP only those of the account are allowed. In a call placed by REST, the caller's number
+needs the `CallToken` of their call. A browser may also be shown `client:name`, a SIP phone any
+word.
 
 Sources: twilio.com/docs/voice/twiml/dial (callerId), /voice/api/call-resource (From, CallToken).
 """
@@ -30,8 +31,8 @@ class Parties(msgspec.Struct, frozen=True, kw_only=True):
     """The numbers of a call.
 
     `call_sid` is the caller's leg, which names rooms and URLs of the call. `number` is the phone
-    number of the other party, `own_number` is ours; either may be None. `call_token` came with the
-    call. `consulting`: a document is for a human's leg in a consultation.
+    number of the other party, `own_number` is the line's; either may be None. `call_token` came
+    with the call. `consulting`: a document is for a human's leg in a consultation.
     """
 
     call_sid: str
@@ -79,10 +80,10 @@ class Parties(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def own_number(direction: str, caller: str, called: str) -> str | None:
-    """Return our number in a call, which may always be shown to a human, or None.
+    """Return the line's number in a call, which may always be shown to a human, or None.
 
-    An inbound call came to our number, an outbound call from it. A call by SIP or from a browser
-    has no phone number of ours: the plan must then set a caller id.
+    An inbound call came to that number, an outbound call from it. A call by SIP or from a browser
+    has no such number: the plan must then set a caller id.
     """
     number, other = (called, caller) if direction == "inbound" else (caller, called)
     return None if _is_sip(other) or not E164.fullmatch(number) else number

@@ -10,7 +10,7 @@ phone starts to ring again. A request to ring a human is repeated only if it was
 executed, because a second one would ring them twice:
 
 * if there was no connection at all;
-* with our own number, if the number to show was refused (21210, 21212);
+* with the line's own number, if the number to show was refused (21210, 21212);
 * after a 429, by the caller of this module, who knows how long waiting is useful.
 
 All attempts end within the time that is given with the request.
@@ -116,7 +116,7 @@ class TwilioControl:
     async def ring(self, call_sid: str, what: RingHuman, *, seconds: float) -> str:
         """Place a call to a human, for the call `call_sid`. Return the SID of their leg.
 
-        If Twilio refuses to show the plan's number, our own number is shown.
+        If Twilio refuses to show the plan's number, the line's own number is shown.
         """
         what_for = f"the request to ring a human for {call_sid}"
         fields = self._writer.ring_request(call_sid, what)
@@ -147,7 +147,7 @@ class TwilioControl:
     def _with_our_number(
         self, call_sid: str, what: RingHuman, refused: Fields, error: CarrierError
     ) -> Fields | None:
-        """Return the request with our own number; None if that changes nothing."""
+        """Return the request with the line's own number; None if that changes nothing."""
         if error.carrier_code not in NOT_TO_BE_SHOWN:
             return None
         try:

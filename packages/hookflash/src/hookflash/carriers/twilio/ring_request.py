@@ -1,7 +1,7 @@
 """The request to ring a human, as form fields of `POST Calls`. No I/O.
 
-A phone sees one of our numbers, or the caller's own if the token of their call proves it. A browser
-or SIP phone may also see the name `hookflash`, for a line without a number.
+A phone sees a number of the account, or the caller's own if the token of their call proves it. A
+browser or SIP phone may also see the name `hookflash`, for a line without a number.
 
 Source: twilio.com/docs/voice/api/call-resource, Create a Call.
 """
@@ -21,7 +21,7 @@ Fields = dict[str, str | list[str]]
 def ring_fields(what: RingHuman, urls: Urls, parties: Parties) -> Fields:
     """Return the form fields; a list is a repeated field.
 
-    Raises `ConfigError` for a target that cannot be rung, or that needs a number of ours.
+    Raises `ConfigError` for a target that cannot be rung, or that needs a number of the line.
     """
     fields: Fields = {
         "To": _address(what),

@@ -78,7 +78,7 @@ class Urls(msgspec.Struct, frozen=True):
         return f"ws{self.origin.removeprefix('http')}{self.path}{path}"
 
     def inner(self, path: str) -> str:
-        """Return a request's `path` without our prefix, which a proxy may have removed."""
+        """Return a request's `path` without the prefix, which a proxy may have removed."""
         inner = path.removeprefix(self.path)
         return inner if inner.startswith("/") else path
 

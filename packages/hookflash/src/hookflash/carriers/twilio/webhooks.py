@@ -158,7 +158,7 @@ def call_arrived(form: Mapping[str, str]) -> CallArrived:
 def calls_itself(form: Mapping[str, str]) -> bool:
     """Return whether a call comes from the number that it goes to.
 
-    A human's phone was then rung from our number and forwards back to it.
+    A human's phone was then rung from the line's number and forwards back to it.
     """
     return _rings(form) and form.get("From", "") == form.get("To", "") != ""
 

@@ -201,7 +201,7 @@ class CallerLeg:
         self._stream_tries = 0
         self._timer.enter(CallerLegState.STREAM, step.now, self)
         if event.step == self.route.step:
-            # The stream proves that the move was carried out, by either road.
+            # The stream proves that the move was carried out, by REST or by the action.
             self.route.followed()
         step.tell(s.CallerOnStream())
 

@@ -1,4 +1,4 @@
-"""How the caller's leg is moved: which instructions the carrier follows, and the two roads.
+"""How the caller's leg is moved: which instructions the carrier follows, by which of two ways.
 
     FOLLOWING --move--> REST --accepted--> FOLLOWING
                          |
@@ -6,7 +6,7 @@
                                                                   |
                                                                   +-- not asked in time --> REST
 
-A media stream cannot dial. There are two roads off it: a REST update, or Hookflash closes the
+A media stream cannot dial. There are two ways off it: a REST update, or Hookflash closes the
 stream and the carrier asks what is next. Both carry the same instructions with the same step
 number. Every question of the carrier names the step that has ended. So a webhook that comes twice
 gets the same answer, and one that comes late gets the newest instructions.
@@ -22,17 +22,19 @@ from hookflash.core.commands import CloseStream, Instruction, JoinRoom, MoveCall
 from hookflash.core.timers import Timer
 
 _ROUNDS = 3
-"""How often each road is tried for a caller on a stream."""
+"""How often each way is tried for a caller on a stream."""
 
 _PATIENT_ROUNDS = 20
 """How often REST is tried otherwise. A caller with humans, or waiting for them, hears music and has
-no second road. A caller on the way to a room may be there already, although REST refused."""
+no second way. A caller on the way to a room may be there already, although REST refused."""
 
 Where = Literal["stream", "leaving", "between", "elsewhere"]
 """Where the caller's leg is when a move begins.
 
-stream: on a stream. leaving: on a stream, and an earlier move off it is under way. between: between
-two instructions, so the carrier is about to ask. elsewhere: with humans, in a room or on hold.
+- stream: on a stream.
+- leaving: on a stream, and an earlier move off it is in progress.
+- between: between two instructions, so the carrier is about to ask.
+- elsewhere: with humans, in a room or on hold.
 """
 
 
@@ -82,7 +84,7 @@ class Route:
         return known or None
 
     def followed(self) -> None:
-        """The carrier follows the newest instructions: the move is complete, by either road."""
+        """The carrier follows the newest instructions: the move is complete, in either way."""
         if self.state is RouteState.REST:
             # REST did it, whatever its answer says later.
             self._moves.discard(self.step)
@@ -124,7 +126,7 @@ class Route:
         return self._late(step, now, fixed=fixed)
 
     def refused(self, step: int, now: float, *, fixed: bool) -> list[MoveCall | CloseStream]:
-        """REST failed for `step`: take the second road, unless that is under way already."""
+        """REST failed for `step`: close the stream, unless that is in progress already."""
         if step != self.step:
             return [*self._late(step, now, fixed=fixed)]
         return [*self._by_closing(now)] if self.state is RouteState.REST else []
@@ -155,7 +157,7 @@ class Route:
         return self._by_rest(now)
 
     def expire(self, now: float) -> list[MoveCall | CloseStream] | None:
-        """Try the other road if the deadline has passed. None: both were tried often enough."""
+        """Try the other way if the deadline has passed. None: both were tried often enough."""
         if not self._timer.expired(now):
             return []
         if self.state is RouteState.REST:

@@ -24,7 +24,7 @@ class CallerLegState(Enum):
 
 
 class RouteState(Enum):
-    """Which road the caller's leg is on."""
+    """How the caller's leg is being moved."""
 
     FOLLOWING = "following"
     REST = "moving by REST"

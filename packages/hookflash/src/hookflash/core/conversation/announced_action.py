@@ -9,10 +9,9 @@ What the agent is asked depends on what it said:
     "transfer"   the sentence names a human or a destination: the agent has to call the tool
     "unclear"    the sentence names nobody: the agent is reminded of the tool, and decides
 
-Offers, questions, conditions, negations and reports of the past announce nothing. Neither does a
-sentence that connects something other than the caller. English, German, French and Spanish are
-known. How often the guard is right is measured in
-`tests/core/test_announcements.py`.
+Offers, questions, conditions, negations and reports of the past announce nothing. A sentence that
+connects something other than the caller announces nothing either. English, German, French and
+Spanish are known. How often the guard is right is measured in `tests/core/test_announcements.py`.
 """
 
 from __future__ import annotations
@@ -449,9 +448,9 @@ def _plain(text: str) -> str:
 def announcement(text: str, destinations: Iterable[str] = ()) -> AnnouncementKind | None:
     """Return whether `text` announces that the caller is being connected, and how clearly.
 
-    "transfer": a sentence says that the caller is being connected and names a human (a colleague,
-    a team, somebody) or one of `destinations`, the keys of the agent's hand-offs as they are
-    spoken. "unclear": it names nobody. None: no sentence announces a connection.
+    "transfer": a sentence says that the caller is being connected and names a human (a colleague, a
+    team, somebody) or a destination. `destinations` are the keys of the agent's hand-offs.
+    "unclear": it names nobody. None: no sentence announces a connection.
     """
     plain, keys = _plain(text), _keys_pattern(frozenset(destinations))
     if keys is not None:

@@ -61,7 +61,7 @@ QUEUE_SECONDS = 4 * 3600.0 + 600.0
 
 def _ringing(handoff: Any, now: float) -> float | None:
     if not handoff.stays:
-        # The carrier limits how long it rings on a leg of its own.
+        # The carrier limits how long its own leg rings.
         return None
     return max(0.0, float(handoff.ring_until) + RING_SLACK_SECONDS - now)
 

@@ -149,7 +149,7 @@ class OpenAILink:
         self._report(self._session.disconnected(code, reason))
 
     def fail(self, fault: ModelLost) -> None:
-        """Report `fault`: the session cannot continue, for a reason on our side."""
+        """Report `fault`: the session cannot continue, for a reason on this side."""
         self._report(self._session.lost(fault))
 
     def _flush(self) -> None:
@@ -205,7 +205,7 @@ class OpenAIConnector:
     """Opens Realtime sessions: `runtime.ports.ModelConnector`. One serves a whole process.
 
     `url` is the endpoint without the model (`DEFAULT_URL`); plain ws only for this machine.
-    `connect_seconds` limits the time until a session is ready, `close_seconds` the answer to our
+    `connect_seconds` limits the time until a session is ready, `close_seconds` the answer to a
     close. The peer is pinged every `ping_seconds`, and lost if it does not answer within the same
     time. `max_unsent_bytes` limits the unsent data, and `stall_seconds` how long the socket may be
     full. `extra_headers` are for proxies and for Azure (`api-key`). Raises `ConfigError` at once

@@ -53,7 +53,7 @@ class ErrorView(Struct, frozen=True):
     message: str | None = None
     param: str | None = None
     event_id: Any = None
-    """The id of our message that caused it, as text."""
+    """The id of the sent message that caused it, as text."""
 
 
 class Item(Struct, frozen=True):
@@ -84,7 +84,7 @@ class Response(Struct, frozen=True):
     usage: Any = None
     conversation_id: str | UnsetType | None = UNSET
     metadata: Any = None
-    """Our metadata of the request; None for the model's own responses."""
+    """The metadata that was sent with the request; None for the model's own responses."""
 
 
 # --- server messages --------------------------------------------------------------------------
@@ -230,7 +230,7 @@ IGNORED = frozenset(
         "response.output_audio_transcript.done",
         "response.audio_transcript.done",
         "response.output_item.added",
-        # Acknowledgements of our requests, or answers to requests that are never made.
+        # Acknowledgements of requests, or answers to requests that are never made.
         "conversation.item.deleted",
         "conversation.item.retrieved",
         "conversation.item.truncated",

@@ -62,7 +62,7 @@ ModelCommand = (
 
 
 _REQUEST = "request"
-"""The key of our request id in a request's metadata, which its response repeats."""
+"""The key of the request id in a request's metadata, which its response repeats."""
 
 _TRY_AGAIN = re.compile(r"try again in ([0-9]+(?:\.[0-9]+)?)\s*(ms|s)\b", re.IGNORECASE)
 

@@ -1,8 +1,11 @@
 """Measure how long the model takes, as one log line per measurement. No I/O: time is a number.
 
 It reads the events and commands of one session and returns a text when there is something to log:
-the time until ready, from the caller's last word or our request to the first audio, how fast a
-response was generated, and where an item was cut after a barge-in.
+
+- the time until the session is ready,
+- the time from the caller's last word, or from the request, to the first audio,
+- how fast a response was generated,
+- where an item was cut after a barge-in.
 """
 
 from __future__ import annotations

@@ -1,0 +1,252 @@
+"""The Python API as Markdown, from the docstrings: `docs/reference/python.md`.
+
+Griffe reads the source without running it, so fields keep the docstrings that stand behind them.
+A public name that has no docstring, a field without one and a parameter that its class does not
+explain are errors.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import griffe
+
+from hookflash.settings import SETTINGS
+
+SRC = Path(__file__).resolve().parent.parent / "packages" / "hookflash" / "src"
+WIDTH = 92
+
+GROUPS = {
+    "Agents": ("Agent", "Directory", "Interruption", "Frustration"),
+    "Hand-offs": ("HandoffPlan", "Target", "Destination"),
+    "In a call": ("CallContext", "CallView", "Utterance"),
+    "What a call leaves": ("CallRecord", "Disposition", "HandoffAttempt", "ToolUse", "Delivery"),
+    "Configuration": ("Settings", "__version__"),
+    "Errors": (
+        "HookflashError",
+        "ConfigError",
+        "ProtocolError",
+        "CarrierProtocolError",
+        "ModelProtocolError",
+        "CarrierError",
+        "ModelError",
+        "ToolError",
+        "IllegalTransition",
+    ),
+}
+PUBLIC = {name for names in GROUPS.values() for name in names}
+
+OF_THE_SERVER = {
+    "Agent": {"call_setup", "model_setup", "consult_setup", "with_plans", "check_policies"},
+    "Directory": {"of", "named"},
+    "HandoffPlan": {"acceptance", "kinds", "screened", "stays", "unknown_fields"},
+    "Target": {"keys"},
+    "Settings": {"settings_customise_sources", "unsigned_allowed"},
+}
+"""What the server and the tests call, and users need not: it may change without a notice."""
+
+
+class Undocumented(Exception):
+    """Names what a public name must say and does not."""
+
+
+def page(exported: list[str]) -> str:
+    """Return the reference of these names of `hookflash`, or raise `Undocumented`."""
+    if wrong := sorted(PUBLIC.symmetric_difference(exported)):
+        raise Undocumented(f"GROUPS in scripts/python_api.py and hookflash.__all__ differ: {wrong}")
+    package = griffe.load("hookflash", search_paths=[SRC], resolve_aliases=True)
+    assert isinstance(package, griffe.Module)
+    return "\n".join(section(package, title, names) for title, names in GROUPS.items())
+
+
+def section(package: griffe.Module, title: str, names: tuple[str, ...]) -> str:
+    parts = [f"## {title}\n"]
+    for name in names:
+        found = package.members[name]
+        target = found.final_target if isinstance(found, griffe.Alias) else found
+        parts.append(f"### {name.replace('_', chr(92) + '_')}\n")
+        if isinstance(target, griffe.Class):
+            parts += of_class(target)
+        else:
+            assert isinstance(target, griffe.Attribute)
+            parts += [f"```text\n{name} = {target.value}\n```\n", text_of(target)]
+    return "\n".join(parts)
+
+
+def text_of(owner: griffe.Object) -> str:
+    """Return a docstring as it stands, dedented, or raise `Undocumented`."""
+    if owner.docstring is None or not owner.docstring.value.strip():
+        raise Undocumented(f"{owner.path} has no docstring")
+    return owner.docstring.value.strip() + "\n"
+
+
+# --- classes --------------------------------------------------------------------------------------
+
+
+def of_class(owner: griffe.Class) -> Iterator[str]:
+    kinds = {str(base).rpartition(".")[2] for base in owner.bases}
+    if owner.name == "Settings":
+        yield text_of(owner)
+        yield settings(owner)
+    elif "Struct" in kinds:
+        yield text_of(owner)
+        given = "by keyword" if keyword_only(owner) else "in this order or by keyword"
+        yield f"It never changes. Its fields are given {given}:\n"
+        yield from fields(owner)
+    else:
+        if (init := owner.all_members.get("__init__")) and isinstance(init, griffe.Function):
+            yield f"```py\n{signature(owner.name, init, returns=False)}\n```\n"
+            explained(owner, init)
+        bases = ", ".join(f"`{base}`" for base in kinds if base not in ("Exception", "Hooked"))
+        if bases:
+            yield f"A kind of {bases}.\n"
+        yield text_of(owner)
+        if (code := owner.members.get("code")) and isinstance(code, griffe.Attribute):
+            yield f"Its code is `{str(code.value)[1:-1]}`.\n"
+    yield from members(owner)
+
+
+def keyword_only(owner: griffe.Class) -> bool:
+    """Say whether the fields must be given by keyword."""
+    return "kw_only" in owner.keywords
+
+
+def settings(owner: griffe.Class) -> str:
+    """Return the table of settings; their purposes are those of the page on settings."""
+    rows = ["| Setting | Type | Default | Meaning |", "| --- | --- | --- | --- |"]
+    for row in SETTINGS:
+        if not row.hidden:
+            section = owner.module[str(owner[row.section].annotation)]
+            kind = cell(spelled(section, section[row.name].annotation))
+            rows.append(f"| `{row.section}.{row.name}` | {kind} | {row.default} | {row.purpose} |")
+    return "\n".join(rows) + "\n"
+
+
+def fields(owner: griffe.Class) -> Iterator[str]:
+    rows = ["| Field | Type | Default | Meaning |", "| --- | --- | --- | --- |"]
+    long: list[str] = []
+    for name, field in owner.members.items():
+        if not isinstance(field, griffe.Attribute) or name.startswith("_"):
+            continue
+        if "property" in field.labels:
+            continue
+        about, _, rest = text_of(field).strip().partition("\n\n")
+        if rest:
+            long.append(f"`{name}`:\n\n{rest}\n")
+        rows.append(
+            f"| `{name}` | {cell(spelled(owner, field.annotation))} | {default(field.value)} |"
+            f" {' '.join(about.split())} |"
+        )
+    yield "\n".join(rows) + "\n"
+    yield from long
+
+
+class _Spelled(ast.NodeTransformer):
+    """Writes the module's own names for types out, and leaves the checks of `Annotated` away."""
+
+    def __init__(self, module: griffe.Module) -> None:
+        self._module = module
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        named = self._module.members.get(node.id)
+        if node.id in PUBLIC or not isinstance(named, griffe.Attribute) or named.value is None:
+            return node
+        written: ast.expr = self.visit(ast.parse(str(named.value), mode="eval").body)
+        return written
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        self.generic_visit(node)
+        if isinstance(node.value, ast.Name) and node.value.id == "Annotated":
+            assert isinstance(node.slice, ast.Tuple)
+            return node.slice.elts[0]
+        return node
+
+
+def spelled(owner: griffe.Class, annotation: object) -> str:
+    """Return the type of a field as its user reads it: `int` for an `Annotated` one."""
+    tree = ast.parse(str(annotation), mode="eval")
+    return ast.unparse(_Spelled(owner.module).visit(tree))
+
+
+def cell(code: object) -> str:
+    """Return code for a cell of a table, where a bar must be escaped."""
+    return "`" + str(code).replace("|", "\\|") + "`"
+
+
+def default(value: object) -> str:
+    if value is None:
+        return "required"
+    text = str(value)
+    joined = re.findall(r"'([^']*)'|\"([^\"]*)\"", text)
+    if text.startswith(("'", '"')) and len(joined) > 1:
+        text = '"' + "".join(first or second for first, second in joined) + '"'
+    return cell(text)
+
+
+def explained(owner: griffe.Class, init: griffe.Function) -> None:
+    """Raise `Undocumented` unless the class's docstring names each parameter of its `__init__`."""
+    for parameter in init.parameters:
+        if parameter.name in ("self", "message"):
+            continue
+        if f"`{parameter.name}`" not in text_of(owner):
+            raise Undocumented(f"{owner.path}: its docstring does not explain `{parameter.name}`")
+
+
+def members(owner: griffe.Class) -> Iterator[str]:
+    hidden = OF_THE_SERVER.get(owner.name, set())
+    for name, found in sorted(owner.all_members.items(), key=lambda item: order(owner, item[0])):
+        member = found.final_target if isinstance(found, griffe.Alias) else found
+        if name.startswith("_") or name in hidden or "hookflash" not in member.path:
+            continue
+        if isinstance(member, griffe.Function):
+            yield f"#### {owner.name}.{name}\n"
+            named = f"{owner.name}.{name}" if "classmethod" in member.labels else name
+            shapes = member.overloads or [member]
+            shown = "\n".join(signature(named, shape) for shape in shapes)
+            awaited = "async " if "async" in member.labels else ""
+            yield f"```py\n{awaited}{shown}\n```\n"
+            yield text_of(member)
+        elif "property" in member.labels:
+            assert isinstance(member, griffe.Attribute)
+            yield f"#### {owner.name}.{name}\n"
+            yield f"```py\n{name}: {member.annotation}\n```\n"
+            yield text_of(member)
+
+
+def order(owner: griffe.Class, name: str) -> tuple[bool, int]:
+    """Own members first, as written; then the inherited ones."""
+    names = list(owner.members)
+    return (name not in names, names.index(name) if name in names else 0)
+
+
+# --- signatures -----------------------------------------------------------------------------------
+
+
+def signature(name: str, function: griffe.Function, *, returns: bool = True) -> str:
+    """Return a signature on one line, or with one parameter a line where it is too long."""
+    parts = []
+    kinds = griffe.ParameterKind
+    shown = [each for each in function.parameters if each.name not in ("self", "cls")]
+    bare = True
+    for place, parameter in enumerate(shown):
+        if parameter.kind is kinds.keyword_only and bare:
+            parts.append("*")
+            bare = False
+        text = parameter.name
+        if parameter.annotation is not None:
+            text += f": {parameter.annotation}"
+        if parameter.default is not None:
+            text += f" = {parameter.default}" if parameter.annotation else f"={parameter.default}"
+        parts.append(text)
+        following = shown[place + 1].kind if place + 1 < len(shown) else None
+        if parameter.kind is kinds.positional_only and following is not kinds.positional_only:
+            parts.append("/")
+    end = f" -> {function.returns}" if returns and function.returns is not None else ""
+    line = f"{name}({', '.join(parts)}){end}"
+    if len(line) <= WIDTH:
+        return line
+    inner = "".join(f"    {part},\n" for part in parts)
+    return f"{name}(\n{inner}){end}"
