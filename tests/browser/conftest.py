@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hookflash_local.carrier import Desk, NumberConfig, Offer, PhoneServer, StandinCarrier
-from hookflash_local.carrier.api_server import ApiServer
+from hookflash_local.carrier.http_server import ApiServer
 
 from .phone_parts import PATIENCE_SECONDS, PhonePage, Role, launch
 
@@ -90,6 +90,6 @@ async def line() -> AsyncIterator[Line]:
             yield line
             for call in carrier.calls:
                 call.end("completed", by="test")
-            await carrier.reports_sent()
+            await carrier.callbacks_sent()
             await app.stop()
     assert carrier.leftovers() == []

@@ -21,7 +21,7 @@ from typing import Literal
 from playwright.async_api import Browser, Locator, Page, Playwright, WebSocket
 
 from hookflash.g711 import decode_bytes
-from hookflash_local.carrier import mulaw
+from hookflash_local.carrier.media import sounds
 
 PATIENCE_SECONDS = 90.0
 """Long: a test that waits for what happens loses nothing by it on a machine that is busy."""
@@ -82,7 +82,7 @@ def write_wav(path: Path, sound: bytes) -> None:
 def loud_seconds(sound: bytes) -> float:
     """Return for how long speech or tones are in `sound`."""
     frames = (sound[at : at + FRAME] for at in range(0, len(sound), FRAME))
-    return sum(mulaw.is_sound(frame) for frame in frames) * 0.02
+    return sum(sounds.is_sound(frame) for frame in frames) * 0.02
 
 
 @dataclass

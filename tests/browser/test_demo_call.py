@@ -20,7 +20,7 @@ from playwright.async_api import expect
 
 from hookflash.replay.timeline import JournalReader, Timeline
 from hookflash_local.audio import load
-from hookflash_local.carrier import mouthpiece
+from hookflash_local.carrier.phones import jitter_buffer
 from hookflash_local.demo.bookshop_agent import agent
 from hookflash_local.demo.browser_demo import serve_demo
 from hookflash_local.demo.scripted_parties import sound
@@ -46,9 +46,9 @@ def components() -> LocalComponents:
 async def demo_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
     """The demo, running; yields its page's address."""
     # A browser that has to wait for the processor sends late, which shall tear no holes into words.
-    monkeypatch.setattr(mouthpiece, "CUSHION_MS", SLACK_MS)
-    monkeypatch.setattr(mouthpiece, "LATE_MS", 2 * SLACK_MS)
-    monkeypatch.setattr(mouthpiece, "TOO_LATE_MS", 4 * SLACK_MS)
+    monkeypatch.setattr(jitter_buffer, "BUFFER_MS", SLACK_MS)
+    monkeypatch.setattr(jitter_buffer, "LATE_MS", 2 * SLACK_MS)
+    monkeypatch.setattr(jitter_buffer, "TOO_LATE_MS", 4 * SLACK_MS)
     stop = asyncio.Event()
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     settings = settings_of(data_dir=tmp_path / "data")

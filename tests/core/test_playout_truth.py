@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from hookflash.core.commands import ClearAudio, PlayAudio, SendMark
 from hookflash.core.conversation.playout import FRAME_MS, Playout
-from hookflash_local.carrier import playout as carrier
+from hookflash_local.carrier.media import playout as carrier
 
 START = 1_764_000_000.0
 

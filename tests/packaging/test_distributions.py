@@ -137,7 +137,8 @@ def test_each_wheel_has_its_data_and_its_licences(wheels: dict[str, Path]) -> No
         "hookflash-local": (
             "audio/manifest.json",
             "bench/native/relay.c",
-            "carrier/static/phone.html",
+            "carrier/phones/static/phone.html",
+            "carrier/rest/api_v2010.json",
             "demo/sounds/caller-order.wav",
             "py.typed",
         ),

@@ -24,7 +24,7 @@ from hookflash.runtime.speech_store import (
     check_length,
     key_of,
 )
-from hookflash_local.carrier.sounds import tone
+from hookflash_local.carrier.media.sounds import tone
 from hookflash_local.simulation.world import SimulatedWorld
 
 ONE = Sentence("One moment, please.", "marin", "en")

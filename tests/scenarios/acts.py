@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hookflash_local.carrier import Leg, Line, Script, mulaw
+from hookflash_local.carrier import Leg, Line, Script
+from hookflash_local.carrier.media import sounds
 
 from .conftest import samples
 from .test_meeting import FRAME, HUMAN, ask_for_a_human, asked_to, say, script_agent
@@ -53,6 +54,6 @@ def longest_silence(sound: bytes) -> float:
     """Return the longest time in which nothing was heard, in seconds."""
     longest = quiet = 0
     for start in range(0, len(sound) - FRAME + 1, FRAME):
-        quiet = 0 if mulaw.is_sound(sound[start : start + FRAME]) else quiet + FRAME
+        quiet = 0 if sounds.is_sound(sound[start : start + FRAME]) else quiet + FRAME
         longest = max(longest, quiet)
     return longest / 8000

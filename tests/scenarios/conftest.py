@@ -33,8 +33,8 @@ from hookflash.server.app import serve
 from hookflash.server.assembly import Line, open_line
 from hookflash.world import SYSTEM, World
 from hookflash_local.carrier import Leg, NumberConfig, StandinCarrier
-from hookflash_local.carrier.party import Script, Speak
-from hookflash_local.carrier.sounds import voice_pattern
+from hookflash_local.carrier.media.sounds import voice_pattern
+from hookflash_local.carrier.parties import Script, Speak
 from hookflash_local.model.scripted import ScriptedModel
 from hookflash_local.simulation.loop import VirtualLoop
 from hookflash_local.simulation.world import SimulatedWorld, make_database
@@ -87,7 +87,7 @@ class Stage:
     async def record(self, call: Leg) -> CallRecord:
         """Return the record of a call that has ended, as the database has it."""
         await call.ended()
-        await self.carrier.reports_sent()
+        await self.carrier.callbacks_sent()
         driver = self.line.switchboard.find(call.sid)
         assert driver is not None
         await eventually(lambda: driver.call.phase is Phase.ENDED)
@@ -175,11 +175,11 @@ async def open_stage(
             for call in carrier.calls:
                 call.end("completed", by="test")
             await asyncio.gather(*(call.ended() for call in carrier.calls))
-            await carrier.reports_sent()
+            await carrier.callbacks_sent()
             await eventually(lambda: not carrier.leftovers())
         assert carrier.leftovers() == []
         if notices:
-            assert carrier.notices.entries == []
+            assert carrier.alerts.entries == []
 
 
 @contextlib.asynccontextmanager

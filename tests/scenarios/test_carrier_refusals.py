@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from hookflash import Target
-from hookflash_local.carrier import Human, Line, Refused, notices
+from hookflash_local.carrier import Human, Line, Refused, alerts
 
 from ..simulation.named.handoff_parts import (
     BACK,
@@ -151,7 +151,7 @@ async def test_why_twilio_dials_nobody_is_in_the_log_without_a_number(stage, cap
             from_="sip:+15550142@pbx.example.com", to="sip:shop@example.com", script=comes_back(s)
         )
         record = await s.record(call)
-        assert s.carrier.notices.codes() == [notices.BAD_CALLER_ID]
+        assert s.carrier.alerts.codes() == [alerts.BAD_CALLER_ID]
         assert outcomes(record) == ["failed"]
         assert samples(call.recording().heard, BACK) == 900 * 8
         assert "error 13214" in caplog.text and "15550142" not in caplog.text

@@ -16,7 +16,7 @@ from websockets.asyncio.client import connect
 from hookflash.console.passwords import hash_token
 from hookflash.runtime.live_audio import FRAME_BYTES
 from hookflash_local.carrier import Line
-from hookflash_local.carrier.party import Script
+from hookflash_local.carrier.parties import Script
 
 from .test_console import KEPT, PASSWORD
 from .test_handoff import greeted
@@ -106,7 +106,7 @@ async def test_the_calls_of_both_workers_are_seen_and_acted_upon_and_who_hangs_i
 
         done.set()
         await asyncio.gather(*(call.ended() for call in calls))
-        await line.carrier.reports_sent()
+        await line.carrier.callbacks_sent()
         headers = {"Authorization": f"Bearer {TOKEN}"}
         async with httpx.AsyncClient(base_url=line.origin, headers=headers, timeout=30) as client:
             async with asyncio.timeout(30):

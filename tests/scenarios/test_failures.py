@@ -84,8 +84,8 @@ async def test_a_stream_that_breaks_brings_the_caller_back_to_the_same_conversat
         assert "/twilio/connect/1" in s.webhooks
         assert samples(call.recording().heard, AGAIN) == 900 * 8
         assert record.disposition == "handled_by_agent"
-        assert [notice.code for notice in s.carrier.notices.entries] == [31903]
-        s.carrier.notices.entries.clear()
+        assert [alert.code for alert in s.carrier.alerts.entries] == [31903]
+        s.carrier.alerts.entries.clear()
 
 
 async def test_another_process_goes_on_with_the_call_of_one_that_died(stage):
@@ -107,13 +107,13 @@ async def test_another_process_goes_on_with_the_call_of_one_that_died(stage):
 
         call = await s.call(script)
         await call.ended()
-        await s.carrier.reports_sent()
+        await s.carrier.callbacks_sent()
         assert samples(call.recording().heard, AGAIN) == 900 * 8
         driver = line2.switchboard.find(call.sid)
         assert [line.text for line in driver.call.conversation.transcript.history()][:1] == [
             "my order is late"
         ]
-        s.carrier.notices.entries.clear()
+        s.carrier.alerts.entries.clear()
 
 
 async def test_a_server_that_stops_brings_its_callers_to_a_human(stage):

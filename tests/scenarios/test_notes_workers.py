@@ -53,4 +53,4 @@ async def test_whichever_worker_the_socket_comes_to_the_talk_is_heard(tmp_path: 
             s.carrier.humans[DESK] = Human.accepts(0.5, then=human)
             call = await s.call(script)
             await call.ended()
-        assert s.carrier.notices.entries == []
+        assert s.carrier.alerts.entries == []

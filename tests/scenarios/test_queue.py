@@ -10,7 +10,7 @@ import pytest
 from hookflash import Target
 from hookflash.core import prompts
 from hookflash_local.carrier import Human, Line
-from hookflash_local.carrier.sounds import voice_pattern
+from hookflash_local.carrier.media.sounds import voice_pattern
 
 from .acts import WELCOME, caller_until, hear, said_on, script_whole_agent
 from .conftest import DESK, PUBLIC, samples, shop

@@ -19,7 +19,7 @@ from hookflash.runtime.live_audio import FRAME_BYTES
 from hookflash.runtime.recorder import repair_all
 from hookflash.runtime.wav import HEADER_BYTES, header
 from hookflash_local.carrier import Human, Leg, NumberConfig, StandinCarrier
-from hookflash_local.carrier.party import Line
+from hookflash_local.carrier.parties import Line
 from hookflash_local.model.scripted import ScriptedModel
 
 from .conftest import CALLER as CALLER_NUMBER

@@ -8,7 +8,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from hookflash.runtime.live_audio import FRAME_BYTES
-from hookflash_local.carrier.party import Line
+from hookflash_local.carrier.parties import Line
 
 from .conftest import PUBLIC, samples
 from .test_console import page, users

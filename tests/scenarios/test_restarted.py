@@ -60,7 +60,7 @@ class Second:
     async def record(self, call: Leg) -> CallRecord:
         """Return the record that the second process has made."""
         await call.ended()
-        await self.first.carrier.reports_sent()
+        await self.first.carrier.callbacks_sent()
         driver = self.line.switchboard.find(call.sid)
         assert driver is not None, "the second process has never heard of the call"
         await eventually(lambda: driver.call.phase is Phase.ENDED)
@@ -84,7 +84,7 @@ def twice(stage) -> Callable[..., contextlib.AbstractAsyncContextManager]:
                 # Everything is over before the second process is.
                 for call in s.carrier.calls:
                     call.end("completed", by="test")
-                await s.carrier.reports_sent()
+                await s.carrier.callbacks_sent()
 
     return both
 

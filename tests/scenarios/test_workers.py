@@ -26,7 +26,7 @@ from twilio.request_validator import RequestValidator
 from websockets.asyncio.client import connect
 
 from hookflash_local.carrier import Human, Leg, Line, NumberConfig, StandinCarrier
-from hookflash_local.carrier.party import Script
+from hookflash_local.carrier.parties import Script
 from hookflash_local.model.scripted import ScriptedModel
 
 from .conftest import CALLER, LINE, PUBLIC, eventually, samples
@@ -245,7 +245,7 @@ async def both_workers_have_calls_and_bring_them_to_humans(line: Crew) -> None:
     for session in [each for each in line.model.server.sessions if each.open]:
         await line.model.perform(steps, session=session)
     await asyncio.gather(*(call.ended() for call in calls))
-    await line.carrier.reports_sent()
+    await line.carrier.callbacks_sent()
     for call in calls:
         heard = call.recording().heard
         assert samples(heard, GREETING) == 800 * 8
@@ -259,7 +259,7 @@ async def both_workers_have_calls_and_bring_them_to_humans(line: Crew) -> None:
     assert total(found, "hookflash_human_seconds_count") == len(calls)
     assert total(found, "hookflash_first_audio_seconds_count") == heard_before + len(calls)
     assert total(found, "hookflash_calls") == 0
-    assert line.carrier.notices.entries == []
+    assert line.carrier.alerts.entries == []
 
 
 async def webhooks_and_the_media_socket_of_a_call_cross_to_its_worker(line: Crew) -> None:

@@ -24,7 +24,7 @@ def test_music_is_a_wav_file_of_mu_law_as_long_as_it_was_asked_for(seconds: int)
 
 def test_music_is_heard_all_the_time_and_is_never_loud() -> None:
     from hookflash import g711
-    from hookflash_local.carrier.sounds import read_wav
+    from hookflash_local.carrier.media.sounds import read_wav
 
     linear = g711.decode(read_wav(wav(8)))
     assert 3_000 < max(abs(sample) for sample in linear) <= 5_100

@@ -16,8 +16,8 @@ from hookflash.core.call import Call
 from hookflash.core.handoff.states import HandoffState
 from hookflash.core.phases import Phase
 from hookflash.runtime.journal import read_journal, replay
-from hookflash_local.carrier.hearing import Loop
-from hookflash_local.carrier.leg import Leg
+from hookflash_local.carrier.legs.leg import Leg
+from hookflash_local.carrier.media.sources import Loop
 from hookflash_local.model.session import Session
 
 from .people import NO_TURN, Ear
@@ -160,11 +160,11 @@ class Checks:
     def _look_for_silence(self, leg: Leg, ear: Ear) -> None:
         owed = self._owed(leg, ear)
         now = ear.until
-        if owed is None or leg.mouth.end > now:
+        if owed is None or leg.inbound_audio.end > now:
             self._silence_over(now)
             return
         reason, since = owed
-        if isinstance(leg.ear.source, Loop):
+        if isinstance(leg.outbound_audio.source, Loop):
             # Ringing, with its pauses of four seconds, or music: what waiting sounds like.
             self._looped_until = now
         quiet = now - max(since, self._spoke_until, self._looped_until, ear.last_sound or 0.0)
@@ -191,7 +191,7 @@ class Checks:
 
     def _owed(self, leg: Leg, ear: Ear) -> tuple[str, float] | None:
         """Return what is owed to the caller now and since when, or None."""
-        opened = leg.ear.opened_at or 0.0
+        opened = leg.outbound_audio.opened_at or 0.0
         call = self._sim.call
         if self._sim.bridged(leg):
             self._waits_since = None
@@ -321,16 +321,16 @@ class Checks:
         return HEARD_MS + self._sim.carrier.faults.jitter_ms
 
     def _heard(self, leg: Leg) -> bytes:
-        if leg.ear.is_open:
-            leg.ear.advance(int(self._sim.clock() * 8000))
-        return bytes(leg.ear.recording)
+        if leg.outbound_audio.is_open:
+            leg.outbound_audio.advance(int(self._sim.clock() * 8000))
+        return bytes(leg.outbound_audio.recording)
 
     def _heard_of(self, heard: bytes, leg: Leg, spoken: Spoken) -> float:
         """Return how much of an item is in what a leg has heard, in milliseconds.
 
         Looked for where it can be: from when it was generated on.
         """
-        start = max(0, int((spoken.at - (leg.ear.opened_at or 0.0)) * 8000))
+        start = max(0, int((spoken.at - (leg.outbound_audio.opened_at or 0.0)) * 8000))
         return heard_ms(heard[start : start + ITEM_SECONDS * 8000], spoken.sentence.byte)
 
     def _check_truncations(self) -> None:
@@ -343,7 +343,7 @@ class Checks:
                 continue
             if told_ms * 8 > spoken.generated:
                 self.broken("heard", f"{item_id} was cut at {told_ms} ms, beyond what there is")
-            ended = max(0, int((at - (leg.ear.opened_at or 0.0) + TOLD_SECONDS) * 8000))
+            ended = max(0, int((at - (leg.outbound_audio.opened_at or 0.0) + TOLD_SECONDS) * 8000))
             truth = self._heard_of(self._heard(leg)[:ended], leg, spoken)
             if abs(told_ms - truth) > self._tolerance_ms:
                 self.broken("heard", f"{item_id} was cut at {told_ms} ms, {truth:.0f} were heard")
@@ -390,7 +390,7 @@ class Checks:
 
     def _gap_of(self, heard: bytes, leg: Leg, spoken: Spoken) -> float:
         """Return how much silence is between the first and the last sample of an item."""
-        start = max(0, int((spoken.at - (leg.ear.opened_at or 0.0)) * 8000))
+        start = max(0, int((spoken.at - (leg.outbound_audio.opened_at or 0.0)) * 8000))
         window = heard[start : start + ITEM_SECONDS * 8000]
         run = bytes([spoken.sentence.byte]) * 24
         first, last = window.find(run), window.rfind(run)

@@ -10,8 +10,8 @@ import asyncio
 from collections.abc import Callable
 
 from hookflash_local.carrier import Human
-from hookflash_local.carrier.leg import Leg
-from hookflash_local.carrier.party import Line, Script
+from hookflash_local.carrier.legs.leg import Leg
+from hookflash_local.carrier.parties import Line, Script
 
 from .plan import Act, HumanPlan, Plan
 from .voices import LOUD, Voices
@@ -41,7 +41,7 @@ class Ear:
         """When the sound began that is heard now, or was last, after half a second of silence."""
 
     def look(self) -> None:
-        ear = self._leg.ear
+        ear = self._leg.outbound_audio
         if ear.opened_at is None:
             return
         new = bytes(ear.recording[self._looked :]).translate(LOUD)
@@ -56,7 +56,7 @@ class Ear:
     @property
     def until(self) -> float:
         """Up to when it was looked."""
-        return (self._leg.ear.opened_at or 0.0) + self._looked / 8000
+        return (self._leg.outbound_audio.opened_at or 0.0) + self._looked / 8000
 
 
 class Talker:

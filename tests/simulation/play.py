@@ -47,7 +47,7 @@ from hookflash.errors import ConfigError
 from hookflash.server.app import serve
 from hookflash.server.assembly import Line, open_line
 from hookflash_local.carrier import Leg, NumberConfig, StandinCarrier, faults
-from hookflash_local.carrier.party import Line as Telephone
+from hookflash_local.carrier.parties import Line as Telephone
 from hookflash_local.model.scripted import ScriptedModel
 from hookflash_local.model.session import Session
 from hookflash_local.model.validation import Refusal
@@ -384,7 +384,7 @@ class Simulation:
         await self.caller.ended()
         self.ended_at = self.carrier.now()
         self.note("the call has ended")
-        await self.carrier.reports_sent()
+        await self.carrier.callbacks_sent()
         for connection in self.loop.network.connections:
             # The network works again, so that what was closed is seen to be closed.
             connection.thaw()
@@ -394,7 +394,7 @@ class Simulation:
             for leg in self.carrier.calls:
                 if leg is not self.caller:
                     leg.end("canceled", by="simulation")
-        await self.carrier.reports_sent()
+        await self.carrier.callbacks_sent()
 
     async def _look(self) -> None:
         while True:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from hookflash_local.carrier import Human, sounds
-from hookflash_local.carrier.amd import Detection, Listener, detection
-from hookflash_local.carrier.playout import SILENCE
+from hookflash_local.carrier import Human
+from hookflash_local.carrier.legs.amd import Detection, MachineDetector, detection
+from hookflash_local.carrier.media import sounds
+from hookflash_local.carrier.media.playout import SILENCE
 
 from .rest_parts import HOLD, create
 
@@ -18,7 +19,7 @@ SENTENCE = sounds.voice_pattern("hello you have reached the office please leave 
 
 def judged(wanted: Detection, sound: bytes) -> tuple[str | None, float]:
     """Let a listener hear `sound` and then silence; the result, and after how many seconds."""
-    listener = Listener(wanted)
+    listener = MachineDetector(wanted)
     whole = sound + SILENCE * 8000 * 40
     for number in range(len(whole) // 160):
         result = listener.hear(whole[number * 160 : (number + 1) * 160])
@@ -68,9 +69,9 @@ def test_the_thresholds_are_read_by_their_rest_names() -> None:
         "MachineDetectionSpeechEndThreshold": "800",
         "MachineDetectionSilenceTimeout": "4000",
     }
-    wanted = detection(fields, asynchronous=True, report_to=None)
+    wanted = detection(fields, asynchronous=True, callback=None)
     assert wanted == Detection(True, 10.0, 3.0, 0.8, 4.0, True, None)
-    assert detection({}, asynchronous=False, report_to=None) is None
+    assert detection({}, asynchronous=False, callback=None) is None
 
 
 async def test_a_machine_is_known_before_the_twiml_is_asked(world: Any) -> None:
@@ -152,4 +153,4 @@ async def test_a_dialled_number_is_judged_beside_the_call(world: Any) -> None:
     assert call.timeline.find("bridged")
     await world.carrier.line(call).hang_up()
     await call.ended()
-    assert not world.carrier.notices
+    assert not world.carrier.alerts

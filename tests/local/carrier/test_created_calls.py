@@ -16,14 +16,14 @@ from hookflash_local.carrier import (
     Refused,
     Twice,
     Unconfirmed,
-    sounds,
 )
+from hookflash_local.carrier.media import sounds
 
 from .rest_parts import HOLD, ask, create, post
 
 
-async def told(world: Any, count: int, path: str = "/status") -> list[tuple[str, str]]:
-    """Wait for so many reports and return their (SequenceNumber, CallStatus) as they came."""
+async def callbacks(world: Any, count: int, path: str = "/status") -> list[tuple[str, str]]:
+    """Wait for so many callbacks and return their (SequenceNumber, CallStatus) as they came."""
     await world.app.form(path, count - 1)
     return [(form["SequenceNumber"], form["CallStatus"]) for form in world.app.forms(path)]
 
@@ -48,19 +48,19 @@ async def test_each_outcome_is_told_in_order(world: Any, human: Human, last: str
     world.carrier.humans[world.ANNA] = human
     call = await create(world, Timeout="5", **reported(world))
     await call.ended()
-    await world.carrier.reports_sent()
+    await world.carrier.callbacks_sent()
     middle = ["in-progress"] if last == "completed" else []
     expected = ["initiated", "ringing", *middle, last]
-    assert sorted(await told(world, len(expected))) == list(
+    assert sorted(await callbacks(world, len(expected))) == list(
         zip(map(str, range(len(expected))), expected, strict=True)
     )
-    assert not world.carrier.notices
+    assert not world.carrier.alerts
 
 
 async def test_nobody_at_the_number_fails_at_once(world: Any) -> None:
     call = await create(world, **reported(world))
     await call.ended()
-    assert sorted(await told(world, 2)) == [("0", "initiated"), ("1", "failed")]
+    assert sorted(await callbacks(world, 2)) == [("0", "initiated"), ("1", "failed")]
 
 
 async def test_a_ringing_call_is_canceled_and_says_so(world: Any) -> None:
@@ -69,7 +69,7 @@ async def test_a_ringing_call_is_canceled_and_says_so(world: Any) -> None:
     await call.timeline.until("ringing")
     await create(world, call.sid, Status="canceled")
     assert call.status == "canceled"
-    assert (await told(world, 3))[-1] == ("2", "canceled")
+    assert (await callbacks(world, 3))[-1] == ("2", "canceled")
     assert world.carrier.leftovers() == []
 
 
@@ -149,7 +149,7 @@ async def test_keys_are_sent_before_the_document(world: Any) -> None:
     sent = call.timeline.find("send-digits")[0]
     assert sent.detail == {"digits": "WW12"}
     assert said.at - sent.at == pytest.approx(2.4)
-    assert world.carrier.notices.codes() == [20001], "MachineDetection is ignored"
+    assert world.carrier.alerts.codes() == [20001], "MachineDetection is ignored"
     await create(world, call.sid, Status="completed")
 
 
@@ -190,7 +190,7 @@ async def test_the_fallback_takes_over_with_its_method(world: Any) -> None:
         ({"StatusCallbackMethod": "PUT"}, 20001),
     ],
 )
-async def test_wrong_values_are_refused_and_noticed(
+async def test_wrong_values_are_refused_and_alerted(
     world: Any, form: dict[str, str], code: int
 ) -> None:
     whole = {"To": world.ANNA, "From": world.LINE, "Twiml": HOLD, **form}
@@ -199,11 +199,11 @@ async def test_wrong_values_are_refused_and_noticed(
     assert world.carrier.calls == []
 
 
-async def test_wrong_values_may_be_let_pass_with_a_notice(worlds: Any) -> None:
+async def test_wrong_values_may_be_let_pass_with_an_alert(worlds: Any) -> None:
     world = await worlds(unconfirmed=Unconfirmed(wrong_values_refused=False))
     world.carrier.humans[world.ANNA] = Human.busy(0.1)
     await (await create(world, MachineDetection="yes", Label="x")).ended()
-    assert world.carrier.notices.codes() == [20001, 20001]
+    assert world.carrier.alerts.codes() == [20001, 20001]
 
 
 async def test_a_verified_number_may_be_shown_and_a_word_to_sip(world: Any) -> None:
@@ -215,30 +215,30 @@ async def test_a_verified_number_may_be_shown_and_a_word_to_sip(world: Any) -> N
     call = await create(world, From="hookflash", To=desk)
     await call.ended()
     assert (call.about.to, call.status) == (desk, "busy")
-    assert not world.carrier.notices
+    assert not world.carrier.alerts
 
 
-async def test_relative_urls_in_a_created_document_are_noticed(world: Any) -> None:
+async def test_relative_urls_in_a_created_document_are_alerted(world: Any) -> None:
     world.carrier.humans[world.ANNA] = Human.busy(0.1)
     text = "<Response><Gather action='/accept'/></Response>"
     await (await create(world, Twiml=text)).ended()
-    assert world.carrier.notices.codes() == [15004]
+    assert world.carrier.alerts.codes() == [15004]
 
 
-async def test_reports_may_be_lost_doubled_or_out_of_order(world: Any) -> None:
+async def test_callbacks_may_be_lost_doubled_or_out_of_order(world: Any) -> None:
     world.carrier.humans[world.ANNA] = Human.hangs_up(0.5, after_seconds=0.5)
     world.carrier.faults.webhooks += [Never("/status"), OutOfOrder("/status"), Twice("/status")]
     call = await create(world, **reported(world))
     await call.ended()
-    await world.carrier.reports_sent()
-    came = await told(world, 4)
+    await world.carrier.callbacks_sent()
+    came = await callbacks(world, 4)
     assert came[0] == ("2", "in-progress"), "`initiated` never came, `ringing` was overtaken"
     assert sorted(came[1:]) == [("1", "ringing"), ("2", "in-progress"), ("3", "completed")]
     assert came.index(("1", "ringing")) > 0
-    assert not world.carrier.notices
+    assert not world.carrier.alerts
 
 
-async def test_a_held_report_goes_alone_if_nothing_follows(world: Any) -> None:
+async def test_a_held_callback_goes_alone_if_nothing_follows(world: Any) -> None:
     world.carrier.humans[world.ANNA] = Human.busy(0.1)
     world.carrier.faults.webhooks.append(OutOfOrder("/status", seconds=3.0))
     url = f"{world.ORIGIN}/status"
@@ -255,11 +255,11 @@ async def test_a_question_that_is_lost_is_lost_with_its_repetitions(world: Any) 
     call = await create(world, Url=f"{world.ORIGIN}/voice#rc=5&rp=all", Twiml="")
     await call.ended()
     assert world.app.forms("/voice") == []
-    assert world.carrier.notices.codes() == [11205]
+    assert world.carrier.alerts.codes() == [11205]
     assert "application error" in call.timeline.find("say")[0].detail["text"]
 
 
-async def test_a_late_report_may_come_after_any_time(world: Any) -> None:
+async def test_a_late_callback_may_come_after_any_time(world: Any) -> None:
     world.carrier.humans[world.ANNA] = Human.busy(0.1)
     world.carrier.faults.webhooks.append(Delayed("/status", seconds=40.0))
     call = await create(world, StatusCallback=f"{world.ORIGIN}/status")
@@ -267,7 +267,7 @@ async def test_a_late_report_may_come_after_any_time(world: Any) -> None:
     before = world.carrier.now()
     assert (await world.app.form("/status"))["CallStatus"] == "busy"
     assert world.carrier.now() - before == pytest.approx(40.0)
-    assert not world.carrier.notices
+    assert not world.carrier.alerts
 
 
 async def test_a_fault_may_wait_for_any_rest_request(world: Any) -> None:

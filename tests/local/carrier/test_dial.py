@@ -8,7 +8,8 @@ import httpx
 import pytest
 from starlette.responses import Response
 
-from hookflash_local.carrier import Human, Line, Unconfirmed, mulaw, sounds
+from hookflash_local.carrier import Human, Line, Unconfirmed
+from hookflash_local.carrier.media import sounds
 
 HELLO = b"\x10" * 800
 GOODBYE = b"\x20" * 800
@@ -61,7 +62,7 @@ async def test_both_hear_each_other_sample_by_sample_and_then_the_action_is_aske
     shift = round((theirs.answered_at - mine.answered_at) * 8000)
     assert mine.heard.index(HELLO) == theirs.said.index(HELLO) + shift
     assert len(mine.heard) == len(mine.said)
-    assert not world.carrier.notices
+    assert not world.carrier.alerts
     assert world.app.bad_signatures == []
 
 
@@ -71,7 +72,7 @@ async def test_the_caller_hears_it_ring(world: Any) -> None:
     await after(world, call)
     heard = call.recording().heard
     assert sounds.ringing_cycle()[:6000] in heard
-    assert mulaw.is_sound(heard[:160])
+    assert sounds.is_sound(heard[:160])
 
 
 @pytest.mark.parametrize(
@@ -140,7 +141,7 @@ async def test_pressing_1_in_the_whisper_bridges_and_the_caller_does_not_hear_it
     whisper = sounds.voice_pattern("about billing")
     assert whisper in call.children[0].recording().heard
     assert whisper not in call.recording().heard
-    assert not world.carrier.notices
+    assert not world.carrier.alerts
 
 
 async def test_all_ring_at_once_and_the_first_to_answer_wins(world: Any) -> None:
@@ -286,7 +287,7 @@ async def test_what_cannot_be_dialled_is_noticed_and_fails(
     world.carrier.humans[world.ANNA] = Human.busy()
     call = await world.call(dial(inner, attributes))
     form = await after(world, call)
-    assert world.carrier.notices.codes() == [code]
+    assert world.carrier.alerts.codes() == [code]
     assert form["DialCallStatus"] in ("failed", "busy")
     told = code if code in (13214, 13223, 13243) else None
     assert form.get("ErrorCode") == (str(told) if told else None)
@@ -300,7 +301,7 @@ async def test_after_a_sip_call_only_own_numbers_may_be_shown(world: Any) -> Non
         world.app.answers["/voice"] = dial(world.ANNA, f'callerId="{caller_id}"')
         call = await world.carrier.place_call(from_="sip:a@example.test", to=world.LINE)
         await call.ended()
-        assert world.carrier.notices.codes() == codes
+        assert world.carrier.alerts.codes() == codes
 
 
 async def test_a_dialled_leg_cannot_dial(world: Any) -> None:
@@ -308,7 +309,7 @@ async def test_a_dialled_leg_cannot_dial(world: Any) -> None:
     world.carrier.humans[world.ANNA] = Human(0.5)
     call = await world.call(dial(f'<Number url="/screen">{world.ANNA}</Number>'))
     assert (await after(world, call))["DialBridged"] == "false"
-    assert world.carrier.notices.codes() == [13201]
+    assert world.carrier.alerts.codes() == [13201]
 
 
 async def test_a_whisper_that_cannot_be_had_declines(world: Any) -> None:
@@ -317,7 +318,7 @@ async def test_a_whisper_that_cannot_be_had_declines(world: Any) -> None:
     call = await world.call(dial(f'<Number url="/screen">{world.ANNA}</Number>'))
     form = await after(world, call)
     assert (form["DialCallStatus"], form["DialBridged"]) == ("completed", "false")
-    assert world.carrier.notices.codes() == [11200]
+    assert world.carrier.alerts.codes() == [11200]
 
 
 async def test_a_human_who_hangs_up_in_the_whisper_is_not_bridged(world: Any) -> None:
@@ -348,7 +349,7 @@ async def test_a_client_may_be_named_by_an_identity_element(world: Any) -> None:
     call = await world.call(dial("<Client><Identity>anna</Identity></Client>"))
     assert (await after(world, call))["DialCallStatus"] == "busy"
     assert call.children[0].about.to == "client:anna"
-    assert not world.carrier.notices
+    assert not world.carrier.alerts
 
 
 async def test_a_ringing_leg_can_be_canceled_by_rest(world: Any) -> None:

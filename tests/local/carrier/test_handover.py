@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from hookflash_local.carrier import Human, Leg, Line, mulaw, sounds
+from hookflash_local.carrier import Human, Leg, Line
+from hookflash_local.carrier.media import sounds
 
 from .rest_parts import create, done, heard_for
 
@@ -18,7 +19,7 @@ def longest_silence(heard: bytes) -> float:
     """Return the longest time without sound, in seconds."""
     longest = run = 0
     for at in range(0, len(heard) - 159, 160):
-        run = 0 if mulaw.is_sound(heard[at : at + 160]) else run + 1
+        run = 0 if sounds.is_sound(heard[at : at + 160]) else run + 1
         longest = max(longest, run)
     return longest * 0.02
 
@@ -66,7 +67,7 @@ async def test_the_caller_stays_with_the_agent_until_both_meet_without_a_gap(
     await world.carrier.line(human).hang_up()
     await call.ended()
     assert (await world.app.form("/status"))["CallStatus"] == "completed"
-    assert world.carrier.leftovers() == [] and not world.carrier.notices
+    assert world.carrier.leftovers() == [] and not world.carrier.alerts
 
 
 async def test_a_human_can_be_briefed_over_a_stream_of_their_own(world: Any) -> None:
@@ -101,6 +102,6 @@ async def test_a_human_is_called_off_in_each_state(worlds: Any, state: str) -> N
     await done(world, "POST", f"/Calls/{human.sid}.json", Status="completed")
     await human.ended()
     assert human.status == ("completed" if state in ("answered", "joined") else "canceled")
-    await world.carrier.reports_sent()
+    await world.carrier.callbacks_sent()
     assert world.app.forms("/status")[-1]["CallStatus"] == human.status
     assert world.carrier.leftovers() == []

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from hookflash import g711
-from hookflash_local.carrier import Human, Leg, Line, mulaw, sounds
+from hookflash_local.carrier import Human, Leg, Line
+from hookflash_local.carrier.media import sounds
 
 from .rest_parts import create
 
@@ -27,7 +28,7 @@ async def screened(world: Any, human: Human) -> Leg:
     world.app.answers["/keys"] = "<Response><Pause length='3'/></Response>"
     call = await create(world, Twiml=whisper(world))
     await call.ended()
-    assert not world.carrier.notices
+    assert not world.carrier.alerts
     return call
 
 
@@ -54,7 +55,7 @@ async def test_who_hangs_up_in_the_whisper_has_heard_some_of_it(world: Any) -> N
     call = await screened(world, Human.hangs_up())
     assert call.timeline.find("ended")[0].detail["by"] == "party"
     heard = call.recording().heard
-    assert mulaw.is_sound(heard[-1600:]) and sounds.voice_pattern(WHISPER) not in heard
+    assert sounds.is_sound(heard[-1600:]) and sounds.voice_pattern(WHISPER) not in heard
     assert world.app.forms("/keys") == []
 
 

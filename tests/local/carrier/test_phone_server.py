@@ -10,7 +10,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from hookflash.errors import ConfigError
-from hookflash_local.carrier.phone_server import Desk, Offer, PhoneServer
+from hookflash_local.carrier.phones.server import Desk, Offer, PhoneServer
 
 from .phone_parts import page
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from hookflash_local.carrier import Human
-from hookflash_local.carrier.phone_server import PhoneServer
+from hookflash_local.carrier.phones.server import PhoneServer
 
 from .phone_parts import Page, page
 
@@ -261,12 +261,12 @@ async def test_an_end_that_is_told_late_does_not_end_what_has_begun_meanwhile(op
         (leg,) = world.carrier.calls
         leg.note("stream-started", stream="MZ1")
         await caller.until(lambda page: page.shown["connected"])
-        leg.note("conference-joined", room="room")
+        leg.note("conference-joined", conference="room")
         leg.note("stream-stopped", stream="MZ1")
         leg.note("say", text="Both were told.")
         await caller.until(lambda page: page.shown["said"])
         assert caller.shown["connected"]
-        leg.note("left", room="room")
+        leg.note("left", conference="room")
         await caller.until(lambda page: not page.shown["connected"])
         await caller.ask("hang-up")
         await caller.state("idle")

@@ -1,4 +1,4 @@
-"""The truth about what was heard, checked with numbers."""
+"""What was heard, checked with numbers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hookflash_local.carrier.playout import Playout, sample_at
+from hookflash_local.carrier.media.playout import Playout, sample_at
 
 
 def test_sound_begins_when_it_arrives_and_is_heard_without_gaps() -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from hookflash_local.carrier import Human, Leg, Line, mulaw, sounds
+from hookflash_local.carrier import Human, Leg, Line
+from hookflash_local.carrier.media import sounds
 
 from .rest_parts import ask, create, done, heard_for
 
@@ -35,9 +36,9 @@ async def test_without_a_wait_document_there_is_music_and_with_an_empty_one_sile
     world: Any, attributes: str, sound: bool
 ) -> None:
     call = await waits(world, attributes)
-    assert mulaw.is_sound(await heard_for(call, 1.0)) is sound
+    assert sounds.is_sound(await heard_for(call, 1.0)) is sound
     await hang_up(world, call)
-    assert not world.carrier.notices
+    assert not world.carrier.alerts
 
 
 async def test_each_turn_of_the_wait_document_is_told_place_and_times(world: Any) -> None:
@@ -111,7 +112,7 @@ async def test_the_caller_hears_a_document_before_they_are_connected(world: Any)
     assert heard.index(announced) < heard.index(sounds.voice_pattern("this is anna"))
     assert announced not in taker.recording().heard
     await taker.ended()
-    assert not world.carrier.notices
+    assert not world.carrier.alerts
 
 
 @pytest.mark.parametrize(("made", "status"), [(True, "no-answer"), (False, "failed")])
@@ -153,7 +154,7 @@ async def test_a_worker_takes_one_task_after_another_the_urgent_first(world: Any
     for number, priority in (("1", "0"), ("2", "5")):
         task = f'<Task priority="{priority}">{{"number": {number}}}</Task>'
         calls.append(await waits(world, f'workflowSid="{WORKFLOW}"', "", task))
-    tasks = [each.task for each in world.carrier.queue(WORKFLOW).waiting]
+    tasks = [each.task for each in world.carrier.queue(WORKFLOW).members]
     assert tasks == ['{"number": 2}', '{"number": 1}']
     world.carrier.staff(WORKFLOW, "client:anna", after=0.5)
     for call in calls:
@@ -162,16 +163,16 @@ async def test_a_worker_takes_one_task_after_another_the_urgent_first(world: Any
     assert bridged[1] < bridged[0]
     results = [form["QueueResult"] for form in world.app.forms("/after")]
     assert results == ["bridged", "bridged"]
-    assert not world.carrier.notices
+    assert not world.carrier.alerts
 
 
 @pytest.mark.parametrize(
     ("attributes", "task"),
     [(f'workflowSid="{WORKFLOW}"', "<Task>no json</Task>"), ("", "<Task>{}</Task>")],
 )
-async def test_a_wrong_task_is_noticed(world: Any, attributes: str, task: str) -> None:
+async def test_a_wrong_task_is_alerted(world: Any, attributes: str, task: str) -> None:
     call = await waits(world, attributes, "" if attributes else "q", task)
-    assert world.carrier.notices.codes() == [12200]
+    assert world.carrier.alerts.codes() == [12200]
     await hang_up(world, call)
 
 
@@ -196,7 +197,7 @@ async def test_rest_makes_lists_changes_and_deletes_queues(world: Any) -> None:
     await hang_up(world, call)
     assert (await ask(world, "DELETE", f"{path}.json")).status_code == 204
     assert (await ask(world, "GET", f"{path}.json")).status_code == 404
-    assert not world.carrier.notices
+    assert not world.carrier.alerts
 
 
 async def test_rest_takes_callers_out_of_a_queue(world: Any) -> None:
@@ -221,4 +222,4 @@ async def test_rest_takes_callers_out_of_a_queue(world: Any) -> None:
     assert {form["QueueResult"] for form in world.app.forms("/after")} == {"redirected"}
     assert (await ask(world, "POST", f"{path}/Front.json", Url=url)).status_code == 404
     assert (await ask(world, "GET", "/Queues/QU0/Members.json")).status_code == 404
-    assert not world.carrier.notices
+    assert not world.carrier.alerts

@@ -8,8 +8,9 @@ import httpx
 import pytest
 
 from hookflash import g711
-from hookflash_local.carrier import Human, Line, StandinCarrier, sounds
-from hookflash_local.carrier.leg import Leg
+from hookflash_local.carrier import Human, Line, StandinCarrier
+from hookflash_local.carrier.legs.leg import Leg
+from hookflash_local.carrier.media import sounds
 
 from .rest_parts import ask, create, done
 
@@ -59,13 +60,14 @@ async def test_a_message_is_recorded_from_the_beep_to_silence_and_can_be_fetched
     early = await wav(world, form["RecordingUrl"])
     body = await ready(world, form["RecordingSid"])
     assert early.status_code in (200, 404), "it may not be ready yet"
-    assert (body["source"], body["channels"], body["track"]) == ("RecordVerb", 1, "inbound")
+    assert (body["source"], body["channels"]) == ("RecordVerb", 1)
+    assert body["media_url"] == form["RecordingUrl"]
     found = await wav(world, form["RecordingUrl"] + ".wav")
     assert found.headers["content-type"] == "audio/x-wav"
     recorded = sounds.read_wav(found.content)
     # Trimmed to the very frames in which something was said.
     assert abs(len(recorded) - len(VOICE)) < 800 and recorded[400:8000] in same(VOICE)
-    assert not world.carrier.notices
+    assert not world.carrier.alerts
 
 
 async def test_the_file_needs_the_accounts_credentials_unless_it_is_set_so(worlds: Any) -> None:
@@ -112,8 +114,8 @@ async def test_nothing_said_goes_on_below_without_the_action(world: Any) -> None
     await call.ended()
     assert world.app.forms("/after") == []
     assert call.timeline.find("say")[0].detail == {"text": "nothing came"}
-    (tape,) = (await done(world, "GET", f"/Calls/{call.sid}/Recordings.json"))["recordings"]
-    assert (await ready(world, tape["sid"]))["status"] == "absent"
+    (recording,) = (await done(world, "GET", f"/Calls/{call.sid}/Recordings.json"))["recordings"]
+    assert (await ready(world, recording["sid"]))["status"] == "absent"
 
 
 async def test_hanging_up_ends_it_and_the_action_is_told(world: Any) -> None:
@@ -184,16 +186,16 @@ async def test_the_text_may_come_from_a_transcriber(worlds: Any, kind: str) -> N
     await call.ended()
     if kind == "broken":
         assert form["TranscriptionStatus"] == "failed"
-        assert "no model" in world.carrier.notices.entries[0].text
+        assert "no model" in world.carrier.alerts.entries[0].text
     else:
         assert form["TranscriptionText"] == "a text"
         assert VOICE[800:8000] in heard[0]
 
 
-async def test_what_is_too_long_to_transcribe_is_noticed(world: Any) -> None:
+async def test_what_is_too_long_to_transcribe_is_alerted(world: Any) -> None:
     call = await world.call(record('timeout="1" maxLength="300" transcribe="true"'), leaves)
     await call.ended()
-    assert world.carrier.notices.codes() == [12200]
+    assert world.carrier.alerts.codes() == [12200]
 
 
 # --- recordings beside the call -------------------------------------------------------------
@@ -211,8 +213,8 @@ async def test_start_recording_goes_on_across_verbs_and_hears_both_sides(world: 
     form = await world.app.form("/rec")
     assert form["RecordingSource"] == "StartCallRecordingTwiML"
     assert form["RecordingChannels"] == "2"
-    (tape,) = world.carrier.exchange.live.tapes.values()
-    inbound, outbound = tape.channels()
+    (recording,) = world.carrier.exchange.live.recordings.values()
+    inbound, outbound = recording.channels()
     truth = call.recording()
     assert sounds.voice_pattern("hello") in inbound and inbound in truth.said + b"\xff"
     assert outbound == truth.heard[-len(outbound) :]
@@ -244,8 +246,8 @@ async def test_rest_starts_pauses_resumes_and_stops(world: Any) -> None:
     await done(world, "POST", one, Status="stopped")
     assert (await ask(world, "POST", one, Status="stopped")).status_code == 404
     await ready(world, body["sid"])
-    tape = world.carrier.exchange.live.tapes[body["sid"]]
-    (sound,) = tape.channels()
+    recording = world.carrier.exchange.live.recordings[body["sid"]]
+    (sound,) = recording.channels()
     assert sound.count(0x10) >= 7900 and sound[-8000:] == b"\xff" * 8000
     assert (await ask(world, "DELETE", f"/Recordings/{body['sid']}.json")).status_code == 204
     assert (await done(world, "GET", "/Recordings.json"))["recordings"] == []
@@ -273,7 +275,7 @@ async def test_created_calls_and_dials_can_be_recorded(world: Any) -> None:
     assert (body["source"], body["call_sid"]) == ("DialVerb", call.sid)
     found = await wav(world, form["RecordingUrl"])
     assert same(sounds.voice_pattern("this is anna")[:4000]) in sounds.read_wav(found.content)
-    assert not world.carrier.notices
+    assert not world.carrier.alerts
 
 
 async def test_a_recording_under_way_ends_with_the_carrier(world: Any) -> None:

@@ -41,7 +41,7 @@ async def test_what_became_of_the_referred_call_is_told(
     assert form["ReferSipResponseCode"] == "202"
     assert form["NotifySipResponseCode"] == code
     assert form["CallStatus"] == "in-progress"
-    assert not world.carrier.notices
+    assert not world.carrier.alerts
 
 
 async def test_after_success_the_device_hangs_up_and_after_failure_the_call_goes_on(
@@ -79,7 +79,7 @@ async def test_only_sip_callers_can_be_referred(world: Any) -> None:
     text = f'<Response><Refer action="/after"><Sip>{DESK}</Sip></Refer><Say>no</Say></Response>'
     call = await world.call(text)
     await call.ended()
-    assert world.carrier.notices.codes() == [13801]
+    assert world.carrier.alerts.codes() == [13801]
     assert world.app.forms("/after") == []
     assert call.timeline.find("say")
 
@@ -88,8 +88,8 @@ async def test_only_sip_callers_can_be_referred(world: Any) -> None:
     ("inner", "code"),
     [("<Sip>desk</Sip>", 13243), (f"<Sip>{DESK}</Sip>" * 2, 12200)],
 )
-async def test_a_wrong_target_is_noticed(world: Any, inner: str, code: int) -> None:
+async def test_a_wrong_target_is_alerted(world: Any, inner: str, code: int) -> None:
     world.app.answers["/voice"] = f"<Response><Refer>{inner}</Refer></Response>"
     call = await world.carrier.place_call(from_=CALLER, to=world.LINE)
     await call.ended()
-    assert world.carrier.notices.codes() == [code]
+    assert world.carrier.alerts.codes() == [code]

@@ -167,13 +167,13 @@ async def test_updates_that_break_a_rule_change_nothing(
     assert call.status == "in-progress"
 
 
-async def test_relative_urls_in_updated_twiml_are_noticed(world: Any) -> None:
+async def test_relative_urls_in_updated_twiml_are_alerted(world: Any) -> None:
     call = await world.call(HOLD)
     await call.answered()
     text = f'<Response><Dial action="/after">{world.ANNA}</Dial></Response>'
     assert (await update(world, call.sid, Twiml=text)).status_code == 200
     await call.ended()
-    assert world.carrier.notices.codes()[0] == 15004
+    assert world.carrier.alerts.codes()[0] == 15004
 
 
 async def test_relative_urls_can_be_refused_instead(worlds: Any) -> None:
@@ -202,7 +202,8 @@ async def test_wrong_credentials_and_unknown_paths(world: Any) -> None:
     async with httpx.AsyncClient(trust_env=False) as client:
         wrong = await client.get(path(world), auth=("AC", "no"))
         assert (wrong.status_code, wrong.json()["code"]) == (401, 20003)
-        missing = await client.get(world.carrier.api_url + "/nothing")
+        right = (world.carrier.account_sid, world.carrier.auth_token)
+        missing = await client.get(world.carrier.api_url + "/nothing", auth=right)
         assert (missing.status_code, missing.json()["code"]) == (404, 20404)
 
 
@@ -295,7 +296,7 @@ async def test_a_list_can_be_narrowed(world: Any) -> None:
     assert none["calls"] == []
 
 
-async def test_url_wins_over_twiml_with_a_notice_and_events_must_be_known(world: Any) -> None:
+async def test_url_wins_over_twiml_with_an_alert_and_events_must_be_known(world: Any) -> None:
     world.carrier.humans[world.ANNA] = Human(0.5)
     both = {"To": world.ANNA, "From": world.LINE, "Twiml": HOLD, "Url": f"{world.ORIGIN}/voice"}
     wrong = await update(world, "", **both, StatusCallbackEvent="rung")
@@ -303,7 +304,7 @@ async def test_url_wins_over_twiml_with_a_notice_and_events_must_be_known(world:
     assert (await update(world, "", **both)).status_code == 201
     (call,) = world.carrier.calls
     await call.ended()
-    assert 32019 in world.carrier.notices.codes()
+    assert 32019 in world.carrier.alerts.codes()
     assert len(world.app.forms("/voice")) == 1
 
 

@@ -21,7 +21,7 @@ from twilio.rest.api.v2010.account.conference.participant import (
 from twilio.rest.api.v2010.account.queue import QueueContext, QueueList
 from twilio.rest.api.v2010.account.queue.member import MemberContext
 
-from hookflash_local.carrier.rest_fields import FIELDS, deviations
+from hookflash_local.carrier.rest.fields import FIELDS, deviations
 
 CLIENT: dict[str, Callable[..., Any]] = {
     "calls.create": CallList.create,

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from hookflash_local.carrier import Human, Leg, Line, sounds
+from hookflash_local.carrier import Human, Leg, Line
+from hookflash_local.carrier.media import sounds
 
 WHISPER = "a caller about an invoice"
 SCREEN = (
@@ -54,7 +55,7 @@ async def test_pressing_1_connects_whatever_rang(
     heard = call.recording().heard
     assert sounds.voice_pattern("how can i help") in heard
     assert sounds.voice_pattern(WHISPER) not in heard
-    assert not world.carrier.notices
+    assert not world.carrier.alerts
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ async def test_whoever_does_not_accept_is_completed_but_not_bridged(
     assert (form["DialCallStatus"], form["DialBridged"]) == ("completed", "false")
     assert form["DialCallSid"] == call.children[0].sid
     assert not call.timeline.find("bridged")
-    assert not world.carrier.notices
+    assert not world.carrier.alerts
 
 
 async def test_the_first_to_finish_the_screening_wins_though_another_answered_first(
@@ -113,7 +114,7 @@ async def test_the_first_to_finish_the_screening_wins_though_another_answered_fi
         assert call.timeline.find("ended", loser.sid)[0].detail["by"] == "dial"
         assert call.timeline.find("ended", loser.sid)[0].at >= bridged - 0.1
     assert call.timeline.find("ended", declined.sid)[0].detail["by"] == "twiml"
-    assert not world.carrier.notices
+    assert not world.carrier.alerts
 
 
 async def test_a_group_in_which_all_decline_reports_the_best_outcome(world: Any) -> None:
@@ -164,4 +165,4 @@ async def test_keys_are_sent_before_the_whisper(world: Any) -> None:
     await call.ended()
     sent, whisper = call.timeline.find("send-digits")[0], call.timeline.find("whisper")[0]
     assert whisper.at - sent.at == pytest.approx(0.9)
-    assert not world.carrier.notices
+    assert not world.carrier.alerts

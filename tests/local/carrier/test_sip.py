@@ -67,7 +67,7 @@ async def test_a_desk_is_screened_and_its_call_id_told(world: Any) -> None:
     await call.ended()
     assert (form["DialBridged"], form["DialSipResponseCode"]) == ("true", "200")
     assert form["DialSipCallId"] == world.app.forms("/screen")[0]["SipCallId"]
-    assert not world.carrier.notices
+    assert not world.carrier.alerts
 
 
 async def test_a_busy_desk_says_so_in_sip(world: Any) -> None:

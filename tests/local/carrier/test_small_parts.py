@@ -1,4 +1,4 @@
-"""Signatures, connection overrides, the tunnel, ears, faults and tasks: with numbers only."""
+"""Signatures, overrides, the tunnel, outbound audio, faults and tasks: with numbers only."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ import pytest
 from twilio.request_validator import RequestValidator
 
 from hookflash_local.carrier.clock import Clock
-from hookflash_local.carrier.delay import Delay
-from hookflash_local.carrier.entropy import Entropy
 from hookflash_local.carrier.faults import Dropped, Faults, Twice
-from hookflash_local.carrier.hearing import QUIET, Ear, Loop, Mix
 from hookflash_local.carrier.ids import is_sid, new_sid
-from hookflash_local.carrier.overrides import policy_of
-from hookflash_local.carrier.playout import Playout
-from hookflash_local.carrier.signature import sign
+from hookflash_local.carrier.media.playout import Playout
+from hookflash_local.carrier.media.sources import QUIET, Loop, Mix, OutboundAudio
+from hookflash_local.carrier.media.streams import DelayQueue
+from hookflash_local.carrier.randomness import RandomStreams
 from hookflash_local.carrier.tasks import Tasks
-from hookflash_local.carrier.tunnel import NotReachable, road
+from hookflash_local.carrier.webhooks import NotReachable, policy_of, sign, tunnel_route
 
 # --- signatures -----------------------------------------------------------------------------
 
@@ -82,11 +80,11 @@ TUNNEL = {"https://line.example.test": "http://127.0.0.1:8080"}
     ],
 )
 def test_public_urls_lead_to_loopback(url: str, there: str) -> None:
-    assert road(url, TUNNEL).url == there
+    assert tunnel_route(url, TUNNEL).url == there
 
 
 def test_the_tunnel_says_what_it_forwards() -> None:
-    headers = road("wss://line.example.test/media", TUNNEL).headers
+    headers = tunnel_route("wss://line.example.test/media", TUNNEL).headers
     assert headers == {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "line.example.test"}
 
 
@@ -95,44 +93,44 @@ def test_the_tunnel_says_what_it_forwards() -> None:
 )
 def test_nothing_leads_elsewhere(url: str) -> None:
     with pytest.raises(NotReachable):
-        road(url, TUNNEL)
+        tunnel_route(url, TUNNEL)
     with pytest.raises(NotReachable, match="not on loopback"):
-        road(url, {url.rstrip("/"): "http://192.0.2.1"})
+        tunnel_route(url, {url.rstrip("/"): "http://192.0.2.1"})
 
 
-# --- ears -----------------------------------------------------------------------------------
+# --- outbound audio -------------------------------------------------------------------------
 
 
 def test_a_change_of_source_takes_effect_at_its_sample() -> None:
-    mouth = Playout()
-    mouth.play(b"\x01" * 800, 0.0)
-    ear = Ear()
-    ear.open(0.0)
-    ear.switch(mouth, 0.01)
-    ear.advance(160)
-    ear.switch(QUIET, 0.03)
-    ear.close(0.04)
-    assert ear.recording == b"\xff" * 80 + b"\x01" * 160 + b"\xff" * 80
-    ear.advance(1000)
-    assert len(ear.recording) == 320
+    playout = Playout()
+    playout.play(b"\x01" * 800, 0.0)
+    audio = OutboundAudio()
+    audio.open(0.0)
+    audio.switch(playout, 0.01)
+    audio.advance(160)
+    audio.switch(QUIET, 0.03)
+    audio.close(0.04)
+    assert audio.recording == b"\xff" * 80 + b"\x01" * 160 + b"\xff" * 80
+    audio.advance(1000)
+    assert len(audio.recording) == 320
 
 
 def test_an_ear_that_is_not_open_hears_nothing() -> None:
-    ear = Ear()
-    ear.switch(QUIET, 1.0)
-    ear.advance(1000)
-    assert ear.recording == b""
+    audio = OutboundAudio()
+    audio.switch(QUIET, 1.0)
+    audio.advance(1000)
+    assert audio.recording == b""
 
 
 async def test_frames_are_waited_for_and_end_with_the_ear() -> None:
-    ear = Ear()
-    ear.open(0.0)
-    first = asyncio.create_task(ear.frame(0))
+    audio = OutboundAudio()
+    audio.open(0.0)
+    first = asyncio.create_task(audio.frame(0))
     await asyncio.sleep(0)
-    ear.advance(200)
+    audio.advance(200)
     assert await first == b"\xff" * 160
-    ear.close(0.03)
-    assert await ear.frame(1) == b"\xff" * 80
+    audio.close(0.03)
+    assert await audio.frame(1) == b"\xff" * 80
 
 
 def test_a_loop_keeps_its_phase() -> None:
@@ -163,30 +161,30 @@ def test_a_webhook_fault_is_used_up_by_matching_requests() -> None:
 
 async def test_a_delay_keeps_the_order_even_with_jitter() -> None:
     clock = Clock(speed=50)
-    road_: Delay[int] = Delay(clock, 0.1, jitter=0.5, entropy=Random(1))
+    delay_queue: DelayQueue[int] = DelayQueue(clock, 0.1, jitter=0.5, entropy=Random(1))
     began = clock.now()
     for number in range(20):
-        road_.put(number)
-    assert [await road_.get() for _ in range(20)] == list(range(20))
+        delay_queue.put(number)
+    assert [await delay_queue.get() for _ in range(20)] == list(range(20))
     assert 0.1 <= clock.now() - began <= 0.6
 
 
 def test_what_is_drawn_for_one_purpose_changes_nothing_for_another() -> None:
-    one, two, other = Entropy(Random(1)), Entropy(Random(1)), Entropy(Random(2))
+    one, two, other = RandomStreams(Random(1)), RandomStreams(Random(1)), RandomStreams(Random(2))
     two.requests.random()
     sid = new_sid("CA", one.sids)
     assert is_sid("CA", sid)
     assert new_sid("CA", two.sids) == sid
     assert new_sid("CA", other.sids) != sid
-    first = one.road().random()
-    assert two.road().random() == first
-    assert one.road().random() != first
+    first = one.jitter().random()
+    assert two.jitter().random() == first
+    assert one.jitter().random() != first
 
 
-def test_without_a_source_names_are_secret_and_roads_always_the_same() -> None:
-    one, two = Entropy(), Entropy()
+def test_without_a_source_names_are_secret_and_jitter_is_always_the_same() -> None:
+    one, two = RandomStreams(), RandomStreams()
     assert new_sid("CA", one.sids) != new_sid("CA", two.sids)
-    assert one.road().random() == one.road().random() == two.road().random()
+    assert one.jitter().random() == one.jitter().random() == two.jitter().random()
 
 
 async def test_dates_begin_at_the_wall_clock_that_is_given() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hookflash import g711
-from hookflash_local.carrier import mulaw, sounds
+from hookflash_local.carrier.media import sounds
 
 
 def wav(samples: bytes, coding: int, rate: int, bits: int, channels: int = 1) -> bytes:
@@ -51,18 +51,18 @@ def test_the_error_of_mulaw_is_small_against_the_sample(sample: int) -> None:
 def test_mixing_adds_and_passes_a_single_voice_through_untouched() -> None:
     one, two = g711.encode([1000] * 160), g711.encode([500] * 160)
     silence = b"\xff" * 160
-    assert mulaw.mix([]) == b""
-    assert mulaw.mix([silence, silence]) == silence
-    assert mulaw.mix([silence, one, silence]) == one
-    (total,) = set(g711.decode(mulaw.mix([one, two])))
+    assert sounds.mix([]) == b""
+    assert sounds.mix([silence, silence]) == silence
+    assert sounds.mix([silence, one, silence]) == one
+    (total,) = set(g711.decode(sounds.mix([one, two])))
     assert abs(total - 1500) < 60
 
 
 def test_silence_and_faint_noise_are_no_sound() -> None:
-    assert not mulaw.is_sound(b"")
-    assert not mulaw.is_sound(b"\xff" * 160)
-    assert not mulaw.is_sound(g711.encode([100, -100] * 80))
-    assert mulaw.is_sound(g711.encode([3000, -3000] * 80))
+    assert not sounds.is_sound(b"")
+    assert not sounds.is_sound(b"\xff" * 160)
+    assert not sounds.is_sound(g711.encode([100, -100] * 80))
+    assert sounds.is_sound(g711.encode([3000, -3000] * 80))
 
 
 def test_the_ringing_tone_is_two_seconds_on_and_four_off() -> None:

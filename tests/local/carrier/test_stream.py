@@ -151,16 +151,16 @@ async def test_the_servers_close_ends_connect_and_the_action_is_asked(world: Any
     await call.ended()
     assert (await world.app.form("/next"))["CallSid"] == call.sid
     assert "stop" not in [m["event"] for m in media.messages]
-    assert not world.carrier.notices
+    assert not world.carrier.alerts
     assert call.status == "completed"
 
 
-async def test_a_close_with_another_code_than_1000_is_noticed(world: Any) -> None:
+async def test_a_close_with_another_code_than_1000_is_alerted(world: Any) -> None:
     call = await world.call(world.STREAM)
     media = await world.stream(call)
     await media.connection.close(1011)
     await call.ended()
-    assert world.carrier.notices.codes() == [31921]
+    assert world.carrier.alerts.codes() == [31921]
 
 
 async def test_a_hang_up_sends_stop_and_closes(world: Any) -> None:
@@ -184,11 +184,11 @@ async def test_wrong_messages_are_noticed_once_and_not_carried_out(world: Any) -
     await media.send("mark")
     await media.mark("after")
     await media.until("mark")
-    assert world.carrier.notices.codes() == [31950, 31951]
+    assert world.carrier.alerts.codes() == [31950, 31951]
     assert media.names() == ["after"]
 
 
-async def test_ten_minutes_ahead_is_dropped_with_a_notice(world: Any) -> None:
+async def test_ten_minutes_ahead_is_dropped_with_an_alert(world: Any) -> None:
     call = await world.call(world.STREAM)
     media = await world.stream(call)
     for _ in range(11):
@@ -196,18 +196,18 @@ async def test_ten_minutes_ahead_is_dropped_with_a_notice(world: Any) -> None:
     await media.mark("end")
     await media.clear()
     await media.until("mark")
-    assert world.carrier.notices.codes() == [31931]
+    assert world.carrier.alerts.codes() == [31931]
 
 
 async def test_a_refused_upgrade_falls_through_to_the_action(world: Any) -> None:
     wrong = world.STREAM.replace("media.example.test/media", "line.example.test/none")
     call = await world.call(wrong)
     await call.ended()
-    assert world.carrier.notices.codes() == [31920]
+    assert world.carrier.alerts.codes() == [31920]
     assert len(world.app.forms("/next")) == 1
 
 
-async def test_urls_that_twilio_does_not_take_are_noticed(world: Any) -> None:
+async def test_urls_that_twilio_does_not_take_are_alerted(world: Any) -> None:
     for url, code in (
         ("ws://127.0.0.1:1/media", 31922),
         (world.MEDIA + "?token=1", 31920),
@@ -215,7 +215,7 @@ async def test_urls_that_twilio_does_not_take_are_noticed(world: Any) -> None:
     ):
         call = await world.call(world.STREAM.replace(world.MEDIA, url))
         await call.ended()
-        assert world.carrier.notices.codes()[-1] == code
+        assert world.carrier.alerts.codes()[-1] == code
 
 
 async def test_insecure_streams_are_for_loopback_and_only_if_allowed(worlds: Any) -> None:
@@ -225,7 +225,7 @@ async def test_insecure_streams_are_for_loopback_and_only_if_allowed(worlds: Any
     media = await world.stream(call)
     await media.connection.close()
     await call.ended()
-    assert not world.carrier.notices
+    assert not world.carrier.alerts
 
 
 async def test_the_network_delays_each_way_and_keeps_the_order(worlds: Any) -> None:
@@ -248,7 +248,7 @@ async def test_a_cut_stream_ends_without_stop_and_the_call_goes_on(world: Any) -
     await media.over.wait()
     await call.ended()
     assert "stop" not in [m["event"] for m in media.messages]
-    assert world.carrier.notices.codes() == [31903]
+    assert world.carrier.alerts.codes() == [31903]
     assert call.timeline.find("say")[0].detail == {"text": "one moment"}
 
 
@@ -288,9 +288,9 @@ async def test_a_server_that_is_not_there_is_a_refused_connection(world: Any) ->
     world.carrier.tunnel["https://gone.example.test"] = "http://127.0.0.1:9"
     call = await world.call(world.STREAM.replace("media.example.test", "gone.example.test"))
     await call.ended()
-    assert world.carrier.notices.codes() == [31902]
+    assert world.carrier.alerts.codes() == [31902]
     assert call.streams[0].error == 31902
-    assert "31902" in str(world.carrier.notices)
+    assert "31902" in str(world.carrier.alerts)
 
 
 async def test_a_server_that_does_not_answer_the_upgrade_is_left_alone_on_hang_up(
@@ -310,10 +310,10 @@ async def test_a_server_that_does_not_answer_the_upgrade_is_left_alone_on_hang_u
         await accepted.wait()
         await world.carrier.line(first).hang_up()
         await first.ended()
-        assert world.carrier.notices.codes() == []
+        assert world.carrier.alerts.codes() == []
         second = await world.call(world.STREAM.replace("media.example.test", "mute.example.test"))
         await second.ended()
-        assert world.carrier.notices.codes() == [31901]
+        assert world.carrier.alerts.codes() == [31901]
 
 
 @pytest.mark.parametrize(
@@ -325,14 +325,14 @@ async def test_a_server_that_does_not_answer_the_upgrade_is_left_alone_on_hang_u
         (f'<Stream url="{"wss://media.example.test/media"}"/>', "", 12200),
     ],
 )
-async def test_mistakes_in_the_stream_element_are_noticed(
+async def test_mistakes_in_the_stream_element_are_alerted(
     world: Any, old: str, new: str, code: int
 ) -> None:
     assert old in world.STREAM
     world.media.script = lambda media: media.connection.close()
     call = await world.call(world.STREAM.replace(old, new))
     await call.ended()
-    assert world.carrier.notices.codes() == [code]
+    assert world.carrier.alerts.codes() == [code]
 
 
 async def test_jitter_keeps_order_and_loses_nothing(world: Any) -> None:

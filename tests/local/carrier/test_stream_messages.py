@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hookflash_local.carrier.stream_messages import (
+from hookflash_local.carrier.media.stream_messages import (
     BadMessage,
     Clear,
     Mark,

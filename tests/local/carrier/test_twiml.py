@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hookflash_local.carrier import twiml
-from hookflash_local.carrier.twiml import TwimlError, parse
+from hookflash_local.carrier.twiml.parse import TwimlError, parse, relative_urls
 
 
 def problems(inner: str) -> list[tuple[int, str]]:
@@ -84,4 +83,4 @@ def test_relative_urls_are_found_wherever_they_are() -> None:
         '<Dial action="https://h/d"><Number url="/w">1</Number></Dial>'
         '<Dial><Conference waitUrl="">r</Conference></Dial><Redirect>b</Redirect></Response>'
     )
-    assert twiml.relative_urls(document) == ["Gather action", "Number url", "Redirect"]
+    assert relative_urls(document) == ["Gather action", "Number url", "Redirect"]

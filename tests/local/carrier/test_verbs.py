@@ -9,8 +9,9 @@ import httpx
 import pytest
 from starlette.responses import Response
 
-from hookflash_local.carrier import Human, Line, sounds
-from hookflash_local.carrier.queue import Queue
+from hookflash_local.carrier import Human, Line, Script
+from hookflash_local.carrier.media import sounds
+from hookflash_local.carrier.queues import Queue
 
 from .rest_parts import heard_for
 
@@ -60,7 +61,7 @@ async def test_play_fetches_a_wav_and_leaves_out_what_cannot_be_had(world: Any) 
     call = await world.call(response("<Play>/gone.wav</Play><Play>/tone.wav</Play>"))
     await call.ended()
     assert sounds.read_wav(tone) in call.recording().heard
-    assert world.carrier.notices.codes() == [11200]
+    assert world.carrier.alerts.codes() == [11200]
 
 
 async def test_a_webhook_may_answer_with_sound(world: Any) -> None:
@@ -105,6 +106,74 @@ async def test_gather_ends_by_key_or_by_time(
     call = await world.call(response(f'<Gather action="/keys" {attributes}/>'), caller)
     await call.ended()
     assert world.app.forms("/keys")[0]["Digits"] == digits
+
+
+SPEECH = '<Gather input="{}" action="/said" {}><Say>how may I help</Say></Gather>'
+
+
+def says_after(seconds: float, text: str) -> Script:
+    async def caller(line: Line) -> None:
+        await line.pause(seconds)
+        await line.say(text)
+
+    return caller
+
+
+@pytest.mark.parametrize("inputs", ["speech", "dtmf speech"])
+async def test_gather_takes_speech_after_the_prompt(world: Any, inputs: str) -> None:
+    text = response(SPEECH.format(inputs, 'speechTimeout="auto"'))
+    call = await world.call(text, says_after(2.0, "my order is late"))
+    await call.ended()
+    (form,) = world.app.forms("/said")
+    assert (form["SpeechResult"], form["Confidence"]) == ("my order is late", "1.0")
+    assert "Digits" not in form
+    (gathered,) = call.timeline.find("gathered")
+    assert gathered.detail == {"digits": "", "speech": "my order is late"}
+    began = call.timeline.find("party-says")[0].at
+    said = began + len(sounds.voice_pattern("my order is late")) / 8000
+    # One second of silence, and the pause that the stand-in voice makes after a word.
+    assert 0.9 <= gathered.at - said <= 1.1
+
+
+@pytest.mark.parametrize(("barge_in", "whole"), [("true", False), ("false", True)])
+async def test_a_voice_stops_the_prompt_if_it_may(world: Any, barge_in: str, whole: bool) -> None:
+    text = response(SPEECH.format("speech", f'bargeIn="{barge_in}" timeout="1"'))
+    call = await world.call(text, says_after(0.1, "a human please right now"))
+    await call.ended()
+    assert (sounds.voice_pattern("how may I help") in call.recording().heard) is whole
+    assert world.app.forms("/said")[0]["SpeechResult"] == "a human please right now"
+
+
+async def test_gather_without_speech_in_its_input_hears_no_voice(world: Any) -> None:
+    text = response(SPEECH.format("dtmf", 'timeout="2"'))
+    call = await world.call(text, says_after(1.0, "hello"))
+    await call.ended()
+    assert world.app.forms("/said") == []
+    assert call.timeline.find("gathered")[0].detail == {"digits": ""}
+
+
+async def test_keys_do_not_count_where_only_speech_does(world: Any) -> None:
+    async def caller(line: Line) -> None:
+        await line.press("1#")
+
+    call = await world.call(response(SPEECH.format("speech", 'timeout="1"')), caller)
+    await call.ended()
+    assert world.app.forms("/said") == []
+
+
+async def test_a_transcriber_gets_what_was_said(worlds: Any) -> None:
+    heard: list[bytes] = []
+
+    def transcribe(sound: bytes) -> str:
+        heard.append(sound)
+        return "as heard"
+
+    world = await worlds(transcribe=transcribe)
+    text = response(SPEECH.format("speech", 'speechTimeout="1"'))
+    call = await world.call(text, says_after(2.0, "words"))
+    await call.ended()
+    assert world.app.forms("/said")[0]["SpeechResult"] == "as heard"
+    assert sounds.voice_pattern("words").rstrip(b"\xff") in heard[0]
 
 
 async def test_gather_without_keys_goes_on_to_the_next_verb(world: Any) -> None:
@@ -155,7 +224,7 @@ async def test_mistakes_in_twiml_are_noticed_and_the_rest_runs(world: Any) -> No
         response('<say>a</say><Say voize="x">b</Say><Pause length="x"/><Gather><Dial/></Gather>')
     )
     await call.ended()
-    assert world.carrier.notices.codes() == [12200] * 4
+    assert world.carrier.alerts.codes() == [12200] * 4
     assert [event.detail["text"] for event in call.timeline.find("say")] == ["b"]
 
 
@@ -257,7 +326,7 @@ async def test_a_member_moved_by_rest_leaves_the_room(world: Any) -> None:
     assert world.carrier.leftovers() == []
 
 
-async def test_labels_are_unique_and_rooms_have_a_size(world: Any) -> None:
+async def test_labels_are_unique_and_conferences_have_a_size(world: Any) -> None:
     first = await world.call(room('participantLabel="a"'))
     await first.timeline.until("joined")
     second = await world.call(room('participantLabel="a"'))
@@ -266,14 +335,14 @@ async def test_labels_are_unique_and_rooms_have_a_size(world: Any) -> None:
     await one.timeline.until("joined")
     two = await world.call(room('maxParticipants="2"'))
     await two.ended()
-    assert world.carrier.notices.codes() == [16025, 16020]
+    assert world.carrier.alerts.codes() == [16025, 16020]
 
 
 async def test_the_wait_document_is_played_once(world: Any) -> None:
     world.app.answers["/wait"] = response("<Say>please wait</Say>")
     call = await world.call(room('waitUrl="/wait"'))
     await call.timeline.until("say")
-    await call.ear.frame(200)
+    await call.outbound_audio.frame(200)
     await world.carrier.line(call).hang_up()
     await call.ended()
     assert call.recording().heard.count(sounds.voice_pattern("please wait")) == 1
@@ -300,7 +369,7 @@ async def test_a_human_takes_the_first_caller_from_a_queue(world: Any) -> None:
     assert form["QueueSid"].startswith("QU")
     assert b"\x10" * 800 in call.recording().heard
     assert world.app.forms("/wait")[0]["QueuePosition"] == "1"
-    assert not world.carrier.notices
+    assert not world.carrier.alerts
 
 
 async def test_a_task_waits_in_its_workflow_with_its_attributes(world: Any) -> None:
@@ -349,7 +418,7 @@ async def test_a_waiting_document_that_fails_ends_the_waiting_in_error(world: An
     call = await world.call(response('<Enqueue waitUrl="/wait" action="/after">q</Enqueue>'))
     await call.ended()
     assert world.app.forms("/after")[0]["QueueResult"] == "error"
-    assert world.carrier.notices.codes() == [11200]
+    assert world.carrier.alerts.codes() == [11200]
 
 
 async def test_two_takers_get_two_callers_in_their_order(world: Any) -> None:

@@ -1,4 +1,4 @@
-"""Signed questions and reports: parameters, time limits, retries, fallback, types, faults."""
+"""Signed requests and callbacks: parameters, time limits, retries, fallback, types, faults."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def test_the_first_webhook_says_who_calls_whom(world: Any) -> None:
     assert request.headers["host"] == f"127.0.0.1:{world.app.port}"
     assert request.headers["x-forwarded-proto"] == "https"
     assert world.app.bad_signatures == []
-    assert not world.carrier.notices
+    assert not world.carrier.alerts
 
 
 async def test_a_call_to_a_number_that_is_not_ours_is_a_mistake_of_the_test(world: Any) -> None:
@@ -83,7 +83,7 @@ async def test_a_redirect_is_followed_and_signed_anew(world: Any) -> None:
 
 async def test_eleven_redirects_are_too_many(world: Any) -> None:
     await called(world, RedirectResponse("/voice", 307))
-    assert world.carrier.notices.codes() == [11215]
+    assert world.carrier.alerts.codes() == [11215]
     assert len(world.app.forms("/voice")) == 11
 
 
@@ -103,7 +103,7 @@ async def test_an_answer_of_no_use_ends_the_call_after_an_apology(
     world: Any, answer: Response, code: int
 ) -> None:
     call = await called(world, answer)
-    assert world.carrier.notices.codes() == [code]
+    assert world.carrier.alerts.codes() == [code]
     assert "application error" in call.timeline.find("say")[0].detail["text"]
 
 
@@ -134,7 +134,7 @@ async def test_a_server_that_does_not_answer_is_given_up_after_15_seconds(world:
         return SAY
 
     call = await called(world, never)
-    assert world.carrier.notices.codes() == [11200]
+    assert world.carrier.alerts.codes() == [11200]
     assert call.timeline.find("say")[0].at == pytest.approx(15.0)
     gate.set()
 
@@ -160,7 +160,7 @@ async def test_the_fragment_asks_for_retries_with_the_same_token(world: Any) -> 
     assert len(world.app.requests) == 3
     assert len(tokens) == 1
     assert call.timeline.find("say")
-    assert not world.carrier.notices
+    assert not world.carrier.alerts
 
 
 async def test_by_default_a_5xx_is_not_retried_but_a_failed_connection_is_once(
@@ -173,7 +173,7 @@ async def test_by_default_a_5xx_is_not_retried_but_a_failed_connection_is_once(
     assert call.timeline.find("say")
     world.carrier.faults.webhooks.append(Dropped("/voice", times=2))
     await called(world, SAY)
-    assert world.carrier.notices.codes() == [11200, 11205]
+    assert world.carrier.alerts.codes() == [11200, 11205]
 
 
 async def test_a_webhook_may_come_twice(world: Any) -> None:
@@ -196,7 +196,7 @@ async def test_nothing_is_ever_sent_beyond_loopback(world: Any) -> None:
     world.carrier.numbers[world.LINE] = NumberConfig("https://elsewhere.example.test/voice")
     call = await world.call(SAY)
     await call.ended()
-    assert world.carrier.notices.codes() == [11210]
+    assert world.carrier.alerts.codes() == [11210]
     assert world.carrier.requests == []
 
 
@@ -212,6 +212,6 @@ async def test_cookies_are_kept_for_the_call(world: Any) -> None:
 async def test_a_failing_status_callback_is_noticed_and_disturbs_nothing(world: Any) -> None:
     world.app.answers["/status"] = Response("", 500)
     call = await called(world, SAY, status_callback=f"{world.ORIGIN}/status")
-    await world.carrier.reports_sent()
-    assert world.carrier.notices.codes() == [11200]
+    await world.carrier.callbacks_sent()
+    assert world.carrier.alerts.codes() == [11200]
     assert call.status == "completed"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hookflash_local.carrier.sounds import voice_pattern
+from hookflash_local.carrier.media.sounds import voice_pattern
 from hookflash_local.demo.model_voice import ModelVoice
 from hookflash_local.model.scripted import ScriptedModel
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from hookflash_local.carrier import Line, StandinCarrier
-from hookflash_local.carrier.sounds import voice_pattern
+from hookflash_local.carrier.media.sounds import voice_pattern
 from hookflash_local.demo import scripted_parties
 
 
@@ -27,7 +27,7 @@ def phone(carrier: StandinCarrier) -> Line:
 
 async def test_a_turn_is_heard_to_its_end(carrier: StandinCarrier) -> None:
     near, far = phone(carrier), phone(carrier)
-    near.leg.listen_to(far.leg.mouth)
+    near.leg.listen_to(far.leg.inbound_audio)
     began = near.now
     spoken = voice_pattern("the quick brown fox jumps over the lazy dog")
     far.send(spoken)
@@ -46,7 +46,7 @@ async def test_nobody_waits_for_ever_for_somebody_who_does_not_speak(
 
 async def test_without_a_hand_off_there_is_no_human(carrier: StandinCarrier) -> None:
     near, far = phone(carrier), phone(carrier)
-    near.leg.listen_to(far.leg.mouth)
+    near.leg.listen_to(far.leg.inbound_audio)
     far.send(voice_pattern("we are open from nine"))
     assert not await scripted_parties.reached_human(near)
 
@@ -73,7 +73,7 @@ async def test_a_call_to_a_human_that_is_a_call_of_its_own_is_waited_for(
 
 async def test_a_human_hears_the_whisper_out_and_takes_the_call(carrier: StandinCarrier) -> None:
     near, whispering = phone(carrier), phone(carrier)
-    near.leg.listen_to(whispering.leg.mouth)
+    near.leg.listen_to(whispering.leg.inbound_audio)
     pressed = near.leg.timeline.until("digit", near.leg.sid)
     human = asyncio.ensure_future(scripted_parties.demo_human(near))
     near.leg.note("gathering")
@@ -82,10 +82,11 @@ async def test_a_human_hears_the_whisper_out_and_takes_the_call(carrier: Standin
     digit = await pressed
     assert digit.detail == {"digit": "1"}
     assert 1.3 <= digit.at - len(whisper) / 8000 < 1.4
-    assert not near.leg.mouth.segments(carrier.now()), "nothing is said before both are connected"
+    said = near.leg.inbound_audio.segments(carrier.now())
+    assert not said, "nothing is said before both are connected"
     near.leg.note("bridged")
     await human
-    assert near.leg.mouth.segments(carrier.now())
+    assert near.leg.inbound_audio.segments(carrier.now())
 
 
 def test_humans_do_what_was_chosen() -> None:

@@ -13,7 +13,8 @@ import re
 from typing import Any
 
 from hookflash import CallRecord, g711
-from hookflash_local.carrier import Human, Leg, Line, Script, mulaw
+from hookflash_local.carrier import Human, Leg, Line, Script
+from hookflash_local.carrier.media import sounds
 
 from ...scenarios.conftest import Stage, samples
 
@@ -178,7 +179,7 @@ async def whole_call(s: Stage, script: Script, *, seconds: float = 150.0) -> tup
 
 async def record_of(s: Stage, call: Leg) -> CallRecord:
     """Return the record of a call that is over on the carrier's side, as the database has it."""
-    await s.carrier.reports_sent()
+    await s.carrier.callbacks_sent()
     for _ in range(240):
         await s.line.writer.flush()
         record = await s.line.store.get(call.sid)
@@ -233,7 +234,7 @@ def bursts(sound: bytes, *, pause: float = 2.0) -> list[tuple[float, float]]:
     """Return when sound was heard, as (begin, end) in seconds. Shorter pauses belong to it."""
     found: list[tuple[float, float]] = []
     for start in range(0, len(sound) - FRAME + 1, FRAME):
-        if not mulaw.is_sound(sound[start : start + FRAME]):
+        if not sounds.is_sound(sound[start : start + FRAME]):
             continue
         begin, end = start / 8000, (start + FRAME) / 8000
         if found and begin - found[-1][1] < pause:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from hookflash import Agent
-from hookflash_local.carrier import Leg, Line, sounds
+from hookflash_local.carrier import Leg, Line
+from hookflash_local.carrier.media import sounds
 
 from ...scenarios.conftest import Stage, open_stage, samples, shop
 from .handoff_parts import (

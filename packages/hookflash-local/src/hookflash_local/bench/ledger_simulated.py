@@ -36,7 +36,7 @@ from hookflash.core.events import (
 )
 from hookflash.core.setup import CallSetup
 from hookflash_local.bench.ledger_scenarios import Moment, Scenario, timeline
-from hookflash_local.carrier.playout import Playout
+from hookflash_local.carrier.media.playout import Playout
 
 _START = 1_764_000_000.0
 """Seconds since 1970, as of a real clock: a float resolves 0.25 us here."""

@@ -1,5 +1,6 @@
 """The stand-in carrier: see `carrier.py`. It imports no adapter."""
 
+from hookflash_local.carrier.alerts import Alert, Alerts, Unconfirmed
 from hookflash_local.carrier.carrier import ACCOUNT_SID, AUTH_TOKEN, StandinCarrier
 from hookflash_local.carrier.exchange import NumberConfig
 from hookflash_local.carrier.faults import (
@@ -14,19 +15,19 @@ from hookflash_local.carrier.faults import (
     Silent,
     Twice,
 )
-from hookflash_local.carrier.humans import Human
-from hookflash_local.carrier.leg import Leg, Recording
-from hookflash_local.carrier.notices import Notice, Notices, Unconfirmed
-from hookflash_local.carrier.party import Line, Script, says
-from hookflash_local.carrier.phone_server import Desk, Offer, PhoneServer, phone_app
-from hookflash_local.carrier.phones import Phones
-from hookflash_local.carrier.playout import Playout
-from hookflash_local.carrier.stream import Stream
-from hookflash_local.carrier.timeline import Event, Timeline
+from hookflash_local.carrier.legs.leg import Leg, Recording
+from hookflash_local.carrier.legs.timeline import Event, Timeline
+from hookflash_local.carrier.media.playout import Playout
+from hookflash_local.carrier.media.streams import Stream
+from hookflash_local.carrier.parties import Human, Line, Script, says
+from hookflash_local.carrier.phones.registry import Phones
+from hookflash_local.carrier.phones.server import Desk, Offer, PhoneServer, phone_app
 
 __all__ = [
     "ACCOUNT_SID",
     "AUTH_TOKEN",
+    "Alert",
+    "Alerts",
     "BrokenOff",
     "Delayed",
     "Desk",
@@ -38,8 +39,6 @@ __all__ = [
     "Leg",
     "Line",
     "Never",
-    "Notice",
-    "Notices",
     "NumberConfig",
     "Offer",
     "OutOfOrder",

@@ -7,8 +7,8 @@
         await call.ended()
 
 It reads Twilio's protocol on its own (nothing here imports an adapter), signs what it sends,
-notices every mistake of the other side (`notices`), can go wrong on purpose (`faults`), and keeps
-the truth about what everybody heard (`Leg.recording`). It never connects to anything but loopback.
+records every mistake of the application (`alerts`), can fail on purpose (`faults`), and records
+what each party heard (`Leg.recording`). It never connects to anything but loopback.
 
 resource         | acquired      | released
 REST server      | `__aenter__`  | `__aexit__`
@@ -25,24 +25,24 @@ from typing import Self
 from xml.sax.saxutils import escape
 
 from hookflash.world import SYSTEM
-from hookflash_local.carrier import party, sounds
-from hookflash_local.carrier.api_server import ApiServer, Listen, open_port
+from hookflash_local.carrier import parties
+from hookflash_local.carrier.alerts import Alerts, Unconfirmed
 from hookflash_local.carrier.clock import Clock
-from hookflash_local.carrier.entropy import Entropy
 from hookflash_local.carrier.exchange import Exchange, NumberConfig, Settings, Transcribe
 from hookflash_local.carrier.faults import Faults
-from hookflash_local.carrier.humans import Human
-from hookflash_local.carrier.inbound import arrive
-from hookflash_local.carrier.leg import Leg
-from hookflash_local.carrier.notices import Notices, Unconfirmed
-from hookflash_local.carrier.outbound import Wish, place
-from hookflash_local.carrier.pages import Given
-from hookflash_local.carrier.party import Line, Script, Sound, Speak
-from hookflash_local.carrier.pump import FRAME_MS, Pump
-from hookflash_local.carrier.queue import Queue
-from hookflash_local.carrier.rest import Rest
+from hookflash_local.carrier.http_server import ApiServer, Listen, open_port
+from hookflash_local.carrier.legs.inbound import arrive
+from hookflash_local.carrier.legs.leg import Leg
+from hookflash_local.carrier.legs.outbound import OutboundCall, place
+from hookflash_local.carrier.media import sounds
+from hookflash_local.carrier.media.frames import FRAME_MS, FrameClock
+from hookflash_local.carrier.parties import Human, Line, Script, Sound, Speak
+from hookflash_local.carrier.queues import Queue
+from hookflash_local.carrier.randomness import RandomStreams
+from hookflash_local.carrier.rest.app import Rest
 from hookflash_local.carrier.tasks import Tasks
-from hookflash_local.carrier.verbs import (
+from hookflash_local.carrier.twiml.fetch import TwimlText
+from hookflash_local.carrier.twiml.verbs import (
     connect,
     dial,
     enqueue,
@@ -58,7 +58,7 @@ from hookflash_local.carrier.webhooks import Sent, Webhooks
 VERB_MODULES = (connect, dial, enqueue, flow, gather, record, refer, speech, start)
 """The language this carrier speaks: their import registers the verbs."""
 
-LAST_REPORTS_SECONDS = 2.0
+LAST_CALLBACKS_SECONDS = 2.0
 """How long (in real time) leaving the carrier waits for status callbacks under way."""
 
 ACCOUNT_SID = "AC" + "0" * 32
@@ -68,15 +68,18 @@ __all__ = ["ACCOUNT_SID", "AUTH_TOKEN", "StandinCarrier"]
 
 
 class StandinCarrier:
-    """Use it with `async with`. `speed` runs its clock faster; `network_ms` is the media road's
-    delay each way; `tunnel` maps public origins to loopback ones; `allow_insecure` lets streams
-    go to `ws://` on loopback; `speak` is its voice (text to mu-law); `calls_per_second` the pace at
-    which calls made by REST are started; `transcribe` turns recordings (mu-law) to text, where
-    otherwise the texts count that scripts `say`; `recordings_need_auth` is the account's setting.
+    """A local Twilio; use it with `async with`.
+
+    `speed` runs its clock faster. `network_ms` is the latency of media streams, each way. `tunnel`
+    maps public origins to loopback ones. `allow_insecure` allows streams to `ws://` on loopback.
+    `speak` is its voice (text to mu-law). `calls_per_second` is the rate at which REST starts
+    calls. `transcribe` turns recordings (mu-law) to text; without it, the text is what scripts
+    `say`. `recordings_need_auth` is the account's setting.
 
     SIDs, tokens and jitter come from `entropy`, if it is given; dates from `wall`. `media_frame_ms`
-    is how much sound a message of a media stream carries to the server, and how often parties hear:
-    a multiple of Twilio's 20 ms. More is faster and less exact. `listen` opens REST's port.
+    is how much audio a message of a media stream carries to the server, and how often parties
+    hear: a multiple of Twilio's 20 ms. More is faster and less exact. `port` is REST's port, 0 for
+    a free one; `listen` opens it.
     """
 
     def __init__(
@@ -96,6 +99,7 @@ class StandinCarrier:
         entropy: Random | None = None,
         wall: Callable[[], float] = SYSTEM.wall,
         media_frame_ms: int = FRAME_MS,
+        port: int = 0,
         listen: Listen = open_port,
     ) -> None:
         if media_frame_ms < FRAME_MS or media_frame_ms % FRAME_MS:
@@ -117,16 +121,17 @@ class StandinCarrier:
             calls_per_second,
             transcribe,
             recordings_need_auth,
-            Entropy(entropy),
+            RandomStreams(entropy),
         )
         self._unconfirmed = unconfirmed or Unconfirmed()
+        self._port = port
         self._listen = listen
         self._rest: Rest
         self._server: ApiServer
 
     async def __aenter__(self) -> Self:
         sounds.prepare()
-        clock, tasks, found = Clock(self._speed, self._wall), Tasks(), Notices()
+        clock, tasks, found = Clock(self._speed, self._wall), Tasks(), Alerts()
         webhooks = Webhooks(
             clock,
             tasks,
@@ -134,15 +139,22 @@ class StandinCarrier:
             found,
             auth_token=self.auth_token,
             tunnel=self.tunnel,
-            entropy=self._settings.entropy.requests,
+            entropy=self._settings.random.requests,
         )
-        pump = Pump(clock, self._frames_at_once)
+        frame_clock = FrameClock(clock, self._frames_at_once)
         self.exchange = Exchange(
-            self._settings, clock, tasks, pump, self.faults, found, webhooks, self._unconfirmed
+            self._settings,
+            clock,
+            tasks,
+            frame_clock,
+            self.faults,
+            found,
+            webhooks,
+            self._unconfirmed,
         )
-        pump.start(tasks)
+        frame_clock.start(tasks)
         self._rest = Rest(self.exchange)
-        self._server = ApiServer(self._rest.app, listen=self._listen)
+        self._server = ApiServer(self._rest.app, port=self._port, listen=self._listen)
         self._server.start()
         self.exchange.live.api_url = self.api_url
         return self
@@ -158,8 +170,8 @@ class StandinCarrier:
             leg.end("completed" if leg.about.answered else "canceled", by="carrier")
         self._rest.closing.set()
         await self._server.stop()
-        for kind_of_task in ("life", "stream", "report"):
-            await tasks.settle(kind_of_task, LAST_REPORTS_SECONDS)
+        for kind_of_task in ("execution", "stream", "callback"):
+            await tasks.settle(kind_of_task, LAST_CALLBACKS_SECONDS)
         try:
             await tasks.close()
         finally:
@@ -186,9 +198,9 @@ class StandinCarrier:
         return self.exchange.directory.verified
 
     @property
-    def notices(self) -> Notices:
-        """What the other side did wrong."""
-        return self.exchange.notices
+    def alerts(self) -> Alerts:
+        """The mistakes of the application."""
+        return self.exchange.alerts
 
     @property
     def calls_per_second(self) -> float:
@@ -218,14 +230,14 @@ class StandinCarrier:
         extra: dict[str, str] | None = None,
         refer_answer: str = "202",
     ) -> Leg:
-        """Let somebody call one of the account's numbers; returns while it rings.
+        """Place a call to one of the account's numbers; returns while it rings.
 
         `script` runs from the answer on. `extra` are further webhook parameters. `refer_answer` is
         what a SIP caller's device says to `<Refer>`: 202, or an error such as 405. Raises KeyError
         for a number that is not in `numbers`.
         """
         leg = arrive(self.exchange, from_, to, extra=extra, refer_answer=refer_answer)
-        wanted = party.as_script(script)
+        wanted = parties.as_script(script)
         if wanted:
             self.exchange.tasks.start(self._when_answered(leg, wanted), f"caller {leg.sid}")
         return leg
@@ -240,7 +252,8 @@ class StandinCarrier:
         dial = f'<Dial timeout="600"><Queue>{escape(queue)}</Queue></Dial>'
         own = next(iter(self.numbers), "+15550100000")
         return place(
-            self.exchange, Wish(to=human, from_=own, entry=Given(f"<Response>{dial}</Response>"))
+            self.exchange,
+            OutboundCall(to=human, from_=own, entry=TwimlText(f"<Response>{dial}</Response>")),
         )
 
     def staff(self, queue: str, human: str, *, after: float = 1.0) -> None:
@@ -252,7 +265,7 @@ class StandinCarrier:
         while True:
             await self.queue(queue).front()
             await self.exchange.clock.sleep(after)
-            if self.queue(queue).waiting:
+            if self.queue(queue).members:
                 await (await self.take_from_queue(queue, human)).ended()
 
     def line(self, leg: Leg) -> Line:
@@ -267,14 +280,14 @@ class StandinCarrier:
         """REST listens again, on the same port."""
         self._server.start()
 
-    async def reports_sent(self) -> None:
+    async def callbacks_sent(self) -> None:
         """Wait until no status callback is under way."""
-        await self.exchange.tasks.settle("report", 60.0)
+        await self.exchange.tasks.settle("callback", 60.0)
 
     def leftovers(self) -> list[str]:
-        """Say what is still alive: legs, sockets, rooms, queues, recordings."""
+        """Describe what is still running: legs, sockets, conferences, queues, recordings."""
         return self.exchange.leftovers()
 
     async def _when_answered(self, leg: Leg, script: Script) -> None:
         if await leg.answered():
-            party.connect(leg, script, self._settings.speak, self.exchange.tasks)
+            parties.connect(leg, script, self._settings.speak, self.exchange.tasks)

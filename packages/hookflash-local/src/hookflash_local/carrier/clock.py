@@ -39,7 +39,7 @@ class Clock:
         await asyncio.sleep(self.real(max(0.0, seconds)))
 
     async def sleep_until(self, when: float) -> None:
-        """Sleep until `when` and never less; the loop alone may wake a hair early."""
+        """Sleep until `when` and never less; the loop alone may wake slightly early."""
         while (left := when - self.now()) > 0:
             await self.sleep(left)
 

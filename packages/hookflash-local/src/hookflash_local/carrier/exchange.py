@@ -1,6 +1,6 @@
-"""What the verbs and the REST side share: settings, the machinery, and what is alive.
+"""What TwiML and REST share: settings, services, and every live call, conference and queue.
 
-No behaviour of its own beyond looking things up; `carrier.py` makes it, one for each carrier.
+It only looks things up; `carrier.py` creates one for each carrier.
 """
 
 from __future__ import annotations
@@ -10,22 +10,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hookflash_local.carrier import ids
+from hookflash_local.carrier.alerts import Alerts, Unconfirmed
 from hookflash_local.carrier.clock import Clock
-from hookflash_local.carrier.entropy import Entropy
 from hookflash_local.carrier.faults import Faults
-from hookflash_local.carrier.humans import Human
-from hookflash_local.carrier.leg import About, Leg, Tools
-from hookflash_local.carrier.notices import Notices, Unconfirmed
-from hookflash_local.carrier.party import Speak
-from hookflash_local.carrier.pump import Pump
-from hookflash_local.carrier.reports import StatusReports
+from hookflash_local.carrier.legs.leg import About, Leg, Tools
+from hookflash_local.carrier.media.frames import FrameClock
+from hookflash_local.carrier.parties import Human, Speak
+from hookflash_local.carrier.randomness import RandomStreams
 from hookflash_local.carrier.tasks import Tasks
-from hookflash_local.carrier.webhooks import Webhooks
+from hookflash_local.carrier.webhooks import StatusCallback, Webhooks
 
 if TYPE_CHECKING:
-    from hookflash_local.carrier.queue import Queue
-    from hookflash_local.carrier.room import Room
-    from hookflash_local.carrier.tape import Tape
+    from hookflash_local.carrier.conferences import Conference
+    from hookflash_local.carrier.media.recordings import CallRecording
+    from hookflash_local.carrier.queues import Queue
 
 
 Transcribe = Callable[[bytes], str | Awaitable[str]]
@@ -41,12 +39,13 @@ class NumberConfig:
     status_callback: str | None = None
     voice_method: str = "POST"
     fallback_method: str = "POST"
+    status_method: str = "POST"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """`speak` turns text to mu-law; `network_seconds` is the delay of the media road, each way;
-    `entropy` is where random numbers come from."""
+    """`speak` turns text to mu-law; `network_seconds` is the latency of media streams, each way;
+    `random` is the source of random numbers."""
 
     account_sid: str
     auth_token: str
@@ -56,7 +55,7 @@ class Settings:
     calls_per_second: float = 1.0
     transcribe: Transcribe | None = None
     recordings_need_auth: bool = True
-    entropy: Entropy = field(default_factory=Entropy)
+    random: RandomStreams = field(default_factory=RandomStreams)
 
 
 @dataclass
@@ -82,16 +81,18 @@ class Directory:
 @dataclass
 class Live:
     """Everything that has a name and may be looked up. Legs stay listed when they are over, and
-    conferences too, by SID; `rooms` are those that live, by name.
+    conferences too, by SID; `conferences_by_name` holds the live ones.
 
     `next_call` is the carrier time from which the next call made by REST may start.
     """
 
     legs: dict[str, Leg] = field(default_factory=dict)
-    rooms: dict[str, Room] = field(default_factory=dict)
-    conferences: dict[str, Room] = field(default_factory=dict)
+    conferences_by_name: dict[str, Conference] = field(default_factory=dict)
+    conferences: dict[str, Conference] = field(default_factory=dict)
     queues: dict[str, Queue] = field(default_factory=dict)
-    tapes: dict[str, Tape] = field(default_factory=dict)
+    recordings: dict[str, CallRecording] = field(default_factory=dict)
+    conference_sids: dict[str, str] = field(default_factory=dict)
+    """SIDs that REST gave to conferences that nobody has joined yet, by name."""
     next_call: float = 0.0
     api_url: str = ""
 
@@ -101,9 +102,9 @@ class Exchange:
     settings: Settings
     clock: Clock
     tasks: Tasks
-    pump: Pump
+    frame_clock: FrameClock
     faults: Faults
-    notices: Notices
+    alerts: Alerts
     webhooks: Webhooks
     unconfirmed: Unconfirmed
     directory: Directory = field(default_factory=Directory)
@@ -111,7 +112,7 @@ class Exchange:
 
     def new_sid(self, prefix: str) -> str:
         """Return a fresh SID."""
-        return ids.new_sid(prefix, self.settings.entropy.sids)
+        return ids.new_sid(prefix, self.settings.random.sids)
 
     def new_leg(
         self,
@@ -120,7 +121,7 @@ class Exchange:
         direction: str,
         *,
         parent: Leg | None = None,
-        reports: StatusReports | None = None,
+        status_callback: StatusCallback | None = None,
         extra: dict[str, str] | None = None,
     ) -> Leg:
         """Make a leg and list it."""
@@ -133,16 +134,16 @@ class Exchange:
             parent_sid=parent.sid if parent else "",
             extra=extra or {},
         )
-        tools = Tools(self.clock, self.pump, self.webhooks)
-        leg = Leg(tools, about, parent=parent, reports=reports)
+        tools = Tools(self.clock, self.frame_clock, self.webhooks)
+        leg = Leg(tools, about, parent=parent, status_callback=status_callback)
         self.live.legs[leg.sid] = leg
         return leg
 
-    def notice(self, code: int, text: str, leg: Leg | None = None) -> None:
-        self.notices.add(code, text, leg.sid if leg else "", self.clock.now())
+    def alert(self, code: int, text: str, leg: Leg | None = None) -> None:
+        self.alerts.add(code, text, leg.sid if leg else "", self.clock.now())
 
     def leftovers(self) -> list[str]:
-        """Say what is still alive: legs, media sockets, rooms, callers in queues, recordings."""
+        """Describe what is still running: legs, media sockets, conferences, queues, recordings."""
         found = [
             f"leg {leg.sid} ({leg.about.direction}) is {leg.status}"
             for leg in self.live.legs.values()
@@ -155,18 +156,18 @@ class Exchange:
             if stream.open
         ]
         found += [
-            f"conference {room.name} has members {', '.join(room.members)}"
-            for room in self.live.conferences.values()
-            if room.members
+            f"conference {conference.name} has participants {', '.join(conference.participants)}"
+            for conference in self.live.conferences.values()
+            if conference.participants
         ]
         found += [
-            f"queue {queue.name}: {waiting.leg.sid} waits"
+            f"queue {queue.name}: {member.leg.sid} waits"
             for queue in self.live.queues.values()
-            for waiting in queue.waiting
+            for member in queue.members
         ]
         found += [
-            f"recording {tape.sid} of {tape.leg.sid} is {tape.status}"
-            for tape in self.live.tapes.values()
-            if tape.running
+            f"recording {recording.sid} of {recording.leg.sid} is {recording.status}"
+            for recording in self.live.recordings.values()
+            if recording.running
         ]
         return found

@@ -1,4 +1,4 @@
-"""What goes wrong on purpose: a list that a test fills and the carrier uses up.
+"""Faults on purpose: a list that a test fills and the carrier uses up.
 
     carrier.faults.updates.append(Refused(500))          the next update answers 500
     carrier.faults.creates.extend([Refused(429)] * 3)    too many requests, three times
@@ -6,7 +6,7 @@
     carrier.faults.updates.append(Late(3.0))             done at once, answered 3 s later
     carrier.faults.requests.append(Refused(503))         the next REST request, whatever it is
     carrier.faults.webhooks.append(Twice("/action"))     the next POST to .../action comes twice
-    carrier.faults.webhooks.append(Never("/status"))     the next report to .../status is lost
+    carrier.faults.webhooks.append(Never("/status"))     the next callback to .../status is lost
     carrier.faults.webhooks.append(OutOfOrder("/st"))    the next one comes after its successor
     carrier.faults.returns_cleared_marks = False         like the carriers that forget them
 
@@ -31,7 +31,7 @@ _CODES = {
 
 @dataclass(frozen=True)
 class Refused:
-    """Answered with an error; nothing is done. `retry_after` seconds are told in the header."""
+    """Answered with an error; nothing is done. `retry_after` is the header, in seconds."""
 
     status: int = 500
     code: int | None = None
@@ -77,7 +77,7 @@ class Twice:
 
 @dataclass
 class Delayed:
-    """Sent `seconds` late: a report by any time, a question only within its 15 seconds."""
+    """Sent `seconds` late: a callback by any time, a request for TwiML within its 15 seconds."""
 
     match: str = ""
     times: int = 1
@@ -95,7 +95,7 @@ class Dropped:
 
 @dataclass
 class Never:
-    """Lost with all its repetitions. A report is missing without a trace; the answer to a question
+    """Lost with all its retries. A callback is lost silently; the answer to a request for TwiML
     is missing as if nobody could be reached."""
 
     match: str = ""
@@ -104,7 +104,7 @@ class Never:
 
 @dataclass
 class OutOfOrder:
-    """A report that is held until the next one that matches was answered; it goes out alone if
+    """A callback that is held until the next one that matches was answered; it goes out alone if
     none came within `seconds`."""
 
     match: str = ""

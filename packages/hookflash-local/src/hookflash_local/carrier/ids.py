@@ -19,6 +19,11 @@ def is_sid(prefix: str, text: str) -> bool:
     return re.fullmatch(prefix + "[0-9a-f]{32}", text) is not None
 
 
+def snake_case(name: str) -> str:
+    """Return a resource's name as REST bodies write it: AddOnResults, add_on_results."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
 def rfc2822(wall: float | None) -> str | None:
     """Return a date as REST bodies and callbacks write it, or None."""
     return None if wall is None else format_datetime(datetime.fromtimestamp(wall, UTC))

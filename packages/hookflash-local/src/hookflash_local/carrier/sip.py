@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qsl
 
-from hookflash_local.carrier import notices
+from hookflash_local.carrier import alerts
 
 URI_LETTERS = 255
 HEADER_LETTERS = 1024
@@ -30,18 +30,18 @@ def problem(address: str, *, any_header: bool = False) -> tuple[int, str] | None
     """
     uri, _, headers = address.partition("?")
     if not _URI.fullmatch(uri) or len(uri) >= URI_LETTERS:
-        return notices.BAD_SIP_URI, f"not a SIP URI of fewer than 255 characters: {uri[:60]!r}"
+        return alerts.BAD_SIP_URI, f"not a SIP URI of fewer than 255 characters: {uri[:60]!r}"
     for part in uri.split(";")[1:]:
         if part.startswith("transport=") and not _TRANSPORT.fullmatch(part):
-            return notices.BAD_SIP_URI, f"not a transport: {part!r}"
+            return alerts.BAD_SIP_URI, f"not a transport: {part!r}"
     if len(headers) >= HEADER_LETTERS:
-        return notices.BAD_SIP_HEADERS, f"the SIP headers have {len(headers)} characters"
+        return alerts.BAD_SIP_HEADERS, f"the SIP headers have {len(headers)} characters"
     pieces = headers.split("&") if headers else []
     if any("=" not in piece or re.search(r"[\s<>\"]", piece) for piece in pieces):
-        return notices.BAD_SIP_HEADER, f"not name=value: {headers[:60]!r}"
+        return alerts.BAD_SIP_HEADER, f"not name=value: {headers[:60]!r}"
     for name in headers_of(address):
         if not any_header and not _HEADER.fullmatch(name):
-            return notices.BAD_SIP_HEADER, f"the SIP header {name!r} cannot be passed on"
+            return alerts.BAD_SIP_HEADER, f"the SIP header {name!r} cannot be passed on"
     return None
 
 

@@ -10,7 +10,7 @@ task     | `start`    | when it ends by itself, or by `close`, which cancels and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -61,3 +61,17 @@ class Tasks:
         error = task.exception()
         if isinstance(error, Exception):
             self.errors.append(error)
+
+
+async def first_of(*works: Awaitable[Any]) -> int:
+    """Wait until one of `works` is done, cancel the others, and return its number."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        return min(tasks.index(task) for task in done)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

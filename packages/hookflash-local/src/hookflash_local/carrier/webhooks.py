@@ -1,44 +1,52 @@
-"""The carrier's questions and reports: signed requests to the other side's URLs.
+"""Signed requests to the application's URLs: TwiML documents, sounds and status callbacks.
 
-    fetch  asks for TwiML or a sound; the answer counts, so redirects, retries and limits apply
-    tell   reports (status callbacks); only a 2xx is expected, and nobody waits for it
+    fetch    requests TwiML or a sound; its answer counts, so redirects, retries and limits apply
+    notify   sends a status callback; only a 2xx is expected, and nobody waits for it
 
-Signatures are computed over the public URL; the request goes where the tunnel leads. Retries
-carry the same I-Twilio-Idempotency-Token. Cookies are kept for each call.
+The signature covers the public URL; the request goes to the tunnel's loopback target, and nowhere
+else. Retries carry the same I-Twilio-Idempotency-Token. Each call has its own cookies.
 
-resource         | acquired     | released
-HTTP connections | constructor  | `close`
-task of a report | `tell`       | `Tasks` (named `report ...`)
+A URL's fragment holds connection overrides: `https://h/p?x=1#ct=2000&rt=5000&tt=9000&rc=3&rp=all`
+sets connect, read and total milliseconds, the number of retries and their causes. The fragment is
+neither sent nor signed. A value out of range becomes the nearest allowed one; unknown keys are
+ignored. Source: Twilio, Webhooks connection overrides.
+
+A signature is base64(HMAC-SHA1(auth token, S)). S is the public URL without its fragment, followed,
+for a form, by every name and value, sorted by name, with no delimiter. For a media socket S is the
+wss URL alone. Source: Twilio, Security; Webhooks security.
+
+Status callbacks of a call: by default only `completed`, which covers busy, failed, no-answer and
+canceled too. SequenceNumber counts from 0; the order of arrival is not guaranteed.
+Source: Twilio, Call resource (StatusCallbackEvent), `<Number statusCallback>`.
+
+resource           | acquired     | released
+HTTP connections   | constructor  | `close`
+task of a callback | `notify`     | `Tasks` (named `callback ...`)
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
+import hmac
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from random import Random
+from typing import Literal
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 import httpx
 
-from hookflash_local.carrier import notices
+from hookflash_local.carrier import alerts
+from hookflash_local.carrier.alerts import Alerts
 from hookflash_local.carrier.clock import Clock
-from hookflash_local.carrier.faults import (
-    Delayed,
-    Dropped,
-    Faults,
-    Never,
-    OutOfOrder,
-    Twice,
-)
-from hookflash_local.carrier.notices import Notices
-from hookflash_local.carrier.overrides import Cause, Policy, policy_of
-from hookflash_local.carrier.signature import sign
+from hookflash_local.carrier.faults import Delayed, Dropped, Faults, Never, OutOfOrder, Twice
+from hookflash_local.carrier.ids import rfc2822
 from hookflash_local.carrier.tasks import Tasks
-from hookflash_local.carrier.tunnel import NotReachable, road
-from hookflash_local.carrier.twiml import MAX_BYTES
+from hookflash_local.carrier.twiml.parse import MAX_BYTES
 
 MAX_REDIRECTS = 10
 
@@ -92,7 +100,7 @@ class Webhooks:
         clock: Clock,
         tasks: Tasks,
         faults: Faults,
-        found: Notices,
+        found: Alerts,
         *,
         auth_token: str,
         tunnel: Mapping[str, str],
@@ -101,9 +109,11 @@ class Webhooks:
         self.clock = clock
         self.tasks = tasks
         self.faults = faults
-        self.notices = found
+        self.alerts = found
         self.tunnel = tunnel
         self.log: list[Sent] = []
+        self.on_answer: Callable[[Sent], None] | None = None
+        """Called with each request when it was answered."""
         self._auth_token = auth_token
         self._entropy = entropy
         self._cookies: dict[str, httpx.Cookies] = {}
@@ -120,7 +130,7 @@ class Webhooks:
     async def fetch(
         self, url: str, method: str, form: Form, *, call_sid: str, max_bytes: int = MAX_BYTES
     ) -> Reply:
-        """Ask `url` and return its answer. Raises FetchFailed.
+        """Request `url` and return its answer. Raises FetchFailed.
 
         At most 15 s, at most ten redirects, at most `max_bytes` of answer.
         """
@@ -130,14 +140,14 @@ class Webhooks:
                 return await self._fetch(url, method, form, call_sid, policy, max_bytes)
         except TimeoutError:
             raise FetchFailed(
-                notices.RETRIEVAL_FAILED, f"no answer in {policy.total_seconds:g} s", url
+                alerts.RETRIEVAL_FAILED, f"no answer in {policy.total_seconds:g} s", url
             ) from None
 
-    def tell(self, url: str, method: str, form: Form, *, call_sid: str) -> None:
-        """Report to `url` and go on; anything but a 2xx is a notice."""
-        self.tasks.start(self._tell(url, method, form, call_sid), f"report to {url}")
+    def notify(self, url: str, method: str, form: Form, *, call_sid: str) -> None:
+        """Send a callback to `url` without waiting; an answer other than 2xx is an alert."""
+        self.tasks.start(self._notify(url, method, form, call_sid), f"callback to {url}")
 
-    async def _tell(self, url: str, method: str, form: Form, call_sid: str) -> None:
+    async def _notify(self, url: str, method: str, form: Form, call_sid: str) -> None:
         overtaken = [event for match, event in self._held if match in url]
         fault = self.faults.of_webhook(url, Never, Delayed, OutOfOrder)
         if isinstance(fault, Never):
@@ -149,12 +159,12 @@ class Webhooks:
         try:
             await self.fetch(url, method, form, call_sid=call_sid)
         except FetchFailed as error:
-            self.notices.add(error.code, f"{error.text}: {url}", call_sid, self.clock.now())
+            self.alerts.add(error.code, f"{error.text}: {url}", call_sid, self.clock.now())
         for event in overtaken:
             event.set()
 
     async def _hold(self, fault: OutOfOrder) -> None:
-        """Wait until a later report was answered."""
+        """Wait until a later callback was answered."""
         held = (fault.match, asyncio.Event())
         self._held.append(held)
         try:
@@ -176,14 +186,14 @@ class Webhooks:
                 method, form = "GET", {}
             url = urljoin(url, response.headers.get("location", ""))
         else:
-            raise FetchFailed(notices.TOO_MANY_REDIRECTS, "more than ten redirects", url)
+            raise FetchFailed(alerts.TOO_MANY_REDIRECTS, "more than ten redirects", url)
         if not 200 <= response.status_code < 300:
             raise FetchFailed(
-                notices.RETRIEVAL_FAILED, f"answered with status {response.status_code}", url
+                alerts.RETRIEVAL_FAILED, f"answered with status {response.status_code}", url
             )
         if len(response.content) > max_bytes:
             raise FetchFailed(
-                notices.TOO_LARGE, f"the answer has {len(response.content)} bytes", url
+                alerts.TOO_LARGE, f"the answer has {len(response.content)} bytes", url
             )
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         return Reply(url.partition("#")[0], response.status_code, kind, response.content)
@@ -212,9 +222,9 @@ class Webhooks:
         if isinstance(fault, Delayed):
             await self.clock.sleep(fault.seconds)
         if isinstance(fault, Never):
-            raise FetchFailed(notices.CONNECTION_FAILED, "lost by a fault", url)
+            raise FetchFailed(alerts.CONNECTION_FAILED, "lost by a fault", url)
         if isinstance(fault, Dropped):
-            raise _AttemptFailed("ct", notices.CONNECTION_FAILED, "dropped by a fault")
+            raise _AttemptFailed("ct", alerts.CONNECTION_FAILED, "dropped by a fault")
         request, sent = self._request(url, method, form, call_sid, policy, token)
         try:
             # httpx gives the read timeout to each piece; the answer as a whole is meant here.
@@ -222,17 +232,19 @@ class Webhooks:
                 response = await self._client.send(request)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             text = f"cannot connect: {error}"
-            raise _AttemptFailed("ct", notices.CONNECTION_FAILED, text) from None
+            raise _AttemptFailed("ct", alerts.CONNECTION_FAILED, text) from None
         except (httpx.TimeoutException, TimeoutError):
-            raise _AttemptFailed("rt", notices.RETRIEVAL_FAILED, "no answer in time") from None
+            raise _AttemptFailed("rt", alerts.RETRIEVAL_FAILED, "no answer in time") from None
         except httpx.TransportError as error:
             text = f"the connection broke: {error}"
-            raise _AttemptFailed("rt", notices.RETRIEVAL_FAILED, text) from None
+            raise _AttemptFailed("rt", alerts.RETRIEVAL_FAILED, text) from None
         sent.status = response.status_code
+        if self.on_answer is not None:
+            self.on_answer(sent)
         self._cookies.setdefault(call_sid, httpx.Cookies()).extract_cookies(response)
         if isinstance(fault, Twice):
             again = self._request(url, method, form, call_sid, policy, token)
-            self.tasks.start(self._again(again, fault.seconds), f"report twice to {url}")
+            self.tasks.start(self._again(again, fault.seconds), f"callback twice to {url}")
         return response
 
     async def _again(self, again: tuple[httpx.Request, Sent], seconds: float) -> None:
@@ -252,12 +264,12 @@ class Webhooks:
             pairs = parse_qsl(parts.query, keep_blank_values=True) + list(form.items())
             public = parts._replace(query=urlencode(pairs)).geturl()
         try:
-            way = road(public, self.tunnel)
+            route = tunnel_route(public, self.tunnel)
         except (NotReachable, ValueError) as error:
-            raise FetchFailed(notices.BAD_HOST, str(error), url) from None
+            raise FetchFailed(alerts.BAD_HOST, str(error), url) from None
         signed = form if method == "POST" else None
         headers = {
-            **way.headers,
+            **route.headers,
             "X-Twilio-Signature": sign(self._auth_token, public, signed),
             "I-Twilio-Idempotency-Token": token,
             "User-Agent": "TwilioProxy/1.1",
@@ -269,7 +281,7 @@ class Webhooks:
         seconds = self.clock.real(policy.connect_seconds), self.clock.real(policy.read_seconds)
         request = self._client.build_request(
             method,
-            way.url,
+            route.url,
             data=dict(form) if method == "POST" else None,
             headers=headers,
             timeout=httpx.Timeout(seconds[1], connect=seconds[0]),
@@ -277,3 +289,134 @@ class Webhooks:
         sent = Sent(method, url, dict(form), self.clock.now(), headers=headers)
         self.log.append(sent)
         return request, sent
+
+
+TOTAL_SECONDS = 15.0
+"""The hard limit of any call-related webhook."""
+
+Cause = Literal["4xx", "5xx", "ct", "rt"]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Seconds of the carrier; `retry_on` names the causes after which a request is repeated."""
+
+    connect_seconds: float = 5.0
+    read_seconds: float = 15.0
+    total_seconds: float = TOTAL_SECONDS
+    retries: int = 1
+    retry_on: frozenset[str] = frozenset({"ct"})
+
+    def repeats(self, cause: Cause) -> bool:
+        return "all" in self.retry_on or cause in self.retry_on
+
+
+def _bounded(text: str, low: int, high: int, otherwise: float) -> float:
+    return float(min(high, max(low, int(text)))) if text.isdecimal() else otherwise
+
+
+def policy_of(url: str) -> Policy:
+    """Read the fragment of `url`."""
+    given = dict(parse_qsl(url.partition("#")[2]))
+    return Policy(
+        connect_seconds=_bounded(given.get("ct", ""), 100, 10_000, 5000.0) / 1000,
+        read_seconds=_bounded(given.get("rt", ""), 100, 15_000, 15_000.0) / 1000,
+        total_seconds=_bounded(given.get("tt", ""), 100, 15_000, 15_000.0) / 1000,
+        retries=int(_bounded(given.get("rc", ""), 0, 5, 1.0)),
+        retry_on=frozenset(given["rp"].split(",")) if "rp" in given else frozenset({"ct"}),
+    )
+
+
+def sign(auth_token: str, url: str, form: Mapping[str, str] | None = None) -> str:
+    """Return the value of X-Twilio-Signature."""
+    signed = url.partition("#")[0]
+    signed += "".join(name + value for name, value in sorted((form or {}).items()))
+    digest = hmac.new(auth_token.encode(), signed.encode(), hashlib.sha1).digest()
+    return base64.b64encode(digest).decode()
+
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_ALIKE = {"https": "wss", "http": "ws", "wss": "wss", "ws": "ws"}
+
+
+class NotReachable(Exception):
+    """The URL leads to no loopback address, directly or by the tunnel."""
+
+
+def is_loopback(url: str) -> bool:
+    return urlsplit(url).hostname in _LOOPBACK
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where the bytes really go, and the headers that the tunnel adds."""
+
+    url: str
+    headers: dict[str, str]
+
+
+def tunnel_route(url: str, tunnel: Mapping[str, str]) -> Route:
+    """Map a public http(s) or ws(s) URL by the tunnel's table of origins, without its fragment.
+
+    Raises NotReachable for an address that is neither in the table nor on loopback.
+    """
+    public = url.partition("#")[0]
+    parts = urlsplit(public)
+    for origin, target in tunnel.items():
+        front = urlsplit(origin)
+        if front.netloc == parts.netloc and _ALIKE.get(front.scheme) == _ALIKE.get(parts.scheme):
+            back = urlsplit(target)
+            if not is_loopback(target):
+                raise NotReachable(f"the tunnel's target {target} is not on loopback")
+            secure = back.scheme in ("https", "wss")
+            kind = ("wss" if secure else "ws") if parts.scheme in ("ws", "wss") else back.scheme
+            forwarded = "https" if parts.scheme in ("https", "wss") else "http"
+            return Route(
+                parts._replace(scheme=kind, netloc=back.netloc).geturl(),
+                {"X-Forwarded-Proto": forwarded, "X-Forwarded-Host": parts.netloc},
+            )
+    if not is_loopback(public):
+        raise NotReachable(
+            f"{parts.scheme}://{parts.netloc} is not on loopback and not in the tunnel's table"
+        )
+    return Route(public, {})
+
+
+FINAL_STATUSES = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
+
+SIP_CODES = {"completed": "200", "busy": "486", "no-answer": "487", "canceled": "487"}
+
+
+@dataclass
+class StatusCallback:
+    """Status callbacks of one call. `events`: initiated, ringing, answered, completed."""
+
+    url: str = ""
+    method: str = "POST"
+    events: frozenset[str] = frozenset({"completed"})
+    sequence: int = 0
+
+    def notify(
+        self, event: str, form: Form, webhooks: Webhooks, *, wall: float, seconds: float | None
+    ) -> None:
+        """Send `event` if it is subscribed. `seconds` is the duration of an answered call."""
+        if not self.url or event not in self.events:
+            return
+        body = {
+            **form,
+            "Timestamp": rfc2822(wall) or "",
+            "CallbackSource": "call-progress-events",
+            "SequenceNumber": str(self.sequence),
+        }
+        self.sequence += 1
+        if event == "completed":
+            whole = int(seconds or 0)
+            body["CallDuration"] = str(whole)
+            body["Duration"] = str(-(-whole // 60))
+            body["SipResponseCode"] = SIP_CODES.get(form["CallStatus"], "500")
+        webhooks.notify(self.url, self.method, body, call_sid=form["CallSid"])
+
+
+def wanted(events: str) -> frozenset[str]:
+    """Read a list as TwiML has it, separated by spaces; empty means the default."""
+    return frozenset(events.split()) or frozenset({"completed"})

@@ -16,7 +16,7 @@ import msgspec
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from hookflash_local.carrier.sounds import voice_pattern
+from hookflash_local.carrier.media.sounds import voice_pattern
 
 log = logging.getLogger("hookflash_local.demo")
 

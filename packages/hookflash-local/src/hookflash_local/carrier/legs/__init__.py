@@ -1,0 +1,1 @@
+"""Legs: how a call begins, rings, is answered, is bridged and ends."""

@@ -1,0 +1,1 @@
+"""Audio: playout, sources, media streams and recordings."""

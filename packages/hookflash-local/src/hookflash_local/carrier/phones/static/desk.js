@@ -1,0 +1,66 @@
+// The demo's desk: caller's phone, the live call, human's phone.
+//
+// The middle belongs to the console. Where there is none, it says what to try.
+
+import { h } from "./dom.js";
+import "./phone.js";
+
+const CONSOLE_STYLES = ["base", "calls", "call", "transcript", "timeline"];
+
+const offer = await (await fetch(new URL("../offer.json", import.meta.url))).json();
+const live = document.getElementById("live");
+
+document.querySelector(".desk-agent").textContent = offer.agent;
+document.getElementById("callers").append(
+  h("hookflash-phone", { as: "caller", name: offer.agent, dials: offer.lines[0] }),
+);
+document.getElementById("humans").append(
+  ...offer.desks.map(({ number, name }) => h("hookflash-phone", { as: "human", number, name })),
+);
+await showLive();
+
+async function showLive() {
+  live.replaceChildren(guide());
+  if (!offer.console) return;
+  const module = new URL(offer.console, location.href);
+  try {
+    const { showCall } = await import(module);
+    const styles = CONSOLE_STYLES.map((name) => new URL(`css/${name}.css`, module));
+    document.head.prepend(...styles.map((href) => h("link", { rel: "stylesheet", href })));
+    document.querySelector(".desk-console").hidden = false;
+    const place = h("div", { class: "desk-console-view" });
+    await showCall(place, { onCall: () => live.replaceChildren(place) });
+  } catch (error) {
+    live.append(h("p", { class: "desk-note", role: "alert" }, `The live call cannot be shown: ${error.message}`));
+  }
+}
+
+function guide() {
+  const steps = offer.agent ? agentSteps() : applicationSteps();
+  return h("div", { class: "desk-guide" },
+    h("h1", {}, "Hold a call with yourself"),
+    h("ol", {}, ...steps.map(([what, how]) => h("li", {}, h("strong", {}, what), h("span", {}, how)))),
+    h("p", { class: "desk-keys" }, "Keys, for the phone in your hand: ",
+      ...[["C", "call"], ["A", "answer"], ["D", "decline"], ["M", "mute"], ["H", "hold"], ["X", "hang up"], ["0–9", "keys"]]
+        .flatMap(([key, does]) => [h("kbd", {}, key), ` ${does} `])),
+  );
+}
+
+function agentSteps() {
+  return [
+    ["Call", `Press Call on the left and speak with ${offer.agent}. Your browser asks for the microphone.`],
+    ["Interrupt", "Talk while it talks. It stops, and knows how far you heard it."],
+    ["Ask for a human", "The phone on the right rings. Answer it: it comes into your hand, and you hear what the human hears."],
+    ["Change hands", "One microphone, two phones: you speak into the one that is in your hand. For two voices, open a phone in another window."],
+  ];
+}
+
+// Without an agent the lines belong to an application of somebody's own (`hookflash carrier`).
+function applicationSteps() {
+  return [
+    ["Call", "Press Call on the left: your application's TwiML answers. Your browser asks for the microphone."],
+    ["Press keys", "The phone shows what Say says, and its keys reach Gather."],
+    ["Be called", "When your application calls or dials the number on the right, that phone rings. Answer it: it comes into your hand."],
+    ["Change hands", "One microphone, two phones: you speak into the one that is in your hand. For two voices, open a phone in another window."],
+  ];
+}

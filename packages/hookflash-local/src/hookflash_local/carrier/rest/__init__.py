@@ -1,0 +1,1 @@
+"""The REST API (2010-04-01): one module per resource."""

@@ -1,0 +1,1 @@
+"""TwiML: grammar, parsing, fetching, and the execution of its verbs."""

@@ -1,0 +1,1 @@
+"""For tests of TwiML applications: a local Twilio as a pytest fixture."""
