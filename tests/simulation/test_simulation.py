@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import hashlib
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -63,7 +64,8 @@ def test_the_same_seed_gives_the_same_bytes_in_two_processes():
         subprocess.run(
             [sys.executable, "-c", code, written],
             cwd=ROOT,
-            env={"PYTHONHASHSEED": seed, "PATH": ""},
+            # The modules of this process, which need not be the installed ones.
+            env={"PYTHONHASHSEED": seed, "PATH": "", "PYTHONPATH": os.pathsep.join(sys.path)},
             capture_output=True,
             text=True,
             check=True,
