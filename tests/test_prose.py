@@ -155,31 +155,12 @@ def test_a_path_is_checked_and_its_offences_are_printed_with_their_lines(
     assert PROSE.main([str(tmp_path)]) == 0
 
 
-def test_a_clean_folder_must_leave_the_list(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "README.md").write_text("The server answers.\n")
-    (tmp_path / "clean").mkdir()
-    (tmp_path / "dirty").mkdir()
-    (tmp_path / "clean" / "page.md").write_text("The server answers.\n")
-    (tmp_path / "dirty" / "page.md").write_text("We answer.\n")
-    monkeypatch.setattr(PROSE, "ROOT", tmp_path)
-    monkeypatch.setattr(PROSE, "TEXTS", ("README.md", "clean", "dirty"))
-    monkeypatch.setattr(PROSE, "ALLOWED", {})
-    monkeypatch.setattr(PROSE, "NOT_YET", ("dirty",))
-    assert PROSE.main([]) == 0
-    monkeypatch.setattr(PROSE, "NOT_YET", ("clean", "dirty"))
-    assert PROSE.main([]) == 1
-    assert "clean is clean: take it off NOT_YET" in capsys.readouterr().out
-
-
 def test_an_allowed_sentence_passes_and_a_stale_one_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "README.md").write_text("We answer.\n")
     monkeypatch.setattr(PROSE, "ROOT", tmp_path)
     monkeypatch.setattr(PROSE, "TEXTS", ("README.md",))
-    monkeypatch.setattr(PROSE, "NOT_YET", ())
     monkeypatch.setattr(PROSE, "ALLOWED", {("README.md", "We answer."): "an example"})
     assert PROSE.main([]) == 0
     (tmp_path / "README.md").write_text("The server answers.\n")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hookflash.agents.holidays import Closing
@@ -79,15 +79,27 @@ def cases(draw: st.DrawFn) -> tuple[Hours, datetime]:
     return hours, moment
 
 
+def sundays(opens: int, zone: str) -> Hours:
+    """Return hours of 20 minutes on each Sunday, from minute `opens`."""
+    return Hours((Span(6, opens, 20),), ZoneInfo(zone))
+
+
 @settings(max_examples=150, deadline=None)
 @given(cases())
+# They open in the hour that comes twice: in its first turn, and in its second.
+@example((sundays(140, "Europe/Berlin"), datetime(2026, 10, 24, 14, 22, 53, tzinfo=UTC)))
+@example((sundays(140, "Europe/Berlin"), datetime(2026, 10, 25, 0, 50, tzinfo=UTC)))
+@example((sundays(105, "America/New_York"), datetime(2026, 10, 31, 3, 30, 23, tzinfo=UTC)))
+@example((sundays(75, "America/New_York"), datetime(2026, 11, 1, 5, 40, tzinfo=UTC)))
 def test_it_opens_next_when_a_search_of_every_minute_says_so(case: tuple[Hours, datetime]) -> None:
     hours, moment = case
     found, searched = hours.opens_next(moment), every_minute(hours, moment)
     if searched is None:
         assert found is None or found > moment + timedelta(days=DAYS) - timedelta(minutes=1)
     else:
-        assert found == searched
+        # In an hour that comes twice, `==` of two zones is always False (PEP 495): compare in UTC.
+        assert found is not None and found.tzinfo is hours.zone
+        assert found.astimezone(UTC) == searched
     assert hours.open_at(moment) is is_open(hours, moment)
 
 
@@ -109,6 +121,9 @@ def opens(text: str, moment: str, *holidays: str) -> str | None:
         # Half past two does not exist; it opens when the clocks have been put forward.
         ("daily 02:30-04:00 Europe/Berlin", "2026-03-28 20:00", "Sun 2026-03-29 03:00 CEST"),
         ("sun 02:10-02:50 Europe/Berlin", "2026-03-28 20:00", "Sun 2026-04-05 02:10 CEST"),
+        # Half past two comes twice; it opens the first time.
+        ("daily 02:30-04:00 Europe/Berlin", "2026-10-24 20:00", "Sun 2026-10-25 02:30 CEST"),
+        ("sun 01:45-02:00 America/New_York", "2026-10-31 20:00", "Sun 2026-11-01 01:45 EDT"),
     ],
 )
 def test_it_opens_by_the_clock_on_the_wall(text: str, moment: str, expected: str) -> None:

@@ -10,7 +10,6 @@ of its own (`PROCESS`), so that it can be killed in the middle and started again
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import contextvars
 import gc
 import itertools
@@ -18,11 +17,9 @@ import logging
 import math
 import resource
 import shutil
-import sys
 import tempfile
-import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,32 +120,14 @@ def play(plan: Plan) -> Played:
                 simulation.checks.broken("endless", str(error))
             finally:
                 loop.limit_seconds = math.inf
-                if simulation.killed:
-                    with _unheard():
-                        loop.release()
+                # The server freezes what it finds and collects seldom: good for one that runs for
+                # days. Closing the loop collects what a killed process left.
+                gc.unfreeze()
         return simulation.played()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        # The server freezes what it finds and collects seldom: good for one that runs for days.
-        gc.unfreeze()
         if next(_plays) % _COLLECT_EVERY == 0:
             gc.collect()
-
-
-@contextlib.contextmanager
-def _unheard() -> Iterator[None]:
-    """Let go of a killed process: what its coroutines have to say about that is of no interest."""
-    hook = sys.unraisablehook
-    sys.unraisablehook = lambda unraisable: None
-    logging.disable()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-            gc.collect()
-    finally:
-        logging.disable(logging.NOTSET)
-        sys.unraisablehook = hook
 
 
 class _Watchman(logging.Handler):

@@ -64,6 +64,7 @@ def test_the_same_seed_gives_the_same_bytes_in_two_processes():
         subprocess.run(
             [sys.executable, "-c", code, written],
             cwd=ROOT,
+            # The modules of this process, which need not be the installed ones.
             env={"PYTHONHASHSEED": seed, "PATH": "", "PYTHONPATH": os.pathsep.join(sys.path)},
             capture_output=True,
             text=True,

@@ -6,6 +6,7 @@ import contextvars
 import functools
 import gc
 import itertools
+import logging
 import math
 import signal
 import socket
@@ -571,27 +572,145 @@ def test_what_a_killed_process_awaits_at_its_end_is_not_warned_of() -> None:
     gc.collect()
 
 
-def test_what_a_killed_process_left_can_be_let_go_before_the_loop_ends() -> None:
+class _AskedPolicy(asyncio.DefaultEventLoopPolicy):
+    """Counts how often asyncio asks for the event loop of the thread. It would make one."""
+
+    asked = 0
+
+    def get_event_loop(self) -> asyncio.AbstractEventLoop:
+        self.asked += 1
+        raise RuntimeError("this thread has no event loop")
+
+
+@pytest.fixture
+def policy() -> Iterator[_AskedPolicy]:
+    before, policy = asyncio.get_event_loop_policy(), _AskedPolicy()
+    asyncio.set_event_loop_policy(policy)
+    yield policy
+    asyncio.set_event_loop_policy(before)
+
+
+@pytest.fixture
+def reported(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What Python reports because nobody can handle it."""
+    reported: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda found: reported.append(found.exc_value))
+    return reported
+
+
+async def wait_for_ever() -> None:
+    await asyncio.Event().wait()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_killed_process_leaves_nothing_behind(
+    policy: _AskedPolicy, reported: list[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing that is reported when it is collected, no log line and no loop of the thread."""
     ran: list[str] = []
     loop = VirtualLoop(thread_seconds=0.0)
 
-    async def work() -> None:
+    async def close(name: str) -> None:
+        ran.append(name)
+        await asyncio.sleep(0)
+        await asyncio.sleep(60.0)
+        ran.append(f"{name}, after its loop was closed")
+
+    @contextlib.asynccontextmanager
+    async def resources() -> AsyncIterator[None]:
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(close, "first")
+            stack.push_async_callback(close, "last")
+            yield
+
+    async def with_resources() -> None:
+        async with resources():
+            await wait_for_ever()
+
+    async def with_two_ends() -> None:
         try:
-            await asyncio.sleep(60.0)
+            await wait_for_ever()
         finally:
-            ran.append("finally")
+            try:
+                await close("inner")
+            finally:
+                await close("outer")
+
+    async def asking_for_a_loop() -> None:
+        try:
+            await wait_for_ever()
+        finally:
+            ran.append("asking")
+            logging.getLogger("killed").error("It ends.")
+            await asyncio.gather()
+
+    async def main() -> list[asyncio.Task[None]]:
+        with process("one"):
+            works = (with_resources(), with_two_ends(), asking_for_a_loop())
+            tasks = [loop.create_task(each) for each in works]
+        await asyncio.sleep(1.0)
+        loop.kill("one")
+        return tasks
+
+    tasks = run(loop, main())
+    del tasks
+    gc.collect()
+    assert {"last", "inner", "outer", "asking"} <= set(ran)
+    assert not [each for each in ran if "after" in each]
+    assert reported == []
+    assert caplog.text == ""
+    assert policy.asked == 0
+
+
+def test_a_coroutine_of_a_killed_process_that_never_ends_does_not_keep_a_loop_from_closing(
+    reported: list[Any],
+) -> None:
+    loop = VirtualLoop(thread_seconds=0.0)
+    tries = 0
+
+    async def endless() -> None:
+        nonlocal tries
+        while True:
+            try:
+                await asyncio.sleep(0)
+                await wait_for_ever()
+            except BaseException:
+                tries += 1
 
     async def main() -> None:
         with process("one"):
-            loop.create_task(work())
+            loop.create_task(endless())
         await asyncio.sleep(1.0)
         loop.kill("one")
-        loop.release()
-        assert ran == ["finally"]
-        loop.release()
 
     run(loop, main())
-    assert ran == ["finally"]
+    gc.collect()
+    assert 1 < tries < 1000
+    assert loop.is_closed()
+    assert reported == []
+
+
+def test_what_others_left_is_reported_when_a_killed_process_is_released(
+    reported: list[Any],
+) -> None:
+    loop = VirtualLoop(thread_seconds=0.0)
+
+    class Left:
+        def __init__(self) -> None:
+            self.circle = self
+
+        def __del__(self) -> None:
+            raise ValueError("left by others")
+
+    async def main() -> None:
+        with process("one"):
+            loop.create_task(wait_for_ever())
+        await asyncio.sleep(1.0)
+        loop.kill("one")
+        Left()
+
+    run(loop, main())
+    assert [str(each) for each in reported] == ["left by others"]
 
 
 # --- what there is not ------------------------------------------------------------------------

@@ -74,8 +74,8 @@ class Unconfirmed:
     upgrade that is not answered with 101 is like a close (otherwise the call ends).
     `wrong_values_refused`: REST refuses a value that its documents do not allow (otherwise it is
     only an alert). `rooms_by_name`: REST finds a live conference by its name too (documented only
-    for adding a participant). `music_for_the_last`: whoever is alone in a conference after the
-    others left hears the music again (the documents have it only before the start).
+    for adding a participant). `music_for_the_last`: a participant who is alone in a conference
+    after the others left hears the music again (the documents have it only before the start).
     `shortest_transcribed_seconds`: shorter recordings are not transcribed.
     """
 

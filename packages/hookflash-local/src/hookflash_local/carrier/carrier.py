@@ -6,9 +6,9 @@
         call = await c.place_call(from_="+15550100009", to="+15550100001", script=caller)
         await call.ended()
 
-It reads Twilio's protocol on its own (nothing here imports an adapter), signs what it sends,
-records every mistake of the application (`alerts`), can fail on purpose (`faults`), and records
-what each party heard (`Leg.recording`). It never connects to anything but loopback.
+It reads Twilio's protocol on its own: nothing here imports an adapter. It signs what it sends, and
+can fail on purpose (`faults`). It records every mistake of the application (`alerts`) and what each
+party heard (`Leg.recording`). It never connects to anything but loopback.
 
 resource         | acquired      | released
 REST server      | `__aenter__`  | `__aexit__`

@@ -113,7 +113,7 @@ class Conference:
         participant.leg.note("joined", conference=self.name, **noted)
         self._notify("participant-join", participant.form())
         if self.started.is_set():
-            # With music for whoever is alone, the one who was so far hears the conference again.
+            # A participant who was alone and heard music hears the conference again.
             for each in (
                 list(self.participants.values()) if self._music_for_the_last else [participant]
             ):
@@ -186,7 +186,7 @@ class Conference:
             self.let_hear(participant)
 
     def let_hear(self, participant: Participant) -> None:
-        """Let a participant hear the others, whoever they are at each moment, unless it is held."""
+        """Let a participant hear the others, those of each moment, unless it is held."""
         if participant.held:
             return
 

@@ -28,7 +28,7 @@ class _Server(uvicorn.Server):
 
 
 Listen = Callable[[str, int], socket.socket]
-"""Opens a host's port, 0 for any that is free. Raises OSError if the port cannot be had."""
+"""Opens a host's port, 0 for any that is free. Raises OSError if the port cannot be opened."""
 
 
 def open_port(host: str, port: int) -> socket.socket:
@@ -64,7 +64,7 @@ class ApiServer:
     def start(self) -> None:
         """Listen. Connections are accepted by the system from this moment on.
 
-        Raises OSError if the port cannot be had.
+        Raises OSError if the port cannot be opened.
         """
         listener = self._listen("127.0.0.1", self.port)
         self.port = listener.getsockname()[1]

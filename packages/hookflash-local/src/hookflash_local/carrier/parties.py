@@ -196,7 +196,7 @@ def connect(leg: Leg, script: Script | None, speak: Speak, tasks: Tasks) -> None
 Outcome = Literal["answers", "busy", "no-answer", "fails"]
 
 Decide = Callable[[Leg], Awaitable[Outcome]]
-"""Rings at somebody who is there, for as long as it is let; cancelled when it rings no more."""
+"""Decides a call while it rings, and may take as long; cancelled when the ringing stops."""
 
 HELLO = "hello"
 WHISPER_PAUSE_SECONDS = 0.8
@@ -266,8 +266,11 @@ class Human:
         key: str = "1",
         then: Script | None = None,
     ) -> Human:
-        """Listens to the whisper (for so many seconds, or to its end), presses `key`, and goes on
-        with `then` as soon as there is somebody to talk with (bridged, or in a conference)."""
+        """Listens to the whisper and presses `key`.
+
+        The whisper is heard to its end, or for `after_seconds`. `then` runs as soon as there is
+        somebody to talk with: when the call is bridged, or in a conference.
+        """
 
         async def script(line: Line) -> None:
             await _listen(line, hello, after_seconds)

@@ -17,9 +17,13 @@ DEFAULT_SIZE = 1000
 
 @dataclass(eq=False)
 class QueueMember:
-    """One caller. `taken_by` is set with `taken`, and `first` is what the caller hears before they
-    talk; `parted` when the taker has gone away; `over` when the caller has left the queue or,
-    after a talk, the bridge."""
+    """One caller in a queue.
+
+    - `taken`: a leg has taken the caller. `taken_by` is that leg, and `first` what the caller hears
+      before the two talk
+    - `parted`: the leg that took the caller has gone
+    - `over`: the caller has left the queue or, after a talk, the bridge
+    """
 
     leg: Leg
     since: float

@@ -1,7 +1,7 @@
 """The owner of every task of the stand-in carrier.
 
-A task that fails is not lost: its error is kept, and `close` raises what was kept, so that a
-mistake in a test's script or in this package fails the test that made it.
+A task that fails is not lost: its error is kept, and `close` raises what was kept. So a mistake in
+a test's script or in this package fails the test that made it.
 
 resource | acquired   | released
 task     | `start`    | when it ends by itself, or by `close`, which cancels and awaits the rest

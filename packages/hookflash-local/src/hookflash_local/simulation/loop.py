@@ -36,13 +36,15 @@ import functools
 import gc
 import heapq
 import itertools
+import logging
 import math
 import selectors
 import socket
+import sys
 import threading
 import warnings
 import weakref
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import Executor
 from typing import Any, NoReturn, TypeVar, TypeVarTuple, Unpack
 
@@ -324,33 +326,27 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self._retain_owned(thing)
         self.network.kill(process)
 
-    def release(self) -> None:
-        """Release the tasks and generators of dead processes. `close` does this too.
-
-        This closes their coroutines and runs their `finally` blocks, so call it only when the
-        simulation's results are no longer needed.
-        """
-        retained, self._retained = self._retained, []
-        # An open loop would run a generator's `finally` block in a task without an owner.
-        self._retained.extend(each for each in retained if isinstance(each, AsyncGenerator))
-        tasks = [each for each in retained if isinstance(each, asyncio.Task) and not each.done()]
-        if not tasks:
-            return
-        with warnings.catch_warnings():
-            # These warn about coroutines that the blocks create and nobody can await.
-            warnings.simplefilter("ignore", RuntimeWarning)
-            for task in tasks:
-                task._log_destroy_pending = False  # type: ignore[attr-defined]  # no public way
-                # The `finally` blocks run out of their normal context and may raise anything.
-                with contextlib.suppress(BaseException):
-                    task.get_coro().close()
-            del retained, tasks, task
-            gc.collect()
-
     def close(self) -> None:
+        """Close the loop, and release the tasks and generators of dead processes.
+
+        This runs `finally` blocks of the dead processes, so call it only when the simulation's
+        results are no longer needed. The blocks run without a usable loop: what they start raises
+        RuntimeError. Nothing that they raise, log or warn of is reported.
+        """
         super().close()
-        self.release()
-        self._retained.clear()
+        if self._retained:
+            # What others have left is collected first, so that it is reported.
+            gc.collect()
+            with _no_reports(), _running(self):
+                self._close_retained()
+                self._retained.clear()
+                gc.collect()
+
+    def _close_retained(self) -> None:
+        for each in self._retained:
+            if isinstance(each, asyncio.Task) and not each.done():
+                each._log_destroy_pending = False  # type: ignore[attr-defined]  # no public way
+                _close_coroutine(each.get_coro())
 
     def _is_dead(self, handle: asyncio.Handle) -> bool:
         context = handle._context  # type: ignore[attr-defined]  # there is no public way
@@ -447,6 +443,48 @@ def _named(handle: asyncio.Handle) -> str:
         callback = callback.func
     name = getattr(callback, "__qualname__", repr(callback))
     return f"{getattr(callback, '__module__', None) or '?'}.{name}"
+
+
+_CLOSE_ATTEMPTS = 100
+
+
+def _close_coroutine(coroutine: Any) -> None:
+    """Close a coroutine, even if its `finally` blocks await something.
+
+    Each attempt ends at the next `await`. After `_CLOSE_ATTEMPTS` the coroutine is given up.
+    """
+    for _ in range(_CLOSE_ATTEMPTS):
+        # The blocks run out of their normal context and may raise anything. The coroutine has
+        # ended if an attempt raises nothing.
+        with contextlib.suppress(BaseException):
+            coroutine.close()
+            return
+
+
+@contextlib.contextmanager
+def _running(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Make a closed loop the running one: without one, asyncio may make a loop for the thread."""
+    before = asyncio._get_running_loop()
+    asyncio._set_running_loop(loop)
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(before)
+
+
+@contextlib.contextmanager
+def _no_reports() -> Iterator[None]:
+    """Drop warnings, log lines, and exceptions that nobody can handle."""
+    hook, level = sys.unraisablehook, logging.root.manager.disable
+    sys.unraisablehook = lambda unraisable: None
+    logging.disable()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)
+        sys.unraisablehook = hook
 
 
 def _refuse_tls(options: dict[str, Any]) -> None:

@@ -1,10 +1,14 @@
 """What happened in a call, with times: one list for all its legs. No I/O.
 
-Kinds: placed, initiated, ringing, answered, answer (TwiML taken), say, play, gathering, gathered,
-digit, send-digits, stream-started, stream-stopped, clear, moved (by REST), whisper, detected (who
-answered), bridged, unbridged, joined, conference-joined (hears the others), held, unheld, left,
-queued, dequeued, recording-started, recording-stopped, referring, referred, dial-result,
-party-says, ended.
+The kinds of events are:
+
+- the call: placed, initiated, ringing, answered, detected (who answered), moved (by REST), ended
+- a document: answer (TwiML taken), say, play, whisper, gathering, gathered, dial-result
+- a media stream: stream-started, stream-stopped, clear
+- the party: party-says, digit, send-digits, referring, referred
+- two or more legs: bridged, unbridged, queued, dequeued
+- a conference: joined, conference-joined (hears the others), held, unheld, left
+- a recording: recording-started, recording-stopped
 """
 
 from __future__ import annotations

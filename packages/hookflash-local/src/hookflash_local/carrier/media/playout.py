@@ -1,8 +1,8 @@
 """A playback buffer on an exact sample clock: what a listener has heard. No I/O, no clock.
 
 Audio is G.711 mu-law, 8,000 samples a second, one byte a sample. Time is a number of seconds that
-the caller passes in and that never goes back; inside, everything is counted in whole samples, so
-a position is a function of time and not of ticks.
+the code that calls passes in and that never goes back. Inside, everything is counted in whole
+samples, so a position is a function of time and not of ticks.
 
     play  -> audio is appended where the buffer ends, or begins now if the buffer is empty
     mark  -> comes back when all audio before it was played; at once if nothing is buffered

@@ -110,9 +110,9 @@ class CallRecording:
             self.spans.append(_Span(self._here()))
 
     def stop(self, longest: float | None = None) -> None:
-        """Record no more, and of a recording that was never paused keep at most `longest` seconds.
+        """Stop recording. `start` then processes what was recorded.
 
-        `start` then processes it.
+        A recording that was never paused is cut to at most `longest` seconds.
         """
         if self.running:
             self._close()

@@ -1,7 +1,7 @@
 """Audio sources that a leg hears, and the exact record of what it heard. No I/O.
 
 A source can be read by sample range, for the past only. The party's audio, a media stream and an
-announcement are all `Playout`s on one sample clock, so bridging two legs means that each reads the
+announcement are all `Playout`s on one sample clock. Bridging two legs means that each reads the
 other's inbound audio: aligned to the sample, without added delay.
 """
 

@@ -269,7 +269,7 @@ OVERFLOW_MESSAGES = 3000
 """A minute of sound that the server did not read: what comes now is dropped."""
 
 Warn = Callable[[int, str], None]
-"""Called with Twilio's number and a text, for what is wrong but not the end of the stream."""
+"""Called with Twilio's error number and a text, if an error does not end the stream."""
 
 
 def _delay_queue(exchange: Exchange) -> DelayQueue[Any]:

@@ -1,9 +1,9 @@
 """The jitter buffer between a page's microphone and its line. No I/O.
 
 A browser sends 20 ms at a time, and network jitter delays some frames. Silence before the first
-frame keeps late frames from tearing gaps into speech. After a stall, when many frames come at once,
-silent frames are dropped until the delay is back to normal; speech is dropped only if it would be
-heard more than a second late.
+frame keeps late frames from tearing gaps into speech. After a stall, many frames come at once:
+silent frames are then dropped until the delay is back to normal. Speech is dropped only if it would
+be heard more than a second late.
 """
 
 from __future__ import annotations

@@ -70,9 +70,12 @@ PageMessage = Register | Dial | Answer | Decline | HangUp | Press | Hold | Mute
 class Shown(msgspec.Struct, frozen=True, tag="phone"):
     """Everything that a page shows of its phone.
 
-    `peer` is who calls or is called; `seconds` how long the call was answered; `said` what the
-    carrier itself spoke to this phone in this call (a whisper); `wants_key` that the call waits
-    for a key; `connected` that somebody else is on the line; `ended` how the last call ended.
+    - `peer`: who calls or is called
+    - `seconds`: how long the call was answered
+    - `wants_key`: the call waits for a key
+    - `connected`: somebody else is on the line
+    - `said`: what the carrier itself spoke to this phone in this call (a whisper)
+    - `ended`: how the last call ended
     """
 
     token: str
@@ -90,7 +93,7 @@ class Shown(msgspec.Struct, frozen=True, tag="phone"):
 
 
 class Refused(msgspec.Struct, frozen=True, tag="refused"):
-    """What the page message for cannot be; `why` is a sentence to show."""
+    """The page's last message cannot be carried out; `why` is a sentence to show."""
 
     why: str
 

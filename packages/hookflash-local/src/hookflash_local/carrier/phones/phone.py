@@ -127,7 +127,7 @@ class Phone:
             self._begin(self.call)
 
     def stop_ringing(self, ended: str) -> None:
-        """The call for which it rang is not this phone's; `ended` says what became of it."""
+        """Stop ringing: the call is not this phone's. `ended` says what happened to it instead."""
         self.call = None
         self._ended = ended
         self._show()

@@ -5,7 +5,7 @@
     await phones.handle(phone, Dial("+15550100001"))                    # and it can call the line
 
 Several phones may have one number: they ring together, and the first that picks up has the call.
-While at least one phone has a number, it takes the place of whoever `carrier.humans` had there.
+While at least one phone has a number, it replaces the human whom `carrier.humans` had there.
 
 resource          | acquired     | released
 a phone's number  | `register`   | when its page was gone for `grace_seconds`

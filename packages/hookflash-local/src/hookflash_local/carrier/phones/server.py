@@ -86,7 +86,7 @@ class Offer(msgspec.Struct, frozen=True):
 
 
 class PhoneServer:
-    """The phones at a port of their own. `offer` may be replaced: each page asks for it anew.
+    """Serve the phones at a port of their own. `offer` may be replaced: each page asks for it.
 
     Raises `ConfigError` if `port` is taken.
     """

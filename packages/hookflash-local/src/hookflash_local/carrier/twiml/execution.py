@@ -1,4 +1,4 @@
-"""Execution of TwiML on a leg: verb after verb, until there is no more, or the call ends.
+"""Execute TwiML on a leg: verb after verb, until none is left or the call ends.
 
     entry -> document -> verb -> verb -> ... -> no more verbs: hang up
       ^                    |

@@ -54,7 +54,7 @@ class Page:
 
 
 async def open_page(exchange: Exchange, leg: Leg, entry: Entry) -> Page:
-    """Get the verbs. Raises FetchFailed if there are none to be had."""
+    """Get the verbs. Raises FetchFailed if a document cannot be fetched or read."""
     if isinstance(entry, TwimlText):
         return _parsed(exchange, leg, entry.twiml, "")
     form = {**leg.form(), **entry.form}

@@ -54,7 +54,7 @@ class Document:
 
 
 def parse(body: bytes | str) -> Document:
-    """Read TwiML. Raises TwimlError (12100, 11750) for what is no TwiML document."""
+    """Read TwiML. Raises TwimlError (12100, 11750) if `body` is not a TwiML document."""
     data = body.encode() if isinstance(body, str) else body
     if len(data) > MAX_BYTES:
         raise TwimlError(alerts.TOO_LARGE, f"the document has {len(data)} bytes, 64 kB is the most")

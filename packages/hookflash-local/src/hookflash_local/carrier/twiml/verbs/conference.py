@@ -1,8 +1,8 @@
 """`<Dial><Conference>`: joins a conference, waits for its start, and leaves it at its end.
 
-What `waitUrl` says is played once and followed by silence (a `<Redirect>` in it makes it loop);
-if it cannot be fetched, the leg does not join and the action is requested. A coach of a call that
-is not in the conference cannot join either (13240). A label in use falls through to the next verb
+What `waitUrl` says is played once and followed by silence; a `<Redirect>` in it makes it loop. If
+it cannot be fetched, the leg does not join and the action is requested. A coach of a call that is
+not in the conference cannot join either (13240). A label in use falls through to the next verb
 (16025). Source: Twilio, `<Conference>`.
 """
 
@@ -104,7 +104,8 @@ async def _wait(
 ) -> None:
     """Let the leg hear what `waitUrl` says, once, until the conference starts.
 
-    Comes back only if that could not be had, with False in `waited`.
+    `waited` gets True when the document has run. It gets False when the document failed; only then
+    does this return before the start.
     """
     leg, url = context.leg, noun.get("waitUrl")
     if conference.started.is_set():

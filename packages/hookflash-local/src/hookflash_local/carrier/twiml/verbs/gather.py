@@ -2,10 +2,11 @@
 
 The first key, or the party's voice, stops the prompt; with `bargeIn="false"` the voice does not.
 Digits are complete with `numDigits`, with `finishOnKey` (default `#`) or when no key came for
-`timeout` seconds (default 5). Speech is complete after `speechTimeout` seconds of silence (default:
-`timeout`; `auto`: one second, by our reading). Its text comes from the carrier's `transcribe`, or
-else from what the script says; Confidence is always 1.0. Without input the next verb runs, unless
-`actionOnEmptyResult` is set. Without `action` the current document is requested again.
+`timeout` seconds (default 5). Speech is complete after `speechTimeout` seconds of silence. Its
+default is `timeout`; `auto` is one second here, which Twilio does not document. The text of the
+speech comes from the carrier's `transcribe`, or else from what the script says; Confidence is
+always 1.0. Without input the next verb runs, unless `actionOnEmptyResult` is set. Without `action`
+the current document is requested again.
 Source: Twilio, `<Gather>`.
 """
 

@@ -70,7 +70,7 @@ def _transcribe_to(context: VerbContext, element: Element) -> tuple[str, str] | 
         text = f"<Record maxLength> is over {longest} s: the recording is not transcribed"
         context.exchange.alert(alerts.SCHEMA, text, context.leg)
         return None
-    # Without a callback Twilio keeps the text for whoever asks; there is no such list here.
+    # Without a callback, Twilio stores the text and lists it by REST; there is no such list here.
     return context.callback(element, "transcribeCallback")
 
 

@@ -5,9 +5,10 @@
       |             +-- 200: the device hangs up this call soon after
       +---- the caller hangs up       -> action: canceled, 180; the answer is ignored
 
-Only on a leg that is SIP itself (13801). Without an action the next verb runs; without one the
-call ends. Source: Twilio, `<Refer>`. That `<Refer>` on another leg only adds an alert
-(the next verb runs), and how soon the device hangs up, are readings of our own.
+Only on a leg that is SIP itself (13801). Without an action the next verb runs, and the call ends if
+there is none. Source: Twilio, `<Refer>`. Twilio does not document two points: here `<Refer>` on
+another leg only adds an alert and the next verb runs, and the device hangs up after
+`HANG_UP_SECONDS`.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def _problem(leg: Leg, nouns: list[Element]) -> tuple[int, str] | None:
 
 
 async def _called(exchange: Exchange, target: str) -> tuple[str, str]:
-    """Let the device call the target: what becomes of it, and the SIP code that says so.
+    """Let the device call the target; return the outcome and its SIP code.
 
     That call does not touch the carrier: it has no leg here.
     """

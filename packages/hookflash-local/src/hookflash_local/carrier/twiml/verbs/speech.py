@@ -35,7 +35,7 @@ async def play(context: VerbContext, element: Element) -> Next:
         )
         sound = sounds.read_wav(reply.body)
     except (FetchFailed, ValueError) as error:
-        # A sound that cannot be had is left out; the document goes on.
+        # A sound that cannot be fetched or read is left out; the document goes on.
         code = error.code if isinstance(error, FetchFailed) else alerts.CONTENT_TYPE
         context.exchange.alert(code, f"<Play>{element.text}: {error}", context.leg)
         return None
