@@ -34,7 +34,7 @@ from hookflash.core.setup import CallSetup, ModelSetup
 from hookflash.errors import CarrierError
 from hookflash.runtime.call_ports import CallPorts
 from hookflash.runtime.driver import Driver
-from hookflash.runtime.journal import read_journal
+from hookflash.runtime.journal_replay import read_journal
 from hookflash.runtime.live_audio import Listener
 from hookflash.runtime.recorder import Recordings
 from hookflash.runtime.stream_watch import FIRST_CHECKS

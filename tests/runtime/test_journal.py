@@ -14,16 +14,9 @@ from hookflash.core.commands import MoveCall, PlayAudio, SendMark
 from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
 from hookflash.core.setup import CallSetup
 from hookflash.errors import ConfigError
-from hookflash.runtime.journal import (
-    JOURNAL_VERSION,
-    Journals,
-    JournalState,
-    read_journal,
-    rebuild,
-    rebuilding,
-    replay,
-)
+from hookflash.runtime.journal import JOURNAL_VERSION, Journals, JournalState
 from hookflash.runtime.journal_files import Chunk, JournalFiles
+from hookflash.runtime.journal_replay import read_journal, rebuild, rebuilding, replay
 from hookflash_local.simulation.world import SimulatedWorld
 
 from .conftest import clock_stands

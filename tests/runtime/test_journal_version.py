@@ -13,8 +13,9 @@ from pathlib import Path
 
 from hookflash.core import events as e
 from hookflash.core.call import Call
-from hookflash.runtime.journal import JOURNAL_VERSION, read_journal, replay
+from hookflash.runtime.journal import JOURNAL_VERSION
 from hookflash.runtime.journal_facts import call_from_facts, read_facts
+from hookflash.runtime.journal_replay import read_journal, replay
 
 from .test_journal_facts import RUNG, SETUP, live
 

@@ -17,8 +17,9 @@ from hookflash.core.commands import ConnectAgent, HangUp, LeaveQueue, Speak
 from hookflash.core.handoff_plan import HandoffPlan, Target
 from hookflash.core.phases import Phase
 from hookflash.runtime.clock import SystemClock
-from hookflash.runtime.journal import JOURNAL_VERSION, Journals, read_journal
-from hookflash.runtime.restoring import SLICE_STEPS
+from hookflash.runtime.journal import JOURNAL_VERSION, Journals
+from hookflash.runtime.journal_replay import read_journal
+from hookflash.runtime.sliced_work import SLICE_STEPS
 from hookflash.runtime.switchboard import Switchboard, restores_call
 from hookflash_local.simulation.world import EPOCH, SimulatedWorld
 

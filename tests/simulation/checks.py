@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from hookflash.core.call import Call
 from hookflash.core.handoff.states import HandoffState
 from hookflash.core.phases import Phase
-from hookflash.runtime.journal import read_journal, replay
+from hookflash.runtime.journal_replay import read_journal, replay
 from hookflash_local.carrier.legs.leg import Leg
 from hookflash_local.carrier.media.sources import Loop
 from hookflash_local.model.session import Session

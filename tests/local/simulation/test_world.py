@@ -14,7 +14,8 @@ from hookflash import Agent
 from hookflash.core.events import CallArrived, CallCompleted
 from hookflash.core.record import CallRecord
 from hookflash.core.setup import CallSetup
-from hookflash.runtime.journal import Journals, JournalState, read_journal
+from hookflash.runtime.journal import Journals, JournalState
+from hookflash.runtime.journal_replay import read_journal
 from hookflash.runtime.owner_code import OwnerCodeError
 from hookflash.runtime.tool_runner import ToolThreads
 from hookflash.server.assembly import open_line

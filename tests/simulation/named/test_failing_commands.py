@@ -18,7 +18,7 @@ from hookflash.core.commands import CancelResponse, RequestResponse, TruncateIte
 from hookflash.core.phases import Phase
 from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.driver import Driver
-from hookflash.runtime.journal import read_journal
+from hookflash.runtime.journal_replay import read_journal
 from hookflash_local.simulation.world import SimulatedWorld
 
 from ...runtime.conftest import Stream, World

@@ -24,7 +24,7 @@ def command(journal: Path, picture: Path | None, as_json: bool) -> int:
     from hookflash.replay.picture import draw
     from hookflash.replay.timeline import read_timeline
     from hookflash.replay.transcript import transcript_text
-    from hookflash.runtime.journal import read_journal, replay
+    from hookflash.runtime.journal_replay import read_journal, replay
 
     head, lines = read_journal(journal)
     steps = list(replay(Call(head.setup), lines))

@@ -16,7 +16,7 @@ recognised by its `CallRecovered` event.
 
 Audio is left out: only the size of the agent's audio is written. The caller's audio changes no
 state of a call. A replay gives the same commands. So another process can recover a call, and a bug
-report can become a test.
+report can become a test: see `journal_replay.py`.
 
 Lines are encoded in the event loop's thread and written by one thread for all calls, so a slow disk
 never delays a call. Audio, marks and words make most of the lines. They are batched: they wait for
@@ -36,20 +36,15 @@ import asyncio
 import logging
 import re
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-import msgspec
-
-from hookflash.core.call import Call
 from hookflash.core.commands import AnyCommand, PlayAudio, SendCallerAudio, SendMark
 from hookflash.core.events import (
     AgentTranscribed,
     AnyEvent,
-    CallArrived,
     CallerAudio,
-    CallRecovered,
     MarkReturned,
     ModelAudio,
 )
@@ -63,10 +58,8 @@ from hookflash.runtime.journal_lines import (
     JournalState,
     Said,
     SoundRun,
-    command_without_audio,
     encode_lines,
     event_without_audio,
-    expanded,
     lost_note,
 )
 from hookflash.world import SYSTEM, World
@@ -79,10 +72,6 @@ __all__ = [
     "JournalLine",
     "Said",
     "JournalState",
-    "read_journal",
-    "rebuild",
-    "rebuilding",
-    "replay",
 ]
 
 log = logging.getLogger("hookflash.journal")
@@ -356,156 +345,3 @@ def _is_running_here(loop: asyncio.AbstractEventLoop) -> bool:
         return asyncio.get_running_loop() is loop
     except RuntimeError:
         return False
-
-
-def read_journal(path: Path) -> tuple[JournalHead, list[JournalLine]]:
-    """Read a journal for a replay. A line that a crash cut short is left out.
-
-    Raises `ConfigError` if the file is not a journal, cannot be read, or was written, even in part,
-    by another version.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"journal {path.name}: cannot be read: {error.strerror}") from error
-    raw = split_lines(data)
-    head = _head(path.name, next(raw))
-    return head, list(_checked(path.name, raw))
-
-
-def split_lines(data: bytes) -> Iterator[bytes]:
-    """Yield the lines of a file without their ends, one at a time. There is at least one."""
-    start = 0
-    while (end := data.find(b"\n", start)) >= 0:
-        yield data[start:end]
-        start = end + 1
-    yield data[start:]
-
-
-class _Version(msgspec.Struct):
-    journal: int
-
-
-def _head(name: str, text: bytes) -> JournalHead:
-    try:
-        # Check the version first: another version's setup may have another shape.
-        _check_version(name, 1, msgspec.json.decode(text, type=_Version).journal)
-        return msgspec.json.decode(text, type=JournalHead)
-    except msgspec.DecodeError as error:
-        raise ConfigError(
-            f"journal {name}: the first line is not that of a journal ({error}); give a"
-            " .jsonl file that Hookflash wrote"
-        ) from error
-
-
-def _check_version(name: str, number: int, version: int) -> None:
-    if version != JOURNAL_VERSION:
-        came = f"version {version}" if version else "a version that did not name itself"
-        raise ConfigError(
-            f"journal {name}, line {number}: expected version {JOURNAL_VERSION}, which this program"
-            f" replays; what follows was written by {came}. Replay it with the release of Hookflash"
-            " that wrote it"
-        )
-
-
-def _checked(name: str, raw: Iterable[bytes], *, commands: bool = True) -> Iterator[JournalLine]:
-    """Yield the lines after the first. Raises `ConfigError`.
-
-    An unreadable line is where a process died while writing. So it may only be the last line, or
-    come before the `version` line of the next process. Without `commands`, command lines are
-    skipped.
-    """
-    decoder = msgspec.json.Decoder(JournalLine)
-    broken: ConfigError | None = None
-    named = False
-    for number, text in enumerate(raw, start=2):
-        if not text or (not commands and _COMMAND in text[:_WITHIN]):
-            continue
-        try:
-            line = decoder.decode(text)
-        except msgspec.DecodeError as error:
-            if broken is not None:
-                raise broken from None
-            broken = ConfigError(f"journal {name}, line {number}: {error}")
-            continue
-        if broken is not None and not line.version:
-            raise broken
-        broken = None
-        if line.version:
-            _check_version(name, number, line.version)
-        elif type(line.event) is CallRecovered and not named:
-            _check_version(name, number, 0)
-        named = bool(line.version)
-        yield from expanded(line)
-
-
-_COMMAND = b',"command":{"type":'
-_WITHIN = 56
-"""The kind of a line is within its first bytes: `{"at":1790000000.123456,"command":{"type":...`."""
-
-
-class Step(msgspec.Struct, frozen=True):
-    """One event of a replay, with the commands of then and of now."""
-
-    at: float
-    cause: AnyEvent | None
-    """None: the timer."""
-    then: list[AnyCommand]
-    now: list[AnyCommand]
-
-    @property
-    def same(self) -> bool:
-        return self.then == self.now
-
-
-def replay(call: Call, lines: Iterable[JournalLine]) -> Iterator[Step]:
-    """Replay a journal's events with `call`, one `Step` at a time."""
-    cause: JournalLine | None = None
-    then: list[AnyCommand] = []
-    for line in [*lines, JournalLine(0.0, expired=True)]:
-        if line.event is None and not line.expired:
-            if line.command is not None:
-                then.append(line.command)
-            continue
-        if cause is not None:
-            if cause.event is not None:
-                commands = call.receive(cause.event, cause.at)
-            else:
-                commands = call.expire(cause.at)
-            yield Step(
-                cause.at, cause.event, then, [command_without_audio(each) for each in commands]
-            )
-        cause, then = line, []
-
-
-def rebuild(head: JournalHead, lines: Iterable[JournalLine]) -> Call:
-    """Return the call in its state after the journal's last line."""
-    call = Call(head.setup)
-    for line in lines:
-        _replay_line(call, line)
-    return call
-
-
-def rebuilding(name: str, data: bytes) -> Generator[None, None, tuple[Call, CallArrived | None]]:
-    """Rebuild a call from its journal's bytes; each `next` replays one line.
-
-    Returns the call, and its `CallArrived`, or None if the journal has none. Raises `ConfigError`
-    like `read_journal`, and whatever the core raises.
-    """
-    raw = split_lines(data)
-    call = Call(_head(name, next(raw)).setup)
-    arrived: CallArrived | None = None
-    for line in _checked(name, raw, commands=False):
-        _replay_line(call, line)
-        event = line.event
-        if arrived is None and isinstance(event, CallArrived) and (event.caller or event.called):
-            arrived = event
-        yield
-    return call, arrived
-
-
-def _replay_line(call: Call, line: JournalLine) -> None:
-    if line.event is not None:
-        call.receive(line.event, line.at)
-    elif line.expired:
-        call.expire(line.at)

@@ -30,8 +30,7 @@ from hookflash.core.events import CallArrived, LegPlaced
 from hookflash.core.handoff.states import Trigger
 from hookflash.core.phases import Phase
 from hookflash.core.setup import CallSetup
-from hookflash.runtime.journal import split_lines
-from hookflash.runtime.journal_lines import Said
+from hookflash.runtime.journal_lines import Said, split_lines
 
 INTERRUPTED = (
     "The transfer of the caller to a human was interrupted by a technical problem, so nobody was"

@@ -129,3 +129,12 @@ def command_without_audio(command: AnyCommand) -> AnyCommand:
 def lost_note(at: float, lines: int) -> bytes:
     """Return the line which says that `lines` lines are missing here."""
     return encode_lines([JournalLine(at, lost=lines)])
+
+
+def split_lines(data: bytes) -> Iterator[bytes]:
+    """Yield the lines of a file without their ends, one at a time. There is at least one."""
+    start = 0
+    while (end := data.find(b"\n", start)) >= 0:
+        yield data[start:end]
+        start = end + 1
+    yield data[start:]

@@ -7,8 +7,8 @@ facts: who called and what was said (`journal_facts.py`). Without a journal the 
 new. The carrier always gets an answer. Consultations (`consults`) have drivers too, but do not
 count as calls.
 
-A call is rebuilt in slices (`restoring.py`), so that other calls are not delayed. Requests for the
-call wait meanwhile and are handled in order.
+A call is rebuilt from its journal (`journal_replay.py`), in slices (`sliced_work.py`), so that
+other calls are not delayed. Requests for the call wait meanwhile and are handled in order.
 
     resource            acquired                         released
     a driver            arrive(), or when restored       a while after its call has ended
@@ -64,7 +64,7 @@ from hookflash.runtime.call_observers import OBSERVED, CallObservers
 from hookflash.runtime.call_ports import CallPorts, Traffic
 from hookflash.runtime.consults import ConsultCalls, NoRecords
 from hookflash.runtime.driver import Driver
-from hookflash.runtime.journal import Journal, Journals, rebuilding
+from hookflash.runtime.journal import Journal, Journals
 from hookflash.runtime.journal_facts import (
     JournalFacts,
     bridge_completed,
@@ -72,6 +72,7 @@ from hookflash.runtime.journal_facts import (
     legs_to_end,
     reading_facts,
 )
+from hookflash.runtime.journal_replay import rebuilding
 from hookflash.runtime.ports import (
     CarrierControl,
     CarrierStream,
@@ -83,7 +84,7 @@ from hookflash.runtime.ports import (
 )
 from hookflash.runtime.prepared_speech import PreparedSpeech
 from hookflash.runtime.recorder import Recordings
-from hookflash.runtime.restoring import Restoring, in_slices
+from hookflash.runtime.sliced_work import RestoreTask, in_slices
 from hookflash.runtime.target_checks import AgentChecks
 from hookflash.runtime.tool_runner import OUTPUT_CHARS, ToolRunner, ToolThreads
 from hookflash.runtime.valid_text import made_valid
@@ -170,7 +171,7 @@ class Switchboard:
         self._observers: dict[str, CallObservers] = {}
         self._consults = ConsultCalls(self.find, self._start_consult)
         self._closing: set[asyncio.Task[None]] = set()
-        self._restoring: dict[str, Restoring] = {}
+        self._restoring: dict[str, RestoreTask] = {}
         self._legs_to_end: dict[str, list[LegPlaced]] = {}
         """Legs of humans who were with a caller whose journal could not be replayed.
 
@@ -370,7 +371,7 @@ class Switchboard:
         restoring = self._restored(call_sid)
         return act() if restoring is None else await restoring.then(act)
 
-    def _restored(self, call_sid: str) -> Restoring | None:
+    def _restored(self, call_sid: str) -> RestoreTask | None:
         """Return the restore of another process's call, started if needed.
 
         None means that the call is in this process, or has no journal.
@@ -379,7 +380,7 @@ class Switchboard:
             return None
         restoring = self._restoring.get(call_sid)
         if restoring is None and (path := self._journals.find(call_sid)) is not None:
-            restoring = self._restoring[call_sid] = Restoring(
+            restoring = self._restoring[call_sid] = RestoreTask(
                 self._restore(call_sid, path),
                 name=f"restore {call_sid}",
                 on_end=lambda: self._restoring_ended(call_sid),

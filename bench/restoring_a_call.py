@@ -1,6 +1,6 @@
 """Measure how restoring a call of one hour affects the other calls of a process.
 
-    python bench/restoring.py [--minutes 60] [--calls 50] [--rounds 5]
+    python bench/restoring_a_call.py [--minutes 60] [--calls 50] [--rounds 5]
 
 Two journals are restored while `--calls` others stream in real time, 50 frames a second each way:
 
@@ -36,7 +36,8 @@ from hookflash.core.phases import Phase
 from hookflash.core.setup import CallSetup
 from hookflash.core.token_usage import Tokens
 from hookflash.runtime.clock import SystemClock
-from hookflash.runtime.journal import Journals, JournalState, read_journal, rebuild
+from hookflash.runtime.journal import Journals, JournalState
+from hookflash.runtime.journal_replay import read_journal, rebuild
 from hookflash.runtime.settled_lines import SettledLines
 from hookflash.runtime.switchboard import Switchboard
 

@@ -7,7 +7,7 @@ from collections.abc import Generator
 
 import pytest
 
-from hookflash.runtime.restoring import SLICE_STEPS, Restoring, in_slices
+from hookflash.runtime.sliced_work import SLICE_STEPS, RestoreTask, in_slices
 
 
 def steps(count: int, done: list[int]) -> Generator[None, None, str]:
@@ -71,7 +71,7 @@ async def test_what_waits_is_done_in_order_before_anything_that_comes_later() ->
         await call_from_facts.wait()
         order.append("restored")
 
-    restoring = Restoring(restore(), name="restore", on_end=lambda: order.append("ended"))
+    restoring = RestoreTask(restore(), name="restore", on_end=lambda: order.append("ended"))
 
     async def ask(name: str) -> str:
         def act() -> str:
@@ -94,7 +94,7 @@ async def test_what_fails_is_told_to_whoever_waits_and_keeps_nobody_else_from_it
     async def restore() -> None:
         return
 
-    restoring = Restoring(restore(), name="restore", on_end=lambda: None)
+    restoring = RestoreTask(restore(), name="restore", on_end=lambda: None)
 
     def fail() -> None:
         raise ValueError("no")
@@ -116,7 +116,7 @@ async def test_giving_up_cancels_whoever_waits() -> None:
     async def restore() -> None:
         await asyncio.Event().wait()
 
-    restoring = Restoring(restore(), name="restore", on_end=lambda: ended.append(True))
+    restoring = RestoreTask(restore(), name="restore", on_end=lambda: ended.append(True))
     waiting = restoring.then(lambda: pytest.fail("it must not be done"))
     await asyncio.sleep(0)
     await restoring.close()

@@ -4,7 +4,7 @@ Rebuilding an hour-long call takes a second of CPU time. Done at once it would b
 every other call. So each turn of the loop does a few milliseconds of it.
 
     resource     acquired       released
-    the task     Restoring()    its end, or close()
+    the task     RestoreTask()  its end, or close()
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ async def in_slices(work: Generator[None, None, _T]) -> _T:
         await asyncio.sleep(0)
 
 
-class Restoring:
+class RestoreTask:
     """A call that is being restored. Use it in the event loop's thread.
 
     `restore` runs in its own task, independent of its waiters, and must not raise. Functions passed
