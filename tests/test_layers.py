@@ -62,9 +62,9 @@ NOW = {"now", "now_ms"}
 NO_DEADLINES = {
     "hookflash.core.conversation.latency: ends_at": "When the sound that was sent will have been"
     " played: an estimate, which marks correct.",
-    "hookflash.core.delivery_tracking: due_at": "When a delivery is tried again. Deliveries outlast"
+    "hookflash.core.delivery_retries: due_at": "When a delivery is tried again. Deliveries outlast"
     " the call; no machine of a call waits for them.",
-    "hookflash.core.delivery_tracking: _due": "As above.",
+    "hookflash.core.delivery_retries: _due": "As above.",
 }
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from hookflash import Agent, CallContext, ToolError
-from hookflash.agents.target import load_target
+from hookflash.agents.load_agent import load_agent
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def load(name: str) -> Agent:
-    agent = load_target(str(EXAMPLES / name))
+    agent = load_agent(str(EXAMPLES / name))
     assert isinstance(agent, Agent)
     return agent
 

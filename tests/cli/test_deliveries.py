@@ -10,7 +10,7 @@ import pytest
 
 from hookflash.cli import main
 from hookflash.core.delivery import Delivery
-from hookflash.core.delivery_tracking import Attempt, attempted
+from hookflash.core.delivery_retries import Attempt, attempted
 from hookflash.stores.database import open_database
 from hookflash.stores.deliveries import DeliveryStore
 

@@ -61,5 +61,5 @@ def test_what_must_be_changed_is_told_in_words_and_exits_with_2(
 ) -> None:
     assert exit_code(["serve", "no_such_agent.py"]) == 2
     told = capsys.readouterr().err
-    assert told.startswith("hookflash: TARGET 'no_such_agent.py'")
+    assert told.startswith("hookflash: AGENT 'no_such_agent.py'")
     assert "Traceback" not in told

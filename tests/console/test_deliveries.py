@@ -8,7 +8,7 @@ import pytest
 
 from hookflash.console.console import Hooks
 from hookflash.core.delivery import Delivery
-from hookflash.core.delivery_tracking import Attempt, attempted
+from hookflash.core.delivery_retries import Attempt, attempted
 from hookflash.stores.deliveries import DeliveryStore
 
 from .conftest import MakeOffice, Office, Time

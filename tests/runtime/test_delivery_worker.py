@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hookflash.core.delivery import Delivery
-from hookflash.core.delivery_tracking import TrackedDelivery
+from hookflash.core.delivery_retries import TrackedDelivery
 from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.delivery_worker import DeliveryWorker, NotTaken
 from hookflash.runtime.outbox import Outbox

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from hookflash.core.delivery import Delivery
-from hookflash.core.delivery_tracking import TrackedDelivery, take
+from hookflash.core.delivery_retries import TrackedDelivery, take
 from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.outbox import Outbox
 from hookflash_local.simulation.world import SimulatedWorld

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hookflash import Agent, HandoffPlan
-from hookflash.agents.target import load_target
+from hookflash.agents.load_agent import load_agent
 from hookflash_local.carrier import Human, Line
 
 from .conftest import DESK
@@ -56,7 +56,7 @@ def test_there_are_examples_and_each_is_short_and_says_how_to_run_it() -> None:
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 async def test_an_example_answers_a_call(stage, path: Path) -> None:
-    agent = load_target(str(path))
+    agent = load_agent(str(path))
     assert isinstance(agent, Agent)
     async with stage(agent) as s:
         s.model.on("response.create", [say("hi", 800, GREETING)], where=asked_to("just begun"))

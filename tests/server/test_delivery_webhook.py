@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from hookflash import __version__
 from hookflash.core.delivery import Delivery
-from hookflash.core.delivery_tracking import TrackedDelivery
+from hookflash.core.delivery_retries import TrackedDelivery
 from hookflash.runtime.delivery_worker import NotTaken
 from hookflash.server.delivery_webhook import WebhookOutlet, signature
 

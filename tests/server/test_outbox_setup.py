@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hookflash import Agent, Delivery, Directory, Settings
 from hookflash.core.commands import Deliver
-from hookflash.core.delivery_tracking import TrackedDelivery
+from hookflash.core.delivery_retries import TrackedDelivery
 from hookflash.core.events import CallArrived
 from hookflash.core.setup import CallSetup
 from hookflash.runtime.clock import SystemClock

@@ -10,7 +10,7 @@ import pytest
 from hookflash.core import events as e
 from hookflash.core.call import Call
 from hookflash.core.delivery import Delivery
-from hookflash.core.delivery_tracking import Attempt, attempted
+from hookflash.core.delivery_retries import Attempt, attempted
 from hookflash.core.record import CallRecord
 from hookflash.core.setup import CallSetup
 from hookflash.errors import ConfigError

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from hookflash.core.delivery import Delivery
-from hookflash.core.delivery_tracking import COMPLETION_SECONDS, Attempt, TrackedDelivery, attempted
+from hookflash.core.delivery_retries import COMPLETION_SECONDS, Attempt, TrackedDelivery, attempted
 from hookflash.stores.deliveries import DeliveryStore
 
 from .parts import Database

@@ -21,7 +21,7 @@ from hookflash_local.demo.local_call import make_call
 
 
 def run_call(
-    target: Agent | Directory,
+    agent: Agent | Directory,
     *,
     caller: Script,
     humans: Sequence[Human],
@@ -35,7 +35,7 @@ def run_call(
     async def call() -> tuple[Timeline, list[Path]]:
         with CallDisplay(console) as display:
             return await make_call(
-                target,
+                agent,
                 caller=caller,
                 humans=humans,
                 display=display,

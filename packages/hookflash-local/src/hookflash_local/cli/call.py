@@ -16,7 +16,10 @@ import click
     help="The caller's audio: a WAV file with mu-law, A-law or 16-bit PCM, any rate.",
 )
 @click.option(
-    "--agent", "target", help="The agent: a TARGET as for serve.  [default: the demo's agent]"
+    "--agent",
+    "agent_spec",
+    metavar="AGENT",
+    help="file.py, file.py:name or package.module:name.  [default: the demo's agent]",
 )
 @click.option(
     "--human",
@@ -40,7 +43,7 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 def command(
     wav: Path,
-    target: str | None,
+    agent_spec: str | None,
     choices: str,
     manner: Literal["cold", "warm", "consult"] | None,
     meanwhile: Path | None,
@@ -52,7 +55,7 @@ def command(
     Shows the call while it runs. Writes a stereo recording, the transcript as heard, a picture of
     the call and its journal.
     """
-    from hookflash.agents.target import load_target
+    from hookflash.agents.load_agent import load_agent
     from hookflash_local.audio.wav import read_wav
     from hookflash_local.cli._call_output import run_call
     from hookflash_local.demo.bookshop_agent import agent as demo_agent
@@ -62,7 +65,7 @@ def command(
     recording = read_wav(wav)
     said = sound("caller-order") if meanwhile is None else read_wav(meanwhile)
     humans = read_humans(choices)
-    agent = demo_agent if target is None else load_target(target)
+    agent = demo_agent if agent_spec is None else load_agent(agent_spec)
     return run_call(
         with_overrides(agent, manner=manner, humans=humans),
         caller=recording_caller(recording, meanwhile=said),

@@ -15,14 +15,24 @@ if TYPE_CHECKING:
 
 
 @click.command
-@click.option("--agent", "target", help="The agent: a TARGET as for serve.  [default: a bookshop]")
+@click.option(
+    "--agent",
+    "agent_spec",
+    metavar="AGENT",
+    help="file.py, file.py:name or package.module:name.  [default: a bookshop]",
+)
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True)
 @click.option("--no-open", is_flag=True, help="Print the URL and do not open a browser.")
 @click.option("--headless", is_flag=True, help="Play a call with recorded voices, as text.")
 @click.option("--out", type=click.Path(path_type=Path), help="Headless: folder for the files.")
 @click.option("--json", "as_json", is_flag=True, help="Headless: print one JSON object at the end.")
 def command(
-    target: str | None, port: int, no_open: bool, headless: bool, out: Path | None, as_json: bool
+    agent_spec: str | None,
+    port: int,
+    no_open: bool,
+    headless: bool,
+    out: Path | None,
+    as_json: bool,
 ) -> int:
     """Talk to the agent, interrupt it, ask for a human, be the human. No account needed.
 
@@ -31,10 +41,10 @@ def command(
     chat model decides what to say. With --headless, recorded voices play the call, and a stereo
     recording, the transcript as heard, a picture of the call and its journal are written.
     """
-    from hookflash.agents.target import load_target
+    from hookflash.agents.load_agent import load_agent
     from hookflash_local.demo.bookshop_agent import agent
 
-    chosen = agent if target is None else load_target(target)
+    chosen = agent if agent_spec is None else load_agent(agent_spec)
     if not headless:
         if as_json or out is not None:
             raise ConfigError("--out and --json need --headless: add it, or remove them")
@@ -46,7 +56,7 @@ def command(
     return run_call(chosen, caller=demo_caller, humans=[human("answers")], out=out, as_json=as_json)
 
 
-def _serve_demo(target: Agent | Directory, port: int, no_open: bool) -> None:
+def _serve_demo(agent: Agent | Directory, port: int, no_open: bool) -> None:
     import asyncio
     import importlib
     import sys
@@ -73,7 +83,7 @@ def _serve_demo(target: Agent | Directory, port: int, no_open: bool) -> None:
     factory = importlib.import_module("uvloop").new_event_loop if sys.platform != "win32" else None
     with Loading(console) as loading, asyncio.Runner(loop_factory=factory) as runner:
         runner.run(
-            serve_demo(target, Settings.load(), port=port, on_progress=loading, on_ready=ready)
+            serve_demo(agent, Settings.load(), port=port, on_progress=loading, on_ready=ready)
         )
 
 

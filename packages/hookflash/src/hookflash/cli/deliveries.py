@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hookflash.core.delivery_tracking import TrackedDelivery
+    from hookflash.core.delivery_retries import TrackedDelivery
 
 _STATES = ("waiting", "delivered", "dead", "kept")
 
@@ -56,7 +56,7 @@ async def _look(
     import time
     from typing import cast
 
-    from hookflash.core.delivery_tracking import State
+    from hookflash.core.delivery_retries import State
     from hookflash.stores.database import open_database
     from hookflash.stores.deliveries import DeliveryStore
 

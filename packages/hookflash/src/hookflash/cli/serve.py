@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @click.command
-@click.argument("target")
+@click.argument("agent_spec", metavar="AGENT")
 @click.option("--host", help="Address to listen on.  [default: HOOKFLASH_HOST or 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one.")
 @click.option(
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     "--worker-slot", "slot_text", hidden=True, help="A worker's slot, set by the supervisor."
 )
 def command(
-    target: str,
+    agent_spec: str,
     host: str | None,
     port: int | None,
     workers: int | None,
@@ -34,10 +34,10 @@ def command(
     verbose: bool,
     slot_text: str | None,
 ) -> None:
-    """Answer calls with the agent TARGET until SIGTERM, then end the live ones cleanly.
+    """Answer calls with AGENT until SIGTERM, then end the live ones cleanly.
 
-    TARGET is a file with an Agent in it (agent.py), one of several in it (agent.py:shop), or one
-    in a module (company.lines:shop).
+    AGENT is file.py, file.py:name or package.module:name. Without a name, it is
+    the only Directory in that file or module, or else the only Agent.
     """
     import logging
     import sys
@@ -55,11 +55,11 @@ def command(
     server = settings.server.model_copy(update={k: v for k, v in given.items() if v is not None})
     settings = settings.model_copy(update={"server": server})
     if slot_text is None and settings.server.workers > 1:
-        arguments = ["serve", target]
+        arguments = ["serve", agent_spec]
         arguments += ["--settings", str(settings_file)] if settings_file else []
         arguments += ["--verbose"] if verbose else []
         sys.exit(_supervise(settings, arguments))
-    _serve(settings, target, slot_text)
+    _serve(settings, agent_spec, slot_text)
 
 
 def _say(settings: Settings, port: int) -> None:
@@ -92,13 +92,13 @@ def _supervise(settings: Settings, arguments: list[str]) -> int:
         return asyncio.run(supervisor.run(lambda: _say(settings, port)))
 
 
-def _serve(settings: Settings, target: str, slot_text: str | None) -> None:
+def _serve(settings: Settings, agent_spec: str, slot_text: str | None) -> None:
     """Serve in this process, alone or as one of several workers."""
     import asyncio
     import importlib
     import sys
 
-    from hookflash.agents.target import load_target
+    from hookflash.agents.load_agent import load_agent
     from hookflash.server.assembly import serve_line
 
     async def serve() -> None:
@@ -128,7 +128,7 @@ def _serve(settings: Settings, target: str, slot_text: str | None) -> None:
                     listener=listener,
                 )
 
-    agent = load_target(target)
+    agent = load_agent(agent_spec)
     # uvloop halves what a frame costs; where there is none, the line works all the same.
     factory = importlib.import_module("uvloop").new_event_loop if sys.platform != "win32" else None
     with asyncio.Runner(loop_factory=factory) as runner:

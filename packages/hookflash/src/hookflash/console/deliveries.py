@@ -19,7 +19,7 @@ from starlette.routing import Route
 from hookflash.console.access import AccessControl, Principal, Refused, answer
 from hookflash.console.request_parsing import EmptyBody, Limit, Short, read_body, read_query
 from hookflash.console.shapes import DeliveryEntry, DeliveryPage, Taken
-from hookflash.core.delivery_tracking import TrackedDelivery
+from hookflash.core.delivery_retries import TrackedDelivery
 from hookflash.stores.deliveries import DeliveryStore
 
 

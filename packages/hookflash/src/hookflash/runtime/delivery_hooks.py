@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable
 
 from hookflash.core.delivery import Delivery
-from hookflash.core.delivery_tracking import TrackedDelivery
+from hookflash.core.delivery_retries import TrackedDelivery
 from hookflash.runtime.owner_code import run_owner_code
 from hookflash.runtime.tool_runner import ToolThreads
 

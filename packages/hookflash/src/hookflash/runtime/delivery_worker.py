@@ -5,7 +5,7 @@
 Any worker may claim a delivery. A claim is a lease for a limited time, so two workers never send
 the same delivery at once. If a process dies, another worker claims its deliveries after the lease
 ends. Each outlet gets a delivery at least once and recognises a repeated one by its id.
-`core.delivery_tracking` decides what follows an attempt.
+`core.delivery_retries` decides what follows an attempt.
 
     resource           acquired    released
     the sending task   start()     close(), which lets running attempts end
@@ -22,7 +22,7 @@ from random import Random
 from typing import Literal, Protocol
 
 from hookflash.core.delivery import Delivery
-from hookflash.core.delivery_tracking import DAY_SECONDS, Attempt, TrackedDelivery, attempted
+from hookflash.core.delivery_retries import DEAD_SECONDS, Attempt, TrackedDelivery, attempted
 from hookflash.runtime.log import masked
 from hookflash.runtime.ports import Clock
 from hookflash.runtime.time_limit import wait_within
@@ -30,7 +30,6 @@ from hookflash.world import SYSTEM
 
 _log = logging.getLogger("hookflash.call.deliveries")
 
-DEAD_SECONDS = 7 * DAY_SECONDS
 POLL_SECONDS = 15.0
 """How often to look for deliveries that other workers have stored or released."""
 

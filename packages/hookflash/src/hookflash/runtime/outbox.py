@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from hookflash.core.delivery import Delivery
-from hookflash.core.delivery_tracking import TrackedDelivery, complete
+from hookflash.core.delivery_retries import TrackedDelivery, complete
 from hookflash.runtime.ports import Clock
 
 _log = logging.getLogger("hookflash.call.deliveries")

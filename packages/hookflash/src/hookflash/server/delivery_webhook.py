@@ -26,7 +26,7 @@ import msgspec
 
 from hookflash import __version__
 from hookflash.core.delivery import Delivery
-from hookflash.core.delivery_tracking import TrackedDelivery
+from hookflash.core.delivery_retries import TrackedDelivery
 from hookflash.runtime.delivery_worker import NotTaken
 
 WEBHOOK_SECONDS = 10.0

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hookflash.agents.directory import Directory
 from hookflash.agents.hooks import DeliveryHook
-from hookflash.core.delivery_tracking import DAY_SECONDS
+from hookflash.core.delivery_retries import DAY_SECONDS
 from hookflash.runtime.delivery_hooks import HookOutlet
 from hookflash.runtime.delivery_worker import DeliveryWorker, Outlet
 from hookflash.runtime.journal_deliveries import deliveries_since

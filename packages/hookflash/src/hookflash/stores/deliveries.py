@@ -3,7 +3,7 @@
     free --claim()--> leased --finish(), release(), or its expiry--> free
 
 A lease ends after a limited time, so that another worker takes over the deliveries of a dead
-process. Every change goes through `core.delivery_tracking` in one transaction. Two parts of a
+process. Every change goes through `core.delivery_retries` in one transaction. Two parts of a
 delivery that arrive at once are joined. A part that arrives during an attempt makes a new revision,
 and the attempt for the old one changes nothing.
 """
@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from hookflash.core.delivery import Delivery
-from hookflash.core.delivery_tracking import State, TrackedDelivery, join, revive, take
+from hookflash.core.delivery_retries import State, TrackedDelivery, join, revive, take
 from hookflash.stores.tables import deliveries
 
 _row = deliveries.c

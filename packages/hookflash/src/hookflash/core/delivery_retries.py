@@ -1,4 +1,4 @@
-"""The state of a delivery, from the call that left it until the owner has it.
+"""When a delivery is tried again, and its state until the owner has it.
 
     WAITING --all have taken it--> DELIVERED --more of it is known--> WAITING (the next revision)
        |  ^--failed: again later--+
@@ -25,6 +25,12 @@ RETRY_SECONDS = (5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 3 * 3600.0, 6 * 3600.0)
 """How long to wait before each further attempt. The last one repeats."""
 
 DAY_SECONDS = 86_400.0
+
+DEAD_SECONDS = 7 * DAY_SECONDS
+"""How long attempts may fail, from the first one, until the delivery is dead.
+
+The server passes the time of its settings (`deliveries.days`) instead.
+"""
 
 State = Literal["waiting", "delivered", "dead", "kept"]
 

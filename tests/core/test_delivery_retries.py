@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from hookflash.core.delivery import Delivery
-from hookflash.core.delivery_tracking import (
+from hookflash.core.delivery_retries import (
     COMPLETION_SECONDS,
     DAY_SECONDS,
+    DEAD_SECONDS,
     RETRY_SECONDS,
     Attempt,
     TrackedDelivery,
@@ -40,12 +41,12 @@ WRITTEN = replace(RECORDED, transcript="Please call me.", complete=True)
 
 def failed(kept: TrackedDelivery, now: float, **about: Any) -> TrackedDelivery:
     attempt = Attempt(wanted=("hook", "webhook"), error="503", **about)
-    return attempted(kept, attempt, now, chance=0.5, dead_seconds=7 * DAY_SECONDS)
+    return attempted(kept, attempt, now, chance=0.5, dead_seconds=DEAD_SECONDS)
 
 
 def sent(kept: TrackedDelivery, now: float) -> TrackedDelivery:
     attempt = Attempt(wanted=("hook",), accepted=("hook",))
-    return attempted(kept, attempt, now, chance=0.5, dead_seconds=7 * DAY_SECONDS)
+    return attempted(kept, attempt, now, chance=0.5, dead_seconds=DEAD_SECONDS)
 
 
 def test_a_complete_delivery_is_due_at_once_and_another_after_a_bounded_wait() -> None:
@@ -129,7 +130,7 @@ def test_after_days_of_failing_it_is_dead_but_kept_and_can_be_revived() -> None:
         kept = failed(kept, now)
         now = max(now, kept.due_at)
     assert kept.state == "dead"
-    assert now - NOW >= 7 * DAY_SECONDS
+    assert now - NOW >= DEAD_SECONDS
     assert (kept.delivery, kept.error) == (WRITTEN, "503")
     again = revive(kept, now)
     assert (again.state, again.due_at, again.attempts) == ("waiting", now, 0)

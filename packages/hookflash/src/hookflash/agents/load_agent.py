@@ -1,4 +1,4 @@
-"""From a TARGET on the command line to the agent, or the directory of agents, that it names.
+"""Load the agent, or the directory of agents, that the AGENT of a command names.
 
 agent.py            the one Agent or Directory in this file
 agent.py:shop       the one called `shop` in it
@@ -19,50 +19,50 @@ from hookflash.agents.directory import Directory
 from hookflash.errors import ConfigError, HookflashError
 
 
-def load_target(target: str) -> Agent | Directory:
-    """Load what `target` names and check it. Raises `ConfigError` that says what is wrong."""
-    place, name = _split(target)
+def load_agent(spec: str) -> Agent | Directory:
+    """Load what `spec` names and check it. Raises `ConfigError` that says what is wrong."""
+    place, name = _split(spec)
     if place.endswith(".py") or "/" in place or "\\" in place:
-        module = _load_file(Path(place), target)
+        module = _load_file(Path(place), spec)
     else:
-        module = _load_module(place, target)
-    return (_named(module, name, target) if name else _only(module, target)).check()
+        module = _load_module(place, spec)
+    return (_named(module, name, spec) if name else _only(module, spec)).check()
 
 
-def _split(target: str) -> tuple[str, str]:
-    place, colon, name = target.rpartition(":")
+def _split(spec: str) -> tuple[str, str]:
+    place, colon, name = spec.rpartition(":")
     if not colon or (len(place) == 1 and name[:1] in ("\\", "/")):
         # No colon, or the one after the letter of a Windows drive.
-        return target, ""
+        return spec, ""
     if not place or not name.isidentifier():
-        raise ConfigError(f"TARGET {target!r}: expected FILE.py, FILE.py:NAME or MODULE:NAME")
+        raise ConfigError(f"AGENT {spec!r}: expected file.py, file.py:name or package.module:name")
     return place, name
 
 
-def _load_file(path: Path, target: str) -> ModuleType:
+def _load_file(path: Path, spec: str) -> ModuleType:
     if not path.is_file():
-        raise ConfigError(f"TARGET {target!r}: there is no file {path} in {Path.cwd()}")
+        raise ConfigError(f"AGENT {spec!r}: there is no file {path} in {Path.cwd()}")
     # Under a name of its own, so that a file called `calendar.py` hides nothing.
-    name = "hookflash_target_" + "".join(c if c.isalnum() else "_" for c in path.stem)
-    spec = importlib.util.spec_from_file_location(name, path.resolve())
-    if spec is None or spec.loader is None:
-        raise ConfigError(f"TARGET {target!r}: {path} is not a Python file (.py)")
-    module = importlib.util.module_from_spec(spec)
+    name = "hookflash_agent_" + "".join(c if c.isalnum() else "_" for c in path.stem)
+    module_spec = importlib.util.spec_from_file_location(name, path.resolve())
+    if module_spec is None or module_spec.loader is None:
+        raise ConfigError(f"AGENT {spec!r}: {path} is not a Python file (.py)")
+    module = importlib.util.module_from_spec(module_spec)
     sys.modules[name] = module
     _look_in(path.resolve().parent)
     try:
-        spec.loader.exec_module(module)
+        module_spec.loader.exec_module(module)
     except HookflashError:
         sys.modules.pop(name, None)
         raise
     except (Exception, SystemExit) as error:
         # It is the owner's code that runs: whatever it raises is told with the place of it.
         sys.modules.pop(name, None)
-        raise ConfigError(_failed(target, error)) from error
+        raise ConfigError(_failed(spec, error)) from error
     return module
 
 
-def _load_module(name: str, target: str) -> ModuleType:
+def _load_module(name: str, spec: str) -> ModuleType:
     _look_in(Path.cwd())
     try:
         return importlib.import_module(name)
@@ -71,51 +71,51 @@ def _load_module(name: str, target: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
             raise ConfigError(
-                f"TARGET {target!r}: there is no module {error.name!r}; a file is named with"
+                f"AGENT {spec!r}: there is no module {error.name!r}; a file is named with"
                 " .py, such as agent.py"
             ) from error
-        raise ConfigError(_failed(target, error)) from error
+        raise ConfigError(_failed(spec, error)) from error
     except (Exception, SystemExit) as error:
         # As above.
-        raise ConfigError(_failed(target, error)) from error
+        raise ConfigError(_failed(spec, error)) from error
 
 
 def _look_in(folder: Path) -> None:
-    """Let a target import modules beside it, as it can when `python` runs it."""
+    """Let an agent import modules beside it, as it can when `python` runs it."""
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
 
-def _failed(target: str, error: BaseException) -> str:
+def _failed(spec: str, error: BaseException) -> str:
     """Say where in the owner's code loading it went wrong."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if "importlib" not in frame.filename]
     place = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if len(own) > 1 else ""
-    return f"TARGET {target!r}: it cannot be loaded{place}: {type(error).__name__}: {error}"
+    return f"AGENT {spec!r}: it cannot be loaded{place}: {type(error).__name__}: {error}"
 
 
-def _named(module: ModuleType, name: str, target: str) -> Agent | Directory:
+def _named(module: ModuleType, name: str, spec: str) -> Agent | Directory:
     found = getattr(module, name, None)
     if isinstance(found, Agent | Directory):
         return found
     there = ", ".join(_candidates(module)) or "none"
     what = "has no" if not hasattr(module, name) else f"has a {type(found).__name__}, no Agent,"
-    raise ConfigError(f"TARGET {target!r}: it {what} {name!r}; agents in it: {there}")
+    raise ConfigError(f"AGENT {spec!r}: it {what} {name!r}; agents in it: {there}")
 
 
-def _only(module: ModuleType, target: str) -> Agent | Directory:
+def _only(module: ModuleType, spec: str) -> Agent | Directory:
     candidates = _candidates(module)
     directories = {n: each for n, each in candidates.items() if isinstance(each, Directory)}
     # The agents beside a directory are its entries.
     chosen = directories or candidates
     if not chosen:
         raise ConfigError(
-            f"TARGET {target!r}: there is no Agent in it; write agent = Agent(...) at top level"
+            f"AGENT {spec!r}: there is no Agent in it; write agent = Agent(...) at top level"
         )
     if len(chosen) > 1:
         raise ConfigError(
-            f"TARGET {target!r}: there are several in it; say which one: "
-            + " or ".join(f"{target}:{name}" for name in chosen)
+            f"AGENT {spec!r}: there are several in it; say which one: "
+            + " or ".join(f"{spec}:{name}" for name in chosen)
         )
     return next(iter(chosen.values()))
 

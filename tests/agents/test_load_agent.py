@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hookflash import Agent, ConfigError, Directory
-from hookflash.agents.target import load_target
+from hookflash.agents.load_agent import load_agent
 
 ONE = 'from hookflash import Agent\nagent = Agent("one", instructions="Help.")\n'
 TWO = ONE + 'other = Agent("two", instructions="Help.")\n'
@@ -34,53 +34,53 @@ def write(name: str, text: str) -> str:
     return name
 
 
-def name_of(target: Agent | Directory) -> str:
-    assert isinstance(target, Agent)
-    return target.name
+def name_of(loaded: Agent | Directory) -> str:
+    assert isinstance(loaded, Agent)
+    return loaded.name
 
 
 def test_a_file_with_one_agent_is_enough() -> None:
-    assert name_of(load_target(write("my-agent.py", ONE))) == "one"
+    assert name_of(load_agent(write("my-agent.py", ONE))) == "one"
 
 
 def test_one_of_several_agents_is_named() -> None:
     write("shop.py", TWO)
-    assert name_of(load_target("shop.py:other")) == "two"
+    assert name_of(load_agent("shop.py:other")) == "two"
 
 
 def test_a_module_is_found_in_the_working_directory() -> None:
     write("company/__init__.py", "")
     write("company/lines.py", TWO)
-    assert name_of(load_target("company.lines:agent")) == "one"
+    assert name_of(load_agent("company.lines:agent")) == "one"
 
 
 def test_a_module_with_one_agent_needs_no_name() -> None:
     write("shopmodule.py", ONE)
-    assert name_of(load_target("shopmodule")) == "one"
+    assert name_of(load_agent("shopmodule")) == "one"
 
 
 def test_a_directory_stands_for_the_agents_in_it() -> None:
-    target = load_target(write("book.py", BOOK))
-    assert isinstance(target, Directory)
-    assert [agent.name for agent in target.agents] == ["one", "two"]
+    loaded = load_agent(write("book.py", BOOK))
+    assert isinstance(loaded, Directory)
+    assert [agent.name for agent in loaded.agents] == ["one", "two"]
 
 
 def test_an_agent_with_two_names_is_one_agent() -> None:
-    assert name_of(load_target(write("twice.py", ONE + "app = agent\n"))) == "one"
+    assert name_of(load_agent(write("twice.py", ONE + "app = agent\n"))) == "one"
 
 
 def test_a_file_may_import_what_lies_beside_it() -> None:
     write("place/facts.py", 'TEXT = "We are open."\n')
     write("place/shop.py", "import facts\n" + ONE.replace('"Help."', "facts.TEXT"))
-    target = load_target("place/shop.py")
-    assert isinstance(target, Agent)
-    assert target.instructions == "We are open."
+    loaded = load_agent("place/shop.py")
+    assert isinstance(loaded, Agent)
+    assert loaded.instructions == "We are open."
 
 
 def test_a_file_hides_no_module_of_its_name() -> None:
     import calendar
 
-    load_target(write("calendar.py", ONE))
+    load_agent(write("calendar.py", ONE))
     assert sys.modules["calendar"] is calendar
 
 
@@ -92,13 +92,13 @@ def test_tools_can_resolve_types_of_their_file() -> None:
         + "class Size(enum.Enum):\n    BIG = 'big'\n"
         + "@agent.tool\ndef buy(size: Size) -> str:\n    'Buy it.'\n    return size.value\n",
     )
-    target = load_target("typed.py")
-    assert isinstance(target, Agent)
-    assert target.tools["buy"].spec.parameters["properties"]["size"]["enum"] == ["big"]
+    loaded = load_agent("typed.py")
+    assert isinstance(loaded, Agent)
+    assert loaded.tools["buy"].spec.parameters["properties"]["size"]["enum"] == ["big"]
 
 
 @pytest.mark.parametrize(
-    ("target", "complaint"),
+    ("spec", "complaint"),
     [
         ("nowhere.py", "there is no file nowhere.py in "),
         ("place/nowhere", "there is no file place/nowhere in "),
@@ -107,8 +107,8 @@ def test_tools_can_resolve_types_of_their_file() -> None:
         ("two.py", "several in it; say which one: two.py:agent or two.py:other"),
         ("two.py:third", "it has no 'third'; agents in it: agent, other"),
         ("two.py:Agent", "it has a type, no Agent, 'Agent'"),
-        ("two.py:", "expected FILE.py, FILE.py:NAME or MODULE:NAME"),
-        (":agent", "expected FILE.py, FILE.py:NAME or MODULE:NAME"),
+        ("two.py:", "expected file.py, file.py:name or package.module:name"),
+        (":agent", "expected file.py, file.py:name or package.module:name"),
         ("empty.py", r"there is no Agent in it; write agent = Agent\(...\)"),
         ("empty.py:agent", "it has no 'agent'; agents in it: none"),
         ("broken.py", r"it cannot be loaded \(broken.py, line 2\): ZeroDivisionError: "),
@@ -121,7 +121,7 @@ def test_tools_can_resolve_types_of_their_file() -> None:
         ("place/notes.txt", "is not a Python file"),
     ],
 )
-def test_a_wrong_target_is_explained(target: str, complaint: str) -> None:
+def test_a_wrong_agent_is_explained(spec: str, complaint: str) -> None:
     write("two.py", TWO)
     write("empty.py", "")
     write("broken.py", "x = 1\ny = 1 / 0\n")
@@ -131,18 +131,18 @@ def test_a_wrong_target_is_explained(target: str, complaint: str) -> None:
     write("needy.py", "import unheard_of\n")
     write("place/notes.txt", "hello")
     with pytest.raises(ConfigError, match=complaint) as caught:
-        load_target(target)
-    assert str(caught.value).startswith(f"TARGET {target!r}: ")
+        load_agent(spec)
+    assert str(caught.value).startswith(f"AGENT {spec!r}: ")
 
 
 def test_a_mistake_in_an_agent_is_told_as_it_is() -> None:
     write("wrong.py", ONE + "agent.handoff('Desk', when='always', plan=None)\n")
-    for target in ("wrong.py", "wrong"):
+    for spec in ("wrong.py", "wrong"):
         with pytest.raises(ConfigError, match="^Agent 'one': handoff 'Desk': a key is"):
-            load_target(target)
+            load_agent(spec)
 
 
 def test_an_incomplete_agent_is_refused() -> None:
     write("lost.py", ONE.replace('"Help."', '"Help.", fallback="desk"'))
     with pytest.raises(ConfigError, match="fallback='desk' is not one of its destinations"):
-        load_target("lost.py")
+        load_agent("lost.py")
