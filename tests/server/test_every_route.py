@@ -173,7 +173,7 @@ async def test_every_answer_of_the_console_says_how_a_browser_must_treat_it(
 
 async def test_what_is_shown_before_sign_in_is_the_form_alone() -> None:
     shown = needed_by(STATIC, SIGN_IN)
-    assert not {"app.js", "live.js", "past.js"} & shown
+    assert not {"app.js", "live-store.js", "past-calls.js"} & shown
     assert len(shown) <= 8
 
 

@@ -191,7 +191,7 @@ def events_are_read_however_they_are_cut_up(page: Page) -> None:
 def a_part_that_comes_again_replaces_the_one_with_its_id(page: Page) -> None:
     merged = computed(
         page,
-        "live.js",
+        "live-store.js",
         "(m) => m.merged({lines: [{id: 'a', n: 1}, {id: 'b', n: 1}]},"
         " {lines: [{id: 'a', n: 2}, {id: 'c', n: 1}]}).lines.map((one) => one.id + one.n).join()",
     )

@@ -7,18 +7,18 @@
 
 import * as api from "./api.js";
 import { Audit } from "./audit.js";
-import { CallView } from "./call.js";
-import { CallsNow } from "./calls.js";
 import { Deliveries } from "./deliveries.js";
 import { el, put, say, show } from "./dom.js";
 import { Feed } from "./feed.js";
-import { caller, useCurrency } from "./format.js";
 import { Figures } from "./figures.js";
+import { caller, useCurrency } from "./format.js";
 import { dress, help, useKeys } from "./keys.js";
-import { Live } from "./live.js";
+import { LiveCall } from "./live-call.js";
+import { LiveCalls } from "./live-calls.js";
+import { LiveStore } from "./live-store.js";
 import { announce, attempt, callsAsk, empty, entitle, everySecond, note } from "./page.js";
-import { PastCalls } from "./past.js";
-import { Record } from "./record.js";
+import { PastCall } from "./past-call.js";
+import { PastCalls } from "./past-calls.js";
 
 const TITLES = {
   calls: "Calls now",
@@ -35,7 +35,7 @@ const part = document.querySelector(".part");
 const tally = document.querySelector(".tally");
 const asks = document.querySelector(".tally.asks");
 put(asks, "title", "Calls that ask a human");
-const live = new Live();
+const live = new LiveStore();
 let session = null;
 let page = null;
 let shown = "";
@@ -132,8 +132,8 @@ function keeper(name) {
 
 function make({ name, sid, params }) {
   if (name === "calls" && sid) return callPage(sid);
-  if (name === "calls") return new CallsNow({ live });
-  if (name === "past" && sid) return new Record({ sid, session });
+  if (name === "calls") return new LiveCalls({ live });
+  if (name === "past" && sid) return new PastCall({ sid, session });
   const common = { params, go: keeper(name) };
   if (name === "past") return new PastCalls(common);
   if (name === "deliveries") return new Deliveries({ ...common, session, now: () => live.now() });
@@ -146,7 +146,7 @@ const watched = ({ name, sid }) => (name === "calls" ? sid : null);
 
 function callPage(sid) {
   if (sid !== feed.sid) live.forget();
-  const view = new CallView({ live, session, sid, back: "#/calls" });
+  const view = new LiveCall({ live, session, sid, back: "#/calls" });
   const node = el("div.page", {}, view.node);
   return { node, close: () => view.close() };
 }

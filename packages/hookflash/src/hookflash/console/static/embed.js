@@ -8,14 +8,14 @@
 // sheets that a call needs are added to the page where they are missing, before the page's own.
 
 import { CONSOLE, session as signedIn } from "./api.js";
-import { CallView } from "./call.js";
+import { LiveCall } from "./live-call.js";
 import { el } from "./dom.js";
 import { Feed } from "./feed.js";
 import { useCurrency } from "./format.js";
-import { Live } from "./live.js";
+import { LiveStore } from "./live-store.js";
 import { empty } from "./page.js";
 
-const STYLES = ["base", "calls", "call", "notices", "transcript", "timeline"];
+const STYLES = ["base", "live-calls", "call", "notices", "transcript", "timeline"];
 
 /** Add the style sheets that are missing; resolves when they are there. */
 function dress() {
@@ -40,7 +40,7 @@ export async function showCall(
 ) {
   const [session] = await Promise.all([signedIn(), dress()]);
   useCurrency(session.currency ?? "USD");
-  const live = new Live();
+  const live = new LiveStore();
   const feed = new Feed({ onMessage: (type, message) => live.take(type, message), onState });
   let view = null;
   let shown = null;
@@ -50,7 +50,7 @@ export async function showCall(
     view?.close();
     shown = sid;
     live.forget();
-    view = new CallView({ live, session, sid, home: CONSOLE });
+    view = new LiveCall({ live, session, sid, home: CONSOLE });
     element.replaceChildren(view.node);
     feed.open(sid);
     onCall(sid);

@@ -3,7 +3,7 @@
 import { recordingUrl } from "./api.js";
 import { el, icon, put, say } from "./dom.js";
 import { clock, spokenTime } from "./format.js";
-import { envelopes } from "./wave.js";
+import { envelopes } from "./waveform.js";
 
 const MAX_DRAWN_BYTES = 24_000_000;
 const SPEEDS = [1, 1.25, 1.5, 2];

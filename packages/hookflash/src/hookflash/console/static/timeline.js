@@ -1,4 +1,4 @@
-// A call drawn as a score: who spoke when, what was cut, who was rung, what the tools did.
+// A call drawn as a timeline: who spoke when, what was cut, who was rung, what the tools did.
 //
 //     stage     where the call is: talking, farewell, ringing, with human
 //     caller    what they said
@@ -8,11 +8,11 @@
 //     seconds
 //
 // Takes the server's parts of a call (`console/shapes.py`) as often as they change. What is
-// drawn is in `score.js`, here is what holds it: names, scale, scrolling, the playhead.
+// drawn is in `timeline-shapes.js`, here is what holds it: names, scale, scrolling, the playhead.
 
 import { el, put, show, svg } from "./dom.js";
 import { clock, count } from "./format.js";
-import { HEIGHTS, layout, PAD, Score } from "./score.js";
+import { HEIGHTS, layout, PAD, TimelineShapes } from "./timeline-shapes.js";
 
 const SPANS = [30, 60, 120, 180];
 
@@ -29,14 +29,14 @@ export class Timeline {
     this.following = live;
     this.left = 0;
     this.hatch = `cut-${(drawn += 1)}`;
-    this.score = new Score(`url(#${this.hatch})`);
+    this.shapes = new TimelineShapes(`url(#${this.hatch})`);
     this.playhead = svg(
       "g.playhead",
       { visibility: "hidden" },
       svg("line", { x1: 0, x2: 0, y1: 0 }),
       svg("path", { d: "M-4 0h8l-4 6z" }),
     );
-    this.drawing = svg("svg", { role: "img" }, this.pattern(), this.score.node, this.playhead);
+    this.drawing = svg("svg", { role: "img" }, this.pattern(), this.shapes.node, this.playhead);
     this.names = el("div.lane-names", { "aria-hidden": "true" });
     this.scroller = el(
       "div.lane-scroller",
@@ -119,7 +119,7 @@ export class Timeline {
     this.draw();
   }
 
-  /** Draw the recording's envelopes (`wave.js`), which begin `from` seconds into the call. */
+  /** Draw the recording's envelopes (`waveform.js`), which begin `from` seconds into the call. */
   hear(envelopes, from) {
     this.sound = { ...envelopes, from };
     this.draw();
@@ -179,7 +179,7 @@ export class Timeline {
     put(this.playhead.firstElementChild, "y2", this.lanes.axis + 4);
     put(this.drawing, "aria-label", this.summary());
     this.nameLanes();
-    this.score.draw({ ...this, width });
+    this.shapes.draw({ ...this, width });
     if (!this.following) return;
     this.scroller.scrollLeft = this.scroller.scrollWidth;
     this.left = this.scroller.scrollLeft;

@@ -20,7 +20,7 @@ export function merged(parts, patch) {
   return result;
 }
 
-export class Live {
+export class LiveStore {
   constructor() {
     this.calls = new Map();
     this.detail = null;

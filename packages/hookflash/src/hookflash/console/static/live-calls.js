@@ -39,7 +39,7 @@ export function timeLeft(until, now) {
   return seconds > 0 ? `${clock(seconds)} left` : "time is up";
 }
 
-export class CallsNow {
+export class LiveCalls {
   constructor({ live }) {
     this.live = live;
     this.filter = "";

@@ -49,7 +49,7 @@ export function layout({ legs, stages, tools, lines }) {
   return { ...lanes, axis: y, height: y + AXIS };
 }
 
-export class Score {
+export class TimelineShapes {
   /** `hatch` is the address of the pattern of what was never heard. */
   constructor(hatch) {
     this.hatch = hatch;

@@ -3,7 +3,7 @@
 import { deletePast, pastCall } from "./api.js";
 import { el, icon, put, show } from "./dom.js";
 import { caller, clock, fullDate, label, money, wait, words } from "./format.js";
-import { merged } from "./live.js";
+import { merged } from "./live-store.js";
 import { attempt, empty, entitle, question } from "./page.js";
 import { Player } from "./player.js";
 import { Timeline } from "./timeline.js";
@@ -12,7 +12,7 @@ import { Transcript } from "./transcript.js";
 const AGAIN_MS = 1000;
 const TRIES = 8;
 
-export class Record {
+export class PastCall {
   constructor({ sid, session }) {
     this.sid = sid;
     this.session = session;

@@ -7,7 +7,7 @@
 //     facts      at the side
 
 import { Actions } from "./actions.js";
-import { situation, timeLeft } from "./calls.js";
+import { situation, timeLeft } from "./live-calls.js";
 import { el, icon, put, say, show } from "./dom.js";
 import { caller, clock, count, money, timeOfDay, wait, words } from "./format.js";
 import { announce, everySecond } from "./page.js";
@@ -16,7 +16,7 @@ import { Transcript } from "./transcript.js";
 
 const REDRAW_MS = 250;
 
-export class CallView {
+export class LiveCall {
   /**
    * `live` is the store that the feed fills; `session` says what may be offered. `back` leads to the
    * list; outside of the console there is none, and `home` is the console's address.
