@@ -15,7 +15,7 @@ from playwright.async_api import Playwright, async_playwright, expect
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hookflash_local.carrier import Desk, NumberConfig, Offer, PhoneServer, StandinCarrier
+from hookflash_local.carrier import HumanPhone, NumberConfig, Offer, PhoneServer, StandinCarrier
 from hookflash_local.carrier.http_server import ApiServer
 
 from .phone_parts import PATIENCE_SECONDS, PhonePage, Role, launch
@@ -80,7 +80,7 @@ class Line:
 @pytest.fixture
 async def line() -> AsyncIterator[Line]:
     async with StandinCarrier() as carrier:
-        offer = Offer((LINE,), "Riverside Books", (Desk(ANNA, "support"),))
+        offer = Offer((LINE,), "Riverside Books", (HumanPhone(ANNA, "support"),))
         async with PhoneServer(carrier, offer) as server:
             line = Line(server, carrier)
             app = ApiServer(line)

@@ -131,7 +131,7 @@ async def test_a_caller_and_a_human_talk_in_the_browser(
     await asks(caller, SUPPORT, "connecting you", data)
     await human.state("ringing")
     await expect(live).to_contain_text("customer support")
-    await caller.picture("desk-call")
+    await caller.picture("demo-call")
     await human.phone.press("a")
     assert "customer support" in await human.hears_whisper()
     await human.hears(3.0, since=0)

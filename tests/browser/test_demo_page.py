@@ -29,7 +29,7 @@ async def one_microphone_is_in_the_hand_that_has_the_phone(line: Line, caller: P
     await expect(human.phone.get_by_role("button", name="Take it")).to_be_visible()
     await caller.does("Call")
     await human.state("ringing")
-    await caller.picture("desk-ringing")
+    await caller.picture("demo-ringing")
     await human.does("Answer")
     await human.connected()
     await expect(human.phone).to_have_class("in-hand")
@@ -52,7 +52,7 @@ async def it_can_be_read_in_light_and_dark_at_any_width_and_by_a_screen_reader(
 ) -> None:
     for scheme in ("light", "dark"):
         await page.page.emulate_media(color_scheme=scheme)
-        await page.picture(f"desk-{scheme}")
+        await page.picture(f"demo-{scheme}")
         paper, ink = await page.page.evaluate(COLOURS)
         if scheme == "light":
             assert paper > 0.9 and ink < 0.2
@@ -75,7 +75,7 @@ async def it_can_be_read_in_light_and_dark_at_any_width_and_by_a_screen_reader(
     # Nothing sticks out.
     for width in (360, 800, 1100, 1920):
         await page.page.set_viewport_size({"width": width, "height": 700})
-        await expect(page.page.locator(".desk-guide")).to_be_visible()
+        await expect(page.page.locator(".demo-guide")).to_be_visible()
         assert await page.page.evaluate("document.documentElement.scrollWidth") <= width
     await page.page.set_viewport_size(WIDE)
 

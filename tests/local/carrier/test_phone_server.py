@@ -10,16 +10,16 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from hookflash.errors import ConfigError
-from hookflash_local.carrier.phones.server import Desk, Offer, PhoneServer
+from hookflash_local.carrier.phones.server import HumanPhone, Offer, PhoneServer
 
 from .phone_parts import page
 
-DESK = Desk("+15550100002", "Anna")
+HUMAN = HumanPhone("+15550100002", "Anna")
 
 
 @pytest.fixture
 async def server(world) -> AsyncIterator[PhoneServer]:
-    offer = Offer(("+15550100001",), "Shop", (DESK,), "/console/static/embed.js")
+    offer = Offer(("+15550100001",), "Shop", (HUMAN,), "/console/static/embed.js")
     async with PhoneServer(world.carrier, offer) as server:
         yield server
 
@@ -36,7 +36,7 @@ async def test_the_pages_are_there_and_the_offer_names_the_lines(client) -> None
     assert (await client.get("/offer.json")).json() == {
         "lines": ["+15550100001"],
         "agent": "Shop",
-        "desks": [{"number": "+15550100002", "name": "Anna"}],
+        "humans": [{"number": "+15550100002", "name": "Anna"}],
         "console": "/console/static/embed.js",
     }
 

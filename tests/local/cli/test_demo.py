@@ -63,7 +63,7 @@ async def test_it_is_ready_tells_where_and_ends_with_ctrl_c(tmp_path: Path) -> N
             page = await client.get(address)
             assert page.status_code == 200 and "hookflash" in page.text.lower()
             offer = (await client.get(f"{address}offer.json")).json()
-            assert offer["agent"] == "Riverside Books" and len(offer["desks"]) == 1
+            assert offer["agent"] == "Riverside Books" and len(offer["humans"]) == 1
             front = await client.get(address.removesuffix("demo/"))
             assert front.headers["location"] == "/demo/"
         (model,) = children(child.pid)

@@ -87,7 +87,7 @@ async def test_the_page_offers_the_line_its_agent_and_the_console(demo: Demo) ->
     assert offer == {
         "lines": [LINE],
         "agent": "Riverside Books",
-        "desks": [{"number": HUMAN, "name": "support"}],
+        "humans": [{"number": HUMAN, "name": "support"}],
         "console": "/console/static/embed.js",
     }
     for path in ("/", "/demo"):

@@ -21,7 +21,7 @@ from hookflash_local.carrier.media.playout import Playout
 from hookflash_local.carrier.media.streams import Stream
 from hookflash_local.carrier.parties import Human, Line, Script, says
 from hookflash_local.carrier.phones.registry import Phones
-from hookflash_local.carrier.phones.server import Desk, Offer, PhoneServer, phone_app
+from hookflash_local.carrier.phones.server import HumanPhone, Offer, PhoneServer, phone_app
 
 __all__ = [
     "ACCOUNT_SID",
@@ -30,7 +30,7 @@ __all__ = [
     "Alerts",
     "BrokenOff",
     "Delayed",
-    "Desk",
+    "HumanPhone",
     "Dropped",
     "Event",
     "Faults",

@@ -21,7 +21,7 @@ from hookflash_local.carrier.exchange import NumberConfig, Transcribe
 from hookflash_local.carrier.media import sounds
 from hookflash_local.carrier.parties import Speak
 from hookflash_local.carrier.phones.messages import ADDRESS
-from hookflash_local.carrier.phones.server import Desk, Offer, PhoneServer
+from hookflash_local.carrier.phones.server import HumanPhone, Offer, PhoneServer
 from hookflash_local.carrier.webhooks import NotReachable, Sent, tunnel_route
 
 NUMBER = "+15550100001"
@@ -153,8 +153,8 @@ async def serve_carrier(
             carrier.numbers[number] = options.voice
         carrier.alerts.on_alert = on_alert
         carrier.exchange.webhooks.on_answer = on_request
-        desks = tuple(Desk(number, name) for number, name in options.humans.items())
-        phones = PhoneServer(carrier, Offer(options.numbers, "", desks), port=options.phones_port)
+        humans = tuple(HumanPhone(number, name) for number, name in options.humans.items())
+        phones = PhoneServer(carrier, Offer(options.numbers, "", humans), port=options.phones_port)
         async with phones:
             on_ready(Serving(carrier.api_url, phones.url, options.account_sid, options.auth_token))
             await stop.wait()

@@ -32,7 +32,14 @@ from hookflash.core.handoff_plan import Target
 from hookflash.server.assembly import serve_line
 from hookflash.server.open_port import listen
 from hookflash.settings import Settings, TwilioSettings
-from hookflash_local.carrier import Desk, NumberConfig, Offer, Phones, StandinCarrier, phone_app
+from hookflash_local.carrier import (
+    HumanPhone,
+    NumberConfig,
+    Offer,
+    Phones,
+    StandinCarrier,
+    phone_app,
+)
 from hookflash_local.demo.local_call import speech_options
 from hookflash_local.demo.model_voice import ModelVoice
 from hookflash_local.model.process import ModelProcess
@@ -93,7 +100,7 @@ async def serve_demo(
                 "console": settings.console.model_copy(update={"enabled": True, "open": True}),
             }
         )
-        offer = Offer((LINE,), directory.agents[0].name, _desks(directory))
+        offer = Offer((LINE,), directory.agents[0].name, _humans(directory))
         ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
         async def front(_: Request) -> Response:
@@ -125,7 +132,7 @@ async def serve_demo(
                     status_callback=f"{PUBLIC_URL}/twilio/status",
                 )
                 if await _is_served(origin + CONSOLE):
-                    offer = Offer(offer.lines, offer.agent, offer.desks, CONSOLE)
+                    offer = Offer(offer.lines, offer.agent, offer.humans, CONSOLE)
                 on_ready(origin + PATH)
             await serving
         finally:
@@ -150,16 +157,16 @@ def _first_target(directory: Directory) -> Target | None:
     return next((target for plan in plans for target in plan.targets), None)
 
 
-def _desks(directory: Directory) -> tuple[Desk, ...]:
+def _humans(directory: Directory) -> tuple[HumanPhone, ...]:
     """Return the targets of all hand-off plans, each number once."""
-    desks: dict[str, Desk] = {}
+    humans: dict[str, HumanPhone] = {}
     for agent in directory.agents:
         for destination in agent.destinations:
             for target in destination.plan.targets:
                 client = target.kind == "client"
                 number = f"client:{target.address}" if client else target.address
-                desks.setdefault(number, Desk(number, destination.key))
-    return tuple(desks.values())
+                humans.setdefault(number, HumanPhone(number, destination.key))
+    return tuple(humans.values())
 
 
 async def _is_served(url: str) -> bool:

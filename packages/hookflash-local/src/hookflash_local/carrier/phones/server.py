@@ -1,6 +1,6 @@
 """The phones' page, and a socket for each phone: on loopback, alone or within a server there.
 
-    async with PhoneServer(carrier, Offer(desks=(Desk("+15550100002", "Anna"),))) as server:
+    async with PhoneServer(carrier, Offer(humans=(HumanPhone("+15550100002", "Anna"),))) as server:
         server.url                                 # a port of its own, or:
     Mount("/demo", phone_app(Phones(carrier), lambda: offer))
 
@@ -65,7 +65,7 @@ REPLACED = 4001
 """Closed with this code, a page does not come back."""
 
 
-class Desk(msgspec.Struct, frozen=True):
+class HumanPhone(msgspec.Struct, frozen=True):
     """A human who can be called: `number`, `client:name` or `sip:...`, and a name to show."""
 
     number: str
@@ -81,7 +81,7 @@ class Offer(msgspec.Struct, frozen=True):
 
     lines: tuple[str, ...] = ()
     agent: str = ""
-    desks: tuple[Desk, ...] = ()
+    humans: tuple[HumanPhone, ...] = ()
     console: str = ""
 
 
@@ -142,8 +142,8 @@ class PhoneServer:
 def phone_app(phones: Phones, offer: Callable[[], Offer]) -> ASGIApp:
     """Return the application; its addresses are relative, so that it may be mounted anywhere."""
 
-    async def desk(_: Request) -> Response:
-        return FileResponse(STATIC / "desk.html")
+    async def demo_page(_: Request) -> Response:
+        return FileResponse(STATIC / "demo-page.html")
 
     async def phone(_: Request) -> Response:
         return FileResponse(STATIC / "phone.html")
@@ -154,7 +154,7 @@ def phone_app(phones: Phones, offer: Callable[[], Offer]) -> ASGIApp:
     return _Guard(
         Starlette(
             routes=[
-                Route("/", desk),
+                Route("/", demo_page),
                 Route("/phone", phone),
                 Route("/offer.json", tell_offer),
                 WebSocketRoute("/phones", _Sockets(phones).serve),

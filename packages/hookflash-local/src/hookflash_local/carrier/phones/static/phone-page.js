@@ -6,7 +6,7 @@ import "./phone.js";
 const asked = new URLSearchParams(location.search);
 const offer = await (await fetch(new URL("../offer.json", import.meta.url))).json();
 const role = asked.get("as") === "human" ? "human" : "caller";
-const number = asked.get("number")?.replace(/^ /, "+") ?? (role === "human" ? offer.desks[0]?.number : "");
+const number = asked.get("number")?.replace(/^ /, "+") ?? (role === "human" ? offer.humans[0]?.number : "");
 const phone = h("hookflash-phone", { as: role, number, name: offer.agent, dials: offer.lines[0] });
 
 phone.addEventListener("phone", ({ detail }) => {

@@ -3,11 +3,11 @@
 // All it shows comes from the stand-in's last word (`shown`); what its owner does is asked of it.
 
 import { h, icon, shownNumber, shownTime } from "./dom.js";
-import { lay, take, update } from "./hand.js";
+import { activate, addPhone, updateMicrophone } from "./active-phone.js";
 import { Link } from "./link.js";
 import { askFirst, Speaker, whenBlocked } from "./sound.js";
 import { Bell, key as keyTone } from "./tones.js";
-import { namedKeys, words } from "./words.js";
+import { namedKeys, stateTexts } from "./state-texts.js";
 
 const KEYS = [
   ["1", ""], ["2", "abc"], ["3", "def"],
@@ -36,14 +36,14 @@ class PhoneElement extends HTMLElement {
       state: (state) => this.linked(state),
     });
     setInterval(() => this.tick(), 250);
-    lay(this);
+    addPhone(this);
   }
 
   // --- what its owner does ---------------------------------------------------------------------
 
   ask(kind, more) {
     this.problem("");
-    if (kind !== "mute" && kind !== "hold" && kind !== "hang-up") take(this);
+    if (kind !== "mute" && kind !== "hold" && kind !== "hang-up") activate(this);
     this.link.ask(kind, more);
   }
 
@@ -59,7 +59,7 @@ class PhoneElement extends HTMLElement {
   }
 
   async begins(kind, more) {
-    take(this);
+    activate(this);
     const button = this.parts.actions[kind];
     button.disabled = true;
     await askFirst();
@@ -91,7 +91,7 @@ class PhoneElement extends HTMLElement {
     return this.linkState === "open" && (state === "calling" || state === "talking") && !muted && !held;
   }
 
-  inHand(held, several) {
+  showActive(held, several) {
     this.classList.toggle("in-hand", held);
     this.parts.hand.hidden = !several;
     this.parts.hand.setAttribute("aria-pressed", String(held));
@@ -122,7 +122,7 @@ class PhoneElement extends HTMLElement {
     if (state !== "open") this.bell.ring(null);
     if (state === "lost") this.parts.title.textContent = "Connecting…";
     if (state === "replaced") this.parts.title.textContent = "Open in another window";
-    update();
+    updateMicrophone();
   }
 
   show(phone) {
@@ -132,7 +132,7 @@ class PhoneElement extends HTMLElement {
     this.dataset.state = phone.state;
     this.dataset.connected = String(phone.connected);
     this.dataset.wantsKey = String(phone.wants_key && !phone.connected);
-    const { title, detail } = words(phone, this.getAttribute("name") ?? "");
+    const { title, detail } = stateTexts(phone, this.getAttribute("name") ?? "");
     this.parts.title.textContent = title;
     this.parts.detail.textContent = detail;
     this.parts.number.textContent = shownNumber(phone.number);
@@ -148,7 +148,7 @@ class PhoneElement extends HTMLElement {
       if (phone.state === "idle") this.speaker.close();
     }
     this.tick();
-    update();
+    updateMicrophone();
     this.dispatchEvent(new CustomEvent("phone", { bubbles: true, detail: phone }));
   }
 
@@ -218,7 +218,7 @@ class PhoneElement extends HTMLElement {
       detail: h("p", { class: "phone-detail" }),
       number: h("span", { class: "phone-number" }, shownNumber(this.phone.number)),
       clock: h("p", { class: "phone-clock", role: "timer" }),
-      hand: h("button", { type: "button", class: "phone-hand", hidden: true, onclick: () => take(this) }),
+      hand: h("button", { type: "button", class: "phone-hand", hidden: true, onclick: () => activate(this) }),
       theirs: meter("How loud they are"),
       yours: meter("How loud you are"),
       list: h("ol", { "aria-live": "polite" }),

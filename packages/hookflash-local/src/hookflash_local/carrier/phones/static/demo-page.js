@@ -1,21 +1,21 @@
-// The demo's desk: caller's phone, the live call, human's phone.
+// The demo page: caller's phone, the live call, human's phone.
 //
 // The middle belongs to the console. Where there is none, it says what to try.
 
 import { h } from "./dom.js";
 import "./phone.js";
 
-const CONSOLE_STYLES = ["base", "calls", "call", "transcript", "timeline"];
+const CONSOLE_STYLES = ["base", "live-calls", "call", "transcript", "timeline"];
 
 const offer = await (await fetch(new URL("../offer.json", import.meta.url))).json();
 const live = document.getElementById("live");
 
-document.querySelector(".desk-agent").textContent = offer.agent;
+document.querySelector(".demo-agent").textContent = offer.agent;
 document.getElementById("callers").append(
   h("hookflash-phone", { as: "caller", name: offer.agent, dials: offer.lines[0] }),
 );
 document.getElementById("humans").append(
-  ...offer.desks.map(({ number, name }) => h("hookflash-phone", { as: "human", number, name })),
+  ...offer.humans.map(({ number, name }) => h("hookflash-phone", { as: "human", number, name })),
 );
 await showLive();
 
@@ -27,20 +27,20 @@ async function showLive() {
     const { showCall } = await import(module);
     const styles = CONSOLE_STYLES.map((name) => new URL(`css/${name}.css`, module));
     document.head.prepend(...styles.map((href) => h("link", { rel: "stylesheet", href })));
-    document.querySelector(".desk-console").hidden = false;
-    const place = h("div", { class: "desk-console-view" });
+    document.querySelector(".demo-console").hidden = false;
+    const place = h("div", { class: "demo-console-view" });
     await showCall(place, { onCall: () => live.replaceChildren(place) });
   } catch (error) {
-    live.append(h("p", { class: "desk-note", role: "alert" }, `The live call cannot be shown: ${error.message}`));
+    live.append(h("p", { class: "demo-note", role: "alert" }, `The live call cannot be shown: ${error.message}`));
   }
 }
 
 function guide() {
   const steps = offer.agent ? agentSteps() : applicationSteps();
-  return h("div", { class: "desk-guide" },
+  return h("div", { class: "demo-guide" },
     h("h1", {}, "Hold a call with yourself"),
     h("ol", {}, ...steps.map(([what, how]) => h("li", {}, h("strong", {}, what), h("span", {}, how)))),
-    h("p", { class: "desk-keys" }, "Keys, for the phone in your hand: ",
+    h("p", { class: "demo-keys" }, "Keys, for the phone in your hand: ",
       ...[["C", "call"], ["A", "answer"], ["D", "decline"], ["M", "mute"], ["H", "hold"], ["X", "hang up"], ["0–9", "keys"]]
         .flatMap(([key, does]) => [h("kbd", {}, key), ` ${does} `])),
   );

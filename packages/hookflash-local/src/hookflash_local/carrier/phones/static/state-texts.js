@@ -13,7 +13,7 @@ const ENDED = {
 };
 
 /** Return `{ title, detail }` for the state of a phone; `name` is whom it calls. */
-export function words(phone, name) {
+export function stateTexts(phone, name) {
   const peer = shownNumber(phone.peer);
   switch (phone.state) {
     case "calling":

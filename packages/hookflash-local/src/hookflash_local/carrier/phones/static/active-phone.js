@@ -1,4 +1,4 @@
-// Which phone of this page is in the hand: it has the microphone and is the one that is heard.
+// Which phone of this page is active: it has the microphone and is the one that is heard.
 //
 // Two phones on one page share one mouth and one pair of ears. Were both open, they would hear each
 // other through the room.
@@ -6,24 +6,24 @@
 import { microphone } from "./sound.js";
 
 const phones = [];
-let held = null;
+let active = null;
 let speaking = null;
 
-/** Lay a phone on the table; the first is taken into the hand. */
-export function lay(phone) {
+/** Add a phone of this page; the first one is active. */
+export function addPhone(phone) {
   phones.push(phone);
-  take(held ?? phone);
+  activate(active ?? phone);
 }
 
-export function take(phone) {
-  held = phone;
-  for (const each of phones) each.inHand(each === held, phones.length > 1);
-  update();
+export function activate(phone) {
+  active = phone;
+  for (const each of phones) each.showActive(each === active, phones.length > 1);
+  updateMicrophone();
 }
 
 /** A phone may have begun or ceased to want the microphone. */
-export function update() {
-  const speaker = held?.wantsMicrophone ? held : null;
+export function updateMicrophone() {
+  const speaker = active?.wantsMicrophone ? active : null;
   if (speaker === speaking) return;
   speaking = speaker;
   for (const each of phones) each.spoken(0);
@@ -35,7 +35,7 @@ export function update() {
   });
 }
 
-// What is typed at nothing in particular is for the phone in the hand.
+// What is typed at nothing in particular is for the active phone.
 addEventListener("keydown", (event) => {
-  if (event.target === document.body) held?.typed(event);
+  if (event.target === document.body) active?.typed(event);
 });
