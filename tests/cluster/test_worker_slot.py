@@ -1,4 +1,4 @@
-"""A worker and its supervisor know that the other lives."""
+"""A worker and its parent process know that the other lives."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hookflash.cluster.worker_slot import WorkerSlot, heartbeat
 
 
 @pytest.mark.realtime
-async def test_a_worker_and_its_supervisor_know_that_the_other_lives() -> None:
+async def test_a_worker_and_its_parent_know_that_the_other_lives() -> None:
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     orphaned = asyncio.Event()
@@ -34,7 +34,7 @@ async def test_a_worker_and_its_supervisor_know_that_the_other_lives() -> None:
         assert ours.recv(10) == b"."
         assert ours.recv(10) == b""
 
-    # A supervisor that reads nothing is not waited for.
+    # A parent that reads nothing is not waited for.
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)
     try:

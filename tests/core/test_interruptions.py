@@ -22,7 +22,7 @@ from hookflash.core.commands import (
     RequestResponse,
     TruncateItem,
 )
-from hookflash.core.conversation.backchannel import is_backchannel, words
+from hookflash.core.conversation.backchannel_words import is_backchannel, words
 from hookflash.core.conversation.states import OwedState
 from hookflash.core.handoff_plan import HandoffPlan
 from hookflash.core.interruption_settings import Interruption

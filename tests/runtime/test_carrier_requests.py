@@ -30,7 +30,7 @@ from hookflash.core.setup import CallSetup, ModelSetup
 from hookflash.errors import CarrierError, ConfigError
 from hookflash.runtime.call_ports import CallPorts
 from hookflash.runtime.carrier_requests import (
-    CHECK_SECONDS,
+    AVAILABILITY_CHECK_SECONDS,
     END_PAUSES,
     LIMIT_PAUSES,
     CarrierRequests,
@@ -283,7 +283,7 @@ async def test_where_nobody_can_tell_everybody_is_free(world: World, told: Told,
     began = world.clock.now()
     told.errands.check(CheckTargets(5, "desk"))
     assert await told.next() == TargetsChecked(5)
-    assert world.clock.now() - began == pytest.approx(CHECK_SECONDS)
+    assert world.clock.now() - began == pytest.approx(AVAILABILITY_CHECK_SECONDS)
     assert "was not known within" in caplog.text
 
 

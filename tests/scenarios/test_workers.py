@@ -1,6 +1,6 @@
 """Two worker processes on one port: calls spread, webhooks find them, a worker dies.
 
-the carrier's stand-in -- one port -- worker 1, worker 2 (a supervisor above) -- the model's
+the carrier's stand-in -- one port -- worker 1, worker 2 (a parent process above) -- the model's
 """
 
 from __future__ import annotations

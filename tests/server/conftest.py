@@ -20,8 +20,8 @@ from hookflash.cluster.peers import Answer, serve_requests
 from hookflash.core.commands import ConnectAgent, HangUp, Instruction
 from hookflash.core.events import AnyEvent, CallArrived
 from hookflash.server import workers
-from hookflash.server.answerer import Asked
 from hookflash.server.app import create_app, serve
+from hookflash.server.carrier_answers import Asked
 from hookflash.server.twilio_line import TwilioLine
 
 TOKEN = "auth-token"

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hookflash.carriers.twilio.parties import Parties
+from hookflash.carriers.twilio.caller_ids import Parties
 from hookflash.carriers.twilio.webhooks import Forwarded
 from hookflash.cluster.claims import Claims, ClaimThread
 from hookflash.cluster.worker_sockets import WorkerSockets
@@ -29,7 +29,7 @@ from hookflash.core.events import (
     VoicemailTranscribed,
 )
 from hookflash.server import workers
-from hookflash.server.answerer import Question
+from hookflash.server.carrier_answers import Question
 from hookflash.server.metrics import Counts
 from hookflash.server.workers import Workers
 

@@ -17,7 +17,7 @@ from hookflash.core.call import Call
 from hookflash.core.events import AnyEvent, CallArrived, HandoffRequested, HintGiven
 from hookflash.core.handoff_plan import HandoffPlan, Target
 from hookflash.core.setup import CallSetup
-from hookflash.server.answerer import Question
+from hookflash.server.carrier_answers import Question
 from hookflash.server.metrics import Counts
 from hookflash.server.workers import Workers
 

@@ -1,8 +1,8 @@
 import msgspec
 import pytest
 
+from hookflash.agents.builtin_tool_specs import CONSULT_TOOLS
 from hookflash.agents.consult import consult_setup
-from hookflash.agents.own_tools import CONSULT_TOOLS
 from hookflash.core.commands import Message
 from hookflash.core.prompts import CONSULT_VOICEMAIL
 from hookflash_local.model.components import CallTool, DialogueRequest, Say, Turn

@@ -18,9 +18,9 @@ import msgspec
 from msgspec.structs import replace
 
 from hookflash.agents import consult as consulting
+from hookflash.agents.builtin_tool_specs import END_CALL, STOP_RECORDING, handoff_tools
 from hookflash.agents.hooks import Hooked
 from hookflash.agents.hours import parse_hours
-from hookflash.agents.own_tools import END_CALL, STOP_RECORDING, handoff_tools
 from hookflash.agents.prepared_lines import own_texts
 from hookflash.agents.tool import (
     DEFAULT_TIMEOUT_SECONDS,

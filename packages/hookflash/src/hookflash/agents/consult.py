@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hookflash.agents.own_tools import CONSULT_TOOLS
+from hookflash.agents.builtin_tool_specs import CONSULT_TOOLS
 from hookflash.core.commands import Message
 from hookflash.core.setup import ModelSetup
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--settings", "settings_file", type=click.Path(path_type=Path), help="Settings file.")
 @click.option("-v", "--verbose", is_flag=True, help="Log every event and command of each call.")
 @click.option(
-    "--worker-slot", "slot_text", hidden=True, help="A worker's slot, set by the supervisor."
+    "--worker-slot", "slot_text", hidden=True, help="A worker's slot, set by the parent process."
 )
 def command(
     agent_spec: str,
@@ -78,18 +78,18 @@ def _supervise(settings: Settings, arguments: list[str]) -> int:
 
     if sys.platform == "win32":
         raise ConfigError("--workers: Windows has no way to share calls; use 1")
-    from hookflash.cluster.supervisor import Supervisor
+    from hookflash.cluster.parent_process import ParentProcess
 
     settings.check_serving()
     program = [sys.executable, "-m", "hookflash", *arguments]
     with listen(settings.server.host, settings.server.port) as listener:
-        supervisor = Supervisor(
+        parent = ParentProcess(
             lambda worker_slot: [*program, "--worker-slot", str(worker_slot)],
             listener,
             workers=settings.server.workers,
         )
         port = listener.getsockname()[1]
-        return asyncio.run(supervisor.run(lambda: _say(settings, port)))
+        return asyncio.run(parent.run(lambda: _say(settings, port)))
 
 
 def _serve(settings: Settings, agent_spec: str, slot_text: str | None) -> None:

@@ -1,14 +1,14 @@
-"""A worker's slot: what it inherits from its supervisor, and the heartbeat between them.
+"""A worker's slot: what it inherits from the parent process, and the heartbeat between them.
 
-supervisor                      worker
+parent process                  worker
     |---- starts it in a slot ----->|
     |<--- "r" listening ------------|
     |<--- "." once a second --------|    if missing: the worker hangs and is killed
-    |---- end of file ------------->|    the supervisor is gone: drain and stop
+    |---- end of file ------------->|    the parent is gone: drain and stop
 
 resource               acquired             released
 listening socket       inherited            by the user of listening()
-supervisor connection  inherited            when the block of `heartbeat` ends
+parent connection      inherited            when the block of `heartbeat` ends
 the timer              `heartbeat`          when its block ends
 """
 
@@ -33,7 +33,7 @@ class WorkerSlot:
     """A worker's slot and inherited descriptors.
 
     `slot` counts from 1 and is reused after a crash; `name` is used once. `listener` and `line` are
-    the numbers of inherited descriptors: the shared port, and the connection to the supervisor.
+    the numbers of inherited descriptors: the shared port, and the connection to the parent.
     """
 
     slot: int
@@ -49,7 +49,7 @@ class WorkerSlot:
     def parse(cls, text: str) -> WorkerSlot:
         found = re.fullmatch(r"(\d{1,3}):([^:]+):(\d{1,6}):(\d{1,6})", text)
         if found is None or not NAME.fullmatch(found[2]):
-            raise ConfigError("--worker-slot is set by the supervisor: use --workers instead")
+            raise ConfigError("--worker-slot is set by the parent process: use --workers instead")
         return cls(int(found[1]), found[2], int(found[3]), int(found[4]))
 
     def listening(self) -> socket.socket:
@@ -69,7 +69,7 @@ async def heartbeat(
     timer: asyncio.TimerHandle | None = None
 
     def say(what: bytes) -> None:
-        # A full connection means that the supervisor hangs. Do not wait for it.
+        # A full connection means that the parent process hangs. Do not wait for it.
         with contextlib.suppress(OSError):
             line.send(what)
 

@@ -116,7 +116,7 @@ class Call:
             step.do(*self.conversation.length.lift_limit())
         self.caller_leg.move(signal, step)
 
-    def arrived(self, signal: s.CallArrived, step: Step) -> None:
+    def begin(self, signal: s.CallBegan, step: Step) -> None:
         self.conversation.expect(self.conversation.greeting(), "", step)
         self.caller_leg.connect_agent(step)
 
@@ -257,7 +257,7 @@ _ROUTES: dict[type[Signal], Callable[[Call, Any, Step], None]] = {
     s.CallerInRoom: lambda call, signal, step: call.caller_leg.in_room(),
     s.RecordChanged: lambda call, signal, step: call.store_record(step),
     # from the caller's leg
-    s.CallArrived: Call.arrived,
+    s.CallBegan: Call.begin,
     s.CallerOnStream: _on_stream,
     s.StreamLost: lambda call, signal, step: call.conversation.cut_off(step),
     s.CallerReturned: _of_conversation(speaking.caller_returned),

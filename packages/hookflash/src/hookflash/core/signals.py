@@ -182,8 +182,8 @@ class RecordChanged(Signal, frozen=True, kw_only=True):
 # --- from the caller's leg --------------------------------------------------------------------
 
 
-class CallArrived(Signal, frozen=True, kw_only=True):
-    """A new call has arrived: the agent greets the caller."""
+class CallBegan(Signal, frozen=True, kw_only=True):
+    """A new call has begun: the agent greets the caller."""
 
 
 class CallerOnStream(Signal, frozen=True, kw_only=True):

@@ -10,8 +10,9 @@ with growing pauses, within its ring time and only while the call still wants th
     resource            acquired                          released
     a task for REST     move(), limit(), end_leg()        its end, after a limited number of retries
     a task for a ring   ring()                            its end: at most the ring time plus
-                                                          `RING_SECONDS`
-    a task for a check  check()                           its end: at most `CHECK_SECONDS`
+                                                          `RING_REQUEST_SECONDS`
+    a task for a check  check()                           its end: at most
+                                                          `AVAILABILITY_CHECK_SECONDS`
 """
 
 from __future__ import annotations
@@ -36,10 +37,10 @@ from hookflash.runtime.valid_text import made_valid
 
 log = logging.getLogger("hookflash.call")
 
-RING_SECONDS = 5.0
+RING_REQUEST_SECONDS = 5.0
 """How long one request to ring a human may take."""
 
-CHECK_SECONDS = 4.0
+AVAILABILITY_CHECK_SECONDS = 4.0
 """How long an availability check may take. After that, every target counts as available."""
 
 TOO_MANY_REQUESTS = 429
@@ -202,7 +203,7 @@ class CarrierRequests:
         last = clock.now() + command.ring_seconds
         pause = FIRST_PAUSE
         while True:
-            seconds = clock.delay(RING_SECONDS)
+            seconds = clock.delay(RING_REQUEST_SECONDS)
             try:
                 return await self._ports.control.ring(self._call_sid, command, seconds=seconds)
             except CarrierError as error:
@@ -242,12 +243,12 @@ class CarrierRequests:
 
     async def _check(self, command: CheckTargets) -> None:
         try:
-            async with asyncio.timeout(self._ports.clock.delay(CHECK_SECONDS)):
+            async with asyncio.timeout(self._ports.clock.delay(AVAILABILITY_CHECK_SECONDS)):
                 checked = await self._ports.checks.check(command)
         except TimeoutError:
             log.warning(
                 "%s ! the availability of %s was not known within %g s: all targets are rung",
-                *(self._call_sid, command.destination, CHECK_SECONDS),
+                *(self._call_sid, command.destination, AVAILABILITY_CHECK_SECONDS),
             )
             checked = TargetsChecked(command.check)
         except Exception:

@@ -36,7 +36,7 @@ from starlette.routing import BaseRoute
 from hookflash.agents.agent import Agent
 from hookflash.agents.context import AskHuman, CallContext
 from hookflash.agents.directory import Directory
-from hookflash.carriers.twilio.parties import Parties
+from hookflash.carriers.twilio.caller_ids import Parties
 from hookflash.cluster.claims import Claims, ClaimThread
 from hookflash.cluster.worker_sockets import WorkerSockets
 from hookflash.console.console import Hooks
@@ -60,8 +60,8 @@ from hookflash.runtime.ports import EventSink, ModelConnector
 from hookflash.runtime.recorder import Recordings
 from hookflash.runtime.switchboard import AgentLike, Switchboard, Watch
 from hookflash.runtime.tool_runner import ToolThreads
-from hookflash.server.answerer import LocalAnswerer
 from hookflash.server.app import create_app, serve
+from hookflash.server.carrier_answers import LocalAnswerer
 from hookflash.server.connection_routing import Sharing, routing_protocol
 from hookflash.server.console_setup import make_live_calls, open_console, with_line
 from hookflash.server.listen_socket import listen_with

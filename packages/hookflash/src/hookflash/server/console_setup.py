@@ -18,7 +18,7 @@ from hookflash.console.prices import Prices
 from hookflash.errors import ConfigError
 from hookflash.runtime.journal import Journals
 from hookflash.runtime.switchboard import Switchboard
-from hookflash.server.answerer import LocalAnswerer
+from hookflash.server.carrier_answers import LocalAnswerer
 from hookflash.server.twilio_line import TwilioLine
 from hookflash.server.workers import Workers
 from hookflash.settings import Settings, is_loopback

@@ -53,8 +53,8 @@ from hookflash.carriers.twilio.media import POLICY
 from hookflash.carriers.twilio.urls import PREFIX, Point
 from hookflash.carriers.twilio.webhooks import Form
 from hookflash.server import webhook_forms
-from hookflash.server.answerer import APOLOGY, Answerer, Calls, LocalAnswerer, Question
 from hookflash.server.asgi_media import serve_media
+from hookflash.server.carrier_answers import APOLOGY, Answerer, Calls, LocalAnswerer, Question
 from hookflash.server.music import serve_music
 from hookflash.server.twilio_line import TwilioLine
 from hookflash.server.webhook_forms import ReadNotice, ReadQuestion

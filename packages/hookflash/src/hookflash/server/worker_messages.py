@@ -19,7 +19,7 @@ from hookflash.carriers.twilio.webhooks import Forwarded
 from hookflash.console.live_calls import Report
 from hookflash.console.shapes import CallDetail
 from hookflash.core.events import AnyEvent
-from hookflash.server.answerer import Question
+from hookflash.server.carrier_answers import Question
 from hookflash.server.metrics import Counts
 
 

@@ -9,7 +9,7 @@
 One process has a call: it holds the claim (`cluster.claims`), which the kernel releases if the
 process dies. Answers from other workers may be out of date; the claim decides. A worker that is
 alive but does not answer still has its calls: the webhook is then answered 503, the carrier
-retries, and the supervisor kills the hanging worker.
+retries, and the parent process kills the hanging worker.
 
     resource               acquired           released
     sockets, refreshing    serving_peers()    when its block ends
@@ -37,7 +37,7 @@ from hookflash.console.live_calls import LiveCalls, Report
 from hookflash.console.shapes import CallDetail
 from hookflash.core.events import AnyEvent
 from hookflash.runtime.switchboard import restores_call
-from hookflash.server.answerer import Answerer, Question
+from hookflash.server.carrier_answers import Answerer, Question
 from hookflash.server.metrics import Counts
 from hookflash.server.peer_workers import PeerWorkers
 from hookflash.server.worker_messages import (
@@ -77,7 +77,7 @@ _AGAIN_SECONDS = 0.02
 
 
 class ProcessAnswerer(Answerer, Protocol):
-    """Answers for the calls of this process (`answerer.LocalAnswerer`)."""
+    """Answers for the calls of this process (`carrier_answers.LocalAnswerer`)."""
 
     def rings(self, forwarded: Forwarded) -> bool: ...
 
@@ -94,7 +94,7 @@ class LocalCalls(Protocol):
 
 
 class Workers:
-    """This worker among the others: satisfies `answerer.Answerer` and
+    """This worker among the others: satisfies `carrier_answers.Answerer` and
     `console.line_calls.LineCalls`.
 
     `live_calls` is what consoles see of this worker's calls; None if the console is off.

@@ -90,7 +90,7 @@ class CallerLeg:
         info.call_sid, info.caller, info.called = event.call_sid, event.caller, event.called
         info.arrived_at = step.now
         self._question = (0, "")
-        step.tell(s.CallArrived())
+        step.tell(s.CallBegan())
 
     def _arrived_again(self, step: s.Step) -> None:
         """The first webhook came again: the carrier retries, or uses its fallback URL."""

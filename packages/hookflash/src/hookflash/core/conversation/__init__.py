@@ -8,7 +8,7 @@ has the states, `limits.py` how long each may last. Each other file is one conce
     turns                who speaks when: speech both ways, responses, keys
     requests             requests for responses: what is said first, and what waits
     interruptions        barge-in, and whether the caller meant it
-    backchannel          words such as "mm-hm" that interrupt nothing
+    backchannel_words    words such as "mm-hm" that interrupt nothing
     cut_speech           the speech that a barge-in has cut
     speaking             first words, last words, and what waits until the agent is silent
     farewell             how far the last words are

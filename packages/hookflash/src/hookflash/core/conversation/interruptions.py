@@ -17,7 +17,7 @@ from hookflash.core import prompts
 from hookflash.core import signals as s
 from hookflash.core.commands import DeleteItem, TruncateItem
 from hookflash.core.conversation import speaking
-from hookflash.core.conversation.backchannel import is_backchannel, words
+from hookflash.core.conversation.backchannel_words import is_backchannel, words
 from hookflash.core.conversation.conversation import Conversation
 from hookflash.core.conversation.cut_speech import CutSpeech
 from hookflash.core.conversation.playout import PREPARED, Settled

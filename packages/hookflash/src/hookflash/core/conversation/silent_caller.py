@@ -14,7 +14,7 @@ from __future__ import annotations
 from hookflash.core import prompts
 from hookflash.core import signals as s
 from hookflash.core.conversation import speaking
-from hookflash.core.conversation.backchannel import words
+from hookflash.core.conversation.backchannel_words import words
 from hookflash.core.conversation.conversation import Conversation
 from hookflash.core.conversation.requests import Kind, Request
 from hookflash.core.conversation.states import OwedState, SilenceState, TurnState

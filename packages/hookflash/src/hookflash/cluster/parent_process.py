@@ -4,11 +4,11 @@
                     |                   |                 |
                     +-- SIGTERM: passed on, waited for ---+--> DONE
 
-The supervisor serves nothing and holds no call, so little in it can fail. It opens the listening
-socket that the workers share. So a connection that was not accepted yet survives the death of any
-worker. The first worker must listen before the others are started, so that a configuration error is
-reported once. Exit code: that of the worker that could not start; after SIGTERM or SIGINT 0 if
-every worker ended cleanly, otherwise 1.
+The parent process serves nothing and holds no call, so little in it can fail. It opens the
+listening socket that the workers share. So a connection that was not accepted yet survives the
+death of any worker. The first worker must listen before the others are started, so that a
+configuration error is reported once. Exit code: that of the worker that could not start; after
+SIGTERM or SIGINT 0 if every worker ended cleanly, otherwise 1.
 
     resource            acquired           released
     listening socket    passed in          by its owner
@@ -67,7 +67,7 @@ Command = Callable[[WorkerSlot], Sequence[str]]
 """Returns the command line of the worker in a slot."""
 
 
-class Supervisor:
+class ParentProcess:
     """Runs `workers` processes of `command` on one listening socket."""
 
     def __init__(
@@ -114,7 +114,7 @@ class Supervisor:
     # --- a slot -------------------------------------------------------------------------------
 
     async def _run_slot(self, slot: int, first_ready: asyncio.Future[int] | None = None) -> None:
-        """Run workers in `slot`, one after another, until the supervisor stops."""
+        """Run workers in `slot`, one after another, until the parent process stops."""
         back_off = self._make_back_off()
         loop = asyncio.get_running_loop()
         while not self._stopping.is_set():
@@ -146,7 +146,7 @@ class Supervisor:
                     *self._command(worker_slot),
                     pass_fds=(worker_slot.listener, worker_slot.line),
                     stdin=subprocess.DEVNULL,
-                    # A Ctrl-C reaches the supervisor only, which signals the workers.
+                    # A Ctrl-C reaches the parent process only, which signals the workers.
                     process_group=0,
                 )
             self._running[slot] = process

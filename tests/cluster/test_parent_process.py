@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from hookflash.cluster.supervisor import BackOff, Supervisor
+from hookflash.cluster.parent_process import BackOff, ParentProcess
 from hookflash.cluster.worker_slot import WorkerSlot
 
 # A worker's life: where it notes that it began, and what it then does.
@@ -51,7 +51,7 @@ class Crew:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.ready = asyncio.Event()
         program = BEGIN + program
-        self.supervisor = Supervisor(
+        self.parent = ParentProcess(
             lambda worker_slot: [
                 sys.executable,
                 "-S",
@@ -65,7 +65,7 @@ class Crew:
             make_back_off=lambda: BackOff(0.0),
             **options,  # type: ignore[arg-type]
         )
-        self.running = asyncio.create_task(self.supervisor.run(self.ready.set))
+        self.running = asyncio.create_task(self.parent.run(self.ready.set))
 
     def noted(self) -> list[str]:
         return sorted(self.notes.read_text().splitlines())
@@ -87,7 +87,7 @@ async def crew(folder: Path, program: str, **options: object) -> AsyncIterator[C
     try:
         yield found
     finally:
-        for pid in found.supervisor.running.values():
+        for pid in found.parent.running.values():
             os.kill(pid, signal.SIGKILL)
         found.running.cancel()
         await asyncio.gather(found.running, return_exceptions=True)
@@ -108,7 +108,7 @@ async def test_sigterm_is_passed_on_and_all_who_end_cleanly_make_a_clean_end(
     async with crew(tmp_path, SERVE) as line:
         await line.until(lambda noted: noted == ["1 began", "2 began"])
         assert line.ready.is_set()
-        assert sorted(line.supervisor.running) == [1, 2]
+        assert sorted(line.parent.running) == [1, 2]
         line.signal()
         assert await line.running == 0
         assert line.noted() == ["1 began", "1 drained", "2 began", "2 drained"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hookflash.agents.own_tools import CONSULT_TOOLS, END_CALL, handoff_tools
+from hookflash.agents.builtin_tool_specs import CONSULT_TOOLS, END_CALL, handoff_tools
 from hookflash.agents.tool import RESERVED_TOOLS
 from hookflash.core import builtin_tools
 from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
