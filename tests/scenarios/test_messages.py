@@ -13,7 +13,7 @@ from .acts import WELCOME, hear, script_whole_agent, talk
 from .conftest import CALLER, DESK, Stage, samples, shop
 from .test_handoff import asked_to, greeted, say, script_agent
 from .test_meeting import ask_for_a_human
-from .test_owner import calls, hears, transfer
+from .test_owner_hooks import calls, hears, transfer
 from .test_who_is_there import told
 
 SORRY = 0x67

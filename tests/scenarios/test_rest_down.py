@@ -23,7 +23,7 @@ from .test_meeting import (
     desk,
     other_legs,
 )
-from .test_otherwise import leave_words, lose_the_model, taken_from
+from .test_nobody_reached import leave_words, lose_the_model, taken_from
 
 DOWN = {
     "refused": [Refused(503)] * 6,

@@ -23,7 +23,7 @@ from .conftest import DESK, PUBLIC, Stage, another_process, eventually, samples,
 from .test_consult import BRIEFING
 from .test_consult import desk as consulted
 from .test_meeting import HUMAN, ask_for_a_human, asked_to, desk, other_legs, say
-from .test_otherwise import APOLOGY, leave_words, taken_from
+from .test_nobody_reached import APOLOGY, leave_words, taken_from
 
 BACK_AGAIN = 0x2A
 

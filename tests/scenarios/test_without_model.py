@@ -17,7 +17,7 @@ from .test_meeting import (
     desk,
     other_legs,
 )
-from .test_otherwise import lose_the_model
+from .test_nobody_reached import lose_the_model
 
 
 async def test_a_caller_whose_agent_is_gone_waits_with_music_and_meets_the_human(stage):

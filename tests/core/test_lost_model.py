@@ -1,3 +1,5 @@
+"""The session with the model is lost, is not ready in time, or reaches its limit."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -6,12 +8,9 @@ import pytest
 
 from hookflash.core import events as e
 from hookflash.core import prompts
-from hookflash.core.caller_leg.states import CallerLegState
 from hookflash.core.commands import (
     AnswerCarrier,
-    CancelTool,
     CloseModel,
-    ConnectAgent,
     DialHumans,
     HangUp,
     Message,
@@ -19,13 +18,10 @@ from hookflash.core.commands import (
     OpenModel,
     RequestResponse,
     Speak,
-    StoreRecord,
     TakeVoicemail,
 )
-from hookflash.core.conversation.requests import Kind, Request
 from hookflash.core.handoff_plan import Target
 from hookflash.core.phases import Phase
-from hookflash.core.record import HandoffAttempt, ToolUse, Utterance
 
 DIAL = (DialHumans(2, (Target.phone("+15550102"),), 20),)
 
@@ -242,184 +238,6 @@ def test_a_lost_model_is_no_loss_where_none_is_needed(scene: Any) -> None:
     assert line(e.ModelLost("closed")) == []
 
 
-# --- the stream, the process ------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("reason", "seconds"), [("stop", 5.0), ("", 15.0)])
-def test_a_caller_who_hung_up_is_one_after_whom_the_carrier_asks_nothing(
-    scene: Any, reason: str, seconds: float
-) -> None:
-    line = scene().greet()
-    line(e.StreamStopped("MZ1", reason))
-    assert line.wait(seconds - 0.1) == []
-    assert [type(each) for each in line.wait(0.2)] == [CloseModel, StoreRecord]
-
-
-def test_an_unknown_stream_that_stops_changes_nothing(scene: Any) -> None:
-    line = scene().greet()
-    assert line(e.StreamStopped("MZ9", "stop")) == []
-    assert line.call.caller_leg.stream_sid == "MZ1"
-
-
-def test_a_process_that_stops_brings_the_caller_to_a_human(scene: Any) -> None:
-    line = scene(fallback="billing").greet()
-    assert line(e.ShutdownRequested()) == [CloseModel(), MoveCall(2, DIAL, 2.0)]
-    assert line(e.ShutdownRequested()) == [], "who is on the way is left alone"
-
-
-def test_a_process_that_stops_says_so_where_there_is_no_human(scene: Any) -> None:
-    line = scene(apology="Sorry.")
-    line.arrive()
-    assert line(e.ShutdownRequested()) == [CloseModel()]
-    assert line.asks(1) == [AnswerCarrier((Speak("Sorry."), HangUp()))]
-
-
-def test_a_call_that_was_recovered_goes_on_when_the_carrier_asks(scene: Any) -> None:
-    line = scene().greet()
-    line(e.ToolCallRequested("t1", "lookup", "{}", "r1"))
-    assert line(e.CallRecovered()) == []
-    assert line(e.ToolFinished("t1", "42")) == [], "its tools are gone"
-    opened, answer = line.asks(1)
-    assert opened == OpenModel((Message("assistant", "Hello."),))
-    assert answer == AnswerCarrier((ConnectAgent(2),))
-
-
-def test_a_call_that_was_recovered_and_is_not_asked_for_is_over(scene: Any) -> None:
-    line = scene().greet()
-    line(e.CallRecovered())
-    assert line.wait(14.9) == []
-    assert type(line.wait(0.2)[-1]) is StoreRecord
-
-
-def test_a_stream_that_opens_on_another_process_finds_a_model(scene: Any) -> None:
-    """The process died between the first webhook and the stream."""
-    line = scene(greeting="Hello.")
-    line.arrive()
-    line(e.CallRecovered())
-    assert line.stream()[0] == OpenModel(())
-    assert line(e.ModelReady("S2")) == [RequestResponse(prompts.greeting("Hello."))]
-
-
-def test_a_stream_that_follows_a_broken_one_without_a_question_finds_a_model(scene: Any) -> None:
-    line = scene().greet()
-    line(e.StreamStopped("MZ1"))
-    assert line.stream("MZ2")[0] == OpenModel((Message("assistant", "Hello."),))
-    assert line(e.ModelReady("S2")) == [RequestResponse(prompts.CUT_OFF)]
-
-
-def test_a_call_that_was_recovered_with_a_human_stays_there(scene: Any) -> None:
-    line = scene(fallback="billing").greet()
-    line(e.ShutdownRequested())
-    line(e.CallMoved(2))
-    line(e.LegChanged("CA2", "answered", 2))
-    assert line(e.CallRecovered()) == []
-    assert line.call.phase is Phase.WITH_HUMAN
-
-
-# --- the end ----------------------------------------------------------------------------------
-
-
-def test_a_call_that_is_over_lets_go_of_everything_once(scene: Any) -> None:
-    line = scene().greet()
-    line(e.ToolCallRequested("t1", "lookup", "{}", "r1"))
-    cancel, close, stored = line(e.CallCompleted())
-    assert (cancel, close, type(stored)) == (CancelTool("t1"), CloseModel(), StoreRecord)
-    assert line.call.deadline is None
-    assert line(e.CallCompleted()) == []
-    assert line(e.CallRecovered()) == []
-    assert line.asks(1) == [AnswerCarrier((HangUp(),))]
-    assert line.call.phase is Phase.ENDED
-
-
-def test_a_record_tells_who_said_what_as_heard(scene: Any) -> None:
-    line = scene(agent="reception").greet()
-    line.speaks()
-    line.now += 1.0
-    line.pauses()
-    line(e.CallerTranscribed("c1", "Where is my parcel?"))
-    line(e.ResponseStarted("r0"))
-    line(e.ToolCallRequested("t1", "track", '{"n": 7}', "r0"))
-    line(e.ResponseEnded("r0", "completed"))
-    line.now += 0.5
-    line(e.ToolFinished("t1", "In Berlin."))
-    line.say("a", "r1", 4000, text="It is in Berlin and comes tomorrow.")
-    line.now += 2.0
-    line.speaks("c2")
-    line(e.CallerTranscribed("c2", "Thanks!"))
-    line.now += 0.5
-    line(e.CallCompleted())
-    record = line.record
-    assert (record.call_sid, record.agent) == ("CA1", "reception")
-    assert (record.caller, record.called) == ("+15550100", "+15550101")
-    assert record.disposition == "handled_by_agent"
-    assert record.barge_ins == 1
-    assert record.seconds == 5.0
-    assert record.utterances == (
-        Utterance(speaker="agent", text="Hello.", started_at=0.0, ended_at=1.0),
-        Utterance(speaker="caller", text="Where is my parcel?", started_at=1.0, ended_at=2.0),
-        Utterance(
-            speaker="agent",
-            text="It is in Berlin",
-            started_at=2.5,
-            ended_at=4.5,
-            cut="and comes tomorrow.",
-        ),
-        Utterance(speaker="caller", text="Thanks!", started_at=4.5, ended_at=4.5),
-    )
-    assert record.tools == (
-        ToolUse(
-            name="track",
-            arguments='{"n": 7}',
-            output="In Berlin.",
-            failed=False,
-            started_at=2.0,
-            seconds=0.5,
-        ),
-    )
-
-
-def test_a_caller_who_leaves_before_the_agent_was_heard_has_abandoned(scene: Any) -> None:
-    line = scene().talk()
-    line.say("a", "r1", 2000, text="Hello.")
-    line(e.CallCompleted())
-    assert line.record.disposition == "abandoned"
-    assert line.record.utterances[0].text == ""
-    assert line.record.utterances[0].cut == "Hello."
-
-
-def test_a_caller_who_leaves_during_the_farewell_was_waiting_for_a_human(scene: Any) -> None:
-    line = scene().greet()
-    line(e.ResponseStarted("r1"))
-    line.sound("bye", "r1", 3000)
-    line.transfer()
-    line.now += 1.0
-    line(e.StreamStopped("MZ1", "stop"))
-    line(e.CallCompleted())
-    assert line.record.disposition == "abandoned"
-    assert line.record.handoffs == (
-        HandoffAttempt(
-            destination="billing",
-            reason="a refund",
-            source="tool",
-            started_at=1.0,
-            outcome="caller-gone",
-        ),
-    )
-
-
-def test_a_call_that_came_back_and_went_well_was_handled_by_the_agent(scene: Any) -> None:
-    line = scene(fallback="billing").greet()
-    line(e.HandoffRequested("billing", ""))
-    line.wait(8.1)
-    line(e.CallMoved(2))
-    line.asks(2, "dial", "busy")
-    line(e.ModelReady("S2"))
-    line.stream("MZ2")
-    line(e.CallCompleted())
-    assert line.record.disposition == "handled_by_agent"
-    assert [each.outcome for each in line.record.handoffs] == ["busy"]
-
-
 # --- a session that reaches its limit ---------------------------------------------------------
 
 
@@ -445,58 +263,3 @@ def test_a_session_is_not_replaced_while_anybody_speaks(scene: Any) -> None:
     closed, opened = line.returned()
     assert closed == CloseModel()
     assert opened.history[-1] == Message("assistant", "It is open.")
-
-
-# --- a stream that carries nothing ------------------------------------------------------------
-
-
-def test_a_stream_that_carries_nothing_is_given_up_for_another(scene: Any) -> None:
-    line = scene().greet()
-    closed, opened, move = [
-        each for each in line(e.StreamStalled("MZ1")) if not isinstance(each, StoreRecord)
-    ][-3:]
-    assert closed == CloseModel()
-    assert isinstance(opened, OpenModel)
-    assert move.instructions == (ConnectAgent(2),)
-    line(e.ModelReady("S2"))
-    assert RequestResponse(prompts.CUT_OFF) in line.stream("MZ2")
-
-
-def test_a_stream_of_before_that_carries_nothing_concerns_nobody(scene: Any) -> None:
-    line = scene().greet()
-    assert line(e.StreamStalled("MZ0")) == []
-    line(e.StreamStopped("MZ1", "stop"))
-    assert line(e.StreamStalled("MZ1")) == []
-
-
-def test_a_stalled_stream_while_last_words_are_said_leads_where_they_lead(scene: Any) -> None:
-    line = scene().greet()
-    line(e.ResponseStarted("r1"))
-    line.sound("bye", "r1", 3000)
-    line.transfer()
-    assert line(e.StreamStalled("MZ1"))[-1].instructions == DIAL
-
-
-# --- a call that another version of the product has left --------------------------------------
-
-
-def test_a_talk_of_another_version_goes_on_where_it_was_left(scene: Any) -> None:
-    line = scene()
-    line.call.info.call_sid = "CA1"
-    line.call.caller_leg.resume(CallerLegState.BROKEN, 4, line.now)
-    line.call.conversation.resume(Request(Kind.OPENING, "Say that you are back."))
-    line(e.CallRecovered())
-    opened, answered = line.asks(4)
-    assert type(opened) is OpenModel
-    assert answered == AnswerCarrier((ConnectAgent(5),))
-    line(e.ModelReady("S1"))
-    assert line.stream()[-1] == RequestResponse("Say that you are back.")
-
-
-def test_a_caller_of_another_version_whom_nobody_will_ask_for_is_fetched(scene: Any) -> None:
-    line = scene()
-    line.call.info.call_sid = "CA1"
-    line.call.caller_leg.resume(CallerLegState.TO_HUMAN, 4, line.now, fetch=True)
-    (move,) = [each for each in line(e.CallRecovered()) if isinstance(each, MoveCall)]
-    assert move.instructions == (ConnectAgent(5),)
-    assert [each for each in line(e.CallRecovered()) if isinstance(each, MoveCall)] == [], "once"

@@ -1,4 +1,4 @@
-"""Webhooks of a warm hand-off twice, late, out of order and never; and two wishes at once."""
+"""Webhooks of a warm hand-off that come twice, late, out of order or never; or two requests."""
 
 from __future__ import annotations
 

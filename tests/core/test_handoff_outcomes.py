@@ -1,4 +1,4 @@
-"""Every way off the stream: what comes of a hand-off."""
+"""What each outcome of a hand-off leads to."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""The caller's leg: a new call is connected, the call is moved, and a broken stream is resumed."""
+
 from __future__ import annotations
 
 from typing import Any

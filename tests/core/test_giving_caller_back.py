@@ -1,4 +1,4 @@
-"""The human leaves the caller, by a key or because somebody says so."""
+"""A human gives the caller back, by a key or by hanging up, or a supervisor takes them back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nobody is there: what the plan offers instead, in the agent's words or, without one, in ours."""
+"""No human is reached: the plan offers a callback or a message, with or without a model."""
 
 from __future__ import annotations
 
