@@ -48,7 +48,7 @@ NETWORK = set(
 NO_IO = set(
     "carriers/twilio/messages carriers/twilio/twiml"
     " carriers/twilio/webhooks"
-    " carriers/twilio/ring_request carriers/twilio/parties carriers/twilio/document_text"
+    " carriers/twilio/ring_request carriers/twilio/caller_ids carriers/twilio/document_text"
     " carriers/twilio/signature models/openai/messages models/openai/session".split()
 )
 

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from hookflash.carriers.twilio.parties import Parties
+from hookflash.carriers.twilio.caller_ids import Parties
 from hookflash.carriers.twilio.rest import TwilioControl
 from hookflash.core.commands import ConnectAgent, DialHumans, RingHuman, Screen, Speak
 from hookflash.core.handoff_plan import Target

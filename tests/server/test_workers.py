@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hookflash.carriers.twilio.parties import Parties
+from hookflash.carriers.twilio.caller_ids import Parties
 from hookflash.carriers.twilio.webhooks import Forwarded
 from hookflash.cluster.claims import Claims, ClaimThread
 from hookflash.cluster.worker_sockets import WorkerSockets

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from hypothesis import strategies as st
 
-from hookflash.carriers.twilio.parties import Parties
+from hookflash.carriers.twilio.caller_ids import Parties
 from hookflash.carriers.twilio.twiml import render
 from hookflash.carriers.twilio.urls import Urls
 from hookflash.carriers.twilio.voices import Voices

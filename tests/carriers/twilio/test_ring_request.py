@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hookflash.carriers.twilio.parties import Parties
+from hookflash.carriers.twilio.caller_ids import Parties
 from hookflash.carriers.twilio.ring_request import ring_fields
 from hookflash.carriers.twilio.urls import RETRY
 from hookflash.core.commands import RingHuman

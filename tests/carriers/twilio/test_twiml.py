@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from hookflash.carriers.twilio.caller_ids import Parties
 from hookflash.carriers.twilio.document_text import ELLIPSIS
-from hookflash.carriers.twilio.parties import Parties
 from hookflash.carriers.twilio.twiml import MAX_REST_CHARACTERS, render, render_for_rest
 from hookflash.carriers.twilio.urls import RETRY
 from hookflash.carriers.twilio.voices import Voices

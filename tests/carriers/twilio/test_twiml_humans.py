@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hookflash.carriers.twilio.parties import Parties
+from hookflash.carriers.twilio.caller_ids import Parties
 from hookflash.carriers.twilio.twiml import room_name
 from hookflash.carriers.twilio.urls import RETRY
 from hookflash.core.commands import DialHumans, JoinRoom, ReferCaller, Screen

@@ -26,7 +26,7 @@ RETRY_SECONDS = (5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 3 * 3600.0, 6 * 3600.0)
 
 DAY_SECONDS = 86_400.0
 
-State = Literal["waiting", "delivered", "dead", "kept"]
+DeliveryState = Literal["waiting", "delivered", "dead", "kept"]
 
 
 class TrackedDelivery(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +37,7 @@ class TrackedDelivery(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     delivery: Delivery
-    state: State = "waiting"
+    state: DeliveryState = "waiting"
     revision: int = 1
     due_at: float = 0.0
     attempts: int = 0

@@ -14,8 +14,8 @@ from typing import Protocol
 
 import msgspec
 
+from hookflash.carriers.twilio.caller_ids import Parties, same_number
 from hookflash.carriers.twilio.media import MediaStream, Sink
-from hookflash.carriers.twilio.parties import Parties, same_number
 from hookflash.carriers.twilio.twiml import REJECT_BUSY
 from hookflash.carriers.twilio.webhooks import Forwarded
 from hookflash.core.commands import HangUp, Instruction, Speak

@@ -36,7 +36,7 @@ from starlette.routing import BaseRoute
 from hookflash.agents.agent import Agent
 from hookflash.agents.context import AskHuman, CallContext
 from hookflash.agents.directory import Directory
-from hookflash.carriers.twilio.parties import Parties
+from hookflash.carriers.twilio.caller_ids import Parties
 from hookflash.cluster.claims import Claims, ClaimThread
 from hookflash.cluster.worker_sockets import WorkerSockets
 from hookflash.console.console import Hooks

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from hookflash.carriers.twilio.parties import Parties
+from hookflash.carriers.twilio.caller_ids import Parties
 from hookflash.carriers.twilio.rest import TwilioControl
 from hookflash.carriers.twilio.ring_request import Fields, ring_fields
 from hookflash.carriers.twilio.signature import Signatures

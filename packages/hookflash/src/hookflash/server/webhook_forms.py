@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from hookflash.carriers.twilio import webhooks
-from hookflash.carriers.twilio.parties import Parties
+from hookflash.carriers.twilio.caller_ids import Parties
 from hookflash.carriers.twilio.urls import Point
 from hookflash.carriers.twilio.webhooks import Form, Forwarded
 from hookflash.core.events import AnyEvent, CallArrived, CallCompleted, LegChanged

@@ -8,7 +8,7 @@ Source: twilio.com/docs/voice/api/call-resource, Create a Call.
 
 from __future__ import annotations
 
-from hookflash.carriers.twilio.parties import CALLER, NAMELESS, Parties
+from hookflash.carriers.twilio.caller_ids import CALLER, NAMELESS, Parties
 from hookflash.carriers.twilio.urls import Urls
 from hookflash.core.commands import RingHuman
 from hookflash.errors import ConfigError

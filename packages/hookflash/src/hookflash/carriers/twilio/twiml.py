@@ -44,8 +44,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 from twilio.twiml.voice_response import Dial, VoiceResponse
 
+from hookflash.carriers.twilio.caller_ids import Parties
 from hookflash.carriers.twilio.document_text import cost_of, share, shortened, texts_of, with_texts
-from hookflash.carriers.twilio.parties import Parties
 from hookflash.carriers.twilio.urls import Urls
 from hookflash.carriers.twilio.voices import Voices
 from hookflash.core.commands import (

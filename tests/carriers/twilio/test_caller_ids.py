@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hookflash.carriers.twilio.parties import Parties, outer_number, own_number, same_number
+from hookflash.carriers.twilio.caller_ids import Parties, outer_number, own_number, same_number
 
 CALLS = [
     # direction, from, to, ours, theirs
