@@ -25,7 +25,8 @@ agent = Agent(
 )
 
 
-@agent.tool
+# A waiting caller hears this line, unless the tool answers at once.
+@agent.tool(filler="Let me look that up.")
 def order_status(number: int) -> str:
     """Look up the state of an order or a repair.
 

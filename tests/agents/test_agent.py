@@ -48,6 +48,65 @@ def test_a_tool_may_be_given_a_name_a_description_and_a_timeout() -> None:
     assert not tool.blocking
 
 
+@pytest.mark.parametrize(
+    ("own", "setting", "found"),
+    [(None, 7200.0, 7200.0), (None, 0, None), (0, 7200.0, None), (600, 7200.0, 600.0)],
+)
+def test_an_agents_own_call_length_comes_before_the_lines(
+    own: float | None, setting: float, found: float | None
+) -> None:
+    agent = make_agent(max_call_seconds=own)
+    assert agent.call_setup(max_call_seconds=setting).max_call_seconds == found
+
+
+@pytest.mark.parametrize("wrong", [-1, 59, 86401, "600", True, float("nan")])
+def test_a_call_length_that_cannot_be_is_refused(wrong: Any) -> None:
+    with pytest.raises(ConfigError, match="max_call_seconds must be 60 to 86400 seconds, 0 for"):
+        make_agent(max_call_seconds=wrong)
+
+
+def test_a_tool_may_have_lines_of_its_own_for_a_caller_who_waits_or_none() -> None:
+    agent = make_agent()
+    chosen: dict[str, Any] = {
+        "one": "Let me  look\nthat up.",
+        "several": ["I am looking.", "Still looking."],
+        "off": False,
+        "none": None,
+        "default": True,
+    }
+    for name, filler in chosen.items():
+        agent.tool(name=name, description="Look.", filler=filler)(lambda: None)
+    agent.tool(name="plain", description="Look.")(lambda: None)
+    assert dict(agent.tool_lines) == {
+        "one": ("Let me look that up.",),
+        "several": ("I am looking.", "Still looking."),
+    }
+    assert agent.call_setup().tool_fillers == {"one": 1, "several": 2, "off": 0, "none": 0}
+
+
+@pytest.mark.parametrize(
+    ("filler", "complaint"),
+    [
+        ("", "must be a text of 1 to 400 characters, or False .*, got ''"),
+        ("  ", "must be a text of 1 to 400 characters"),
+        ("a" * 401, "must be a text of 1 to 400 characters"),
+        (7, "must be a text or a list of 1 to 8 texts, or False for none, .*, got 7"),
+        ([], "must be a text or a list of 1 to 8 texts"),
+        (["x"] * 9, "must be a text or a list of 1 to 8 texts"),
+        (["Right.", 7], "must be a text of 1 to 400 characters, .*, got 7"),
+        ({"en": "One moment."}, "must be a text or a list of 1 to 8 texts"),
+    ],
+)
+def test_a_filler_that_cannot_be_spoken_is_refused_with_the_name_of_its_tool(
+    filler: Any, complaint: str
+) -> None:
+    def look() -> None:
+        """Look."""
+
+    with pytest.raises(ConfigError, match=rf"tool 'look' \(.*\): filler {complaint}"):
+        make_agent().tool(filler=filler)(look)
+
+
 def test_the_model_sees_the_tools_in_order_and_then_the_agents_own() -> None:
     agent = make_agent()
 

@@ -12,6 +12,7 @@ from hookflash.core.commands import (
     CloseModel,
     CloseStream,
     ConnectAgent,
+    EndLeg,
     HangUp,
     Hold,
     JoinRoom,
@@ -252,6 +253,22 @@ def test_a_carrier_that_does_not_ask_is_told(scene: Any) -> None:
     line.news("completed")
     line.wait(6.1)
     assert line.sent(MoveCall)[-1].instructions == (ConnectAgent(3),)
+
+
+@pytest.mark.parametrize("afterwards", ["return", "hang-up"])
+def test_a_talk_that_the_carrier_ends_is_over_at_once(scene: Any, afterwards: Any) -> None:
+    plan = HandoffPlan(targets=(ANNA,), manner="warm", talk_seconds=600, afterwards=afterwards)
+    line = scene(plan).met()
+    (room,) = [
+        each for move in line.sent(MoveCall) for each in move.instructions if type(each) is JoinRoom
+    ]
+    assert room.talk_seconds == 600
+    line.wait(599.0)
+    commands = line.asks(line.call.caller_leg.route.step, "room")
+    assert EndLeg("CA-1-0") in commands
+    expected = ConnectAgent if afterwards == "return" else HangUp
+    assert type(answer(commands)[0]) is expected
+    assert line.call.handoff.attempts[-1].outcome == "bridged"
 
 
 def test_without_giving_back_there_is_nothing_to_wait_for(scene: Any) -> None:

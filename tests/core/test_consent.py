@@ -9,7 +9,10 @@ import pytest
 from hookflash.core import events as e
 from hookflash.core import prompts
 from hookflash.core.commands import (
+    AddMessage,
+    ClearAudio,
     CloseModel,
+    Message,
     MoveCall,
     PlayAudio,
     RequestResponse,
@@ -182,6 +185,45 @@ def test_a_model_that_is_lost_before_the_line_leaves_it_to_the_next_once(
     line(e.ModelLost("gone"))
     assert line(e.ModelReady("S2")) == [CONSENT]
     assert heard(line, "r2") == [StartRecording(line.now), GREETING]
+
+
+def test_a_session_that_is_lost_after_the_line_was_sent_takes_nothing_of_it_away(line: Any) -> None:
+    line.say("consent", "r1", 1000, text=LINE)
+    line.now += 0.5
+    line(e.ModelLost("gone"))
+    assert line(e.ModelReady("S2")) == [], "the line is still being heard"
+    line.now += 0.5
+    told = AddMessage(Message("assistant", LINE))
+    assert line.returned() == [told, StartRecording(line.now), GREETING]
+    assert line.log.count(CONSENT) == 1
+
+
+def test_a_line_is_heard_though_the_model_answers_a_caller_who_spoke_over_it(line: Any) -> None:
+    line.say("consent", "r1", 1000, text=LINE)
+    line.speaks()
+    line.pauses()
+    line(e.ResponseStarted("r2"))
+    line.now += 1.0
+    assert line.returned() == [StartRecording(line.now)]
+    line(e.ModelLost("gone"))
+    line.wait(0.1)
+    line(e.ModelReady("S2"))
+    assert line.log.count(CONSENT) == 1
+
+
+def test_a_line_that_a_hand_off_lets_the_caller_cut_is_not_heard(line: Any) -> None:
+    """The last words of a hand-off can be interrupted, and so can the line before them."""
+    line.say("consent", "r1", 1000, text=LINE)
+    line(e.HandoffRequested("billing", "a supervisor asks", source="console", by="Kim"))
+    line.now += 0.5
+    assert ClearAudio() in line.speaks()
+    line.pauses()
+    line(e.CallerTranscribed("c1", "What does it cost?"))
+    assert starts(line) == []
+    assert CONSENT in line.log[line.log.index(ClearAudio()) :]
+    line.say("again", "r2", 1000, text=LINE, asked=True)
+    line.now += 1.0
+    assert line.returned()[0] == StartRecording(line.now)
 
 
 def test_recording_goes_on_with_the_next_stream_from_the_same_beginning(line: Any) -> None:

@@ -13,6 +13,7 @@ def disposition(**differs: Any) -> Disposition:
         "left_voicemail": False,
         "wants_callback": False,
         "let_go": False,
+        "time_over": False,
         "hung_up_at_voicemail": False,
         "agent_was_heard": True,
     }
@@ -36,6 +37,14 @@ def test_what_the_caller_left_counts_before_how_they_went() -> None:
 
 def test_a_caller_who_was_let_go_got_nobody() -> None:
     assert disposition(let_go=True, outcomes=["no-answer"]) == "failed"
+
+
+def test_a_call_that_the_agent_ended_because_its_time_was_over_has_a_disposition_of_its_own() -> (
+    None
+):
+    assert disposition(time_over=True, outcomes=["caller-gone"]) == "time_limit"
+    assert disposition(time_over=True, outcomes=["bridged"]) == "handed_off"
+    assert disposition(time_over=True, let_go=True) == "failed"
 
 
 @pytest.mark.parametrize(

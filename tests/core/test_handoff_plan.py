@@ -142,6 +142,12 @@ def test_plans_that_work() -> None:
             {"holidays": ("12-24 Christmas Eve", "25.12.2026")},
             "a date such as 2026-12-25; got ('12-24 Christmas Eve', '25.12.2026')",
         ),
+        (
+            {"talk_seconds": 59},
+            "talk_seconds must be a whole number from 60 to 86400 or None; got 59",
+        ),
+        ({"talk_seconds": True}, "talk_seconds must be a whole number from 60 to 86400"),
+        ({"targets": (DESK,), "talk_seconds": 600}, "talk_seconds is not possible in a queue"),
         ({"caller_id": "5550100"}, "caller_id must be one of your numbers"),
         (
             {"queue_leave_key": "12"},

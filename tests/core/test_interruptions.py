@@ -337,6 +337,32 @@ def test_a_second_sound_over_the_last_words_keeps_what_the_first_has_cut(scene: 
     assert played(line(e.CallerTranscribed("c2", "Okay."))) == 16_000
 
 
+def test_who_asks_for_the_same_human_over_the_last_words_is_not_left_in_silence(scene: Any) -> None:
+    """Their answer was a tool call alone, which says that the hand-off is under way already."""
+    line = bye(scene)
+    line.speaks()
+    line.now += 1.0
+    line.pauses()
+    line(e.ResponseStarted("r2"))
+    line.transfer(call_id="t2")
+    assert line(e.ResponseEnded("r2", "completed")) == []
+    told = line(e.CallerTranscribed("c1", "I want to talk to a human."))
+    assert told == [AddMessage(Message("system", prompts.STAYED)), RequestResponse()]
+
+
+def test_who_interrupts_the_last_words_while_a_tool_runs_hears_what_it_says(scene: Any) -> None:
+    line = bye(scene)
+    line.speaks()
+    line.now += 1.0
+    line.pauses()
+    line(e.ResponseStarted("r2"))
+    line(e.ToolCallRequested("t2", "order_status", "{}", "r2"))
+    line(e.ResponseEnded("r2", "completed"))
+    told = line(e.CallerTranscribed("c1", "Where is my order?"))
+    assert told == [AddMessage(Message("system", prompts.STAYED))]
+    assert line(e.ToolFinished("t2", "On Friday."))[-1] == RequestResponse()
+
+
 def test_a_protected_farewell_is_not_judged(scene: Any) -> None:
     plan = HandoffPlan(targets=scene().call.setup.destinations[0].plan.targets, interruptible=False)
     line = bye(scene, plan=plan)

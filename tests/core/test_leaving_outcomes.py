@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from hookflash.core import events as e
+from hookflash.core import prompts
 from hookflash.core.commands import (
     AnswerCarrier,
     CloseModel,
@@ -19,6 +20,7 @@ from hookflash.core.commands import (
     Message,
     MoveCall,
     OpenModel,
+    RequestResponse,
     Speak,
     StoreRecord,
 )
@@ -298,3 +300,81 @@ def test_a_caller_who_was_taken_from_a_queue_was_not_abandoned_whichever_news_co
     assert stored.record.disposition == "handed_off"
     assert answered == AnswerCarrier((HangUp(),))
     assert line.asks(2, "queue", "bridged") == [AnswerCarrier((HangUp(),))]
+
+
+def test_a_caller_about_whom_the_queue_asks_no_more_was_taken_from_it(scene: Any) -> None:
+    """Nobody tells of it: the carrier's last question may find no process that takes it."""
+    line = in_queue(scene)
+    line(e.QueueAsked(2, 1))
+    line.now += 60.0
+    line(e.CallCompleted())
+    assert line.record.disposition == "handed_off"
+    (attempt,) = line.record.handoffs
+    assert (attempt.outcome, attempt.seconds_to_human) == ("bridged", None)
+
+
+@pytest.mark.parametrize("asks", ["in time", "never", "before a restart"])
+def test_a_caller_of_whom_it_is_not_known_was_not_taken_from_the_queue(
+    scene: Any, asks: str
+) -> None:
+    line = in_queue(scene)
+    if asks != "never":
+        line(e.QueueAsked(2, 1))
+    line.now += 40.0
+    if asks == "before a restart":
+        line(e.CallRecovered())
+        line.now += 60.0
+    line(e.CallCompleted())
+    assert line.record.disposition == "abandoned"
+
+
+def test_who_is_given_back_by_a_human_of_a_queue_had_that_human(scene: Any) -> None:
+    """The carrier says so when they have been moved already."""
+    line = in_queue(scene)
+    line(e.QueueAsked(2, 1))
+    line.now += 20.0
+    line(e.GiveBackRequested(by="Kim"))
+    known, wanted = prompts.fetched_from_queue(BILLING)
+    assert line.sent(OpenModel)[-1].history[-1] == Message("system", known)
+    assert line.call.handoff.attempts[-1].outcome == "cancelled"
+    connect = line.sent(MoveCall)[-1].instructions
+    assert line.asks(2, "queue", "bridged") == [AnswerCarrier(connect)]
+    line(e.ModelReady("S2"))
+    assert RequestResponse(wanted) in line.stream("MZ2")
+    line(e.CallCompleted())
+    assert len(line.sent(StoreRecord)) == 1, "a call that goes on has no record yet"
+    assert line.record.disposition == "handed_off"
+    assert [each.outcome for each in line.record.handoffs] == ["bridged"]
+
+
+def test_who_is_given_back_long_after_the_queue_asked_had_a_human(scene: Any) -> None:
+    line = in_queue(scene)
+    line(e.QueueAsked(2, 1))
+    line.now += 60.0
+    line(e.GiveBackRequested(by="Kim"))
+    known, _ = prompts.after_human(BILLING)
+    assert line.sent(OpenModel)[-1].history[-1] == Message("system", known)
+    assert line.call.handoff.attempts[-1].outcome == "bridged"
+
+
+def test_late_news_of_a_bridge_belongs_to_the_hand_off_that_it_is_about(scene: Any) -> None:
+    line = in_queue(scene)
+    line(e.GiveBackRequested(by="Kim"))
+    line(e.ModelReady("S2"))
+    line.stream("MZ2")
+    line(e.HandoffRequested("billing", "once more"))
+    line(e.CallCompleted())
+    assert [each.outcome for each in line.record.handoffs] == ["cancelled", "caller-gone"]
+    line.asks(2, "queue", "bridged")
+    assert [each.outcome for each in line.record.handoffs] == ["bridged", "caller-gone"]
+    assert line.record.disposition == "handed_off"
+
+
+def test_a_dialled_human_of_whom_nothing_was_told_had_the_caller_who_is_given_back(
+    scene: Any,
+) -> None:
+    line = scene().moved()
+    line(e.GiveBackRequested(by="Kim"))
+    line.asks(2, "dial", "bridged", "CA2")
+    line(e.CallCompleted())
+    assert [each.outcome for each in line.record.handoffs] == ["bridged"]

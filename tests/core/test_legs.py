@@ -27,6 +27,29 @@ def test_who_took_the_call_is_known_when_their_leg_is_over() -> None:
     assert legs.taker(1) == 4
 
 
+def test_of_two_who_took_the_call_in_turn_the_last_one_has_it() -> None:
+    legs = Legs()
+    one, two, earlier = legs.place(2, 0, 3), legs.place(2, 1, 4), legs.place(1, 0, 5)
+    legs.take(earlier)
+    legs.over(earlier)
+    legs.take(one)
+    legs.over(one)
+    legs.take(two)
+    assert legs.chosen is two
+    assert legs.taker(2) == 4 and legs.taker(1) == 5
+
+
+def test_who_has_waited_for_longest_is_next() -> None:
+    legs = Legs()
+    one, two = legs.place(1, 0, 3), legs.place(1, 1, 4)
+    assert legs.waiting is None and legs.chosen is None
+    one.state, one.waits_since = LegState.WAITING, 8.0
+    two.state, two.waits_since = LegState.WAITING, 7.0
+    assert legs.waiting is two
+    two.state = LegState.JOINING
+    assert legs.waiting is one and legs.chosen is two
+
+
 def test_a_leg_that_is_let_go_is_ended_once() -> None:
     legs = Legs()
     leg = legs.place(1, 0, 0)

@@ -49,6 +49,13 @@ def test_a_model_that_owes_an_answer_is_replaced_by_one_that_apologises(scene: A
     assert line(e.ModelReady("S2")) == [RequestResponse(prompts.CUT_OFF)]
 
 
+def test_the_end_of_a_response_of_a_lost_model_asks_nobody_for_the_next_one(scene: Any) -> None:
+    line = scene().talk()
+    line(e.ModelLost("gone"))
+    line(e.ModelLost("and the next one"))
+    assert line(e.ResponseEnded("r1", "completed")) == []
+
+
 def test_a_model_that_was_lost_while_the_caller_spoke_unheard_is_followed_by_an_apology(
     scene: Any,
 ) -> None:
@@ -71,6 +78,20 @@ def test_a_model_that_is_lost_while_a_tool_runs_is_followed_by_what_the_tool_say
     line(e.ModelLost("gone"))
     assert line(e.ModelReady("S2")) == [], "nobody apologises"
     assert line(e.ToolFinished("t1", "42"))[-1] == RequestResponse()
+
+
+def test_a_model_that_is_lost_when_it_was_asked_to_go_on_is_followed_by_an_apology(
+    scene: Any,
+) -> None:
+    """The tool has answered, and nothing has been made of it."""
+    line = scene().greet()
+    line(e.ResponseStarted("r1"))
+    line(e.ToolCallRequested("t1", "order_status", "{}", "r1"))
+    line(e.ResponseEnded("r1", "completed"))
+    assert line(e.ToolFinished("t1", "On Friday."))[-1] == RequestResponse()
+    line(e.ModelLost("gone"))
+    assert line.call.conversation.owes_answer
+    assert line(e.ModelReady("S2")) == [RequestResponse(prompts.CUT_OFF)]
 
 
 def test_a_model_that_is_lost_while_the_caller_speaks_is_followed_by_an_apology(
@@ -123,6 +144,24 @@ def test_what_the_lost_model_has_said_is_heard_to_its_end(scene: Any) -> None:
     line.now += 2.0
     line.returned()
     assert line.call.conversation.playout.idle()
+
+
+def test_a_model_that_stops_in_a_response_is_replaced_though_the_caller_talks_on(
+    scene: Any,
+) -> None:
+    """Each turn makes the caller wait anew, so that no answer is ever missed for long."""
+    line = scene(greeting="Hello.", greeting_interruptible=False).talk()
+    line(e.ResponseStarted("r1"))
+    line.sound("a", "r1", 500)
+    line.now += 0.5
+    line.returned()
+    began = line.now
+    while len(line.sent(OpenModel)) == 1 and line.now < began + 60.0:
+        line.speaks()
+        line.wait(1.0)
+        line.pauses()
+        line.wait(1.0)
+    assert 8.0 < line.now - began <= 10.0
 
 
 def test_each_try_waits_longer_and_a_human_is_the_last(scene: Any) -> None:

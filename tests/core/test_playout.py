@@ -55,7 +55,7 @@ def test_the_last_crumbs_of_an_item_are_marked_when_it_ends() -> None:
     assert ledger.end_item("a") == [], "it ends once"
     assert ledger.end_response("r") == []
     ledger.mark("1:2:a:60", T + 0.19)
-    assert ledger.heard() == [Settled("a", 60, 60, T + 0.05, False, True)]
+    assert ledger.heard() == [Settled("a", 60, 60, T + 0.05, False, True, "r")]
 
 
 def test_crumbs_held_back_are_marked_when_they_are_sent() -> None:
@@ -176,7 +176,7 @@ def test_a_mark_that_never_comes_is_given_up() -> None:
     assert ledger.expire(T + 2.5) == []
     assert ledger.heard() == []
     assert ledger.expire(ledger.deadline) == []
-    assert ledger.heard() == [Settled("a", 500, 500, T + 1, False, True)]
+    assert ledger.heard() == [Settled("a", 500, 500, T + 1, False, True, "r")]
     assert ledger.deadline is None
 
 
@@ -211,7 +211,7 @@ def test_a_cut_takes_what_was_held_back_too() -> None:
     ledger.end_response("r")
     commands, (fate,) = ledger.cut(T + 0.7)
     assert commands == [ClearAudio()]
-    assert fate == Settled("a", 700, 3000, T, True, True)
+    assert fate == Settled("a", 700, 3000, T, True, True, "r")
     assert not ledger.playing()
     assert ledger.deadline is None
 
@@ -221,7 +221,7 @@ def test_less_than_a_frame_left_counts_as_heard() -> None:
     add(ledger, "a", 1000, T)
     ledger.end_item("a")
     _, (fate,) = ledger.cut(T + 0.985)
-    assert fate == Settled("a", 1000, 1000, T, False, True)
+    assert fate == Settled("a", 1000, 1000, T, False, True, "r")
 
 
 def test_an_item_that_can_still_grow_is_cut_even_when_all_of_it_was_heard() -> None:
@@ -230,7 +230,7 @@ def test_an_item_that_can_still_grow_is_cut_even_when_all_of_it_was_heard() -> N
         ledger.mark(name, T + 1.08)
     commands, (fate,) = ledger.cut(T + 2)
     assert commands == []
-    assert fate == Settled("a", 1000, 1000, T, True, False)
+    assert fate == Settled("a", 1000, 1000, T, True, False, "r")
     assert add(ledger, "a", 100, T + 2) == []
 
 
@@ -265,7 +265,7 @@ def test_when_the_model_is_gone_its_items_go_no_further() -> None:
     ledger.end_all()
     assert add(ledger, "a", 1000, T) == []
     ledger.mark("1:2:a:1000", T + 1.08)
-    assert ledger.heard() == [Settled("a", 1000, 1000, T, False, True)]
+    assert ledger.heard() == [Settled("a", 1000, 1000, T, False, True, "r")]
 
 
 def test_nothing_is_sent_without_a_stream() -> None:

@@ -183,12 +183,15 @@ def test_the_first_to_accept_has_the_call_and_the_others_stop_ringing(scene: Any
 
 
 def test_who_accepts_second_is_thanked(scene: Any) -> None:
-    line = scene(warm(order="ring"))
-    line.reach()
+    line = scene(warm(order="ring")).accompanied()
     for leg in (0, 1):
         line.placed(leg=leg)
         line.human("answered", leg=leg)
     line.human("pressed", "1", leg=0)
+    line.say("closing", "r-closing", 800)
+    line.now += 0.8
+    line.returned()
+    line(e.RoomChanged(1, "started"))
     assert answer(line.human("pressed", "1", leg=1)) == (Speak(prompts.TAKEN), HangUp())
 
 

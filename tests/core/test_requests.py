@@ -318,8 +318,23 @@ def test_some_of_what_is_said_is_no_answer_to_the_callers_turn(kind: Kind) -> No
     requests = asked(Request(kind, "Words."))
     requests.response_started("r1", "request-1", T)
     assert requests.saying(kind)
-    none = {Kind.CONSENT, Kind.HUMANS_WORDS, Kind.GREETING, Kind.COMPANY, Kind.PROMPT}
+    none = {Kind.CONSENT, Kind.HUMANS_WORDS, Kind.GREETING, Kind.COMPANY}
+    none |= {Kind.ALMOST_OVER, Kind.PROMPT}
     assert requests.answers == (kind not in none)
+
+
+def test_a_request_is_pending_from_the_wish_to_the_end_of_its_response() -> None:
+    requests = Requests()
+    assert not requests.pending(Kind.HANDOFF)
+    requests.put(WORDS)
+    assert requests.pending(WORDS.kind) and not requests.pending(Kind.PROMPT)
+    requests.send_next(T)
+    assert requests.pending(WORDS.kind)
+    requests.response_started("r1", "request-1", T)
+    requests.sounded(T)
+    assert requests.pending(WORDS.kind)
+    requests.response_ended("r1", "completed", 0.0, T)
+    assert not requests.pending(WORDS.kind)
 
 
 def test_the_id_of_another_request_is_not_the_one_that_is_asked() -> None:
@@ -459,7 +474,7 @@ def test_a_response_without_a_sound_is_asked_for_again_at_once(status: str) -> N
 def test_a_response_that_has_called_a_tool_needs_no_sound() -> None:
     requests = asked(WORDS)
     requests.response_started("r1", "request-1", T)
-    requests.called_tool()
+    requests.called_tool(T)
     assert requests.response_ended("r1", "completed", 0.0, T)
     assert not requests.busy
     requests.response_started("r2", "", T)
@@ -535,7 +550,14 @@ def test_what_was_asked_for_must_begin_in_time() -> None:
     assert requests.overdue(T + 25)
     requests.sounded(T + 25)
     assert requests.state is RequestState.SPEAKING
-    assert not requests.overdue(T + 99)
+    assert requests.deadline == T + 35, "nor is one that stops in the middle"
+    requests.sounded(T + 30)
+    assert requests.deadline == T + 40
+    requests.called_tool(T + 31)
+    assert requests.deadline == T + 41, "it calls a tool, and may speak on"
+    assert not requests.overdue(T + 40)
+    assert requests.overdue(T + 41)
+    requests.response_ended("r1", "completed", 0.0, T + 41)
     assert requests.deadline is None
 
 

@@ -281,7 +281,7 @@ def test_a_reminder_asks_for_no_response_of_its_own_when_another_one_follows(sce
     line(e.ResponseStarted("r1"))
     line(e.AgentTranscribed("a1", "Transferring you now."))
     line(e.DigitPressed("7"))
-    line.wait(10.0)
+    line.wait(2.0)
     commands = line(e.ResponseEnded("r1", "completed"))
     assert [type(each) for each in commands] == [AddMessage, RequestResponse]
 

@@ -79,6 +79,7 @@ class Control:
         self.moves: list[tuple[str, tuple[Instruction, ...]]] = []
         self.rung: list[tuple[str, RingHuman]] = []
         self.ended: list[str] = []
+        self.limits: list[tuple[str, int]] = []
         self.answers: list[Exception | None] = []
         self.moved = asyncio.Event()
 
@@ -93,6 +94,10 @@ class Control:
         self.rung.append((call_sid, what))
         self._answer()
         return f"CAleg{len(self.rung)}"
+
+    async def limit(self, call_sid: str, seconds: int) -> None:
+        self.limits.append((call_sid, seconds))
+        self._answer()
 
     async def end_leg(self, leg_sid: str) -> None:
         self.ended.append(leg_sid)
@@ -193,6 +198,12 @@ async def world(tmp_path: Path):
     world = World(tmp_path)
     yield world
     world.journals.close()
+
+
+@pytest.fixture(autouse=True)
+def _streams_may_be_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The streams here carry no sound unless a test posts it, however long the test lasts."""
+    monkeypatch.setattr("hookflash.runtime.stream_watch.FIRST_CHECKS", 1_000_000)
 
 
 @pytest.fixture

@@ -9,7 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from hookflash.core.commands import CheckTargets, EndLeg, HangUp, MoveCall, RingHuman
+from hookflash.core.commands import (
+    CheckTargets,
+    EndLeg,
+    HangUp,
+    LimitCall,
+    MoveCall,
+    RingHuman,
+)
 from hookflash.core.events import (
     AnyEvent,
     CallMoved,
@@ -25,6 +32,7 @@ from hookflash.runtime.call_ports import CallPorts
 from hookflash.runtime.carrier_requests import (
     CHECK_SECONDS,
     END_PAUSES,
+    LIMIT_PAUSES,
     CarrierRequests,
     EventInput,
 )
@@ -218,6 +226,48 @@ async def test_a_refusal_for_good_is_not_argued_with(
     await ended(told)
     assert world.control.ended == ["CA9"]
     assert "CA9" in caplog.text
+
+
+async def test_a_call_is_limited_again_until_the_carrier_takes_it(world: World, told: Told) -> None:
+    world.control.answers = [BUSY, BUSY]
+    began = world.clock.now()
+    told.errands.limit(LimitCall(700))
+    await ended(told)
+    assert world.control.limits == [("CA1", 700)] * 3
+    assert world.clock.now() - began == pytest.approx(sum(LIMIT_PAUSES[:2]))
+
+
+async def test_a_limit_that_is_never_taken_is_given_up(world: World, told: Told) -> None:
+    world.control.answers = [BUSY] * (len(LIMIT_PAUSES) + 1)
+    told.errands.limit(LimitCall(700))
+    await ended(told)
+    assert len(world.control.limits) == len(LIMIT_PAUSES) + 1
+
+
+@pytest.mark.parametrize("trouble", [CarrierError("no", status=401), RuntimeError("a bug")])
+async def test_a_limit_that_is_refused_for_good_is_logged_once(
+    world: World, told: Told, caplog, trouble: Exception
+) -> None:
+    world.control.answers = [trouble]
+    told.errands.limit(LimitCall(700))
+    await ended(told)
+    assert world.control.limits == [("CA1", 700)]
+    assert "limit" in caplog.text
+
+
+async def test_a_newer_limit_takes_the_place_of_one_that_was_not_taken(
+    world: World, told: Told
+) -> None:
+    world.control.answers = [BUSY]
+    told.errands.limit(LimitCall(700))
+    await asyncio.sleep(LIMIT_PAUSES[0] / 2)
+    told.errands.limit(LimitCall(14400))
+    await ended(told)
+    assert world.control.limits == [("CA1", 700), ("CA1", 14400)]
+    told.errands.limit(LimitCall(800))
+    told.errands.limit(LimitCall(900))
+    await ended(told)
+    assert world.control.limits[-1] == ("CA1", 900)
 
 
 async def test_who_is_free_is_found_out(told: Told) -> None:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from hookflash.core import events as e
 from hookflash.core.call import Call
+from hookflash.core.caller_leg.states import CallerLegState
 from hookflash.core.commands import (
     CallRecord,
     CheckTargets,
@@ -36,6 +37,7 @@ from hookflash.runtime.driver import Driver
 from hookflash.runtime.journal import read_journal
 from hookflash.runtime.live_audio import Listener
 from hookflash.runtime.recorder import Recordings
+from hookflash.runtime.stream_watch import FIRST_CHECKS
 from hookflash.runtime.tool_runner import ToolRunner, ToolThreads
 
 from .conftest import Stream, World
@@ -121,6 +123,21 @@ async def test_the_model_is_opened_by_the_webhook_and_greets_when_both_are_there
 async def test_a_second_socket_for_the_same_call_gets_no_voice(world: World) -> None:
     driver, _ = talking(world)
     assert driver.attach(Stream("MZ2")) is None
+    await driver.close()
+
+
+@pytest.mark.parametrize(("frames", "seconds"), [(0, 2.0), (2, 2.4), (10, 1.6)])
+async def test_a_stream_that_carries_nothing_is_given_up_also_if_it_has_hardly_begun(
+    world: World, monkeypatch: pytest.MonkeyPatch, frames: int, seconds: float
+) -> None:
+    monkeypatch.setattr("hookflash.runtime.stream_watch.FIRST_CHECKS", FIRST_CHECKS)
+    driver, stream = talking(world)
+    for _ in range(frames):
+        driver.post(e.CallerAudio("/////w==", 4, 0))
+    await asyncio.sleep(seconds - 0.1)
+    assert driver.call.caller_leg.state is CallerLegState.STREAM
+    await asyncio.sleep(0.2)
+    assert driver.call.caller_leg.state is CallerLegState.CONNECTING
     await driver.close()
 
 

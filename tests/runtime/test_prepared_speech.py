@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 
 import pytest
 
@@ -25,8 +26,12 @@ class Shelf:
         return Clip.of(b"\x01" * 800, sentence.text) if sentence.text in self.ready else None
 
 
-def lines(store: Shelf, **options: object) -> PreparedSpeech:
+def lines(
+    store: Shelf, *, tools: dict[str, Sequence[str]] | None = None, **options: object
+) -> PreparedSpeech:
     agent = Agent("shop", instructions="Sell.", **options)  # type: ignore[arg-type]
+    for name, filler in (tools or {}).items():
+        agent.tool(name=name, description="Look.", filler=filler)(lambda: None)
     return PreparedSpeech.of(agent, store, voice="marin")
 
 
@@ -83,6 +88,30 @@ def test_one_variant_of_every_line_is_rendered_before_the_second_of_any() -> Non
     first = [TEXTS["en"][line][0] for line in SPOKEN]
     assert [each.text for each in sentences] == [*first, *TEXTS["en"]["filler"][1:]]
     assert PreparedSpeech.tones_only().sentences == ()
+
+
+def test_a_tools_own_lines_are_said_in_turn_in_the_agents_voice_and_language() -> None:
+    shelf = Shelf("Ich sehe nach.", "Es dauert noch.", TEXTS["de"]["filler"][0])
+    tools = {"look_up": ["Ich sehe nach.", "Es dauert noch."]}
+    found = lines(shelf, voice="cedar", language="de", tools=tools)
+    said = [found.find("filler", "look_up").text for _ in range(3)]
+    assert said == ["Ich sehe nach.", "Es dauert noch.", "Ich sehe nach."]
+    assert shelf.asked[0] == Sentence("Ich sehe nach.", "cedar", "de")
+    assert found.find("filler", "ping").text == TEXTS["de"]["filler"][0]
+
+
+def test_a_tools_line_that_is_not_rendered_is_the_tone() -> None:
+    found = lines(Shelf(*TEXTS["en"]["filler"]), tools={"look_up": ["I am looking."]})
+    assert found.find("filler", "look_up") == tone()
+    assert PreparedSpeech.tones_only().find("filler", "look_up") == tone()
+
+
+def test_the_lines_of_tools_are_rendered_too_and_may_have_a_prepared_lines_name() -> None:
+    found = lines(Shelf(), tools={"filler": ["I am looking.", "Still."], "sorry": ["Wait."]})
+    texts = [each.text for each in found.sentences]
+    assert texts.index("I am looking.") < texts.index(TEXTS["en"]["filler"][1])
+    assert {"Still.", "Wait."} < set(texts)
+    assert TEXTS["en"]["sorry"][0] in texts
 
 
 def test_half_a_surrogate_pair_in_an_owners_text_is_replaced() -> None:

@@ -2,11 +2,18 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.ports import CarrierStream
 from hookflash.runtime.stream_watch import STALL_SECONDS, StreamWatch
 
 from .conftest import Stream
+
+
+@pytest.fixture(autouse=True)
+def _streams_may_be_silent() -> None:
+    """A stream must carry sound here, unlike in the other tests of the runtime."""
 
 
 class Watched:
@@ -49,12 +56,19 @@ async def test_a_pause_that_is_shorter_counts_anew() -> None:
     assert watched.stalled == []
 
 
-async def test_a_stream_that_has_not_begun_to_carry_sound_is_not_reported() -> None:
+@pytest.mark.parametrize(("frames", "seconds"), [(0, 2.0), (4, 2.4)])
+async def test_a_stream_that_has_hardly_begun_to_carry_sound_has_more_time(
+    frames: int, seconds: float
+) -> None:
     watched = Watched()
     watched.start()
-    watched.watch.frames += 4
-    await asyncio.sleep(60)
+    watched.watch.frames += frames
+    await asyncio.sleep(seconds - 0.1)
     assert watched.stalled == []
+    await asyncio.sleep(0.2)
+    assert watched.stalled == ["MZ1"]
+    await asyncio.sleep(60)
+    assert watched.stalled == ["MZ1"]
 
 
 async def test_a_stream_that_is_over_is_not_watched() -> None:
@@ -71,7 +85,7 @@ async def test_the_newest_stream_is_watched() -> None:
     watched.start("MZ1")
     await watched.sound(1.0)
     watched.start("MZ2")
-    await asyncio.sleep(60)
+    await asyncio.sleep(1.9)
     assert watched.stalled == [], "it has carried nothing yet, and the sound before was another's"
     await watched.sound(1.0)
     await asyncio.sleep(60)

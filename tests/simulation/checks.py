@@ -2,7 +2,7 @@
 
 `Checks.look` is called several times a virtual second. Each invariant knows the truth from the
 outside: what the carrier played, who was connected, what the model was told. Only whether a
-hand-off is under way is asked of the product.
+hand-off is under way is asked of the product, and which events have reached it.
 """
 
 from __future__ import annotations
@@ -31,6 +31,10 @@ SILENCE_SECONDS = 3.0
 SLACK_SECONDS = 0.25
 """How much later than it happened something is seen: a media message and a look."""
 
+ANSWER_SECONDS = 20.0
+"""How long after a turn of the caller the model has spoken, whatever was played meanwhile. Two
+sessions may be lost in that time."""
+
 ENDLESS_SECONDS = 20.0
 """After so long a silence is reported though it still lasts."""
 
@@ -43,6 +47,9 @@ QUEUED_SECONDS = 10.0
 
 GAP_MS = 250.0
 """So much silence within a sentence is heard as a gap."""
+
+UNREPORTED_SECONDS = 60.0
+"""A caller who was with a human for longer is known to have left the queue: it has not asked."""
 
 OTHERS_SECONDS = 40.0
 """Of those who accept within so many seconds, one is connected: it is one hand-off."""
@@ -99,6 +106,8 @@ class Checks:
         self._sim = simulation
         self._ear: Ear | None = None
         self._turn: tuple[str, float] | None = None
+        self._unanswered: float | None = None
+        """When the first turn ended after which the model has not spoken."""
         self._spoke_until = 0.0
         self._looped_until = 0.0
         self._waits_since: float | None = None
@@ -119,6 +128,8 @@ class Checks:
         self._speech.append((began, ended))
         if text not in NO_TURN:
             self._turn = (text, ended)
+            if self._unanswered is None:
+                self._unanswered = ended
 
     def handoff_became(self, state: str) -> None:
         self._ends = self._ends or state == HandoffState.MESSAGE.value
@@ -141,6 +152,7 @@ class Checks:
             self._ear = Ear(leg)
         self._ear.look()
         self._look_for_silence(leg, self._ear)
+        self._look_for_answer(leg)
         self._look_for_ringing(leg)
 
     def _look_for_ringing(self, caller: Leg) -> None:
@@ -175,6 +187,28 @@ class Checks:
             self._silent = (now - quiet, reason)
         elif quiet > ENDLESS_SECONDS and not self._told:
             self._tell_silence(now)
+
+    def _look_for_answer(self, leg: Leg) -> None:
+        """Check that the model answers; prepared lines and tones are no answer."""
+        since, call = self._unanswered, self._sim.call
+        if since is None:
+            return
+        # A process that was started meanwhile takes the call up when the carrier asks about it.
+        elsewhere = (
+            call is None
+            or self._sim.bridged(leg)
+            or call.phase is not Phase.TALKING
+            or call.handoff.state in _UNDER_WAY
+        )
+        spoke = any(
+            spoken.at > since and self._sim.listener(spoken.session) is leg
+            for spoken in self._sim.model.spoken[-40:]
+        )
+        if elsewhere or spoke or self._ends:
+            self._unanswered = None
+        elif self._sim.clock() - since > ANSWER_SECONDS:
+            self._unanswered = None
+            self.broken("unanswered", f"the model says nothing for {ANSWER_SECONDS:g} s")
 
     def _silence_over(self, now: float) -> None:
         """Report a silence that has ended, unless it was reported while it lasted."""
@@ -237,6 +271,9 @@ class Checks:
         call = self._sim.call
         if call is not None and call.handoff.state is HandoffState.CLOSING:
             # The line that announces the human is said to its end, whoever speaks.
+            protected = True
+        if call is not None and call.conversation.length.ended:
+            # So is the goodbye of a call whose time is over.
             protected = True
         leg = self._sim.listener(session)
         if response.running and not protected and self._undisturbed and leg is self._sim.caller:
@@ -349,13 +386,18 @@ class Checks:
                 self.broken("heard", f"{item_id} was cut at {told_ms} ms, {truth:.0f} were heard")
 
     def _check_lines(self, heard: bytes, leg: Leg) -> None:
-        """Lines that a caller hears once are heard once."""
+        """Lines that a caller hears once are heard once.
+
+        A line does not count if the product was not told that its response was complete. More
+        might have followed, and a call must not be recorded unannounced.
+        """
         again = not {"kill", "restart", "stream-cut"}.isdisjoint(self._sim.struck)
         for what, sign in (("greeting", "The call has just begun"), ("consent", "Before anything")):
             whole = [
                 spoken
                 for spoken in self._sim.model.spoken
                 if sign in spoken.instructions
+                and spoken.response_id in self._sim.finished
                 and self._heard_of(heard, leg, spoken) >= spoken.sentence.ms - HEARD_MS
             ]
             if len(whole) > 1 and not again:
@@ -446,6 +488,9 @@ class Checks:
         if not {"kill", "restart"}.isdisjoint(self._sim.struck):
             # Who was about to be connected is told by the next process that the call goes on.
             return
+        if self._sim.plan.manner == "consult" and "stream-frozen" in self._sim.struck:
+            # They say so to the agent, but the stream carries nothing: nobody can have heard it.
+            return
         for leg, at in self._presses:
             if gone is not None and start + gone < at + CONNECT_SECONDS:
                 continue
@@ -475,8 +520,26 @@ class Checks:
         )
         if bridged and not met:
             self.broken("outcome", "an attempt is recorded as bridged; nobody was connected")
-        if met and not bridged:
+        if met and not bridged and not self._bridge_unreported(caller):
             self.broken("outcome", "a human was connected; no attempt is recorded as bridged")
+
+    def _bridge_unreported(self, caller: Leg) -> bool:
+        """Whether the only report of a bridge came when no process was there to take it.
+
+        The carrier reports once that a caller was taken from a queue: after they have talked. If
+        they talk for less time than the queue's announcement takes, there is no other sign.
+        """
+        if {"kill", "restart"}.isdisjoint(self._sim.struck):
+            return False
+        told = [
+            sent.status
+            for sent in self._sim.carrier.requests
+            if sent.form.get("CallSid") == caller.sid
+            and "bridged" in sent.form.get("QueueResult", "")
+        ]
+        met = [each.at for each in caller.timeline.find("bridged", caller.sid)]
+        talked = self._sim.ended_at - caller.timeline.start - max(met, default=-UNREPORTED_SECONDS)
+        return bool(told) and not any(told) and talked < UNREPORTED_SECONDS
 
     def _check_journal(self, path: Path) -> None:
         if self._sim.expects_losses:

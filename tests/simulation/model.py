@@ -51,6 +51,7 @@ class Spoken:
     """An item of the agent's speech as it was generated, and where."""
 
     session: Session
+    response_id: str
     item_id: str
     sentence: Sentence
     instructions: str
@@ -337,7 +338,8 @@ class Mind:
         item = response.writing
         assert item is not None
         instructions = str(response.settings.get("own_instructions") or "")
-        spoken = Spoken(session, item.id, sentence, instructions, asyncio.get_running_loop().time())
+        now = asyncio.get_running_loop().time()
+        spoken = Spoken(session, response.id, item.id, sentence, instructions, now)
         model.spoken.append(spoken)
         model.note(f"model > says {item.id} ({sentence.ms} ms): {sentence.text!r}")
         session.apply(response.add_transcript(sentence.text))

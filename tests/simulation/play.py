@@ -36,6 +36,7 @@ from hookflash.core.events import (
     HangUpRequested,
     HintGiven,
     RecordingRefused,
+    ResponseEnded,
     SayRequested,
 )
 from hookflash.core.handoff.states import HandoffState
@@ -48,7 +49,7 @@ from hookflash_local.carrier.parties import Line as Telephone
 from hookflash_local.model.scripted import ScriptedModel
 from hookflash_local.model.session import Session
 from hookflash_local.model.validation import Refusal
-from hookflash_local.simulation.loop import PROCESS, TimeLimitReached, VirtualLoop
+from hookflash_local.simulation.loop import PROCESS, Spinning, TimeLimitReached, VirtualLoop
 from hookflash_local.simulation.network import Connection
 from hookflash_local.simulation.threads import inline_worker_threads
 from hookflash_local.simulation.world import SimulatedWorld, make_database
@@ -75,6 +76,12 @@ LIMIT_SECONDS = 900.0
 
 SPEECH_SEEDS = 10
 """One seed in so many renders prepared speech at the start."""
+
+LIMITED_SEEDS = 8
+"""One seed in so many has a call that may be over before anybody ends it. The others have no limit,
+because it costs a request to REST, and a fault is to strike the requests that move the call."""
+
+LIMITED_SECONDS = 75.0
 
 SETTLE_SECONDS = 6.0
 """What a call that is over may still have to do: last reports, its record."""
@@ -109,7 +116,7 @@ def play(plan: Plan) -> Played:
             simulation = Simulation(plan, folder, loop)
             try:
                 runner.run(simulation.run())
-            except TimeLimitReached as error:
+            except (Spinning, TimeLimitReached) as error:
                 simulation.checks.broken("endless", str(error))
             finally:
                 loop.limit_seconds = math.inf
@@ -182,6 +189,8 @@ class Simulation:
         """The leg of the human whom a session talks to, for each session of a consult."""
         self.cancels: list[float] = []
         self.ended_at = 0.0
+        self.finished: set[str] = set()
+        """The responses of which the product was told that they are complete."""
         self._entered = {state.value: asyncio.Event() for state in HandoffState}
         self._line: Line | None = None
         self._processes: list[_Process] = []
@@ -475,6 +484,7 @@ class Simulation:
             model_url=self.model.server.url,
             data_dir=self._folder,
             console=False,
+            max_call_seconds=LIMITED_SECONDS if self.plan.seed % LIMITED_SEEDS == 5 else 0,
             # Rendering takes as long as a whole call does to be played, so most are without.
             speech_url=self.speech.server.speech_url
             if self.plan.seed % SPEECH_SEEDS == 0
@@ -493,13 +503,13 @@ class Simulation:
             key_to_human="0",
         )
 
-        @agent.tool
+        @agent.tool(filler=False)
         async def order_status(number: str) -> str:
             """Tell where an order is."""
             await asyncio.sleep(0.3)
             return f"Order {number} arrives on Friday."
 
-        @agent.tool
+        @agent.tool(filler="I am asking a colleague.")
         async def ask_colleague(call: CallContext) -> str:
             """Ask a colleague."""
             return await call.ask_human("What does it cost?", seconds=10.0)
@@ -654,6 +664,8 @@ class Simulation:
 
     def _watch(self, call_sid: str, event: AnyEvent | None, commands: list[AnyCommand]) -> None:
         kind = type(event).__name__ if event is not None else "(timer)"
+        if isinstance(event, ResponseEnded) and event.status == "completed":
+            self.finished.add(event.response_id)
         before = self._states.get(call_sid, "idle")
         self.visits[before, kind] += 1
         line = self._line

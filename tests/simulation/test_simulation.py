@@ -213,6 +213,28 @@ def test_a_call_that_never_ends_is_told_and_not_waited_for(monkeypatch):
     assert "endless" in {each.kind for each in play(SHORT).violations}
 
 
+def test_a_call_that_spins_at_one_moment_is_told_and_names_what_spins():
+    """A deadline that has come, and whose expiry does not move it. In a process of its own: nobody
+    closes what such a call has open."""
+    code = (
+        "from hookflash.core.call import Call; from hookflash_local.simulation import loop;"
+        " from tests.simulation.play import play;"
+        " from tests.simulation.test_simulation import SHORT;"
+        " Call.deadline = property(lambda call: call.info.arrived_at);"
+        " Call.expire = lambda call, now: []; loop.LIMIT_ITERATIONS = 2_000;"
+        " print(*(each for each in play(SHORT).violations if each.kind == 'endless'), sep='\\n')"
+    )
+    told = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        cwd=ROOT,
+        env={"PATH": "", "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    assert len(told) == 1 and "driver.Driver._expire" in told[0]
+
+
 # --- shrinking, visits, known ---------------------------------------------------------------------
 
 

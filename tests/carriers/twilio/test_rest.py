@@ -374,6 +374,14 @@ async def test_ending_a_leg_completes_it_and_one_that_is_over_is_no_error(answer
     assert twilio.requests[0][2] == {"Status": "completed"}
 
 
+async def test_a_call_is_limited_and_goes_on_with_what_it_does() -> None:
+    async with control(OK) as (made, twilio):
+        await made.limit(CALL, 7350)
+    path, _, fields = twilio.requests[0]
+    assert path.endswith(f"/Calls/{CALL}.json")
+    assert fields == {"TimeLimit": "7350"}
+
+
 async def test_a_leg_that_cannot_be_ended_is_told() -> None:
     async with control(replies(500), replies(500)) as (made, twilio):
         with pytest.raises(CarrierError):

@@ -41,6 +41,13 @@ def test_dial_humans_rings_all_kinds_of_targets_at_once() -> None:
     assert hangup.tag == "Hangup"
 
 
+def test_a_talk_may_be_limited_on_the_callers_leg() -> None:
+    dial, _ = written(DialHumans(5, (PHONE,), 25, talk_seconds=1800))
+    assert dial.get("timeLimit") == "1800"
+    room, _ = written(JoinRoom(CALL, 3, 7, talk_seconds=1800))
+    assert room.get("timeLimit") == "1800"
+
+
 def test_of_a_wave_whoever_answers_is_asked_about_by_the_callers_call() -> None:
     dial, _ = written(DialHumans(5, (PHONE, ANNA), 25, wave=3))
     for number, noun in enumerate(dial):
@@ -166,6 +173,8 @@ def test_a_human_is_asked_for_a_key_and_no_key_is_an_answer_too() -> None:
         ("Call for sales. Press 1.", {"language": "en-GB"})
     ]
     assert hangup.tag == "Hangup"
+    short, _ = written(Screen(3, 1, "One moment, please.", seconds=2))
+    assert short.get("timeout") == "2"
     parting, _ = written(Screen(3, 1, "Give back?", "parting"))
     assert (parting.get("action") or "").startswith(
         f"https://line.example.com/twilio/human/{CALL}/3/1/parting#"

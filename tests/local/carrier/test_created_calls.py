@@ -166,6 +166,15 @@ async def test_the_time_limit_ends_a_call_and_can_be_set_later(world: Any) -> No
     assert other.timeline.find("ended")[0].detail["by"] == "carrier"
 
 
+async def test_a_later_time_limit_takes_the_place_of_an_earlier_one(world: Any) -> None:
+    world.carrier.humans[world.ANNA] = Human(0.2)
+    call = await create(world, TimeLimit="2")
+    await call.answered()
+    await create(world, call.sid, TimeLimit="5")
+    await call.ended()
+    assert call.seconds == pytest.approx(5.0, abs=0.2)
+
+
 async def test_the_fallback_takes_over_with_its_method(world: Any) -> None:
     world.carrier.humans[world.ANNA] = Human(0.2)
     fallback = {"FallbackUrl": f"{world.ORIGIN}/fallback", "FallbackMethod": "GET"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 from typing import Any
 
 import pytest
@@ -89,6 +91,23 @@ async def test_a_full_queue_knows_neither_sid_nor_time(world: Any) -> None:
     await call.ended()
     assert form["QueueResult"] == "queue-full"
     assert "QueueSid" not in form and "QueueTime" not in form
+
+
+async def test_who_is_taken_as_the_wait_document_ends_is_not_asked_about_again(world: Any) -> None:
+    """The taker is there first: what the caller would hear next is no question any more."""
+    world.carrier.humans[world.ANNA] = Human(0.0)
+    taker = await create(world, Twiml=response('<Pause length="30"/>'))
+    world.app.answers["/wait"] = response('<Pause length="2"/>')
+    call = await waits(world, 'waitUrl="/wait"')
+    await world.app.form("/wait", 1)
+    loop = asyncio.get_running_loop()
+    queue = world.carrier.queue("billing")
+    # In the turn of the loop in which the document ends, and before that.
+    loop.call_at(math.nextafter(loop.time() + 2.0, 0.0), queue.take, taker)
+    await call.timeline.until("bridged")
+    assert len(world.app.forms("/wait")) == 2
+    await hang_up(world, call, taker)
+    assert (await world.app.form("/after"))["QueueResult"] == "bridged"
 
 
 async def test_the_caller_hears_a_document_before_they_are_connected(world: Any) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import functools
 import gc
 import itertools
 import logging
@@ -19,6 +20,7 @@ import pytest
 from hookflash_local.simulation.loop import (
     DAY_SECONDS,
     PROCESS,
+    Spinning,
     Stalled,
     TimeLimitReached,
     VirtualLoop,
@@ -144,6 +146,127 @@ async def test_a_timeout_ends_at_its_time(loop: VirtualLoop) -> None:
 async def test_a_timer_farther_than_asyncio_waits_is_one_jump_away(loop: VirtualLoop) -> None:
     await asyncio.sleep(3 * DAY_SECONDS)
     assert loop.time() == 3 * DAY_SECONDS
+
+
+# --- programs that never wait -------------------------------------------------------------------
+
+
+class Deadline:
+    """Somebody who sets a timer anew that is due already, as a broken driver would."""
+
+    def __init__(self, loop: VirtualLoop, delay: float = 0.0) -> None:
+        self.loop = loop
+        self.delay = delay
+        self.expired = 0
+
+    def set(self) -> None:
+        self.loop.call_later(self.delay, self.expire)
+
+    def expire(self) -> None:
+        self.expired += 1
+        self.set()
+
+
+@pytest.mark.parametrize("delay", [0.0, -1.0, 1e-13])
+def test_a_deadline_that_is_due_whenever_it_is_set_anew_is_named(delay: float) -> None:
+    loop = VirtualLoop(limit_iterations=500)
+
+    async def main() -> None:
+        await asyncio.sleep(2.0)
+        Deadline(loop, delay).set()
+        await asyncio.Event().wait()
+
+    with pytest.raises(Spinning, match=r"500 times .* at 2 s; .*Deadline\.expire"):
+        run(loop, main())
+
+
+def test_a_task_that_yields_without_end_is_named_with_its_line() -> None:
+    async def polls() -> None:
+        for _ in itertools.count():
+            await asyncio.sleep(0)
+
+    async def main() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(polls(), name="the one who polls")
+
+    with pytest.raises(Spinning, match=r"the one who polls \(.*polls line \d+"):
+        run(VirtualLoop(limit_iterations=500), main())
+
+
+def test_a_callback_that_calls_itself_soon_is_named_through_its_partial() -> None:
+    loop = VirtualLoop(limit_iterations=500)
+
+    def again(what: str) -> None:
+        loop.call_soon(functools.partial(again, what))
+
+    async def main() -> None:
+        again("x")
+        await asyncio.Event().wait()
+
+    with pytest.raises(Spinning, match=r"test_loop\..*<locals>\.again"):
+        run(loop, main())
+
+
+def test_a_spinning_program_is_cleaned_up_after() -> None:
+    """The error ends the program as any other one, and its `finally` blocks may still wait."""
+    loop = VirtualLoop(limit_iterations=500)
+    ended: list[str] = []
+
+    async def main() -> None:
+        deadline = Deadline(loop)
+        deadline.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            deadline.delay = 60.0
+            await asyncio.sleep(1.0)
+            ended.append("in order")
+
+    with pytest.raises(Spinning):
+        run(loop, main())
+    assert ended == ["in order"]
+
+
+async def test_many_timers_of_one_time_are_no_spin(loop: VirtualLoop) -> None:
+    loop.limit_iterations = 50
+    ran: list[int] = []
+    for number in range(1000):
+        loop.call_later(0.0, ran.append, number)
+    await asyncio.sleep(1.0)
+    assert len(ran) == 1000
+
+
+async def test_a_deadline_that_moves_the_clock_each_time_is_no_spin(loop: VirtualLoop) -> None:
+    loop.limit_iterations = 50
+    deadline = Deadline(loop, 0.001)
+    deadline.set()
+    await asyncio.sleep(10.0)
+    deadline.delay = 3600.0
+    assert deadline.expired > 9_900
+
+
+async def test_who_talks_over_the_network_at_one_moment_does_not_spin(loop: VirtualLoop) -> None:
+    loop.limit_iterations = 50
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(1):
+            writer.write(data)
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(echo, "127.0.0.1", 7000)
+    reader, writer = await asyncio.open_connection("127.0.0.1", 7000)
+    for _ in range(500):
+        writer.write(b"x")
+        assert await reader.read(1) == b"x"
+    assert loop.time() == 0.0
+    writer.close()
+    await writer.wait_closed()
+    server.close()
+    await server.wait_closed()
+
+
+# --- loops --------------------------------------------------------------------------------------
 
 
 def test_the_clock_of_a_new_loop_is_at_zero() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ..plan import Act, Fault, HumanPlan, Order, Plan
+import msgspec
+import pytest
+
+from ..plan import Act, Fault, HumanPlan, Order, Plan, Trouble
 from ..play import play
 
 ASKS = (Act("say", "human", 1.0), Act("stay", seconds=40.0))
@@ -52,5 +55,100 @@ def test_a_media_stream_that_freezes_is_replaced():
             Act("wait", seconds=12.0),
         ),
         faults=(Fault("stream-frozen", 9.0),),
+    )
+    assert broken(plan, "silence") == []
+
+
+def test_a_response_that_freezes_is_missed_though_the_caller_talks_on():
+    """Seed 30153: the line before a recording froze behind its last sample, and each turn of the
+    caller made them wait for an answer anew."""
+    plan = Plan(
+        seed=1,
+        acts=(
+            Act("interrupt", "Is it far?", 1.2, 2.2),
+            Act("say", "When are you open?", 4.0),
+            Act("say", "When are you open?", 2.7),
+            Act("say", "What does it cost?", 3.1),
+            Act("wait", seconds=12.0),
+        ),
+        troubles=(Trouble("freeze", seconds=1.5),),
+        record=True,
+    )
+    assert broken(plan, "unanswered", "twice") == []
+
+
+def test_a_line_that_was_heard_is_not_said_again_by_the_next_session():
+    """Seed 50319: the model answered a caller who had spoken over the line, and then froze."""
+    plan = Plan(
+        seed=1,
+        acts=(
+            Act("say", "hello", 0.6),
+            Act("press", digits="0"),
+            Act("say", "When are you open?", 2.7),
+        ),
+        faults=(Fault("model-frozen", during="idle"),),
+        record=True,
+        asks="closed",
+    )
+    assert broken(plan, "twice") == []
+
+
+@pytest.mark.parametrize("at", [0.1, 0.9])
+def test_a_media_stream_that_freezes_as_it_begins_is_replaced(at: float):
+    """Seed 51462, where it was the stream of a human who was consulted."""
+    plan = Plan(
+        seed=1,
+        acts=(Act("say", "When are you open?", 1.5), Act("wait", seconds=12.0)),
+        faults=(Fault("stream-frozen", at),),
+    )
+    assert broken(plan, "silence", "unanswered") == []
+
+
+def test_a_session_that_breaks_between_a_tool_and_what_is_said_about_it_leaves_no_silence():
+    """Seed 51391: the tool had answered, and the response to that was asked for."""
+    plan = Plan(
+        seed=1,
+        acts=(Act("say", "order", 1.5), Act("wait", seconds=12.0)),
+        faults=(Fault("model-dropped", at=7.84),),
+    )
+    assert broken(plan, "silence") == []
+
+
+QUEUED = Plan(seed=1, acts=ASKS, humans=ACCEPTS, to="queue")
+
+
+def test_who_is_given_back_by_a_human_of_a_queue_is_recorded_as_handed_off():
+    """Seed 11649: that they had met is told when the caller has been moved already."""
+    plan = msgspec.structs.replace(QUEUED, orders=(Order("give-back", at=25.0),))
+    played = play(plan)
+    assert [each for each in played.violations if each.kind == "outcome"] == []
+    assert played.disposition == "handed_off"
+
+
+def test_who_hangs_up_with_a_human_of_a_queue_as_the_process_dies_is_recorded_as_handed_off():
+    """Seed 30420: nobody was there to take the carrier's last question."""
+    acts = (*ASKS, Act("say", "What does it cost?", 2.0), Act("wait", seconds=30.0))
+    humans = (HumanPlan("accepts", answer_after=3.0, talks_seconds=60.0),)
+    plan = msgspec.structs.replace(
+        QUEUED, acts=acts, humans=humans, faults=(Fault("kill", during="failed"),)
+    )
+    played = play(plan)
+    assert any("kill -9" in line for line in played.timeline)
+    assert [each for each in played.violations if each.kind == "outcome"] == []
+    assert played.disposition == "handed_off"
+
+
+def test_who_asks_for_a_human_over_the_words_that_announce_one_is_not_left_in_silence():
+    """Seed 51043: a supervisor had asked for the human, and the caller did so at that moment."""
+    plan = Plan(
+        seed=1,
+        acts=(
+            Act("wait", seconds=8.0),
+            Act("interrupt", "human", 0.9, 0.2),
+            Act("wait", seconds=15.0),
+        ),
+        orders=(Order("hand-off", at=10.0),),
+        think_seconds=0.2,
+        network_ms=0.0,
     )
     assert broken(plan, "silence") == []

@@ -41,6 +41,7 @@ from pydantic_settings import (
 )
 
 from hookflash.core.handoff_plan import E164
+from hookflash.core.setup import LEAST_CALL_SECONDS, MOST_CALL_SECONDS
 from hookflash.errors import ConfigError
 
 _log = logging.getLogger("hookflash.settings")
@@ -132,6 +133,13 @@ def _delivery_days(days: float) -> float:
     if days != 0 and not 2 <= days <= 36_500:
         raise ValueError("0, or a number from 2 to 36500")
     return days
+
+
+def _call_seconds(seconds: float) -> float:
+    """Refuse less than a minute, which is no time for a call. Twilio ends each after a day."""
+    if seconds != 0 and not LEAST_CALL_SECONDS <= seconds <= MOST_CALL_SECONDS:
+        raise ValueError(f"0, or a number from {LEAST_CALL_SECONDS} to {MOST_CALL_SECONDS}")
+    return seconds
 
 
 def _parts(value: Any) -> tuple[str, ...]:
@@ -228,7 +236,7 @@ class Section(BaseModel):
 
 
 class ServerSettings(Section):
-    """Where the line listens and how it ends."""
+    """Where the line listens, how long calls may take, and how the line ends."""
 
     public_url: _Https | None = _setting(
         None,
@@ -259,6 +267,14 @@ class ServerSettings(Section):
         variable="HOOKFLASH_DRAIN_SECONDS",
         low=0,
         high=3600,
+    )
+    max_call_seconds: Annotated[float, AfterValidator(_call_seconds)] = _setting(
+        7200.0,
+        "How long an agent may talk with one caller, in seconds, 60 or more; 0: no limit. An"
+        " agent's own max_call_seconds comes first.",
+        variable="HOOKFLASH_MAX_CALL_SECONDS",
+        low=0,
+        high=MOST_CALL_SECONDS,
     )
     metrics_token: str | None = _setting(
         None,

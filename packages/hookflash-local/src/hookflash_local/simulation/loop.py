@@ -20,6 +20,10 @@ Rules:
   not run before the loop is closed. A process that starts again needs a new name.
 * If nothing is ready, no timer is set and no thread wakes the loop, it raises `Stalled`. After
   `limit_seconds` it raises `TimeLimitReached`.
+* A loop that runs `limit_iterations` times while the clock stands still and nothing arrives from
+  the network raises `Spinning`. The program sets a timer that is already due, again and again, or
+  polls for something that needs time, so the clock would never move. A test's timeout would not
+  help: it is raised within a callback and only logged.
 """
 
 from __future__ import annotations
@@ -28,8 +32,10 @@ import asyncio
 import collections
 import contextlib
 import contextvars
+import functools
 import gc
 import heapq
+import itertools
 import logging
 import math
 import selectors
@@ -50,9 +56,19 @@ from hookflash_local.simulation.network import (
     VirtualTransport,
 )
 
-__all__ = ["PROCESS", "Stalled", "TimeLimitReached", "VirtualLoop"]
+__all__ = ["PROCESS", "Spinning", "Stalled", "TimeLimitReached", "VirtualLoop"]
 
 DAY_SECONDS = 86_400.0
+
+LIMIT_ITERATIONS = 100_000
+"""How many iterations at one moment count as an endless loop. No test and no simulated call needs
+a thousand."""
+
+_MOMENT_SECONDS = 1e-6
+"""A clock that has moved by less stands still. A timer for the next float is due now."""
+
+_NAMED = 5
+"""How many of the callbacks that are about to run are named."""
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -64,6 +80,10 @@ class Stalled(RuntimeError):
 
 class TimeLimitReached(RuntimeError):
     """The virtual clock has passed the loop's limit."""
+
+
+class Spinning(RuntimeError):
+    """Callbacks run without end and the virtual clock stands still. The message names them."""
 
 
 class _Timer(asyncio.TimerHandle):
@@ -96,18 +116,27 @@ class _Selector(selectors._BaseSelectorImpl):
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop on a virtual clock; see the module's docstring.
 
-    `limit_seconds` is the limit of the virtual clock. `thread_seconds` is how long, in real time, a
-    loop with nothing to do waits for a thread to wake it.
+    `limit_seconds` is the limit of the virtual clock. `limit_iterations` is how often the loop may
+    run while it stands still (None: `LIMIT_ITERATIONS`). `thread_seconds` is how long, in real
+    time, a loop with nothing to do waits for a thread to wake it.
     """
 
     def __init__(
-        self, *, limit_seconds: float = 30 * DAY_SECONDS, thread_seconds: float = 10.0
+        self,
+        *,
+        limit_seconds: float = 30 * DAY_SECONDS,
+        limit_iterations: int | None = None,
+        thread_seconds: float = 10.0,
     ) -> None:
         selector = _Selector()
         selector.loop = self
         self.now = 0.0
         self.network = Network(self)
         self.limit_seconds = limit_seconds
+        self.limit_iterations = limit_iterations or LIMIT_ITERATIONS
+        self._moment = 0.0
+        self._iterations = 0
+        """How often the loop has run since `_moment`, with nothing from the network."""
         self.thread_seconds = thread_seconds
         self._ready: collections.deque[asyncio.Handle]
         self._scheduled: list[_Timer]
@@ -131,8 +160,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self.now
 
     def wait(self, timeout: float | None) -> None:
-        """Move the clock to the next timer. Called by the selector when nothing is ready."""
+        """Move the clock to the next timer, if nothing is ready.
+
+        The selector calls this in each iteration of the loop.
+        """
         if timeout is None:
+            self._iterations = 0
             if not self._woken.wait(self.thread_seconds):
                 raise Stalled(f"nothing is ready and no timer is set; waiting: {self._waiting()}")
             self._woken.clear()
@@ -144,6 +177,33 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                     f"the virtual clock has passed {self.limit_seconds:g} s;"
                     f" waiting: {self._waiting()}"
                 )
+        if self.now - self._moment > _MOMENT_SECONDS:
+            self._moment = self.now
+            self._iterations = 0
+        self._iterations += 1
+        if self._iterations > self.limit_iterations:
+            self._iterations = 0
+            running = self._about_to_run()
+            # The clean-up after this error runs in the same loop, and needs the clock to move.
+            for timer in self._due():
+                timer.cancel()
+            raise Spinning(
+                f"the loop has run {self.limit_iterations} times and the virtual clock stands"
+                f" still at {self.now:g} s; expected the callbacks that run to wait for something."
+                f" They set a timer that is already due, or yield without end: {running}"
+            )
+
+    def arrived(self) -> None:
+        """Note that something has come from the network: the program makes progress."""
+        self._iterations = 0
+
+    def _about_to_run(self) -> str:
+        live = (handle for handle in (*self._ready, *self._due()) if not handle.cancelled())
+        return "; ".join(_named(handle) for handle in itertools.islice(live, _NAMED)) or "nothing"
+
+    def _due(self) -> list[_Timer]:
+        until = self.now + _MOMENT_SECONDS
+        return sorted(timer for timer in self._scheduled if timer.when() <= until)
 
     def _waiting(self) -> str:
         tasks = asyncio.all_tasks(self)
@@ -410,6 +470,21 @@ def _no_reports() -> Iterator[None]:
     finally:
         logging.disable(level)
         sys.unraisablehook = hook
+
+
+def _named(handle: asyncio.Handle) -> str:
+    """Name what a handle runs: its callback, or its task and the line where the task waits."""
+    callback = handle._callback  # type: ignore[attr-defined]  # there is no public way
+    task = getattr(callback, "__self__", None)
+    if isinstance(task, asyncio.Task):
+        place = ", ".join(
+            f"{each.f_code.co_qualname} line {each.f_lineno}" for each in task.get_stack()
+        )
+        return f"task {task.get_name()} ({place or task.get_coro()!r})"
+    while isinstance(callback, functools.partial):
+        callback = callback.func
+    name = getattr(callback, "__qualname__", repr(callback))
+    return f"{getattr(callback, '__module__', None) or '?'}.{name}"
 
 
 def _refuse_tls(options: dict[str, Any]) -> None:

@@ -182,6 +182,7 @@ class Direction:
                 if self.frozen or self.receiver.paused:
                     return
                 item = self._items.popleft()[1]
+                self._loop.arrived()
                 if isinstance(item, bytes):
                     self.waiting -= len(item)
                 read = not self.receiver.is_closing()

@@ -30,7 +30,13 @@ from hookflash.agents.tool import (
 from hookflash.core.commands import Message
 from hookflash.core.handoff_plan import Destination, HandoffPlan
 from hookflash.core.interruption_settings import Interruption
-from hookflash.core.setup import CallSetup, Consult, ModelSetup
+from hookflash.core.setup import (
+    LEAST_CALL_SECONDS,
+    MOST_CALL_SECONDS,
+    CallSetup,
+    Consult,
+    ModelSetup,
+)
 from hookflash.errors import ConfigError
 
 CONSENT = "This call is recorded."
@@ -67,6 +73,10 @@ class Agent(Hooked):
     - `interruption`: which sounds interrupt the agent; None takes `Interruption()`.
     - `away_timeout`: how long a caller may say nothing, in seconds, 1 to 3600. They are asked twice
       whether they are there; then the call ends with a goodbye. None waits without a limit.
+    - `max_call_seconds`: how long the agent may talk with one caller, in seconds, 60 to 86400. Near
+      the end it tells them; then it says goodbye and hangs up. Time in a queue or with a human does
+      not count, and a talk with a human is not cut off. 0 is no limit; None takes the setting
+      `HOOKFLASH_MAX_CALL_SECONDS`.
 
     Raises `ConfigError` if a value is invalid.
     """
@@ -89,6 +99,7 @@ class Agent(Hooked):
         prepared: Mapping[str, str | Sequence[str]] | None = None,
         interruption: Interruption | None = None,
         away_timeout: float | None = 20.0,
+        max_call_seconds: float | None = None,
     ) -> None:
         if not isinstance(name, str) or not name.strip():
             raise ConfigError(f"Agent: its name must be a text, got {name!r}")
@@ -119,6 +130,12 @@ class Agent(Hooked):
                 f"Agent {name!r}: away_timeout must be 1 to 3600 seconds, or None, got"
                 f" {away_timeout!r}"
             )
+        if max_call_seconds is not None and not _is_call_length(max_call_seconds):
+            raise ConfigError(
+                f"Agent {name!r}: max_call_seconds must be {LEAST_CALL_SECONDS} to"
+                f" {MOST_CALL_SECONDS} seconds, 0 for no limit, or None for the line's setting"
+                f" (HOOKFLASH_MAX_CALL_SECONDS), got {max_call_seconds!r}"
+            )
         super().__init__(name)
         self.instructions = inspect.cleandoc(instructions)
         self.voice = voice
@@ -134,6 +151,7 @@ class Agent(Hooked):
         self.prepared = own_texts(prepared, where=f"Agent {name!r}")
         self.interruption = interruption or Interruption()
         self.away_timeout = away_timeout
+        self.max_call_seconds = max_call_seconds
         self._tools: dict[str, Tool] = {}
         self._destinations: dict[str, Destination] = {}
 
@@ -145,6 +163,11 @@ class Agent(Hooked):
     def tools(self) -> Mapping[str, Tool]:
         """The tools by name, in the order in which they were added."""
         return MappingProxyType(self._tools)
+
+    @property
+    def tool_lines(self) -> Mapping[str, tuple[str, ...]]:
+        """The lines that a caller hears while a tool runs, by tool; only tools with own lines."""
+        return {name: tool.filler for name, tool in self._tools.items() if tool.filler}
 
     @property
     def destinations(self) -> tuple[Destination, ...]:
@@ -166,6 +189,7 @@ class Agent(Hooked):
         name: str | None = None,
         description: str | None = None,
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+        filler: str | Sequence[str] | bool | None = True,
     ) -> Callable[[_F], _F]: ...
 
     def tool(
@@ -176,6 +200,7 @@ class Agent(Hooked):
         name: str | None = None,
         description: str | None = None,
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+        filler: str | Sequence[str] | bool | None = True,
     ) -> Any:
         """Let the model call a function: `@agent.tool`, or `@agent.tool(name=..., ...)`.
 
@@ -188,6 +213,10 @@ class Agent(Hooked):
         `timeout_seconds` (20 by default) fails. The function is returned unchanged, so a test can
         call it. Raises `ConfigError` if the function cannot be described to the model, or if its
         name is taken.
+
+        `filler` is what a caller hears while they wait for this tool: a text, or several that are
+        played in turn. It is rendered beforehand, like `prepared`. It is not played if the tool
+        answers within 0.8 s. True: the agent's own filler. False or None: a tone.
         """
 
         def add(wanted: Callable[..., Any]) -> Callable[..., Any]:
@@ -197,6 +226,7 @@ class Agent(Hooked):
                 name=name,
                 description=description,
                 timeout_seconds=timeout_seconds,
+                filler=filler,
             )
             if tool.name in self._tools:
                 raise ConfigError(
@@ -272,10 +302,11 @@ class Agent(Hooked):
         self.check_policies(tuple(self._destinations))
         return self
 
-    def call_setup(self, *, lead_ms: int = 5000) -> CallSetup:
+    def call_setup(self, *, lead_ms: int = 5000, max_call_seconds: float = 0) -> CallSetup:
         """Return what a call answered by this agent is set up with.
 
-        `lead_ms` is how far sent audio may run ahead of what was heard: the owner's setting.
+        Both are the owner's settings. `lead_ms` is how far sent audio may run ahead of what was
+        heard. `max_call_seconds` is the limit of an agent that has none of its own; 0: no limit.
         """
         self.check()
         setup = CallSetup(
@@ -290,6 +321,12 @@ class Agent(Hooked):
             consent=self.consent,
             interruption=self.interruption,
             away_timeout=self.away_timeout,
+            tool_fillers={
+                name: len(tool.filler)
+                for name, tool in self._tools.items()
+                if tool.filler is not None
+            },
+            max_call_seconds=self._max_call_seconds(max_call_seconds),
             lead_ms=lead_ms,
         )
         if "apology" in self.prepared:
@@ -346,11 +383,21 @@ class Agent(Hooked):
             safety_identifier=safety_identifier,
         )
 
+    def _max_call_seconds(self, setting: float) -> float | None:
+        own = setting if self.max_call_seconds is None else self.max_call_seconds
+        return float(own) or None
+
     def _destination_of_key(self) -> str | None:
         """Return where `key_to_human` leads: as it was said, or as it cannot be otherwise."""
         if self.key_destination is not None or self.fallback is not None:
             return self.key_destination or self.fallback
         return next(iter(self._destinations)) if len(self._destinations) == 1 else None
+
+
+def _is_call_length(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return value == 0 or LEAST_CALL_SECONDS <= value <= MOST_CALL_SECONDS
 
 
 def _reveals(text: str, address: str) -> bool:

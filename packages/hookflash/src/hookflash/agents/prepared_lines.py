@@ -195,20 +195,28 @@ def own_texts(prepared: Mapping[str, Any] | None, *, where: str) -> Mapping[str,
         if line not in SPOKEN:
             sound = " is a sound and has no text;" if line in TONES else " is no prepared line;"
             raise ConfigError(f"{where}: prepared: {line!r}{sound} use {', '.join(SPOKEN)}")
-        variants = (given,) if isinstance(given, str) else given
-        if not isinstance(variants, list | tuple) or not 1 <= len(variants) <= MOST_VARIANTS:
-            raise ConfigError(
-                f"{where}: prepared[{line!r}] must be a text or a list of 1 to {MOST_VARIANTS}"
-                f" texts, got {given!r}"
-            )
-        for text in variants:
-            if not isinstance(text, str) or not text.strip() or len(text) > LONGEST_TEXT:
-                raise ConfigError(
-                    f"{where}: prepared[{line!r}] must be a text of 1 to {LONGEST_TEXT}"
-                    f" characters, got {text!r}"
-                )
-        found[line] = tuple(" ".join(text.split()) for text in variants)
+        found[line] = checked_texts(given, f"{where}: prepared[{line!r}]")
     return MappingProxyType(found)
+
+
+def checked_texts(given: Any, what: str, *, otherwise: str = "") -> tuple[str, ...]:
+    """Return one text, or several variants, as they are spoken.
+
+    Raises a `ConfigError` that begins with `what` for any other value. `otherwise` says what else
+    would be accepted.
+    """
+    variants = (given,) if isinstance(given, str) else given
+    if not isinstance(variants, list | tuple) or not 1 <= len(variants) <= MOST_VARIANTS:
+        raise ConfigError(
+            f"{what} must be a text or a list of 1 to {MOST_VARIANTS} texts{otherwise}, got"
+            f" {given!r}"
+        )
+    for text in variants:
+        if not isinstance(text, str) or not text.strip() or len(text) > LONGEST_TEXT:
+            raise ConfigError(
+                f"{what} must be a text of 1 to {LONGEST_TEXT} characters{otherwise}, got {text!r}"
+            )
+    return tuple(" ".join(text.split()) for text in variants)
 
 
 def has_language(language: str) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
 from hookflash.agents.context import CallContext
+from hookflash.agents.prepared_lines import checked_texts
 from hookflash.agents.schema import ToolSignature, read_signature
 from hookflash.core.builtin_tools import (
     CALLBACK_TOOL,
@@ -46,13 +47,18 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
 
 class Tool(msgspec.Struct, frozen=True, kw_only=True):
-    """One tool of an agent: what the model sees of it, and how it is called."""
+    """One tool of an agent: what the model sees of it, and how it is called.
+
+    `filler` has the lines that a waiting caller hears, in turn. Empty: a tone. None: the agent's
+    own fillers.
+    """
 
     name: str
     description: str
     function: Callable[..., Any]
     signature: ToolSignature
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+    filler: tuple[str, ...] | None = None
 
     @property
     def spec(self) -> ToolSpec:
@@ -84,6 +90,7 @@ def make_tool(
     name: str | None,
     description: str | None,
     timeout_seconds: float,
+    filler: str | Sequence[str] | bool | None,
 ) -> Tool:
     """Read `function` as a tool of the agent named `agent`, or raise `ConfigError`."""
     if not (inspect.isfunction(function) or inspect.ismethod(function)):
@@ -112,12 +119,19 @@ def make_tool(
             f"{where}: it has no description, by which the model chooses it; write a docstring"
             " or pass description="
         )
+    lines: tuple[str, ...] | None = ()
+    if filler is True:
+        lines = None
+    elif filler is not False and filler is not None:
+        otherwise = ", or False for none, or True for the agent's own"
+        lines = checked_texts(filler, f"{where}: filler", otherwise=otherwise)
     return Tool(
         name=name,
         description=text,
         function=function,
         signature=signature,
         timeout_seconds=timeout_seconds,
+        filler=lines,
     )
 
 

@@ -112,6 +112,8 @@ class Call:
 
     def move_caller(self, signal: s.MoveCaller, step: Step) -> None:
         self.conversation.leave(step)
+        if signal.phase in (Phase.HANDING_OFF, Phase.WITH_HUMAN):
+            step.do(*self.conversation.length.lift_limit())
         self.caller_leg.move(signal, step)
 
     def arrived(self, signal: s.CallArrived, step: Step) -> None:
@@ -135,6 +137,8 @@ class Call:
 
     def recovered(self, step: Step) -> None:
         self.conversation.recover(step)
+        # The carrier may have asked while no process was there to answer.
+        self.handoff.queue_asks_by = None
         self.caller_leg.call_recovered(step)
 
     def over(self, signal: s.CallerGone, step: Step) -> None:
@@ -175,6 +179,7 @@ class Call:
             left_voicemail=voicemail is not None and bool(voicemail.recording_url),
             wants_callback=handoff.callbacks > 0,
             let_go=handoff.failed,
+            time_over=self.conversation.length.ended,
             hung_up_at_voicemail=handoff.hung_up_at_voicemail,
             agent_was_heard=self.conversation.transcript.agent_was_heard,
         )
@@ -259,9 +264,7 @@ _ROUTES: dict[type[Signal], Callable[[Call, Any, Step], None]] = {
     s.RoomOver: _of_handoff(bridging.room_over),
     s.DialOver: _of_handoff(screening.dial_over),
     s.DialledLegChanged: _of_handoff(screening.dialled_leg_changed),
-    s.BridgedAfterAll: lambda call, signal, step: handoff_dispatch.bridged_after_all(
-        call.handoff, step
-    ),
+    s.BridgedAfterAll: _of_handoff(handoff_dispatch.bridged_after_all),
     s.QueueAsks: _of_handoff(queueing.queue_asks),
     s.MessageRecorded: _of_handoff(left_messages.recorded),
     s.MessageReady: _of_handoff(left_messages.ready),

@@ -39,6 +39,8 @@ class DialHumans(msgspec.Struct, frozen=True, tag=True):
     ring_seconds: int
     caller_id: str | None = None
     wave: int | None = None
+    talk_seconds: int | None = None
+    """How long the bridge may last; None is without a limit."""
 
 
 class JoinRoom(msgspec.Struct, frozen=True, tag=True):
@@ -56,6 +58,8 @@ class JoinRoom(msgspec.Struct, frozen=True, tag=True):
     leg: int | None = None
     notes: bool = False
     """Whether another stream transcribes both from now on; only for the caller's leg."""
+    talk_seconds: int | None = None
+    """How long this leg may be in the room; None is without a limit."""
 
 
 class JoinQueue(msgspec.Struct, frozen=True, tag=True):
@@ -116,13 +120,17 @@ class TakeVoicemail(msgspec.Struct, frozen=True, tag=True):
 
 
 class Screen(msgspec.Struct, frozen=True, tag=True):
-    """Say `text` to a human and ask for a key (`HumanAsked`: `pressed`, or `parting` after `*`)."""
+    """Say `text` to a human and ask for a key (`HumanAsked`: `pressed`, or `parting` after `*`).
+
+    `seconds` is how long they have for the key; None is the default of the carrier's adapter.
+    """
 
     wave: int
     leg: int
     text: str
     point: Literal["pressed", "parting"] = "pressed"
     language: str | None = None
+    seconds: int | None = None
 
 
 class Bridge(msgspec.Struct, frozen=True, tag=True):
@@ -186,6 +194,15 @@ class MoveCall(Command, frozen=True, tag=True):
     step: int
     instructions: tuple[Instruction, ...]
     seconds: float
+
+
+class LimitCall(Command, frozen=True, tag=True):
+    """Let the carrier end the caller's leg after `seconds`, in case no process is left to end it.
+
+    A later limit replaces an earlier one.
+    """
+
+    seconds: int
 
 
 class CheckTargets(Command, frozen=True, tag=True):
@@ -264,10 +281,14 @@ class ClearAudio(Command, frozen=True, tag=True):
 
 
 class PlayPrepared(Command, frozen=True, tag=True):
-    """Load a prepared sound, by the name of its line. Ends in `PreparedAudio`."""
+    """Load a prepared sound, by the name of its line. Ends in `PreparedAudio`.
+
+    With `tool`, a filler is the next of that tool's own lines.
+    """
 
     line: Literal["filler", "tone", "ringing"]
     item_id: str
+    tool: str = ""
 
 
 class OpenModel(Command, frozen=True, tag=True):
@@ -365,6 +386,7 @@ class StoreRecord(Command, frozen=True, tag=True):
 AnyCommand = (
     AnswerCarrier
     | MoveCall
+    | LimitCall
     | CheckTargets
     | RingHuman
     | EndLeg

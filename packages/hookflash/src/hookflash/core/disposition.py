@@ -12,6 +12,7 @@ Disposition = Literal[
     "callback",
     "abandoned",
     "failed",
+    "time_limit",
 ]
 """How a call ended.
 
@@ -21,6 +22,7 @@ Disposition = Literal[
 - `callback`: nobody could be reached, and the caller wants to be called back.
 - `abandoned`: the caller hung up while waiting for a human, or before the agent was heard.
 - `failed`: the caller got neither an agent nor a human.
+- `time_limit`: the agent ended the call, because its time with the caller was over.
 """
 
 
@@ -30,13 +32,15 @@ def find_disposition(
     left_voicemail: bool,
     wants_callback: bool,
     let_go: bool,
+    time_over: bool,
     hung_up_at_voicemail: bool,
     agent_was_heard: bool,
 ) -> Disposition:
     """Return how a call ended; the first rule that applies decides.
 
     `outcomes` are those of all hand-off attempts, in order. `let_go`: nobody was reached, and the
-    call was ended without an agent. `hung_up_at_voicemail`: the caller left no message when asked.
+    call was ended without an agent. `time_over`: the agent said goodbye because its time was over.
+    `hung_up_at_voicemail`: the caller left no message when asked.
     """
     if "bridged" in outcomes:
         return "handed_off"
@@ -46,6 +50,8 @@ def find_disposition(
         return "callback"
     if let_go:
         return "failed"
+    if time_over:
+        return "time_limit"
     waiting = bool(outcomes) and outcomes[-1] == "caller-gone"
     if waiting or hung_up_at_voicemail or not agent_was_heard:
         return "abandoned"

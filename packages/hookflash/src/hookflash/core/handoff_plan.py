@@ -121,6 +121,7 @@ Targets = Annotated[
 RingSeconds = Annotated[
     int, Meta(ge=5, le=600, description="a whole number from 5 to 600 (Twilio's limits)")
 ]
+TalkSeconds = Annotated[int, Meta(ge=60, le=24 * 3600)]
 Holiday = Annotated[str, Meta(pattern=_DAY, description="a date such as 2026-12-25")]
 CallerId = Annotated[
     str,
@@ -223,6 +224,12 @@ class HandoffPlan(msgspec.Struct, frozen=True, kw_only=True):
     """How often callers in a queue hear their position, in seconds, 5 to 600."""
     queue_leave_key: Key = "1"
     """The key that takes a caller out of the queue; empty for none."""
+    talk_seconds: TalkSeconds | None = None
+    """How long the caller may talk with the human, in seconds, 60 to 86400; None: no limit.
+
+    Afterwards the talk ends as if the human had hung up (`afterwards`). Not possible for queues and
+    with `manner="refer"`.
+    """
 
     @property
     def acceptance(self) -> Accept:
@@ -272,6 +279,13 @@ _RULES: tuple[Rule[HandoffPlan], ...] = (
         lambda plan: "queue" in plan.kinds and plan.stays,
         "a queue cannot be reached {0.manner}: its humans take the caller from it themselves;"
         ' use manner="cold"',
+    ),
+    (
+        lambda plan: (
+            plan.talk_seconds is not None and ("queue" in plan.kinds or plan.manner == "refer")
+        ),
+        "talk_seconds is not possible in a queue, whose humans take the caller themselves, or with"
+        ' manner="refer", after which the caller has left this system; leave it out',
     ),
     (
         lambda plan: (

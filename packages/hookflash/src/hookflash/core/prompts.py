@@ -61,6 +61,24 @@ SILENT_GOODBYE = (
 )
 
 
+TIME_OVER = (
+    "The longest time that a call may take is over, so this call ends now. Say one short goodbye"
+    ' and nothing else, for example: "Our time is over, so I have to end the call now. Thank you'
+    ' for calling. Goodbye."'
+)
+
+
+def almost_over(seconds: int) -> tuple[str, str]:
+    """Return (what the model should know, what it is asked to say) so long before the end."""
+    left = "one minute" if seconds == 60 else f"{seconds} seconds"
+    return (
+        f"The longest time that a call may take is almost over: this call ends in about {left}."
+        " Help the caller to finish what matters most.",
+        "Tell the caller in one short sentence that the call ends soon, for example:"
+        f' "We have about {left} left. What else is important to you?"',
+    )
+
+
 def greeting(text: str) -> str:
     """Ask for the greeting: `text` word for word, or the model's own words if it is empty."""
     if not text:
@@ -112,6 +130,17 @@ def came_back(destination: Destination, outcome: str, note: str = "") -> tuple[s
         f"Tell the caller that you could not reach {name} because {reason}, and offer to go on"
         f'{or_instead}, for example: "I could not reach {name}: {reason}. You are back with me.'
         ' What can I do for you?"',
+    )
+
+
+def fetched_from_queue(destination: Destination) -> tuple[str, str]:
+    """Return the same for a caller who was fetched from a queue, and may have had a human there."""
+    name = spoken(destination)
+    return (
+        f"The caller has waited in the queue of {name} and was brought back to you. Whether they"
+        f" have spoken with somebody there is not known.{offered(destination)}",
+        "Welcome the caller back in one short sentence, for example:"
+        ' "You are back with me. What can I do for you?"',
     )
 
 

@@ -10,6 +10,11 @@ from hookflash.core.commands import Message
 from hookflash.core.handoff_plan import Destination
 from hookflash.core.interruption_settings import Interruption
 
+LEAST_CALL_SECONDS = 60
+MOST_CALL_SECONDS = 24 * 3600
+"""The range of a call's limit. Twilio ends every call after a day, or after four hours if the
+account has no longer calls."""
+
 
 class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A tool as the model sees it. `parameters` is a JSON schema of type object."""
@@ -55,6 +60,10 @@ class CallSetup(msgspec.Struct, frozen=True, kw_only=True):
     key `key_to_human` asks for the destination `key_destination`. With `consult`, this is the
     agent's call with a human, not a caller's call. With `record` the call is recorded, once the
     caller has heard the line `consent`, if there is one.
+
+    `tool_fillers` has the number of lines of its own for each tool that does not use the agent's
+    fillers: 0 is none. `max_call_seconds` is how long the agent may talk with the caller; None is
+    without a limit.
     """
 
     agent: str = "agent"
@@ -68,6 +77,8 @@ class CallSetup(msgspec.Struct, frozen=True, kw_only=True):
     record: bool = False
     consent: str | None = None
     interruption: Interruption = Interruption()
+    tool_fillers: dict[str, int] = {}
+    max_call_seconds: float | None = None
     away_timeout: float | None = 20.0
     lead_ms: int = 5000
     chunk_ms: int = 1000

@@ -141,12 +141,14 @@ class LastWordsOff(Signal, frozen=True, kw_only=True):
 class MoveCaller(Signal, frozen=True, kw_only=True):
     """Move the caller's leg away from the agent, to these instructions.
 
-    `wait_seconds` is how long the caller may wait for a human.
+    `wait_seconds` is how long the caller may wait for a human. `wave` is the number of the wave of
+    humans to which the instructions lead; 0 is none.
     """
 
     instructions: tuple[Instruction, ...]
     phase: Phase
     wait_seconds: float | None = None
+    wave: int = 0
 
 
 class ReturnCaller(Signal, frozen=True, kw_only=True):
@@ -215,13 +217,16 @@ class DialOver(Signal, frozen=True, kw_only=True):
 
 
 class DialledLegChanged(Signal, frozen=True, kw_only=True):
-    """A leg that the caller's own leg dials rings, or was answered."""
+    """A leg that the caller's own leg dials rings, was answered, or is over."""
 
-    status: Literal["ringing", "answered"]
+    status: Literal["ringing", "answered", "completed"]
+    leg_sid: str
 
 
 class BridgedAfterAll(Signal, frozen=True, kw_only=True):
-    """The caller was bridged with a human when their leg ended, as became known later."""
+    """The caller was bridged with a human of this wave, as became known when that was over."""
+
+    wave: int
 
 
 class QueueAsks(Signal, frozen=True, kw_only=True):

@@ -37,6 +37,11 @@ class AgentLike(Protocol):
         ...
 
     @property
+    def tool_lines(self) -> Mapping[str, tuple[str, ...]]:
+        """The lines that a caller hears while a tool runs, by tool name."""
+        ...
+
+    @property
     def presence_hook(self) -> PresenceHook | None: ...
 
     @property
@@ -45,7 +50,7 @@ class AgentLike(Protocol):
     @property
     def policies(self) -> Sequence[Policy]: ...
 
-    def call_setup(self, *, lead_ms: int) -> CallSetup: ...
+    def call_setup(self, *, lead_ms: int, max_call_seconds: float) -> CallSetup: ...
 
     def model_setup(
         self, history: tuple[Message, ...], *, safety_identifier: str | None, recorded: bool

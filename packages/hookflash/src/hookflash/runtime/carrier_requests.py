@@ -8,7 +8,7 @@ the caller has hung up. A request to ring a human is retried after HTTP 429 (too
 with growing pauses, within its ring time and only while the call still wants that human.
 
     resource            acquired                          released
-    a task for REST     move(), end_leg()                 its end, after a limited number of retries
+    a task for REST     move(), limit(), end_leg()        its end, after a limited number of retries
     a task for a ring   ring()                            its end: at most the ring time plus
                                                           `RING_SECONDS`
     a task for a check  check()                           its end: at most `CHECK_SECONDS`
@@ -20,7 +20,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 
-from hookflash.core.commands import CheckTargets, EndLeg, MoveCall, RingHuman
+from hookflash.core.commands import CheckTargets, EndLeg, LimitCall, MoveCall, RingHuman
 from hookflash.core.events import (
     AnyEvent,
     CallMoved,
@@ -52,6 +52,9 @@ together.
 
 END_PAUSES = (0.5, 1.5, 4.0)
 """Seconds before each retry of a request to end a leg."""
+
+LIMIT_PAUSES = (2.0, 10.0, 30.0)
+"""Seconds before each retry of a request to limit a call. No event follows from it."""
 
 
 class EventInput:
@@ -96,6 +99,8 @@ class CarrierRequests:
         self._wanted = wanted
         self._tasks: set[asyncio.Task[None]] = set()
         self._last_move: asyncio.Task[None] | None = None
+        self._limit_seconds: int | None = None
+        """The limit that is being sent; None if none is."""
 
     def move(self, command: MoveCall) -> None:
         """Send the leg new instructions, after all earlier moves have ended.
@@ -103,6 +108,15 @@ class CarrierRequests:
         The carrier must not execute an older move last.
         """
         self._last_move = self._start(self._move(command, self._last_move))
+
+    def limit(self, command: LimitCall) -> None:
+        """Limit the call, after an earlier limit that is still being sent.
+
+        The carrier must not set an older limit last.
+        """
+        sending, self._limit_seconds = self._limit_seconds is not None, command.seconds
+        if not sending:
+            self._start(self._limit())
 
     def ring(self, command: RingHuman) -> None:
         self._start(self._ring(command))
@@ -143,6 +157,23 @@ class CarrierRequests:
             self._post(CarrierRefused(command.step))
         else:
             self._post(CallMoved(command.step))
+
+    async def _limit(self) -> None:
+        pauses = iter(LIMIT_PAUSES)
+        while (seconds := self._limit_seconds) is not None:
+            pause = None
+            try:
+                await self._ports.control.limit(self._call_sid, seconds)
+            except CarrierError as error:
+                self._log_refusal("the carrier did not limit the call", error)
+                pause = next(pauses, None) if error.retryable else None
+            except Exception:
+                # Nothing awaits this task, so the error is logged here. The call goes on.
+                log.exception("%s ! limiting the call failed", self._call_sid)
+            if pause is not None:
+                await asyncio.sleep(self._ports.clock.delay(pause))
+            elif seconds == self._limit_seconds:
+                self._limit_seconds = None
 
     async def _ring(self, command: RingHuman) -> None:
         wave, leg = command.wave, command.leg

@@ -46,6 +46,7 @@ from hookflash.core.commands import (
     EndLeg,
     HangUp,
     Instruction,
+    LimitCall,
     MoveCall,
     OpenConsult,
     OpenModel,
@@ -393,8 +394,11 @@ class Driver:
         return JournalState(phase.value, handoff.value)
 
     def _set_timer_for_sound(self, commands: list[AnyCommand]) -> None:
-        """Set the timer after audio or marks, which move only the ledger's deadline in most
-        cases."""
+        """Set the timer after audio or marks.
+
+        They move the deadlines of the ledger, the response and the owed answer, and in most cases
+        no others.
+        """
         call = self.call
         if (
             self._timer is None
@@ -404,7 +408,8 @@ class Driver:
             self._update_audio_route()
             self._set_timer()
             return
-        deadline = earliest(call.conversation.playout.deadline, call.conversation.owed.due)
+        talk = call.conversation
+        deadline = earliest(talk.playout.deadline, talk.owed_due, talk.requests.deadline)
         if deadline is not None and deadline < self._timer_at:
             self._set_timer()
 
@@ -430,7 +435,7 @@ class Driver:
             self._stream.play(command.payload)
 
     def _play_prepared(self, command: PlayPrepared) -> None:
-        clip = self.ports.prepared.find(command.line)
+        clip = self.ports.prepared.find(command.line, command.tool)
         self.post(PreparedAudio(command.item_id, clip.payload, clip.size, clip.text))
 
     def _mark(self, command: SendMark) -> None:
@@ -552,6 +557,7 @@ _CARRY_OUT: dict[type, Callable[[Driver, Any], None]] = {
     ClearAudio: Driver._clear,
     AnswerCarrier: Driver._store_answer,
     MoveCall: lambda driver, command: driver._carrier_requests.move(command),
+    LimitCall: lambda driver, command: driver._carrier_requests.limit(command),
     RingHuman: lambda driver, command: driver._carrier_requests.ring(command),
     EndLeg: lambda driver, command: driver._carrier_requests.end_leg(command),
     CheckTargets: lambda driver, command: driver._carrier_requests.check(command),

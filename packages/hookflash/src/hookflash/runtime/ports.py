@@ -74,6 +74,10 @@ class CarrierControl(Protocol):
         """
         ...
 
+    async def limit(self, call_sid: str, seconds: int) -> None:
+        """Let the carrier end a live leg after `seconds`. A later limit replaces an earlier one."""
+        ...
+
     async def end_leg(self, leg_sid: str) -> None:
         """End a leg, ringing or connected. A leg that has already ended is not an error."""
         ...

@@ -1,7 +1,8 @@
 """Audio that a call can play without the live model: prepared lines and tones.
 
-    find(line) -> a rendered clip; the variants take turns
-               -> the tone, if no variant is rendered or rendering is off
+    find(line)           -> a rendered clip; the variants take turns
+                         -> the tone, if no variant is rendered or rendering is off
+    find("filler", tool) -> the same for a tool's own lines
 
 `agents.prepared_lines` has the lines and their texts; `SpeechStore` has the rendered clips. The two
 tones are computed here, so they are always available. No I/O.
@@ -17,7 +18,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from hookflash.agents.prepared_lines import SPOKEN, TONES, texts_of
+from hookflash.agents.prepared_lines import DEFAULT_LANGUAGE, SPOKEN, TONES, texts_of
 from hookflash.g711 import RATE, encode
 from hookflash.runtime.loudness import amplitude
 from hookflash.runtime.valid_text import made_valid
@@ -80,6 +81,9 @@ class Speaker(Protocol):
     @property
     def prepared(self) -> Mapping[str, tuple[str, ...]]: ...
 
+    @property
+    def tool_lines(self) -> Mapping[str, tuple[str, ...]]: ...
+
 
 class PreparedSpeech:
     """The prepared lines of one agent, in its voice and language.
@@ -97,12 +101,17 @@ class PreparedSpeech:
     @classmethod
     def of(cls, agent: Speaker, clips: Clips, *, voice: str) -> PreparedSpeech:
         """Return the lines of `agent`. `voice` is the model's, for an agent that sets none."""
-        sentences = {}
-        for line in SPOKEN:
-            language, texts = texts_of(line, language=agent.language, own=agent.prepared)
-            sentences[line] = tuple(
-                Sentence(made_valid(text), agent.voice or voice, language) for text in texts
+        texts = {
+            line: texts_of(line, language=agent.language, own=agent.prepared) for line in SPOKEN
+        }
+        for tool, own in agent.tool_lines.items():
+            texts[_of_tool(tool)] = agent.language or DEFAULT_LANGUAGE, own
+        sentences = {
+            line: tuple(
+                Sentence(made_valid(text), agent.voice or voice, language) for text in variants
             )
+            for line, (language, variants) in texts.items()
+        }
         return cls(sentences, clips)
 
     @classmethod
@@ -122,11 +131,14 @@ class PreparedSpeech:
             if number < len(variants)
         )
 
-    def find(self, line: str) -> Clip:
-        """Return the clip to play for `line`. Never waits.
+    def find(self, line: str, tool: str = "") -> Clip:
+        """Return the clip to play for `line`, or for the own line of `tool`. Never waits.
 
-        Raises `ValueError` for an unknown line.
+        If the tool has no lines of its own any more, because the program has changed since the
+        call began, `line` is used. Raises `ValueError` for an unknown line.
         """
+        if tool and _of_tool(tool) in self._sentences:
+            line = _of_tool(tool)
         if line == "ringing":
             return ringing()
         if line == "tone":
@@ -142,6 +154,11 @@ class PreparedSpeech:
                 self._next[line] = number + 1
                 return clip
         return tone()
+
+
+def _of_tool(tool: str) -> str:
+    """Return the key of a tool's own lines. No prepared line has such a name."""
+    return f"tool {tool}"
 
 
 @cache

@@ -18,7 +18,10 @@ _CHECKS = 3
 """How often the stream is checked within that time."""
 
 _STEADY_FRAMES = 5
-"""How many messages must have come before their absence counts."""
+"""How many messages must have come before a stream stalls after `_CHECKS` checks without one."""
+
+FIRST_CHECKS = 5
+"""How many checks without a message a stream may have before that: two seconds."""
 
 
 Report = Callable[[CarrierStream], None]
@@ -54,7 +57,7 @@ class StreamWatch:
     def _check(self, stream: CarrierStream, report: Report, frames: int, missed: int) -> None:
         self._timer = None
         missed = missed + 1 if frames == self.frames else 0
-        if frames >= _STEADY_FRAMES and missed >= _CHECKS:
+        if missed >= (_CHECKS if frames >= _STEADY_FRAMES else FIRST_CHECKS):
             report(stream)
         else:
             self._check_later(stream, report, self.frames, missed)

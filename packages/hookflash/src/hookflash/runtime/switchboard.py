@@ -134,6 +134,7 @@ class Switchboard:
         make_context: MakeContext,
         deliveries: Deliveries | None = None,
         lead_ms: int = 5000,
+        max_call_seconds: float = 0,
         recordings: Recordings | None = None,
         record: bool | None = None,
         watch: Watch | None = None,
@@ -156,6 +157,7 @@ class Switchboard:
         self._journals = journals
         self._make_context = make_context
         self._lead_ms = lead_ms
+        self._max_call_seconds = max_call_seconds
         self._recordings = recordings
         self._record = record
         self._watch = watch
@@ -459,7 +461,9 @@ class Switchboard:
 
     def _setup(self, agent: AgentLike) -> CallSetup:
         # Made valid, because the owner's texts (such as the greeting) go into the journal.
-        setup = made_valid(agent.call_setup(lead_ms=self._lead_ms))
+        setup = made_valid(
+            agent.call_setup(lead_ms=self._lead_ms, max_call_seconds=self._max_call_seconds)
+        )
         if self._record is None:
             return setup
         return msgspec.structs.replace(setup, record=self._record)

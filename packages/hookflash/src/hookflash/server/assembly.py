@@ -248,6 +248,7 @@ async def open_line(
             make_context=_context,
             deliveries=outbox,
             lead_ms=settings.model.lead_ms,
+            max_call_seconds=settings.server.max_call_seconds,
             recordings=recordings,
             record={"on": True, "off": False}.get(settings.storage.record),
             watch=_all(metrics.watch, live_calls.watch if live_calls is not None else None, watch),

@@ -65,6 +65,8 @@ class Execution:
     """A dialled leg was moved by REST: it is no longer its parent's."""
     script_started: bool = False
     """The script of the called party has begun."""
+    limit: asyncio.Task[None] | None = None
+    """The task that ends the leg at its `TimeLimit`."""
 
 
 @dataclass(frozen=True)

@@ -87,13 +87,16 @@ async def _make(exchange: Exchange, leg: Leg, call: OutboundCall, seconds: float
 
 
 def limit(exchange: Exchange, leg: Leg, seconds: float) -> None:
-    """End a call after so many seconds from now (TimeLimit)."""
+    """End a call `seconds` from now (TimeLimit). This replaces an earlier limit of the call."""
 
     async def end() -> None:
         if not await over_within(exchange, leg, seconds):
             leg.end("completed", by="carrier")
 
-    exchange.tasks.start(end(), f"limit {leg.sid}")
+    leg.note("limited", seconds=seconds)
+    if leg.execution.limit is not None:
+        leg.execution.limit.cancel()
+    leg.execution.limit = exchange.tasks.start(end(), f"limit {leg.sid}")
 
 
 async def over_within(exchange: Exchange, leg: Leg, seconds: float) -> bool:

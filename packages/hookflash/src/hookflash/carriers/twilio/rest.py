@@ -159,6 +159,10 @@ class TwilioControl:
             return None
         return None if ours == refused else ours
 
+    async def limit(self, call_sid: str, seconds: int) -> None:
+        """Set the longest duration of a live call (`TimeLimit`). What it does now goes on."""
+        await self._update(call_sid, {"TimeLimit": str(seconds)}, END_SECONDS)
+
     async def end_leg(self, leg_sid: str) -> None:
         """End a leg, ringing or connected. A leg that has already ended is not an error."""
         try:

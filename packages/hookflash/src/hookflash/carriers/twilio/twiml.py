@@ -5,6 +5,7 @@
     HangUp         <Hangup/>
     Bridge         nothing: a screening that ends without <Hangup/> bridges the legs
     DialHumans     <Dial action timeout callerId answerOnBridge><Number|Client|Sip ...></Dial>
+      with a limit ... timeLimit, also for JoinRoom
       an extension ... <Number sendDigits>
       with `wave`  ... url, requested when somebody answers; machineDetection
     JoinRoom       <Dial action hangupOnStar><Conference ...>room</Conference></Dial>
@@ -244,6 +245,7 @@ def _dial(document: VoiceResponse, what: DialHumans, urls: Urls, parties: Partie
         timeout=what.ring_seconds,
         caller_id=parties.shown_to_all(what.caller_id, {each.kind for each in what.targets}),
         answer_on_bridge=True,
+        time_limit=what.talk_seconds,
     )
     for leg, target in enumerate(what.targets):
         _ring(dialling, target, _noun(what, leg, urls, parties))
@@ -283,6 +285,7 @@ def _join_room(document: VoiceResponse, what: JoinRoom, urls: Urls) -> None:
         method="POST",
         # Only the human leaves the room with a key, not the caller.
         hangup_on_star=None if what.leg is None else True,
+        time_limit=what.talk_seconds,
     )
     dialling.conference(
         room_name(what.room, what.wave),
@@ -312,7 +315,7 @@ def _screen(
         num_digits=1,
         finish_on_key="",
         action_on_empty_result=True,
-        timeout=KEY_SECONDS,
+        timeout=what.seconds or KEY_SECONDS,
     )
     voices.say(gather, what.text, what.language)
 

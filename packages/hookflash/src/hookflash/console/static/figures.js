@@ -25,7 +25,15 @@ const SPANS = {
   month: { name: "30 days", seconds: 30 * DAY, step: DAY },
   quarter: { name: "90 days", seconds: 90 * DAY, step: 7 * DAY },
 };
-const ORDER = ["handled_by_agent", "handed_off", "voicemail", "callback", "abandoned", "failed"];
+const ORDER = [
+  "handled_by_agent",
+  "handed_off",
+  "voicemail",
+  "callback",
+  "abandoned",
+  "time_limit",
+  "failed",
+];
 const REACHED = [
   "bridged",
   "no-answer",

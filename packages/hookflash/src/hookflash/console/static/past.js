@@ -7,7 +7,15 @@ import { announce, empty } from "./page.js";
 
 const PAGE = 50;
 const TYPING_MS = 250;
-const DISPOSITIONS = ["handled_by_agent", "handed_off", "abandoned", "voicemail", "callback", "failed"];
+const DISPOSITIONS = [
+  "handled_by_agent",
+  "handed_off",
+  "abandoned",
+  "voicemail",
+  "callback",
+  "time_limit",
+  "failed",
+];
 const COLUMNS = [
   ["When", ""],
   ["Caller", ""],

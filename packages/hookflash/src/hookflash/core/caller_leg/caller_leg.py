@@ -55,6 +55,8 @@ class CallerLeg:
         self._stream_tries = 0
         """How many streams were asked for since the last one opened."""
         self._bring_back = False
+        self._wave_of_step: dict[int, int] = {}
+        """The wave of humans to which the instructions of each step led; 0 is none."""
         self._question: tuple[int, str] | None = None
         """The carrier's question that is being answered: its step and the leg it names."""
         self._timer = Timer(LIMITS, CallerLegState.NEW)
@@ -123,6 +125,7 @@ class CallerLeg:
         instructions = self._numbered(signal.instructions)
         # The state changes first: the `stop` that follows is expected in it.
         self._timer.enter(self._state_of(signal), step.now, self)
+        self._wave_of_step[self.route.step] = signal.wave
         self._send(instructions, where, step)
 
     def _state_of(self, signal: s.MoveCaller) -> CallerLegState:
@@ -231,6 +234,7 @@ class CallerLeg:
 
     def instructions_asked(self, event: e.InstructionsAsked, step: s.Step) -> None:
         asked = (event.step, event.leg_sid)
+        self._report_late_bridge(event, step)
         if self.state is CallerLegState.OVER and not self.completed and self.route.to_room:
             # The caller counted as gone, and the human was dropped; but the caller is still there.
             self.route.in_force = ()
@@ -246,9 +250,8 @@ class CallerLeg:
         if event.point == "voicemail":
             step.tell(s.MessageRecorded(step=self.voicemail_step, recording=event.recording))
         elif self.completed or self.phase is Phase.ENDING:
-            if event.step == self.route.step and event.outcome == "bridged":
-                # The caller spoke with a human; the news that their leg is over came first.
-                step.tell(s.BridgedAfterAll())
+            # They have heard the last words, or their leg is over.
+            return
         elif event.point == "connect" or self.phase not in _WITH_HUMANS:
             step.tell(self._returned())
         elif event.point == "room" or event.point == "hold":
@@ -258,6 +261,16 @@ class CallerLeg:
             step.tell(s.CallerGone())
         else:
             step.tell(s.DialOver(outcome=event.outcome or "failed"))
+
+    def _report_late_bridge(self, event: e.InstructionsAsked, step: s.Step) -> None:
+        """Report a bridge that is over: the caller was moved away from it, or their leg has ended.
+
+        The carrier says only now, with the question that follows the bridge, that there was one.
+        """
+        over = self.completed or self.phase in (Phase.ENDING, Phase.ENDED)
+        wave = self._wave_of_step.get(event.step, 0)
+        if event.outcome == "bridged" and wave and (over or event.step < self.route.step):
+            step.tell(s.BridgedAfterAll(wave=wave))
 
     def answer_open_question(self, step: s.Step) -> None:
         """Hang up if no machine has answered the carrier's question."""
@@ -279,13 +292,14 @@ class CallerLeg:
 
     def dialled_leg_changed(self, event: e.LegChanged, step: s.Step) -> None:
         """News of a leg that the caller's own leg has dialled."""
-        if self.phase is not Phase.HANDING_OFF or event.step != self.route.step:
+        if self.phase not in _WITH_HUMANS or event.step != self.route.step:
             # Late news of a leg that is over must not take the caller away from the agent.
             return
         # A dialled leg proves that the newest instructions are carried out.
         self.route.followed()
-        if event.status == "ringing" or event.status == "answered":
-            step.tell(s.DialledLegChanged(status=event.status))
+        gone, taken = event.status == "completed", self.phase is Phase.WITH_HUMAN
+        if event.status != "initiated" and gone is taken:
+            step.tell(s.DialledLegChanged(status=event.status, leg_sid=event.leg_sid))
 
     # --- moves that the carrier reports on --------------------------------------------------------
 

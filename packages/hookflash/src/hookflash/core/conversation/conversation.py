@@ -21,6 +21,7 @@ from hookflash.core.commands import (
     SendToolOutput,
 )
 from hookflash.core.conversation.announced_action import AnnouncedAction
+from hookflash.core.conversation.call_length import CallLength
 from hookflash.core.conversation.consent import Consent
 from hookflash.core.conversation.cut_speech import CutSpeech
 from hookflash.core.conversation.digit_buffer import DigitBuffer
@@ -30,6 +31,7 @@ from hookflash.core.conversation.limits import (
     JUDGE_SECONDS,
     OWED_LIMITS,
     SILENCE_LIMITS,
+    TOOL_LINE_LIMITS,
     TURN_LIMITS,
 )
 from hookflash.core.conversation.model_session import ModelSession
@@ -42,6 +44,7 @@ from hookflash.core.conversation.states import (
     OwedState,
     SessionState,
     SilenceState,
+    ToolLineState,
     TurnState,
 )
 from hookflash.core.conversation.transcript import Transcript
@@ -90,6 +93,7 @@ class Conversation:
         )
         self.digits = DigitBuffer()
         self.owed = Timer(OWED_LIMITS, OwedState.NOTHING)
+        self.tool_line = Timer(TOOL_LINE_LIMITS, ToolLineState.NONE)
         self.owes_answer = False
         """Whether the caller's turn has ended, and the agent has not answered it yet."""
         self.not_an_answer: str | None = None
@@ -111,6 +115,8 @@ class Conversation:
         self.judge = Timer(JUDGE_LIMITS, JudgeState.NONE)
         self.cut: CutSpeech | None = None
         """The speech that was cut by a sound of the caller that is still to be judged."""
+        # Only the caller's call is limited; the agent's call with a human belongs to it.
+        self.length = CallLength(setup.max_call_seconds if setup.consult is None else None)
         # A human who is consulted has not consented to a recording.
         wanted = setup.record and setup.consult is None
         self.consent = Consent(record=wanted, line=setup.consent)
@@ -143,6 +149,11 @@ class Conversation:
         return self.requests.answering and self.requests.spoke
 
     @property
+    def owed_due(self) -> float | None:
+        """When something is played to a caller who waits; None: nothing is due."""
+        return earliest(self.owed.due, self.tool_line.due)
+
+    @property
     def closed(self) -> bool:
         """Whether the call is over."""
         return self.leg.phase is Phase.ENDED
@@ -156,10 +167,11 @@ class Conversation:
             self.farewell.deadline if self.live else None,
             self.model.deadline,
             self.digits.deadline,
-            self.owed.due,
+            self.owed_due,
             self.turn.due,
             self.silence.due,
             self.judge.due,
+            self.length.due,
         )
 
     # --- opening and closing ----------------------------------------------------------------------
@@ -219,16 +231,18 @@ class Conversation:
         self.requests.forget(now)
         self.requests.protected = False
         self.owed.enter(OwedState.NOTHING, now)
+        self.tool_line.enter(ToolLineState.NONE, now)
         self.turn.enter(TurnState.OVER, now)
         self.silence.enter(SilenceState.OFF, now)
         self.judge.enter(JudgeState.NONE, now)
+        self.length.pause(now)
         self.cut = None
         self.playout.release(now)
         self.owes_answer = False
         self.fillers = self.ringings = 0
         self.digits.take(now)
         self.tools.orphan_all()
-        self.consent.interrupt()
+        self.consent.stream_lost()
         self.model.close(now)
 
     # --- speaking to the model --------------------------------------------------------------------

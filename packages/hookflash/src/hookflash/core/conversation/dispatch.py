@@ -13,6 +13,7 @@ from hookflash.core.conversation import (
     silent_caller,
     speaking,
     supervising,
+    time_over,
     tools,
     turns,
     waiting_caller,
@@ -55,6 +56,7 @@ def review(talk: Conversation, step: Step) -> None:
     """Enter the states that follow from an event: is the caller owed something, or silent?"""
     waiting_caller.review(talk, step)
     silent_caller.review(talk, step)
+    time_over.review(talk, step)
     if talk.model.ageing and talk.silence.state is SilenceState.LISTENING:
         session_replacement.roll_over(talk, step)
 
@@ -73,6 +75,7 @@ def expire(talk: Conversation, step: Step) -> None:
         if silent or talk.requests.overdue(now):
             session_replacement.lose(talk, e.ModelLost("it does not answer"), step)
         speaking.after_heard(talk, step)
+    time_over.expire(talk, step)
     if talk.live and talk.farewell.deadline is not None and now >= talk.farewell.deadline:
         speaking.farewell_over(talk, step)
     if talk.model.due(now):

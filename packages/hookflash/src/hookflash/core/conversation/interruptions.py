@@ -21,7 +21,7 @@ from hookflash.core.conversation.backchannel import is_backchannel, words
 from hookflash.core.conversation.conversation import Conversation
 from hookflash.core.conversation.cut_speech import CutSpeech
 from hookflash.core.conversation.playout import PREPARED, Settled
-from hookflash.core.conversation.requests import Kind
+from hookflash.core.conversation.requests import Kind, Request
 from hookflash.core.conversation.states import JudgeState
 
 _COUGH_SECONDS = 0.6
@@ -161,6 +161,10 @@ def cancel_last_words(talk: Conversation, step: s.Step) -> None:
     talk.farewell.end(step.now)
     talk.requests.drop(Kind.LAST_WORDS)
     talk.tell(prompts.STAYED if handing_off else prompts.STAYED_ON, step)
+    answers = talk.requests.busy or talk.owes_answer or talk.playout.playing()
+    if not answers and not talk.tools.running:
+        # The model's only answer was a tool call, such as another request for the same human.
+        talk.ask(Request(Kind.TOOL), step)
 
 
 def stop_judging(talk: Conversation, step: s.Step) -> None:

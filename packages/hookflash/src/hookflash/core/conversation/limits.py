@@ -6,11 +6,13 @@ from hookflash.core.conversation.states import (
     FarewellState,
     JudgeState,
     KeypadState,
+    LengthState,
     OwedState,
     PauseState,
     RequestState,
     SessionState,
     SilenceState,
+    ToolLineState,
     TurnState,
 )
 from hookflash.core.timers import Limit
@@ -36,14 +38,33 @@ LONGEST_FAREWELL_SECONDS = 60.0
 JUDGE_SECONDS = 1.5
 """How long the transcript of a caller who spoke over the last words is awaited."""
 
+LENGTH_NOTICE_SECONDS = 60.0
+"""How long before the end of its time the agent tells the caller; at most half of the time."""
+
+CARRIER_MARGIN_SECONDS = 90.0
+"""How long after the agent's time the carrier may end the call, at the earliest.
+
+The caller and the agent finish their sentences first, and the goodbye takes its time.
+"""
+
+CARRIER_SLACK_SECONDS = 60.0
+"""How much more is requested, so that not each new stream needs another limit."""
+
+CARRIER_LIMIT_SECONDS = 4 * 3600
+"""Twilio's own limit of a call, unless longer calls are enabled for the account."""
+
+LONGEST_CARRIER_LIMIT_SECONDS = 24 * 3600
+"""The longest limit that Twilio accepts."""
+
 REQUEST_LIMITS: dict[RequestState, Limit | None] = {
     RequestState.FREE: None,
     RequestState.ASKED: Limit(10.0, then="the session is replaced"),
     # A caller does not wait longer for a slow model, and a model that hangs blocks all other
     # requests.
     RequestState.ANSWERING: Limit(20.0, then="the session is replaced"),
-    # A response that stops in the middle is noticed by `OwedState`.
-    RequestState.SPEAKING: None,
+    # Since the last sound. `OwedState` notices sooner that a response has stopped, but only if the
+    # caller waits. A caller who talks on would talk to a session that does not hear them.
+    RequestState.SPEAKING: Limit(10.0, then="the session is replaced"),
     RequestState.CANCELLING: Limit(1.5, then="the response counts as ended"),
 }
 
@@ -82,6 +103,23 @@ FAREWELL_LIMITS: dict[FarewellState, Limit | None] = {
     FarewellState.HELD: None,
 }
 
+LENGTH_LIMITS: dict[LengthState, Limit | None] = {
+    LengthState.OFF: None,
+    LengthState.RUNNING: Limit(
+        lambda length, now: length.left(now) - length.notice_seconds,
+        then="the agent tells the caller that the call ends soon",
+    ),
+    LengthState.WARNED: Limit(
+        lambda length, now: length.left(now),
+        then="the agent says goodbye and the call ends; if a human is rung, that is awaited",
+    ),
+    LengthState.OVER: Limit(15.0, then="the goodbye is said, even if the caller speaks"),
+    # A running hand-off has limits of its own.
+    LengthState.LATE: None,
+    LengthState.GOODBYE: Limit(0.2, then="the agent says goodbye and the call ends"),
+    LengthState.SAID: None,
+}
+
 JUDGE_LIMITS: dict[JudgeState, Limit | None] = {
     JudgeState.NONE: None,
     JudgeState.SPEECH: None,
@@ -116,4 +154,11 @@ OWED_LIMITS: dict[OwedState, Limit | None] = {
     OwedState.FILLED: Limit(2.3, then="another line; after the second, another session"),
     OwedState.RUNG: Limit(1.5, then="ringing is played, or the agent says that it still rings"),
     OwedState.RINGING: Limit(0.5, then="the caller is still waiting"),
+}
+
+TOOL_LINE_LIMITS: dict[ToolLineState, Limit | None] = {
+    ToolLineState.NONE: None,
+    # Sooner, a line would be played for tools that answer at once. Later, it would come hardly
+    # before the filler of `OwedState.LATE`.
+    ToolLineState.DUE: Limit(0.8, then="the tool's own line is played"),
 }

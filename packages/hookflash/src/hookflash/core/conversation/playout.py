@@ -68,7 +68,10 @@ class Item(msgspec.Struct):
 
 
 class Settled(msgspec.Struct, frozen=True):
-    """How much of an item was heard, finally. `cut`: a part of it will never be heard."""
+    """How much of an item was heard, finally. `cut`: a part of it will never be heard.
+
+    `response_id` is empty if no response of this session has said the item.
+    """
 
     item_id: str
     heard_ms: int
@@ -76,6 +79,7 @@ class Settled(msgspec.Struct, frozen=True):
     began_at: float | None
     cut: bool
     ended: bool
+    response_id: str = ""
 
 
 class Played(msgspec.Struct, frozen=True):
@@ -260,6 +264,10 @@ class Playout:
         """Return an item that is not settled; None if it is, or is unknown."""
         return self._items.get(item_id)
 
+    def has_unheard(self, response_id: str | None) -> bool:
+        """Return whether a part of a response is still to be heard."""
+        return any(item.response_id == response_id for item in self._items.values())
+
     def heard_ms(self, item_id: str, now: float) -> float:
         """Return how much of an item the caller has heard, or 0 if it is not queued."""
         self._listen(now)
@@ -416,4 +424,12 @@ class Playout:
 def _settled(item: Item, *, cut: bool) -> Settled:
     generated_ms = ms(item.generated)
     heard_ms = min(item.heard_ms, generated_ms) if cut else generated_ms
-    return Settled(item.item_id, int(heard_ms), int(generated_ms), item.began_at, cut, item.ended)
+    return Settled(
+        item.item_id,
+        int(heard_ms),
+        int(generated_ms),
+        item.began_at,
+        cut,
+        item.ended,
+        item.response_id,
+    )

@@ -51,10 +51,21 @@ class Kind(IntEnum):
     """The caller's turn has no answer."""
     COMPANY = 8
     """Talk with the caller while a human is rung; dropped when the ringing is over."""
-    PROMPT = 9
+    ALMOST_OVER = 9
+    """The agent's time with the caller is almost over."""
+    PROMPT = 10
 
 
-_NO_ANSWERS = frozenset({Kind.CONSENT, Kind.HUMANS_WORDS, Kind.GREETING, Kind.COMPANY, Kind.PROMPT})
+_NO_ANSWERS = frozenset(
+    {
+        Kind.CONSENT,
+        Kind.HUMANS_WORDS,
+        Kind.GREETING,
+        Kind.COMPANY,
+        Kind.ALMOST_OVER,
+        Kind.PROMPT,
+    }
+)
 """Kinds of responses that are no answer to the caller's turn."""
 
 
@@ -110,6 +121,11 @@ class Requests:
         """Whether the running response was asked for as this."""
         return self._active is not None and self._active.kind is kind
 
+    def pending(self, kind: Kind) -> bool:
+        """Whether a request of this kind is queued, sent, or being said."""
+        waiting = [*self._queue, *([self._asked] if self._asked is not None else [])]
+        return self.saying(kind) or any(each.kind is kind for each in waiting)
+
     @property
     def answers(self) -> bool:
         """Whether the running response can be an answer to the caller's turn."""
@@ -127,6 +143,15 @@ class Requests:
             return self._active is None or self._active.kind < Kind.COMPANY
         waiting = [*self._queue, *([self._asked] if self._asked is not None else [])]
         return any(each.kind < Kind.COMPANY for each in waiting)
+
+    @property
+    def asked_to_continue(self) -> bool:
+        """Whether the caller waits for a response that was requested without instructions.
+
+        Such a request refers to what this session knows, and means nothing to another one.
+        """
+        asked = self._asked
+        return asked is not None and asked.instructions is None and asked.kind < Kind.COMPANY
 
     @property
     def asks(self) -> bool:
@@ -227,14 +252,17 @@ class Requests:
         return self.protected and any(each.kind <= Kind.OPENING for each in waiting)
 
     def sounded(self, now: float) -> None:
-        """The response has made a sound."""
+        """The response has made a sound, or more of it."""
         self.spoke = True
-        if self._timer.state is RequestState.ANSWERING:
+        if self.answering:
             self._timer.enter(RequestState.SPEAKING, now)
 
-    def called_tool(self) -> None:
+    def called_tool(self, now: float) -> None:
         """The response has called a tool."""
         self._called_tool = True
+        if self.answering:
+            # It may call another tool, or speak on.
+            self._timer.enter(self.state, now)
 
     def response_ended(
         self, response_id: str, status: Status, retry_seconds: float, now: float

@@ -20,6 +20,13 @@ class _Running(msgspec.Struct):
     arguments: str
     response_id: str
     started_at: float
+    lines: int | None = None
+    """How many lines of its own the tool has for a waiting caller. 0: a tone is played instead.
+    None: the agent's own fillers are used."""
+    spoke: bool = False
+    """Whether the response with the tool call made a sound: the agent may have said it already."""
+    said: int = 0
+    """How many of these lines were played."""
     orphan: bool = False
 
 
@@ -48,14 +55,52 @@ class RunningTools:
         """Whether a tool that this session has called has not answered."""
         return any(not call.orphan for call in self._running.values())
 
+    @property
+    def awaited(self) -> bool:
+        """Whether the caller waits for a tool, called by this session or by an earlier one."""
+        return bool(self._running)
+
+    @property
+    def line_is_due(self) -> bool:
+        """Whether a tool with lines of its own runs, and the caller was not told why they wait."""
+        calls = self._running.values()
+        return any(call.lines and not call.said and not call.spoke for call in calls)
+
+    @property
+    def tone_only(self) -> bool:
+        """Whether tools run, and each of them is to have a tone instead of a line."""
+        return self.awaited and all(call.lines == 0 for call in self._running.values())
+
+    def take_line(self) -> str:
+        """Return the tool whose own line is played next; empty: every line was played."""
+        for call in self._running.values():
+            if call.said < (call.lines or 0):
+                for each in self._running.values():
+                    # If a tool runs twice at the same time, each of its lines is played once.
+                    each.said += each.name == call.name
+                return call.name
+        return ""
+
     def ask(
-        self, call_id: str, name: str, arguments: str, response_id: str, now: float
+        self,
+        call_id: str,
+        name: str,
+        arguments: str,
+        response_id: str,
+        now: float,
+        *,
+        lines: int | None = None,
+        spoke: bool = False,
     ) -> list[RunTool]:
-        """Run a tool. The same `call_id` again changes nothing."""
+        """Run a tool. The same `call_id` again changes nothing.
+
+        `lines` is how many lines of its own the tool has. `spoke` is whether the response that
+        calls it has made a sound.
+        """
         if call_id in self._seen:
             return []
         self._seen.add(call_id)
-        self._running[call_id] = _Running(name, arguments, response_id, now)
+        self._running[call_id] = _Running(name, arguments, response_id, now, lines, spoke)
         return [RunTool(call_id, name, arguments)]
 
     def note(self, call_id: str) -> bool:

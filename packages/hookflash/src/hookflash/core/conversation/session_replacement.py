@@ -33,6 +33,7 @@ def stream_opened(talk: Conversation, step: s.Step) -> None:
         talk.opening = talk.opening or Request(Kind.OPENING, prompts.CUT_OFF)
         _open(talk, step)
     step.do(*talk.consent.stream_opened(step.now), *talk.playout.start(step.now))
+    step.do(*talk.length.resume(step.now, step.now - talk.info.arrived_at))
     speaking.speak_first(talk, step)
     if talk.streams > 1:
         # The caller may have heard nothing since the last stream.
@@ -55,7 +56,7 @@ def lose(talk: Conversation, event: e.ModelLost, step: s.Step) -> None:
         return
     cut_off = talk.requests.answering and (talk.requests.spoke or talk.requests.answers)
     waits = talk.owes_answer or talk.requests.caller_speaking or event.unheard
-    unanswered = waits or cut_off
+    unanswered = waits or cut_off or talk.requests.asked_to_continue
     if talk.requests.caller_speaking:
         # No session will report the end of their turn. If they go on, the next session hears it.
         talk.turn.enter(TurnState.OVER, step.now)
@@ -63,7 +64,7 @@ def lose(talk: Conversation, event: e.ModelLost, step: s.Step) -> None:
     talk.requests.lost(step.now)
     talk.tools.orphan_all()
     talk.foreign |= talk.playout.end_all()
-    talk.consent.interrupt()
+    talk.consent.model_lost()
     says_nothing = talk.farewell.purpose is None and not talk.requests.asks
     if unanswered and says_nothing and talk.opening is None:
         talk.opening = Request(Kind.OPENING, prompts.CUT_OFF)

@@ -25,7 +25,7 @@ from hookflash.core.phases import Phase
 
 def speak_first(talk: Conversation, step: s.Step) -> None:
     """The stream and the session are both open: the agent speaks first, the consent line before."""
-    if not talk.answering:
+    if not talk.answering or talk.consent.awaits_playout:
         return
     consent = talk.consent.ask()
     if consent is not None:
@@ -59,6 +59,7 @@ def drop_cancelled(talk: Conversation, cancelled: list[CancelResponse], step: s.
 def settle(talk: Conversation, settled: Settled, step: s.Step) -> Line:
     """Write down what was heard of an item. Tell it to a session that did not say it itself."""
     line = talk.transcript.agent_heard(settled, step.now)
+    talk.consent.settled(settled.response_id, cut=settled.cut)
     if settled.item_id in talk.foreign:
         talk.foreign.discard(settled.item_id)
         if line.text and talk.model.listening:
@@ -159,6 +160,8 @@ def after_heard(talk: Conversation, step: s.Step) -> None:
     """Close the items that were heard to their end. If the agent is silent, go on."""
     for settled in talk.playout.heard():
         settle(talk, settled, step)
+    if talk.consent.awaits_playout and not talk.playout.has_unheard(talk.consent.response_id):
+        step.do(*talk.consent.heard(step.now))
     busy = talk.requests.busy and talk.model.listening
     if talk.live and talk.playout.idle() and not busy and talk.cut is None:
         _quiet(talk, step)

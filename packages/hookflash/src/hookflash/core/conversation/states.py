@@ -51,6 +51,18 @@ class FarewellState(Enum):
     HELD = "held"
 
 
+class LengthState(Enum):
+    """How much is left of the time that the agent has for a caller."""
+
+    OFF = "the caller is not with the agent, or there is no limit"
+    RUNNING = "time is left"
+    WARNED = "the caller was told that little is left"
+    OVER = "it is over, and the caller may finish their sentence"
+    LATE = "it is over, and the caller had time to finish"
+    GOODBYE = "nobody speaks any more"
+    SAID = "the agent says goodbye"
+
+
 class JudgeState(Enum):
     """Whether a sound of the caller over the agent is still to be judged."""
 
@@ -90,3 +102,10 @@ class OwedState(Enum):
     FILLED = "filled"
     RUNG = "a human is rung"
     RINGING = "ringing is played"
+
+
+class ToolLineState(Enum):
+    """Whether a tool's own line is due, which comes before any other filler."""
+
+    NONE = "none"
+    DUE = "due"

@@ -35,13 +35,21 @@ def tool_call_requested(talk: Conversation, event: e.ToolCallRequested, step: s.
     if not talk.answering:
         return
     talk.announced.called_tool()
-    talk.requests.called_tool()
+    talk.requests.called_tool(step.now)
     # The tool is the answer to the caller's turn; its output is awaited now.
     talk.owes_answer = False
     consulted = talk.setup.consult is not None and event.name in _DECISIONS
     if event.name not in builtin_tools.BUILTIN_TOOLS and not consulted:
         step.do(
-            *talk.tools.ask(event.call_id, event.name, event.arguments, event.response_id, step.now)
+            *talk.tools.ask(
+                event.call_id,
+                event.name,
+                event.arguments,
+                event.response_id,
+                step.now,
+                lines=talk.setup.tool_fillers.get(event.name),
+                spoke=talk.spoke,
+            )
         )
         return
     if not talk.tools.note(event.call_id):
@@ -71,6 +79,8 @@ def tool_finished(talk: Conversation, event: e.ToolFinished, step: s.Step) -> No
     if answered is None:
         return
     talk.tool_uses.append(answered.use)
+    # Fillers that were played while the tool ran do not count against the model's answer.
+    talk.fillers %= 2
     if answered.orphan:
         talk.tell(prompts.late_result(answered.use.name, event.output), step)
     else:

@@ -84,7 +84,7 @@ def response_started(talk: Conversation, event: e.ResponseStarted, step: s.Step)
         event.response_id, event.request_id, step.now, own_is_due=talk.owes_answer
     )
     if talk.requests.saying(Kind.CONSENT):
-        talk.consent.line_begins()
+        talk.consent.response_started(event.response_id)
     if talk.farewell.line_is_due:
         speaking.stop(talk, step)
     else:
@@ -93,11 +93,11 @@ def response_started(talk: Conversation, event: e.ResponseStarted, step: s.Step)
 
 def response_ended(talk: Conversation, event: e.ResponseEnded, step: s.Step) -> None:
     step.do(*talk.playout.end_response(event.response_id))
-    if not talk.live:
+    if not talk.answering:
+        # The session is lost, and no other one is open that could be asked again.
         return
     whole = event.status == "completed" and talk.requests.spoke
-    if talk.requests.saying(Kind.CONSENT) and not whole:
-        talk.consent.line_incomplete()
+    talk.consent.response_ended(event.response_id, whole=whole)
     if whole:
         talk.model.worked()
     said = _owed_transfer(talk) if event.status == "completed" else None

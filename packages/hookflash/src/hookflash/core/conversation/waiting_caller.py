@@ -11,6 +11,9 @@ a tool runs, while a request is pending, and before the last words that lead to 
     LATE      then a prepared line or a tone is played, which needs no model
     FILLED    this repeats; after the second one the session is replaced
 
+A tool may have lines of its own (`CallSetup.tool_fillers`). They are played instead of the agent's
+fillers, and the first of them sooner: a moment after the tool was called (`ToolLineState`).
+
 While a human is rung and nobody speaks, the caller hears soft ringing (RUNG, RINGING). From time to
 time the agent says that it still rings.
 
@@ -28,7 +31,7 @@ from hookflash.core.commands import ClearAudio, PlayPrepared
 from hookflash.core.conversation.conversation import Conversation
 from hookflash.core.conversation.playout import PREPARED
 from hookflash.core.conversation.requests import Kind, Request
-from hookflash.core.conversation.states import OwedState, SessionState
+from hookflash.core.conversation.states import OwedState, SessionState, ToolLineState
 
 _ROUNDS = 2
 """How many fillers are played before the session is replaced."""
@@ -43,7 +46,16 @@ _RUNG = (OwedState.RUNG, OwedState.RINGING)
 
 
 def review(talk: Conversation, step: s.Step) -> None:
-    """Enter the state that fits: is the caller owed something, and is it quiet?"""
+    """Enter the states that fit: is the caller owed something, and is it quiet?"""
+    _review_owed(talk, step)
+    waits = talk.owed.state in (OwedState.AWAITED, OwedState.LATE)
+    due = waits and talk.tools.line_is_due and not talk.fillers and not talk.farewell.purpose
+    wanted = ToolLineState.DUE if due else ToolLineState.NONE
+    if talk.tool_line.state is not wanted:
+        talk.tool_line.enter(wanted, step.now)
+
+
+def _review_owed(talk: Conversation, step: s.Step) -> None:
     state = talk.owed.state
     if not talk.live or talk.playout.playing() or talk.requests.caller_speaking:
         wanted = OwedState.NOTHING
@@ -70,7 +82,7 @@ def is_owed(talk: Conversation) -> bool:
         talk.owes_answer
         or talk.requests.owes
         or talk.opening is not None
-        or talk.tools.running
+        or talk.tools.awaited
         or talk.farewell.purpose in ("hand-off", "voicemail")
         or (talk.handoff.running and talk.handoff.rung is None)
     )
@@ -78,6 +90,10 @@ def is_owed(talk: Conversation) -> bool:
 
 def expire(talk: Conversation, step: s.Step) -> bool:
     """Act if a state has lasted too long. Return whether the session has to be replaced."""
+    if talk.tool_line.expired(step.now):
+        talk.tool_line.enter(ToolLineState.NONE, step.now)
+        _play_filler(talk, step)
+        return False
     if not talk.owed.expired(step.now):
         return False
     match talk.owed.state:
@@ -104,16 +120,22 @@ def expire(talk: Conversation, step: s.Step) -> bool:
 
 def _model_owes(talk: Conversation) -> bool:
     """Whether the session could answer and does not."""
-    waits = talk.requests.paused or talk.tools.running or talk.handoff.running
+    waits = talk.requests.paused or talk.tools.awaited or talk.handoff.running
     return talk.model.state is SessionState.READY and not waits
 
 
 def _play_filler(talk: Conversation, step: s.Step) -> None:
-    """Play a prepared line first, then a tone, and so on in turn."""
-    line: Literal["filler", "tone"] = "tone" if talk.fillers % 2 else "filler"
+    """Play a prepared line first, then a tone, and so on in turn.
+
+    A tool's own lines come before the agent's. A tool that is to have none has a tone each time.
+    """
+    in_tool = talk.tools.awaited and talk.farewell.purpose is None
+    tone = talk.fillers % 2 or (in_tool and talk.tools.tone_only)
+    line: Literal["filler", "tone"] = "tone" if tone else "filler"
+    tool = talk.tools.take_line() if in_tool and line == "filler" else ""
     talk.fillers += 1
     talk.owed.enter(OwedState.FILLING, step.now)
-    _play_prepared(talk, line, step)
+    _play_prepared(talk, line, step, tool)
 
 
 def _play_ringing(talk: Conversation, step: s.Step) -> None:
@@ -129,11 +151,14 @@ def _play_ringing(talk: Conversation, step: s.Step) -> None:
 
 
 def _play_prepared(
-    talk: Conversation, line: Literal["filler", "tone", "ringing"], step: s.Step
+    talk: Conversation,
+    line: Literal["filler", "tone", "ringing"],
+    step: s.Step,
+    tool: str = "",
 ) -> None:
     talk.prepared_count += 1
     talk.prepared_id = f"{PREPARED}{line}:{talk.prepared_count}"
-    step.do(PlayPrepared(line, talk.prepared_id))
+    step.do(PlayPrepared(line, talk.prepared_id, tool))
 
 
 def prepared_audio(talk: Conversation, event: e.PreparedAudio, step: s.Step) -> None:

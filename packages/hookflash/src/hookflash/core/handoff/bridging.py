@@ -14,8 +14,10 @@ from hookflash.core import prompts
 from hookflash.core import signals as s
 from hookflash.core.commands import AnswerCarrier, HangUp, Hold, JoinRoom, Screen, Speak
 from hookflash.core.handoff import outcome, ringing
+from hookflash.core.handoff.cancelling import cancel_other_legs
 from hookflash.core.handoff.handoff import Handoff
-from hookflash.core.handoff.legs import Leg
+from hookflash.core.handoff.legs import Leg, LegState
+from hookflash.core.handoff.limits import JOIN_SECONDS, NEWS_SECONDS, WAIT_SECONDS
 from hookflash.core.handoff.states import HandoffState, Trigger
 from hookflash.core.phases import Phase
 
@@ -54,10 +56,29 @@ def room_began(handoff: Handoff, step: s.Step) -> None:
 def bridged(handoff: Handoff, step: s.Step) -> None:
     """Note that both were in the room together, if that is new."""
     if handoff.state is HandoffState.BRIDGING and handoff.bridged(step.now):
+        cancel_other_legs(handoff, step)
         step.tell(s.CallerBridged())
         if handoff.legs.taken is None:
             # The webhook is late: the human has left already, and the carrier asks what is next.
             _human_leaves(handoff, step)
+
+
+def replace_human(handoff: Handoff, step: s.Step) -> bool:
+    """The human who took the call is gone before the caller was bridged with them.
+
+    The next human who accepted joins. If there is none, those who answered are still asked. Return
+    False if nobody is left.
+    """
+    if not any(leg.state in (LegState.ASKED, LegState.WAITING) for leg in handoff.legs.live):
+        return False
+    following = handoff.legs.waiting
+    handoff.joining_seconds = 0.0
+    if following is not None:
+        following.state = LegState.JOINING
+        handoff.joining_seconds = WAIT_SECONDS + JOIN_SECONDS
+    if not handoff.fire(Trigger.REPLACED, step.now):
+        handoff.renew(step.now)
+    return True
 
 
 # --- the human leaves -----------------------------------------------------------------------------
@@ -69,7 +90,10 @@ def human_gone(handoff: Handoff, leg: Leg, step: s.Step) -> None:
         case HandoffState.CLOSING:
             step.tell(s.LastWordsOff())
             handoff.record_attempt("human-gone", step.now, target=leg.target)
-            outcome.nobody_reached(handoff, "human-gone", "", step)
+            if not replace_human(handoff, step):
+                outcome.nobody_reached(handoff, "human-gone", "", step)
+        case HandoffState.BRIDGING if not handoff.talked and replace_human(handoff, step):
+            handoff.record_attempt("human-gone", step.now, target=leg.target)
         case HandoffState.BRIDGING | HandoffState.WITH_HUMAN | HandoffState.PARTING:
             # The carrier asks what is next for the caller. If it does not, the caller is moved.
             _human_leaves(handoff, step)
@@ -127,7 +151,8 @@ def room_over(handoff: Handoff, signal: s.RoomOver, step: s.Step) -> None:
         # A room that is over had begun, even if that webhook is late or lost.
         bridged(handoff, step)
     state = handoff.state
-    if state is HandoffState.WITH_HUMAN and taken is not None and handoff.plan.give_back:
+    asks = taken is not None and handoff.plan.give_back and not _talk_time_over(handoff, step)
+    if state is HandoffState.WITH_HUMAN and asks:
         _human_leaves(handoff, step)
         if not handoff.expired(step.now):
             _hold(step)
@@ -140,6 +165,15 @@ def room_over(handoff: Handoff, signal: s.RoomOver, step: s.Step) -> None:
         ringing.wait_in_room(handoff, step)
     else:
         outcome.human_done(handoff, step)
+
+
+def _talk_time_over(handoff: Handoff, step: s.Step) -> bool:
+    """Whether the carrier has ended the talk after `talk_seconds`, and not the human.
+
+    The carrier counts from the join, a little earlier than its webhook about the bridge.
+    """
+    most, since = handoff.plan.talk_seconds, handoff.human_at
+    return most is not None and since is not None and step.now - since >= most - NEWS_SECONDS
 
 
 def _hold(step: s.Step) -> None:

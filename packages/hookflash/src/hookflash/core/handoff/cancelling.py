@@ -1,7 +1,7 @@
 """A hand-off, or a human's leg that still rings, is cancelled.
 
 Functions of (handoff, ..., step). A hand-off can be cancelled until the caller is on their way to
-the human. Cancelling it ends every leg. When one human takes the call, every other leg ends.
+the human. Cancelling it ends every leg. When one human takes the call, the other legs end.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from hookflash.core import prompts
 from hookflash.core import signals as s
 from hookflash.core.handoff import outcome
 from hookflash.core.handoff.handoff import Handoff
-from hookflash.core.handoff.legs import Leg
+from hookflash.core.handoff.legs import LegState
 from hookflash.core.handoff.starting import answer_tool
 from hookflash.core.handoff.states import HandoffState, Trigger
 from hookflash.core.phases import Phase
@@ -67,9 +67,16 @@ def cancel(handoff: Handoff, step: s.Step) -> bool:
     return True
 
 
-def cancel_other_legs(handoff: Handoff, taken: Leg, step: s.Step) -> None:
-    """One human takes the call: every other leg ends, ringing or not."""
+def cancel_other_legs(handoff: Handoff, step: s.Step, *, but_answered: bool = False) -> None:
+    """One human takes the call: end every other leg, ringing or not.
+
+    `but_answered`: the legs of humans who have answered go on. They may be needed until the caller
+    is bridged with the first.
+    """
+    answered = (LegState.ASKED, LegState.WAITING)
     for leg in handoff.legs.live:
-        if leg is not taken:
-            handoff.record_attempt("canceled", step.now, target=leg.target)
-            step.do(*handoff.legs.end(leg))
+        if leg is handoff.legs.chosen or (but_answered and leg.state in answered):
+            continue
+        handoff.record_attempt("canceled", step.now, target=leg.target)
+        # The carrier is about to ask again about a human who waits, and they are thanked then.
+        step.do(*handoff.legs.end(leg, by_answer=leg.state is LegState.WAITING))

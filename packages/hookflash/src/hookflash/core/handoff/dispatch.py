@@ -10,6 +10,7 @@ from hookflash.core import signals as s
 from hookflash.core.handoff import bridging, cancelling, outcome, ringing, screening, starting
 from hookflash.core.handoff.handoff import Handoff
 from hookflash.core.handoff.states import HandoffState, Trigger
+from hookflash.core.phases import Phase
 
 
 def _room_changed(handoff: Handoff, event: e.RoomChanged, step: s.Step) -> None:
@@ -59,6 +60,7 @@ def caller_said(handoff: Handoff, signal: s.CallerSaid, step: s.Step) -> None:
 def caller_gone(handoff: Handoff, signal: s.CallerGone, step: s.Step) -> None:
     """The caller is gone: end every human's leg."""
     state = handoff.state
+    handoff.check_queue(step.now)
     if handoff.talked:
         handoff.record_attempt("bridged", step.now, target=handoff.legs.taker(handoff.wave))
     elif state is HandoffState.MESSAGE:
@@ -70,9 +72,9 @@ def caller_gone(handoff: Handoff, signal: s.CallerGone, step: s.Step) -> None:
     step.do(*handoff.legs.end_all())
 
 
-def bridged_after_all(handoff: Handoff, step: s.Step) -> None:
-    """The carrier says, after the end of the caller's leg, that it had been bridged."""
-    if handoff.bridged_after_all():
+def bridged_after_all(handoff: Handoff, signal: s.BridgedAfterAll, step: s.Step) -> None:
+    """The carrier says that the caller had been bridged before they were moved or hung up."""
+    if handoff.bridged_after_all(signal.wave) and handoff.leg.phase is Phase.ENDED:
         step.tell(s.RecordChanged())
 
 

@@ -59,6 +59,8 @@ class Handoff:
         self.human_at: float | None = None
         self.human_leaves = False
         """Whether the human has left the room, or the carrier says so."""
+        self.queue_asks_by: float | None = None
+        """By when the carrier asks again what the caller hears, if they still wait in a queue."""
         self.awaits_caller = False
         """Whether the carrier is about to ask for a caller who is to go back to the agent."""
         self.caller_said: list[tuple[float, str]] = []
@@ -71,6 +73,10 @@ class Handoff:
         self.hung_up_at_voicemail = False
         """Whether the caller hung up when they were asked for a message."""
         self.callbacks = 0
+        self._bridged_waves: set[int] = set()
+        """The waves in which the caller was bridged, as became known later."""
+        self._last_attempts: dict[int, int] = {}
+        """The index of the last attempt that was recorded for each wave."""
         self._timer = Timer(LIMITS, HandoffState.IDLE)
 
     @property
@@ -133,7 +139,14 @@ class Handoff:
     def talked(self) -> bool:
         """Whether the caller is with a human, or has been and goes back to them."""
         again = self.state is HandoffState.BRIDGING and self.human_at is not None
-        return again or self.state in (HandoffState.WITH_HUMAN, HandoffState.PARTING)
+        wave = self._current_wave
+        late = wave in self._bridged_waves and wave not in self._last_attempts
+        return again or late or self.state in (HandoffState.WITH_HUMAN, HandoffState.PARTING)
+
+    @property
+    def _current_wave(self) -> int:
+        """The newest wave of the current request; 0 before its first."""
+        return self.wave if self.ring_order.wave.targets else 0
 
     @property
     def give_up_at(self) -> float:
@@ -167,6 +180,7 @@ class Handoff:
             return False
         self.request = request
         self.human_at = None
+        self.queue_asks_by = None
         self.caller_said.clear()
         self.ring_order.begin(request.asked_at)
         self.set_targets(None)
@@ -189,6 +203,7 @@ class Handoff:
         """Begin the next wave and return its targets with their numbers in the plan."""
         self.human_at = None
         self.human_leaves = False
+        self.queue_asks_by = None
         self.joining_seconds = 0.0
         wave = self.ring_order.next_wave(now)
         return tuple((number, self.plan.targets[number]) for number in wave.targets)
@@ -209,11 +224,18 @@ class Handoff:
 
     # --- attempts ---------------------------------------------------------------------------------
 
-    def bridged_after_all(self) -> bool:
-        """Note that a caller who counted as gone was bridged. Return whether that is new."""
-        if not self.attempts or self.attempts[-1].outcome != "caller-gone":
+    def check_queue(self, now: float) -> None:
+        """If the carrier has stopped asking about a caller in a queue, a human has taken them."""
+        if self.queue_asks_by is not None and now > self.queue_asks_by:
+            self._bridged_waves.add(self.wave)
+
+    def bridged_after_all(self, wave: int) -> bool:
+        """Note that the caller was bridged in this wave. Return whether its attempt has changed."""
+        self._bridged_waves.add(wave)
+        number = self._last_attempts.get(wave)
+        if number is None or self.attempts[number].outcome == "bridged":
             return False
-        self.attempts[-1] = msgspec.structs.replace(self.attempts[-1], outcome="bridged")
+        self.attempts[number] = msgspec.structs.replace(self.attempts[number], outcome="bridged")
         return True
 
     def record_attempt(
@@ -222,8 +244,12 @@ class Handoff:
         """Record how an attempt ended. Leave `target` out where only one was rung."""
         assert self.request is not None
         waited = None
-        if outcome == "bridged":
+        if self._current_wave in self._bridged_waves:
+            # It is not known when they were bridged.
+            outcome = "bridged"
+        elif outcome == "bridged":
             waited = round((self.human_at or now) - self.request.asked_at, 3)
+        self._last_attempts[self._current_wave] = len(self.attempts)
         self.attempts.append(
             HandoffAttempt(
                 destination=self.request.destination.key,

@@ -1,8 +1,8 @@
 """The humans' legs that a call has rung, and what each is doing. None is ever left over.
 
-    PLACING --placed--> RINGING --answered--> ASKED --accepts--> (JOINING) --> TAKEN
-       |                   |                    |                               |
-       +-------------------+--------------------+-------------------------------+--> OVER
+    PLACING --placed--> RINGING --answered--> ASKED --accepts--> (WAITING, JOINING) --> TAKEN
+       |                   |                    |                                        |
+       +-------------------+--------------------+----------------------------------------+--> OVER
 
 PLACING: the carrier has the order to ring, and its answer with the SID of the leg is still to come.
 A leg that ends here before its SID is known is ended at the carrier as soon as `sid_known` is
@@ -23,6 +23,8 @@ class LegState(Enum):
     PLACING = "placing"
     RINGING = "ringing"
     ASKED = "asked"
+    WAITING = "waiting"
+    """They accepted after somebody else, and take the call if that human is gone."""
     JOINING = "joining"
     """They take the call and hear the whisper first; then they are in the room."""
     TAKEN = "taken"
@@ -40,6 +42,8 @@ class Leg(msgspec.Struct):
     state: LegState = LegState.PLACING
     tries: int = 0
     """How often this human was asked for a key and pressed none."""
+    waits_since: float = 0.0
+    """When this human was told to wait, because somebody accepted before them."""
     unsure: bool = False
     """Whether the carrier could not tell if a human or a machine has answered."""
     took: bool = False
@@ -77,8 +81,22 @@ class Legs:
         """The leg of the human who took the call, while it lasts."""
         return next((leg for leg in self.live if leg.state is LegState.TAKEN), None)
 
+    @property
+    def chosen(self) -> Leg | None:
+        """The leg of the human who has the call, or is joining to take it."""
+        chosen = (LegState.TAKEN, LegState.JOINING)
+        return next((leg for leg in self.live if leg.state in chosen), None)
+
+    @property
+    def waiting(self) -> Leg | None:
+        """The leg of the human who has waited longest to take the call after the first."""
+        waiting = [leg for leg in self.live if leg.state is LegState.WAITING]
+        return min(waiting, key=lambda leg: leg.waits_since, default=None)
+
     def take(self, leg: Leg) -> None:
-        """Note that this human has the call."""
+        """Note that this human has the call, and that nobody before them in the wave had it."""
+        for other in self._legs.values():
+            other.took = other.took and other.wave != leg.wave
         leg.state = LegState.TAKEN
         leg.took = True
 

@@ -33,6 +33,9 @@ BRIDGE_SECONDS = 15.0
 ASK_SECONDS = 2.0
 """How long the carrier may take to ask what is next, after the human's leg is over."""
 
+QUEUE_ASK_SECONDS = 15.0
+"""The longest that a question of Twilio's about a caller in a queue may take, with its retries."""
+
 NEWS_SECONDS = 6.0
 """How long the carrier may take to say why a human has left the room."""
 
@@ -41,6 +44,9 @@ PART_SECONDS = 20.0
 
 CHARACTER_SECONDS = 0.09
 """How long the carrier's voice takes for a character, at its slowest."""
+
+WAIT_SECONDS = 2
+"""How long a human who accepted second hears nothing before the carrier asks about them again."""
 
 JOIN_SECONDS = 6.0
 """How long a human may take into the room after the whisper."""

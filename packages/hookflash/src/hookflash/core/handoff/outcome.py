@@ -101,6 +101,7 @@ def give_back(handoff: Handoff, step: s.Step) -> None:
     away = handoff.leg.phase in (Phase.HANDING_OFF, Phase.WITH_HUMAN)
     if not away or handoff.request is None:
         return
+    handoff.check_queue(step.now)
     talked = handoff.talked
     ends = handoff.legs.end_all()
     handoff.awaits_caller = False
@@ -110,7 +111,9 @@ def give_back(handoff: Handoff, step: s.Step) -> None:
     else:
         handoff.renew(step.now)
     known, wanted = prompts.after_human(handoff.destination)
-    if not talked:
+    if not talked and handoff.queue_asks_by is not None:
+        known, wanted = prompts.fetched_from_queue(handoff.destination)
+    elif not talked:
         known, wanted = prompts.came_back(handoff.destination, "canceled")
     step.tell(s.ReturnCaller(say=wanted, known=known))
     step.do(*ends)

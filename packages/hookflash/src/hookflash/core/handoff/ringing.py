@@ -56,15 +56,22 @@ def _dialled(handoff: Handoff, wave: tuple[tuple[int, Target], ...]) -> Instruct
     if request.manner == "refer":
         return ReferCaller(0, targets[0])
     if not plan.screened:
-        return DialHumans(0, targets, plan.ring_seconds, plan.caller_id)
+        return DialHumans(
+            0, targets, plan.ring_seconds, plan.caller_id, talk_seconds=plan.talk_seconds
+        )
     for number, (target_number, _) in enumerate(wave):
         handoff.legs.place(handoff.wave, number, target_number, dialled=True)
-    return DialHumans(0, targets, plan.ring_seconds, plan.caller_id, handoff.wave)
+    return DialHumans(
+        0, targets, plan.ring_seconds, plan.caller_id, handoff.wave, plan.talk_seconds
+    )
 
 
 def wait_in_room(handoff: Handoff, step: s.Step) -> None:
     """Move the caller to the room, where they wait with music for the human of this wave."""
-    room = JoinRoom(handoff.info.call_sid, handoff.wave, notes=handoff.plan.notes)
+    plan = handoff.plan
+    room = JoinRoom(
+        handoff.info.call_sid, handoff.wave, notes=plan.notes, talk_seconds=plan.talk_seconds
+    )
     move_caller(handoff, room, step)
 
 
@@ -79,5 +86,10 @@ def move_caller(handoff: Handoff, instruction: Instruction, step: s.Step) -> Non
     else:
         seconds = plan.ring_seconds + DIAL_SLACK_SECONDS
     step.tell(
-        s.MoveCaller(instructions=(instruction,), phase=Phase.HANDING_OFF, wait_seconds=seconds)
+        s.MoveCaller(
+            instructions=(instruction,),
+            phase=Phase.HANDING_OFF,
+            wait_seconds=seconds,
+            wave=handoff.wave,
+        )
     )

@@ -24,8 +24,13 @@ from hookflash.core.handoff import bridging, outcome
 from hookflash.core.handoff.cancelling import cancel_other_legs
 from hookflash.core.handoff.handoff import Handoff
 from hookflash.core.handoff.legs import Leg, LegState
-from hookflash.core.handoff.limits import CHARACTER_SECONDS, JOIN_SECONDS, KEY_SECONDS
-from hookflash.core.handoff.states import Trigger
+from hookflash.core.handoff.limits import (
+    CHARACTER_SECONDS,
+    JOIN_SECONDS,
+    KEY_SECONDS,
+    WAIT_SECONDS,
+)
+from hookflash.core.handoff.states import HandoffState, Trigger
 from hookflash.core.handoff.whisper import whisper
 from hookflash.core.phases import Phase
 
@@ -85,8 +90,21 @@ def dialled_leg_changed(handoff: Handoff, signal: s.DialledLegChanged, step: s.S
     """A leg that the caller's own leg dials rings, or was answered."""
     if signal.status == "ringing":
         handoff.fire(Trigger.RANG, step.now)
+    elif signal.status == "completed":
+        _dialled_leg_over(handoff, signal)
     elif not handoff.legs.live and handoff.bridged(step.now):
         step.tell(s.CallerBridged())
+
+
+def _dialled_leg_over(handoff: Handoff, signal: s.DialledLegChanged) -> None:
+    """The human who accepted is gone.
+
+    Whether they talked is known when the carrier asks what is next for the caller. If they did not,
+    somebody else may still accept.
+    """
+    leg = handoff.legs.by_sid(signal.leg_sid)
+    if leg is not None and leg is handoff.legs.taken:
+        handoff.legs.over(leg)
 
 
 def dial_over(handoff: Handoff, signal: s.DialOver, step: s.Step) -> None:
@@ -96,21 +114,32 @@ def dial_over(handoff: Handoff, signal: s.DialOver, step: s.Step) -> None:
         outcome.human_done(handoff, step)
         return
     rung = [leg for leg in handoff.legs.live if leg.dialled]
-    target = rung[0].target if len(rung) == 1 else None
+    result, target = signal.outcome, rung[0].target if len(rung) == 1 else None
+    taker = handoff.legs.taker(handoff.wave)
+    if taker is not None:
+        # They accepted, and the carrier did not bridge them.
+        result, target = "human-gone", taker
     for leg in rung:
         handoff.legs.over(leg)
-    handoff.record_attempt(signal.outcome, step.now, target=target)
-    outcome.nobody_reached(handoff, signal.outcome, "", step)
+    handoff.record_attempt(result, step.now, target=target)
+    outcome.nobody_reached(handoff, result, "", step)
 
 
 def _leg_over(handoff: Handoff, leg: Leg, result: str, note: str, step: s.Step) -> None:
     """A leg ended without taking the call: others may still ring, or the next wave begins."""
-    if leg.dialled or leg.wave != handoff.wave or not handoff.reaching:
+    closing = handoff.state in (HandoffState.CLOSING, HandoffState.BRIDGING)
+    if leg.dialled or leg.wave != handoff.wave or not (handoff.reaching or closing):
         return
     handoff.record_attempt(result, step.now, target=leg.target, note=note)
     others = handoff.legs.live
+    if handoff.legs.chosen is not None:
+        # Another human has the call.
+        return
     if not others:
         outcome.nobody_reached(handoff, result, note, step)
+    elif handoff.joining_seconds and bridging.replace_human(handoff, step):
+        # The human who was joining is gone; another one joins, or is still asked.
+        return
     elif not any(each.state is LegState.ASKED for each in others):
         handoff.fire(Trigger.PUT_DOWN, step.now)
 
@@ -139,7 +168,8 @@ def human_asked(handoff: Handoff, event: e.HumanAsked, step: s.Step) -> None:
         if leg is not None:
             leg.sid = leg.sid or event.leg_sid
             leg.ended = True
-        text = prompts.TAKEN if handoff.legs.taken else prompts.NO_CALLER
+        talked = leg is not None and leg.wave == handoff.wave and handoff.human_at is not None
+        text = prompts.TAKEN if handoff.legs.taken or talked else prompts.NO_CALLER
         step.do(AnswerCarrier((Speak(text), HangUp())))
         return
     handoff.legs.sid_known(leg, event.leg_sid)
@@ -193,11 +223,11 @@ def _needs_key(handoff: Handoff, leg: Leg) -> bool:
 
 
 def _pressed(handoff: Handoff, leg: Leg, digit: str, step: s.Step) -> None:
-    if digit == "1":
-        _accepted(handoff, leg, step)
-        return
     if digit == "2":
         _declined(handoff, leg, "declined", step)
+        return
+    if digit == "1" or leg.state is LegState.WAITING:
+        _accepted(handoff, leg, step)
         return
     leg.tries += not digit
     if leg.tries >= _TRIES:
@@ -228,17 +258,16 @@ def consult_decided(handoff: Handoff, event: e.ConsultDecided, step: s.Step) -> 
 
 
 def _accepted(handoff: Handoff, leg: Leg, step: s.Step) -> None:
-    """The first human to accept takes the call; anybody later is thanked and hung up."""
+    """The first human to accept takes the call. Anybody later waits until the caller is bridged.
+
+    If the first is gone before that, the next takes the call; otherwise they are thanked.
+    """
     greeted = _greeting(handoff, leg)
+    chosen = handoff.legs.chosen
     if leg.dialled:
-        if handoff.bridged(step.now) or handoff.legs.taken is None:
-            # The first human; or the next, if the first hung up before they were bridged.
-            handoff.legs.take(leg)
-            step.tell(s.CallerBridged())
-            step.do(AnswerCarrier((*greeted, Bridge())))
-        else:
-            handoff.legs.end(leg, by_answer=True)
-            step.do(AnswerCarrier((HangUp(),)))
+        _accepted_on_dialled_leg(handoff, leg, greeted, step)
+    elif chosen is not None and chosen.wave == leg.wave and not handoff.consults:
+        _wait_for_first(handoff, leg, step)
     elif handoff.reaching:
         step.do(AnswerCarrier((*greeted, *_joins(handoff, leg))))
         if greeted:
@@ -250,11 +279,44 @@ def _accepted(handoff: Handoff, leg: Leg, step: s.Step) -> None:
         step.do(AnswerCarrier((Speak(prompts.TAKEN), HangUp())))
 
 
+def _accepted_on_dialled_leg(
+    handoff: Handoff, leg: Leg, greeted: tuple[Speak, ...], step: s.Step
+) -> None:
+    first = handoff.legs.taken
+    # The carrier ends the other legs as soon as it has bridged one. If it asks about this one
+    # again, the first human was gone before the bridge, even if that webhook is still to come.
+    waited = leg.state is LegState.WAITING and step.now - leg.waits_since >= WAIT_SECONDS
+    if first is not None and not waited:
+        _wait_for_first(handoff, leg, step)
+        return
+    if first is not None:
+        handoff.legs.over(first)
+    before = handoff.legs.taker(leg.wave)
+    if before is not None:
+        handoff.record_attempt("human-gone", step.now, target=before)
+        handoff.human_at = None
+    handoff.bridged(step.now)
+    handoff.human_at = handoff.human_at or step.now
+    handoff.legs.take(leg)
+    step.tell(s.CallerBridged())
+    step.do(AnswerCarrier((*greeted, Bridge())))
+
+
+def _wait_for_first(handoff: Handoff, leg: Leg, step: s.Step) -> None:
+    """Let a human wait who accepted after another, in case that one is gone before the bridge."""
+    if leg.state is not LegState.WAITING:
+        leg.state = LegState.WAITING
+        leg.waits_since = step.now
+    hold = Screen(leg.wave, leg.number, prompts.ON_HOLD, seconds=WAIT_SECONDS)
+    step.do(AnswerCarrier((hold,)))
+
+
 def _takes(handoff: Handoff, leg: Leg, step: s.Step) -> None:
     """This human takes the call: the other legs end, and the caller is moved to them."""
     handoff.joining_seconds = 0.0
     handoff.legs.take(leg)
-    cancel_other_legs(handoff, leg, step)
+    # While the agent consults two humans, both would be promised the caller: end the other call.
+    cancel_other_legs(handoff, step, but_answered=not handoff.consults)
     bridging.say_closing_line(handoff, step)
 
 
@@ -264,7 +326,7 @@ def _joins_unasked(handoff: Handoff, leg: Leg, text: str, step: s.Step) -> None:
     The caller stays with the agent until the human is in the room.
     """
     leg.state = LegState.JOINING
-    cancel_other_legs(handoff, leg, step)
+    cancel_other_legs(handoff, step)
     handoff.joining_seconds = len(text) * CHARACTER_SECONDS + JOIN_SECONDS
     handoff.renew(step.now)
 

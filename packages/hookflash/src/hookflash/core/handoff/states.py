@@ -3,6 +3,7 @@
     cold: IDLE -> CHECKING -> FAREWELL -> MOVING -> RINGING -> SCREENING -> WITH_HUMAN
     warm: IDLE -> CHECKING -> RINGING -> SCREENING -> CLOSING -> BRIDGING -> WITH_HUMAN
 
+    CLOSING, BRIDGING -> SCREENING if the human is gone and another one has answered
     WITH_HUMAN -> PARTING (the human pressed *) -> BRIDGING (talks on), or RETURNING
     wherever nobody is reached -> the next target, IDLE or RETURNING (the agent), MESSAGE, FAILED
     wherever the caller is gone -> FAILED, or DONE where a human had spoken with them
@@ -48,6 +49,7 @@ class Trigger(Enum):
     PUT_DOWN = "who had answered is gone or declines"
     ACCEPTED = "a human takes the call"
     NEXT = "the next target is rung, the caller stays"
+    REPLACED = "the human who accepted is gone, and others have answered"
     LET_IN = "the caller goes to the human"
     BRIDGED = "both hear each other"
     LEFT = "the human presses *"
@@ -118,6 +120,7 @@ NEXT: dict[HandoffState, dict[Trigger, HandoffState]] = {
     },
     S.CLOSING: {
         T.LET_IN: S.BRIDGING,
+        T.REPLACED: S.SCREENING,
         T.NEXT: S.RINGING,
         T.CANCELLED: S.IDLE,
         **_NOBODY,
@@ -125,6 +128,7 @@ NEXT: dict[HandoffState, dict[Trigger, HandoffState]] = {
     },
     S.BRIDGING: {
         T.BRIDGED: S.WITH_HUMAN,
+        T.REPLACED: S.SCREENING,
         T.NEXT: S.RINGING,
         T.BACK: S.RETURNING,
         T.OVER: S.DONE,

@@ -128,7 +128,8 @@ async def _wait(
         ended_by.append("hangup")
         return
     base = context.ask(element.get("waitUrl"), element.get("waitUrlMethod"))
-    while not ended_by:
+    # A caller who was taken while the document ran, or as it ended, is not asked about again.
+    while not ended_by and member.taken_by is None:
         began = exchange.clock.now()
         entry = TwimlUrl(base.url, base.method, queue.form(member, began))
         finish = await run(exchange, leg, entry, segment="queue")
