@@ -19,7 +19,13 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from hookflash_local.model.conversation import FeedAudio, Job, Respond, StopResponse, Transcribe
+from hookflash_local.model.realtime_conversation import (
+    FeedAudio,
+    Job,
+    Respond,
+    StopResponse,
+    Transcribe,
+)
 from hookflash_local.model.responses import Response
 from hookflash_local.model.server import ModelServer
 from hookflash_local.model.session import Close, Drop, Session

@@ -19,8 +19,8 @@ from hookflash_local.model.components import (
     SpeechBegan,
     SpeechEnded,
 )
-from hookflash_local.model.conversation import Conversation
 from hookflash_local.model.items import Ids
+from hookflash_local.model.realtime_conversation import Conversation
 
 QUIET = 0xFF
 SERVER_EVENTS: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hookflash_local.model.conversation import Respond
+from hookflash_local.model.realtime_conversation import Respond
 
 
 def kinds(effects: list[Any]) -> list[str]:

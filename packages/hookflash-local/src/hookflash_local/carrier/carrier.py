@@ -35,7 +35,7 @@ from hookflash_local.carrier.legs.inbound import arrive
 from hookflash_local.carrier.legs.leg import Leg
 from hookflash_local.carrier.legs.outbound import OutboundCall, place
 from hookflash_local.carrier.media import sounds
-from hookflash_local.carrier.media.frames import FRAME_MS, FrameClock
+from hookflash_local.carrier.media.frame_clock import FRAME_MS, FrameClock
 from hookflash_local.carrier.parties import Human, Line, Script, Sound, Speak
 from hookflash_local.carrier.queues import Queue
 from hookflash_local.carrier.randomness import RandomStreams
@@ -48,14 +48,14 @@ from hookflash_local.carrier.twiml.verbs import (
     enqueue,
     flow,
     gather,
-    record,
+    record_verb,
     refer,
     speech,
     start,
 )
 from hookflash_local.carrier.webhooks import Sent, Webhooks
 
-VERB_MODULES = (connect, dial, enqueue, flow, gather, record, refer, speech, start)
+VERB_MODULES = (connect, dial, enqueue, flow, gather, record_verb, refer, speech, start)
 """The language this carrier speaks: their import registers the verbs."""
 
 LAST_CALLBACKS_SECONDS = 2.0

@@ -14,7 +14,7 @@ from hookflash_local.carrier.alerts import Alerts, Unconfirmed
 from hookflash_local.carrier.clock import Clock
 from hookflash_local.carrier.faults import Faults
 from hookflash_local.carrier.legs.leg import About, Leg, Tools
-from hookflash_local.carrier.media.frames import FrameClock
+from hookflash_local.carrier.media.frame_clock import FrameClock
 from hookflash_local.carrier.parties import Human, Speak
 from hookflash_local.carrier.randomness import RandomStreams
 from hookflash_local.carrier.tasks import Tasks

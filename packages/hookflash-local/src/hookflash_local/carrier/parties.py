@@ -29,7 +29,7 @@ from hookflash import g711
 from hookflash_local.carrier.legs.leg import Leg
 from hookflash_local.carrier.legs.timeline import Event
 from hookflash_local.carrier.media import sounds
-from hookflash_local.carrier.media.frames import FRAME_SECONDS
+from hookflash_local.carrier.media.frame_clock import FRAME_SECONDS
 from hookflash_local.carrier.media.playout import FRAME_SAMPLES, SAMPLES_PER_SECOND
 from hookflash_local.carrier.tasks import Tasks
 

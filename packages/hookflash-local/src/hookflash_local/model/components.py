@@ -2,9 +2,9 @@
 
     turn detector -> transcriber -> dialogue manager -> voice
 
-The server (`server.py`, `conversation.py`) speaks the Realtime protocol and knows only these
-interfaces. The local speech stack (`speech/`) implements them; a script can replace them. All audio
-is G.711 mu-law at 8,000 samples per second, one byte per sample.
+The server (`server.py`, `realtime_conversation.py`) speaks the Realtime protocol and knows only
+these interfaces. The local speech stack (`speech/`) implements them; a script can replace them. All
+audio is G.711 mu-law at 8,000 samples per second, one byte per sample.
 """
 
 from __future__ import annotations

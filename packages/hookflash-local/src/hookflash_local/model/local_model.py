@@ -30,7 +30,7 @@ from hookflash_local.model.components import (
     TurnDetector,
     Voice,
 )
-from hookflash_local.model.conversation import (
+from hookflash_local.model.realtime_conversation import (
     ConfigureTurnDetection,
     FeedAudio,
     Job,

@@ -14,8 +14,8 @@ import json
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
-from hookflash_local.model.conversation import Conversation
 from hookflash_local.model.local_model import transcript_pieces
+from hookflash_local.model.realtime_conversation import Conversation
 from hookflash_local.model.responses import Response
 from hookflash_local.model.script import Pattern, Step, difference, say_audio
 from hookflash_local.model.server import ModelServer

@@ -35,8 +35,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from hookflash.world import SYSTEM
-from hookflash_local.model.conversation import FeedAudio, Job, Respond
 from hookflash_local.model.items import BYTES_PER_MS, Entry
+from hookflash_local.model.realtime_conversation import FeedAudio, Job, Respond
 from hookflash_local.model.script import Pattern, Script, Step, checked_script, difference
 from hookflash_local.model.script_run import ReceivedEvents, ScriptRun, Unmet
 from hookflash_local.model.server import ModelServer

@@ -29,8 +29,8 @@ from websockets.http11 import Request, Response
 
 from hookflash.world import SYSTEM
 from hookflash_local.model import speech_api
-from hookflash_local.model.conversation import Conversation
 from hookflash_local.model.items import Ids
+from hookflash_local.model.realtime_conversation import Conversation
 from hookflash_local.model.session import Behaviour, Session
 from hookflash_local.model.speech_api import (
     Answer,

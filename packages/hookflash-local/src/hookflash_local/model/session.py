@@ -25,7 +25,13 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
-from hookflash_local.model.conversation import Conversation, Effect, Job, Respond, StopResponse
+from hookflash_local.model.realtime_conversation import (
+    Conversation,
+    Effect,
+    Job,
+    Respond,
+    StopResponse,
+)
 from hookflash_local.model.timing import Faults, Timing
 from hookflash_local.model.validation import Refusal
 

@@ -430,21 +430,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """See `_make_self_pipe`."""
 
 
-def _named(handle: asyncio.Handle) -> str:
-    """Name what a handle runs: its callback, or its task and the line where the task waits."""
-    callback = handle._callback  # type: ignore[attr-defined]  # there is no public way
-    task = getattr(callback, "__self__", None)
-    if isinstance(task, asyncio.Task):
-        place = ", ".join(
-            f"{each.f_code.co_qualname} line {each.f_lineno}" for each in task.get_stack()
-        )
-        return f"task {task.get_name()} ({place or task.get_coro()!r})"
-    while isinstance(callback, functools.partial):
-        callback = callback.func
-    name = getattr(callback, "__qualname__", repr(callback))
-    return f"{getattr(callback, '__module__', None) or '?'}.{name}"
-
-
 _CLOSE_ATTEMPTS = 100
 
 
@@ -485,6 +470,21 @@ def _no_reports() -> Iterator[None]:
     finally:
         logging.disable(level)
         sys.unraisablehook = hook
+
+
+def _named(handle: asyncio.Handle) -> str:
+    """Name what a handle runs: its callback, or its task and the line where the task waits."""
+    callback = handle._callback  # type: ignore[attr-defined]  # there is no public way
+    task = getattr(callback, "__self__", None)
+    if isinstance(task, asyncio.Task):
+        place = ", ".join(
+            f"{each.f_code.co_qualname} line {each.f_lineno}" for each in task.get_stack()
+        )
+        return f"task {task.get_name()} ({place or task.get_coro()!r})"
+    while isinstance(callback, functools.partial):
+        callback = callback.func
+    name = getattr(callback, "__qualname__", repr(callback))
+    return f"{getattr(callback, '__module__', None) or '?'}.{name}"
 
 
 def _refuse_tls(options: dict[str, Any]) -> None:

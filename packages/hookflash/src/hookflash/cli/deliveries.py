@@ -56,7 +56,7 @@ async def _look(
     import time
     from typing import cast
 
-    from hookflash.core.delivery_retries import State
+    from hookflash.core.delivery_retries import DeliveryState
     from hookflash.stores.database import open_database
     from hookflash.stores.deliveries import DeliveryStore
 
@@ -67,7 +67,7 @@ async def _look(
         if retry is not None:
             one = None if retry == "all" else retry
             revived = await store.revive(time.time(), delivery_id=one)
-        return revived, await store.list(limit=limit, state=cast(State | None, state))
+        return revived, await store.list(limit=limit, state=cast(DeliveryState | None, state))
     finally:
         await engine.dispose()
 

@@ -32,7 +32,7 @@ DEAD_SECONDS = 7 * DAY_SECONDS
 The server passes the time of its settings (`deliveries.days`) instead.
 """
 
-State = Literal["waiting", "delivered", "dead", "kept"]
+DeliveryState = Literal["waiting", "delivered", "dead", "kept"]
 
 
 class TrackedDelivery(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +43,7 @@ class TrackedDelivery(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     delivery: Delivery
-    state: State = "waiting"
+    state: DeliveryState = "waiting"
     revision: int = 1
     due_at: float = 0.0
     attempts: int = 0

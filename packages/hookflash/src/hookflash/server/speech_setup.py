@@ -16,7 +16,7 @@ from hookflash.agents.directory import Directory
 from hookflash.agents.prepared_lines import has_language
 from hookflash.errors import ModelError
 from hookflash.models.openai.realtime_speech import RealtimeSpeech
-from hookflash.models.openai.speech import OpenAISpeech, speech_url
+from hookflash.models.openai.speech_api import OpenAISpeech, speech_url
 from hookflash.runtime.ports import SpeechRenderer
 from hookflash.runtime.prepared_speech import PreparedSpeech, Speaker
 from hookflash.runtime.speech_store import SpeechStore

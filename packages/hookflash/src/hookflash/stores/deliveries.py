@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from hookflash.core.delivery import Delivery
-from hookflash.core.delivery_retries import State, TrackedDelivery, join, revive, take
+from hookflash.core.delivery_retries import DeliveryState, TrackedDelivery, join, revive, take
 from hookflash.stores.tables import deliveries
 
 _row = deliveries.c
@@ -98,7 +98,7 @@ class DeliveryStore:
         return due
 
     async def revive(
-        self, now: float, *, state: State | None = None, delivery_id: str | None = None
+        self, now: float, *, state: DeliveryState | None = None, delivery_id: str | None = None
     ) -> int:
         """Retry deliveries that are dead or kept. Return their number."""
         wanted: list[Any] = [_row.state.in_(("dead", "kept") if state is None else (state,))]
@@ -130,7 +130,7 @@ class DeliveryStore:
         *,
         limit: int = 50,
         before: str | None = None,
-        state: State | None = None,
+        state: DeliveryState | None = None,
         call_sid: str | None = None,
     ) -> Sequence[TrackedDelivery]:
         """Return deliveries, newest first; `before` is the id of the last one of the previous

@@ -20,7 +20,7 @@ from hookflash import g711
 from hookflash_local.carrier.exchange import Exchange
 from hookflash_local.carrier.legs.leg import Leg
 from hookflash_local.carrier.media import sounds
-from hookflash_local.carrier.media.frames import FRAME_SECONDS
+from hookflash_local.carrier.media.frame_clock import FRAME_SECONDS
 from hookflash_local.carrier.media.playout import FRAME_SAMPLES, sample_at
 
 BEEP_SECONDS = 0.2

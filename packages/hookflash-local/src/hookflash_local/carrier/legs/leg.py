@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from hookflash_local.carrier.clock import Clock
 from hookflash_local.carrier.ids import API_VERSION
 from hookflash_local.carrier.legs.timeline import Event, Timeline
-from hookflash_local.carrier.media.frames import FrameClock
+from hookflash_local.carrier.media.frame_clock import FrameClock
 from hookflash_local.carrier.media.playout import FRAME_SAMPLES, Playout, sample_at, seconds_at
 from hookflash_local.carrier.media.sources import QUIET, OutboundAudio, Source
 from hookflash_local.carrier.webhooks import FINAL_STATUSES, StatusCallback, Webhooks

@@ -41,7 +41,7 @@ from hookflash_local.carrier.exchange import Exchange
 from hookflash_local.carrier.ids import iso8601
 from hookflash_local.carrier.legs.leg import Leg
 from hookflash_local.carrier.media import stream_messages
-from hookflash_local.carrier.media.frames import FRAME_MS, FRAME_SECONDS
+from hookflash_local.carrier.media.frame_clock import FRAME_MS, FRAME_SECONDS
 from hookflash_local.carrier.media.playout import FRAME_SAMPLES, Playout
 from hookflash_local.carrier.media.stream_messages import BadMessage, Mark, Media, Upward
 from hookflash_local.carrier.tasks import first_of

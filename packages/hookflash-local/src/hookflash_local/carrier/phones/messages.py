@@ -15,7 +15,7 @@ import msgspec
 from hookflash_local.carrier.media.playout import FRAME_SAMPLES
 
 Role = Literal["caller", "human"]
-State = Literal["idle", "calling", "ringing", "talking"]
+PhoneState = Literal["idle", "calling", "ringing", "talking"]
 
 KEYS = "0123456789*#"
 ADDRESS = re.compile(r"\+[1-9][0-9]{4,14}|client:[\w.-]{1,60}|sips?:[^@\s]+@[^\s]+")
@@ -81,7 +81,7 @@ class Shown(msgspec.Struct, frozen=True, tag="phone"):
     token: str
     number: str
     role: Role
-    state: State = "idle"
+    state: PhoneState = "idle"
     peer: str = ""
     seconds: float = 0.0
     muted: bool = False

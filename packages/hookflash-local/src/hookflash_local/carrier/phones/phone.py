@@ -24,7 +24,7 @@ from hookflash_local.carrier.legs.timeline import Event
 from hookflash_local.carrier.media import sounds
 from hookflash_local.carrier.parties import Line
 from hookflash_local.carrier.phones.jitter_buffer import JitterBuffer
-from hookflash_local.carrier.phones.messages import Role, Shown, State
+from hookflash_local.carrier.phones.messages import PhoneState, Role, Shown
 
 _ENDS = {
     "completed": "over",
@@ -79,7 +79,7 @@ class Phone:
             return Shown(self.token, self.number, self.role, ended=self._ended)
         about = call.leg.about
         dialled = about.direction == "inbound"
-        state: State = "talking"
+        state: PhoneState = "talking"
         if call.choice is not None:
             state = "ringing"
         elif about.answered is None:

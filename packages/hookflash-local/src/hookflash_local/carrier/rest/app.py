@@ -28,7 +28,7 @@ from hookflash_local.carrier.faults import BrokenOff, Late, Refused, Silent
 from hookflash_local.carrier.ids import API_VERSION
 from hookflash_local.carrier.rest import calls, conferences, queues, recordings, streams
 from hookflash_local.carrier.rest.fields import deviations
-from hookflash_local.carrier.rest.requests import (
+from hookflash_local.carrier.rest.rest_request import (
     Answer,
     Resource,
     RestError,

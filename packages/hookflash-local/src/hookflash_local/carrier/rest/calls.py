@@ -15,7 +15,7 @@ from hookflash_local.carrier.legs.amd import Detection, detection
 from hookflash_local.carrier.legs.leg import Leg
 from hookflash_local.carrier.legs.outbound import OutboundCall, limit, place
 from hookflash_local.carrier.media.recordings import RecordingOptions, recording_options
-from hookflash_local.carrier.rest.requests import (
+from hookflash_local.carrier.rest.rest_request import (
     GONE,
     Answer,
     Resource,

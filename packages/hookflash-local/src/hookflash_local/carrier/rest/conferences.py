@@ -19,7 +19,7 @@ from hookflash_local.carrier.legs.leg import Leg
 from hookflash_local.carrier.legs.outbound import OutboundCall, place
 from hookflash_local.carrier.rest import calls
 from hookflash_local.carrier.rest.calls import status_callback
-from hookflash_local.carrier.rest.requests import (
+from hookflash_local.carrier.rest.rest_request import (
     Answer,
     Resource,
     RestError,

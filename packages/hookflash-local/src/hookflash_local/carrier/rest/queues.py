@@ -14,7 +14,7 @@ from typing import Any
 from hookflash_local.carrier.exchange import Exchange
 from hookflash_local.carrier.ids import API_VERSION, rfc2822
 from hookflash_local.carrier.queues import DEFAULT_SIZE, Queue, QueueMember
-from hookflash_local.carrier.rest.requests import Answer, Resource, RestError, RestRequest, page
+from hookflash_local.carrier.rest.rest_request import Answer, Resource, RestError, RestRequest, page
 from hookflash_local.carrier.twiml.execution import move
 from hookflash_local.carrier.twiml.fetch import TwimlUrl
 

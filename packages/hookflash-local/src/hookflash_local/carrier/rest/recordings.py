@@ -14,7 +14,7 @@ from typing import Any
 from hookflash_local.carrier.ids import API_VERSION, rfc2822, snake_case
 from hookflash_local.carrier.media import recordings
 from hookflash_local.carrier.media.recordings import CallRecording, recording_options
-from hookflash_local.carrier.rest.requests import (
+from hookflash_local.carrier.rest.rest_request import (
     GONE,
     Answer,
     Resource,

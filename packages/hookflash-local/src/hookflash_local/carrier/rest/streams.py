@@ -13,7 +13,7 @@ from typing import Any
 
 from hookflash_local.carrier.ids import API_VERSION, rfc2822
 from hookflash_local.carrier.media.streams import Stream, find, start_one_way_stream
-from hookflash_local.carrier.rest.requests import (
+from hookflash_local.carrier.rest.rest_request import (
     GONE,
     Answer,
     Resource,

@@ -1,4 +1,4 @@
-"""Decide which numbers of a call may be shown to whom. No I/O.
+"""The numbers of a call's parties, and which of them may be shown to whom. No I/O.
 
 Twilio's rules: a phone may be shown the numbers of the call itself and any of the account's. After
 a call by SIP only those of the account are allowed. In a call placed by REST, the caller's number

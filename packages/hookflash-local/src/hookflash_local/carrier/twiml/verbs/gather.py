@@ -16,7 +16,7 @@ import asyncio
 
 from hookflash_local.carrier.legs.leg import Leg
 from hookflash_local.carrier.media import sounds
-from hookflash_local.carrier.media.frames import FRAME_SECONDS
+from hookflash_local.carrier.media.frame_clock import FRAME_SECONDS
 from hookflash_local.carrier.media.playout import FRAME_SAMPLES, sample_at
 from hookflash_local.carrier.media.recordings import text_of
 from hookflash_local.carrier.tasks import first_of

@@ -11,7 +11,7 @@ import asyncio
 
 from hookflash_local.carrier import alerts
 from hookflash_local.carrier.media import recordings, sounds
-from hookflash_local.carrier.media.frames import FRAME_SECONDS
+from hookflash_local.carrier.media.frame_clock import FRAME_SECONDS
 from hookflash_local.carrier.media.playout import FRAME_SAMPLES, sample_at
 from hookflash_local.carrier.media.recordings import CallRecording, RecordingOptions
 from hookflash_local.carrier.tasks import first_of

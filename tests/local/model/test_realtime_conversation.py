@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hookflash_local.model.conversation import (
+from hookflash_local.model.realtime_conversation import (
     ConfigureTurnDetection,
     FeedAudio,
     StopResponse,

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from openai.types.realtime import RealtimeServerEvent
 from pydantic import TypeAdapter
 
-from hookflash_local.model.conversation import Conversation
 from hookflash_local.model.items import Ids
+from hookflash_local.model.realtime_conversation import Conversation
 
 OFFICIAL: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)
 NAMES = st.sampled_from(["a", "b", "root", "nowhere"])

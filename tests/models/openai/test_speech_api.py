@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from hookflash.errors import ModelError
-from hookflash.models.openai.speech import FALLBACK_VOICE, OpenAISpeech, speech_url
+from hookflash.models.openai.speech_api import FALLBACK_VOICE, OpenAISpeech, speech_url
 from hookflash.runtime.loudness import level_dbfs
 from hookflash_local.model.scripted import ScriptedModel
 
