@@ -113,7 +113,7 @@ def spoken(call: RecordedCall, seconds: float) -> None:
         call.take(e.CallerSpeechStarted(item), at)
         call.take(e.CallerSpeechStopped(item), at + 2)
         call.take(e.ResponseStarted(f"r{turn}"), at + 2.1)
-        call.take(e.CallerTranscribed(item, "I would like to know where my order is."), at + 2.2)
+        call.take(e.CallerTranscribed(item, f"I would like to know where my order {turn} is."), at + 2.2)
         for piece in range(PIECES):
             moment = at + 2.3 + piece * 0.02
             if piece < len(WORDS):
@@ -137,7 +137,7 @@ def dense(call: RecordedCall, seconds: float, entries: int) -> None:
         call.take(e.CallerSpeechStarted(item), at)
         call.take(e.CallerSpeechStopped(item), at)
         call.take(e.ResponseStarted(response), at)
-        call.take(e.CallerTranscribed(item, "I would like to know where my order is."), at)
+        call.take(e.CallerTranscribed(item, f"I would like to know where my order {turn} is."), at)
         for number in range(40):
             call_id = f"c{turn}-{number}"
             call.take(e.ToolCallRequested(call_id, "look_up", '{"order": 7}', response), at)
