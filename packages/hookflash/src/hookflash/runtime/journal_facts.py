@@ -49,8 +49,6 @@ SAY_PARTED = (
     ' "You are back with me. Is there anything else I can do for you?"'
 )
 
-"""How long a call that was about to end may take: its caller may be leaving a message."""
-
 _INACTIVE = ("", "idle", "done", "failed", "returning", "message")
 """States of a hand-off that is not under way."""
 
