@@ -113,7 +113,9 @@ def spoken(call: RecordedCall, seconds: float) -> None:
         call.take(e.CallerSpeechStarted(item), at)
         call.take(e.CallerSpeechStopped(item), at + 2)
         call.take(e.ResponseStarted(f"r{turn}"), at + 2.1)
-        call.take(e.CallerTranscribed(item, f"I would like to know where my order {turn} is."), at + 2.2)
+        call.take(
+            e.CallerTranscribed(item, f"I would like to know where my order {turn} is."), at + 2.2
+        )
         for piece in range(PIECES):
             moment = at + 2.3 + piece * 0.02
             if piece < len(WORDS):
