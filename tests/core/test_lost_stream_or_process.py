@@ -118,6 +118,22 @@ def test_a_stream_that_carries_nothing_is_given_up_for_another(scene: Any) -> No
     assert RequestResponse(prompts.CUT_OFF) in line.stream("MZ2")
 
 
+def test_a_caller_whose_stream_stalled_hears_a_line_at_once_on_the_next_one(scene: Any) -> None:
+    line = scene().greet()
+    line(e.StreamStalled("MZ1"))
+    line(e.ModelReady("S2"))
+    line.stream("MZ2")
+    assert line.fetched == ["filler"]
+    # Only the stream that stalled: the next one may be lost like any other.
+    line(e.StreamStopped("MZ2", "stop"))
+    line.returned()
+    line(e.ModelReady("S3"))
+    line.stream("MZ3")
+    assert line.fetched == ["filler"]
+    line.wait(0.6)
+    assert line.fetched == ["filler", "filler"]
+
+
 def test_a_stream_of_before_that_carries_nothing_concerns_nobody(scene: Any) -> None:
     line = scene().greet()
     assert line(e.StreamStalled("MZ0")) == []

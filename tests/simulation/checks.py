@@ -31,6 +31,9 @@ SILENCE_SECONDS = 3.0
 SLACK_SECONDS = 0.25
 """How much later than it happened something is seen: a media message and a look."""
 
+FROZEN_SECONDS = 2.0
+"""How long a frozen stream may go unnoticed: 1.2 s and a check, 2 s if it never carried sound."""
+
 ANSWER_SECONDS = 20.0
 """How long after a turn of the caller the model has spoken, whatever was played meanwhile. Two
 sessions may be lost in that time."""
@@ -181,12 +184,24 @@ class Checks:
             self._looped_until = now
         quiet = now - max(since, self._spoke_until, self._looped_until, ear.last_sound or 0.0)
         self.longest_silence = max(self.longest_silence, quiet)
-        if quiet <= SILENCE_SECONDS + SLACK_SECONDS:
+        if quiet <= SILENCE_SECONDS + SLACK_SECONDS + self._unnoticed(now, quiet):
             self._silence_over(now)
         elif self._silent is None:
             self._silent = (now - quiet, reason)
         elif quiet > ENDLESS_SECONDS and not self._told:
             self._tell_silence(now)
+
+    def _unnoticed(self, now: float, quiet: float) -> float:
+        """Return how much longer a silence may last in which the stream froze, in seconds.
+
+        Nothing shows a frozen stream but the sound that does not come, so it is noticed late. What
+        was played meanwhile is lost.
+        """
+        froze = self._sim.struck.get("stream-frozen")
+        if froze is None:
+            return 0.0
+        at = (self._sim.caller.timeline.start if self._sim.caller else 0.0) + froze
+        return FROZEN_SECONDS if now - quiet <= at <= now else 0.0
 
     def _look_for_answer(self, leg: Leg) -> None:
         """Check that the model answers; prepared lines and tones are no answer."""

@@ -259,7 +259,7 @@ _ROUTES: dict[type[Signal], Callable[[Call, Any, Step], None]] = {
     # from the caller's leg
     s.CallBegan: Call.begin,
     s.CallerOnStream: _on_stream,
-    s.StreamLost: lambda call, signal, step: call.conversation.cut_off(step),
+    s.StreamLost: lambda call, signal, step: call.conversation.cut_off(signal, step),
     s.CallerReturned: _of_conversation(speaking.caller_returned),
     s.RoomOver: _of_handoff(bridging.room_over),
     s.DialOver: _of_handoff(screening.dial_over),

@@ -191,7 +191,12 @@ class CallerOnStream(Signal, frozen=True, kw_only=True):
 
 
 class StreamLost(Signal, frozen=True, kw_only=True):
-    """The stream ended, not by a command. The caller may still be on the line."""
+    """The stream ended, not by a command. The caller may still be on the line.
+
+    `stalled`: it carried nothing for a while, so the caller has heard nothing for as long.
+    """
+
+    stalled: bool = False
 
 
 class CallerReturned(Signal, frozen=True, kw_only=True):

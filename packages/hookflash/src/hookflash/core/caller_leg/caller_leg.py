@@ -227,7 +227,7 @@ class CallerLeg:
     def stream_stalled(self, event: e.StreamStalled, step: s.Step) -> None:
         """The stream is open and carries nothing: connect the caller with another one."""
         if event.stream_sid == self.stream_sid and self.state is CallerLegState.STREAM:
-            step.tell(s.StreamLost())
+            step.tell(s.StreamLost(stalled=True))
             step.tell(self._returned())
 
     # --- the carrier asks what is next ------------------------------------------------------------

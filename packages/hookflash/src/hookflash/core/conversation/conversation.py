@@ -52,7 +52,7 @@ from hookflash.core.machine_views import CallerLegView, HandoffView
 from hookflash.core.phases import Phase
 from hookflash.core.record import ToolUse
 from hookflash.core.setup import CallSetup
-from hookflash.core.signals import Step
+from hookflash.core.signals import Step, StreamLost
 from hookflash.core.timers import Timer, earliest
 from hookflash.core.token_usage import Tokens
 
@@ -71,6 +71,8 @@ class Conversation:
         self.opening: Request | None = None
         """What the agent says first when the stream and the session are both open."""
         self.streams = 0
+        self.stalled = False
+        """Whether the last stream carried nothing when it was given up."""
         self.barge_ins = 0
         self.tokens = Tokens()
         self.tool_uses: list[ToolUse] = []
@@ -188,9 +190,10 @@ class Conversation:
         self.model.open(step.now)
         step.do(OpenModel(self.transcript.history()))
 
-    def cut_off(self, step: Step) -> None:
+    def cut_off(self, signal: StreamLost, step: Step) -> None:
         """The stream ended, not by a command."""
         self.reset(step.now)
+        self.stalled = signal.stalled
         self.state = ConversationState.CUT_OFF
         step.do(CloseModel())
 

@@ -38,6 +38,9 @@ def stream_opened(talk: Conversation, step: s.Step) -> None:
     if talk.streams > 1:
         # The caller may have heard nothing since the last stream.
         waiting_caller.answer_is_late(talk, step)
+    if talk.stalled:
+        talk.stalled = False
+        waiting_caller.play_filler_now(talk, step)
 
 
 def model_ready(talk: Conversation, event: e.ModelReady, step: s.Step) -> None:

@@ -200,6 +200,12 @@ def answer_is_late(talk: Conversation, step: s.Step) -> None:
     talk.owed.enter(OwedState.LATE, step.now)
 
 
+def play_filler_now(talk: Conversation, step: s.Step) -> None:
+    """The caller has heard nothing for longer than they should: let no more time pass."""
+    if talk.owed.state is OwedState.LATE and not talk.playout.playing():
+        _play_filler(talk, step)
+
+
 def heard(talk: Conversation, response_id: str) -> None:
     """The agent is heard: a response that can be an answer ends what is owed."""
     talk.fillers = 0
