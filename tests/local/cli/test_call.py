@@ -181,6 +181,13 @@ def test_a_third_human_hears_what_the_caller_said_while_the_first_two_were_tried
     assert company[-1]["started_at"] > answer["started_at"]
 
 
+def test_a_call_without_a_recording_plays_a_voice_that_asks_for_support(simulated: Run) -> None:
+    record = simulated("call", "--manner", "cold")[0]["record"]
+    caller = next(one["text"] for one in record["utterances"] if one["speaker"] == "caller")
+    assert "customer support" in words(caller)
+    assert record["disposition"] == "handed_off"
+
+
 def test_the_demo_is_interrupted_uses_a_tool_and_brings_a_human(simulated: Run) -> None:
     record = simulated("demo", "--headless")[0]["record"]
     assert record["disposition"] == "handed_off"
