@@ -1,6 +1,7 @@
 # Try it without an account, with a recording of a caller's question:
 #
-#     hookflash call --wav question.wav --agent examples/01_hello.py
+#     hookflash call --agent examples/01_hello.py \
+#         --wav packages/hookflash-local/src/hookflash_local/demo/sounds/caller-hours.wav
 #
 # On a real line: hookflash serve examples/01_hello.py
 """A receptionist that greets the caller and answers from what it knows."""

@@ -1,6 +1,7 @@
 # Try it without an account, with a recording of a caller who asks for an order:
 #
-#     hookflash call --wav question.wav --agent examples/02_tool.py
+#     hookflash call --agent examples/02_tool.py \
+#         --wav packages/hookflash-local/src/hookflash_local/demo/sounds/caller-order.wav
 #
 # On a real line: hookflash serve examples/02_tool.py
 """An agent that looks things up and writes things down with plain Python functions."""

@@ -1,7 +1,7 @@
 # Try it without an account: a recorded caller asks for a person, and a simulated one answers
 # (or is busy, or does not answer):
 #
-#     hookflash call --wav question.wav --agent examples/03_handoff.py --human answers
+#     hookflash call --agent examples/03_handoff.py --human answers
 #
 # On a real line, put your own numbers below: hookflash serve examples/03_handoff.py
 """An agent that brings a human onto the call. The model chooses a key and never sees a number."""

@@ -1,7 +1,7 @@
 # Try it without an account: the first two do not take the call, and the third does. The agent
 # talks with the caller meanwhile:
 #
-#     hookflash call --wav question.wav --agent examples/04_hunt_group.py \
+#     hookflash call --agent examples/04_hunt_group.py \
 #         --human busy,no-answer,accepts
 #
 # On a real line, put your own numbers below: hookflash serve examples/04_hunt_group.py

@@ -1,6 +1,6 @@
 # Try it without an account: both telephones ring, and the first to accept has the call:
 #
-#     hookflash call --wav question.wav --agent examples/05_ring_group.py --human accepts
+#     hookflash call --agent examples/05_ring_group.py --human accepts
 #
 # On a real line, put your own numbers below: hookflash serve examples/05_ring_group.py
 """A ring group, warm: all are called at once; when one accepts, the others stop ringing."""

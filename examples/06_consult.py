@@ -1,7 +1,7 @@
 # Try it without an account: the agent itself tells the human what the call is about, and the human
 # takes it:
 #
-#     hookflash call --wav question.wav --agent examples/06_consult.py --human answers
+#     hookflash call --agent examples/06_consult.py --human answers
 #
 # On a real line, put your own numbers below: hookflash serve examples/06_consult.py
 """A consult: the agent talks with the human first, on a second stream, and then lets the caller

@@ -1,6 +1,6 @@
 # Try it without an account: the caller joins a queue, hears the place, and is taken from it:
 #
-#     hookflash call --wav question.wav --agent examples/07_queue.py --human answers
+#     hookflash call --agent examples/07_queue.py --human answers
 #
 # On a real line: hookflash serve examples/07_queue.py, and let your people take callers with
 # <Dial><Queue>support</Queue></Dial> or by TaskRouter.

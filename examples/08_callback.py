@@ -1,6 +1,6 @@
 # Try it without an account: nobody answers, and the agent takes the number and the wish:
 #
-#     hookflash call --wav question.wav --agent examples/08_callback.py --human no-answer
+#     hookflash call --agent examples/08_callback.py --human no-answer
 #
 # On a real line, put your own numbers below: hookflash serve examples/08_callback.py
 """Call backs: when nobody is there the agent asks for a number, reads it back and passes it on."""

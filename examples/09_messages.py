@@ -1,6 +1,6 @@
 # Try it without an account: nobody answers, and the caller leaves a message or a number:
 #
-#     hookflash call --wav question.wav --agent examples/09_messages.py --human no-answer
+#     hookflash call --agent examples/09_messages.py --human no-answer
 #
 # On a real line: hookflash serve examples/09_messages.py
 """An agent that takes a message when nobody can be reached, and how you get it."""

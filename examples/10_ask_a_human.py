@@ -1,6 +1,6 @@
-# Try it without an account: a recorded caller asks for a discount, and your code is asked:
+# Try it without an account. In your recording a caller asks for a discount, and your code is asked:
 #
-#     hookflash call --wav question.wav --agent examples/10_ask_a_human.py --human answers
+#     hookflash call --wav mine.wav --agent examples/10_ask_a_human.py
 #
 # On a real line: hookflash serve examples/10_ask_a_human.py
 """An agent that asks a human something while it talks with the caller, and that notices when a

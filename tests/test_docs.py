@@ -152,6 +152,40 @@ def test_each_command_of_ours_in_the_docs_exists() -> None:
         assert asked <= there, page
 
 
+def test_each_selection_of_tests_in_the_docs_selects_some() -> None:
+    """Looks at the names of files and tests: collecting them takes much longer."""
+    asked = {
+        (path, word)
+        for page in PAGES
+        for path, word in re.findall(r"^scripts/test (\S+) -k (\w+)$", page.read_text(), re.M)
+    }
+    assert asked
+    for path, word in asked:
+        files = sorted((ROOT / path).rglob("test_*.py"))
+        selected = [
+            file for file in files if re.search(rf"(?m)^def test_\w*{word}", file.read_text())
+        ]
+        assert selected or [file for file in files if word in file.stem], (path, word)
+
+
+def test_each_event_has_a_name_of_the_form_that_the_contributors_are_told() -> None:
+    rule = next(
+        item
+        for item in (ROOT / "CONTRIBUTING.md").read_text().split("\n- ")
+        if item.startswith("The name of an event ends with what happened")
+    )
+    exceptions = set(re.findall(r"`([A-Za-z]+)`", rule.partition("Exceptions")[2]))
+    others = {name for name in names(AnyEvent) if not re.search("(ed|Given|Lost|Said)$", name)}
+    assert others == exceptions - {"PlayAudio"}
+
+
+def test_the_glossary_is_in_alphabetical_order() -> None:
+    page = (REFERENCE / "glossary.md").read_text()
+    terms = re.findall(r"^- \*\*(.+?)\.\*\*", page, re.M)
+    assert len(terms) > 40
+    assert terms == sorted(set(terms), key=str.lower)
+
+
 def defined_names(file: Path) -> set[str]:
     """Return what a module defines: functions, classes and their methods, and constants."""
     found = set()

@@ -75,12 +75,34 @@ def test_deliveries_are_listed_newest_first(url: str, capsys: pytest.CaptureFixt
 
 
 def test_where_there_are_none_it_says_so(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(url)
     assert run() == 0
     assert run("--state", "dead") == 0
     assert capsys.readouterr().out == "no deliveries\nno deliveries are dead\n"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [((), 0), (("--json",), 0), (("--retry", "all"), 0), (("--retry", "CA1-callback"), 1)],
+)
+def test_without_a_database_it_says_so_and_creates_nothing(
+    arguments: tuple[str, ...],
+    code: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HOOKFLASH_DATABASE_URL", raising=False)
+    assert run(*arguments) == code
+    out, err = capsys.readouterr()
+    file = Path("hookflash-data", "hookflash.db")
+    assert (out, err) == ("", f"hookflash: no deliveries: there is no database {file} yet\n")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_each_is_one_object_in_json(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(url)
     assert run("--json") == 0
     assert capsys.readouterr().out == ""
     fill(url, CALLBACK, VOICEMAIL)

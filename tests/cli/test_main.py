@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
 import click
 import pytest
+from click.testing import CliRunner
 
+from hookflash.carriers.twilio.urls import Urls
 from hookflash.cli import hookflash, main
+from hookflash.errors import ConfigError
+from hookflash.settings import DEFAULT_FILE, Settings
 
 HEAVY = (
     "rich pydantic pydantic_settings numpy starlette uvicorn sqlalchemy alembic twilio httpx picows"
@@ -27,6 +32,13 @@ def test_every_command_says_in_one_line_what_it_does() -> None:
     for name in names:
         command = hookflash.get_command(context, name)
         assert command is not None and command.get_short_help_str()
+
+
+def test_the_help_shows_each_command_in_a_whole_sentence_of_a_terminal_of_80_columns() -> None:
+    told = CliRunner().invoke(hookflash, ["--help"], terminal_width=80).output
+    listed = told.partition("Commands:\n")[2].splitlines()
+    assert [line.split()[0] for line in listed] == hookflash.list_commands(click.Context(hookflash))
+    assert [line for line in listed if not line.endswith(".") or line.endswith("...")] == []
 
 
 def test_the_module_runs_as_the_command_does_and_its_help_imports_nothing_heavy() -> None:
@@ -54,6 +66,23 @@ def test_an_unknown_command_or_option_exits_with_2(capsys: pytest.CaptureFixture
     assert exit_code(["_call_output"]) == 2
     assert exit_code(["serve", "--no-such-option"]) == 2
     assert "No such command 'transfer'" in capsys.readouterr().err
+
+
+def test_the_help_of_serve_has_each_default_and_each_setting_that_is_needed() -> None:
+    told = " ".join(CliRunner().invoke(hookflash, ["serve", "--help"]).output.split())
+    server = Settings().server
+    for default in (server.host, server.port, server.workers):
+        assert re.search(rf"\[default: HOOKFLASH_\w+ or {re.escape(str(default))}\]", told)
+    assert f"[default: {DEFAULT_FILE} " in told
+    assert f"HOOKFLASH_DRAIN_SECONDS ({server.drain_seconds:g} s)" in told
+    with pytest.raises(ConfigError) as refused:
+        Settings().check_serving()
+    needed = re.findall(r"^  (\w+):", str(refused.value), re.M)
+    assert len(needed) == 4
+    assert [name for name in needed if name not in told] == []
+    urls = Urls.under("https://line.example.com")
+    for url in (urls.voice(), urls.status()):
+        assert f"HOOKFLASH_PUBLIC_URL and {url.removeprefix('https://line.example.com')}." in told
 
 
 def test_what_must_be_changed_is_told_in_words_and_exits_with_2(

@@ -74,6 +74,8 @@ RESTART_SECONDS = 1.0
 LIMIT_SECONDS = 900.0
 """Virtual time after which a call has not come to its end."""
 
+_FILE_LIMITS = resource.getrlimit(resource.RLIMIT_FSIZE)
+
 SPEECH_SEEDS = 10
 """One seed in so many renders prepared speech at the start."""
 
@@ -126,6 +128,7 @@ def play(plan: Plan) -> Played:
         return simulation.played()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        resource.setrlimit(resource.RLIMIT_FSIZE, _FILE_LIMITS)
         if next(_plays) % _COLLECT_EVERY == 0:
             gc.collect()
 
@@ -174,6 +177,7 @@ class Simulation:
             "response_cancel_not_active",
         }
         self.struck: dict[str, float] = {}
+        self._full_disks = 0
         """Troubles, faults and orders that have happened, and when first."""
         self.killed = False
         self.expects_errors = False
@@ -590,13 +594,16 @@ class Simulation:
 
     async def _fill_disk(self, seconds: float) -> None:
         """No file can grow for a while: the kernel refuses each write."""
-        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         self.expects_errors = self.expects_losses = True
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+        self._full_disks += 1
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, _FILE_LIMITS[1]))
         try:
             await asyncio.sleep(seconds)
         finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            # Two such faults may overlap.
+            self._full_disks -= 1
+            if not self._full_disks:
+                resource.setrlimit(resource.RLIMIT_FSIZE, _FILE_LIMITS)
 
     async def _freeze(self, fault: Fault) -> None:
         """A connection carries nothing more, and neither end is told."""

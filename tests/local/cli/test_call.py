@@ -18,8 +18,10 @@ from typing import Any
 
 import jiwer
 import pytest
+from rich.console import Console
 
 from hookflash.cli import main
+from hookflash.replay.timeline import Timeline
 from hookflash_local.audio import load
 from hookflash_local.audio.wav import write_mulaw
 from hookflash_local.cli import _call_output
@@ -179,6 +181,22 @@ def test_a_third_human_hears_what_the_caller_said_while_the_first_two_were_tried
     assert question["started_at"] < answer["started_at"]
     assert "connecting you with support" in company[-1]["text"]
     assert company[-1]["started_at"] > answer["started_at"]
+
+
+def test_a_call_without_a_recording_plays_a_voice_that_asks_for_support(simulated: Run) -> None:
+    record = simulated("call", "--manner", "cold")[0]["record"]
+    caller = next(one["text"] for one in record["utterances"] if one["speaker"] == "caller")
+    assert "customer support" in words(caller)
+    assert record["disposition"] == "handed_off"
+
+
+def test_the_last_lines_say_how_it_ended_how_long_the_call_was_and_where_its_files_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    timeline = Timeline(disposition="handed_off", seconds=22.34)
+    _call_output._print_end(Console(), timeline, [Path("calls", "call.wav")])
+    told = capsys.readouterr().out
+    assert told == f"\nhanded off; the call lasted 22.3 s\n  {Path('calls', 'call.wav')}\n"
 
 
 def test_the_demo_is_interrupted_uses_a_tool_and_brings_a_human(simulated: Run) -> None:

@@ -63,6 +63,6 @@ def _summary(timeline: Timeline, paths: list[Path]) -> dict[str, object]:
 
 def _print_end(console: Console, timeline: Timeline, paths: list[Path]) -> None:
     end = timeline.disposition.replace("_", " ")
-    console.print(f"\n[bold]{end}[/bold] after {timeline.seconds:.1f} s")
+    console.print(f"\n[bold]{end}[/bold]; the call lasted {timeline.seconds:.1f} s")
     for path in paths:
         console.print(f"  {path}", soft_wrap=True)

@@ -43,13 +43,13 @@ def command(
     figures: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure the relay on this machine against a bare relay in C, which is compiled first.
+    """Measure the relay's cost against a bare relay in C.
 
-    Starts `hookflash serve` with everything on, and the load in separate processes. It measures
-    CPU per second of a call, added delay, barge-in, memory and the start of a call, also with TLS
-    to the model and with two workers. It then finds how many calls one core carries, the effect
-    of a fault on other calls, and the accuracy of the playout ledger. It also finds the cost of the
-    console, and memory over a thousand calls.
+    Compiles the C relay. Then starts `hookflash serve` with everything on, and the load in separate
+    processes. It measures CPU per second of a call, added delay, barge-in, memory and the start of
+    a call, also with TLS to the model and with two workers. It then finds how many calls one core
+    carries, the effect of a fault on other calls, and the accuracy of the playout ledger. It also
+    finds the cost of the console, and memory over a thousand calls.
 
     Takes about half an hour; --calls, --runs and --part make it shorter.
     """

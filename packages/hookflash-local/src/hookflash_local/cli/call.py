@@ -7,13 +7,16 @@ from typing import Literal
 
 import click
 
+_ASKS_FOR_SUPPORT = "speak-to-customer-support"
+"""The recording in `hookflash_local.audio` that is played if no other is given."""
+
 
 @click.command
 @click.option(
     "--wav",
-    required=True,
     type=click.Path(path_type=Path),
-    help="The caller's audio: a WAV file with mu-law, A-law or 16-bit PCM, any rate.",
+    help="The caller's audio: a WAV file with mu-law, A-law or 16-bit PCM, any rate."
+    "  [default: a recorded voice that asks for customer support]",
 )
 @click.option(
     "--agent",
@@ -42,7 +45,7 @@ import click
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the call's files.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 def command(
-    wav: Path,
+    wav: Path | None,
     agent_spec: str | None,
     choices: str,
     manner: Literal["cold", "warm", "consult"] | None,
@@ -56,13 +59,14 @@ def command(
     the call and its journal.
     """
     from hookflash.agents.load_agent import load_agent
+    from hookflash_local.audio import load
     from hookflash_local.audio.wav import read_wav
     from hookflash_local.cli._call_output import run_call
     from hookflash_local.demo.bookshop_agent import agent as demo_agent
     from hookflash_local.demo.handoff_overrides import read_humans, with_overrides
     from hookflash_local.demo.scripted_parties import human, recording_caller, sound
 
-    recording = read_wav(wav)
+    recording = load(_ASKS_FOR_SUPPORT).audio if wav is None else read_wav(wav)
     said = sound("caller-order") if meanwhile is None else read_wav(meanwhile)
     humans = read_humans(choices)
     agent = demo_agent if agent_spec is None else load_agent(agent_spec)

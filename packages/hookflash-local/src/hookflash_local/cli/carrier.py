@@ -47,10 +47,11 @@ _METHOD = click.Choice(["GET", "POST"])
 @click.option("--port", type=click.IntRange(0, 65535), default=8090, show_default=True)
 @click.option("--phones-port", type=click.IntRange(0, 65535), default=8091, show_default=True)
 def command(**given: Any) -> int:
-    """Run a local Twilio: REST, webhooks, TwiML, media streams, and phones in the browser.
+    """Run a local Twilio with phones in the browser.
 
-    Nothing leaves this machine. It prints what to set in your application and each request that it
-    sends there; an alert has Twilio's error code. Ctrl-C ends all calls and stops.
+    It has REST, webhooks, TwiML and media streams, and nothing leaves this machine. It prints what
+    to set in your application and each request that it sends there; an alert has Twilio's error
+    code. Ctrl-C ends all calls and stops.
     """
     import asyncio
 

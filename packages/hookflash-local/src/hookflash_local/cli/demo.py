@@ -34,12 +34,13 @@ def command(
     out: Path | None,
     as_json: bool,
 ) -> int:
-    """Talk to the agent, interrupt it, ask for a human, be the human. No account needed.
+    """Call an agent from your browser, without an account.
 
-    Opens a page with a caller's phone, the live call and a human's phone. Ctrl-C ends everything.
-    The local model answers. With OPENAI_API_KEY, OpenAI answers; with HOOKFLASH_LLM_URL, your own
-    chat model decides what to say. With --headless, recorded voices play the call, and a stereo
-    recording, the transcript as heard, a picture of the call and its journal are written.
+    Opens a page with a caller's phone, the live call and a human's phone. Talk to the agent,
+    interrupt it, ask for a human, and be the human. Ctrl-C ends everything. The local model
+    answers. With OPENAI_API_KEY, OpenAI answers; with HOOKFLASH_LLM_URL, your own chat model
+    decides what to say. With --headless, recorded voices play the call, and a stereo recording, the
+    transcript as heard, a picture of the call and its journal are written.
     """
     from hookflash.agents.load_agent import load_agent
     from hookflash_local.demo.bookshop_agent import agent

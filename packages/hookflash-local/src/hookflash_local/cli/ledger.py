@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 @click.option("--sockets", is_flag=True, help="Use real sockets in real time: about 20 s.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per scenario.")
 def command(delay_ms: float, sockets: bool, as_json: bool) -> int:
-    """Compare what the model is told was heard with what the caller heard.
+    """Measure how exactly the model knows what was heard.
 
-    Plays every way of interrupting the agent on a simulated clock, with the call core, a model and
-    a carrier's buffer. With --sockets it runs the real server between the stand-ins. Exits with 1
-    if a wrong item is truncated, or if the error is over 20 ms.
+    Compares what the model is told was heard with what the caller heard. Plays every way of
+    interrupting the agent on a simulated clock, with the call core, a model and a carrier's buffer.
+    That takes a second or two. With --sockets it runs the real server between the stand-ins. Exits
+    with 1 if a wrong item is truncated, or if the error is over 20 ms.
     """
     import functools
 

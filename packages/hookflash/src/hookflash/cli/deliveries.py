@@ -34,9 +34,15 @@ def command(
     import msgspec
 
     from hookflash.settings import Settings
+    from hookflash.stores.database import missing_file
 
-    settings = Settings.load(file=settings_file)
-    revived, found = asyncio.run(_look(settings.storage.database_url, state, limit, retry))
+    url = Settings.load(file=settings_file).storage.database_url
+    missing = missing_file(url)
+    if missing is not None:
+        # Opening the database would create the file and its folder.
+        click.echo(f"hookflash: no deliveries: there is no database {missing} yet", err=True)
+        return 0 if retry in (None, "all") else 1
+    revived, found = asyncio.run(_look(url, state, limit, retry))
     if retry is not None and retry != "all" and not revived:
         click.echo(f"hookflash: no delivery {retry} is dead or kept", err=True)
         return 1

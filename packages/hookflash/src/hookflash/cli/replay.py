@@ -12,10 +12,11 @@ import click
 @click.option("--picture", type=click.Path(path_type=Path), help="Write the timeline here (SVG).")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(journal: Path, picture: Path | None, as_json: bool) -> int:
-    """Replay the call in JOURNAL and compare: the same events must give the same commands.
+    """Replay the call in JOURNAL and compare its commands.
 
-    Prints the transcript. Exits with 1 if an event is answered differently now, and with 2 if
-    another version of Hookflash wrote the journal, or a part of it.
+    The same events must give the same commands. Prints the transcript. Exits with 1 if an event is
+    answered differently now, and with 2 if another version of Hookflash wrote the journal, or a
+    part of it.
     """
     import msgspec
 

@@ -14,13 +14,22 @@ if TYPE_CHECKING:
 @click.command
 @click.argument("agent_spec", metavar="AGENT")
 @click.option("--host", help="Address to listen on.  [default: HOOKFLASH_HOST or 127.0.0.1]")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Port; 0 takes a free one.  [default: HOOKFLASH_PORT or 8080]",
+)
 @click.option(
     "--workers",
     type=click.IntRange(1, 64),
     help="Processes that share port and calls.  [default: HOOKFLASH_WORKERS or 1]",
 )
-@click.option("--settings", "settings_file", type=click.Path(path_type=Path), help="Settings file.")
+@click.option(
+    "--settings",
+    "settings_file",
+    type=click.Path(path_type=Path),
+    help="Settings file.  [default: hookflash.toml in this folder, if it is there]",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Log every event and command of each call.")
 @click.option(
     "--worker-slot", "slot_text", hidden=True, help="A worker's slot, set by the parent process."
@@ -34,10 +43,20 @@ def command(
     verbose: bool,
     slot_text: str | None,
 ) -> None:
-    """Answer calls with AGENT until SIGTERM, then end the live ones cleanly.
+    """Answer the calls of your line with AGENT.
 
-    AGENT is file.py, file.py:name or package.module:name. Without a name, it is
-    the only Directory in that file or module, or else the only Agent.
+    AGENT is file.py, file.py:name or package.module:name. Without a name, it is the only
+    Directory in that file or module, or else the only Agent.
+
+    Needs HOOKFLASH_PUBLIC_URL, TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and OPENAI_API_KEY, as
+    environment variables, in .env, or in the settings file.
+
+    Open your number in Twilio's console and set the fields under Voice. "A call comes in" and
+    "Primary handler fails" are HOOKFLASH_PUBLIC_URL and /twilio/voice. "Call status changes" is
+    HOOKFLASH_PUBLIC_URL and /twilio/status. All of them use HTTP POST.
+
+    After SIGTERM or Ctrl-C, live calls go on for HOOKFLASH_DRAIN_SECONDS (30 s). Calls that are
+    then still live go to another process or to a human. A second signal ends the server at once.
     """
     import logging
     import sys

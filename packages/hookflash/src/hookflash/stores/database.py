@@ -62,6 +62,14 @@ async def open_database(url: str, *, connect: Connect | None = None) -> AsyncEng
     return _engine(full, connect)
 
 
+def missing_file(url: str) -> Path | None:
+    """Return the SQLite file of `url` if there is no such file; None for every other database."""
+    if not url.startswith("sqlite"):
+        return None
+    file = Path(str(make_url(url).database))
+    return None if file.exists() else file
+
+
 def _full_url(url: str) -> str:
     """Return `url` with its driver; create the folder of an SQLite file."""
     try:
