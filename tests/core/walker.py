@@ -214,6 +214,11 @@ class Walker(Walk):
         point = "parting" if human.at == "parting" else "pressed"
         self.told(human, self.ask_human(human, point, digit))
 
+    def ask_about_those_who_wait(self) -> None:
+        for human in self.humans:
+            if human.at == "asked" and human.waits:
+                self.press(human, "")
+
     def star(self, human: Human) -> None:
         human.at = "left"
         self.room_over()
@@ -241,8 +246,9 @@ class Walker(Walk):
         """The human's leg does what it is told."""
         for instruction in instructions:
             match instruction:
-                case c.Screen(point=point):
+                case c.Screen(point=point, seconds=seconds):
                     human.at = "parting" if point == "parting" else "asked"
+                    human.waits = seconds is not None
                 case c.OpenConsult():
                     human.at = "consult"
                 case c.JoinRoom():

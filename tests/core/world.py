@@ -45,6 +45,8 @@ class Human(msgspec.Struct):
     dialled: bool
     at: str = "ringing"
     answered: bool = False
+    waits: bool = False
+    """Whether the carrier asks about this human again after a few seconds."""
 
 
 class Walk:
@@ -322,6 +324,9 @@ class Walk:
             most = ALONE_SECONDS if silent else MUSIC_SECONDS
             assert lonely <= most, f"nobody is with the caller ({self.caller}) for {lonely:.2f} s"
 
+    def ask_about_those_who_wait(self) -> None:
+        """The carrier asks again about humans who were told to wait for so many seconds."""
+
     def finish(self) -> None:
         """The caller hangs up, the last news comes, and nothing may be left."""
         self.let_caller_go("hung up")
@@ -335,6 +340,7 @@ class Walk:
         self.pass_time(20_000.0)
         for _ in range(50):
             self.deliver(lose=False)
+        self.ask_about_those_who_wait()
         left = [each for each in self.humans if each.at != "over"]
         assert not left, f"left over: {left}"
         assert self.call.phase is Phase.ENDED
