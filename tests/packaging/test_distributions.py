@@ -26,8 +26,6 @@ from packaging.utils import canonicalize_name
 
 import hookflash.cli
 
-pytestmark = pytest.mark.realtime
-
 ROOT = Path(__file__).parents[2]
 OURS = {"hookflash", "hookflash-local"}
 
