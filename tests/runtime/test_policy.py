@@ -19,7 +19,7 @@ from hookflash.core.events import (
 )
 from hookflash.core.frustration import Frustration
 from hookflash.core.setup import CallSetup
-from hookflash.runtime import time_limit
+from hookflash.runtime import wait_within as module
 from hookflash.runtime.call_views import CallViews
 from hookflash.runtime.policy import Policies
 
@@ -50,7 +50,7 @@ class Bench:
     async def settled(self) -> Sequence[Any]:
         while self.policies._task is not None:
             await asyncio.wait([self.policies._task])
-        await asyncio.gather(*time_limit._cancelled, return_exceptions=True)
+        await asyncio.gather(*module._cancelled, return_exceptions=True)
         return self.posted
 
 

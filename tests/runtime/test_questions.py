@@ -15,7 +15,7 @@ from hookflash.agents.hooks import AnswerHook
 from hookflash.agents.view import CallView
 from hookflash.core.commands import RunTool
 from hookflash.core.events import QuestionAnswered, QuestionAsked, ToolFinished
-from hookflash.runtime import time_limit
+from hookflash.runtime import wait_within as module
 from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.questions import Questions
 from hookflash.runtime.tool_runner import ToolRunner, ToolThreads
@@ -116,7 +116,7 @@ async def test_whoever_answers_first_has_answered() -> None:
     asking = asyncio.create_task(bench.context.ask_human("Really?"))
     await bench.answers("From the console.")
     assert await asking == "From the console."
-    await asyncio.gather(*time_limit._cancelled, return_exceptions=True)
+    await asyncio.gather(*module._cancelled, return_exceptions=True)
 
 
 async def test_when_nobody_answers_the_tool_is_told_so_in_time() -> None:

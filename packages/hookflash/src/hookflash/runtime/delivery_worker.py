@@ -25,7 +25,7 @@ from hookflash.core.delivery import Delivery
 from hookflash.core.delivery_retries import DEAD_SECONDS, Attempt, TrackedDelivery, attempted
 from hookflash.runtime.log import masked
 from hookflash.runtime.ports import Clock
-from hookflash.runtime.time_limit import wait_within
+from hookflash.runtime.wait_within import wait_within
 from hookflash.world import SYSTEM
 
 _log = logging.getLogger("hookflash.call.deliveries")

@@ -29,7 +29,7 @@ from hookflash.core.events import (
 from hookflash.core.frustration import Frustration, FrustrationMeter
 from hookflash.runtime.owner_code import run_owner_code
 from hookflash.runtime.ports import EventSink
-from hookflash.runtime.time_limit import cancel_without_waiting, wait_within
+from hookflash.runtime.wait_within import cancel_without_waiting, wait_within
 
 _log = logging.getLogger("hookflash.call.policy")
 

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from hookflash.core.handoff_plan import Target
 from hookflash.runtime.log import masked
 from hookflash.runtime.owner_code import run_owner_code
-from hookflash.runtime.time_limit import wait_within
+from hookflash.runtime.wait_within import wait_within
 
 _log = logging.getLogger("hookflash.call.presence")
 

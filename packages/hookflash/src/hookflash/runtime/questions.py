@@ -25,9 +25,9 @@ from hookflash.core.events import AnyEvent, QuestionAnswered, QuestionAsked
 from hookflash.errors import ConfigError
 from hookflash.runtime.owner_code import run_owner_code
 from hookflash.runtime.ports import Clock, EventSink
-from hookflash.runtime.time_limit import cancel_without_waiting
 from hookflash.runtime.tool_deadline import paused_deadline
 from hookflash.runtime.valid_text import valid_text
+from hookflash.runtime.wait_within import cancel_without_waiting
 
 _log = logging.getLogger("hookflash.call.tools")
 

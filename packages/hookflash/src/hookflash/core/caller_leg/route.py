@@ -94,7 +94,7 @@ class Route:
         self._answers[step, leg_sid] = instructions
         self.in_force = instructions
 
-    # --- the two roads ------------------------------------------------------------------------
+    # --- the two ways ------------------------------------------------------------------------
 
     def move(
         self, instructions: tuple[Instruction, ...], now: float, *, where: Where

@@ -6,7 +6,7 @@
                                                   GOODBYE, LATE --> SAID <-----------------+
 
 Only time on a stream to the agent counts. A caller who waits in a queue or talks with a human uses
-none of it. `time_over` decides what is said when.
+none of it. `call_length_over` decides what is said when.
 
 The carrier gets a limit as well, in case no process is left to end the call. Twilio does not say
 whether its `TimeLimit` counts from the answer or from the request. The limit is right if it counts

@@ -7,16 +7,16 @@ from typing import Any
 
 from hookflash.core import events as e
 from hookflash.core.conversation import (
+    call_length_over,
+    fillers,
     interruptions,
     keypad,
     session_replacement,
     silent_caller,
     speaking,
     supervising,
-    time_over,
     tools,
     turns,
-    waiting_caller,
 )
 from hookflash.core.conversation.conversation import Conversation
 from hookflash.core.conversation.states import ConversationState, SessionState, SilenceState
@@ -31,7 +31,7 @@ HANDLERS: dict[type, Callable[[Conversation, Any, Step], None]] = {
     e.ResponseStarted: turns.response_started,
     e.ResponseEnded: turns.response_ended,
     e.TokensUsed: session_replacement.tokens_used,
-    e.PreparedAudio: waiting_caller.prepared_audio,
+    e.PreparedAudio: fillers.prepared_audio,
     e.ModelAudioEnded: turns.model_audio_ended,
     e.AgentTranscribed: turns.agent_transcribed,
     e.CallerSpeechStarted: turns.caller_speech_started,
@@ -54,9 +54,9 @@ HANDLERS: dict[type, Callable[[Conversation, Any, Step], None]] = {
 
 def review(talk: Conversation, step: Step) -> None:
     """Enter the states that follow from an event: is the caller owed something, or silent?"""
-    waiting_caller.review(talk, step)
+    fillers.review(talk, step)
     silent_caller.review(talk, step)
-    time_over.review(talk, step)
+    call_length_over.review(talk, step)
     if talk.model.ageing and talk.silence.state is SilenceState.LISTENING:
         session_replacement.roll_over(talk, step)
 
@@ -71,11 +71,11 @@ def expire(talk: Conversation, step: Step) -> None:
         keypad.entry_typed(talk, talk.digits.expire(now), step)
         interruptions.expire(talk, step)
         silent_caller.expire(talk, step)
-        silent = waiting_caller.expire(talk, step)
+        silent = fillers.expire(talk, step)
         if silent or talk.requests.overdue(now):
             session_replacement.lose(talk, e.ModelLost("it does not answer"), step)
         speaking.after_heard(talk, step)
-    time_over.expire(talk, step)
+    call_length_over.expire(talk, step)
     if talk.live and talk.farewell.deadline is not None and now >= talk.farewell.deadline:
         speaking.farewell_over(talk, step)
     if talk.model.due(now):

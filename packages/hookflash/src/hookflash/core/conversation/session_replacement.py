@@ -10,7 +10,7 @@ from hookflash.core import events as e
 from hookflash.core import prompts
 from hookflash.core import signals as s
 from hookflash.core.commands import CloseModel, OpenModel
-from hookflash.core.conversation import interruptions, speaking, waiting_caller
+from hookflash.core.conversation import fillers, interruptions, speaking
 from hookflash.core.conversation.conversation import Conversation
 from hookflash.core.conversation.requests import Kind, Request
 from hookflash.core.conversation.states import ConversationState, SessionState, TurnState
@@ -37,10 +37,10 @@ def stream_opened(talk: Conversation, step: s.Step) -> None:
     speaking.speak_first(talk, step)
     if talk.streams > 1:
         # The caller may have heard nothing since the last stream.
-        waiting_caller.answer_is_late(talk, step)
+        fillers.answer_is_late(talk, step)
     if talk.stalled:
         talk.stalled = False
-        waiting_caller.play_filler_now(talk, step)
+        fillers.play_filler_now(talk, step)
 
 
 def model_ready(talk: Conversation, event: e.ModelReady, step: s.Step) -> None:

@@ -15,11 +15,11 @@ from hookflash.core.commands import (
     TruncateItem,
 )
 from hookflash.core.conversation import (
+    fillers,
     interruptions,
     session_replacement,
     silent_caller,
     speaking,
-    waiting_caller,
 )
 from hookflash.core.conversation.announced_action import AnnouncementKind
 from hookflash.core.conversation.conversation import Conversation
@@ -49,8 +49,8 @@ def model_audio(talk: Conversation, event: e.ModelAudio, now: float) -> list[Any
         talk.transcript.agent_heard(Settled(event.item_id, 0, 0, None, True, False), now)
         return [TruncateItem(event.item_id, 0)]
     talk.requests.sounded(now)
-    ringing = waiting_caller.stop_ringing(talk, now)
-    waiting_caller.heard(talk, event.response_id)
+    ringing = fillers.stop_ringing(talk, now)
+    fillers.heard(talk, event.response_id)
     commands = talk.playout.add(event.response_id, event.item_id, event.payload, event.size, now)
     if talk.farewell.purpose is not None:
         talk.farewell.sounding(talk.playout.quiet_at(), now, event.response_id)
@@ -142,7 +142,7 @@ def caller_speech_started(talk: Conversation, event: e.CallerSpeechStarted, step
     talk.fillers = 0
     talk.turn.enter(TurnState.SPEAKING, step.now)
     talk.requests.caller_started()
-    step.do(*waiting_caller.stop_ringing(talk, step.now))
+    step.do(*fillers.stop_ringing(talk, step.now))
     if talk.requests.protected or talk.setup.interruption.mode == "none":
         return
     if not talk.playout.idle():
@@ -165,7 +165,7 @@ def caller_quiet(talk: Conversation, event: e.CallerQuiet, step: s.Step) -> None
         step.do(CommitCallerAudio())
         _turn_ended(talk, step)
         step.do(*talk.requests.ask(Request(Kind.OWED), step.now))
-        waiting_caller.answer_is_late(talk, step)
+        fillers.answer_is_late(talk, step)
 
 
 def _turn_ended(talk: Conversation, step: s.Step) -> None:
@@ -174,7 +174,7 @@ def _turn_ended(talk: Conversation, step: s.Step) -> None:
     talk.turn.enter(TurnState.OVER, step.now)
     talk.requests.caller_stopped(step.now)
     interruptions.turn_ended(talk, step)
-    waiting_caller.turn_ended(talk, step)
+    fillers.turn_ended(talk, step)
 
 
 def caller_transcribed(talk: Conversation, event: e.CallerTranscribed, step: s.Step) -> None:

@@ -5,13 +5,13 @@ import gc
 
 import pytest
 
-from hookflash.runtime import time_limit
-from hookflash.runtime.time_limit import wait_within
+from hookflash.runtime import wait_within as module
+from hookflash.runtime.wait_within import wait_within
 
 
 async def settled() -> None:
     """Wait until every task that was given up has ended."""
-    await asyncio.gather(*time_limit._cancelled, return_exceptions=True)
+    await asyncio.gather(*module._cancelled, return_exceptions=True)
 
 
 async def test_what_is_in_time_is_returned_or_raised() -> None:
