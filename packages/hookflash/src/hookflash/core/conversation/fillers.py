@@ -202,8 +202,7 @@ def answer_is_late(talk: Conversation, step: s.Step) -> None:
 
 def play_filler_now(talk: Conversation, step: s.Step) -> None:
     """The caller has heard nothing for longer than they should: let no more time pass."""
-    if talk.owed.state is OwedState.LATE and not talk.playout.playing():
-        _play_filler(talk, step)
+    _play_filler(talk, step)
 
 
 def heard(talk: Conversation, response_id: str) -> None:
