@@ -110,6 +110,8 @@ async def everything_is_done_with_the_keyboard(
     line: Line, caller: PhonePage, anna: PhonePage
 ) -> None:
     line.twiml |= WHISPERING
+    # A click waits for its button; a key does not wait for the end of the call before.
+    await caller.state("idle")
     await caller.page.keyboard.press("c")
     await anna.state("ringing")
     await anna.page.keyboard.press("a")
