@@ -171,6 +171,8 @@ async def follow(script: Script, line: Line) -> None:
     try:
         await script(line)
     except Exception:
+        # A script is the user's function and may raise anything. The error is raised again: the
+        # task reports it when the carrier closes.
         line.leg.end("completed", by="script-error")
         raise
 

@@ -1,6 +1,6 @@
 """The owner of every task of the stand-in carrier.
 
-A task that fails is not lost: its error is kept, and `close` raises what was kept. So a mistake in
+A task that fails is not lost: its error is stored, and `close` raises it. So a mistake in
 a test's script or in this package fails the test that made it.
 
 resource | acquired   | released
@@ -42,7 +42,7 @@ class Tasks:
             return
 
     async def close(self) -> None:
-        """Cancel and await everything; raise the errors that were kept, as one group."""
+        """Cancel and await everything; raise the stored errors, as one group."""
         while self._running:
             running = list(self._running)
             for task in running:

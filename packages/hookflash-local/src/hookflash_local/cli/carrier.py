@@ -105,7 +105,8 @@ async def _serve(options: CarrierOptions, speech: bool) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         try:
             loop.add_signal_handler(number, stop.set)
-        except NotImplementedError:  # Windows: Ctrl-C raises KeyboardInterrupt instead.
+        except NotImplementedError:
+            # Event loops of Windows have no signal handlers. Ctrl-C raises KeyboardInterrupt there.
             break
     async with contextlib.AsyncExitStack() as stack:
         voices = await _local_speech(stack) if speech else {}

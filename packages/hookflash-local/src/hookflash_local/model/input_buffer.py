@@ -44,7 +44,7 @@ class InputBuffer:
         """Add a client's audio and return it as mu-law.
 
         With turn detection (`keep_all` false) nobody commits the silence between turns, so only the
-        last minute is kept.
+        last minute is retained.
         """
         if self._converter is None:
             self._converter = decoder(self._format)

@@ -117,6 +117,8 @@ class LocalBehaviour:
         try:
             text = await self._off_loop(self._components.transcriber.transcribe, bytes(entry.audio))
         except Exception:
+            # The libraries that hear raise plain exceptions. The client gets the failure as OpenAI
+            # reports it, and the session goes on.
             log.exception("model stand-in ! transcription of %s failed", item_id)
             session.apply(conversation.transcription_failed(item_id))
         else:
@@ -126,6 +128,8 @@ class LocalBehaviour:
         try:
             await self._write(session, response)
         except Exception:
+            # Speech, rules or a chat model failed in any way. The response ends as failed, as
+            # OpenAI's does, and the session goes on.
             log.exception("model stand-in ! response %s failed", response.id)
             error = {
                 "type": "server_error",

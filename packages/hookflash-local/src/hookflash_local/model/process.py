@@ -97,6 +97,7 @@ class ModelProcess:
                 f"{self._stderr_tail()}"
             ) from None
         except BaseException:
+            # Also if the start is cancelled: the child process must not outlive it.
             await self._end(self._child)
             raise
         self._readers.append(asyncio.create_task(self._read_stdout(self._child)))

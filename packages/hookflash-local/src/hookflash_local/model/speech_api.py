@@ -192,6 +192,7 @@ class HttpOrSession(ServerConnection):
         try:
             answer = await self._answer(request)
         except Exception:
+            # The request gets its answer whatever the speech libraries raise, as from OpenAI.
             log.exception("model stand-in ! speech request failed")
             answer = refusal(500, "The server had an error while processing your request.")
         head = (

@@ -12,8 +12,8 @@ simulation runs the same way each time.
 Rules:
 
 * `create_server` and `create_connection` work in memory (see `network.py`), so real servers and
-  clients run on them. There is no DNS, TLS, subprocess, signal or descriptor; their use raises
-  NotImplementedError.
+  clients run on them. There is no DNS, TLS, subprocess, signal or descriptor. Their use raises
+  NotImplementedError, as asyncio's own loops do for what they do not support.
 * `run_in_executor` runs the function inline, in the loop's thread.
 * A process of the simulated machine is a value of the context variable `PROCESS`. `kill` drops
   every callback of a process, closes its ports and resets its connections. Its `finally` blocks do
@@ -106,6 +106,7 @@ class _Selector(selectors._BaseSelectorImpl):
     loop: VirtualLoop
 
     def register(self, *_: Any) -> NoReturn:
+        # The simulation has no descriptors by design: everything is in memory.
         raise NotImplementedError("a virtual loop has no descriptors: use a real event loop")
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
@@ -217,7 +218,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         *args: *Ts,
         context: contextvars.Context | None = None,
     ) -> asyncio.Handle:
-        self._check_closed()  # type: ignore[attr-defined]  # as asyncio's own
+        # asyncio's loops check this in the same place; typeshed does not know the method.
+        self._check_closed()  # type: ignore[attr-defined]
         handle = asyncio.Handle(callback, args, self, context)
         if self._dead and self._is_dead(handle):
             self._retain(handle)
@@ -245,7 +247,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         *args: *Ts,
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
-        self._check_closed()  # type: ignore[attr-defined]  # as asyncio's own
+        self._check_closed()  # type: ignore[attr-defined]  # see `call_soon`
         timer = _Timer(when, callback, args, self, context)
         self._timers += 1
         timer.number = self._timers
@@ -253,7 +255,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self._retain(timer)
             return timer
         heapq.heappush(self._scheduled, timer)
-        timer._scheduled = True  # type: ignore[attr-defined]  # as asyncio's own `call_at` does
+        timer._scheduled = True  # type: ignore[attr-defined]  # `call_at` of asyncio sets it, untyped
         return timer
 
     def call_soon_threadsafe(
@@ -273,7 +275,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         *args: *Ts,
     ) -> asyncio.Future[T]:
         """Run `func` inline. Inside it no loop is running, as in a thread."""
-        self._check_closed()  # type: ignore[attr-defined]  # as asyncio's own
+        self._check_closed()  # type: ignore[attr-defined]  # see `call_soon`
         future: asyncio.Future[T] = self.create_future()
         running = asyncio._get_running_loop()
         asyncio._set_running_loop(None)
@@ -284,6 +286,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             # A future cannot hold a StopIteration.
             future.set_exception(RuntimeError(repr(error)))
         except BaseException as error:
+            # A thread's future takes SystemExit and KeyboardInterrupt too; the awaiting task
+            # raises them.
             future.set_exception(error)
         finally:
             asyncio._set_running_loop(running)

@@ -92,8 +92,8 @@ class VirtualSocket:
 class Direction:
     """Bytes in flight from one end of a connection to the other.
 
-    `delay` and `jitter` are in seconds and apply to later writes; order is kept. The jitter of each
-    write is drawn from `chance`; without `chance` there is none.
+    `delay` and `jitter` are in seconds and apply to later writes. The order stays the same. The
+    jitter of each write is drawn from `chance`; without `chance` there is none.
     """
 
     def __init__(self, loop: VirtualLoop) -> None:

@@ -8,7 +8,7 @@ samples, so a position is a function of time and not of ticks.
     mark  -> comes back when all audio before it was played; at once if nothing is buffered
     clear -> audio that is not played is dropped, and every outstanding mark comes back at once
 
-The past is kept: `heard` returns it without gaps, `segments` with the time of each piece.
+Played sound is retained: `heard` returns it without gaps, `segments` with the time of each piece.
 Source of the rules: Twilio, Media Streams WebSocket messages (media, mark, clear); more than ten
 minutes of buffered audio is dropped (error 31931).
 """
