@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import re
 from dataclasses import dataclass
+from functools import cache
 
 SAMPLES_PER_MS = 8
 
@@ -64,10 +65,24 @@ class Voices:
         return Sentence(byte, text, ms)
 
 
+_RUN = 24
+"""Samples of one byte in a row. Shorter runs are other sounds'."""
+
+
 def heard_ms(sound: bytes, byte: int) -> float:
-    """Return how many milliseconds of a sentence are in a sound. Short runs are other sounds'."""
-    return sum(len(run[0]) for run in _runs(byte).finditer(sound)) / SAMPLES_PER_MS
+    """Return how many milliseconds of a sentence are in a sound."""
+    shortest = bytes([byte]) * _RUN
+    run = _runs(byte)
+    samples = 0
+    start = sound.find(shortest)
+    while start >= 0:
+        match = run.match(sound, start)
+        assert match is not None
+        samples += match.end() - start
+        start = sound.find(shortest, match.end())
+    return samples / SAMPLES_PER_MS
 
 
+@cache
 def _runs(byte: int) -> re.Pattern[bytes]:
-    return re.compile(re.escape(bytes([byte])) + b"{24,}")
+    return re.compile(re.escape(bytes([byte])) + b"+")

@@ -136,7 +136,7 @@ def test_a_wait_says_what_went_wrong(twilio_carrier: LocalTwilio) -> None:
 def test_the_mark_sets_options(twilio_carrier: LocalTwilio) -> None:
     pause = "<Response><Say>wait</Say><Pause length='60'/></Response>"
     twilio_carrier.serve(wsgi({"/voice": pause}), voice="/voice")
-    assert twilio_carrier.call().wait_until_ended(seconds=100) == "completed"
+    assert twilio_carrier.call().wait_until_ended() == "completed"
 
 
 def test_a_call_without_an_application_says_what_to_do(twilio_carrier: LocalTwilio) -> None:

@@ -1,7 +1,8 @@
 """The carrier's own time: seconds since it started, which may run faster than the wall clock.
 
-With `speed=10`, ten of these seconds pass in one real second. Every duration in this package is
-measured on this clock and on no other. So a whole call can be tried in a tenth of its time.
+With `speed=10`, ten of these seconds pass in one real second. Every duration of Twilio's
+is measured on this clock, so a whole call can be tried in a tenth of its time. The application's
+time for an answer is in real seconds, because the application is not faster.
 """
 
 from __future__ import annotations

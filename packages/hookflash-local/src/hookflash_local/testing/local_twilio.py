@@ -46,7 +46,7 @@ T = TypeVar("T")
 NUMBER = "+15550100001"
 CALLER = "+15550100009"
 WAIT_SECONDS = 10.0
-"""How long a `wait_...` method waits by default."""
+"""How long a `wait_...` method waits by default, in real seconds."""
 
 
 def short_tone(text: str) -> bytes:
@@ -75,9 +75,10 @@ class _LoopThread:
 class LocalTwilio:
     """A local Twilio with one number.
 
-    `speed` runs its clock faster: with 10, a `<Pause length="5"/>` takes half a second, and the
-    application has 1.5 s for its answers. `speak` turns the text of `<Say>` to mu-law at 8 kHz;
-    None is a short tone. `calls_per_second` is the rate at which REST starts calls (Twilio: 1).
+    `speed` runs its clock faster: with 10, a `<Pause length="5"/>` takes half a second. The time
+    that the application has for an answer and the time limits of `wait_...` stay in real seconds.
+    `speak` turns the text of `<Say>` to mu-law at 8 kHz; None is a short tone. `calls_per_second`
+    is the rate at which REST starts calls (Twilio: 1).
     """
 
     def __init__(
@@ -243,10 +244,10 @@ class LocalTwilio:
         return self._thread.run(work)
 
     def wait(self, work: Coroutine[Any, Any, T], seconds: float, failed: str) -> T:
-        """Run `work` for at most `seconds` of the carrier. Raises AssertionError after that."""
+        """Run `work` for at most `seconds`. Raises AssertionError after that."""
 
         async def limited() -> T:
-            async with self.carrier.exchange.clock.timeout(seconds):
+            async with asyncio.timeout(seconds):
                 return await work
 
         try:

@@ -61,15 +61,19 @@ async def phone_sound(pcm: bytes) -> bytes:
     """
     if len(pcm) % 2:
         raise ValueError(f"expected 16-bit samples, got {len(pcm)} bytes")
-    samples = array("h", bytes(2 * _HALF) + pcm + bytes(2 * _HALF))
-    if sys.byteorder == "big":
-        samples.byteswap()
+    padding = bytes(2 * _HALF)
+    padded = padding + pcm + padding
     sound = bytearray()
-    positions = range(0, len(pcm) // 2, _STEP)
-    for first in range(0, len(positions), _SLICE):
-        sound += encode(
-            round(sum(map(mul, _TAPS, samples[start : start + len(_TAPS)])))
-            for start in positions[first : first + _SLICE]
-        )
+    for first in range(0, len(pcm), 2 * _STEP * _SLICE):
+        sound += _filtered(padded[first : first + 2 * (_STEP * (_SLICE - 1) + len(_TAPS))])
         await asyncio.sleep(0)
     return bytes(sound)
+
+
+def _filtered(pcm: bytes) -> bytes:
+    """Return every third output of the filter over `pcm`, as mu-law."""
+    samples = array("h", pcm)
+    if sys.byteorder == "big":
+        samples.byteswap()
+    starts = range(0, len(samples) - len(_TAPS) + 1, _STEP)
+    return encode(round(sum(map(mul, _TAPS, samples[at : at + len(_TAPS)]))) for at in starts)
