@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from hookflash.core.audio import payload_size
 from hookflash.core.commands import (
     AnyCommand,
     CheckTargets,
@@ -16,6 +17,7 @@ from hookflash.core.commands import (
     Instruction,
     OpenConsult,
     RingHuman,
+    SendCallerAudio,
 )
 from hookflash.core.delivery import Delivery
 from hookflash.core.events import ConsultDecided, TargetsChecked
@@ -54,10 +56,14 @@ class Stream:
     def __init__(self, stream_sid: str = "MZ1") -> None:
         self.stream_sid = stream_sid
         self.sent: list[tuple[str, str]] = []
+        self.take: Callable[[bytes, bytes], object] | None = None
         self.closed = False
 
     def play(self, payload: str) -> None:
         self.sent.append(("play", payload))
+
+    def forward_sound(self, take: Callable[[bytes, bytes], object] | None) -> None:
+        self.take = take
 
     def mark(self, name: str) -> None:
         self.sent.append(("mark", name))
@@ -156,6 +162,9 @@ class Link:
 
     def carry_out(self, command: AnyCommand) -> None:
         self.sent.append(command)
+
+    def send_sound(self, payload: bytes) -> None:
+        self.sent.append(SendCallerAudio(payload.decode(), payload_size(payload.decode())))
 
     def close(self) -> None:
         self.closed = True

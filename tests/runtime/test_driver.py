@@ -25,6 +25,7 @@ from hookflash.core.commands import (
     RequestResponse,
     RingHuman,
     RunTool,
+    SendCallerAudio,
     SendToolOutput,
 )
 from hookflash.core.delivery import Delivery
@@ -265,16 +266,38 @@ async def test_a_carrier_that_floods_the_call_loses_its_stream(
     await driver.close()
 
 
+async def test_the_stream_sends_the_callers_sound_itself_unless_it_is_captured(
+    world: World,
+) -> None:
+    driver, stream = talking(world)
+    link = world.connector.links[-1]
+    assert stream.take is not None
+    before = len(link.sent)
+    stream.take(b"/v7+", bytes([0xFE] * 3))
+    assert link.sent[before:] == [SendCallerAudio("/v7+", 3)]
+    capture = driver.start_capture()
+    assert stream.take is None
+    driver.post(e.CallerAudio("/v7+", 3, 20))
+    assert link.sent[before:] == [SendCallerAudio("/v7+", 3)] * 2
+    capture.close()
+    assert stream.take is not None
+    driver.post(e.HangUpRequested("closing time"))
+    driver.post(e.CallCompleted())
+    assert stream.take is None
+    await driver.close()
+
+
 async def test_sound_is_counted_and_everything_else_is_watched(world: World) -> None:
     driver, stream = talking(world)
     seen: list[object] = []
     driver._watch = lambda call_sid, event, commands: seen.append(event)
-    driver.post(e.CallerAudio("/v7+", 3, 20))
+    for at_ms in range(20, 120, 20):
+        driver.post(e.CallerAudio("/v7+", 3, at_ms))
     driver.post(e.ResponseStarted("r1"))
     spoken = e.ModelAudio("r1", "i1", "AAAA", 3)
     driver.post(spoken)
     assert seen == [e.ResponseStarted("r1"), spoken]
-    assert (driver._traffic.up, driver._traffic.down) == (1, 1)
+    assert (driver._traffic.up, driver._traffic.down) == (5, 1)
     await driver.close()
 
 
@@ -496,9 +519,8 @@ async def test_a_talk_that_cannot_begin_hangs_up_the_humans_leg(world: World, ca
 async def test_a_session_that_takes_no_sound_is_lost_and_logged_once(world: World, caplog) -> None:
     driver, _ = talking(world)
     link = world.connector.links[-1]
-    link.carry_out = breaks  # type: ignore[method-assign]
+    link.send_sound = breaks  # type: ignore[method-assign]
     driver.post(e.CallerSpeechStopped("u1"))
-    assert driver._audio_sink is breaks
     for at_ms in (20, 40):
         driver.post(e.CallerAudio("/v7+", 3, at_ms))
     assert link.closed

@@ -243,3 +243,89 @@ def test_ten_thousand_pieces_of_garbage_on_many_sockets_leave_a_good_one_alone()
     assert good.closed == []
     for line in bad:
         assert sum(isinstance(event, StreamStopped) for event in line.events) == 1
+
+
+# --- the caller's sound, given on without an event ------------------------------------------------
+
+
+def forwarding() -> tuple[Line, MediaStream, list[tuple[bytes, bytes]]]:
+    line, stream = opened()
+    line.events.clear()
+    taken: list[tuple[bytes, bytes]] = []
+    stream.forward_sound(lambda payload, sound: taken.append((payload, sound)))
+    return line, stream, taken
+
+
+MESSAGE = (
+    f'{{"event":"media","sequenceNumber":"3","media":{{"track":"inbound","chunk":"1",'
+    f'"timestamp":"5","payload":"/v7+"}},"streamSid":"{SID}"}}'
+)
+SID_FIRST = (
+    f'{{"event":"media","sequenceNumber":"3","streamSid":"{SID}","media":{{"track":"inbound",'
+    f'"chunk":"1","timestamp":"5","payload":"/v7+"}}}}'
+)
+
+
+@pytest.mark.parametrize("text", [MESSAGE, SID_FIRST])
+def test_sound_is_forwarded_until_it_is_to_be_posted_again(text: str) -> None:
+    line, stream, taken = forwarding()
+    stream.receive(text.encode())
+    assert taken == [(b"/v7+", bytes([0xFE] * 3))]
+    assert line.events == []
+    stream.forward_sound(None)
+    stream.receive(text.encode())
+    assert line.events == [CallerAudio("/v7+", 3, 5)]
+    assert len(taken) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        MESSAGE.replace('":', '": '),
+        MESSAGE.replace("/v7+", "\\/v7+"),
+        MESSAGE.replace("/v7+", "\\u002fv7+"),
+        MESSAGE.replace('{"event":"media",', "{").replace('"}}', '"},"event":"media"}'),
+    ],
+)
+def test_sound_in_another_form_is_posted(text: str) -> None:
+    line, stream, taken = forwarding()
+    stream.receive(text.encode())
+    assert taken == []
+    if json.loads(text).get("event"):
+        assert line.events == [CallerAudio("/v7+", 3, 5)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        MESSAGE.replace(SID, "MZ" + "2" * 32),
+        MESSAGE.replace("/v7+", "/v7"),
+        MESSAGE.replace("/v7+", "/v7+!"),
+        MESSAGE.replace("/v7+", "/v7=+v7+"),
+        MESSAGE.replace("/v7+", "\u00e9"),
+        MESSAGE.replace('"payload":"/v7+"', '"payload":'),
+        MESSAGE[:-40],
+    ],
+)
+def test_a_message_that_is_not_valid_is_counted_and_never_forwarded(text: str) -> None:
+    line, stream, taken = forwarding()
+    for _ in range(MAX_INVALID_MESSAGES):
+        stream.receive(text.encode())
+    assert taken == []
+    assert line.closed == [(1002, "not a media stream")]
+
+
+@pytest.mark.parametrize(
+    "text", [MESSAGE.replace("inbound", "outbound"), MESSAGE.replace("/v7+", "")]
+)
+def test_another_track_and_no_sound_are_passed_over(text: str) -> None:
+    line, stream, taken = forwarding()
+    stream.receive(text.encode())
+    assert (taken, line.events, line.closed) == ([], [], [])
+
+
+def test_after_the_end_nothing_is_forwarded() -> None:
+    _, stream, taken = forwarding()
+    stream.receive(STOP)
+    stream.receive(MESSAGE.encode())
+    assert taken == []

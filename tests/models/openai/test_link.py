@@ -52,7 +52,7 @@ async def test_a_session_opens_speaks_and_closes_cleanly() -> None:
         link = opened.open(setup, heard)
         assert heard.events == []
         link.carry_out(commands.RequestResponse())
-        link.carry_out(commands.SendCallerAudio("//8=", 2))
+        link.send_sound(b"//8=")
         while not isinstance(await heard.next(), events.ResponseEnded):
             pass
         link.close()

@@ -67,8 +67,9 @@ def test_audio_keeps_the_payload_as_the_text_it_came_as() -> None:
 
 @pytest.mark.parametrize("payload", ["", "//8=", "/35+fn7///9+fg=="])
 def test_sound_is_written_by_hand_as_the_encoder_writes_it(payload: str) -> None:
-    assert messages.encode_sound(payload) == messages.encode(messages.AudioAppend(payload))
-    assert CLIENT.validate_json(messages.encode_sound(payload)).audio == payload
+    frame = messages.SOUND_HEAD + payload.encode() + messages.SOUND_END
+    assert frame == messages.encode(messages.AudioAppend(payload))
+    assert CLIENT.validate_json(frame).audio == payload
 
 
 @pytest.mark.parametrize(

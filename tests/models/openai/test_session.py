@@ -11,7 +11,6 @@ from hookflash.core import commands, events
 from hookflash.core.commands import Message
 from hookflash.core.setup import ModelSetup
 from hookflash.errors import IllegalTransition
-from hookflash.models.openai import messages
 from hookflash.models.openai.options import RealtimeOptions
 from hookflash.models.openai.session import Backlog, RealtimeSession, SessionState
 
@@ -149,24 +148,18 @@ def test_history_then_commands_then_audio_are_sent_once_ready() -> None:
 
 def test_sound_that_comes_before_the_session_is_ready_is_kept_for_it() -> None:
     session = configuring()
-    assert session.hear(audio(160)) is None
+    assert not session.takes_sound
+    session.carry_out(audio(160))
     session.receive(updated())
     assert [frame["audio"] for frame in sent(session)] == [audio(160).payload]
 
 
-def test_sound_for_a_ready_session_is_one_message_to_send_at_once() -> None:
+def test_only_a_session_that_is_ready_takes_sound_at_once() -> None:
     session = ready()
-    frame = session.hear(audio(160))
-    assert frame == messages.encode(messages.AudioAppend(audio(160).payload))
-    assert session.frames() == [], "what was returned is not sent again"
+    assert session.takes_sound
     session.close()
-    assert session.hear(audio(160)) is None, "after the end it is dropped"
-
-
-def test_a_session_that_notes_its_messages_returns_the_same_message_for_sound() -> None:
-    session = ready(log_event_types=("input_audio_buffer.append",))
-    assert session.hear(audio(160)) == ready().hear(audio(160))
-    assert session.frames() == [], "what was returned is not sent again"
+    assert not session.takes_sound
+    assert not ready(log_event_types=("input_audio_buffer.append",)).takes_sound
 
 
 def test_of_the_callers_audio_the_newest_seconds_are_kept() -> None:

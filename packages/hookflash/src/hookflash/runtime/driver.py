@@ -87,8 +87,9 @@ from hookflash.core.handoff.states import HandoffState
 from hookflash.core.phases import Phase
 from hookflash.core.timers import earliest
 from hookflash.runtime.audio_capture import AudioCapture
-from hookflash.runtime.audio_rate_limit import FRAME_COST, AudioRateLimit
+from hookflash.runtime.audio_rate_limit import AudioRateLimit
 from hookflash.runtime.call_ports import CallPorts
+from hookflash.runtime.caller_sound import CallerSound, sound_of
 from hookflash.runtime.carrier_requests import CarrierRequests, EventInput
 from hookflash.runtime.journal import JournalState
 from hookflash.runtime.log import log_step
@@ -160,10 +161,12 @@ class Driver:
         self._phase: Phase | None = None
         self._handoff: HandoffState | None = None
         self._traffic = ports.traffic
-        self._audio_limit = AudioRateLimit(self._now)
-        self._audio_sink: Callable[[SendCallerAudio], None] | None = None
-        self._stream_watch = StreamWatch(ports.clock)
         self._voice = VoiceLevel()
+        limit = AudioRateLimit(self._now)
+        self._caller_sound = sound = CallerSound(limit, self._voice, self._traffic, self)
+        self._stream_watch = StreamWatch(ports.clock, lambda: sound.frames)
+        self._forwards = False
+        """Whether the stream gives the caller's sound to `_caller_sound` itself."""
         self._speaks = False
         """Whether the model has detected that the caller is speaking."""
         self.audio_capture: AudioCapture | None = None
@@ -178,24 +181,10 @@ class Driver:
     def post(self, event: AnyEvent) -> None:
         """Handle an event. An event that is posted while another is handled follows right after
         it."""
-        if type(event) is CallerAudio and self._audio_sink is not None:
-            # Fast path: the core has already decided that this audio goes to the model unchanged.
-            self._traffic.up += 1
-            limit = self._audio_limit
-            limit.left -= event.size + FRAME_COST
-            if limit.left >= 0 or not limit.over_limit(event.size):
-                try:
-                    self._audio_sink(SendCallerAudio(event.payload, event.size))
-                except Exception:  # an error in the session ends that session only
-                    self._lose_model("the caller's sound")
-                if self.audio_capture is not None:
-                    try:
-                        self.audio_capture.add_caller_audio(event)
-                    except Exception:  # a failed recording must not end the call
-                        self._report_once("recording the caller")
-                self._measure_caller(event)
-            elif limit.exceeded:
-                self._close_flooded()
+        if type(event) is CallerAudio and self._caller_sound.is_open:
+            # The core has already decided that this audio goes to the model unchanged.
+            if self._caller_sound.take(event.payload.encode(), sound_of(event.payload)):
+                self._capture_caller(event)
             return
         if self._busy:
             self._inbox.append(event)
@@ -209,12 +198,27 @@ class Driver:
             self._inbox.clear()
             self._busy = False
 
-    def _measure_caller(self, event: CallerAudio) -> None:
-        """Count a frame, and detect a caller who is silent although the model detected no end of
-        turn."""
-        self._stream_watch.frames += 1
-        if self._voice.take(event.payload, event.size) and self._speaks:
+    def _capture_caller(self, event: CallerAudio) -> None:
+        if self.audio_capture is not None:
+            try:
+                self.audio_capture.add_caller_audio(event)
+            except Exception:  # a failed recording must not end the call
+                self._report_once("recording the caller")
+
+    # --- the caller's sound (`SoundEvents`) ---------------------------------------------------
+
+    def caller_quiet(self) -> None:
+        """Report a caller who is silent although the model detected no end of their turn."""
+        if self._speaks:
             self.post(CallerQuiet())
+
+    def not_sent(self) -> None:
+        self._lose_model("the caller's sound")
+
+    def flooded(self) -> None:
+        log.warning("%s ! the carrier sends audio too fast: the stream is closed", self.call_sid)
+        if self._stream is not None:
+            self._attempt("closing the stream", self._stream.close)
 
     def ask(self, event: AnyEvent) -> tuple[Instruction, ...]:
         """Handle an event that the core answers with instructions. Return the instructions."""
@@ -235,6 +239,7 @@ class Driver:
                 return None
             self._attempt("closing the stream before", self._stream.close)
         self._stream = stream
+        self._forwards = False
         self._stream_watch.start(stream, self._stalled)
         return self.post
 
@@ -254,7 +259,8 @@ class Driver:
         await self._tools.close()
         self._journal.close()
         self._event_input.close()
-        self._model = self._stream = self._audio_sink = self.audio_capture = None
+        self._caller_sound.end()
+        self._model = self._stream = self.audio_capture = None
 
     def start_capture(self) -> AudioCapture:
         """Return the call's audio capture, created if needed. It exists while it has a sink."""
@@ -262,6 +268,7 @@ class Driver:
             self.audio_capture = AudioCapture(
                 self.call, self._now, self.ports.recordings, on_unused=self._end_capture
             )
+            self._update_audio_route()
         return self.audio_capture
 
     # --- the core -----------------------------------------------------------------------------
@@ -282,12 +289,8 @@ class Driver:
             event = msgspec.structs.replace(event, unheard=True)
         commands = self.call.receive(event, now)
         if type(event) is CallerAudio:
-            if self.audio_capture is not None:
-                try:
-                    self.audio_capture.add_caller_audio(event)
-                except Exception:  # a failed recording must not end the call
-                    self._report_once("recording the caller")
-            self._measure_caller(event)
+            self._capture_caller(event)
+            self._caller_sound.take(event.payload.encode(), sound_of(event.payload))
         self._carry_out(now, event, commands)
         if type(event) is MarkReturned:
             self._set_timer_for_sound(commands)
@@ -331,15 +334,16 @@ class Driver:
         """Decide where the caller's audio goes: straight to the model, or through the core."""
         self._debug = log.isEnabledFor(logging.DEBUG)
         self._speaks = self.call.conversation.requests.caller_speaking
+        sound = self._caller_sound
         if self._model is not None and self.call.hears and not self._debug:
-            self._audio_sink = self._model.carry_out
-        else:
-            self._audio_sink = None
-
-    def _close_flooded(self) -> None:
-        log.warning("%s ! the carrier sends audio too fast: the stream is closed", self.call_sid)
-        if self._stream is not None:
-            self._attempt("closing the stream", self._stream.close)
+            sound.open(self._model.send_sound)
+        elif sound.is_open:
+            sound.close()
+        # A capture needs the time of each frame, which only the event has.
+        forwards = sound.is_open and self.audio_capture is None
+        if forwards is not self._forwards and self._stream is not None:
+            self._forwards = forwards
+            self._stream.forward_sound(sound.take if forwards else None)
 
     def _expire(self) -> None:
         self._timer = None
@@ -463,7 +467,8 @@ class Driver:
 
     def _close_session(self) -> None:
         # The session counts as closed even if closing it fails.
-        model, self._model, self._audio_sink = self._model, None, None
+        model, self._model = self._model, None
+        self._caller_sound.close()
         if model is not None:
             self._attempt("closing the model's session", model.close)
 
@@ -476,6 +481,7 @@ class Driver:
 
     def _end_capture(self) -> None:
         self.audio_capture = None
+        self._update_audio_route()
 
     def _store(self, command: StoreRecord) -> None:
         if self.audio_capture is not None:

@@ -43,6 +43,13 @@ class CarrierStream(Protocol):
 
     def play(self, payload: str) -> None: ...
 
+    def forward_sound(self, take: Callable[[bytes, bytes], object] | None) -> None:
+        """Give the caller's sound to `take(base64, mu-law)` instead of posting it as events.
+
+        None: post it again. A stream that cannot may go on posting.
+        """
+        ...
+
     def mark(self, name: str) -> None: ...
 
     def clear(self) -> None: ...
@@ -93,6 +100,10 @@ class ModelLink(Protocol):
     """
 
     def carry_out(self, command: AnyCommand) -> None: ...
+
+    def send_sound(self, payload: bytes) -> None:
+        """Send caller audio (base64), like `SendCallerAudio`, with less work."""
+        ...
 
     def close(self) -> None: ...
 

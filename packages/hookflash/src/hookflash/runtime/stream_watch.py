@@ -29,17 +29,19 @@ Report = Callable[[CarrierStream], None]
 
 
 class StreamWatch:
-    """Watches one stream at a time. Its owner adds 1 to `frames` for each message with sound."""
+    """Watches one stream at a time. `frames` returns how many messages with sound have come."""
 
-    def __init__(self, clock: Clock) -> None:
-        self.frames = 0
+    def __init__(self, clock: Clock, frames: Callable[[], int]) -> None:
         self._clock = clock
+        self._frames = frames
+        self._before = 0
+        """How many had come when the stream began."""
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self, stream: CarrierStream, report: Report) -> None:
         """Watch this stream instead of the one before. `report` is called once, if it stalls."""
         self.stop()
-        self.frames = 0
+        self._before = self._frames()
         self._check_later(stream, report, 0, 0)
 
     def stop(self) -> None:
@@ -56,8 +58,9 @@ class StreamWatch:
 
     def _check(self, stream: CarrierStream, report: Report, frames: int, missed: int) -> None:
         self._timer = None
-        missed = missed + 1 if frames == self.frames else 0
+        now = self._frames() - self._before
+        missed = missed + 1 if frames == now else 0
         if missed >= (_CHECKS if frames >= _STEADY_FRAMES else FIRST_CHECKS):
             report(stream)
         else:
-            self._check_later(stream, report, self.frames, missed)
+            self._check_later(stream, report, now, missed)

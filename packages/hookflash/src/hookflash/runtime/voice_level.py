@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from binascii import a2b_base64
-
 QUIET_SECONDS = 2.0
 """A caller counts as silent this long after their last sound, whatever the model detects."""
 
@@ -27,15 +25,10 @@ class VoiceLevel:
         self._loud = 0
         self._quiet = 0
 
-    def take(self, payload: str, size: int) -> bool:
-        """Take the next piece (base64 mu-law, `size` bytes). Return True once after `QUIET_SECONDS`
-        of silence."""
-        try:
-            loud = len(a2b_base64(payload).translate(None, _QUIET))
-        except ValueError:
-            # An invalid payload counts as silence.
-            loud = 0
-        if loud > size * _SHARE:
+    def take(self, sound: bytes) -> bool:
+        """Take the next piece of mu-law. Return True once after `QUIET_SECONDS` of silence."""
+        size = len(sound)
+        if len(sound.translate(None, _QUIET)) > size * _SHARE:
             self._loud += size
             self._quiet = 0
             return False

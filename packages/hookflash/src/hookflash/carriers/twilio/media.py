@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import enum
 import logging
+from binascii import a2b_base64
 from collections.abc import Callable
 
 from hookflash.carriers.twilio.messages import (
@@ -26,6 +27,8 @@ from hookflash.carriers.twilio.messages import (
     Stop,
     Unknown,
     decode,
+    sid_field,
+    sound_payload,
     to_event,
     to_sound,
 )
@@ -82,6 +85,8 @@ class MediaStream:
         self._attach = attach
         self._sink: Sink | None = None
         self._frames = Frames("")
+        self._sid_field = b""
+        self._forward: Callable[[bytes, bytes], object] | None = None
         self._invalid = 0
 
     @property
@@ -105,6 +110,13 @@ class MediaStream:
         if self._state is _OPEN:
             self._send_text(self._frames.clear())
 
+    def forward_sound(self, take: Callable[[bytes, bytes], object] | None) -> None:
+        """Give the caller's sound to `take(base64, mu-law)` instead of posting it.
+
+        This concerns frames of bytes in the form that Twilio sends. Others are posted.
+        """
+        self._forward = take
+
     def close(self) -> None:
         """Close the socket; Twilio then requests `<Connect action>`. `StreamStopped` follows."""
         if self._state is _OPEN:
@@ -119,6 +131,23 @@ class MediaStream:
 
     def receive(self, text: str | bytes) -> None:
         """Take one text frame."""
+        # Fifty times a second per call there is sound; everything else is rare.
+        forward = self._forward
+        if forward is None or type(text) is not bytes:
+            self._read(text)
+            return
+        payload = sound_payload(text, self._sid_field)
+        try:
+            sound = a2b_base64(payload, strict_mode=True) if payload else b""
+        except ValueError:
+            # Reading the whole message says what is wrong.
+            sound = b""
+        if sound:
+            forward(payload, sound)
+        else:
+            self._read(text)
+
+    def _read(self, text: str | bytes) -> None:
         state = self._state
         if state is _OVER:
             return
@@ -126,7 +155,6 @@ class MediaStream:
             message = decode(text)
             sink = self._sink
             if type(message) is Media and message.stream_sid == self.stream_sid and sink:
-                # Fifty times a second per call; everything else is rare.
                 sound = to_sound(message)
                 if sound is not None:
                     sink(sound)
@@ -140,6 +168,7 @@ class MediaStream:
     def closed(self, reason: str = "") -> None:
         """Handle the end of the socket."""
         self._end(reason)
+        self._forward = None
         self._state = StreamState.OVER
 
     # --- messages -------------------------------------------------------------------------------
@@ -159,6 +188,7 @@ class MediaStream:
             return
         self.stream_sid = message.checked_sid()
         self._frames = Frames(self.stream_sid)
+        self._sid_field = sid_field(self.stream_sid)
         self._state = StreamState.OPEN
         sink = self._attach(call_sid, self)
         if sink is None:
@@ -204,4 +234,5 @@ class MediaStream:
     def _end(self, reason: str) -> None:
         if self._state is not StreamState.OVER and self._sink is not None:
             self._state = StreamState.OVER
+            self._forward = None
             self._sink(StreamStopped(self.stream_sid, reason))

@@ -194,6 +194,26 @@ def any_sound(message: Media) -> CallerAudio | None:
     return CallerAudio(payload, size, media.timestamp)
 
 
+_MEDIA, _INBOUND, _PAYLOAD = b'{"event":"media",', b'"track":"inbound"', b'"payload":"'
+
+
+def sid_field(stream_sid: str) -> bytes:
+    """Return the field that names a stream, as Twilio writes it."""
+    return b'"streamSid":' + msgspec.json.encode(stream_sid)
+
+
+def sound_payload(text: bytes, sid_field: bytes) -> bytes:
+    """Return the payload of a message with the caller's audio, or b"" for any other message.
+
+    It is found by its bytes, which costs a tenth of decoding the message. So a message that is
+    written differently, such as with blanks or escapes, is not recognised: `decode` it.
+    """
+    if not text.startswith(_MEDIA) or sid_field not in text or _INBOUND not in text:
+        return b""
+    at = text.find(_PAYLOAD) + len(_PAYLOAD)
+    return text[at : text.find(b'"', at)] if at >= len(_PAYLOAD) else b""
+
+
 def to_event(message: Media | Mark | Dtmf | Stop) -> CallerEvent | None:
     """Return the core's event for a message, or None.
 

@@ -38,12 +38,14 @@ from picows import (
     ws_connect,
 )
 
+from hookflash.core.audio import payload_size
 from hookflash.core.commands import AnyCommand, SendCallerAudio
 from hookflash.core.events import AnyEvent, ModelAudio, ModelLost
 from hookflash.core.setup import ModelSetup
 from hookflash.errors import ConfigError
 from hookflash.models.openai.error_mapping import on_refused_upgrade
 from hookflash.models.openai.frames import MAX_MESSAGE_BYTES, Frames
+from hookflash.models.openai.messages import SOUND_END, SOUND_HEAD
 from hookflash.models.openai.options import (
     CAPABILITIES,
     DEFAULT_URL,
@@ -97,17 +99,21 @@ class OpenAILink:
 
     def carry_out(self, command: AnyCommand) -> None:
         """Send a command to the model, or queue it until the session is ready."""
-        if type(command) is SendCallerAudio:
-            frame = self._session.hear(command)
-            if frame is not None and self._transport is not None:
-                self._transport.send(_TEXT, frame)
-                if self._stalled is not None:
-                    self._check_unsent()
-            return
         if self._timing is not None:
             self._log_time(self._timing.command(command, self._now()))
         self._session.carry_out(command)
         self._flush()
+
+    def send_sound(self, payload: bytes) -> None:
+        """Send caller audio (base64). It comes fifty times a second."""
+        transport = self._transport
+        if self._session.takes_sound and transport is not None:
+            transport.send(_TEXT, SOUND_HEAD + payload + SOUND_END)
+            if self._stalled is not None:
+                self._check_unsent()
+        else:
+            text = payload.decode()
+            self.carry_out(SendCallerAudio(text, payload_size(text)))
 
     def close(self) -> None:
         """End the session; nothing is posted from now on."""

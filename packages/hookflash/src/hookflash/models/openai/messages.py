@@ -360,9 +360,8 @@ def encode(message: ClientMessage) -> bytes:
     return _encoder.encode(message)
 
 
-def encode_sound(payload: str) -> bytes:
-    """Return `AudioAppend(payload)` as JSON; `payload` is base64, which needs no escaping."""
-    return f'{{"type":"input_audio_buffer.append","audio":"{payload}"}}'.encode()
+SOUND_HEAD, SOUND_END = encode(AudioAppend("|")).split(b"|")
+"""What stands around the base64 of `AudioAppend`, which needs no escaping."""
 
 
 def message_item(role: str, text: str) -> dict[str, Any]:

@@ -127,6 +127,8 @@ class RealtimeSession:
 
     def __init__(self, setup: ModelSetup, options: RealtimeOptions) -> None:
         self.state = SessionState.CONNECTING
+        self.takes_sound = False
+        """Whether a frame of the caller's audio may be sent without `carry_out`."""
         self.session_id = ""
         self._setup = setup
         self._options = options
@@ -144,7 +146,7 @@ class RealtimeSession:
         if self.state is SessionState.CLOSING:
             return
         self._expect(SessionState.CONNECTING, "opened")
-        self.state = SessionState.CONFIGURING
+        self._enter(SessionState.CONFIGURING)
         self._send(messages.SessionUpdate(session_config(self._setup, self._options)))
 
     def receive(self, data: bytes) -> list[AnyEvent]:
@@ -159,20 +161,20 @@ class RealtimeSession:
             return self._audio(message)
         found = self._read(message)
         if found and isinstance(found[-1], events.ModelLost):
-            self.state = SessionState.CLOSING
+            self._enter(SessionState.CLOSING)
         return found
 
     def lost(self, fault: events.ModelLost) -> list[AnyEvent]:
         """End the session for the reason in `fault`. Return the event, once."""
         if self.state is SessionState.CLOSING or self.state is SessionState.CLOSED:
             return []
-        self.state = SessionState.CLOSING
+        self._enter(SessionState.CLOSING)
         return [fault]
 
     def disconnected(self, code: int = 1006, reason: str = "") -> list[AnyEvent]:
         """Handle the end of the socket, with WebSocket's close `code` (1006: without a close)."""
         found = self.lost(error_mapping.on_close(code, reason))
-        self.state = SessionState.CLOSED
+        self._enter(SessionState.CLOSED)
         return found
 
     # --- called by the call -------------------------------------------------------------------
@@ -180,7 +182,7 @@ class RealtimeSession:
     def close(self) -> None:
         """End the session: it is no longer needed."""
         if self.state is not SessionState.CLOSED:
-            self.state = SessionState.CLOSING
+            self._enter(SessionState.CLOSING)
 
     def carry_out(self, command: AnyCommand) -> None:
         """Send a command to the model, or queue it until the session is ready. Ignored after the
@@ -194,17 +196,6 @@ class RealtimeSession:
             self._send(self._translate(command))
         elif self.state is SessionState.CONNECTING or self.state is SessionState.CONFIGURING:
             self._backlog.add(command)
-
-    def hear(self, command: commands.SendCallerAudio) -> bytes | None:
-        """Return the message for a piece of the caller's audio, to send at once, or None.
-
-        This is the fast path of `carry_out`, for fifty calls a second.
-        """
-        if self.state is not SessionState.READY or self._logged_types:
-            self.carry_out(command)
-            frames = self.frames()
-            return frames[0] if frames else None
-        return messages.encode_sound(command.payload)
 
     def frames(self) -> list[bytes]:
         """Return the messages to send, in order, and clear the list."""
@@ -329,7 +320,7 @@ class RealtimeSession:
             return [events.ModelLost(text, remedy="none")]
         if self.state is not SessionState.CONFIGURING:
             return []
-        self.state = SessionState.READY
+        self._enter(SessionState.READY)
         for line in self._setup.history:
             self._send(messages.ItemCreate(messages.message_item(line.role, line.text)))
         for command in self._backlog.drain():
@@ -368,6 +359,10 @@ class RealtimeSession:
         return [events.ToolCallRequested(item.call_id, item.name, arguments, response_id)]
 
     # --- helpers ------------------------------------------------------------------------------
+
+    def _enter(self, state: SessionState) -> None:
+        self.state = state
+        self.takes_sound = state is SessionState.READY and not self._logged_types
 
     def _expect(self, state: SessionState, event: str) -> None:
         if self.state is not state:
