@@ -23,7 +23,7 @@ import functools
 import logging
 import socket as sockets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 from starlette.requests import HTTPConnection
@@ -37,7 +37,6 @@ from hookflash.carriers.twilio.media import (
     Redeem,
 )
 from hookflash.server.asgi_media import MESSAGE_BYTES, STALL_SECONDS, START_SECONDS
-from hookflash.server.coalescing import Coalescing
 
 log = logging.getLogger("hookflash.call")
 
@@ -70,7 +69,6 @@ class MediaEndpoint:
     stall_seconds: float = STALL_SECONDS
     ping_seconds: float = PING_SECONDS
     unsent_bytes: int = UNSENT_BYTES
-    coalescing: Coalescing = field(default_factory=Coalescing)
 
 
 class MediaSocket(WSListener):
@@ -79,7 +77,6 @@ class MediaSocket(WSListener):
     def __init__(self, endpoint: MediaEndpoint, *, on_gone: Callable[[], None]) -> None:
         super().__init__()
         self._endpoint = endpoint
-        self._frame_served = endpoint.coalescing.frame_served
         self._on_gone = on_gone
         self._transport: WSTransport | None = None
         self._parts: list[bytes] | None = None
@@ -108,7 +105,6 @@ class MediaSocket(WSListener):
         try:
             if frame.msg_type == _TEXT and frame.fin and self._parts is None:
                 self._receive(frame.get_payload_as_bytes())
-                self._frame_served()
             else:
                 self._take(frame)
         except Exception:
