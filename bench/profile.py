@@ -1,5 +1,5 @@
 # .venv/bin/pip install py-spy
-# .venv/bin/python bench/profile.py --calls 100
+# .venv/bin/python bench/profile.py --load bursts --calls 100
 """Profile `hookflash serve` under load and print a Markdown table of CPU time by part.
 
 Two tools sample the same server one after the other. `perf` gives the kernel's share by system
@@ -20,7 +20,7 @@ from pathlib import Path
 import click
 
 from hookflash.errors import ConfigError
-from hookflash_local.bench.harness import Harness, LoadedRelay
+from hookflash_local.bench.harness import LOADS, STEADY, Harness, LoadedRelay
 from hookflash_local.bench.programs import compiled
 
 SYSTEM_CALLS = {
@@ -122,27 +122,28 @@ def _children(report: str, symbols: str) -> float:
     return sum(float(share) for share in re.findall(pattern, report, re.M)) / 100
 
 
-async def profile(calls: int, seconds: int) -> None:
+async def profile(load: str, calls: int, seconds: int) -> None:
     with compiled() as programs, tempfile.TemporaryDirectory() as name:
-        async with Harness(programs).hookflash() as loaded:
+        async with Harness(programs, load=load).hookflash() as loaded:
             await loaded.place(calls)
             window = (await loaded.measure(seconds)).check()
             kernel = await kernel_shares(loaded, seconds, Path(name))
             user = await user_shares(loaded, seconds, Path(name))
     left = 1 - sum(kernel.values())
     shares = kernel | {part: share * left for part, share in user.items()}
-    print(f"{calls} calls: {window.cpu_ms:.2f} ms of CPU per second of a call\n")
+    print(f"{load}, {calls} calls: {window.cpu_ms:.2f} ms of CPU per second of a call\n")
     print("| part | share | ms per second of a call |\n|---|---:|---:|")
     for part, share in sorted(shares.items(), key=lambda row: -row[1]):
         print(f"| {part} | {share:.1%} | {share * window.cpu_ms:.2f} |")
 
 
 @click.command
+@click.option("--load", type=click.Choice(LOADS), default=STEADY, show_default=True)
 @click.option("--calls", default=100, show_default=True, help="Calls at once.")
 @click.option("--seconds", default=6, show_default=True, help="How long each tool samples.")
-def main(calls: int, seconds: int) -> None:
+def main(load: str, calls: int, seconds: int) -> None:
     """Print the CPU time of a call by part."""
-    asyncio.run(profile(calls, seconds))
+    asyncio.run(profile(load, calls, seconds))
 
 
 if __name__ == "__main__":

@@ -13,11 +13,14 @@ import pytest
 import websockets
 from websockets.asyncio.server import ServerConnection, serve
 
-from hookflash_local.bench.harness import Delay, Harness, LoadedRelay, Window
+from hookflash_local.bench.harness import BURSTS, LOADS, Delay, Harness, LoadedRelay, Window
 from hookflash_local.bench.processes import Placement, cores
 from hookflash_local.bench.programs import BenchError, LoadGenerator, Programs
 
 PIECES_CUT = 2000
+CYCLE_SECONDS = 5.0
+"""A turn of the load `bursts`, on average."""
+
 PIECE = base64.b64encode(bytes(160)).decode()
 
 
@@ -59,6 +62,42 @@ async def refuses_what_is_no_websocket(loaded: LoadedRelay) -> None:
     async with websockets.connect(f"ws://127.0.0.1:{loaded.relay.port}/") as socket:
         # A masked frame as the standard wants it, and the answer to a ping.
         await asyncio.wait_for(await socket.ping(), 30)
+
+
+@pytest.mark.realtime
+@pytest.mark.parametrize("load", LOADS)
+async def test_the_minimal_relay_relays_every_piece_and_clears_when_a_caller_speaks(
+    programs: Programs, load: str
+) -> None:
+    async with Harness(programs, load=load).minimal() as loaded:
+        await loaded.place(3)
+        loaded.load.order("barge", 0.5)
+        window = (await loaded.measure(CYCLE_SECONDS, settle=0.1)).check()
+        assert window.calls == 3
+        for delay in (window.up, window.down):
+            assert delay.count > 0
+            assert delay.lost == 0
+            assert 0 < delay.p50 <= delay.p99 <= delay.max
+        assert window.barge_in.count > 0
+        assert loaded.load.gone == []
+        await loaded.end()
+        assert (await loaded.measure(0.1, settle=0)).calls == 0
+
+
+@pytest.mark.realtime
+async def test_bursts_are_faster_than_real_time_and_leave_pauses(programs: Programs) -> None:
+    """Deltas of 100 to 400 ms, 3 s of speech in 5 s: of 20 calls two to four deltas a second each.
+
+    Callers send no fewer frames than evenly, and none is lost.
+    """
+    async with Harness(programs, load=BURSTS).reference() as loaded:
+        await loaded.place(20)
+        window = (await loaded.measure(CYCLE_SECONDS, settle=0.1)).check()
+        assert window.unreadable == window.up.lost == window.down.lost == 0
+        called = window.calls * window.seconds
+        assert 45 < window.up.sent / called < 55
+        assert 1.5 < window.down.sent / called < 3.5
+        assert 0 < window.barge_in.sent < called / 5
 
 
 @pytest.mark.realtime

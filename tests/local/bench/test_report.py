@@ -7,8 +7,8 @@ from hookflash_local.bench.report import Fault, Run, Spread
 from .test_harness import window
 
 
-def run(relay: str, cpu_ms: float, p99: float = 1.0) -> Run:
-    delay = {"count": 9, "sent": 9, "lost": 1, "mean": 0, "p50": 0.1, "p99": p99, "p999": 2}
+def run(relay: str, cpu_ms: float, p99: float = 1.0, p50: float = 0.1) -> Run:
+    delay = {"count": 9, "sent": 9, "lost": 1, "mean": 0, "p50": p50, "p99": p99, "p999": 2}
     seen = window(calls=50, cpu_ms=cpu_ms, up={**delay, "max": 3.0})
     start = Spread.of([4.0, 2.0, 3.0])
     return Run(relay=relay, window=seen, barge_in=seen.up, memory_kb=cpu_ms * 10, start=start)
@@ -32,6 +32,20 @@ def test_a_row_has_medians_and_compares_neighbours() -> None:
     assert row.up.p99 == 2.0
     assert row.memory_kb == 30.0
     assert row.lost == 3
+
+
+def test_a_row_is_compared_with_the_minimal_relay_too() -> None:
+    from hookflash_local.bench.report import Row
+
+    bare = [run("minimal relay", cpu_ms, p50=p50) for cpu_ms, p50 in ((2.0, 0.2), (4.0, 0.3))]
+    ours = [run("hookflash", cpu_ms, p50=p50) for cpu_ms, p50 in ((3.0, 0.25), (10.0, 0.45))]
+    row = Row.of(ours, [], bare, load="bursts")
+    assert (row.load, row.times) == ("bursts", None)
+    assert row.times_minimal == pytest.approx(2.0)
+    # The slower direction counts: down has no delay in these windows, so up is the larger.
+    assert row.added_ms == pytest.approx(0.1)
+    alone = Row.of(ours, [])
+    assert (alone.times_minimal, alone.added_ms) == (None, None)
 
 
 def test_a_fault_is_told_as_a_ratio() -> None:

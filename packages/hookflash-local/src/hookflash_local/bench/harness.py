@@ -34,6 +34,9 @@ from hookflash_local.bench.relays import Relay
 SETTLE_SECONDS = 1.5
 """How long calls run before they are measured."""
 
+STEADY, BURSTS = LOADS = ("steady", "bursts")
+"""The loads of the load generator: `load.c` describes them."""
+
 
 class Delay(msgspec.Struct, frozen=True, kw_only=True):
     """The delay of audio messages through the relay, in ms. `lost` messages never came out."""
@@ -102,13 +105,14 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
 class LoadedRelay:
     """A relay, a load generator and the calls between them."""
 
-    def __init__(self, relay: Relay, load: LoadGenerator) -> None:
+    def __init__(self, relay: Relay, load: LoadGenerator, speech: str = STEADY) -> None:
         self.relay = relay
         self.load = load
         self.started_ms: list[float] = []
         """From the voice webhook to the agent's first audio, for each call."""
         self.live: list[str] = []
         self._placed = 0
+        load.order("load", speech)
         load.order("relay", relay.port)
 
     async def place(self, calls: int) -> None:
@@ -172,13 +176,15 @@ class Harness:
 
     The relay and the generator have one core each, if there are two. Several workers use all cores
     and share one with the generator. `certificate` (and key) are for TLS on the model side.
-    `realtime` gives both real-time priority. `exclusive` waits for other benchmarks.
+    `realtime` gives both real-time priority. `exclusive` waits for other benchmarks. `load` is one
+    of `LOADS`.
     """
 
     programs: Programs
     certificate: tuple[Path, Path] | None = None
     realtime: bool = False
     exclusive: bool = False
+    load: str = STEADY
 
     @contextlib.asynccontextmanager
     async def reference(self, *, tls: bool = False) -> AsyncIterator[LoadedRelay]:
@@ -187,7 +193,16 @@ class Harness:
             async with relays.reference(
                 self.programs.relay, load.model_port, placement=self._placement(1), tls=tls
             ) as relay:
-                yield LoadedRelay(relay, load)
+                yield LoadedRelay(relay, load, self.load)
+
+    @contextlib.asynccontextmanager
+    async def minimal(self, *, tls: bool = False) -> AsyncIterator[LoadedRelay]:
+        """Start the minimal relay in Python."""
+        async with self._load(tls) as load:
+            async with relays.minimal(
+                load.model_port, placement=self._placement(1), tls=tls
+            ) as relay:
+                yield LoadedRelay(relay, load, self.load)
 
     @contextlib.asynccontextmanager
     async def hookflash(
@@ -202,7 +217,7 @@ class Harness:
                 trusted=self.certificate[0] if tls and self.certificate else None,
                 environ=environ,
             ) as relay:
-                yield LoadedRelay(relay, load)
+                yield LoadedRelay(relay, load, self.load)
 
     @contextlib.asynccontextmanager
     async def _load(self, tls: bool) -> AsyncIterator[LoadGenerator]:

@@ -69,7 +69,7 @@ def compiled(compiler: str | None = None) -> Iterator[Programs]:
 
 
 def _compile(compiler: str, source: str, to: Path, *flags: str) -> None:
-    command = [compiler, *_FLAGS, *flags, "-o", str(to), str(SOURCES / source), "-ldl"]
+    command = [compiler, *_FLAGS, *flags, "-o", str(to), str(SOURCES / source), "-ldl", "-lm"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise ConfigError(

@@ -1,8 +1,8 @@
-"""Measure the cost of Hookflash's relay against a bare relay in C, in the same run.
+"""Measure the cost of Hookflash's relay against two bare relays, in C and in Python, in one run.
 
-For each number of calls the relays take turns, several times: start, place the calls, settle,
-measure, interrupt the agents, measure again, stop. The report has medians. Compare the ratios of
-neighbouring runs and not absolute times, because timings on shared machines vary.
+For each load and number of calls the relays take turns, several times: start, place the calls,
+settle, measure, interrupt the agents, measure again, stop. The report has medians. Compare the
+ratios of neighbouring runs and not absolute times, because timings on shared machines vary.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -20,13 +20,14 @@ import msgspec
 from hookflash.errors import ConfigError
 from hookflash_local.bench.console_cost import PAGES, measure_console_cost
 from hookflash_local.bench.fault_isolation import measure_faults
-from hookflash_local.bench.harness import Harness, LoadedRelay
+from hookflash_local.bench.harness import LOADS, Harness, LoadedRelay
 from hookflash_local.bench.ledger_under_load import measure_ledger
 from hookflash_local.bench.memory_growth import measure_memory_growth
 from hookflash_local.bench.processes import cores, require_realtime
 from hookflash_local.bench.programs import BenchError, compiled
 from hookflash_local.bench.report import (
     HOOKFLASH,
+    MINIMAL,
     REFERENCE,
     TLS,
     WORKERS,
@@ -41,6 +42,8 @@ from hookflash_local.bench.report import (
 
 LIMIT_MS = 20.0
 PARTS = ("cost", "tls", "workers", "limit", "faults", "ledger", "console", "leak")
+RELAYS = {"c": REFERENCE, "minimal": MINIMAL, "hookflash": HOOKFLASH}
+"""The relays in the order of a round, by their names on the command line."""
 _WARM_UP_CALLS = 6
 """Enough that each of two workers gets at least one."""
 _STEP = 50
@@ -57,12 +60,16 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     `calls` are the numbers of calls at once; `compared` those for TLS and two workers. Each number
     is measured `runs` times for `seconds`, and repeated up to `repeats` times if the machine was
-    busy. Each caller interrupts the agent every `barge_seconds`. `pages` are the numbers of console
-    pages; None is without a console. `exclusive` waits for other benchmarks on this machine.
+    busy. Each caller interrupts the agent every `barge_seconds`. `loads` and `relays` are for the
+    cost and for the most calls; the other parts are measured under the load `steady`. `pages` are
+    the numbers of console pages; None is without a console. `exclusive` waits for other benchmarks
+    on this machine.
     """
 
     parts: tuple[str, ...] = PARTS
-    calls: tuple[int, ...] = (10, 50, 100, 150, 200, 400)
+    loads: tuple[str, ...] = LOADS
+    relays: tuple[str, ...] = tuple(RELAYS)
+    calls: tuple[int, ...] = (10, 50, 150, 400)
     compared: tuple[int, ...] = (50, 150)
     seconds: float = 5.0
     settle_seconds: float = 1.5
@@ -129,16 +136,22 @@ async def measure(plan: Plan, on_progress: Progress = lambda step: None) -> Repo
 
 
 async def _measure(plan: Plan, harness: Harness, report: Report, on_progress: Progress) -> None:
-    for calls in _numbers(plan):
-        variants = _variants(plan, calls, harness)
-        report.rows += await _cost(plan, calls, variants, on_progress, report.notes)
+    for load in plan.loads:
+        for calls in _numbers(plan):
+            variants = _variants(plan, calls, replace(harness, load=load))
+            report.rows += await _cost(plan, load, calls, variants, on_progress, report.notes)
     if "workers" in plan.parts:
         for calls in plan.compared:
             report.shared.append(await _workers(plan, calls, harness, on_progress))
     if "limit" in plan.parts:
-        for variant in [*_plain(harness), _two_workers(harness)]:
-            on_progress(f"{variant.name}: how many calls")
-            report.limits.append(await _limit(plan, variant))
+        for load in plan.loads:
+            loaded = replace(harness, load=load)
+            variants = _plain(plan, loaded)
+            if HOOKFLASH in (variant.name for variant in variants):
+                variants.append(_two_workers(loaded))
+            for variant in variants:
+                on_progress(f"{load}, {variant.name}: how many calls")
+                report.limits.append(await _limit(plan, load, variant))
     if "faults" in plan.parts:
         report.faults = await measure_faults(
             harness, plan.fault_calls, plan.seconds / 2, on_progress
@@ -194,8 +207,9 @@ def _numbers(plan: Plan) -> Sequence[int]:
     return plan.compared if "tls" in plan.parts else ()
 
 
-def _plain(harness: Harness) -> list[_Variant]:
-    return [_Variant(REFERENCE, harness.reference), _Variant(HOOKFLASH, harness.hookflash)]
+def _plain(plan: Plan, harness: Harness) -> list[_Variant]:
+    starts = {"c": harness.reference, "minimal": harness.minimal, "hookflash": harness.hookflash}
+    return [_Variant(RELAYS[name], starts[name]) for name in RELAYS if name in plan.relays]
 
 
 def _two_workers(harness: Harness) -> _Variant:
@@ -203,33 +217,42 @@ def _two_workers(harness: Harness) -> _Variant:
 
 
 def _variants(plan: Plan, calls: int, harness: Harness) -> list[_Variant]:
-    variants = _plain(harness)
-    if calls not in plan.compared:
-        return variants
-    if "tls" in plan.parts:
-        variants += [
-            _Variant(REFERENCE + TLS, lambda: harness.reference(tls=True)),
-            _Variant(HOOKFLASH + TLS, lambda: harness.hookflash(tls=True)),
-        ]
+    variants = _plain(plan, harness)
+    if "tls" in plan.parts and calls in plan.compared:
+        secured = {
+            "c": lambda: harness.reference(tls=True),
+            "minimal": lambda: harness.minimal(tls=True),
+            "hookflash": lambda: harness.hookflash(tls=True),
+        }
+        names = [name for name in RELAYS if name in plan.relays]
+        variants += [_Variant(RELAYS[name] + TLS, secured[name]) for name in names]
     return variants
 
 
 async def _cost(
-    plan: Plan, calls: int, variants: Sequence[_Variant], on_progress: Progress, notes: list[str]
+    plan: Plan,
+    load: str,
+    calls: int,
+    variants: Sequence[_Variant],
+    on_progress: Progress,
+    notes: list[str],
 ) -> list[Row]:
-    """Return a row for each variant. One that fails becomes a note; the reference must not fail."""
+    """Return a row for each variant. One that fails becomes a note; a reference must not fail."""
     runs: dict[str, list[Run]] = {variant.name: [] for variant in variants}
     for number in range(plan.runs):
         for variant in [each for each in variants if each.name in runs]:
-            on_progress(f"{variant.name}: {calls} calls, run {number + 1} of {plan.runs}")
+            on_progress(f"{load}, {variant.name}: {calls} calls, run {number + 1} of {plan.runs}")
             try:
                 runs[variant.name].append(await _quietest_run(variant, calls, plan))
             except BenchError as error:
-                if variant.name == REFERENCE:
+                if variant.name in (REFERENCE, MINIMAL):
                     raise
                 del runs[variant.name]
-                notes.append(f"{variant.name} with {calls} calls was not measured: {_brief(error)}")
-    return [Row.of(found, runs[REFERENCE]) for found in runs.values()]
+                notes.append(
+                    f"{load}: {variant.name} with {calls} calls was not measured: {_brief(error)}"
+                )
+    in_c, minimal = runs.get(REFERENCE, []), runs.get(MINIMAL, [])
+    return [Row.of(found, in_c, minimal, load=load) for found in runs.values()]
 
 
 def _brief(error: BenchError) -> str:
@@ -277,7 +300,7 @@ async def _run(name: str, loaded: LoadedRelay, calls: int, plan: Plan) -> Run:
 
 async def _workers(plan: Plan, calls: int, harness: Harness, on_progress: Progress) -> TwoWorkers:
     """Measure one worker with `calls` and two workers with twice as many, in turns."""
-    single, both = _plain(harness)[1], _two_workers(harness)
+    single, both = _Variant(HOOKFLASH, harness.hookflash), _two_workers(harness)
     runs: list[tuple[Run, Run]] = []
     for number in range(plan.runs):
         on_progress(
@@ -291,7 +314,7 @@ async def _workers(plan: Plan, calls: int, harness: Harness, on_progress: Progre
 # --- how many -------------------------------------------------------------------------------------
 
 
-async def _limit(plan: Plan, variant: _Variant) -> Limit:
+async def _limit(plan: Plan, load: str, variant: _Variant) -> Limit:
     """Add calls until p99 passes 20 ms twice in a row, or the load generator's core is full."""
     good, curve, stopped_by = 0, [], f"the limit of the measurement, {plan.most_calls}, was reached"
     async with variant.open() as loaded:
@@ -313,4 +336,6 @@ async def _limit(plan: Plan, variant: _Variant) -> Limit:
                 stopped_by = f"p99 was {window.p99:.0f} ms, the core {window.cpu_share:.0%} full"
                 break
             good = calls
-    return Limit(relay=variant.name, calls=good, stopped_by=stopped_by, curve=tuple(curve))
+    return Limit(
+        load=load, relay=variant.name, calls=good, stopped_by=stopped_by, curve=tuple(curve)
+    )

@@ -1,9 +1,9 @@
-"""Start the relays to measure, each in its own process: `hookflash serve` and the C reference.
+"""Start the relays to measure, each in its own process: `hookflash serve` and the two references.
 
-resource          acquired               released
-a child process   `reference`, `served`  when the block ends
-its folder        `served`               when the block ends
-an HTTP client    `served`               when the block ends
+resource          acquired                          released
+a child process   `reference`, `minimal`, `served`  when the block ends
+its folder        `served`                          when the block ends
+an HTTP client    `served`                          when the block ends
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Relay(Protocol):
 
 
 class Reference:
-    """The bare relay in C. It has no webhooks: a call is only its media socket."""
+    """A bare relay, in C or in Python. It has no webhooks: a call is only its media socket."""
 
     def __init__(self, pid: int, port: int) -> None:
         self.pid = pid
@@ -122,11 +122,29 @@ class ServedLine:
 async def reference(
     program: Path, model_port: int, *, placement: Placement, tls: bool = False
 ) -> AsyncIterator[Reference]:
-    """Run the reference relay on `placement`."""
-    words = [str(program), "0", str(model_port), *(["tls"] if tls else [])]
+    """Run the bare relay in C on `placement`."""
+    async with _bare([str(program)], model_port, placement, tls, "the relay in C") as relay:
+        yield relay
+
+
+@contextlib.asynccontextmanager
+async def minimal(
+    model_port: int, *, placement: Placement, tls: bool = False
+) -> AsyncIterator[Reference]:
+    """Run the minimal relay in Python on `placement`."""
+    command = [sys.executable, str(Path(__file__).with_name("minimal_relay.py"))]
+    async with _bare(command, model_port, placement, tls, "the minimal relay") as relay:
+        yield relay
+
+
+@contextlib.asynccontextmanager
+async def _bare(
+    command: list[str], model_port: int, placement: Placement, tls: bool, who: str
+) -> AsyncIterator[Reference]:
+    words = [*command, "0", str(model_port), *(["tls"] if tls else [])]
     async with _process(words, placement, {}) as process:
-        said = await _read_output(process.stdout, rb"listening (\d+)", "the reference relay")
-        yield Reference(process.pid, int(said))
+        port = await _read_output(process.stdout, rb"listening (\d+)", who)
+        yield Reference(process.pid, int(port))
 
 
 @contextlib.asynccontextmanager
@@ -231,6 +249,10 @@ async def _process(
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     ours = ("HOOKFLASH_", "TWILIO_", "OPENAI_")
     environ = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    if "PYTHONPATH" in environ:
+        # The process runs in another folder, where relative paths would lead to other code.
+        paths = environ["PYTHONPATH"].split(os.pathsep)
+        environ["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, paths))
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=folder,

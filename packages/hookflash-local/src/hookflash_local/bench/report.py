@@ -10,9 +10,10 @@ from pathlib import Path
 
 import msgspec
 
-from hookflash_local.bench.harness import Delay, Window
+from hookflash_local.bench.harness import STEADY, Delay, Window
 
 REFERENCE = "C relay"
+MINIMAL = "minimal relay"
 HOOKFLASH = "hookflash"
 TLS = ", TLS"
 WORKERS = ", 2 workers"
@@ -55,19 +56,24 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """The medians of several runs of one relay with `calls` calls at once.
+    """The medians of several runs of one relay with `calls` calls at once, under one load.
 
-    `cpu_ms` is CPU time per second of a call; `times` is its ratio to the reference run just before
-    (None if there was none). `start` is from the voice webhook to the agent's first audio, in ms.
-    `memory_kb` is per call. A `load_share` near 1 means that the load generator was the limit; a
-    high `foreign_share` means that other processes used the machine.
+    `cpu_ms` is CPU time per second of a call; `times` and `times_minimal` are its ratios to the run
+    of the C relay and of the minimal relay just before (None if there was none). `added_ms` is the
+    median delay less that of the minimal relay, of the direction in which it adds more. `start` is
+    from the voice webhook to the agent's first audio, in ms. `memory_kb` is per call. A
+    `load_share` near 1 means that the load generator was the limit; a high `foreign_share` means
+    that other processes used the machine.
     """
 
+    load: str = STEADY
     relay: str
     calls: int
     runs: int
     cpu_ms: float
     times: float | None
+    times_minimal: float | None = None
+    added_ms: float | None = None
     cpu_share: float
     up: Spread
     down: Spread
@@ -80,20 +86,26 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     foreign_share: float
 
     @classmethod
-    def of(cls, runs: Sequence[Run], reference: Sequence[Run]) -> Row:
-        """Return the medians of `runs`; `reference` has the reference's run for each of them."""
+    def of(
+        cls,
+        runs: Sequence[Run],
+        reference: Sequence[Run],
+        minimal: Sequence[Run] = (),
+        *,
+        load: str = STEADY,
+    ) -> Row:
+        """Return the medians of `runs`; the others have a reference's run for each of them."""
         windows = [run.window for run in runs]
-        times = [
-            run.window.cpu_ms / beside.window.cpu_ms
-            for run, beside in zip(runs, reference, strict=False)
-            if beside.window.cpu_ms > 0
-        ]
+        added = [_added_ms(run, beside) for run, beside in zip(runs, minimal, strict=False)]
         return cls(
+            load=load,
             relay=runs[0].relay,
             calls=windows[0].calls,
             runs=len(runs),
             cpu_ms=_median(windows, lambda window: window.cpu_ms),
-            times=statistics.median(times) if times else None,
+            times=_times(runs, reference),
+            times_minimal=_times(runs, minimal),
+            added_ms=statistics.median(added) if added else None,
             cpu_share=_median(windows, lambda window: window.cpu_share),
             up=Spread.median([window.up for window in windows]),
             down=Spread.median([window.down for window in windows]),
@@ -105,6 +117,22 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
             load_share=_median(windows, lambda window: window.load_share),
             foreign_share=_median(windows, lambda window: window.foreign_share),
         )
+
+
+def _times(runs: Sequence[Run], reference: Sequence[Run]) -> float | None:
+    """Return the median ratio of the cost to that of the run beside it; None without any."""
+    times = [
+        run.window.cpu_ms / beside.window.cpu_ms
+        for run, beside in zip(runs, reference, strict=False)
+        if beside.window.cpu_ms > 0
+    ]
+    return statistics.median(times) if times else None
+
+
+def _added_ms(run: Run, minimal: Run) -> float:
+    """Return the difference of the median delays, of the direction in which it is larger."""
+    ours, bare = run.window, minimal.window
+    return max(ours.up.p50 - bare.up.p50, ours.down.p50 - bare.down.p50)
 
 
 class TwoWorkers(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +167,7 @@ class TwoWorkers(msgspec.Struct, frozen=True, kw_only=True):
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
     """The most calls at which p99 stayed under 20 ms in each direction, and what stopped it."""
 
+    load: str = STEADY
     relay: str
     calls: int
     stopped_by: str
@@ -241,10 +270,16 @@ class Report(msgspec.Struct, kw_only=True):
     watched: list[ConsoleCost] = []
     notes: list[str] = []
 
-    def row(self, relay: str, calls: int) -> Row | None:
-        """Return the row of `relay` with `calls` calls, or None."""
-        found = (row for row in self.rows if row.relay == relay and row.calls == calls)
+    def row(self, load: str, relay: str, calls: int) -> Row | None:
+        """Return the row of `relay` with `calls` calls under `load`, or None."""
+        wanted = (load, relay, calls)
+        found = (row for row in self.rows if (row.load, row.relay, row.calls) == wanted)
         return next(found, None)
+
+    @property
+    def loads(self) -> list[str]:
+        """The loads that were measured, in their order."""
+        return list(dict.fromkeys(row.load for row in self.rows))
 
 
 def _median(windows: Sequence[Window], figure: Callable[[Window], float]) -> float:

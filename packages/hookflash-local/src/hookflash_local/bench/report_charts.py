@@ -6,60 +6,85 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from hookflash_local.bench.report import HOOKFLASH, REFERENCE, MemoryGrowth, Report
+from hookflash_local.bench.report import HOOKFLASH, MINIMAL, REFERENCE, MemoryGrowth, Report, Row
 
 _STYLE = """
 svg{--paper:#fdfcf9;--ink:#22262b;--soft:#6d7680;--rule:#dcd8cc;--a:#a3a7ad;--b:#5b4bb7;
---c:#2c7a7b;font:12px system-ui,-apple-system,"Segoe UI","DejaVu Sans",sans-serif}
+--c:#2c7a7b;--d:#c2741f;font:12px system-ui,-apple-system,"Segoe UI","DejaVu Sans",sans-serif}
 @media (prefers-color-scheme:dark){svg{--paper:#16181c;--ink:#e8e6e1;--soft:#98a1ab;
---rule:#363b43;--a:#6b727b;--b:#a99bff;--c:#4fd1c5}}
+--rule:#363b43;--a:#6b727b;--b:#a99bff;--c:#4fd1c5;--d:#e8a552}}
 text{fill:var(--ink)}.soft{fill:var(--soft)}.title{font-size:15px;font-weight:650}
 .end{text-anchor:end}.middle{text-anchor:middle}.paper{fill:var(--paper)}
-.rule{stroke:var(--rule)}.a{fill:var(--a)}.b{fill:var(--b)}.c{fill:var(--c)}
+.rule{stroke:var(--rule)}.a{fill:var(--a)}.b{fill:var(--b)}.c{fill:var(--c)}.d{fill:var(--d)}
 .line{fill:none;stroke-width:2}.line.a{stroke:var(--a)}.line.b{stroke:var(--b)}
-.line.c{stroke:var(--c)}.line.a,.line.b,.line.c{fill:none}
+.line.c{stroke:var(--c)}.line.d{stroke:var(--d)}.line.a,.line.b,.line.c,.line.d{fill:none}
 """
 _WIDTH = 860.0
 _LEFT, _RIGHT, _TOP = 60.0, 20.0, 46.0
 _BAR = 30.0
+_PANEL = 300.0
+
+KINDS = {REFERENCE: "a", MINIMAL: "d", HOOKFLASH: "b"}
+"""Relay -> CSS class of its lines and bars."""
 
 Series = tuple[str, str, Sequence[tuple[float, float]]]
 """Name, CSS class and (x, y) points of one line."""
 
 
 def cost_chart(report: Report) -> str:
-    """Draw CPU per second of a call: lines over the number of calls, and bars per relay."""
-    series: list[Series] = []
-    for kind, relay in (("a", REFERENCE), ("b", HOOKFLASH)):
-        points = [(float(row.calls), row.cpu_ms) for row in report.rows if row.relay == relay]
-        series.append((relay, kind, points))
-    height = 300.0
-    parts = [
-        curves("CPU milliseconds for a second of a call, by calls at once", series, height, True)
-    ]
-    compared = sorted({row.calls for row in report.rows if row.relay not in (REFERENCE, HOOKFLASH)})
-    for calls in compared:
-        rows = [row for row in report.rows if row.calls == calls]
-        bars_ = [
-            (row.relay, row.cpu_ms, _cost_label(row.cpu_ms, row.times), _kind(row.relay))
-            for row in rows
+    """Draw CPU per second of a call: for each load lines over the calls, and bars per relay."""
+    height = 0.0
+    parts: list[str] = []
+    for load in report.loads:
+        found = [row for row in report.rows if row.load == load]
+        series: list[Series] = [
+            (relay, kind, [(float(row.calls), row.cpu_ms) for row in found if row.relay == relay])
+            for relay, kind in KINDS.items()
         ]
-        parts.append(_moved(height, bars(f"{calls} calls at once", bars_)))
-        height += _TOP + _BAR * len(rows) + 14
-    return _svg(height, parts)
+        title = f"Load {load}: CPU milliseconds for a second of a call, by calls at once"
+        parts.append(_moved(height, curves(title, series, _PANEL, True)))
+        height += _PANEL
+        for calls in sorted({row.calls for row in found if row.relay not in KINDS}):
+            rows = [row for row in found if row.calls == calls]
+            bars_ = [
+                (row.relay, row.cpu_ms, _cost_label(row.cpu_ms, row.times), _kind(row.relay))
+                for row in rows
+            ]
+            parts.append(_moved(height, bars(f"Load {load}, {calls} calls at once", bars_)))
+            height += _TOP + _BAR * len(rows) + 14
+    return _svg(height or _PANEL, parts)
 
 
 def delay_chart(report: Report) -> str:
-    """Draw the delay added to audio, in ms: median and p99 of the slower direction."""
-    series: list[Series] = []
-    for kind, relay in (("a", REFERENCE), ("b", HOOKFLASH)):
-        rows = [row for row in report.rows if row.relay == relay]
-        slower = [(float(row.calls), max(row.up.p99, row.down.p99)) for row in rows]
-        series.append((f"{relay}, p99", kind, slower))
-    rows = [row for row in report.rows if row.relay == HOOKFLASH]
-    middle = [(float(row.calls), max(row.up.p50, row.down.p50)) for row in rows]
-    series.append((f"{HOOKFLASH}, median", "c", middle))
-    return _svg(300, [curves("Milliseconds added to a piece of sound", series, 300, True)])
+    """Draw the delay of audio for each load, in ms: median and p99 of the slower direction."""
+    height = 0.0
+    parts: list[str] = []
+    for load in report.loads:
+        for name, figure in (("median", _median_ms), ("99th percentile", _p99_ms)):
+            series: list[Series] = [
+                (
+                    relay,
+                    kind,
+                    [
+                        (float(row.calls), figure(row))
+                        for row in report.rows
+                        if (row.load, row.relay) == (load, relay)
+                    ],
+                )
+                for relay, kind in KINDS.items()
+            ]
+            title = f"Load {load}: delay of a piece of sound in ms, {name}"
+            parts.append(_moved(height, curves(title, series, _PANEL, True)))
+            height += _PANEL
+    return _svg(height or _PANEL, parts)
+
+
+def _median_ms(row: Row) -> float:
+    return max(row.up.p50, row.down.p50)
+
+
+def _p99_ms(row: Row) -> float:
+    return max(row.up.p99, row.down.p99)
 
 
 def memory_chart(leak: MemoryGrowth) -> str:
@@ -139,9 +164,10 @@ def _cost_label(value: float, times: float | None) -> str:
 
 
 def _kind(relay: str) -> str:
-    if relay.startswith(REFERENCE):
-        return "a"
-    return "b" if relay == HOOKFLASH else "c"
+    """Return the class of a relay; variants of Hookflash, such as with TLS, have their own."""
+    if relay not in KINDS and relay.startswith(HOOKFLASH):
+        return "c"
+    return next(kind for name, kind in KINDS.items() if relay.startswith(name))
 
 
 def _ceiling(value: float) -> float:

@@ -1,4 +1,4 @@
-"""`hookflash bench`: measure the relay's cost against a bare relay in C."""
+"""`hookflash bench`: measure the relay's cost against two bare relays, in C and in Python."""
 
 from __future__ import annotations
 
@@ -11,8 +11,16 @@ from hookflash.errors import ConfigError
 
 
 @click.command
+@click.option("--calls", help="Calls at once, separated by commas.  [default: 10,50,150,400]")
 @click.option(
-    "--calls", help="Calls at once, separated by commas.  [default: 10,50,100,150,200,400]"
+    "--load",
+    "loads",
+    multiple=True,
+    type=click.Choice(["steady", "bursts"]),
+    help="Measure only this load. Repeat the option for several.",
+)
+@click.option(
+    "--relays", help="Relays to measure, separated by commas.  [default: c,minimal,hookflash]"
 )
 @click.option("--seconds", type=click.FloatRange(0.5, 600), help="Length of one measurement.")
 @click.option("--runs", type=click.IntRange(1, 99), help="Number of runs; the report has medians.")
@@ -35,6 +43,8 @@ from hookflash.errors import ConfigError
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     calls: str | None,
+    loads: tuple[str, ...],
+    relays: str | None,
     seconds: float | None,
     runs: int | None,
     parts: tuple[str, ...],
@@ -43,15 +53,16 @@ def command(
     figures: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure the relay's cost against a bare relay in C.
+    """Measure the relay's cost against two bare relays, in C and in Python.
 
-    Compiles the C relay. Then starts `hookflash serve` with everything on, and the load in separate
-    processes. It measures CPU per second of a call, added delay, barge-in, memory and the start of
-    a call, also with TLS to the model and with two workers. It then finds how many calls one core
+    Compiles the C relay. Then starts `hookflash serve` with everything on, each bare relay, and the
+    load in separate processes. It measures CPU per second of a call, delay, barge-in, memory and
+    the start of a call, also with TLS to the model and with two workers. It does so under two
+    loads: steady streams, and bursts with pauses and jitter. It then finds how many calls one core
     carries, the effect of a fault on other calls, and the accuracy of the playout ledger. It also
     finds the cost of the console, and memory over a thousand calls.
 
-    Takes about half an hour; --calls, --runs and --part make it shorter.
+    Takes about an hour; --calls, --load, --relays, --runs and --part make it shorter.
     """
     if not sys.platform.startswith("linux"):
         raise ConfigError(f"hookflash bench needs Linux (epoll and /proc), this is {sys.platform}")
@@ -62,12 +73,14 @@ def command(
     from rich.console import Console
 
     from hookflash_local.bench import report_charts
-    from hookflash_local.bench.relay_benchmark import QUICK, Plan, measure
+    from hookflash_local.bench.relay_benchmark import QUICK, RELAYS, Plan, measure
     from hookflash_local.bench.report_tables import tables
 
     plan = QUICK if quick else Plan()
     chosen: dict[str, object] = {"seconds": seconds, "runs": runs, "parts": parts or None}
-    chosen |= {"realtime": realtime}
+    chosen |= {"realtime": realtime, "loads": loads or None}
+    if relays is not None:
+        chosen |= {"relays": _names(relays, tuple(RELAYS))}
     if calls is not None:
         numbers = _numbers(calls)
         chosen |= {"calls": numbers}
@@ -94,6 +107,15 @@ def command(
     output = Console(highlight=False)
     for part in tables(report):
         output.print(part)
+
+
+def _names(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    if not set(names) <= set(known):
+        raise click.BadParameter(
+            f"expected names out of {','.join(known)}, got {text!r}", param_hint="--relays"
+        )
+    return names
 
 
 def _numbers(text: str) -> tuple[int, ...]:

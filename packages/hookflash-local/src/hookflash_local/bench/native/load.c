@@ -3,11 +3,18 @@
  *     this program, the carrier ---> relay under test ---> this program, the model
  *                               <---                  <---
  *
- * Every call sends 50 messages of 20 ms per second in each direction, spread over the 20 ms so that
- * calls do not bunch. Marks come back when the audio before them was played, by a playout clock,
- * and all at once after a `clear`. Commands come on standard input, one per line. Events go to
- * standard output, one JSON object per line.
+ * Every caller sends 50 messages of 20 ms per second. There are two loads:
  *
+ *     steady     frames leave evenly, spread over the 20 ms so that calls do not bunch; the model
+ *                speaks all the time, in pieces of 20 ms, in real time
+ *     bursts     frames arrive as a network delays them; the model answers in bursts, faster than
+ *                real time, and pauses while the caller talks (load_bursts.h)
+ *
+ * Marks come back when the audio before them was played, by a playout clock, and all at once after a
+ * `clear`. Commands come on standard input, one per line. Events go to standard output, one JSON
+ * object per line.
+ *
+ *     load steady|bursts           which load, before the first call; steady if it is not said
  *     relay PORT                   the port for media sockets
  *     call SID PATH SIGNATURE TOKEN POSTED_NS
  *                                  open one for a voice webhook that was sent at POSTED_NS;
@@ -24,9 +31,12 @@
  *     load MODEL_PORT [CERTIFICATE KEY]    port 0 takes a free one; uses TLS with a certificate
  */
 #include "measure.h"
+#include <math.h>
 
 enum { CARRIER, MODEL };
-enum { FRAME, RELEASE, MARK, DELTA, SPEECH, SPEECH_END, MEASURED };
+enum { FRAME, RELEASE, MARK, DELTA, SPEECH, SPEECH_END, BURST, ANSWER, TALK, TALK_END, MEASURED };
+
+#define KINDS_DUE MEASURED
 
 #define PERIOD 20000000u
 #define LATEST 200000000u /* a message this late is skipped: the machine could not keep up */
@@ -37,7 +47,7 @@ static struct {
     int relay_port;
     double jitter_share, jitter_ns;
     uint64_t barge_ns;
-    bool tls;
+    bool bursts, tls;
 } set;
 
 struct due {
@@ -84,8 +94,40 @@ static uint64_t own_moment(uint64_t now, uint32_t index, double shift) {
     return at < now ? at + PERIOD : at;
 }
 
+/* The random numbers of one call for one purpose: the same in every run, whatever the relay does. */
+struct chance {
+    uint64_t state;
+};
+
+enum { NETWORK, SPEAKING };
+
+static uint64_t scrambled(uint64_t value) { /* the output function of SplitMix64 */
+    value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9ull;
+    value = (value ^ value >> 27) * 0x94D049BB133111EBull;
+    return value ^ value >> 31;
+}
+
+static struct chance chance_of(uint32_t index, int purpose) {
+    return (struct chance){scrambled((uint64_t)index << 8 | (uint64_t)purpose)};
+}
+
+/* Return a number from `least` to `most`, which it does not reach. */
+static double chance_between(struct chance *of, double least, double most) {
+    of->state += 0x9E3779B97F4A7C15ull;
+    return least + (double)(scrambled(of->state) >> 11) * 0x1p-53 * (most - least);
+}
+
+/* The delay of a frame in the network: exponential, so that most are short. One in a thousand is
+ * longer than 28 ms; ITU-T Y.1541 allows 50 ms of variation for speech. */
+#define NETWORK_MEAN_NS 4e6
+
+static uint64_t network_delay(struct chance *of) {
+    return (uint64_t)(-log(1 - chance_between(of, 0, 1)) * NETWORK_MEAN_NS);
+}
+
 #include "load_carrier.h"
 #include "load_model.h"
+#include "load_bursts.h"
 
 /* --- what is due ------------------------------------------------------------------------------ */
 
@@ -98,7 +140,11 @@ static void take_due(struct due due, uint64_t now) {
     case MARK: carrier_marks(calls[due.index], due.at, now); break;
     case DELTA: model_delta(models[due.index], due.at, now); break;
     case SPEECH: model_speech(models[due.index], now); break;
-    case SPEECH_END: model_speech_end(models[due.index], now); break;
+    case SPEECH_END: model_speech_end(models[due.index]); break;
+    case BURST:
+    case ANSWER:
+    case TALK:
+    case TALK_END: bursts_due(models[due.index], due.what, due.at, now); break;
     case MEASURED: measure_end((double)(now - measured_from) / 1e9, calls_live()); break;
     }
 }
@@ -136,6 +182,8 @@ static void obey(char *line) {
     double x, y;
     if (sscanf(line, "call %127s %127s %127s %127s %llu", a, path, signature, token, &number) == 5) {
         carrier_call(a, path, signature, token, number);
+    } else if (!strcmp(line, "load steady") || !strcmp(line, "load bursts")) {
+        set.bursts = !strcmp(line, "load bursts");
     } else if (sscanf(line, "end %127s", a) == 1) {
         if ((call = calls_find(a))) carrier_hang_up(call);
     } else if (sscanf(line, "measure %lf", &x) == 1) {

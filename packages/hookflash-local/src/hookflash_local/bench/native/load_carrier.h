@@ -9,11 +9,15 @@ struct call {
     uint32_t index;
     char sid[64], token[128], stream[64];
     uint64_t posted, period;
+    uint64_t spoken_at;    /* when the caller's telephone sent the newest frame */
+    struct chance network; /* the delay of its frames in the network */
     struct peer *peer;
     struct model *model; /* known once its audio has come */
     bool speaks, odd, ended, heard;
     uint32_t chunk, sequence, backlog;
-    uint32_t turn, next_count, pieces; /* of the turn, so far */
+    uint32_t turn, next_count; /* of the turn, so far */
+    uint64_t turn_bytes;
+    uint32_t piece_bytes, piece_rest; /* of a piece that the relay has cut: all, and not yet heard */
     uint32_t cut_turn;                 /* the last cut turn, and how much of it was heard */
     double cut_ms;
     uint64_t held_until, play_end, alarm;
@@ -53,6 +57,7 @@ static void carrier_call(const char *sid, const char *path, const char *signatur
     snprintf(call->stream, sizeof call->stream, "MZ%.60s", sid + 2);
     call->posted = posted;
     call->period = PERIOD;
+    call->network = chance_of(call->index, NETWORK);
     if (strcmp(signature, "-")) {
         snprintf(headers, sizeof headers, "X-Twilio-Signature: %s\r\n", signature);
     }
@@ -74,7 +79,8 @@ static void carrier_open(struct call *call) {
     peer_say(call->peer, text);
     call->sequence = 1;
     call->speaks = true;
-    heap_add(own_moment(now + PERIOD, call->index, 0), FRAME, call->index);
+    call->spoken_at = own_moment(now + PERIOD, call->index, 0);
+    heap_add(call->spoken_at, FRAME, call->index);
 }
 
 static void carrier_send(struct call *call) {
@@ -84,10 +90,11 @@ static void carrier_send(struct call *call) {
                      "{\"event\":\"media\",\"sequenceNumber\":\"%u\",\"media\":{\"track\":"
                      "\"inbound\",\"chunk\":\"%u\",\"timestamp\":\"%u\",\"payload\":\"",
                      call->sequence + 1, call->chunk + 1, call->chunk * 20);
-    struct stamp stamp = {MAGIC, call->index, call->chunk, 0, now_ns()};
-    sound_write(text + n, stamp);
-    n += SOUND_TEXT;
+    struct stamp stamp = {.bytes = FRAME_BYTES, .from = call->index, .count = call->chunk};
+    char *sound = text + n;
+    n += (FRAME_BYTES + 2) / 3 * 4;
     n += snprintf(text + n, 128, "\"},\"streamSid\":\"%s\"}", call->stream);
+    sound_write(sound, stamp, true);
     call->sequence++;
     call->chunk++;
     sent[call->odd][UP] += measuring;
@@ -106,6 +113,7 @@ static void carrier_frame(struct call *call, uint64_t due, uint64_t now) {
     if (!call->speaks || !call->peer) return;
     if (now - due > LATEST) {
         skipped += (now - due) / call->period;
+        call->spoken_at += now - due;
         due = now;
     } else {
         sample(&late, (double)(now - due) / 1e6);
@@ -116,7 +124,10 @@ static void carrier_frame(struct call *call, uint64_t due, uint64_t now) {
         heap_add(call->held_until, RELEASE, call->index);
     }
     carrier_release(call, now);
-    heap_add(due + call->period, FRAME, call->index);
+    call->spoken_at += call->period;
+    /* TCP keeps the order: a frame that would arrive before this one arrives with it. */
+    uint64_t arrives = call->spoken_at + (set.bursts ? network_delay(&call->network) : 0);
+    heap_add(arrives > due ? arrives : due, FRAME, call->index);
 }
 
 /* --- what the caller hears -------------------------------------------------------------------- */

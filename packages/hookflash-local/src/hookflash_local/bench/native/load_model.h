@@ -1,11 +1,16 @@
-/* The model side of the calls: a Realtime server that speaks without end, in real time. */
+/* The model side of the calls: a Realtime server. With the load `steady` it speaks without end, in
+ * real time; `load_bursts.h` has the other load. */
 
 struct model {
     uint32_t index;
     struct peer *peer;
     struct call *call; /* known once its audio has come */
-    bool answering;
+    bool answering, talking;   /* the model has not finished its response; the caller talks */
     uint32_t turn, count, events, next_count;
+    struct chance chance;      /* what it says, in the load `bursts` */
+    uint64_t due_at[KINDS_DUE]; /* when something of this kind is due; an earlier timer is void */
+    uint32_t unsaid_ms;
+    double speed; /* of the sound, times real time */
     uint64_t speech_at; /* when `speech_started` was sent; 0 once a `clear` came */
     uint32_t told_turn; /* the last turn that was truncated */
     double told_ms;
@@ -23,6 +28,7 @@ static void model_accept(int fd) {
     }
     model->index = models_used;
     models[models_used++] = model;
+    model->chance = chance_of(model->index, SPEAKING);
     model->peer = peer_new(fd, false, MODEL, model);
     if (set.tls) model->peer->tls = tls_new(fd, false);
 }
@@ -52,8 +58,9 @@ __attribute__((format(printf, 3, 4))) static void on_progress(struct model *mode
 
 static void model_open(struct model *model) { on_progress(model, "session.created", SESSION, model->index); }
 
-static void model_sound(struct model *model, bool measured) {
-    static char room[14 + 1024];
+/* Send `bytes` of sound in one delta. */
+static void model_sound(struct model *model, uint32_t bytes, bool measured) {
+    static char room[14 + 1024 + LONGEST_BYTES * 4 / 3];
     char *text = room + 14;
     if (!model->peer) return;
     int n = snprintf(text, 512,
@@ -61,15 +68,17 @@ static void model_sound(struct model *model, bool measured) {
                      ",\"delta\":\"",
                      model->index, model->events++, PLACED);
     bool odd = model->call && model->call->odd;
-    struct stamp stamp = {MAGIC, model->index, model->count, model->turn, measured ? now_ns() : 0};
-    sound_write(text + n, stamp);
-    n += SOUND_TEXT;
+    struct stamp stamp = {.bytes = (uint16_t)bytes, .from = model->index};
+    stamp.count = model->count, stamp.turn = model->turn;
+    n += (int)sound_write(text + n, stamp, measured);
     text[n++] = '"';
     text[n++] = '}';
     sent[odd][DOWN] += measuring && measured;
     model->count++;
     peer_send_in_place(model->peer, TEXT, text, (size_t)n);
 }
+
+static void bursts_answer(struct model *model, uint64_t now);
 
 static void model_answer(struct model *model) {
     uint64_t now = now_ns();
@@ -87,7 +96,11 @@ static void model_answer(struct model *model) {
          "\"type\":\"message\",\"role\":\"assistant\",\"status\":\"in_progress\"}",
          PLACED);
     on_progress(model, "response.content_part.added", PLACE ",\"part\":{\"type\":\"audio\"}", PLACED);
-    for (int i = 0; i < AHEAD; i++) model_sound(model, false);
+    if (set.bursts) {
+        bursts_answer(model, now);
+        return;
+    }
+    for (int i = 0; i < AHEAD; i++) model_sound(model, FRAME_BYTES, false);
     if (first) heap_add(own_moment(now + PERIOD, model->index, 0.309), DELTA, model->index);
 }
 
@@ -102,6 +115,10 @@ static void model_end_answer(struct model *model, const char *status) {
          model->index, model->turn, status, model->index);
 }
 
+static void model_said_word(struct model *model) {
+    on_progress(model, "response.output_audio_transcript.delta", PLACE ",\"delta\":\" and\"", PLACED);
+}
+
 static void model_delta(struct model *model, uint64_t due, uint64_t now) {
     if (!model->peer) return;
     if (now - due > LATEST) {
@@ -111,11 +128,8 @@ static void model_delta(struct model *model, uint64_t due, uint64_t now) {
         sample(&late, (double)(now - due) / 1e6);
     }
     if (model->answering) {
-        model_sound(model, true);
-        if (model->count % WORD_EVERY == 0) {
-            on_progress(model, "response.output_audio_transcript.delta", PLACE ",\"delta\":\" and\"",
-                 PLACED);
-        }
+        model_sound(model, FRAME_BYTES, true);
+        if (model->count % WORD_EVERY == 0) model_said_word(model);
     }
     heap_add(due + PERIOD, DELTA, model->index);
 }
@@ -128,22 +142,30 @@ static void model_schedule_speech(struct model *model) {
     if (set.barge_ns && model->peer) heap_add(now_ns() + wait, SPEECH, model->index);
 }
 
-static void model_speech(struct model *model, uint64_t now) {
-    if (!set.barge_ns || !model->peer) return;
-    if (model->answering && model->call && model->count > AHEAD) {
+static void model_speech_started(struct model *model, bool interrupts) {
+    if (interrupts) {
         model->speech_at = now_ns();
         sent[model->call->odd][BARGE_IN] += measuring;
-        on_progress(model, "input_audio_buffer.speech_started",
-             ",\"audio_start_ms\":0,\"item_id\":\"said_%u_%u\"", model->index, model->turn);
+    }
+    on_progress(model, "input_audio_buffer.speech_started",
+                ",\"audio_start_ms\":0,\"item_id\":\"said_%u_%u\"", model->index, model->turn);
+}
+
+static void bursts_interrupt(struct model *model, uint64_t now);
+
+static void model_speech(struct model *model, uint64_t now) {
+    if (!set.barge_ns || !model->peer) return;
+    if (set.bursts) {
+        bursts_interrupt(model, now);
+    } else if (model->answering && model->call && model->count > AHEAD) {
+        model_speech_started(model, true);
         heap_add(now + 300000000u, SPEECH_END, model->index);
     }
     heap_add(now + set.barge_ns, SPEECH, model->index);
 }
 
-static void model_speech_end(struct model *model, uint64_t now) {
-    (void)now;
+static void model_speech_stopped(struct model *model) {
     model->speech_at = 0;
-    model_end_answer(model, "cancelled");
     on_progress(model, "input_audio_buffer.speech_stopped",
          ",\"audio_end_ms\":0,\"item_id\":\"said_%u_%u\"", model->index, model->turn);
     on_progress(model, "input_audio_buffer.committed", ",\"item_id\":\"said_%u_%u\"", model->index,
@@ -151,6 +173,11 @@ static void model_speech_end(struct model *model, uint64_t now) {
     on_progress(model, "conversation.item.input_audio_transcription.completed",
          ",\"item_id\":\"said_%u_%u\",\"content_index\":0,\"transcript\":\"Wait.\"", model->index,
          model->turn);
+}
+
+static void model_speech_end(struct model *model) {
+    model_end_answer(model, "cancelled");
+    model_speech_stopped(model);
     model_answer(model);
 }
 
@@ -170,12 +197,13 @@ static void carrier_cleared(struct call *call, uint64_t now) {
         double left = call->play_end > now ? (double)(call->play_end - now) / 1e6 : 0;
         sample(&taken[call->odd][BARGE_IN], (double)(now - model->speech_at) / 1e6);
         model->speech_at = 0;
-        call->cut_ms = call->pieces * 20.0 - left;
+        call->cut_ms = (double)call->turn_bytes * NS_PER_BYTE / 1e6 - left;
         if (call->cut_ms < 0) call->cut_ms = 0;
         call->cut_turn = call->turn;
         sent[call->odd][LEDGER] += measuring && left > 0;
         judge_cut(call, model);
     }
+    call->piece_rest = 0;
 }
 
 /* `conversation.item.truncate`: how much of which item was heard. */
@@ -198,13 +226,32 @@ static void model_told(struct model *model, char *text, size_t size) {
 
 /* --- messages received ----------------------------------------------------------------------------- */
 
-static void carrier_sound(struct call *call, const char *sound, size_t size, uint64_t now) {
-    struct stamp stamp;
-    call->play_end = (call->play_end > now ? call->play_end : now) + PERIOD;
-    if (!sound_read(sound, size, &stamp) || stamp.from >= models_used) {
+/* Take the rest of a piece that the relay has cut. */
+static void carrier_rest(struct call *call, const uint8_t *sound, size_t bytes) {
+    const uint8_t *expected = noise + call->piece_bytes - call->piece_rest;
+    if (bytes > call->piece_rest || memcmp(sound, expected, bytes)) {
         unreadable++;
         return;
     }
+    call->piece_rest -= (uint32_t)bytes;
+    call->turn_bytes += bytes;
+}
+
+static void carrier_sound(struct call *call, const char *text, size_t size, uint64_t now) {
+    static uint8_t sound[LONGEST_BYTES + 3];
+    struct stamp stamp;
+    size_t bytes = sound_decode(sound, text, size);
+    call->play_end = (call->play_end > now ? call->play_end : now) + bytes * NS_PER_BYTE;
+    if (call->piece_rest) {
+        carrier_rest(call, sound, bytes);
+        return;
+    }
+    if (!sound_stamp(sound, bytes, &stamp) || stamp.from >= models_used) {
+        unreadable++;
+        return;
+    }
+    call->piece_bytes = stamp.bytes;
+    call->piece_rest = stamp.bytes - (uint32_t)bytes;
     struct model *model = models[stamp.from];
     if (call->model != model) {
         call->model = model;
@@ -220,15 +267,17 @@ static void carrier_sound(struct call *call, const char *sound, size_t size, uin
     if (stamp.turn == call->turn && stamp.count > call->next_count && measuring) {
         taken[call->odd][DOWN].lost += stamp.count - call->next_count;
     }
-    call->pieces = stamp.turn == call->turn ? call->pieces + 1 : 1;
+    call->turn_bytes = (stamp.turn == call->turn ? call->turn_bytes : 0) + bytes;
     call->turn = stamp.turn;
     call->next_count = stamp.count + 1;
     if (stamp.at) sample(&taken[call->odd][DOWN], (double)(now - stamp.at) / 1e6);
 }
 
-static void model_heard(struct model *model, const char *sound, size_t size, uint64_t now) {
+static void model_heard(struct model *model, const char *text, size_t size, uint64_t now) {
+    static uint8_t sound[LONGEST_BYTES + 3];
     struct stamp stamp;
-    if (!sound_read(sound, size, &stamp) || stamp.from >= calls_used) {
+    size_t bytes = sound_decode(sound, text, size);
+    if (!sound_stamp(sound, bytes, &stamp) || bytes != stamp.bytes || stamp.from >= calls_used) {
         unreadable++;
         return;
     }

@@ -1,22 +1,24 @@
 /* The load generator's measurements: samples in milliseconds, and their percentiles as JSON.
  *
- * The first 24 bytes of each audio message hold its sender and send time, by the clock that also
+ * The first 24 bytes of each piece of audio hold its sender and send time, by the clock that also
  * stamps its arrival. Calls with an injected fault are counted separately, as `odd`.
  */
 #ifndef MEASURE_H
 #define MEASURE_H
 #include "wire.h"
 
-#define SOUND_BYTES 160
-#define SOUND_TEXT 216 /* in base64 */
-#define STAMP_TEXT 32  /* the stamp's part */
+#define FRAME_BYTES 160    /* 20 ms */
+#define LONGEST_BYTES 3200 /* 400 ms, of one delta */
+#define STAMP_TEXT 32      /* the stamp in base64 */
+#define NS_PER_BYTE 125000u
 
 struct stamp {
-    uint32_t magic, from, count, turn;
+    uint16_t magic, bytes; /* the size of the piece, with the stamp */
+    uint32_t from, count, turn;
     uint64_t at; /* 0: not measured */
 };
 
-enum { MAGIC = 0x31424648, UP = 0, DOWN = 1, BARGE_IN = 2, LEDGER = 3, KINDS = 4 };
+enum { MAGIC = 0x4642, UP = 0, DOWN = 1, BARGE_IN = 2, LEDGER = 3, KINDS = 4 };
 
 struct samples {
     float *at;
@@ -29,33 +31,48 @@ static uint64_t sent[2][KINDS], unreadable, skipped;
 static bool measuring;
 
 static int8_t base64_value[256];
-static char filler[SOUND_TEXT - STAMP_TEXT];
+static uint8_t noise[LONGEST_BYTES]; /* what follows the stamp, by its place in the piece */
 
 static void sound_start(void) {
-    uint8_t noise[SOUND_BYTES - 24];
     memset(base64_value, -1, sizeof base64_value);
     for (int i = 0; i < 64; i++) base64_value[(uint8_t)BASE64[i]] = (int8_t)i;
-    for (size_t i = 0; i < sizeof noise; i++) noise[i] = (uint8_t)(i * 37 + 11);
-    base64_encode(filler, noise, sizeof noise);
+    for (size_t i = 0; i < sizeof noise; i++) noise[i] = (uint8_t)(i * 37 + (i >> 8) + 11);
 }
 
-/* Write SOUND_TEXT characters. */
-static void sound_write(char *to, struct stamp stamp) {
+/* Write a piece of `stamp.bytes` in base64 and return the number of characters. The time is read
+ * last, because the piece is sent now. */
+static size_t sound_write(char *to, struct stamp stamp, bool measured) {
+    size_t size = STAMP_TEXT + base64_encode(to + STAMP_TEXT, noise + sizeof stamp,
+                                             stamp.bytes - sizeof stamp);
+    stamp.magic = MAGIC;
+    stamp.at = measured ? now_ns() : 0;
     base64_encode(to, (uint8_t *)&stamp, sizeof stamp);
-    memcpy(to + STAMP_TEXT, filler, sizeof filler);
+    return size;
 }
 
-static bool sound_read(const char *text, size_t size, struct stamp *stamp) {
-    uint8_t raw[24];
-    if (size != SOUND_TEXT || memcmp(text + STAMP_TEXT, filler, sizeof filler)) return false;
-    for (int i = 0; i < 8; i++) {
+/* Decode base64 and return the number of bytes; 0 if it is invalid or too long. */
+static size_t sound_decode(uint8_t *to, const char *text, size_t size) {
+    size_t bytes = 0, padding = 0;
+    if (!size || size % 4 || size > (LONGEST_BYTES + 2) / 3 * 4) return 0;
+    while (padding < 2 && text[size - 1 - padding] == '=') padding++;
+    for (size_t i = 0; i < size; i += 4) {
         uint32_t v = 0;
-        for (int j = 0; j < 4; j++) v = v << 6 | (uint32_t)base64_value[(uint8_t)text[i * 4 + j]];
-        raw[i * 3] = (uint8_t)(v >> 16), raw[i * 3 + 1] = (uint8_t)(v >> 8);
-        raw[i * 3 + 2] = (uint8_t)v;
+        for (size_t j = i; j < i + 4; j++) {
+            int8_t value = j < size - padding ? base64_value[(uint8_t)text[j]] : 0;
+            if (value < 0) return 0;
+            v = v << 6 | (uint32_t)value;
+        }
+        to[bytes++] = (uint8_t)(v >> 16), to[bytes++] = (uint8_t)(v >> 8), to[bytes++] = (uint8_t)v;
     }
-    memcpy(stamp, raw, sizeof *stamp);
-    return stamp->magic == MAGIC;
+    return bytes - padding;
+}
+
+/* Read the stamp of a piece, or of its first part. */
+static bool sound_stamp(const uint8_t *sound, size_t bytes, struct stamp *stamp) {
+    if (bytes < sizeof *stamp) return false;
+    memcpy(stamp, sound, sizeof *stamp);
+    return stamp->magic == MAGIC && bytes <= stamp->bytes && stamp->bytes <= LONGEST_BYTES &&
+           !memcmp(sound + sizeof *stamp, noise + sizeof *stamp, bytes - sizeof *stamp);
 }
 
 static void sample(struct samples *of, double ms) {
