@@ -12,6 +12,9 @@ memory, and what blocks runs at once (see `hookflash_local.simulation`). A test 
 event loop, because it talks to sockets, processes, databases or browsers, or real time, because
 sound is played or something is measured, is marked `realtime`: it runs while no other test runs. A
 test that has no event loop, and waits for a program or a browser however long it takes, is not.
+
+Hypothesis draws the same examples in every run, so that a change that breaks nothing never fails.
+`HYPOTHESIS_PROFILE=random .venv/bin/python -m pytest tests/core` looks for new ones.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from hookflash_local.simulation.loop import VirtualLoop
 from hookflash_local.simulation.threads import inline_worker_threads
@@ -32,6 +36,11 @@ TESTS = Path(__file__).parent
 CLOCKLESS = TESTS.parent / "scripts" / "clockless.txt"
 KNOWN_FAILURES = TESTS / "simulation" / "named"
 _PATHS = pytest.StashKey[frozenset[Path]]()
+
+
+settings.register_profile("same", derandomize=True)
+settings.register_profile("random", derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 def clockless_paths(listed: str) -> list[Path]:

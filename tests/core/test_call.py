@@ -11,6 +11,7 @@ from hookflash.core import signals as s
 from hookflash.core.call import Call
 from hookflash.core.caller_leg.limits import LIMITS
 from hookflash.core.caller_leg.states import PHASES, CallerLegState
+from hookflash.core.conversation.dispatch import WHILE_SPEAKING
 from hookflash.core.handoff.states import HandoffState
 from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
 from hookflash.core.phases import Phase
@@ -21,7 +22,8 @@ WARM_DESTINATION = Destination(key="billing", when="", plan=WARM)
 
 
 def test_every_event_has_an_answer() -> None:
-    assert set(module._OWNERS) | {e.CallerAudio, e.ModelAudio} == set(get_args(e.AnyEvent))
+    of_sound = {e.CallerAudio, e.ModelAudio, *WHILE_SPEAKING}
+    assert set(module._OWNERS) | of_sound == set(get_args(e.AnyEvent))
     assert set(e.Event.__subclasses__()) == set(get_args(e.AnyEvent))
     assert set(module._ROUTES) == set(s.Signal.__subclasses__())
     assert set(c.Command.__subclasses__()) == set(get_args(c.AnyCommand))

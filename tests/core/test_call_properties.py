@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hookflash.core import events as e
@@ -265,6 +265,20 @@ MOVED: list[Any] = [*TALKING, e.HandoffRequested("billing", ""), 9.0]
     setup=setups,
     begin=st.sampled_from([ARRIVED, TALKING, MOVED]),
     script=st.lists(moments, max_size=40),
+)
+# REST says that the call is gone, and then the caller comes back from a bridge.
+@example(
+    setup=CallSetup(
+        destinations=(
+            Destination(
+                key="billing",
+                when="",
+                plan=HandoffPlan(targets=TARGETS[:1], otherwise="return", afterwards="return"),
+            ),
+        )
+    ),
+    begin=MOVED,
+    script=[e.CarrierRefused(-1, gone=True), e.InstructionsAsked(-1, "dial", "1", "bridged")],
 )
 def test_no_order_of_events_leads_to_a_dead_end(
     setup: CallSetup, begin: list[Any], script: list[Any]

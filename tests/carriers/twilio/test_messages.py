@@ -18,6 +18,7 @@ from hookflash.carriers.twilio.messages import (
     Frames,
     Mark,
     Media,
+    SoundFinder,
     Start,
     Stop,
     Unknown,
@@ -294,3 +295,59 @@ def read_or_refused(text: str | bytes) -> str:
         assert str(error).startswith("media socket:")
         return "refused"
     return "read"
+
+
+# --- sound, found by its bytes --------------------------------------------------------------------
+
+SOUND = (
+    f'{{"event":"media","sequenceNumber":"3","media":{{"track":"inbound","chunk":"1",'
+    f'"timestamp":"5","payload":"/v7+"}},"streamSid":"{SID}"}}'
+)
+SID_FIRST = (
+    f'{{"event":"media","sequenceNumber":"3","streamSid":"{SID}","media":{{"track":"inbound",'
+    f'"chunk":"1","timestamp":"5","payload":"/v7+"}}}}'
+)
+
+
+@pytest.mark.parametrize("text", [SOUND, SID_FIRST])
+def test_the_payload_of_a_message_is_found_by_its_bytes(text: str) -> None:
+    assert SoundFinder(SID).find(text.encode()) == b"/v7+"
+
+
+@pytest.mark.parametrize("usual", [SOUND, SID_FIRST])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (SID, "MZ" + "2" * 32),
+        ("inbound", "outbound"),
+        ('":', '": '),
+        ('{"event":"media",', '{"event":"mark",'),
+        ('"payload":', '"content":'),
+        ("}", "} "),
+    ],
+)
+def test_a_message_in_another_form_is_not_recognised(usual: str, old: str, new: str) -> None:
+    assert SoundFinder(SID).find(usual.replace(old, new).encode()) == b""
+
+
+@pytest.mark.parametrize("usual", [SOUND, SID_FIRST])
+def test_what_is_found_is_what_the_decoder_reads(usual: str) -> None:
+    """Whatever byte of a message is changed: what is found is the payload that the decoder reads.
+
+    It may be found as well in what is not JSON any more.
+    """
+    finder = SoundFinder(SID)
+    for place in range(len(usual)):
+        for other in '"\\{}:,A=\x00':
+            text = (usual[:place] + other + usual[place + 1 :]).encode()
+            found = finder.find(text)
+            try:
+                sound = base64.b64decode(found, validate=True)
+                message = decode(text)
+            except (ValueError, CarrierProtocolError):
+                continue
+            if sound:
+                assert isinstance(message, Media)
+                assert message.media.payload.encode() == found
+                assert message.media.track == "inbound"
+                assert message.stream_sid == SID

@@ -51,6 +51,8 @@ class Call:
         self.caller_leg = CallerLeg(setup, self.info)
         self.handoff = Handoff(setup, self.info, self.caller_leg)
         self.conversation = Conversation(setup, self.info, self.caller_leg, self.handoff)
+        self.only_sound_moved = False
+        """Whether the last `MarkReturned` or `AgentTranscribed` changed no machine's state."""
 
     # --- events and the timer ---------------------------------------------------------------------
 
@@ -65,7 +67,13 @@ class Call:
         if type(event) is e.CallerAudio:
             return turns.caller_audio(self.conversation, event, now)
         step = Step(now)
-        _OWNERS[type(event)](self, event, step)
+        while_speaking = dispatch.WHILE_SPEAKING.get(type(event))
+        if while_speaking is None:
+            _OWNERS[type(event)](self, event, step)
+        else:
+            self.only_sound_moved = while_speaking(self.conversation, event, step)
+            if self.only_sound_moved:
+                return step.commands
         self._route(step)
         self.caller_leg.answer_open_question(step)
         dispatch.review(self.conversation, step)

@@ -229,9 +229,13 @@ class DialledLegChanged(Signal, frozen=True, kw_only=True):
 
 
 class BridgedAfterAll(Signal, frozen=True, kw_only=True):
-    """The caller was bridged with a human of this wave, as became known when that was over."""
+    """The caller was bridged with a human of this wave, as became known when that was over.
+
+    `recorded`: the call is over and stays over, so its record was stored before this was known.
+    """
 
     wave: int
+    recorded: bool
 
 
 class QueueAsks(Signal, frozen=True, kw_only=True):

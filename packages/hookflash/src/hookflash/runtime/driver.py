@@ -65,6 +65,7 @@ from hookflash.core.commands import (
     TruncateItem,
 )
 from hookflash.core.events import (
+    AgentTranscribed,
     AnyEvent,
     CallArrived,
     CallerAudio,
@@ -116,6 +117,8 @@ _SOUND = frozenset({PlayAudio, SendMark})
 
 _DETECTED = frozenset({CallerSpeechStarted, CallerSpeechStopped, CallerTranscribed})
 
+_WHILE_SPEAKING = frozenset({MarkReturned, AgentTranscribed})
+
 _FAILED = "it failed: see the log"
 
 _MAX_BROKEN_SESSIONS = 3
@@ -125,8 +128,9 @@ _MAX_BROKEN_SESSIONS = 3
 class Driver:
     """Drives `call`. `on_ended` is called once, after the record was stored or refused.
 
-    `watch` is called for every event except the caller's audio, which is only counted. `arrived` is
-    what the carrier said when the call arrived.
+    `watch` is called for every event, with two exceptions: the caller's audio, and marks and words
+    that come while the agent speaks and lead to no command. `arrived` is what the carrier said when
+    the call arrived.
     """
 
     def __init__(
@@ -288,6 +292,9 @@ class Driver:
             self._voice.detected()
             event = msgspec.structs.replace(event, unheard=True)
         commands = self.call.receive(event, now)
+        if type(event) in _WHILE_SPEAKING and self.call.only_sound_moved:
+            self._follow_sound(now, event, commands)
+            return
         if type(event) is CallerAudio:
             self._capture_caller(event)
             self._caller_sound.take(event.payload.encode(), sound_of(event.payload))
@@ -322,6 +329,31 @@ class Driver:
         except Exception:
             self._report_once("writing the journal")
         self._set_timer_for_sound(commands)
+        self._watch_sound(event, commands)
+
+    def _follow_sound(self, now: float, event: AnyEvent, commands: list[AnyCommand]) -> None:
+        """Carry out what follows from an event that has moved nothing but the sound."""
+        for command in commands:
+            try:
+                _CARRY_OUT[type(command)](self, command)
+            except Exception:
+                self._failed(command)
+        if self.audio_capture is not None:
+            try:
+                self.audio_capture.follow(commands)
+            except Exception:
+                self._report_once("recording the agent")
+        try:
+            self._journal.write(now, event, commands)
+        except Exception:
+            self._report_once("writing the journal")
+        if commands:
+            self._set_timer_for_sound(commands)
+            self._watch_sound(event, commands)
+        elif self._debug:
+            log_step(self.call_sid, event, commands)
+
+    def _watch_sound(self, event: AnyEvent, commands: list[AnyCommand]) -> None:
         if self._watch is not None:
             try:
                 self._watch(self.call_sid, event, commands)

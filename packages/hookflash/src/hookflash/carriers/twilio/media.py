@@ -23,12 +23,11 @@ from hookflash.carriers.twilio.messages import (
     Frames,
     Media,
     Message,
+    SoundFinder,
     Start,
     Stop,
     Unknown,
     decode,
-    sid_field,
-    sound_payload,
     to_event,
     to_sound,
 )
@@ -85,7 +84,7 @@ class MediaStream:
         self._attach = attach
         self._sink: Sink | None = None
         self._frames = Frames("")
-        self._sid_field = b""
+        self._sound = SoundFinder("")
         self._forward: Callable[[bytes, bytes], object] | None = None
         self._invalid = 0
 
@@ -136,7 +135,7 @@ class MediaStream:
         if forward is None or type(text) is not bytes:
             self._read(text)
             return
-        payload = sound_payload(text, self._sid_field)
+        payload = self._sound.find(text)
         try:
             sound = a2b_base64(payload, strict_mode=True) if payload else b""
         except ValueError:
@@ -188,7 +187,7 @@ class MediaStream:
             return
         self.stream_sid = message.checked_sid()
         self._frames = Frames(self.stream_sid)
-        self._sid_field = sid_field(self.stream_sid)
+        self._sound = SoundFinder(self.stream_sid)
         self._state = StreamState.OPEN
         sink = self._attach(call_sid, self)
         if sink is None:

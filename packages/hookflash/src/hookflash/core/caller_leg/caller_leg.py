@@ -270,7 +270,10 @@ class CallerLeg:
         over = self.completed or self.phase in (Phase.ENDING, Phase.ENDED)
         wave = self._wave_of_step.get(event.step, 0)
         if event.outcome == "bridged" and wave and (over or event.step < self.route.step):
-            step.tell(s.BridgedAfterAll(wave=wave))
+            # A caller who counted as gone, and asks, goes back to the agent.
+            stays = not self.completed and event.point != "voicemail"
+            recorded = self.phase is Phase.ENDED and not stays
+            step.tell(s.BridgedAfterAll(wave=wave, recorded=recorded))
 
     def answer_open_question(self, step: s.Step) -> None:
         """Hang up if no machine has answered the carrier's question."""

@@ -23,7 +23,6 @@ from hookflash.core.conversation.states import ConversationState, SessionState, 
 from hookflash.core.signals import Step
 
 HANDLERS: dict[type, Callable[[Conversation, Any, Step], None]] = {
-    e.MarkReturned: turns.mark_returned,
     e.DigitPressed: keypad.digit_pressed,
     e.ModelReady: session_replacement.model_ready,
     e.ModelLost: session_replacement.model_lost,
@@ -33,7 +32,6 @@ HANDLERS: dict[type, Callable[[Conversation, Any, Step], None]] = {
     e.TokensUsed: session_replacement.tokens_used,
     e.PreparedAudio: fillers.prepared_audio,
     e.ModelAudioEnded: turns.model_audio_ended,
-    e.AgentTranscribed: turns.agent_transcribed,
     e.CallerSpeechStarted: turns.caller_speech_started,
     e.CallerSpeechStopped: turns.caller_speech_stopped,
     e.CallerQuiet: turns.caller_quiet,
@@ -50,6 +48,16 @@ HANDLERS: dict[type, Callable[[Conversation, Any, Step], None]] = {
     e.RecordingRefused: supervising.recording_refused,
     e.ShutdownRequested: session_replacement.shutdown_requested,
 }
+
+
+WHILE_SPEAKING: dict[type, Callable[[Conversation, Any, Step], bool]] = {
+    e.MarkReturned: turns.mark_returned,
+    e.AgentTranscribed: turns.agent_transcribed,
+}
+"""Events that come many times a second while the agent speaks.
+
+Their functions return whether nothing follows but what they have done: no signal, and no review.
+"""
 
 
 def review(talk: Conversation, step: Step) -> None:

@@ -260,6 +260,10 @@ class Playout:
             del self._items[item.item_id]
         return [_settled(item, cut=False) for item in done]
 
+    def has_heard_item(self) -> bool:
+        """Return whether `heard` has something to return."""
+        return any(item.ended and item.confirmed == item.generated for item in self._items.values())
+
     def item(self, item_id: str) -> Item | None:
         """Return an item that is not settled; None if it is, or is unknown."""
         return self._items.get(item_id)

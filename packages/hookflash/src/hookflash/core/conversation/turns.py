@@ -25,8 +25,16 @@ from hookflash.core.conversation.announced_action import AnnouncementKind
 from hookflash.core.conversation.conversation import Conversation
 from hookflash.core.conversation.playout import Settled
 from hookflash.core.conversation.requests import Kind, Request
-from hookflash.core.conversation.states import ConversationState, SessionState, TurnState
+from hookflash.core.conversation.states import (
+    ConversationState,
+    LengthState,
+    OwedState,
+    SessionState,
+    SilenceState,
+    TurnState,
+)
 
+_GOODBYE_WAITS = (LengthState.OVER, LengthState.LATE)
 _LIVE = ConversationState.LIVE
 _READY = SessionState.READY
 
@@ -57,10 +65,15 @@ def model_audio(talk: Conversation, event: e.ModelAudio, now: float) -> list[Any
     return [*ringing, *commands]
 
 
-def mark_returned(talk: Conversation, event: e.MarkReturned, step: s.Step) -> None:
-    if talk.live:
-        step.do(*talk.playout.mark(event.name, step.now))
-        speaking.after_heard(talk, step)
+def mark_returned(talk: Conversation, event: e.MarkReturned, step: s.Step) -> bool:
+    """Count what was played. Return whether the agent just speaks on, so that no rule applies."""
+    if not talk.live:
+        return False
+    step.do(*talk.playout.mark(event.name, step.now))
+    if talk.playout.playing() and not talk.playout.has_heard_item() and _speaks_on(talk):
+        return True
+    speaking.after_heard(talk, step)
+    return False
 
 
 def model_audio_ended(talk: Conversation, event: e.ModelAudioEnded, step: s.Step) -> None:
@@ -68,9 +81,21 @@ def model_audio_ended(talk: Conversation, event: e.ModelAudioEnded, step: s.Step
     speaking.after_heard(talk, step)
 
 
-def agent_transcribed(talk: Conversation, event: e.AgentTranscribed, step: s.Step) -> None:
+def agent_transcribed(talk: Conversation, event: e.AgentTranscribed, step: s.Step) -> bool:
+    """Note the words. Return whether the agent just speaks on, so that no rule applies."""
     talk.transcript.agent_says(event.item_id, event.text, step.now)
     talk.announced.said(event.text)
+    return talk.live and talk.playout.playing() and _speaks_on(talk)
+
+
+def _speaks_on(talk: Conversation) -> bool:
+    """Whether every rule has taken note already that the agent speaks."""
+    return (
+        talk.owed.state is OwedState.NOTHING
+        and talk.silence.state is SilenceState.OFF
+        and talk.length.state not in _GOODBYE_WAITS
+        and not talk.consent.awaits_playout
+    )
 
 
 # --- responses ------------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ from hookflash.core import signals as s
 from hookflash.core.handoff import bridging, cancelling, outcome, ringing, screening, starting
 from hookflash.core.handoff.handoff import Handoff
 from hookflash.core.handoff.states import HandoffState, Trigger
-from hookflash.core.phases import Phase
 
 
 def _room_changed(handoff: Handoff, event: e.RoomChanged, step: s.Step) -> None:
@@ -74,7 +73,7 @@ def caller_gone(handoff: Handoff, signal: s.CallerGone, step: s.Step) -> None:
 
 def bridged_after_all(handoff: Handoff, signal: s.BridgedAfterAll, step: s.Step) -> None:
     """The carrier says that the caller had been bridged before they were moved or hung up."""
-    if handoff.bridged_after_all(signal.wave) and handoff.leg.phase is Phase.ENDED:
+    if handoff.bridged_after_all(signal.wave) and signal.recorded:
         step.tell(s.RecordChanged())
 
 
