@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 import pytest
 
 from hookflash_local.bench import relays
+from hookflash_local.bench.harness import Harness
 from hookflash_local.bench.processes import Placement, cores
-from hookflash_local.bench.programs import BenchError
+from hookflash_local.bench.programs import BenchError, Programs
 from hookflash_local.bench.relay_benchmark import PARTS, QUICK, Plan, measure
 from hookflash_local.bench.report import HOOKFLASH, MINIMAL, REFERENCE, Report
 
@@ -88,6 +91,19 @@ def the_report_is_json_that_reads_back(report: Report) -> None:
 def test_the_plan_knows_all_parts() -> None:
     assert Plan().parts == PARTS
     assert set(QUICK.parts) <= set(PARTS)
+
+
+@pytest.mark.realtime
+async def test_the_time_limit_of_each_call_is_accepted(programs: Programs) -> None:
+    """A server that must repeat the request costs more than a call on Twilio does."""
+    async with Harness(programs).hookflash() as loaded:
+        await loaded.place(3)
+        assert isinstance(loaded.relay, relays.ServedLine)
+        for _ in range(1500):
+            if loaded.relay.twilio_api.answered >= 3:
+                break
+            await asyncio.sleep(0.02)
+        assert loaded.relay.twilio_api.answered >= 3
 
 
 @pytest.mark.realtime

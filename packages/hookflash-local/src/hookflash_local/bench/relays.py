@@ -4,6 +4,7 @@ resource          acquired                          released
 a child process   `reference`, `minimal`, `served`  when the block ends
 its folder        `served`                          when the block ends
 an HTTP client    `served`                          when the block ends
+an HTTP server    `_twilio_api`                     when the block ends
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
@@ -35,6 +37,10 @@ _AUTH_TOKEN = "a token that signs the webhooks of a benchmark"
 _START_SECONDS = 30.0
 _POLL_SECONDS = 0.1
 _LOG_LINES = 40
+_ACCEPTED = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 24\r\n\r\n"
+    b'{"status":"in-progress"}'
+)
 
 
 class Stream(NamedTuple):
@@ -62,6 +68,14 @@ class Relay(Protocol):
         """Report that the caller's leg has ended."""
 
 
+@dataclass
+class TwilioApi:
+    """Twilio's REST API on 127.0.0.1. `answered` is the number of requests so far."""
+
+    port: int = 0
+    answered: int = 0
+
+
 class Reference:
     """A bare relay, in C or in Python. It has no webhooks: a call is only its media socket."""
 
@@ -79,10 +93,18 @@ class Reference:
 class ServedLine:
     """`hookflash serve` with all features on; webhooks are signed as by Twilio."""
 
-    def __init__(self, pid: int, port: int, client: httpx.AsyncClient, journals: Path) -> None:
+    def __init__(
+        self,
+        pid: int,
+        port: int,
+        client: httpx.AsyncClient,
+        journals: Path,
+        twilio_api: TwilioApi,
+    ) -> None:
         self.pid = pid
         self.port = port
         self.journals = journals
+        self.twilio_api = twilio_api
         self._validator = RequestValidator(_AUTH_TOKEN)
         self._client = client
 
@@ -161,11 +183,13 @@ async def served(
     The model is at `model_port` on this machine, with TLS if `trusted` (a certificate) is given.
     Raises `BenchError`, which quotes the server's log, if it does not start or does not answer.
     """
-    with tempfile.TemporaryDirectory(prefix="hookflash-bench-") as folder:
+    async with contextlib.AsyncExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="hookflash-bench-"))
+        twilio_api = await stack.enter_async_context(_twilio_api())
         settings = {
             "HOOKFLASH_PUBLIC_URL": PUBLIC,
             "HOOKFLASH_MODEL_URL": f"{'wss' if trusted else 'ws'}://127.0.0.1:{model_port}/v1",
-            "HOOKFLASH_TWILIO_API_URL": "http://127.0.0.1:9",
+            "HOOKFLASH_TWILIO_API_URL": f"http://127.0.0.1:{twilio_api.port}",
             "HOOKFLASH_DATA_DIR": folder,
             "HOOKFLASH_DRAIN_SECONDS": "0",
             "TWILIO_ACCOUNT_SID": ACCOUNT,
@@ -190,7 +214,8 @@ async def served(
                 origin = f"http://127.0.0.1:{port}"
                 async with httpx.AsyncClient(base_url=origin, trust_env=False) as client:
                     await _wait_for_workers(client, workers)
-                    yield ServedLine(process.pid, port, client, Path(folder) / "journals")
+                    journals = Path(folder) / "journals"
+                    yield ServedLine(process.pid, port, client, journals, twilio_api)
             except (BenchError, httpx.HTTPError) as error:
                 log = b"".join(logged).decode("utf-8", "replace")
                 raise BenchError(
@@ -199,6 +224,35 @@ async def served(
             finally:
                 draining.cancel()
                 await asyncio.gather(draining, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def _twilio_api() -> AsyncIterator[TwilioApi]:
+    """Serve a REST API that accepts every update of a call.
+
+    Hookflash sets the time limit of each call. A server that refused would be asked again and
+    again, and the cost of that would count as the cost of a call.
+    """
+    api = TwilioApi()
+    writers: set[asyncio.StreamWriter] = set()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.add(writer)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                size = re.search(rb"\r\ncontent-length: *(\d+)", head)
+                await reader.readexactly(int(size[1]) if size else 0)
+                writer.write(_ACCEPTED)
+                api.answered += 1
+        writers.discard(writer)
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        api.port = server.sockets[0].getsockname()[1]
+        yield api
+        for writer in writers:
+            writer.close()
 
 
 async def _wait_for_workers(client: httpx.AsyncClient, workers: int) -> None:
