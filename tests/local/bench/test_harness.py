@@ -86,18 +86,31 @@ async def test_the_minimal_relay_relays_every_piece_and_clears_when_a_caller_spe
 
 @pytest.mark.realtime
 async def test_bursts_are_faster_than_real_time_and_leave_pauses(programs: Programs) -> None:
-    """Deltas of 100 to 400 ms, 3 s of speech in 5 s: of 20 calls two to four deltas a second each.
+    """A call gets about 2.4 deltas per second: 0.6 s of speech, in deltas of 250 ms on average.
 
-    Callers send no fewer frames than evenly, and none is lost.
+    Its caller sends 50 frames per second, as without jitter.
     """
     async with Harness(programs, load=BURSTS).reference() as loaded:
         await loaded.place(20)
         window = (await loaded.measure(CYCLE_SECONDS, settle=0.1)).check()
         assert window.unreadable == window.up.lost == window.down.lost == 0
         called = window.calls * window.seconds
-        assert 45 < window.up.sent / called < 55
+        # A frame that a busy machine makes too late is skipped and counted.
+        assert 45 < (window.up.sent + window.skipped) / called < 55
         assert 1.5 < window.down.sent / called < 3.5
         assert 0 < window.barge_in.sent < called / 5
+
+
+@pytest.mark.realtime
+async def test_a_delta_that_the_relay_sends_in_parts_is_read(programs: Programs) -> None:
+    """With a lead of 400 ms Hookflash sends at most 200 ms at once; deltas have up to 400 ms."""
+    environ = {"HOOKFLASH_LEAD_MS": "400"}
+    async with Harness(programs, load=BURSTS).hookflash(environ=environ) as loaded:
+        await loaded.place(3)
+        window = await loaded.measure(CYCLE_SECONDS, settle=0.1)
+        assert window.unreadable == window.down.lost == 0
+        assert window.down.count > 0
+        assert loaded.load.gone == []
 
 
 @pytest.mark.realtime
