@@ -26,7 +26,7 @@ check: ## lint, format, types, layers, prose, the documentation's links, nothing
 	@scripts/setup dev docs
 	@scripts/check
 
-bench: ## measure the ledger against what the caller heard, the relay against one in C: half an hour
+bench: ## measure the ledger against what the caller heard, the relay against bare ones: an hour
 	@scripts/setup run
 	@.venv/bin/hookflash ledger
 	@.venv/bin/hookflash bench $(BENCH)
