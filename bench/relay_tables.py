@@ -2,7 +2,7 @@
 # .venv/bin/python bench/relay_tables.py report.json
 """Print reports of `hookflash bench --json` as the Markdown tables of docs/topics/relay.md.
 
-Several reports, of different parts, count as one.
+Several reports, of different parts, count as one. `--figures` writes its figures, too.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from pathlib import Path
 import click
 import msgspec
 
+from hookflash_local.bench.harness import LOADS
 from hookflash_local.bench.report import HOOKFLASH, Report, Row, Spread
+from hookflash_local.bench.report_charts import cost_chart, delay_chart
 from hookflash_local.bench.report_tables import (
     MOST_ADDED_MS,
     MOST_TIMES,
@@ -112,11 +114,12 @@ def worker_table(report: Report) -> Iterator[str]:
 
 def merged(reports: Sequence[Report]) -> Report:
     """Return one report with all parts of `reports`, and the machine of the first."""
-    whole = msgspec.structs.replace(reports[0])
+    whole = msgspec.structs.replace(reports[0], rows=list(reports[0].rows))
     for report in reports[1:]:
         for part in ("rows", "shared", "limits", "faults", "accuracy", "watched", "notes"):
             setattr(whole, part, getattr(whole, part) + getattr(report, part))
         whole.leak = whole.leak or report.leak
+    whole.rows.sort(key=lambda row: (LOADS.index(row.load), row.calls))
     return whole
 
 
@@ -168,11 +171,16 @@ def _spread(spread: Spread) -> str:
 @click.argument(
     "reports", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False, exists=True)
 )
-def main(reports: tuple[Path, ...]) -> None:
+@click.option("--figures", type=click.Path(path_type=Path, file_okay=False, exists=True))
+def main(reports: tuple[Path, ...], figures: Path | None) -> None:
     """Print the tables of REPORTS, which are files with the output of `hookflash bench --json`."""
     read = [msgspec.json.decode(path.read_bytes(), type=Report) for path in reports]
-    for line in tables(merged(read)):
+    whole = merged(read)
+    for line in tables(whole):
         print(line)
+    if figures is not None and whole.rows:
+        (figures / "relay-cost.svg").write_text(cost_chart(whole))
+        (figures / "relay-delay.svg").write_text(delay_chart(whole))
 
 
 if __name__ == "__main__":

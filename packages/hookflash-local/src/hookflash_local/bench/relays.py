@@ -234,25 +234,33 @@ async def _twilio_api() -> AsyncIterator[TwilioApi]:
     again, and the cost of that would count as the cost of a call.
     """
     api = TwilioApi()
-    writers: set[asyncio.StreamWriter] = set()
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers.add(writer)
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).lower()
-                size = re.search(rb"\r\ncontent-length: *(\d+)", head)
-                await reader.readexactly(int(size[1]) if size else 0)
-                writer.write(_ACCEPTED)
-                api.answered += 1
-        writers.discard(writer)
-        writer.close()
-
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+    loop = asyncio.get_running_loop()
+    async with await loop.create_server(lambda: _ApiConnection(api), "127.0.0.1", 0) as server:
         api.port = server.sockets[0].getsockname()[1]
         yield api
-        for writer in writers:
-            writer.close()
+
+
+class _ApiConnection(asyncio.Protocol):
+    """One connection to the REST API: each complete request is accepted."""
+
+    def __init__(self, api: TwilioApi) -> None:
+        self._api = api
+        self._received = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        while request := re.match(rb"(?s).+?\r\n\r\n", self._received):
+            length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", request[0])
+            size = request.end() + (int(length[1]) if length else 0)
+            if len(self._received) < size:
+                return
+            self._received = self._received[size:]
+            self._api.answered += 1
+            self._transport.write(_ACCEPTED)
 
 
 async def _wait_for_workers(client: httpx.AsyncClient, workers: int) -> None:
