@@ -124,7 +124,7 @@ def _children(report: str, symbols: str) -> float:
 
 async def profile(load: str, calls: int, seconds: int) -> None:
     with compiled() as programs, tempfile.TemporaryDirectory() as name:
-        async with Harness(programs, load=load).hookflash() as loaded:
+        async with Harness(programs, exclusive=True, load=load).hookflash() as loaded:
             await loaded.place(calls)
             window = (await loaded.measure(seconds)).check()
             kernel = await kernel_shares(loaded, seconds, Path(name))

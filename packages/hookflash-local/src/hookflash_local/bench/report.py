@@ -58,8 +58,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """The medians of several runs of one relay with `calls` calls at once, under one load.
 
-    `cpu_ms` is CPU time per second of a call; `times` and `times_minimal` are its ratios to the run
-    of the C relay and of the minimal relay just before (None if there was none). `added_ms` is the
+    `cpu_ms` is CPU time per second of a call. `times` is its ratio to the run of the C relay just
+    before, `times_minimal` that to the minimal relay's; None if there was none. `added_ms` is the
     median delay less that of the minimal relay, of the direction in which it adds more. `start` is
     from the voice webhook to the agent's first audio, in ms. `memory_kb` is per call. A
     `load_share` near 1 means that the load generator was the limit; a high `foreign_share` means
