@@ -13,14 +13,18 @@ sending only queues.
 
 from __future__ import annotations
 
+import abc
 import enum
 import logging
 from binascii import a2b_base64
 from collections.abc import Callable
+from typing import ClassVar
 
 from hookflash.carriers.twilio.messages import (
     Connected,
+    Dtmf,
     Frames,
+    Mark,
     Media,
     Message,
     SoundFinder,
@@ -54,19 +58,95 @@ class StreamState(enum.Enum):
     WAITING = enum.auto()
     OPEN = enum.auto()
     CLOSING = enum.auto()
+    """This side has closed the socket, and its end has not arrived."""
     OVER = enum.auto()
 
 
 _WAITING, _OPEN, _OVER = StreamState.WAITING, StreamState.OPEN, StreamState.OVER
 
 
-class MediaStream:
+class StreamSocket(abc.ABC):
+    """What a stream for the conversation and one for notes have in common: the start, and the count
+    of invalid messages.
+
+    `close_socket(code, reason)` queues the close of the socket; it may neither block nor raise.
+    """
+
+    name: ClassVar[str]
+    """What errors and logs call the socket, such as "media socket"."""
+
+    def __init__(self, *, close_socket: Callable[[int, str], None], redeem: Redeem) -> None:
+        self.stream_sid = ""
+        self._state = StreamState.WAITING
+        self._close_socket = close_socket
+        self._redeem = redeem
+        self._invalid = 0
+
+    @abc.abstractmethod
+    def _attach_call(self, call_sid: str, step: int) -> None:
+        """Connect the stream with its call. The stream is open; refuse it if there is no call."""
+
+    @abc.abstractmethod
+    def _end(self, reason: str) -> None:
+        """End the stream and notify the call, once. The socket is not closed."""
+
+    def _begin(self, message: Message) -> None:
+        """Take a message before `start`, or `start`."""
+        if isinstance(message, Connected | Unknown):
+            return
+        if not isinstance(message, Start):
+            raise CarrierProtocolError(
+                f"{self.name}: expected connected or start, got {type(message).__name__}"
+            )
+        call_sid = message.start.call_sid
+        step = self._redeem(call_sid, message.parameter(TOKEN))
+        if step is None:
+            log.warning(
+                "! %r %s refused: token is wrong, used or too old", call_sid[:34], self.name
+            )
+            self._refuse(POLICY, "token")
+            return
+        self.stream_sid = message.checked_sid()
+        self._state = StreamState.OPEN
+        self._attach_call(call_sid, step)
+
+    def _after_start(self, message: Message) -> Media | Mark | Dtmf | Stop | Unknown:
+        """Return the message. Raises `CarrierProtocolError` for a second start, or if the message
+        is another stream's."""
+        if isinstance(message, Connected | Start):
+            raise CarrierProtocolError(
+                f"{self.name}: expected nothing like {type(message).__name__} after start"
+            )
+        if message.stream_sid not in ("", self.stream_sid):
+            raise CarrierProtocolError(f"{self.name}: expected this stream's SID, got another")
+        return message
+
+    def _count(self, error: CarrierProtocolError) -> None:
+        """Count an invalid message. Before `start`, the first one closes the socket."""
+        if self._state is StreamState.WAITING:
+            log.warning("! %s refused: %s", self.name, error)
+            self._refuse(POLICY, "expected start")
+            return
+        self._invalid += 1
+        log.warning("! %s invalid message %d: %s", self.stream_sid, self._invalid, error)
+        if self._invalid >= MAX_INVALID_MESSAGES:
+            self._end("too many invalid messages")
+            self._close_socket(PROTOCOL_ERROR, "not a media stream")
+
+    def _refuse(self, code: int, reason: str) -> None:
+        """Close the socket of a stream that the call never got."""
+        self._state = StreamState.OVER
+        self._close_socket(code, reason)
+
+
+class MediaStream(StreamSocket):
     """Satisfies `runtime.ports.CarrierStream`.
 
     The socket's shell calls `receive` with each text frame, and `closed` when the socket is gone.
-    `send_text(text)` queues a text frame, `close_socket(code, reason)` queues the close; neither
-    may block or raise.
+    `send_text(text)` queues a text frame; like `close_socket`, it may neither block nor raise.
     """
+
+    name = "media socket"
 
     def __init__(
         self,
@@ -76,17 +156,13 @@ class MediaStream:
         redeem: Redeem,
         attach: Attach,
     ) -> None:
-        self.stream_sid = ""
-        self._state = StreamState.WAITING
+        super().__init__(close_socket=close_socket, redeem=redeem)
         self._send_text = send_text
-        self._close_socket = close_socket
-        self._redeem = redeem
         self._attach = attach
         self._sink: Sink | None = None
         self._frames = Frames("")
         self._sound = SoundFinder("")
         self._forward: Callable[[bytes, bytes], object] | None = None
-        self._invalid = 0
 
     @property
     def started(self) -> bool:
@@ -172,23 +248,9 @@ class MediaStream:
 
     # --- messages -------------------------------------------------------------------------------
 
-    def _begin(self, message: Message) -> None:
-        if isinstance(message, Connected | Unknown):
-            return
-        if not isinstance(message, Start):
-            raise CarrierProtocolError(
-                f"media socket: expected connected or start, got {type(message).__name__}"
-            )
-        call_sid = message.start.call_sid
-        step = self._redeem(call_sid, message.parameter(TOKEN))
-        if step is None:
-            log.warning("! %r media socket refused: token is wrong, used or too old", call_sid[:34])
-            self._refuse(POLICY, "token")
-            return
-        self.stream_sid = message.checked_sid()
+    def _attach_call(self, call_sid: str, step: int) -> None:
         self._frames = Frames(self.stream_sid)
         self._sound = SoundFinder(self.stream_sid)
-        self._state = StreamState.OPEN
         sink = self._attach(call_sid, self)
         if sink is None:
             log.warning("! %s media socket refused: no such call", call_sid)
@@ -198,12 +260,7 @@ class MediaStream:
         sink(StreamStarted(self.stream_sid, step))
 
     def _deliver(self, message: Message) -> None:
-        if isinstance(message, Connected | Start):
-            raise CarrierProtocolError(
-                f"media socket: expected nothing like {type(message).__name__} after start"
-            )
-        if message.stream_sid not in ("", self.stream_sid):
-            raise CarrierProtocolError("media socket: expected this stream's SID, got another")
+        message = self._after_start(message)
         if isinstance(message, Unknown):
             log.debug("< %s unknown event %s", self.stream_sid, message.event)
         elif isinstance(message, Stop):
@@ -213,22 +270,6 @@ class MediaStream:
             event = to_event(message)
             if event is not None and self._sink is not None:
                 self._sink(event)
-
-    def _count(self, error: CarrierProtocolError) -> None:
-        """Count an invalid message. Before `start`, the first one closes the socket."""
-        if self._state is StreamState.WAITING:
-            log.warning("! media socket refused: %s", error)
-            self._refuse(POLICY, "expected start")
-            return
-        self._invalid += 1
-        log.warning("! %s invalid message %d: %s", self.stream_sid, self._invalid, error)
-        if self._invalid >= MAX_INVALID_MESSAGES:
-            self._end("too many invalid messages")
-            self._close_socket(PROTOCOL_ERROR, "not a media stream")
-
-    def _refuse(self, code: int, reason: str) -> None:
-        self._state = StreamState.OVER
-        self._close_socket(code, reason)
 
     def _end(self, reason: str) -> None:
         if self._state is not StreamState.OVER and self._sink is not None:
