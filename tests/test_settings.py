@@ -108,9 +108,9 @@ def test_every_setting_is_read_from_the_environment() -> None:
         "HOOKFLASH_WHISPER_MODEL": ("/models/w", "/models/w"),
         "HOOKFLASH_PIPER_VOICE": ("/models/v.onnx", "/models/v.onnx"),
         "HOOKFLASH_RECORD": ("on", "on"),
-        "HOOKFLASH_KEEP_RECORDINGS_DAYS": ("30", 30.0),
-        "HOOKFLASH_KEEP_CALLS_DAYS": ("0.5", 0.5),
-        "HOOKFLASH_KEEP_DELIVERIES_DAYS": ("2.5", 2.5),
+        "HOOKFLASH_RECORDING_RETENTION_DAYS": ("30", 30.0),
+        "HOOKFLASH_CALL_RETENTION_DAYS": ("0.5", 0.5),
+        "HOOKFLASH_DELIVERY_RETENTION_DAYS": ("2.5", 2.5),
         "HOOKFLASH_MAX_CALL_SECONDS": ("600", 600.0),
         "HOOKFLASH_TOOL_OUTPUT_CHARS": ("5000", 5000),
         "HOOKFLASH_SPEED": ("4", 4.0),
@@ -231,7 +231,7 @@ def test_a_value_where_a_section_belongs_is_named(folder: Path) -> None:
         ("HOOKFLASH_PORT", "eighty", "a whole number from 0 to 65535"),
         ("HOOKFLASH_PORT", "-1", "a whole number from 0 to 65535"),
         ("HOOKFLASH_PORT", "80.5", "a whole number from 0 to 65535"),
-        ("HOOKFLASH_KEEP_DELIVERIES_DAYS", "1", "0, or a number from 2 to 36500"),
+        ("HOOKFLASH_DELIVERY_RETENTION_DAYS", "1", "0, or a number from 2 to 36500"),
         ("HOOKFLASH_MAX_CALL_SECONDS", "59", "0, or a number from 60 to 86400"),
         ("HOOKFLASH_MAX_CALL_SECONDS", "2h", "a number from 0 to 86400"),
         ("HOOKFLASH_TOKEN_PRICES", "4,5", "six prices of a million tokens"),
@@ -285,6 +285,21 @@ def test_all_wrong_values_are_named_at_once() -> None:
     assert [line.split(":")[0] for line in str(caught.value).splitlines()] == [
         "HOOKFLASH_PORT",
         "HOOKFLASH_VAD",
+    ]
+
+
+def test_a_former_name_is_an_error_that_gives_the_new_name(folder: Path) -> None:
+    (folder / ".env").write_text("HOOKFLASH_KEEP_RECORDINGS_DAYS=30\nHOOKFLASH_KEEP_CALLS_DAYS=\n")
+    (folder / "hookflash.toml").write_text("[storage]\nkeep_deliveries_days = 4\n")
+    with pytest.raises(ConfigError) as caught:
+        Settings.load({"HOOKFLASH_KEEP_CALLS_DAYS": "90"})
+    assert str(caught.value).splitlines() == [
+        "HOOKFLASH_KEEP_CALLS_DAYS in the environment has a new name: rename it to"
+        " HOOKFLASH_CALL_RETENTION_DAYS",
+        "[storage] keep_deliveries_days in the settings file has a new name: rename it to"
+        " delivery_retention_days",
+        "HOOKFLASH_KEEP_RECORDINGS_DAYS in .env has a new name: rename it to"
+        " HOOKFLASH_RECORDING_RETENTION_DAYS",
     ]
 
 

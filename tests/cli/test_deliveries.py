@@ -122,7 +122,7 @@ def test_what_is_dead_is_tried_again_when_asked(
     assert err == "1 retried\n"
     assert out.count("\n") == 1
     assert run("--retry", "CA1-callback") == 1
-    assert "no delivery CA1-callback is dead or kept" in capsys.readouterr().err
+    assert "no delivery CA1-callback is dead or unroutable" in capsys.readouterr().err
     assert run("--retry", "all") == 0
     assert capsys.readouterr().err == "1 retried\n"
     assert run("--retry", "all") == 0

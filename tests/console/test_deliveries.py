@@ -49,7 +49,7 @@ async def test_deliveries_are_listed_with_their_state_the_newest_first(office: O
     async with office.signed_in("vera") as client:
         page = (await client.get("/api/deliveries", params={"limit": 2})).json()
         assert [each["id"] for each in page["deliveries"]] == ["CA3-callback", "CA2-callback"]
-        assert page["counts"] == {"kept": 1, "dead": 1, "waiting": 1}
+        assert page["counts"] == {"unroutable": 1, "dead": 1, "waiting": 1}
         waiting, dead = page["deliveries"]
         assert (waiting["kind"], waiting["said"], waiting["due_at"]) == (
             "voicemail",
@@ -60,7 +60,7 @@ async def test_deliveries_are_listed_with_their_state_the_newest_first(office: O
         assert (dead["said"], dead["number"], dead["due_at"]) == ("after five", "+15550102", None)
         older = {"before": page["next"]}
         page = (await client.get("/api/deliveries", params=older)).json()
-        assert [each["state"] for each in page["deliveries"]] == ["kept"]
+        assert [each["state"] for each in page["deliveries"]] == ["unroutable"]
         assert page["next"] is None
         for query, ids in (({"state": "dead"}, ["CA2"]), ({"call": "CA3"}, ["CA3"])):
             page = (await client.get("/api/deliveries", params=query)).json()

@@ -143,7 +143,7 @@ class Witness:
 few = st.integers(0, 3)
 ids = st.sampled_from(["1", "2", "3"])
 outcomes = st.sampled_from(
-    [None, "bridged", "busy", "no-answer", "declined", "failed", "canceled", "machine"]
+    [None, "bridged", "busy", "no-answer", "declined", "failed", "cancelled", "machine"]
     + ["caller-gone"]
 )
 events: st.SearchStrategy[Any] = st.one_of(

@@ -39,14 +39,14 @@ RECORDED = Delivery(
 WRITTEN = replace(RECORDED, transcript="Please call me.", complete=True)
 
 
-def failed(kept: TrackedDelivery, now: float, **about: Any) -> TrackedDelivery:
+def failed(tracked: TrackedDelivery, now: float, **about: Any) -> TrackedDelivery:
     attempt = Attempt(wanted=("hook", "webhook"), error="503", **about)
-    return attempted(kept, attempt, now, chance=0.5, dead_seconds=DEAD_SECONDS)
+    return attempted(tracked, attempt, now, chance=0.5, dead_seconds=DEAD_SECONDS)
 
 
-def sent(kept: TrackedDelivery, now: float) -> TrackedDelivery:
+def sent(tracked: TrackedDelivery, now: float) -> TrackedDelivery:
     attempt = Attempt(wanted=("hook",), accepted=("hook",))
-    return attempted(kept, attempt, now, chance=0.5, dead_seconds=DEAD_SECONDS)
+    return attempted(tracked, attempt, now, chance=0.5, dead_seconds=DEAD_SECONDS)
 
 
 def test_a_complete_delivery_is_due_at_once_and_another_after_a_bounded_wait() -> None:
@@ -55,16 +55,16 @@ def test_a_complete_delivery_is_due_at_once_and_another_after_a_bounded_wait() -
 
 
 def test_a_late_part_completes_the_same_delivery() -> None:
-    kept = join(take(RECORDED, NOW), WRITTEN, NOW + 30)
-    assert kept.delivery == WRITTEN
-    assert (kept.revision, kept.due_at) == (2, NOW + 30)
+    tracked = join(take(RECORDED, NOW), WRITTEN, NOW + 30)
+    assert tracked.delivery == WRITTEN
+    assert (tracked.revision, tracked.due_at) == (2, NOW + 30)
 
 
 def test_a_late_part_that_is_not_the_last_does_not_lengthen_the_wait() -> None:
     named = replace(RECORDED, reason="a refund")
-    kept = join(take(RECORDED, NOW), named, NOW + 30)
-    assert kept.delivery.reason == "a refund"
-    assert kept.due_at == NOW + COMPLETION_SECONDS
+    tracked = join(take(RECORDED, NOW), named, NOW + 30)
+    assert tracked.delivery.reason == "a refund"
+    assert tracked.due_at == NOW + COMPLETION_SECONDS
 
 
 def test_parts_may_come_in_any_order_and_nothing_known_is_lost() -> None:
@@ -76,30 +76,30 @@ def test_parts_may_come_in_any_order_and_nothing_known_is_lost() -> None:
 
 
 def test_the_same_again_changes_nothing() -> None:
-    kept = sent(take(WRITTEN, NOW), NOW)
-    assert join(kept, WRITTEN, NOW + 60) is kept
+    tracked = sent(take(WRITTEN, NOW), NOW)
+    assert join(tracked, WRITTEN, NOW + 60) is tracked
 
 
 def test_what_was_delivered_and_has_changed_is_delivered_again() -> None:
-    kept = join(sent(take(RECORDED, NOW), NOW + 180), WRITTEN, NOW + 300)
-    assert (kept.state, kept.revision, kept.due_at) == ("waiting", 2, NOW + 300)
-    assert (kept.accepted, kept.delivered_at, kept.attempts) == ((), None, 0)
+    tracked = join(sent(take(RECORDED, NOW), NOW + 180), WRITTEN, NOW + 300)
+    assert (tracked.state, tracked.revision, tracked.due_at) == ("waiting", 2, NOW + 300)
+    assert (tracked.accepted, tracked.delivered_at, tracked.attempts) == ((), None, 0)
 
 
 def test_a_late_part_does_not_disturb_the_pauses_between_attempts() -> None:
-    kept = failed(take(RECORDED, NOW), NOW + 180)
-    joined = join(kept, WRITTEN, NOW + 181)
-    assert joined.due_at == kept.due_at
+    tracked = failed(take(RECORDED, NOW), NOW + 180)
+    joined = join(tracked, WRITTEN, NOW + 181)
+    assert joined.due_at == tracked.due_at
     assert joined.delivery == WRITTEN
 
 
-@pytest.mark.parametrize("state", ["dead", "kept"])
-def test_what_rests_is_completed_and_goes_on_resting(state: Any) -> None:
-    kept = join(replace(take(RECORDED, NOW), state=state), WRITTEN, NOW + 30)
-    assert (kept.state, kept.delivery) == (state, WRITTEN)
+@pytest.mark.parametrize("state", ["dead", "unroutable"])
+def test_a_dead_or_unroutable_delivery_is_completed_and_not_retried(state: Any) -> None:
+    tracked = join(replace(take(RECORDED, NOW), state=state), WRITTEN, NOW + 30)
+    assert (tracked.state, tracked.delivery) == (state, WRITTEN)
 
 
-def test_all_who_want_it_must_have_taken_it() -> None:
+def test_a_delivery_is_delivered_when_every_outlet_that_wants_it_has_taken_it() -> None:
     both = ("hook", "webhook")
     first = failed(take(WRITTEN, NOW), NOW, accepted=("hook",))
     assert (first.state, first.accepted, first.error) == ("waiting", ("hook",), "503")
@@ -110,38 +110,38 @@ def test_all_who_want_it_must_have_taken_it() -> None:
 
 
 def test_pauses_grow_from_seconds_to_hours_and_are_spread() -> None:
-    kept, now, pauses = take(WRITTEN, NOW), NOW, []
+    tracked, now, pauses = take(WRITTEN, NOW), NOW, []
     for _ in range(len(RETRY_SECONDS) + 1):
-        kept = failed(kept, now)
-        pauses.append(kept.due_at - now)
-        now = kept.due_at
+        tracked = failed(tracked, now)
+        pauses.append(tracked.due_at - now)
+        now = tracked.due_at
     assert pauses == pytest.approx([*RETRY_SECONDS, RETRY_SECONDS[-1]])
     assert pause_seconds(1, 0.0) == pytest.approx(4.0)
     assert pause_seconds(1, 1.0) == pytest.approx(6.0)
 
 
-def test_who_asks_us_to_wait_longer_is_heeded() -> None:
+def test_a_longer_pause_that_an_outlet_asks_for_is_kept() -> None:
     assert failed(take(WRITTEN, NOW), NOW, retry_seconds=120.0).due_at == NOW + 120
 
 
-def test_after_days_of_failing_it_is_dead_but_kept_and_can_be_revived() -> None:
-    kept, now = take(WRITTEN, NOW), NOW
-    while kept.state == "waiting":
-        kept = failed(kept, now)
-        now = max(now, kept.due_at)
-    assert kept.state == "dead"
+def test_after_days_of_failures_a_delivery_is_dead_and_can_be_revived() -> None:
+    tracked, now = take(WRITTEN, NOW), NOW
+    while tracked.state == "waiting":
+        tracked = failed(tracked, now)
+        now = max(now, tracked.due_at)
+    assert tracked.state == "dead"
     assert now - NOW >= DEAD_SECONDS
-    assert (kept.delivery, kept.error) == (WRITTEN, "503")
-    again = revive(kept, now)
+    assert (tracked.delivery, tracked.error) == (WRITTEN, "503")
+    again = revive(tracked, now)
     assert (again.state, again.due_at, again.attempts) == ("waiting", now, 0)
     assert failed(again, now).state == "waiting"
 
 
-def test_what_nobody_wants_is_kept_until_somebody_does() -> None:
+def test_a_delivery_that_no_outlet_wants_is_unroutable_until_it_is_revived() -> None:
     attempt = Attempt(wanted=())
-    kept = attempted(take(WRITTEN, NOW), attempt, NOW, chance=0.5, dead_seconds=DAY_SECONDS)
-    assert (kept.state, kept.attempts) == ("kept", 0)
-    assert revive(kept, NOW + 9).due_at == NOW + 9
+    tracked = attempted(take(WRITTEN, NOW), attempt, NOW, chance=0.5, dead_seconds=DAY_SECONDS)
+    assert (tracked.state, tracked.attempts) == ("unroutable", 0)
+    assert revive(tracked, NOW + 9).due_at == NOW + 9
     assert revive(sent(take(WRITTEN, NOW), NOW), NOW + 9).state == "delivered"
 
 
@@ -156,20 +156,20 @@ def test_whatever_the_order_of_parts_and_attempts_all_of_it_is_delivered(
         replace(RECORDED, recording_url="", reason="a refund"),
         replace(RECORDED, recording_url="", caller="", summary="Invoice 7."),
     ]
-    kept, delivered = None, []
+    tracked, delivered = None, []
     for number, index in enumerate(order):
         part = parts[index]
-        kept = take(part, NOW + number) if kept is None else join(kept, part, NOW + number)
+        tracked = take(part, NOW + number) if tracked is None else join(tracked, part, NOW + number)
         if number == attempt_after:
-            kept = sent(kept, NOW + number)
-            delivered.append(kept.delivery)
-    assert kept is not None
-    if kept.state == "waiting":
-        kept = sent(kept, kept.due_at)
-        delivered.append(kept.delivery)
-    assert kept.state == "delivered"
+            tracked = sent(tracked, NOW + number)
+            delivered.append(tracked.delivery)
+    assert tracked is not None
+    if tracked.state == "waiting":
+        tracked = sent(tracked, tracked.due_at)
+        delivered.append(tracked.delivery)
+    assert tracked.state == "delivered"
     last = delivered[-1]
-    assert last == kept.delivery
+    assert last == tracked.delivery
     assert (last.transcript, last.reason, last.summary) == (
         "Please call me.",
         "a refund",

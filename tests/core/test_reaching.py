@@ -179,7 +179,7 @@ def test_the_first_to_accept_has_the_call_and_the_others_stop_ringing(scene: Any
     commands = line.human("pressed", "1", leg=1)
     assert answer(commands) == (JoinRoom("CA1", 1, leg=1),)
     assert EndLeg("CA-1-0") in commands
-    assert outcomes(line) == [("canceled", 0)]
+    assert outcomes(line) == [("cancelled", 0)]
 
 
 def test_who_accepts_second_is_thanked(scene: Any) -> None:

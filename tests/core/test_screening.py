@@ -180,7 +180,7 @@ def test_of_a_ring_group_only_one_comes(scene: Any) -> None:
         line.placed(leg=leg)
     commands = line.human("answered", leg=1, by="human")
     assert EndLeg("CA-1-0") in commands
-    assert outcomes(line) == [("canceled", 0)]
+    assert outcomes(line) == [("cancelled", 0)]
 
 
 def test_where_it_was_not_found_out_who_answered_a_key_is_asked_for(scene: Any) -> None:
@@ -230,7 +230,7 @@ def test_a_leg_that_was_refused_and_rings_all_the_same_is_ended(scene: Any) -> N
     line.reach()
     line(e.LegRefused(1, 0))
     assert line(e.LegChanged("CA-late", "ringing", 1, None, 0)) == [EndLeg("CA-late")]
-    assert line(e.LegChanged("CA-late", "completed", 1, "canceled", 0)) == []
+    assert line(e.LegChanged("CA-late", "completed", 1, "cancelled", 0)) == []
 
 
 def test_a_refusal_of_a_leg_that_rings_is_no_news(scene: Any) -> None:

@@ -78,7 +78,7 @@ def test_who_rings_is_let_go_at_once_and_who_has_answered_when_both_have_met(sce
     assert EndLeg("CA-1-1") not in commands
     closing(line)
     assert EndLeg("CA-1-1") in line(e.RoomChanged(1, "started"))
-    assert outcomes(line) == [("canceled", 2), ("canceled", 1)]
+    assert outcomes(line) == [("cancelled", 2), ("cancelled", 1)]
     assert line.call.handoff.legs.live == [line.call.handoff.legs.taken]
 
 
@@ -124,7 +124,7 @@ def test_the_second_has_the_call_if_the_first_is_gone_before_the_caller_is_there
     assert line.call.phase is Phase.WITH_HUMAN
     line.news("completed", leg=1)
     line.asks(line.call.caller_leg.route.step, "room")
-    assert outcomes(line) == [("canceled", 2), ("human-gone", 0), ("bridged", 1)]
+    assert outcomes(line) == [("cancelled", 2), ("human-gone", 0), ("bridged", 1)]
     assert line.call.record(line.now).disposition == "handed_off"
 
 
@@ -170,7 +170,7 @@ def test_who_only_listens_and_then_declines_too_leaves_nobody(scene: Any) -> Non
     line.news("completed", leg=0)
     line.human("pressed", "2", leg=1)
     assert state(line) is HandoffState.IDLE
-    assert outcomes(line) == [("canceled", 2), ("human-gone", 0), ("declined", 1)]
+    assert outcomes(line) == [("cancelled", 2), ("human-gone", 0), ("declined", 1)]
 
 
 def test_of_two_who_wait_the_one_who_has_waited_for_longer_comes(scene: Any) -> None:

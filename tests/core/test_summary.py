@@ -123,6 +123,15 @@ def test_a_summary_gives_the_last_reason() -> None:
     )
 
 
+def test_a_cancelled_attempt_is_told_unless_the_destination_was_reached() -> None:
+    (call_off, ring_group) = (
+        summarise(record(handoffs=(attempt("cancelled"), *others)))
+        for others in ((), (attempt("bridged"),))
+    )
+    assert call_off == "The attempt to reach billing desk was cancelled."
+    assert ring_group == "The caller spoke with billing desk."
+
+
 def test_what_a_human_said_where_it_was_written_down_is_part_of_it() -> None:
     utterances = [
         *said("My bell is broken."),

@@ -197,8 +197,8 @@ async def test_what_nobody_wants_is_kept_for_an_outlet_to_come(
     nobody.wanting = False
     async with Office(store, [nobody]) as box:
         box.deliver(delivery())
-        await state(store, "kept")
-    assert "CA1 ! callback CA1-callback is kept: no outlet wants it" in caplog.text
+        await state(store, "unroutable")
+    assert "CA1 ! callback CA1-callback is unroutable: no outlet wants it" in caplog.text
     hook = Outlet()
     async with Office(store, [hook]):
         assert await hook.has(1) == ["CA1-callback"]

@@ -43,7 +43,7 @@ async def test_who_accepts_first_has_the_call_and_nobody_else_rings_on(stage):
         record = await s.record(call)
         assert samples(call.recording().heard, HUMAN) == 8000
         outcomes = {attempt.target: attempt.outcome for attempt in record.handoffs}
-        assert outcomes == {0: "canceled", 1: "canceled", 2: "bridged"}
+        assert outcomes == {0: "cancelled", 1: "cancelled", 2: "bridged"}
         assert leg_to(s, DESK).status == "canceled"
         assert leg_to(s, SECOND_DESK).status == "completed"
         # Who rings is let go as soon as somebody has accepted, who has answered when both have met.
@@ -77,7 +77,7 @@ async def test_of_two_who_accept_in_one_instant_one_has_the_call(stage):
         first, second = samples(heard, HUMAN), samples(heard, AGAIN)
         assert max(first, second) == 8000
         assert min(first, second) == 0
-        assert sorted(each.outcome for each in record.handoffs) == ["bridged", "canceled"]
+        assert sorted(each.outcome for each in record.handoffs) == ["bridged", "cancelled"]
         unlucky = leg_to(s, DESK if second else SECOND_DESK)
         await unlucky.ended()
         *waits, thanks = said_on(unlucky)[1:]

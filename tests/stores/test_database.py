@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from pathlib import Path
 
+import msgspec
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -11,8 +13,12 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
+from hookflash.core.delivery import Delivery
+from hookflash.core.delivery_retries import TrackedDelivery
 from hookflash.errors import ConfigError
 from hookflash.stores.database import VERSION_TABLE, open_database
+from hookflash.stores.deliveries import DeliveryStore
+from hookflash.stores.search import CallQuery, CallSearch
 from hookflash.stores.tables import metadata
 
 from .parts import Database
@@ -52,6 +58,73 @@ async def test_calls_of_an_older_version_are_kept(
     record = await store.get("CA1")
     assert record is not None
     assert (record.seconds, record.recorded_from, record.summary) == (2.5, None, "")
+    await store.close()
+
+
+async def test_outcomes_and_deliveries_of_an_older_version_get_the_words_of_this_one(
+    empty_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgrade = command.upgrade
+    with monkeypatch.context() as older:
+        older.setattr(command, "upgrade", lambda config, _: upgrade(config, "0007"))
+        engine = await empty_database.engine()
+    unwanted = TrackedDelivery(
+        delivery=Delivery(
+            id="CA1-callback",
+            kind="callback",
+            call_sid="CA1",
+            agent="shop",
+            destination="desk",
+            created_at=1.0,
+            caller="+15550100",
+        )
+    )
+    stored = {
+        "calls": {
+            "call_sid": "CA1",
+            "agent": "shop",
+            "caller": "+15550100",
+            "called": "",
+            "disposition": "handled_by_agent",
+            "arrived_at": 1.5,
+            "seconds": 2.5,
+            "barge_ins": 0,
+            "outcome": "canceled",
+        },
+        "handoffs": {
+            "call_sid": "CA1",
+            "position": 0,
+            "destination": "desk",
+            "reason": "",
+            "source": "tool",
+            "started_at": 1.0,
+            "outcome": "canceled",
+        },
+        "deliveries": {
+            "delivery_id": "CA1-callback",
+            "call_sid": "CA1",
+            "created_at": 1.0,
+            "state": "kept",
+            "revision": 1,
+            "due_at": 0.0,
+            "lease": "",
+            "leased_until": 0.0,
+            "kept": json.dumps(msgspec.to_builtins(unwanted) | {"state": "kept"}),
+        },
+    }
+    async with engine.begin() as connection:
+        for table, row in stored.items():
+            names, values = ", ".join(row), ", ".join(f":{name}" for name in row)
+            await connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({values})"), row)
+    await engine.dispose()
+    store = await empty_database.records()
+    record = await store.get("CA1")
+    assert record is not None
+    assert [each.outcome for each in record.handoffs] == ["cancelled"]
+    (call,) = await CallSearch(store.engine).find(CallQuery())
+    assert call.outcome == "cancelled"
+    (delivery,) = await DeliveryStore(store.engine).list(state="unroutable")
+    assert delivery == msgspec.structs.replace(unwanted, state="unroutable")
     await store.close()
 
 

@@ -164,7 +164,7 @@ async def test_what_is_dead_stays_and_can_be_tried_again(store: DeliveryStore) -
     assert await store.revive(NOW + 20, delivery_id="CA1-callback") == 1
     assert await store.revive(NOW + 20, delivery_id="CA9-callback") == 0
     assert [kept.delivery.call_sid for kept in await store.list(state="dead")] == ["CA2"]
-    assert await store.revive(NOW + 20, state="kept") == 0
+    assert await store.revive(NOW + 20, state="unroutable") == 0
     assert await store.revive(NOW + 20) == 1
     assert len(await claim(store, now=NOW + 20)) == 2
 

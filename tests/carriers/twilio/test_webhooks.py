@@ -144,7 +144,7 @@ def test_connect_action_asks_what_is_next() -> None:
         ({"DialCallStatus": "busy", "DialBridged": "false"}, "busy"),
         ({"DialCallStatus": "no-answer", "DialBridged": "false"}, "no-answer"),
         ({"DialCallStatus": "failed"}, "failed"),
-        ({"DialCallStatus": "canceled"}, "canceled"),
+        ({"DialCallStatus": "canceled"}, "cancelled"),
         ({"DialCallStatus": "something-new"}, "failed"),
         ({}, "failed"),
         (
@@ -186,7 +186,7 @@ def test_captured_dial_actions_are_read() -> None:
         ("hangup", "completed", "caller-gone"),
         ("hangup", "in-progress", "caller-gone"),
         ("leave", "in-progress", "no-answer"),
-        ("redirected", "in-progress", "canceled"),
+        ("redirected", "in-progress", "cancelled"),
         ("queue-full", "in-progress", "busy"),
         ("error", "in-progress", "failed"),
         ("system-error", "completed", "caller-gone"),
@@ -212,7 +212,7 @@ def test_queue_action_tells_the_outcome(result: str, status: str, outcome: str) 
         ({"CallStatus": "busy"}, "completed", "busy"),
         ({"CallStatus": "no-answer"}, "completed", "no-answer"),
         ({"CallStatus": "failed"}, "completed", "failed"),
-        ({"CallStatus": "canceled"}, "completed", "canceled"),
+        ({"CallStatus": "canceled"}, "completed", "cancelled"),
     ],
 )
 def test_a_legs_status_belongs_to_the_callers_call(

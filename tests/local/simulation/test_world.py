@@ -238,7 +238,7 @@ def test_a_line_opens_in_a_simulated_world(runner: asyncio.Runner, tmp_path: Pat
         openai_api_key="key",
         data_dir=tmp_path,
         database_url=f"sqlite:///{tmp_path}/calls.db",
-        keep_calls_days=1.0,
+        call_retention_days=1.0,
     )
 
     async def main() -> None:

@@ -537,26 +537,26 @@ class StorageSettings(Section):
         "Whether calls are recorded: agent (as each agent says), on or off.",
         variable="HOOKFLASH_RECORD",
     )
-    keep_recordings_days: float = _setting(
+    recording_retention_days: float = _setting(
         0,
         "How many days a recording is retained; 0 retains it as long as its call.",
-        variable="HOOKFLASH_KEEP_RECORDINGS_DAYS",
+        variable="HOOKFLASH_RECORDING_RETENTION_DAYS",
         low=0,
         high=36_500,
     )
-    keep_calls_days: float = _setting(
+    call_retention_days: float = _setting(
         0,
         "How many days a call's record, transcript, journal and recording are retained;"
         " 0: no limit.",
-        variable="HOOKFLASH_KEEP_CALLS_DAYS",
+        variable="HOOKFLASH_CALL_RETENTION_DAYS",
         low=0,
         high=36_500,
     )
-    keep_deliveries_days: Annotated[float, AfterValidator(_delivery_days)] = _setting(
+    delivery_retention_days: Annotated[float, AfterValidator(_delivery_days)] = _setting(
         0,
         "How many days a delivery that is complete or failed is retained, 2 or more; 0: as long as"
         " its call.",
-        variable="HOOKFLASH_KEEP_DELIVERIES_DAYS",
+        variable="HOOKFLASH_DELIVERY_RETENTION_DAYS",
     )
 
     @field_validator("database_url")
@@ -654,6 +654,7 @@ class Settings(BaseSettings):
         environ = os.environ if environ is None else environ
         dotenv = {name: text or "" for name, text in dotenv_values(ENV_FILE).items()}
         toml = _read_toml(file)
+        _refuse_former_names(environ, dotenv, toml.toml_data)
         for place, variables in (("the environment", environ), (ENV_FILE, dotenv)):
             _warn_of_variables(variables, place)
         _warn_of_names(toml.toml_data)
@@ -766,6 +767,14 @@ SETTINGS = tuple(_rows())
 
 _BY_VARIABLE = {setting.variable: setting for setting in SETTINGS}
 
+_RENAMED = {
+    "HOOKFLASH_KEEP_CALLS_DAYS": "HOOKFLASH_CALL_RETENTION_DAYS",
+    "HOOKFLASH_KEEP_DELIVERIES_DAYS": "HOOKFLASH_DELIVERY_RETENTION_DAYS",
+    "HOOKFLASH_KEEP_RECORDINGS_DAYS": "HOOKFLASH_RECORDING_RETENTION_DAYS",
+}
+"""Former names of variables. With a former name, data that must be deleted would be retained, so it
+is an error and not only a warning."""
+
 
 # --- where settings come from ---------------------------------------------------------------------
 
@@ -821,6 +830,25 @@ def _read_toml(file: str | Path | None) -> TomlConfigSettingsSource:
         if not isinstance(source.toml_data.get(name, {}), dict):
             raise ConfigError(f"{path}: expected a table [{name}], got a value for {name}")
     return source
+
+
+def _refuse_former_names(
+    environ: Mapping[str, str], dotenv: Mapping[str, str], document: Mapping[str, Any]
+) -> None:
+    """Raise one `ConfigError` that gives the new name of every former name in use."""
+    lines = []
+    for former, variable in _RENAMED.items():
+        for place, variables in (("the environment", environ), (ENV_FILE, dotenv)):
+            if variables.get(former, "").strip():
+                lines.append(f"{former} in {place} has a new name: rename it to {variable}")
+        setting, name = _BY_VARIABLE[variable], former.removeprefix(_PREFIX).lower()
+        if name in document.get(setting.section, {}):
+            where = f"[{setting.section}]"
+            lines.append(
+                f"{where} {name} in the settings file has a new name: rename it to {setting.name}"
+            )
+    if lines:
+        raise ConfigError("\n".join(lines))
 
 
 def _warn_of_variables(variables: Mapping[str, str], place: str) -> None:

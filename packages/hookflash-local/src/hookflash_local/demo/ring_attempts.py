@@ -15,7 +15,7 @@ _OUTCOMES = {
     "busy": "is busy",
     "no-answer": "does not answer",
     "failed": "cannot be reached",
-    "canceled": "stops ringing",
+    "cancelled": "stops ringing",
     "machine": "is a mailbox",
 }
 _KEYS = {"1": "presses 1 and takes the call", "2": "presses 2 and declines"}

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
     from hookflash.core.delivery_retries import TrackedDelivery
 
-_STATES = ("waiting", "delivered", "dead", "kept")
+_STATES = ("waiting", "delivered", "dead", "unroutable")
 
 
 @click.command
 @click.option("--state", type=click.Choice(_STATES), help="Only those in this state.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
-@click.option("--retry", metavar="ID", help="Retry this one, or `all` that are dead or kept.")
+@click.option("--retry", metavar="ID", help="Retry this one, or `all` that are dead or unroutable.")
 @click.option("--settings", "settings_file", type=click.Path(path_type=Path), help="Settings file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each.")
 def command(
@@ -26,8 +26,8 @@ def command(
 ) -> int:
     """List voicemails, callback requests and messages, newest first.
 
-    A delivery is waiting, delivered, dead (given up after days of failing) or kept (no outlet wants
-    it). A running server retries within seconds.
+    A delivery is waiting, delivered, dead (given up after days of failing) or unroutable (no outlet
+    wants it). A running server retries within seconds.
     """
     import asyncio
 
@@ -44,7 +44,7 @@ def command(
         return 0 if retry in (None, "all") else 1
     revived, found = asyncio.run(_look(url, state, limit, retry))
     if retry is not None and retry != "all" and not revived:
-        click.echo(f"hookflash: no delivery {retry} is dead or kept", err=True)
+        click.echo(f"hookflash: no delivery {retry} is dead or unroutable", err=True)
         return 1
     if retry is not None:
         click.echo(f"{revived} retried", err=True)

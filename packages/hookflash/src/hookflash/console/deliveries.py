@@ -1,7 +1,7 @@
 """The routes of deliveries: voicemails, callback requests and messages for the owner.
 
     GET  /api/deliveries             all deliveries, newest first
-    POST /api/deliveries/{id}/retry  retry one that is dead or kept
+    POST /api/deliveries/{id}/retry  retry one that is dead or unroutable
 
 `runtime.delivery_worker` sends them; `deliver` wakes it.
 """
@@ -24,7 +24,7 @@ from hookflash.stores.deliveries import DeliveryStore
 
 
 class DeliveriesQuery(msgspec.Struct, forbid_unknown_fields=True):
-    state: Literal["", "waiting", "delivered", "dead", "kept"] = ""
+    state: Literal["", "waiting", "delivered", "dead", "unroutable"] = ""
     call: Short = ""
     before: Short = ""
     limit: Limit = 50
@@ -74,8 +74,8 @@ class Deliveries:
     async def _retry(self, request: Request, principal: Principal) -> Response:
         await read_body(request, EmptyBody)
         stored = await self._store.get(request.path_params["id"])
-        if stored is None or stored.state not in ("dead", "kept"):
-            raise Refused(404, "unknown", "No delivery with this id is dead or kept.")
+        if stored is None or stored.state not in ("dead", "unroutable"):
+            raise Refused(404, "unknown", "No delivery with this id is dead or unroutable.")
         delivery = stored.delivery
         await self._access.audit(principal, "retry", call_sid=delivery.call_sid, text=delivery.id)
         await self._store.revive(self._now(), delivery_id=delivery.id)

@@ -22,6 +22,11 @@ _SOUND_WITHIN = 64
 """The type of a line is within its first bytes: `{"at":1790000000.123456,"event":{"type":"...`."""
 
 
+_OLD_OUTCOME, _OUTCOME = b'"outcome":"canceled"', b'"outcome":"cancelled"'
+"""Journals up to version 4 have Twilio's spelling. Quotes within JSON text are escaped, so nothing
+that was said can match."""
+
+
 def read_trace(path: Path, *, until_recovered: bool = False) -> Trace:
     """Return the trace in a journal; with `until_recovered`, only the part before the last
     recovery.
@@ -36,7 +41,7 @@ def read_trace(path: Path, *, until_recovered: bool = False) -> Trace:
             if any(sound in text[:_SOUND_WITHIN] for sound in _SOUND):
                 continue
             try:
-                line = decoder.decode(text)
+                line = decoder.decode(text.replace(_OLD_OUTCOME, _OUTCOME))
             except msgspec.DecodeError:
                 continue
             if line.event is not None:

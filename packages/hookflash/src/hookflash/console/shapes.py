@@ -318,14 +318,14 @@ class PastCall(Shape, frozen=True, kw_only=True):
 class DeliveryEntry(Shape, frozen=True, kw_only=True):
     """A voicemail, a callback request or a message.
 
-    `state` is `waiting` (the next attempt is at `due_at`), `delivered`, `dead` (given up) or `kept`
-    (no outlet wants it). `error` is the reason of the last failed attempt. `said` has the caller's
-    words, if there are some. `recording_url` is at the carrier.
+    `state` is `waiting` (the next attempt is at `due_at`), `delivered`, `dead` (given up) or
+    `unroutable` (no outlet wants it). `error` is the reason of the last failed attempt. `said` has
+    the caller's words, if there are some. `recording_url` is at the carrier.
     """
 
     id: str
     kind: Literal["voicemail", "callback", "message"]
-    state: Literal["waiting", "delivered", "dead", "kept"]
+    state: Literal["waiting", "delivered", "dead", "unroutable"]
     call_sid: str
     agent: str
     destination: str

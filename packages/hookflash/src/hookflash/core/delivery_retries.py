@@ -3,11 +3,12 @@
     WAITING --all have taken it--> DELIVERED --more of it is known--> WAITING (the next revision)
        |  ^--failed: again later--+
        +--failed for days--> DEAD --the owner asks--> WAITING
-       +--nobody wants it--> KEPT --somebody does--> WAITING
+       +--no outlet wants it--> UNROUTABLE --an outlet does--> WAITING
 
 WAITING has a time, `due_at`. A delivery that is not complete waits until then for the rest. No
-delivery is removed here. A DEAD or KEPT one stays as it is until somebody acts. The functions have
-no side effects: the store applies each one in a transaction, so two processes cannot both do it.
+delivery is removed here. A DEAD or UNROUTABLE one stays as it is until the owner acts. The
+functions have no side effects: the store applies each one in a transaction, so two processes cannot
+both do it.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ DEAD_SECONDS = 7 * DAY_SECONDS
 The server passes the time of its settings (`deliveries.days`) instead.
 """
 
-DeliveryState = Literal["waiting", "delivered", "dead", "kept"]
+DeliveryState = Literal["waiting", "delivered", "dead", "unroutable"]
 
 
 class TrackedDelivery(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,7 +104,7 @@ def attempted(
 ) -> TrackedDelivery:
     """Return the delivery after an attempt. `chance` (0 to 1) spreads the next attempt in time."""
     if not attempt.wanted:
-        return msgspec.structs.replace(tracked, state="kept")
+        return msgspec.structs.replace(tracked, state="unroutable")
     accepted = tuple(dict.fromkeys((*tracked.accepted, *attempt.accepted)))
     first = now if tracked.first_tried_at is None else tracked.first_tried_at
     tried = msgspec.structs.replace(
@@ -123,7 +124,7 @@ def attempted(
 
 def revive(tracked: TrackedDelivery, now: float) -> TrackedDelivery:
     """Return the delivery after the owner asked for another round of attempts."""
-    return _again(tracked, now) if tracked.state in ("dead", "kept") else tracked
+    return _again(tracked, now) if tracked.state in ("dead", "unroutable") else tracked
 
 
 def pause_seconds(attempts: int, chance: float) -> float:

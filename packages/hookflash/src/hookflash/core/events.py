@@ -90,7 +90,7 @@ Outcome = Literal[
     "no-answer",
     "declined",
     "failed",
-    "canceled",
+    "cancelled",
     "machine",
     "timeout",
     "refused",

@@ -16,7 +16,7 @@ _WHY = {
     "no-answer": "nobody answered",
     "declined": "they could not take the call",
     "failed": "the call did not go through",
-    "canceled": "the call did not go through",
+    "cancelled": "the call did not go through",
     "machine": "nobody took the call",
     "timeout": "nobody took the call in time",
     "refused": "the call did not go through",

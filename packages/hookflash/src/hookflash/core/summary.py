@@ -27,7 +27,7 @@ _FILLERS = frozenset(
 _HANDOFF = {
     "bridged": "The caller spoke with {name}.",
     "caller-gone": "The caller hung up before {name} was reached.",
-    "cancelled": "The caller decided against being connected with {name}.",
+    "cancelled": "The attempt to reach {name} was cancelled.",
     "busy": "{Name} could not be reached: the line was busy.",
     "no-answer": "{Name} could not be reached: nobody answered.",
     "declined": "{Name} did not take the call.",
@@ -69,7 +69,11 @@ def summarise(record: CallRecord) -> str:
 
 def _outcome(record: CallRecord) -> str:
     told: list[str] = []
+    reached = {each.destination for each in record.handoffs if each.outcome == "bridged"}
     for attempt in record.handoffs:
+        if attempt.outcome == "cancelled" and attempt.destination in reached:
+            # The other legs of a ring group are cancelled when one human takes the call.
+            continue
         text = _HANDOFF.get(attempt.outcome, "{Name} could not be reached.")
         name = attempt.destination.replace("_", " ").replace("-", " ")
         sentence = text.format(name=name, Name=name[:1].upper() + name[1:])

@@ -79,7 +79,7 @@ class ClaimStore(Protocol):
 
     async def next_due(self) -> float | None: ...
 
-    async def revive(self, now: float, *, state: Literal["kept"]) -> int: ...
+    async def revive(self, now: float, *, state: Literal["unroutable"]) -> int: ...
 
 
 class DeliveryWorker:
@@ -113,7 +113,7 @@ class DeliveryWorker:
         self._closing = False
         self._task: asyncio.Task[None] | None = None
         self.outcomes: dict[str, int] = {}
-        """How many attempts ended as delivered, failed, dead or kept."""
+        """How many attempts ended as delivered, failed, dead or unroutable."""
 
     def start(self) -> None:
         """Start sending. Call it once, in the event loop's thread."""
@@ -142,7 +142,7 @@ class DeliveryWorker:
             try:
                 if not woken:
                     # An outlet that was added since the last start may want them now.
-                    await self._store.revive(self._clock.now(), state="kept")
+                    await self._store.revive(self._clock.now(), state="unroutable")
                     woken = True
                 self._wake.clear()
                 if await self._deliver_some():
@@ -240,8 +240,8 @@ class DeliveryWorker:
         what = (delivery.call_sid, delivery.kind, delivery.id)
         if after.state == "delivered":
             _log.info("%s = %s %s delivered to %s", *what, ", ".join(after.accepted))
-        elif after.state == "kept":
-            _log.warning("%s ! %s %s is kept: no outlet wants it", *what)
+        elif after.state == "unroutable":
+            _log.warning("%s ! %s %s is unroutable: no outlet wants it", *what)
         elif after.state == "dead":
             _log.error("%s ! %s %s is given up: %s", *what, after.error)
         else:

@@ -294,9 +294,9 @@ async def open_line(
         )
         if slot == 1:
             days = RetentionDays(
-                recordings=settings.storage.keep_recordings_days,
-                calls=settings.storage.keep_calls_days,
-                deliveries=settings.storage.keep_deliveries_days,
+                recordings=settings.storage.recording_retention_days,
+                calls=settings.storage.call_retention_days,
+                deliveries=settings.storage.delivery_retention_days,
             )
             await stack.enter_async_context(retention_sweep(stored, days, wall=world.wall))
         listening = LiveAudio(switchboard.find)

@@ -63,7 +63,7 @@ class DeliveryStore:
             update(deliveries)
             .where(_row.delivery_id.in_(due))
             .values(lease=lease, leased_until=now + seconds)
-            .returning(_row.kept)
+            .returning(_row.tracked)
         )
         async with self._engine.begin() as connection:
             found = [_read(row) for row in await connection.execute(claimed)]
@@ -100,8 +100,8 @@ class DeliveryStore:
     async def revive(
         self, now: float, *, state: DeliveryState | None = None, delivery_id: str | None = None
     ) -> int:
-        """Retry deliveries that are dead or kept. Return their number."""
-        wanted: list[Any] = [_row.state.in_(("dead", "kept") if state is None else (state,))]
+        """Retry deliveries that are dead or unroutable. Return their number."""
+        wanted: list[Any] = [_row.state.in_(("dead", "unroutable") if state is None else (state,))]
         if delivery_id is not None:
             wanted.append(_row.delivery_id == delivery_id)
         # A write, so that SQLite's write lock is taken from the start.
@@ -120,7 +120,7 @@ class DeliveryStore:
 
     async def get(self, delivery_id: str) -> TrackedDelivery | None:
         """Return a delivery by its id, or None."""
-        query = select(_row.kept).where(_row.delivery_id == delivery_id)
+        query = select(_row.tracked).where(_row.delivery_id == delivery_id)
         async with self._engine.connect() as connection:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else _read(row)
@@ -144,7 +144,7 @@ class DeliveryStore:
             last = select(_row.created_at, _row.delivery_id).where(_row.delivery_id == before)
             wanted.append(tuple_(_row.created_at, _row.delivery_id) < last.scalar_subquery())
         query = (
-            select(_row.kept)
+            select(_row.tracked)
             .where(*wanted)
             .order_by(_row.created_at.desc(), _row.delivery_id.desc())
             .limit(limit)
@@ -179,7 +179,7 @@ class DeliveryStore:
         delivery_id: str,
         change: Callable[[TrackedDelivery], TrackedDelivery],
     ) -> TrackedDelivery:
-        query = select(_row.kept).where(_row.delivery_id == delivery_id).with_for_update()
+        query = select(_row.tracked).where(_row.delivery_id == delivery_id).with_for_update()
         stored = _read((await connection.execute(query)).one())
         changed = change(stored)
         if changed is not stored:
@@ -193,12 +193,12 @@ def _columns(stored: TrackedDelivery) -> dict[str, Any]:
         "state": stored.state,
         "revision": stored.revision,
         "due_at": stored.due_at,
-        "kept": msgspec.json.encode(stored).decode(),
+        "tracked": msgspec.json.encode(stored).decode(),
     }
 
 
 def _read(row: Row[Any]) -> TrackedDelivery:
-    return msgspec.json.decode(row.kept, type=TrackedDelivery)
+    return msgspec.json.decode(row.tracked, type=TrackedDelivery)
 
 
 def _storable(delivery: Delivery) -> Delivery:

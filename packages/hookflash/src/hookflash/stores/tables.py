@@ -146,9 +146,9 @@ deliveries = Table(
     Column("due_at", Double, nullable=False),
     Column("lease", String(64), nullable=False),
     Column("leased_until", Double, nullable=False),
-    Column("kept", Text, nullable=False),
+    Column("tracked", Text, nullable=False),
     Index("deliveries_by_state", "state", "due_at"),
     Index("deliveries_by_call", "call_sid", "created_at"),
     Index("deliveries_by_time", "created_at", "delivery_id"),
 )
-"""`kept` is a `TrackedDelivery` as JSON; the other columns are for queries."""
+"""`tracked` is a `TrackedDelivery` as JSON; the other columns are for queries."""

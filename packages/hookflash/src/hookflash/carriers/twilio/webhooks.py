@@ -51,7 +51,7 @@ LEG_STATUS: dict[str, tuple[_LegStatus, Outcome | None]] = {
     "busy": ("completed", "busy"),
     "no-answer": ("completed", "no-answer"),
     "failed": ("completed", "failed"),
-    "canceled": ("completed", "canceled"),
+    "canceled": ("completed", "cancelled"),
 }
 
 _OVER = frozenset({"completed", "busy", "no-answer", "failed", "canceled"})
@@ -60,7 +60,7 @@ _DIAL: dict[str, Outcome] = {
     "busy": "busy",
     "no-answer": "no-answer",
     "failed": "failed",
-    "canceled": "canceled",
+    "canceled": "cancelled",
 }
 
 _QUEUE: dict[str, Outcome] = {
@@ -69,7 +69,7 @@ _QUEUE: dict[str, Outcome] = {
     "redirected-from-bridged": "bridged",
     "hangup": "caller-gone",
     "leave": "no-answer",
-    "redirected": "canceled",
+    "redirected": "cancelled",
     "queue-full": "busy",
     "error": "failed",
     "system-error": "failed",
@@ -283,7 +283,7 @@ _SIP: dict[int, Outcome] = {
     408: "no-answer",
     480: "no-answer",
     486: "busy",
-    487: "canceled",
+    487: "cancelled",
     600: "busy",
     603: "declined",
 }
@@ -360,7 +360,7 @@ def refer_ended(form: Mapping[str, str], step: int) -> InstructionsAsked:
     notified = _number(form, "NotifySipResponseCode")
     outcome: Outcome
     if status == "canceled":
-        outcome = "caller-gone" if is_over(form) else "canceled"
+        outcome = "caller-gone" if is_over(form) else "cancelled"
     elif notified in _SIP:
         outcome = _SIP[notified]
     elif status in _REFER:

@@ -1,8 +1,8 @@
-// All calls together, over time: how many, how they ended, how long people waited, what it cost.
+// The page of figures over time: calls, dispositions, waiting times and cost.
 
 import { figures } from "./api.js";
 import { Chart, number } from "./charts.js";
-import { el, put, say } from "./dom.js";
+import { el, put, setText } from "./dom.js";
 import {
   count,
   label,
@@ -45,13 +45,12 @@ const REACHED = [
   "human-gone",
   "closed",
   "caller-gone",
-  "canceled",
   "cancelled",
   "failed",
 ];
 const TONES = ["one", "two", "three", "four", "five", "six"];
 
-/** Whole steps of the reader's own days or hours, the last one the one that runs. */
+/** Return a range of whole days or hours in the reader's time zone; the last one is the current one. */
 export function range(span, now = new Date()) {
   const { seconds, step } = SPANS[span];
   const end = new Date(now);
@@ -110,7 +109,7 @@ export class Figures {
       const found = await figures(range(span));
       if (!this.closed && span === this.span) this.draw(found);
     } catch (error) {
-      if (!this.closed) say(this.heading, error.message);
+      if (!this.closed) setText(this.heading, error.message);
     }
   }
 
@@ -118,11 +117,11 @@ export class Figures {
     useCurrency(currency);
     for (const chart of this.charts) chart.close();
     this.charts = [];
-    say(this.heading, `${count(all.calls, "call")} in the last ${SPANS[this.span].name}.`);
+    setText(this.heading, `${count(all.calls, "call")} in the last ${SPANS[this.span].name}.`);
     this.numbers.hidden = !all.calls;
     if (!all.calls) {
       this.grid.replaceChildren(
-        empty("No calls in this time", "Choose a longer one, or wait for the telephone to ring."),
+        empty("No calls in this time", "Choose a longer time."),
       );
       return;
     }
@@ -151,7 +150,7 @@ export class Figures {
       ),
       this.spread("Time to human", buckets, all, "to_human"),
       this.spread("Answer delay", buckets, all, "answer"),
-      // Six charts fill rows of three and of two: the last is of cost where it is known.
+      // There are always six charts: barge-ins take the place of cost if there are no prices.
       all.cost
         ? new Chart({
             title: "Cost",
@@ -189,7 +188,7 @@ export class Figures {
     return step === DAY ? shortDay(since) : `${shortDay(since)} to ${shortDay(until - 1)}`;
   }
 
-  /** What each bucket's calls or attempts came to, one over the other. */
+  /** Make a chart of stacked bars: the results of the calls or attempts in each bucket. */
   split(title, buckets, all, field, order, figure) {
     const names = Object.keys(all[field]).sort((a, b) => rank(order, a) - rank(order, b));
     const shown = names.slice(0, TONES.length - (names.length > TONES.length ? 1 : 0));
@@ -214,14 +213,14 @@ export class Figures {
     return new Chart({
       title,
       figure: wait(p50),
-      note: measured ? `median; nine in ten within ${wait(p90)}` : "not measured in this time",
+      note: measured ? `median; 90th percentile ${wait(p90)}` : "not measured in this time",
       lines: true,
       ...this.frame,
       format: wait,
       axis: (value) => `${value} s`,
       series: [
         { name: "Median", kind: "one", values: buckets.map((bucket) => bucket[field].p50) },
-        { name: "Nine in ten within", kind: "two", values: buckets.map((bucket) => bucket[field].p90) },
+        { name: "90th percentile", kind: "two", values: buckets.map((bucket) => bucket[field].p90) },
       ],
     });
   }

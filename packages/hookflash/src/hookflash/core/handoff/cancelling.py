@@ -77,6 +77,6 @@ def cancel_other_legs(handoff: Handoff, step: s.Step, *, but_answered: bool = Fa
     for leg in handoff.legs.live:
         if leg is handoff.legs.chosen or (but_answered and leg.state in answered):
             continue
-        handoff.record_attempt("canceled", step.now, target=leg.target)
+        handoff.record_attempt("cancelled", step.now, target=leg.target)
         # The carrier is about to ask again about a human who waits, and they are thanked then.
         step.do(*handoff.legs.end(leg, by_answer=leg.state is LegState.WAITING))

@@ -114,6 +114,6 @@ def give_back(handoff: Handoff, step: s.Step) -> None:
     if not talked and handoff.queue_asks_by is not None:
         known, wanted = prompts.fetched_from_queue(handoff.destination)
     elif not talked:
-        known, wanted = prompts.came_back(handoff.destination, "canceled")
+        known, wanted = prompts.came_back(handoff.destination, "cancelled")
     step.tell(s.ReturnCaller(say=wanted, known=known))
     step.do(*ends)
