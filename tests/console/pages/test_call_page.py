@@ -168,7 +168,7 @@ def the_hand_off_shows_its_step_and_its_time_left(call: Page, server: PageServer
     expect(notice.locator(".left")).to_have_text(re.compile(r"\d:\d\d left"))
     expect(call.locator(".lane-names .human")).to_be_visible()
     expect(call.locator("rect.ringing")).to_have_count(1)
-    notice.get_by_role("button", name="Call off").click()
+    notice.get_by_role("button", name="Cancel hand-off").click()
     assert server.wait_for("cancel") == {}
     changed(server, entry(1, phase="talking"))
     expect(notice).to_be_hidden()

@@ -69,7 +69,7 @@ def a_worker_that_does_not_answer_is_named_until_it_does(page: Page, server: Pag
     server.calls = {sid(1): entry(1)}
     page.goto("/console#/calls")
     expect(page.locator(".call-row")).to_have_count(1)
-    part = page.get_by_text("does not answer: calls there are missing here")
+    part = page.get_by_text("does not answer. Its calls are missing")
     expect(part).to_be_hidden()
     server.say(s.PartMissing(missing=("w2",)))
     expect(part).to_be_visible()
@@ -165,7 +165,7 @@ def a_lost_link_is_said_and_what_was_missed_comes_after(page: Page, server: Page
     expect(page.locator(".call-row")).to_have_count(2)
     server.break_link()
     lost = page.get_by_role("alert")
-    expect(lost).to_contain_text("The link to the server is lost")
+    expect(lost).to_contain_text("The connection to the server is lost")
     expect(page.locator(".link")).to_have_attribute("data-state", "lost")
     server.say(s.CallsChanged(calls=(entry(3),), gone=(sid(1),)))
     server.mend_link()
@@ -198,7 +198,7 @@ def the_link_mends_by_itself(page: Page, server: PageServer) -> None:
     server.mend_link()
     expect(page.get_by_role("alert")).to_be_hidden()
     expect(page.locator(".unseen[role=status]")).to_have_text(
-        "The link is back. Nothing was missed."
+        "Connected again. Nothing was missed."
     )
 
 

@@ -37,7 +37,7 @@ def every_state() -> list[DeliveryEntry]:
     return [
         left(1, state="waiting", attempts=2, error="webhook: 503", due_at=time.time() + 599),
         left(2, state="dead", attempts=9, error="webhook: no answer", kind="callback"),
-        left(3, state="kept", kind="voicemail", recording_url="https://api.example.test/RE1"),
+        left(3, state="unroutable", kind="voicemail", recording_url="https://api.example.test/RE1"),
         left(4),
     ]
 
@@ -48,7 +48,7 @@ def each_state_is_shown_with_what_it_waits_for(page: Page, server: PageServer) -
     rows = page.locator(".deliveries tbody tr")
     expect(rows).to_have_count(4)
     expect(page.locator(".page header p")).to_have_text(
-        "1 waiting · 1 given up · 1 that nobody takes · 1 delivered"
+        "1 waiting · 1 given up · 1 unroutable · 1 delivered"
     )
     expect(rows.nth(0)).to_contain_text(
         re.compile("2 attempts failed: webhook: 503; next attempt in 9:[0-5]")
@@ -58,7 +58,7 @@ def each_state_is_shown_with_what_it_waits_for(page: Page, server: PageServer) -
     recording = rows.nth(2).get_by_role("link", name="Recording at the carrier")
     expect(recording).to_have_attribute("rel", "noopener noreferrer")
     expect(rows.nth(3)).to_contain_text("to webhook")
-    expect(page.get_by_role("button", name="Try again")).to_have_count(2)
+    expect(page.get_by_role("button", name="Retry")).to_have_count(2)
     rows.nth(3).get_by_role("link").click()
     expect(page).to_have_url(re.compile(f"#/past/{sid(4)}$"))
 
@@ -72,10 +72,10 @@ def what_was_given_up_is_tried_again(page: Page, server: PageServer) -> None:
     server.deliveries[1] = msgspec.structs.replace(
         dead, state="waiting", attempts=0, due_at=time.time() - 1
     )
-    page.get_by_role("button", name="Try again").click()
-    expect(page.get_by_text("It is tried again.").first).to_be_visible()
+    page.get_by_role("button", name="Retry").click()
+    expect(page.get_by_text("The delivery is retried.").first).to_be_visible()
     assert server.wait_for("retry") == {}
-    expect(page.get_by_text("Nothing is in this state")).to_be_visible()
+    expect(page.get_by_text("No deliveries in this state")).to_be_visible()
     page.get_by_label("State").select_option("waiting")
     expect(rows).to_have_count(2)
     expect(rows.nth(1)).to_contain_text("being delivered")
@@ -99,7 +99,7 @@ def a_viewer_tries_nothing_and_hostile_words_are_text(page: Page, server: PageSe
     server.deliveries = [left(1, state="dead", said=HOSTILE, recording_url="javascript:alert(1)")]
     page.goto("/console#/deliveries")
     expect(page.get_by_text(HOSTILE)).to_be_visible()
-    expect(page.get_by_role("button", name="Try again")).to_have_count(0)
+    expect(page.get_by_role("button", name="Retry")).to_have_count(0)
     expect(page.get_by_role("link", name="Recording at the carrier")).to_have_count(0)
     expect(page).to_have_title("Deliveries · Hookflash")
 
@@ -116,7 +116,7 @@ def older_ones_are_shown_below(page: Page, server: PageServer) -> None:
 
 def where_nothing_was_left_it_says_so(page: Page, server: PageServer) -> None:
     page.goto("/console#/deliveries")
-    expect(page.get_by_text("Nothing was left")).to_be_visible()
+    expect(page.get_by_text("No deliveries", exact=True)).to_be_visible()
 
 
 def test_what_calls_have_left_is_shown_and_tried_again(page: Page, server: PageServer) -> None:

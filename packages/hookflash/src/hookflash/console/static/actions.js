@@ -1,10 +1,10 @@
-// What a person may do to a live call: buttons, and the line for a hint or for words to say.
+// The actions on a live call: buttons, and the field for a hint or for words to say.
 //
-// The server decides who may; here only what would be refused is not offered. What an action leads
-// to comes back as news of the call.
+// The server checks permissions; a button that it would refuse is hidden here. The result of an action
+// arrives by the feed.
 
 import { act } from "./api.js";
-import { el, icon, put, say, show } from "./dom.js";
+import { el, icon, put, setText, show } from "./dom.js";
 import { label, words } from "./format.js";
 import { Listening } from "./listen.js";
 import { attempt, note, question } from "./page.js";
@@ -136,7 +136,7 @@ export class Actions {
     return this.run(
       "handoff",
       { destination: "me", reason: "taken over" },
-      "Your telephone is about to ring: press 1 to have the caller.",
+      "Your telephone is about to ring. Press 1 to take the caller.",
     );
   }
 
@@ -153,13 +153,13 @@ export class Actions {
         },
       ],
     });
-    if (wanted) await this.run("handoff", wanted, `On the way to ${words(wanted.destination)}.`);
+    if (wanted) await this.run("handoff", wanted, `Handing off to ${words(wanted.destination)}.`);
   }
 
   async hangUp() {
     const sure = await question({
       title: "End this call?",
-      text: "The agent is heard out, then the caller is hung up on.",
+      text: "The agent finishes speaking. Then the call ends.",
       verb: "Hang up",
       danger: true,
     });
@@ -168,7 +168,7 @@ export class Actions {
 
   heard({ state, levels, error }) {
     put(this.buttons.listen, "aria-pressed", String(state !== "off"));
-    say(
+    setText(
       this.buttons.listen.querySelector("span"),
       state === "opening" ? "Connecting …" : state === "on" ? "Listening" : "Listen",
     );

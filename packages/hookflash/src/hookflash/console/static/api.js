@@ -1,10 +1,10 @@
-// What the page asks of the server, and how a refusal reads (`docs/reference/console-api.md`).
+// Requests to the server, and its errors (`docs/reference/console-api.md`).
 
-// The pages may be served under a prefix, so addresses are found from where this file came from.
+// The pages may be served under a prefix, so addresses are relative to that of this file.
 export const CONSOLE = new URL("..", import.meta.url);
 const API = new URL("../../api/", import.meta.url);
 
-/** The server refused: `status`, its `code`, and a sentence for a person. */
+/** An error of the server: its `status`, its `code`, and a message for the reader. */
 export class Refused extends Error {
   constructor(status, code, message) {
     super(message);
@@ -15,7 +15,7 @@ export class Refused extends Error {
 
 let csrf = "";
 
-/** Ask; where somebody has signed in anew in another window, ask again with the token of now. */
+/** Send a request; send it again with a new CSRF token after a sign-in in another window. */
 async function ask(method, url, body) {
   try {
     return await askOnce(method, url, body);
@@ -66,7 +66,7 @@ function within(base, path, query = {}) {
 const call = (sid) => `calls/${encodeURIComponent(sid)}`;
 const past = (sid) => `past/${encodeURIComponent(sid)}`;
 
-/** Who is signed in; asked first, because its token goes with everything that changes anything. */
+/** Return who is signed in. Call it first: every change needs its CSRF token. */
 export async function session() {
   const found = await askOnce("GET", within(CONSOLE, "session"));
   csrf = found.csrf;
@@ -88,12 +88,12 @@ export const retryDelivery = (id) =>
 
 export const feedUrl = (sid) => within(CONSOLE, "feed", { call: sid });
 
-/** The address of the socket on which a call is heard live. */
+/** Return the address of the WebSocket with the live audio of a call. */
 export function listenUrl(sid) {
   const url = within(CONSOLE, `${call(sid)}/listen`);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   return url;
 }
 
-/** The address of a recording, which the server names by its path. */
+/** Return the address of a recording from its path. */
 export const recordingUrl = (path) => new URL(path, CONSOLE);

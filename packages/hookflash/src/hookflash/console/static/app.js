@@ -1,22 +1,22 @@
-// The console: which page is shown, the link to the server, who is signed in.
+// The console: the page that is shown, the connection to the server, and who is signed in.
 //
 //     #/calls          calls now             #/calls/SID      one of them
-//     #/past?find=...  calls that are over   #/past/SID       one of them
-//     #/deliveries     what calls have left  #/audit          who did what
-//     #/figures        over time
+//     #/past?find=...  ended calls           #/past/SID       one of them
+//     #/deliveries     deliveries            #/audit          the audit trail
+//     #/figures        figures over time
 
 import * as api from "./api.js";
 import { Audit } from "./audit.js";
 import { Deliveries } from "./deliveries.js";
-import { el, put, say, show } from "./dom.js";
+import { el, put, setText, show } from "./dom.js";
 import { Feed } from "./feed.js";
 import { Figures } from "./figures.js";
 import { caller, useCurrency } from "./format.js";
-import { dress, help, useKeys } from "./keys.js";
+import { applyTheme, help, useKeys } from "./keys.js";
 import { LiveCall } from "./live-call.js";
 import { LiveCalls } from "./live-calls.js";
 import { LiveStore } from "./live-store.js";
-import { announce, attempt, callsAsk, empty, entitle, everySecond, note } from "./page.js";
+import { announce, attempt, empty, everySecond, note, setQuestionCount, setTitle } from "./page.js";
 import { PastCall } from "./past-call.js";
 import { PastCalls } from "./past-calls.js";
 
@@ -32,9 +32,9 @@ const main = document.querySelector("main");
 const link = document.querySelector(".link");
 const lost = document.querySelector(".lost");
 const part = document.querySelector(".part");
-const tally = document.querySelector(".tally");
-const asks = document.querySelector(".tally.asks");
-put(asks, "title", "Calls that ask a human");
+const callCount = document.querySelector(".tally");
+const questionCount = document.querySelector(".tally.asks");
+put(questionCount, "title", "Calls with a question for a human");
 const live = new LiveStore();
 let session = null;
 let page = null;
@@ -51,7 +51,7 @@ const feed = new Feed({
 function onRefused(error) {
   if (error.status === 401) return toSignIn();
   if (error.status !== 404 || !feed.sid) return note(error.message, { failed: true });
-  // The call that was to be followed is not live: go on with the list.
+  // The call is not live: follow the list only.
   live.take("CallOver", { call_sid: feed.sid });
   return feed.open(null);
 }
@@ -60,52 +60,54 @@ function toSignIn() {
   location.replace(new URL(`sign-in${location.hash}`, api.CONSOLE));
 }
 
-// --- the link -----------------------------------------------------------------------------------
+// --- the connection -----------------------------------------------------------------------------------
 
 function linkState(state, at) {
   retryAt = at;
   if (state === "lost") wasLost = true;
   if (state === "live" && wasLost) {
     wasLost = false;
-    announce("The link is back. Nothing was missed.");
+    announce("Connected again. Nothing was missed.");
   }
   put(link, "data-state", wasLost && state !== "live" ? "lost" : state);
-  say(link.firstElementChild, wasLost ? "Link lost" : state === "live" ? "Live" : "Connecting");
-  drawLost();
+  setText(link.firstElementChild, wasLost ? "Disconnected" : state === "live" ? "Live" : "Connecting");
+  drawLostBar();
 }
 
-function drawLost() {
+function drawLostBar() {
   show(lost, wasLost);
   if (!wasLost) return;
   const seconds = retryAt === null ? 0 : Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
-  const when = seconds ? `Trying again in ${seconds} s.` : "Trying again …";
-  say(lost.firstElementChild, "The link to the server is lost: what you see is not live. ");
+  const when = seconds ? `Next attempt in ${seconds} s.` : "Connecting …";
+  setText(lost.firstElementChild, "The connection to the server is lost. This page is not up to date. ");
   lost.firstElementChild.append(el("span", { "aria-hidden": "true" }, when));
 }
 
 lost.querySelector("button").addEventListener("click", () => feed.retry());
-everySecond(drawLost);
+everySecond(drawLostBar);
 live.watch(() => {
   const { size } = live.calls;
-  show(tally, size > 0);
-  say(tally, String(size));
+  show(callCount, size > 0);
+  setText(callCount, String(size));
   const asking = [...live.calls.values()].filter((entry) => entry.question).length;
-  show(asks, asking > 0);
-  say(asks, String(asking));
-  callsAsk(asking);
+  show(questionCount, asking > 0);
+  setText(questionCount, String(asking));
+  setQuestionCount(asking);
 });
 
 live.watch(() => {
   const { missing } = live;
   const whole = !missing.length;
-  if (whole && !part.hidden) announce("All workers answer again: every call is shown.");
+  if (whole && !part.hidden) announce("All workers answer again. Every call is shown.");
   show(part, !whole);
-  const [who, them] = missing.length === 1 ? ["Worker", "does"] : ["Workers", "do"];
-  say(
+  const names = missing.join(", ");
+  setText(
     part,
     whole
       ? ""
-      : `${who} ${missing.join(", ")} ${them} not answer: calls there are missing here, or shown as they were last.`,
+      : missing.length === 1
+        ? `Worker ${names} does not answer. Its calls are missing, or shown as last known.`
+        : `Workers ${names} do not answer. Their calls are missing, or shown as last known.`,
   );
 });
 
@@ -121,11 +123,11 @@ function address() {
   };
 }
 
-/** Keep what a page was asked for in its address, without going anywhere. */
-function keeper(name) {
+/** Return a function that writes a page's parameters to the address without leaving the page. */
+function addressSetter(name) {
   return (params) => {
-    const kept = Object.fromEntries(Object.entries(params).filter(([, value]) => value));
-    const query = new URLSearchParams(kept).toString();
+    const given = Object.fromEntries(Object.entries(params).filter(([, value]) => value));
+    const query = new URLSearchParams(given).toString();
     history.replaceState(null, "", `#/${name}${query ? `?${query}` : ""}`);
   };
 }
@@ -134,14 +136,14 @@ function make({ name, sid, params }) {
   if (name === "calls" && sid) return callPage(sid);
   if (name === "calls") return new LiveCalls({ live });
   if (name === "past" && sid) return new PastCall({ sid, session });
-  const common = { params, go: keeper(name) };
+  const common = { params, go: addressSetter(name) };
   if (name === "past") return new PastCalls(common);
   if (name === "deliveries") return new Deliveries({ ...common, session, now: () => live.now() });
   if (name === "figures") return new Figures(common);
   return new Audit(common);
 }
 
-/** The call that the feed is to follow for a page, if there is one. */
+/** Return the SID of the call that the feed follows for this page, or null. */
 const watched = ({ name, sid }) => (name === "calls" ? sid : null);
 
 function callPage(sid) {
@@ -161,7 +163,7 @@ function navigate() {
     .querySelectorAll("nav [data-page]")
     .forEach((one) => put(one, "aria-current", one.dataset.page === wanted.name ? "page" : null));
   const known = wanted.sid && live.calls.get(wanted.sid);
-  entitle(known ? caller(known.caller) : TITLES[wanted.name]);
+  setTitle(known ? caller(known.caller) : TITLES[wanted.name]);
   if (shown && shown !== location.hash) {
     scrollTo(0, 0);
     main.focus({ preventScroll: true });
@@ -172,7 +174,7 @@ function navigate() {
 
 // --- the start ----------------------------------------------------------------------------------
 
-dress();
+applyTheme();
 document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
   main.focus();
@@ -184,17 +186,17 @@ const leave = () =>
   });
 document.querySelector(".sign-out").addEventListener("click", leave);
 document.querySelector(".help").addEventListener("click", () => {
-  // On a telephone the bar has no room for it.
+  // On a narrow screen the bar has no room for the button.
   help(session && !session.open ? el("button.button", { type: "button", onclick: leave }, "Sign out") : null);
 });
 useKeys(() => page);
 
-// The feed needs no token: it is asked for at once, and has come when the page is made.
+// The feed needs no CSRF token, so it is opened before the session is known.
 feed.open(watched(address()));
 try {
   session = await api.session();
   useCurrency(session.currency ?? "USD");
-  say(document.querySelector(".who"), session.open ? "open on this machine" : session.name);
+  setText(document.querySelector(".who"), session.open ? "open on this machine" : session.name);
   show(document.querySelector(".sign-out"), !session.open);
   show(document.querySelector("[data-page=audit]"), session.can.includes("audit"));
   addEventListener("hashchange", navigate);

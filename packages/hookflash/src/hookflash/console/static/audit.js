@@ -1,7 +1,7 @@
-// Who did what at the consoles, the newest first.
+// The page of the audit trail, newest first.
 
 import { audit } from "./api.js";
-import { el, put, say, show } from "./dom.js";
+import { el, put, setText, show } from "./dom.js";
 import { day, label, secondOfDay } from "./format.js";
 import { empty } from "./page.js";
 
@@ -34,7 +34,7 @@ export class Audit {
       call: filter("call", "Call SID"),
     };
     this.body = el("tbody");
-    this.heading = el("p", {}, "Every sign-in and every action, the newest first.");
+    this.heading = el("p", {}, "Every sign-in and every action, newest first.");
     this.table = el(
       "table.audit",
       {},
@@ -45,12 +45,12 @@ export class Audit {
         el(
           "tr",
           {},
-          ["When", "Who", "What", "Call", "Said", "From"].map((name) => el("th", { scope: "col" }, name)),
+          ["When", "Who", "What", "Call", "Text", "From"].map((name) => el("th", { scope: "col" }, name)),
         ),
       ),
       this.body,
     );
-    this.none = empty("Nothing here", "Nobody has done anything that matches.");
+    this.none = empty("No entries", "No entry matches the filters.");
     this.more = el("button.button", { type: "button", onclick: () => this.load(this.next) }, "Show older");
     this.node = el(
       "div.page",
@@ -87,7 +87,7 @@ export class Audit {
     try {
       page = await audit({ ...this.params, limit: PAGE, before });
     } catch (error) {
-      if (asked === this.asked) say(this.heading, error.message);
+      if (asked === this.asked) setText(this.heading, error.message);
       return;
     } finally {
       if (asked === this.asked) put(this.node, "aria-busy", null);

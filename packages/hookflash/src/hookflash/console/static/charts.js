@@ -1,6 +1,6 @@
-// Small clear charts: stacked bars or lines over time, with a readout, and as a table.
+// Charts over time: stacked bars or lines, with a readout and a table.
 
-import { el, put, say, show, svg } from "./dom.js";
+import { el, put, setText, show, svg } from "./dom.js";
 
 const HEIGHT = 168;
 const TOP = 10;
@@ -8,7 +8,7 @@ const BOTTOM = 22;
 const LEFT = 44;
 const RIGHT = 8;
 
-/** At most five round steps up to at least `most`. */
+/** Return at most five round steps; the last one is at least `most`. */
 export function ticks(most) {
   if (!(most > 0)) return [0, 1];
   const rough = most / 4;
@@ -21,8 +21,8 @@ export function ticks(most) {
 
 export class Chart {
   /**
-   * `series` are {name, kind, values}: one value a bucket, null where there is none. `labels` name the
-   * buckets, `marks` some of them along the axis (null for no mark). `format` writes a value, `axis` one of the scale's.
+   * `series` are {name, kind, values} with one value a bucket, or null. `labels` are the names of the
+   * buckets, `marks` their labels on the axis (null for none). `format` formats a value, `axis` a tick.
    */
   constructor({
     title,
@@ -224,9 +224,9 @@ export class Chart {
   }
 }
 
-/** A number that stands for itself, with its name. */
+/** Make a number with its name. */
 export function number(name, value, note = "") {
   const strong = el("strong");
-  say(strong, value);
+  setText(strong, value);
   return el("div", {}, el("dt", {}, name), el("dd", {}, strong, note ? el("span.soft.small", {}, note) : null));
 }

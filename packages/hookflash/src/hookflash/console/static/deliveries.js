@@ -1,20 +1,19 @@
-// What calls have left for the owner: voicemails, wishes to be called back, messages.
+// The page of deliveries: voicemails, callback requests and messages.
 //
-// The page asks again every few seconds while it shows the newest ones: an attempt to deliver ends
-// at any time.
+// While the page shows the newest ones, it loads them again every few seconds.
 
 import { deliveries, retryDelivery } from "./api.js";
-import { el, put, say, show } from "./dom.js";
+import { el, put, setText, show } from "./dom.js";
 import { caller, clock, count, day, label, timeOfDay, words } from "./format.js";
 import { attempt, empty, everySecond } from "./page.js";
 
 const PAGE = 50;
-const AGAIN_SECONDS = 5;
-const STATES = { waiting: "Waiting", delivered: "Delivered", dead: "Given up", kept: "Nobody takes it" };
+const REFRESH_SECONDS = 5;
+const STATES = { waiting: "Waiting", delivered: "Delivered", dead: "Given up", unroutable: "Unroutable" };
 const KINDS = { voicemail: "Voicemail", callback: "Call back", message: "Message" };
 
 export class Deliveries {
-  /** `params` are those of the address; `go(params)` changes it. `now` is the server's time. */
+  /** `params` are those of the address; `go(params)` sets them. `now` returns the server's time. */
   constructor({ params, go, session, now = () => Date.now() / 1000 }) {
     this.params = params;
     this.go = go;
@@ -32,7 +31,7 @@ export class Deliveries {
       ),
     );
     this.body = el("tbody");
-    const heads = ["When", "What", "Caller", "Said", "State"];
+    const heads = ["When", "What", "Caller", "Message", "State"];
     this.table = el(
       "table.audit.deliveries",
       {},
@@ -40,8 +39,8 @@ export class Deliveries {
       el("thead", {}, el("tr", {}, heads.map((name) => el("th", { scope: "col" }, name)))),
       this.body,
     );
-    this.none = empty("Nothing was left", "Voicemails, wishes to be called back and messages come here.");
-    this.unmatched = empty("Nothing is in this state", "Choose another one.");
+    this.none = empty("No deliveries", "Voicemails, callback requests and messages appear here.");
+    this.unmatched = empty("No deliveries in this state", "Choose another state.");
     this.more = el("button.button", { type: "button", onclick: () => this.load(this.next) }, "Show older");
     this.node = el(
       "div.page",
@@ -66,11 +65,11 @@ export class Deliveries {
     this.load();
   }
 
-  /** Somebody who reads older ones, or is at a button, is not disturbed. */
+  /** Load the newest again, unless the reader has loaded older ones or focuses a button. */
   tick() {
     this.waited += 1;
     const busy = this.older || this.body.contains(document.activeElement);
-    if (this.waited >= AGAIN_SECONDS && !busy) this.load();
+    if (this.waited >= REFRESH_SECONDS && !busy) this.load();
   }
 
   async load(before = null) {
@@ -80,7 +79,7 @@ export class Deliveries {
     try {
       page = await deliveries({ ...this.params, limit: PAGE, before });
     } catch (error) {
-      if (asked === this.asked) say(this.heading, error.message);
+      if (asked === this.asked) setText(this.heading, error.message);
       return;
     }
     if (asked !== this.asked) return;
@@ -88,7 +87,7 @@ export class Deliveries {
     if (!this.older) this.body.replaceChildren();
     this.body.append(...page.deliveries.map((one) => this.row(one)));
     this.next = page.next;
-    say(this.heading, summary(page.counts));
+    setText(this.heading, summary(page.counts));
     const shown = this.body.childElementCount > 0;
     show(this.more, page.next !== null);
     show(this.table, shown);
@@ -138,15 +137,15 @@ export class Deliveries {
         "td.state-cell",
         {},
         el("span.disposition", { "data-kind": one.state }, STATES[one.state] ?? label(one.state)),
-        el("span.soft.small", {}, this.told(one)),
-        one.state === "dead" || one.state === "kept" ? this.again(one) : null,
+        el("span.soft.small", {}, this.stateText(one)),
+        one.state === "dead" || one.state === "unroutable" ? this.retryButton(one) : null,
       ),
     );
   }
 
-  told({ state, attempts, due_at: due, delivered_at: at, accepted, error }) {
+  stateText({ state, attempts, due_at: due, delivered_at: at, accepted, error }) {
     if (state === "delivered") return `${day(at)} ${timeOfDay(at)}, to ${accepted.join(", ")}`;
-    if (state === "kept") return "no function and no address wants it";
+    if (state === "unroutable") return "no function and no webhook accepts it";
     const failed = attempts ? `${count(attempts, "attempt")} failed: ${error}` : "";
     if (state === "dead") return failed;
     const seconds = Math.max(0, Math.round(due - this.now()));
@@ -154,11 +153,11 @@ export class Deliveries {
     return failed ? `${failed}; ${next}` : next;
   }
 
-  again({ id }) {
-    const button = el("button.button", { type: "button" }, "Try again");
+  retryButton({ id }) {
+    const button = el("button.button", { type: "button" }, "Retry");
     put(button, "onclick", async () => {
       put(button, "disabled", true);
-      await attempt(() => retryDelivery(id), "It is tried again.");
+      await attempt(() => retryDelivery(id), "The delivery is retried.");
       await this.load();
     });
     show(button, this.mayRetry);
@@ -168,9 +167,9 @@ export class Deliveries {
 
 /** "2 waiting · 1 given up · 14 delivered". */
 function summary(counts) {
-  const told = { waiting: "waiting", dead: "given up", kept: "that nobody takes", delivered: "delivered" };
-  const parts = Object.entries(told)
+  const names = { waiting: "waiting", dead: "given up", unroutable: "unroutable", delivered: "delivered" };
+  const parts = Object.entries(names)
     .filter(([state]) => counts[state])
     .map(([state, text]) => `${counts[state]} ${text}`);
-  return parts.join(" · ") || "Nothing has been left.";
+  return parts.join(" · ") || "No deliveries.";
 }

@@ -1,8 +1,8 @@
-// Elements, and lists of them that change in place.
+// Elements, and lists of elements that change in place.
 //
-// All that a caller, a model or a tool wrote is hostile text: nothing here takes markup, text goes
-// in as text nodes and attributes by setAttribute. Nothing sets a style but through CSSOM, so the
-// pages run under a content security policy without inline script or style.
+// What a caller, a model or a tool wrote is hostile text. So nothing here takes markup: text is set
+// as text nodes, and attributes by setAttribute. Styles are set through CSSOM only, because the
+// content security policy of the pages allows no inline script or style.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -11,7 +11,7 @@ export function el(kind, props = {}, ...children) {
   const [tag, ...classes] = kind.split(".");
   const node = document.createElement(tag);
   if (classes.length) node.className = classes.join(" ");
-  return furnish(node, props, children);
+  return complete(node, props, children);
 }
 
 /** Make an SVG element, in the same way. */
@@ -19,10 +19,10 @@ export function svg(kind, props = {}, ...children) {
   const [tag, ...classes] = kind.split(".");
   const node = document.createElementNS(SVG, tag);
   if (classes.length) node.setAttribute("class", classes.join(" "));
-  return furnish(node, props, children);
+  return complete(node, props, children);
 }
 
-function furnish(node, props, children) {
+function complete(node, props, children) {
   for (const [name, value] of Object.entries(props)) put(node, name, value);
   node.append(...children.flat().filter((child) => child !== null && child !== undefined));
   return node;
@@ -42,8 +42,8 @@ export function put(node, name, value) {
   }
 }
 
-/** Set text only where it differs: a page with many clocks stays cheap, selections stay. */
-export function say(node, text) {
+/** Set the text if it differs: this is cheap for many clocks, and a selection stays. */
+export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
@@ -51,7 +51,7 @@ export function show(node, visible) {
   if (node.hidden === visible) node.hidden = !visible;
 }
 
-/** A list in which each item keeps its element: made once, updated, moved, removed by its key. */
+/** A list with one element for each key: created once, then updated, moved and removed. */
 export class KeyedList {
   constructor(container, { key, create, update }) {
     this.container = container;
@@ -88,7 +88,7 @@ export class KeyedList {
     }
   }
 
-  /** Update one item that is shown; nothing else is touched. */
+  /** Update one item if it is shown. Return whether it is. */
   touch(item) {
     const row = this.rows.get(this.key(item));
     if (row) this.update(row, item);
@@ -96,7 +96,7 @@ export class KeyedList {
   }
 }
 
-/** Call `work` once in the next frame, however often it is asked for until then. */
+/** Return a function that calls `work` in the next frame, once for any number of calls. */
 export function oncePerFrame(work) {
   let asked = false;
   return () => {
@@ -106,13 +106,13 @@ export function oncePerFrame(work) {
       asked = false;
       work();
     };
-    // A page in the background gets no frames, and must not fall behind for ever.
+    // A page in the background gets no frames, and must still be updated.
     if (document.hidden) setTimeout(run, 0);
     else requestAnimationFrame(run);
   };
 }
 
-/** An icon of the console's own sheet. Decoration: the words beside it, or a label, say it. */
+/** Make one of the console's icons. It is decoration, so a text or a label says the same. */
 export function icon(name) {
   const shape = svg("svg.icon", { viewBox: "0 0 16 16", "aria-hidden": "true", focusable: "false" });
   for (const d of ICONS[name]) shape.append(svg("path", { d }));

@@ -1,11 +1,11 @@
-// The call view for other pages: one live call inside an element of theirs.
+// The view of a live call for other pages.
 //
 //     import { showCall } from "/console/static/embed.js";
-//     const view = await showCall(element, { callSid });     // or no callSid: the newest call there is
+//     const view = await showCall(element, { callSid });     // without callSid: the newest call
 //     view.close();
 //
-// The call is as high as `--call-height` says, else as the window with room for a bar. The style
-// sheets that a call needs are added to the page where they are missing, before the page's own.
+// `--call-height` sets the height of the view; the default is that of the window, less a bar. Missing
+// style sheets are added before those of the page.
 
 import { CONSOLE, session as signedIn } from "./api.js";
 import { LiveCall } from "./live-call.js";
@@ -17,8 +17,8 @@ import { empty } from "./page.js";
 
 const STYLES = ["base", "live-calls", "call", "notices", "transcript", "timeline"];
 
-/** Add the style sheets that are missing; resolves when they are there. */
-function dress() {
+/** Add the missing style sheets. Resolves when they are loaded. */
+function addStyleSheets() {
   const there = new Set([...document.styleSheets].map((sheet) => sheet.href));
   const wanted = STYLES.map((name) => new URL(`css/${name}.css`, import.meta.url).href);
   const links = wanted
@@ -30,15 +30,15 @@ function dress() {
 }
 
 /**
- * Show a live call in `element`, and go on showing it when it is over. Without `callSid` it is the
- * newest one, and the next when that is over. `onCall(sid)` is called with each call shown, `onState`
- * as the link changes. Rejects with `Refused` when nobody is signed in.
+ * Show a live call in `element`; it stays when it is over. Without `callSid` the newest call is shown,
+ * and the next one after its end. `onCall(sid)` is called for each shown call, `onState` when the
+ * state of the connection changes. Rejects with `Refused` if nobody is signed in.
  */
 export async function showCall(
   element,
   { callSid = null, waiting = "No call yet.", onCall = () => {}, onState = () => {} } = {},
 ) {
-  const [session] = await Promise.all([signedIn(), dress()]);
+  const [session] = await Promise.all([signedIn(), addStyleSheets()]);
   useCurrency(session.currency ?? "USD");
   const live = new LiveStore();
   const feed = new Feed({ onMessage: (type, message) => live.take(type, message), onState });

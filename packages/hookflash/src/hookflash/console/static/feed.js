@@ -1,11 +1,10 @@
-// The server's events, over a link that may break.
+// The server's events, over a connection that may break.
 //
 //     connecting -> live -> lost -> connecting ...
 //
-// A fetch is read instead of an `EventSource`, because the comment that comes every ten seconds must
-// be noticed when it does not come: a link that is dead and open tells nobody else. After a loss the
-// last event's id is sent along, and the server repeats what was missed or sends everything afresh;
-// the page only ever does what the messages say.
+// The server sends a comment every ten seconds. If none arrives, the connection is dead, even if it is
+// still open. `EventSource` does not show comments, so the stream is read with `fetch`. After a loss,
+// the id of the last event is sent, and the server repeats what was missed or sends everything again.
 
 import { feedUrl, refusal } from "./api.js";
 
@@ -15,8 +14,9 @@ const LONGEST_WAIT_MS = 15_000;
 
 export class Feed {
   /**
-   * `onMessage(type, message)` for each event; `onState(state, retryAt)` with the moment, in ms, of
-   * the next attempt while lost; `onRefused(error)` when there is no use in trying again.
+   * `onMessage(type, message)` is called for each event. `onState(state, retryAt)` has the time of the
+   * next attempt, in ms, while the connection is lost. `onRefused(error)` is called if no further
+   * attempt can succeed.
    */
   constructor({ onMessage, onState = () => {}, onRefused = () => {} }) {
     this.onMessage = onMessage;
@@ -32,7 +32,7 @@ export class Feed {
     globalThis.addEventListener?.("online", this.online);
   }
 
-  /** Follow the list, and this call as well if it is not null. */
+  /** Follow the list of calls, and one call unless `sid` is null. */
   open(sid = null) {
     if (this.turn && sid === this.sid) return;
     this.sid = sid;
@@ -47,7 +47,7 @@ export class Feed {
     globalThis.removeEventListener?.("online", this.online);
   }
 
-  /** Ask at once. */
+  /** Connect now. */
   retry() {
     this.turn += 1;
     clearTimeout(this.timer);
@@ -55,20 +55,20 @@ export class Feed {
     this.run(this.turn);
   }
 
-  tell(state, retryAt = null) {
+  setState(state, retryAt = null) {
     this.state = state;
     this.onState(state, retryAt);
   }
 
   async run(turn) {
-    if (this.state !== "live") this.tell("connecting");
+    if (this.state !== "live") this.setState("connecting");
     this.stop = new AbortController();
     try {
       await this.read(turn, this.stop);
     } catch (error) {
       if (turn !== this.turn) return;
       if (error.status === 401 || error.status === 403 || error.status === 404) {
-        this.tell("lost");
+        this.setState("lost");
         this.onRefused(error);
         return;
       }
@@ -76,7 +76,7 @@ export class Feed {
     if (turn !== this.turn) return;
     const pause = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.failures);
     this.failures += 1;
-    this.tell("lost", Date.now() + pause);
+    this.setState("lost", Date.now() + pause);
     this.timer = setTimeout(() => this.retry(), pause);
   }
 
@@ -94,7 +94,7 @@ export class Feed {
       if (!response.ok) throw await refusal(response);
       if (turn !== this.turn) return;
       this.failures = 0;
-      if (this.state !== "live") this.tell("live");
+      if (this.state !== "live") this.setState("live");
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       const events = new EventReader();
       for (;;) {
@@ -113,7 +113,7 @@ export class Feed {
   }
 }
 
-/** Server-sent events out of text that comes in pieces. Knows no network. */
+/** Parses server-sent events from text that arrives in pieces. No I/O. */
 export class EventReader {
   constructor() {
     this.rest = "";

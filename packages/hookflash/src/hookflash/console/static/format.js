@@ -1,8 +1,8 @@
-// Times, numbers and names as people read them.
+// Formatting of times, numbers and names.
 
 const NUMBER = new Intl.NumberFormat(undefined);
 
-/** 3:07, or 1:02:09: as on a telephone's display. */
+/** Format a duration as 3:07 or 1:02:09. */
 export function clock(seconds) {
   const total = Math.max(0, Math.floor(seconds));
   const minutes = Math.floor(total / 60) % 60;
@@ -11,14 +11,14 @@ export function clock(seconds) {
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }
 
-/** How long, in words: "3 min 7 s". For those who hear the page rather than see it. */
+/** Format a duration for screen readers: "3 min 7 s". */
 export function spokenTime(seconds) {
   const total = Math.max(0, Math.round(seconds));
   const minutes = Math.floor(total / 60);
   return minutes ? `${minutes} min ${total % 60} s` : `${total} s`;
 }
 
-/** A short wait: 840 ms, 1.6 s, 38 s, 2:10. */
+/** Format a waiting time: 840 ms, 1.6 s, 38 s, 2:10. */
 export function wait(seconds) {
   if (seconds === null || seconds === undefined) return "–";
   if (seconds < 0.9995) return `${Math.round(seconds * 1000)} ms`;
@@ -36,19 +36,19 @@ export function whole(number) {
 
 let currency = "USD";
 
-/** What the owner's prices are in. */
+/** Set the currency of the prices in the settings. */
 export function useCurrency(code) {
   currency = code;
 }
 
-/** An amount as short as it is still telling: $0.012, $4.50, $1,569. */
+/** Format an amount with as many digits as it needs: $0.012, $4.50, $1,569. */
 export function money(amount) {
   if (amount === null || amount === undefined) return "–";
   const digits = amount >= 99.5 ? 0 : amount >= 0.0995 || amount === 0 ? 2 : 3;
   return inCurrency(amount, digits);
 }
 
-/** An amount along an axis. */
+/** Format an amount for an axis. */
 export const roundMoney = (amount) => inCurrency(amount, amount > 0 && amount < 1 ? 2 : 0);
 
 function inCurrency(amount, digits) {
@@ -86,7 +86,7 @@ export const fullDate = (at) => `${DATE.format(at * 1000)}, ${SECOND.format(at *
 export const shortDate = (at) => MONTH_DAY.format(at * 1000);
 export const shortDay = (at) => DAY.format(at * 1000);
 
-/** Today, Yesterday, Thu, 12 Nov, or with its year when that is another one. */
+/** Format a day: Today, Yesterday, Thu, 12 Nov, or with the year if it is another one. */
 export function day(at, now = Date.now() / 1000) {
   const then = new Date(at * 1000);
   const today = new Date(now * 1000);
@@ -97,18 +97,18 @@ export function day(at, now = Date.now() / 1000) {
   return then.getFullYear() === today.getFullYear() ? DAY.format(then) : DATE.format(then);
 }
 
-/** "handled_by_agent" and "no-answer" as words. */
+/** Return a name such as "handled_by_agent" or "no-answer" as words. */
 export function words(name) {
   return String(name ?? "").replace(/[_-]/g, " ");
 }
 
-/** With a capital, to begin a label. */
+/** Return a name as words with a capital, for a label. */
 export function label(name) {
   const text = words(name);
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/** A telephone number in groups, North American ones as written there; anything else as it is. */
+/** Format a North American number in groups; return anything else as it is. */
 export function caller(address) {
   const text = String(address ?? "").trim();
   if (!text || /^anonymous$/i.test(text)) return "Number withheld";
@@ -116,7 +116,7 @@ export function caller(address) {
   return match ? `+1 ${match[1]} ${match[2]} ${match[3]}` : text;
 }
 
-/** JSON on one line, spaced for reading; text that is none stays as it is. */
+/** Format JSON on one line; return text that is no JSON as it is. */
 export function tidyJson(text) {
   try {
     const value = JSON.parse(text);

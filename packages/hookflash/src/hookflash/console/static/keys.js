@@ -1,7 +1,8 @@
-// The keyboard: single keys press what carries them as `data-key`, `?` lists them.
+// Keyboard shortcuts, and the dialog that lists them.
 //
-// They are silent while somebody writes, and can be switched off: a person who speaks to their
-// computer would press them by talking. Appearance is chosen in the same place.
+// A key clicks the element that has it as its `data-key`. Shortcuts do nothing while a field has the
+// focus. They can be switched off, because speech input would press them. The dialog also has the
+// choice of the colour theme.
 
 import { el, put } from "./dom.js";
 
@@ -11,7 +12,7 @@ const LISTED = [
     [
       ["1 2 3 4 5", "Calls, past calls, deliveries, figures, audit"],
       ["/", "Search or filter"],
-      ["?", "This list"],
+      ["?", "Show this list"],
     ],
   ],
   [
@@ -38,13 +39,13 @@ const LISTED = [
     "A past call",
     [
       ["Space", "Play, pause"],
-      ["← →", "Back, on by 5 s"],
+      ["← →", "Back or forward by 5 s"],
       ["Esc", "Back to the list"],
     ],
   ],
 ];
 
-const kept = (name, fallback) => {
+const preference = (name, fallback) => {
   try {
     return localStorage.getItem(`hookflash-${name}`) ?? fallback;
   } catch {
@@ -52,22 +53,22 @@ const kept = (name, fallback) => {
   }
 };
 
-const keep = (name, value) => {
+const storePreference = (name, value) => {
   try {
     localStorage.setItem(`hookflash-${name}`, value);
   } catch {
-    // A browser that keeps nothing: the choice lasts as long as the page.
+    // This browser stores nothing: the choice lasts as long as the page.
   }
 };
 
-let on = kept("keys", "on") === "on";
+let on = preference("keys", "on") === "on";
 
-/** Light or dark as chosen; nothing chosen: as the system is. */
-export function dress(theme = kept("theme", "")) {
+/** Apply the chosen colour theme; an empty one is that of the system. */
+export function applyTheme(theme = preference("theme", "")) {
   put(document.documentElement, "data-theme", theme || null);
 }
 
-/** Listen to the keyboard; `page()` is the page that is shown, which may take keys of its own. */
+/** Handle the keyboard. `page()` returns the shown page, which may handle further keys. */
 export function useKeys(page) {
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -98,7 +99,7 @@ function press(key, page, target) {
   return true;
 }
 
-/** Move the focus through the links of the list that is shown. */
+/** Move the focus through the links of the shown list. */
 function step(by) {
   const links = [...document.querySelectorAll(".calls a, .past tbody a")].filter((one) =>
     one.checkVisibility(),
@@ -109,28 +110,28 @@ function step(by) {
   return Boolean(next);
 }
 
-/** The list, with what else belongs to the reader; `signOut` is a button or null. */
+/** Show the dialog with the shortcuts and the theme; `signOut` is a button or null. */
 export function help(signOut) {
   const theme = el(
     "select.field",
     {
       onchange: () => {
-        keep("theme", theme.value);
-        dress(theme.value);
+        storePreference("theme", theme.value);
+        applyTheme(theme.value);
       },
     },
     [
-      ["", "As the system"],
+      ["", "System"],
       ["light", "Light"],
       ["dark", "Dark"],
-    ].map(([value, text]) => el("option", { value, selected: kept("theme", "") === value }, text)),
+    ].map(([value, text]) => el("option", { value, selected: preference("theme", "") === value }, text)),
   );
   const keys = el("input", {
     type: "checkbox",
     checked: on,
     onchange: () => {
       on = keys.checked;
-      keep("keys", on ? "on" : "off");
+      storePreference("keys", on ? "on" : "off");
     },
   });
   const dialog = el(
@@ -163,7 +164,7 @@ export function help(signOut) {
           ),
         ),
       ),
-      el("label.check", {}, keys, "Use single keys"),
+      el("label.check", {}, keys, "Single-key shortcuts"),
       el("label", {}, "Appearance", theme),
       el(
         "div.choices",

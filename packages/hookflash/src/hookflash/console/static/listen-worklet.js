@@ -1,20 +1,20 @@
-// Plays mu-law stereo frames as they come, from a small buffer that takes up the network's jitter.
+// An audio worklet that plays mu-law stereo frames from a small jitter buffer.
 //
-// It waits for 120 ms before it begins and again after it ran dry; what is more than a second behind
-// is dropped, so that what is heard stays live.
+// Playback begins with 120 ms in the buffer, also after the buffer ran empty. With more than a second
+// in the buffer, the oldest audio is dropped, so that playback stays live.
 
 import { LINE_RATE, LINEAR } from "./mulaw.js";
 
-const FIRST = LINE_RATE * 0.12;
-const MOST = LINE_RATE;
-const KEPT = LINE_RATE * 0.2;
-const NARROW = 0.2;
+const START = LINE_RATE * 0.12;
+const CAPACITY = LINE_RATE;
+const RESUME = LINE_RATE * 0.2;
+const CROSSFEED = 0.2;
 
 class Line extends AudioWorkletProcessor {
   constructor() {
     super();
-    this.left = new Float32Array(2 * MOST);
-    this.right = new Float32Array(2 * MOST);
+    this.left = new Float32Array(2 * CAPACITY);
+    this.right = new Float32Array(2 * CAPACITY);
     this.written = 0;
     this.read = 0;
     this.waiting = true;
@@ -31,12 +31,12 @@ class Line extends AudioWorkletProcessor {
       this.right[this.written % size] = LINEAR[frame[place + 1]];
       this.written += 1;
     }
-    if (this.written - this.read > MOST) this.read = this.written - KEPT;
+    if (this.written - this.read > CAPACITY) this.read = this.written - RESUME;
   }
 
   process(_, [[left, right]]) {
     const ready = this.written - this.read;
-    if (this.waiting && ready >= FIRST) this.waiting = false;
+    if (this.waiting && ready >= START) this.waiting = false;
     if (!this.waiting) this.play(left, right);
     if ((this.blocks += 1) % 12 === 0) {
       this.port.postMessage([...this.levels]);
@@ -59,9 +59,9 @@ class Line extends AudioWorkletProcessor {
       );
       this.levels[0] = Math.max(this.levels[0], Math.abs(a));
       this.levels[1] = Math.max(this.levels[1], Math.abs(b));
-      // A voice in one ear only is hard to listen to.
-      left[place] = a * (1 - NARROW) + b * NARROW;
-      if (right) right[place] = b * (1 - NARROW) + a * NARROW;
+      // Mix some of each channel into the other: a voice in one ear only is hard to listen to.
+      left[place] = a * (1 - CROSSFEED) + b * CROSSFEED;
+      if (right) right[place] = b * (1 - CROSSFEED) + a * CROSSFEED;
       this.read += this.step;
     }
   }

@@ -1,6 +1,6 @@
-// Hearing a live call: a socket of mu-law frames, and a worklet that plays them.
+// Live audio of a call: a WebSocket with mu-law frames, and an audio worklet that plays them.
 //
-// A frame is 8 kHz mu-law, two channels interleaved: the caller left, what the caller hears right.
+// A frame is 8 kHz mu-law with two interleaved channels: the caller left, what the caller hears right.
 
 import { listenUrl } from "./api.js";
 import { LINE_RATE } from "./mulaw.js";
@@ -18,9 +18,9 @@ export class Listening {
   }
 
   async start() {
-    this.tell("opening");
+    this.setState("opening");
     try {
-      // At the line's own rate, so that the browser's resampler does what the sound card needs.
+      // At 8 kHz, so that the browser resamples for the sound card.
       this.context = new AudioContext({ sampleRate: LINE_RATE, latencyHint: "interactive" });
       await this.context.audioWorklet.addModule(new URL("listen-worklet.js", import.meta.url));
       this.player = new AudioWorkletNode(this.context, "line", { outputChannelCount: [2] });
@@ -37,7 +37,7 @@ export class Listening {
   open() {
     const socket = new WebSocket(listenUrl(this.sid));
     socket.binaryType = "arraybuffer";
-    socket.onopen = () => this.tell("on");
+    socket.onopen = () => this.setState("on");
     socket.onmessage = ({ data }) => {
       if (data instanceof ArrayBuffer) this.player?.port.postMessage(data, [data]);
     };
@@ -53,10 +53,10 @@ export class Listening {
     this.socket = this.context = this.player = null;
     socket?.close();
     if (context && context.state !== "closed") context.close();
-    if (this.state !== "off") this.tell("off", error);
+    if (this.state !== "off") this.setState("off", error);
   }
 
-  tell(state, error = "") {
+  setState(state, error = "") {
     this.state = state;
     this.onChange({ state, error });
   }

@@ -1,14 +1,14 @@
-// One live call, rendered into an element of whoever asks: the console's page, or a demo's.
+// The view of one live call, for the console's page and for other pages (`embed.js`).
 //
-//     head       who, what is going on, how long, what it has cost; the actions
-//     notices    the hand-off with its time left; a question of the agent's; the call is over
-//     timeline   drawn
-//     transcript as heard, and the line to write a hint or words to say in
-//     facts      at the side
+//     head       caller, state, duration and cost; the actions
+//     notices    the hand-off with its time left, the agent's question, the end of the call
+//     timeline   the drawn call
+//     transcript as heard, with the field for a hint or for words to say
+//     facts      figures of this call
 
 import { Actions } from "./actions.js";
 import { situation, timeLeft } from "./live-calls.js";
-import { el, icon, put, say, show } from "./dom.js";
+import { el, icon, put, setText, show } from "./dom.js";
 import { caller, clock, count, money, timeOfDay, wait, words } from "./format.js";
 import { announce, everySecond } from "./page.js";
 import { Timeline } from "./timeline.js";
@@ -18,14 +18,14 @@ const REDRAW_MS = 250;
 
 export class LiveCall {
   /**
-   * `live` is the store that the feed fills; `session` says what may be offered. `back` leads to the
-   * list; outside of the console there is none, and `home` is the console's address.
+   * `live` is the store that the feed fills; `session` has the permissions. `back` is the address of
+   * the list; on another page it is null, and `home` is the console's address.
    */
   constructor({ live, session, sid, back = null, home = "" }) {
     this.live = live;
     this.sid = sid;
     this.drawnAt = 0;
-    this.told = new Set();
+    this.announced = new Set();
     this.name = el("h1", {}, "…");
     this.about = el("p.soft");
     this.state = el("span.state");
@@ -36,7 +36,7 @@ export class LiveCall {
     this.over = el(
       "div.notice.over",
       { hidden: true },
-      el("span", {}, el("strong", {}, "The call is over. "), "Its record is with the past calls."),
+      el("span", {}, el("strong", {}, "The call is over. "), "Its record is under Past calls."),
       el(
         "a.button",
         { href: `${home}#/past/${encodeURIComponent(sid)}`, target: home ? "_blank" : null },
@@ -103,32 +103,32 @@ export class LiveCall {
     const { entry, parts } = this.detail;
     this.head(entry);
     const { kind, text } = this.isOver ? { kind: "quiet", text: "Over" } : situation(entry);
-    if (this.told.size && this.state.textContent !== text) announce(text);
+    if (this.announced.size && this.state.textContent !== text) announce(text);
     put(this.state, "data-kind", kind);
-    say(this.state, text);
+    setText(this.state, text);
     this.transcript.update(parts);
     this.facts.update(entry, parts, this.live);
     this.actions.update(entry, this.isOver);
     this.tick();
     this.drawTime();
-    this.tell(parts.lines);
+    this.announceLines(parts.lines);
   }
 
-  /** Who it is; the list knows that before the call itself is there. */
+  /** Show the caller. The list has it before the call's own data arrives. */
   head(entry) {
     if (!entry) {
-      say(this.name, this.isOver ? "A call that is over" : "Looking for this call …");
+      setText(this.name, this.isOver ? "Ended call" : "Looking for this call …");
       return;
     }
-    say(this.name, caller(entry.caller));
-    say(this.about, `${entry.agent} · called ${caller(entry.called)} · since ${timeOfDay(entry.arrived_at)}`);
+    setText(this.name, caller(entry.caller));
+    setText(this.about, `${entry.agent} · called ${caller(entry.called)} · since ${timeOfDay(entry.arrived_at)}`);
   }
 
   tick() {
     if (!this.detail) return;
     const { entry } = this.detail;
     const now = this.live.now();
-    if (!this.isOver) say(this.time, clock(now - entry.arrived_at));
+    if (!this.isOver) setText(this.time, clock(now - entry.arrived_at));
     this.handoff.update(this.isOver ? null : entry.handoff, this.stagesOf(entry), now);
     this.question.update(this.isOver ? null : entry.question, now);
   }
@@ -138,7 +138,7 @@ export class LiveCall {
     return this.detail.parts.stages.filter((stage) => stage.started_at >= since);
   }
 
-  /** Time goes on between the messages: bars that are open grow. */
+  /** Draw the timeline up to now: open bars grow between two messages. */
   drawTime() {
     if (!this.detail || document.hidden) return;
     const { entry, parts } = this.detail;
@@ -150,16 +150,16 @@ export class LiveCall {
     this.timeline.update(parts, this.seconds);
   }
 
-  /** Finished lines are read out to those who hear the page: only what came while it was open. */
-  tell(lines) {
+  /** Announce lines that have ended since the page was opened. */
+  announceLines(lines) {
     const finished = lines.filter((line) => line.ended_at !== null && line.text);
-    const first = this.told.size === 0;
+    const first = this.announced.size === 0;
     for (const line of finished) {
-      if (this.told.has(line.id)) continue;
-      this.told.add(line.id);
+      if (this.announced.has(line.id)) continue;
+      this.announced.add(line.id);
       if (!first && line.speaker !== "note") announce(`${line.speaker}: ${line.text}`);
     }
-    this.told.add("");
+    this.announced.add("");
   }
 
   reveal(seconds) {
@@ -182,7 +182,7 @@ const STEP_NAMES = {
   bridging: "bridge",
 };
 
-/** The latest second of which anything is known. */
+/** Return the latest time that the parts mention, in seconds. */
 function lastOf({ lines, stages }) {
   const last = [lines.at(-1), stages.at(-1)].map((one) => one?.ended_at ?? one?.started_at ?? 0);
   return Math.max(...last);
@@ -190,10 +190,10 @@ function lastOf({ lines, stages }) {
 
 class HandoffNotice {
   constructor(actions) {
-    this.callOff = el(
-      "button.button.call-off",
-      { type: "button", onclick: () => actions.run("cancel", {}, "The hand-off is called off.") },
-      "Call off",
+    this.cancel = el(
+      "button.button.cancel-handoff",
+      { type: "button", onclick: () => actions.run("cancel", {}, "The hand-off is cancelled.") },
+      "Cancel hand-off",
     );
     this.may = actions.may("cancel");
     this.title = el("strong");
@@ -203,40 +203,40 @@ class HandoffNotice {
     this.node = el(
       "section.notice.handoff-notice",
       { "aria-label": "Hand-off", hidden: true },
-      el("div.notice-head", {}, this.title, this.reason, this.left, this.callOff),
+      el("div.notice-head", {}, this.title, this.reason, this.left, this.cancel),
       this.steps,
     );
   }
 
-  /** `stages` are those of the call that began since this hand-off was asked for. */
+  /** `stages` are those that began after this hand-off was requested. */
   update(handoff, stages, now) {
     show(this.node, Boolean(handoff));
     if (!handoff) return;
-    say(this.title, `Hand-off to ${words(handoff.destination) || "a human"}`);
-    say(this.left, timeLeft(handoff.until, now));
+    setText(this.title, `Hand-off to ${words(handoff.destination) || "a human"}`);
+    setText(this.left, timeLeft(handoff.until, now));
     put(this.left, "data-short", handoff.until !== null && handoff.until - now < 6);
     const asked = handoff.source === "tool" ? "the agent" : handoff.source;
-    say(this.reason, [`Asked for by ${asked}`, handoff.reason, handoff.summary].filter(Boolean).join(" · "));
+    setText(this.reason, [`Asked for by ${asked}`, handoff.reason, handoff.summary].filter(Boolean).join(" · "));
     show(this.steps, handoff.state !== "with human");
-    show(this.callOff, this.may && BEFORE_HUMAN.has(handoff.state));
-    this.road(
+    show(this.cancel, this.may && BEFORE_HUMAN.has(handoff.state));
+    this.drawSteps(
       handoff.state,
       stages.map((stage) => stage.name),
     );
   }
 
-  /** A cold hand-off moves the caller at once; off the usual road, what has been is shown. */
-  road(state, been) {
+  /** Draw the usual steps of a cold or a warm hand-off; in another state, the last four steps. */
+  drawSteps(state, been) {
     const usual =
       been.some((name) => name === "farewell" || name === "moving") || state === "farewell" ? COLD : WARM;
     const others = [...been.filter((name) => name !== state && !/^talking$|^answering$/.test(name)), state];
-    const road = usual.includes(state) ? usual : others.slice(-4);
-    const key = `${road.join()}/${state}`;
+    const path = usual.includes(state) ? usual : others.slice(-4);
+    const key = `${path.join()}/${state}`;
     if (this.drawn === key) return;
     this.drawn = key;
-    const here = road.indexOf(state);
+    const here = path.indexOf(state);
     this.steps.replaceChildren(
-      ...road.map((step, place) =>
+      ...path.map((step, place) =>
         el(
           "li",
           { "data-past": place < here, "aria-current": place === here ? "step" : null },
@@ -286,8 +286,8 @@ class QuestionNotice {
     }
     if (this.id !== question.id) announce(`The agent asks: ${question.text}`);
     this.id = question.id;
-    say(this.text, question.text);
-    say(this.left, timeLeft(question.until, now));
+    setText(this.text, question.text);
+    setText(this.left, timeLeft(question.until, now));
     show(this.form, this.may);
   }
 }
@@ -309,24 +309,24 @@ class Facts {
     if (!row) {
       row = { node: el("div"), value: el("dd") };
       row.node.append(el("dt", {}, name), row.value);
-      // The SID is for machines: it stays last, whatever becomes known later.
+      // The SID stays last.
       this.list.insertBefore(row.node, this.rows.get("Call")?.node ?? null);
       this.rows.set(name, row);
     }
     show(row.node, value !== "");
-    say(row.value, value);
+    setText(row.value, value);
   }
 
   update(entry, parts) {
     const waits = parts.latencies.map((one) => one.ended_at - one.started_at).sort((a, b) => a - b);
-    this.row("Answers after", waits.length ? `${wait(waits[Math.floor(waits.length / 2)])} median` : "");
+    this.row("Answer delay", waits.length ? `${wait(waits[Math.floor(waits.length / 2)])} median` : "");
     this.row("Slowest answer", waits.length > 1 ? wait(waits.at(-1)) : "");
     this.row("Barge-ins", entry.barge_ins ? String(entry.barge_ins) : "");
     this.row("Tools", parts.tools.length ? count(parts.tools.length, "call") : "");
     const { total, carrier, model, counted } = entry.cost;
     this.row("Cost so far, estimated", total ? money(total) : "");
     const how = counted ? "by its tokens" : "by the minute";
-    this.row("of it carrier, model", total ? `${money(carrier)}, ${money(model)} ${how}` : "");
+    this.row("Of which carrier, model", total ? `${money(carrier)}, ${money(model)} ${how}` : "");
     parts.legs.forEach((leg, place) => {
       const end = leg.answered_at ?? leg.ended_at;
       const result = leg.answered_at === null ? words(leg.outcome) || leg.status : "answered";

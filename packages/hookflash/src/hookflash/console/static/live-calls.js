@@ -1,8 +1,8 @@
-// Calls now: one row a call, those that wait for a person first.
+// The page "Calls now": one row for each live call. Calls that wait for a human come first.
 //
-// With hundreds of calls a change touches one row, and the clocks' second only their texts.
+// A change of a call updates its row only, so that the page stays fast with hundreds of calls.
 
-import { el, icon, KeyedList, put, say, show } from "./dom.js";
+import { el, icon, KeyedList, put, setText, show } from "./dom.js";
 import { caller, clock, count, label, money, words } from "./format.js";
 import { empty, everySecond } from "./page.js";
 
@@ -17,7 +17,7 @@ const STATES = {
   message: "Taking a message",
 };
 
-/** What a call is doing, in a word or two, and how it is coloured. */
+/** Return the state of a call as a short text, and the kind that sets its colour. */
 export function situation(entry) {
   if (entry.question) return { kind: "asks", text: "Asks a human" };
   const state = entry.handoff?.state;
@@ -29,10 +29,10 @@ export function situation(entry) {
   return { kind: "quiet", text: entry.phase === "ringing" ? "Answering" : label(entry.phase) };
 }
 
-// Calls that nobody waits for stay in the order in which they came: rows must not jump about.
+// Calls of one urgency are in the order of their arrival, so that rows keep their places.
 const URGENCY = { asks: 0, handoff: 1, human: 2, agent: 2, quiet: 2 };
 
-/** "0:12 left", or nothing where nothing is waited for. */
+/** Return a text such as "0:12 left"; an empty one if there is no deadline. */
 export function timeLeft(until, now) {
   if (until === null || until === undefined) return "";
   const seconds = Math.ceil(until - now);
@@ -63,8 +63,8 @@ export class LiveCalls {
         el(name === "Cost" ? "span.cost" : "span", {}, name),
       ),
     );
-    this.nothing = empty("No calls right now", "A call appears here the moment it rings.");
-    this.unmatched = empty("No call matches", "Try fewer letters.");
+    this.nothing = empty("No calls right now", "A call appears here when it rings.");
+    this.unmatched = empty("No call matches", "Try a shorter filter.");
     this.list = new KeyedList(this.rows, {
       key: (entry) => entry.call_sid,
       create: (entry) => new Row(entry),
@@ -85,7 +85,7 @@ export class LiveCalls {
     for (const end of this.ends) end();
   }
 
-  /** A change of what is on a row already touches only that row, unless its place changes too. */
+  /** Update the changed rows; draw the list again only if a row appears, goes or moves. */
   changed({ afresh, touched }) {
     if (!afresh && !this.filter) {
       let moved = false;
@@ -113,9 +113,9 @@ export class LiveCalls {
       .sort((a, b) => a[0] - b[0] || a[1] - b[1])
       .map((one) => one[2]);
     this.list.set(shown);
-    say(this.heading, this.summary(all));
+    setText(this.heading, this.summary(all));
     show(this.head, shown.length > 0);
-    // Where the owner has set no prices, nothing costs anything, and there is nothing to show.
+    // Without prices in the settings there is no cost to show.
     put(this.panel, "data-free", !all.some((entry) => entry.cost.total));
     show(this.nothing, all.length === 0);
     show(this.unmatched, all.length > 0 && shown.length === 0);
@@ -123,7 +123,7 @@ export class LiveCalls {
   }
 
   summary(all) {
-    if (!all.length) return "The line is quiet.";
+    if (!all.length) return "No calls.";
     const kinds = {};
     for (const entry of all) {
       const { kind } = situation(entry);
@@ -176,21 +176,21 @@ class Row {
     const { kind, text } = situation(entry);
     this.urgency = URGENCY[kind];
     put(this.state, "data-kind", kind);
-    say(this.state, text);
-    say(this.who, caller(entry.caller));
-    say(this.agent, entry.agent);
+    setText(this.state, text);
+    setText(this.who, caller(entry.caller));
+    setText(this.agent, entry.agent);
     const { handoff, question } = entry;
-    say(this.place, question ? question.text : handoff ? words(handoff.destination) : "");
-    say(this.doing, !question && !handoff && entry.running.length ? `${entry.running.join(", ")} …` : "");
-    say(this.cost, entry.cost.total ? money(entry.cost.total) : "");
+    setText(this.place, question ? question.text : handoff ? words(handoff.destination) : "");
+    setText(this.doing, !question && !handoff && entry.running.length ? `${entry.running.join(", ")} …` : "");
+    setText(this.cost, entry.cost.total ? money(entry.cost.total) : "");
     this.tick(now);
   }
 
   tick(now) {
     const { handoff, question, arrived_at: arrived } = this.entry;
     const until = question ? question.until : handoff?.until;
-    say(this.left, timeLeft(until, now));
+    setText(this.left, timeLeft(until, now));
     put(this.left, "data-short", until !== null && until !== undefined && until - now < 6);
-    say(this.time, clock(now - arrived));
+    setText(this.time, clock(now - arrived));
   }
 }

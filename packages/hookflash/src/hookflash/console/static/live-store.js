@@ -1,10 +1,10 @@
-// The calls that are live, as the feed tells them: the list, and the one call that is open.
+// The live calls as the feed sends them: the list, and the one call that is open.
 
 import { oncePerFrame } from "./dom.js";
 
 const KINDS = ["lines", "tools", "stages", "legs", "barge_ins", "latencies", "actions"];
 
-/** Parts by id: one that comes again replaces the one with its id, in its place. */
+/** Return the parts with those of `patch`; a part with a known id replaces the earlier one. */
 export function merged(parts, patch) {
   const result = { ...parts };
   for (const kind of KINDS) {
@@ -30,28 +30,28 @@ export class LiveStore {
     this.watchers = new Set();
     this.touched = new Set();
     this.afresh = false;
-    this.flush = oncePerFrame(() => this.tell());
+    this.flush = oncePerFrame(() => this.notify());
   }
 
-  /** The server's time, in seconds since 1970: clocks of browsers are often wrong. */
+  /** Return the server's time, in seconds since 1970, because browser clocks are often wrong. */
   now() {
     return Date.now() / 1000 + this.ahead;
   }
 
-  /** `watcher({afresh, touched})`, once a frame; call what is returned to end it. */
+  /** Call `watcher({afresh, touched})` at most once a frame, until the returned function is called. */
   watch(watcher) {
     this.watchers.add(watcher);
     return () => this.watchers.delete(watcher);
   }
 
-  tell() {
+  notify() {
     const change = { afresh: this.afresh, touched: this.touched };
     this.afresh = false;
     this.touched = new Set();
     for (const watcher of this.watchers) watcher(change);
   }
 
-  /** Do what a message of the feed says. */
+  /** Apply a message of the feed. */
   take(type, message) {
     switch (type) {
       case "Snapshot":
@@ -99,7 +99,7 @@ export class LiveStore {
     this.touched.add(entry.call_sid);
   }
 
-  /** Another call, or none, is to be open: what was known of the last one is let go. */
+  /** Drop the open call, because another one, or none, is opened next. */
   forget() {
     this.detail = null;
     this.over = null;

@@ -1,34 +1,34 @@
-// What every page shares: notes to the reader, questions to them, one clock.
+// What every page uses: messages to the reader, dialogs, and one timer.
 
-import { el, say } from "./dom.js";
+import { el, setText } from "./dom.js";
 
-let region = null;
+let liveRegion = null;
 let toasts = null;
 
-function places() {
-  if (region) return;
-  region = el("div.unseen", { role: "status", "aria-live": "polite" });
+function makeRegions() {
+  if (liveRegion) return;
+  liveRegion = el("div.unseen", { role: "status", "aria-live": "polite" });
   toasts = el("div.toasts");
-  document.body.append(region, toasts);
+  document.body.append(liveRegion, toasts);
 }
 
-/** Say it to those who hear the page. */
+/** Announce a text to screen readers. */
 export function announce(text) {
-  places();
-  // The same sentence twice is news twice.
-  say(region, region.textContent === text ? `${text}\u00a0` : text);
+  makeRegions();
+  // The same text again must be announced again, so it has to differ.
+  setText(liveRegion, liveRegion.textContent === text ? `${text}\u00a0` : text);
 }
 
-/** Say it to everybody, for a few seconds. */
+/** Show a message for a few seconds, and announce it. */
 export function note(text, { failed = false } = {}) {
-  places();
+  makeRegions();
   const toast = el(`div.toast${failed ? ".failed" : ""}`, {}, text);
   toasts.append(toast);
   announce(text);
   setTimeout(() => toast.remove(), failed ? 8000 : 3500);
 }
 
-/** Run what a button asks for; a refusal is said, not thrown. Returns whether it went well. */
+/** Run the work of a button. An error is shown, not thrown. Return whether it succeeded. */
 export async function attempt(work, done = "") {
   try {
     await work();
@@ -41,8 +41,8 @@ export async function attempt(work, done = "") {
 }
 
 /**
- * Ask before something that cannot be undone, or for a few words: resolves to the fields' values,
- * or null. `fields` are elements with a name.
+ * Show a dialog that asks for a confirmation or for some fields. Resolves to the fields' values, or
+ * to null if it is cancelled. `fields` are elements with a name.
  */
 export function question({ title, text, verb, danger = false, fields = [] }) {
   const form = el(
@@ -69,27 +69,27 @@ export function question({ title, text, verb, danger = false, fields = [] }) {
   });
 }
 
-let named = "";
+let pageTitle = "";
 let asking = 0;
 
-/** Name the page, in the window's title. */
-export function entitle(text) {
-  named = text;
-  document.title = `${asking ? `(${asking}) ` : ""}${named} · Hookflash`;
+/** Set the window's title. */
+export function setTitle(text) {
+  pageTitle = text;
+  document.title = `${asking ? `(${asking}) ` : ""}${pageTitle} · Hookflash`;
 }
 
-/** So many calls ask a human something: the title says it to those who look elsewhere. */
-export function callsAsk(count) {
+/** Show in the window's title how many calls have a question for a human. */
+export function setQuestionCount(count) {
   if (count === asking) return;
-  if (count > asking) announce(count === 1 ? "A call asks a human." : `${count} calls ask a human.`);
+  if (count > asking) announce(count === 1 ? "A call has a question for a human." : `${count} calls have a question for a human.`);
   asking = count;
-  entitle(named);
+  setTitle(pageTitle);
 }
 
 const ticking = new Set();
 let timer = null;
 
-/** Call `work` every second while it is wanted; call what is returned to end it. */
+/** Call `work` every second until the returned function is called. */
 export function everySecond(work) {
   ticking.add(work);
   timer ??= setInterval(() => ticking.forEach((one) => one()), 1000);
@@ -102,7 +102,7 @@ export function everySecond(work) {
   };
 }
 
-/** Words for a screen without anything on it. */
+/** Make the text that stands in place of an empty list. */
 export function empty(title, text) {
   return el("div.empty", {}, el("strong", {}, title), el("p", {}, text));
 }

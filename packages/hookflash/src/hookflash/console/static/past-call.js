@@ -1,15 +1,15 @@
-// One call that is over: its sound in step with transcript and timeline, and what became of it.
+// The page of one ended call: recording, timeline and transcript in step, and its record.
 
 import { deletePast, pastCall } from "./api.js";
 import { el, icon, put, show } from "./dom.js";
 import { caller, clock, fullDate, label, money, wait, words } from "./format.js";
 import { merged } from "./live-store.js";
-import { attempt, empty, entitle, question } from "./page.js";
+import { attempt, empty, setTitle, question } from "./page.js";
 import { Player } from "./player.js";
 import { Timeline } from "./timeline.js";
 import { Transcript } from "./transcript.js";
 
-const AGAIN_MS = 1000;
+const RETRY_MS = 1000;
 const TRIES = 8;
 
 export class PastCall {
@@ -28,7 +28,7 @@ export class PastCall {
     this.player?.close();
   }
 
-  /** A call that has just ended is written in a moment: a record that is not there is asked for again. */
+  /** Load the record; try again if it is missing, because a call that has just ended is still being written. */
   async load(tries) {
     let past;
     try {
@@ -36,17 +36,17 @@ export class PastCall {
     } catch (error) {
       if (this.closed) return;
       if (error.status === 404 && tries > 1) {
-        this.timer = setTimeout(() => this.load(tries - 1), AGAIN_MS);
+        this.timer = setTimeout(() => this.load(tries - 1), RETRY_MS);
         if (tries === TRIES)
           this.node.replaceChildren(
-            empty("Looking for this call …", "A call that has just ended is here in a moment."),
+            empty("Looking for this call …", "The record of a call that has just ended takes a moment."),
           );
         return;
       }
       put(this.node, "aria-busy", null);
       this.node.replaceChildren(
         error.status === 404
-          ? empty("This call is not here", "It was deleted, or it is older than calls are kept.")
+          ? empty("This call was not found", "It was deleted, or its retention time is over.")
           : empty("The call cannot be shown", error.message),
       );
       return;
@@ -63,7 +63,7 @@ export class PastCall {
       from: from ?? 0,
       seconds: entry.seconds,
       onTime: (at) => this.at(at),
-      onSound: (envelopes) => this.timeline.hear(envelopes, from ?? 0),
+      onSound: (envelopes) => this.timeline.setEnvelopes(envelopes, from ?? 0),
     });
     const onSeek = recording ? (seconds) => this.player.seek(seconds, { play: true }) : null;
     this.timeline = new Timeline({ onPick: (seconds) => onSeek?.(seconds) });
@@ -103,7 +103,7 @@ export class PastCall {
       ),
     );
     this.timeline.update(this.parts, entry.seconds);
-    entitle(caller(entry.caller));
+    setTitle(caller(entry.caller));
   }
 
   at(seconds) {
@@ -145,7 +145,7 @@ export class PastCall {
 
   facts(entry) {
     const rows = [
-      ["Answers after", entry.answer_seconds === null ? "" : `${wait(entry.answer_seconds)} median`],
+      ["Answer delay", entry.answer_seconds === null ? "" : `${wait(entry.answer_seconds)} median`],
       ["Barge-ins", entry.barge_ins ? String(entry.barge_ins) : ""],
       ["Cost, estimated", entry.cost ? money(entry.cost) : ""],
       ["Call", entry.call_sid],
@@ -174,14 +174,14 @@ export class PastCall {
   async delete() {
     const sure = await question({
       title: "Delete this call?",
-      text: "Its record, its journal and its recording are removed for good. The audit trail keeps that you did.",
+      text: "Its record, journal and recording are deleted permanently. The audit trail shows who deleted it.",
       verb: "Delete",
       danger: true,
     });
     if (sure && (await attempt(() => deletePast(this.sid), "The call is deleted."))) location.hash = "#/past";
   }
 
-  /** What the keyboard may do here (`keys.js`). */
+  /** Handle a key (`keys.js`). Return whether it had an effect. */
   key(name) {
     if (!this.player?.ready) return false;
     if (name === " ") this.player.toggle();

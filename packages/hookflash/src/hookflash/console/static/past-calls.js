@@ -1,7 +1,8 @@
-// Past calls: search, filters, pages of fifty. The address keeps all of it, so that "back" works.
+// The page of ended calls: search, filters, pages of fifty. The address has the filters, so that the
+// browser's "back" works.
 
 import { pastCalls } from "./api.js";
-import { el, icon, put, say, show } from "./dom.js";
+import { el, icon, put, setText, show } from "./dom.js";
 import { caller, clock, count, day, label, money, timeOfDay, wait, words } from "./format.js";
 import { announce, empty } from "./page.js";
 
@@ -21,13 +22,13 @@ const COLUMNS = [
   ["Caller", ""],
   ["Outcome", ""],
   ["Human", ""],
-  ["Answers after", "number"],
+  ["Answer delay", "number"],
   ["Length", "number"],
   ["Cost", "number cost"],
 ];
 const SINCE = { "": "Any time", 1: "Last 24 hours", 7: "Last 7 days", 30: "Last 30 days", 90: "Last 90 days" };
 
-/** Digits and what belongs to a number: look for a caller; anything else: for words that were said. */
+/** Return the query of the API. Only digits search for a caller; other text searches the transcripts. */
 export function asQuery(
   { find = "", disposition = "", days = "", destination = "", before = "" },
   now = Date.now() / 1000,
@@ -44,7 +45,7 @@ export function asQuery(
   };
 }
 
-/** The excerpt with the words that were looked for marked: text and elements. */
+/** Return the excerpt as text and elements, with the found words marked. */
 export function marked(text, find) {
   const wanted = find.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
   return text
@@ -104,7 +105,7 @@ export class PastCalls {
       ),
       this.body,
     );
-    this.none = empty("No past calls", "Calls are kept here when they are over.");
+    this.none = empty("No past calls", "A call appears here when it is over.");
     this.ended = empty("No older calls", "This is the end of the list.");
     this.unmatched = empty("No call matches", "Try other words, a longer time or fewer filters.");
     this.newer = el("button.button", { type: "button", onclick: () => this.turnBack() }, icon("left"), "Newer");
@@ -186,7 +187,7 @@ export class PastCalls {
     try {
       page = await pastCalls(asQuery(this.params));
     } catch (error) {
-      if (asked === this.asked) say(this.heading, error.message);
+      if (asked === this.asked) setText(this.heading, error.message);
       return;
     } finally {
       if (asked === this.asked) put(this.node, "aria-busy", null);
@@ -206,11 +207,11 @@ export class PastCalls {
     show(this.unmatched, !calls.length && filtered && !first);
     show(this.clear, filtered);
     const text = calls.length ? `${first + 1} to ${first + calls.length}` : "";
-    say(this.place, text);
+    setText(this.place, text);
     put(this.newer, "disabled", this.trail.length === 0);
     put(this.older, "disabled", !next);
     show(this.newer.parentElement, this.trail.length > 0 || Boolean(next));
-    say(
+    setText(
       this.heading,
       next || this.trail.length
         ? "The newest first."

@@ -1,7 +1,7 @@
-// A recording, played in step with what is drawn of the call.
+// The player of a recording, in step with the timeline and the transcript.
 
 import { recordingUrl } from "./api.js";
-import { el, icon, put, say } from "./dom.js";
+import { el, icon, put, setText } from "./dom.js";
 import { clock, spokenTime } from "./format.js";
 import { envelopes } from "./waveform.js";
 
@@ -10,9 +10,9 @@ const SPEEDS = [1, 1.25, 1.5, 2];
 
 export class Player {
   /**
-   * `path` is that of the recording, or null; it begins `from` seconds into the call. Everything else
-   * here counts from the call's beginning. `onTime(seconds)` while it plays and when it is moved;
-   * `onSound(envelopes)` once, if it is short enough to be drawn.
+   * `path` is the recording's path, or null. The recording begins `from` seconds into the call; all
+   * other times count from the beginning of the call. `onTime(seconds)` is called while it plays and
+   * when it is moved, `onSound(envelopes)` once if it is short enough to be drawn.
    */
   constructor({ path, from, seconds, onTime, onSound }) {
     this.onTime = onTime;
@@ -78,7 +78,7 @@ export class Player {
     if (this.blob) URL.revokeObjectURL(this.blob);
   }
 
-  /** What is short is fetched whole, drawn and played from memory; what is long as it is needed. */
+  /** Load a short recording whole, and draw it. Stream a long one. */
   async fetch(url) {
     try {
       const stop = new AbortController();
@@ -100,13 +100,13 @@ export class Player {
     }
   }
 
-  /** The sound is there; who has asked for it already hears it now. */
+  /** Set the source. Start it if the reader has already pressed play. */
   has(address) {
     this.sound.src = address;
     if (this.wanted) this.toggle();
   }
 
-  /** The second of the call that is heard. */
+  /** The position in the call, in seconds. */
   get time() {
     return this.from + this.sound.currentTime;
   }
@@ -121,7 +121,7 @@ export class Player {
     try {
       await this.sound.play();
     } catch (error) {
-      // Paused or moved before it had begun.
+      // It was paused or moved before it began.
       if (error.name !== "AbortError") this.failed();
     }
   }
@@ -140,7 +140,7 @@ export class Player {
   faster() {
     const next = SPEEDS[(SPEEDS.indexOf(this.sound.playbackRate) + 1) % SPEEDS.length];
     this.sound.playbackRate = next;
-    say(this.speed, `${next}×`);
+    setText(this.speed, `${next}×`);
     put(this.speed, "aria-label", `Speed ${next}×`);
   }
 
@@ -167,14 +167,14 @@ export class Player {
     if (this.slider.value !== tenth) this.slider.value = tenth;
     const text = `${clock(seconds)} / ${clock(this.length)}`;
     if (this.clock.textContent === text) return;
-    say(this.clock, text);
+    setText(this.clock, text);
     put(this.slider, "aria-valuetext", spokenTime(seconds));
   }
 
   failed() {
     this.ready = false;
     this.node.replaceChildren(
-      el("p.small", {}, "The recording cannot be played: it is gone, or this browser cannot read it."),
+      el("p.small", {}, "The recording cannot be played: it was deleted, or this browser cannot read it."),
     );
   }
 }

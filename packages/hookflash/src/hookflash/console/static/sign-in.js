@@ -1,7 +1,7 @@
-// The sign-in page: a name and a password, and back to where the reader wanted to go.
+// The sign-in page. After signing in, the reader gets the page that they asked for.
 
 import { CONSOLE, signIn } from "./api.js";
-import { put, say, show } from "./dom.js";
+import { put, setText, show } from "./dom.js";
 
 const form = document.querySelector("form");
 const wrong = form.querySelector(".wrong");
@@ -14,10 +14,10 @@ form.addEventListener("submit", async (event) => {
   show(wrong, false);
   try {
     await signIn(name, password);
-    // What follows `#` is the page that was asked for; it never leaves this console.
+    // The hash is the requested page of this console.
     location.replace(new URL(location.hash, CONSOLE));
   } catch (error) {
-    say(wrong, error.message);
+    setText(wrong, error.message);
     show(wrong, true);
     form.elements.password.select();
   } finally {

@@ -1,9 +1,9 @@
-// The shapes of a drawn call: where each lane is, and what stands in it.
+// The shapes of the timeline: its lanes, and what is in them.
 //
-// Shapes are kept by key and changed in place, so that a live call costs a few attributes an update.
-// They lie in three layers: lanes and seconds, then bars, then words and marks.
+// Shapes have a key and are changed in place, so that an update of a live call sets few attributes.
+// There are three layers: lanes and seconds, bars, and texts and marks.
 
-import { put, say, svg } from "./dom.js";
+import { put, setText, svg } from "./dom.js";
 import { clock, tidyJson, wait, words } from "./format.js";
 
 export const PAD = 14;
@@ -33,7 +33,7 @@ const LAYERS = {
 
 const isHuman = (line) => line.speaker === "human";
 
-/** Where each lane begins: only those that a call has. */
+/** Return the top of each lane that the call has, in pixels. */
 export function layout({ legs, stages, tools, lines }) {
   const lanes = { caller: STAGE.top + STAGE.height + 12 };
   lanes.agent = lanes.caller + SPEECH + BETWEEN;
@@ -50,7 +50,7 @@ export function layout({ legs, stages, tools, lines }) {
 }
 
 export class TimelineShapes {
-  /** `hatch` is the address of the pattern of what was never heard. */
+  /** `hatch` is the address of the pattern for speech that was never heard. */
   constructor(hatch) {
     this.hatch = hatch;
     this.shapes = new Map();
@@ -62,7 +62,7 @@ export class TimelineShapes {
     return PAD + seconds * this.scale;
   }
 
-  /** Draw these parts: so many pixels a second, in this width. */
+  /** Draw the parts. `scale` is in pixels a second, `width` in pixels. */
   draw({ parts, seconds, live, scale, lanes, sound, width }) {
     Object.assign(this, { parts, seconds, live, scale, lanes, sound });
     this.seen = new Set();
@@ -81,7 +81,7 @@ export class TimelineShapes {
     }
   }
 
-  /** Make or change one shape; its text, if it has any, is set as text. */
+  /** Create or change one shape. */
   shape(key, kind, attributes, { text, title } = {}) {
     this.seen.add(key);
     let node = this.shapes.get(key);
@@ -95,8 +95,8 @@ export class TimelineShapes {
     for (const [name, value] of Object.entries(attributes)) {
       put(node, name, typeof value === "number" ? value.toFixed(1) : value);
     }
-    if (title !== undefined) say(node.querySelector("title"), title);
-    if (text !== undefined) say(node, text);
+    if (title !== undefined) setText(node.querySelector("title"), title);
+    if (text !== undefined) setText(node, text);
     return node;
   }
 
@@ -165,7 +165,7 @@ export class TimelineShapes {
     );
     if (this.parts.lines.some(isHuman)) return;
     if (this.sound) {
-      // Nobody wrote down what these two said; it can still be seen.
+      // There is no transcript of this talk, so its sound is drawn.
       this.wave(`human-${id}`, "human", started_at, end, y, HUMAN);
       this.wave(`caller-${id}`, "caller", started_at, end, this.lanes.caller, SPEECH);
       return;
@@ -206,7 +206,7 @@ export class TimelineShapes {
     );
   }
 
-  /** Draw what was heard, mirrored about the lane's middle; `sound` begins `from` seconds into the call. */
+  /** Draw the sound as a waveform in the middle of the lane; it begins `from` seconds into the call. */
   wave(id, speaker, start, end, y, height) {
     const { from, perSecond, left, right } = this.sound;
     const side = speaker === "caller" ? left : right;
@@ -287,7 +287,7 @@ export class TimelineShapes {
       { d: `M${from} ${middle - 3}v6m0-3H${to.toFixed(1)}m0-3v6` },
       { title: `the caller waited ${wait(seconds)} for an answer` },
     );
-    // The time stands behind the mark, or before it where a barge-in is in the way.
+    // The time is after the mark, or before it if a barge-in is in the way.
     const text = wait(seconds);
     const width = text.length * CHARACTER + 6;
     const taken = this.parts.barge_ins.some(({ at }) => at >= ended_at && this.x(at) < to + width);

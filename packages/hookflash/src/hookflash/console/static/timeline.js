@@ -1,14 +1,14 @@
-// A call drawn as a timeline: who spoke when, what was cut, who was rung, what the tools did.
+// A call drawn as a timeline, with a lane for each party.
 //
-//     stage     where the call is: talking, farewell, ringing, with human
-//     caller    what they said
-//     agent     what was heard of the agent; hatched: prepared and cut by a barge-in
-//     human     ringing, then on the line          (only when somebody was rung)
-//     tools     asked, answered                    (only when there were any)
+//     stage     the state of the call: talking, farewell, ringing, with human
+//     caller    what the caller said
+//     agent     what was heard of the agent; hatched: what a barge-in cut
+//     human     ringing, then on the line          (if a human was rung)
+//     tools     from the request to the result     (if there were any)
 //     seconds
 //
-// Takes the server's parts of a call (`console/shapes.py`) as often as they change. What is
-// drawn is in `timeline-shapes.js`, here is what holds it: names, scale, scrolling, the playhead.
+// It draws the parts of a call (`console/shapes.py`), again after each change. The shapes are in
+// `timeline-shapes.js`; this file has the names of the lanes, the scale, scrolling and the playhead.
 
 import { el, put, show, svg } from "./dom.js";
 import { clock, count } from "./format.js";
@@ -111,7 +111,7 @@ export class Timeline {
     this.watcher.disconnect();
   }
 
-  /** Draw these parts of a call that is or was so many seconds long. */
+  /** Draw the parts of a call that lasts `seconds`. */
   update(parts, seconds, { live = this.live } = {}) {
     this.live = live;
     this.parts = parts;
@@ -120,7 +120,7 @@ export class Timeline {
   }
 
   /** Draw the recording's envelopes (`waveform.js`), which begin `from` seconds into the call. */
-  hear(envelopes, from) {
+  setEnvelopes(envelopes, from) {
     this.sound = { ...envelopes, from };
     this.draw();
   }
@@ -145,7 +145,7 @@ export class Timeline {
     this.left = scrollLeft;
   }
 
-  // --- places -----------------------------------------------------------------------------------
+  // --- positions --------------------------------------------------------------------------------
 
   x(seconds) {
     return PAD + seconds * this.scale;

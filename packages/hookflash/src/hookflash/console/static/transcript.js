@@ -1,10 +1,10 @@
-// Who said what, as heard: a list that grows and changes in place.
+// The transcript as heard: a list that changes in place.
 //
-// Between the lines stand the tools with their arguments and times, the steps of the hand-off and
-// what people at a console did. What was prepared and not heard yet is faint; what was cut is
-// struck out and said to be unheard. With `onSeek`, a click on a word goes to its second.
+// Between the lines are the tool calls, the steps of the hand-off, and the actions of supervisors.
+// Speech that was not heard yet is faint; what was cut is struck out. With `onSeek`, a click on a word
+// seeks to it.
 
-import { el, icon, KeyedList, put, say, show } from "./dom.js";
+import { el, icon, KeyedList, put, setText, show } from "./dom.js";
 import { clock, label, tidyJson, wait, words } from "./format.js";
 
 const SPEAKERS = { caller: "Caller", agent: "Agent", human: "Human", note: "Note to the agent" };
@@ -15,7 +15,7 @@ const STEPS = {
   ringing: "Ringing a human",
   screening: "A human answered and hears the whisper",
   closing: "A human accepted: last words of the agent",
-  bridging: "Bringing both together",
+  bridging: "Bridging the caller and the human",
   "with human": "With a human",
   parting: "The human is leaving",
   returning: "Coming back to the agent",
@@ -26,7 +26,7 @@ const DONE = {
   hint: "gave a hint",
   say: "had the agent say",
   handoff: "asked for a human",
-  cancel: "called the hand-off off",
+  cancel: "cancelled the hand-off",
   giveback: "gave the caller back",
   hangup: "ended the call",
   answer: "answered",
@@ -34,18 +34,18 @@ const DONE = {
 };
 const LONG = 140;
 
-/** All that is shown of a call, in the order in which it began. */
+/** Return everything that is shown of a call, in the order of its beginning. */
 export function entries(parts) {
   const found = parts.lines
     .filter((line) => line.text || line.ahead || line.cut || line.ended_at === null)
     .map((line) => ({ kind: "line", at: line.started_at, part: line }));
   for (const tool of parts.tools) found.push({ kind: "tool", at: tool.started_at, part: tool });
-  // What somebody did comes before the step that it led to in the same moment.
+  // An action comes before the step that it caused.
   for (const action of parts.actions) found.push({ kind: "action", at: action.at - 0.1, part: action });
   parts.stages.forEach((stage, place) => {
     const text = STEPS[stage.name] ?? (stage.name === "talking" ? "Back with the agent" : label(stage.name));
     if (QUIET.has(stage.name) || (stage.name === "talking" && !cameBack(parts.stages, place))) return;
-    // A step begins with the words that belong to it, so it stands before them.
+    // A step begins together with its first line, and comes before it.
     found.push({ kind: "stage", at: stage.started_at - 0.05, part: { ...stage, text } });
   });
   return found.sort((a, b) => a.at - b.at);
@@ -103,7 +103,7 @@ export class Transcript {
     this.top = this.scroller.scrollTop;
   }
 
-  /** Which line was answered after how long, and which was spoken over. */
+  /** Find the answer delay of each line, and the lines that a barge-in cut. */
   index({ lines, latencies, barge_ins: bargeIns }) {
     this.waits = new Map();
     this.barged = new Set();
@@ -119,7 +119,7 @@ export class Transcript {
 
   scrolled() {
     if (!this.live) return;
-    // Lists also scroll when their size changes; only a reader moves up from where we left it.
+    // A list also scrolls when its size changes; only the reader scrolls up.
     const { scrollTop, clientHeight, scrollHeight } = this.scroller;
     if (scrollTop + clientHeight >= scrollHeight - 40) this.following = true;
     else if (scrollTop < this.top - 8) this.following = false;
@@ -133,7 +133,7 @@ export class Transcript {
     show(this.jump, false);
   }
 
-  /** Playback is at this second: mark the line and the word; null marks none. */
+  /** Mark the line and the word at this position of the playback; null marks none. */
   at(seconds, { reveal = false } = {}) {
     let found = null;
     if (seconds !== null) {
@@ -177,7 +177,7 @@ class Turn {
 
   starts(at) {
     this.started = at;
-    say(this.time, clock(at));
+    setText(this.time, clock(at));
     if (this.owner.onSeek) put(this.time, "aria-label", `Play from ${clock(at)}`);
   }
 }
@@ -207,21 +207,21 @@ class LineTurn extends Turn {
     this.starts(line.started_at);
     put(this.node, "data-speaker", line.speaker);
     put(this.node, "data-open", line.ended_at === null);
-    say(this.who, SPEAKERS[line.speaker]);
+    setText(this.who, SPEAKERS[line.speaker]);
     if (this.owner.onSeek) this.words(line);
-    else say(this.heard, line.text || (line.ended_at === null && line.speaker === "caller" ? "…" : ""));
-    say(this.ahead, line.ahead ? ` ${line.ahead}` : "");
-    say(this.cut, line.cut);
-    say(this.unheard, line.cut ? " Never heard: " : "");
+    else setText(this.heard, line.text || (line.ended_at === null && line.speaker === "caller" ? "…" : ""));
+    setText(this.ahead, line.ahead ? ` ${line.ahead}` : "");
+    setText(this.cut, line.cut);
+    setText(this.unheard, line.cut ? " Never heard: " : "");
     if (line.cut && line.text) put(this.cut, "class", "cut after");
     const waited = this.owner.waits.get(line.id);
     const barged = this.owner.barged.has(line.id);
     this.tagged = line.ended_at !== null;
-    say(this.tag, barged ? "barge-in" : waited === undefined ? "" : `after ${wait(waited)}`);
+    setText(this.tag, barged ? "barge-in" : waited === undefined ? "" : `after ${wait(waited)}`);
     put(this.tag, "data-kind", barged ? "barge" : waited > 2 ? "slow" : "wait");
   }
 
-  /** Text has no times of its own: words are spread over the line's time by their length. */
+  /** Give each word a time: the words share the line's time by their length. */
   words({ text, started_at: start, ended_at: end }) {
     if (this.shown === text) return;
     this.shown = text;
@@ -266,10 +266,10 @@ class ToolTurn extends Turn {
     this.part = tool;
     this.starts(tool.started_at);
     put(this.node, "data-status", tool.status);
-    say(this.name, tool.name);
-    say(this.arguments, shortened(tidyJson(tool.arguments)));
-    say(this.output, tool.output ? `→ ${shortened(tidyJson(tool.output))}` : "");
-    say(
+    setText(this.name, tool.name);
+    setText(this.arguments, shortened(tidyJson(tool.arguments)));
+    setText(this.output, tool.output ? `→ ${shortened(tidyJson(tool.output))}` : "");
+    setText(
       this.state,
       tool.status === "running"
         ? "running …"
@@ -277,7 +277,7 @@ class ToolTurn extends Turn {
     );
     put(this.state, "data-kind", tool.status === "failed" ? "slow" : "wait");
     show(this.more, tool.output.length > LONG || tool.arguments.length > LONG);
-    say(this.whole, `${tool.arguments}\n→ ${tool.output}`);
+    setText(this.whole, `${tool.arguments}\n→ ${tool.output}`);
   }
 }
 
@@ -293,7 +293,7 @@ class StageTurn extends Turn {
   update(stage) {
     this.starts(stage.started_at);
     put(this.node, "data-stage", stage.name);
-    say(this.text, stage.text);
+    setText(this.text, stage.text);
   }
 }
 
@@ -306,7 +306,7 @@ class ActionTurn extends Turn {
 
   update({ at, by, kind, text }) {
     this.starts(at);
-    say(this.text, `${by} ${DONE[kind] ?? words(kind)}${text ? `: ${text}` : ""}`);
+    setText(this.text, `${by} ${DONE[kind] ?? words(kind)}${text ? `: ${text}` : ""}`);
   }
 }
 

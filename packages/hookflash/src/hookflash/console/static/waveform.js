@@ -1,4 +1,4 @@
-// How loud each side of a recording is over time, out of its file.
+// The loudness of each channel of a recording over time.
 
 import { LINE_RATE, LINEAR } from "./mulaw.js";
 
@@ -7,7 +7,7 @@ const PER_SECOND = 40;
 
 /**
  * Return the envelopes of a stereo mu-law WAV, {perSecond, left, right} with values from 0 to 1, or
- * null where the file is another: there is then nothing to draw.
+ * null for any other file.
  */
 export function envelopes(buffer) {
   const data = samples(new DataView(buffer));
@@ -22,11 +22,11 @@ export function envelopes(buffer) {
       if (loud > sides[side][bin]) sides[side][bin] = loud;
     }
   }
-  return { perSecond: PER_SECOND, left: evened(sides[0]), right: evened(sides[1]) };
+  return { perSecond: PER_SECOND, left: normalized(sides[0]), right: normalized(sides[1]) };
 }
 
-/** Recordings differ in loudness: the loud parts of each side fill its lane. */
-function evened(side) {
+/** Scale a channel so that its loud parts fill the lane, because recordings differ in loudness. */
+function normalized(side) {
   const loud = side.filter((one) => one > 0.02).sort();
   const gain = loud.length ? Math.min(6, 0.9 / loud[Math.floor((loud.length - 1) * 0.97)]) : 1;
   return side.map((one) => Math.min(1, one * gain));
