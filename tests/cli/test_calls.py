@@ -61,6 +61,23 @@ def test_it_is_told_as_json(folder: Path) -> None:
     assert told == {"call_sid": "CA1", "record": True, "journal": False, "recording": True}
 
 
+@pytest.mark.parametrize(
+    "variables",
+    [{}, {"HOOKFLASH_DATA_DIR": "other/data"}, {"HOOKFLASH_DATABASE_URL": "sqlite:///calls.db"}],
+)
+def test_without_a_database_it_is_an_error_and_nothing_is_created(
+    variables: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("HOOKFLASH_DATA_DIR", "HOOKFLASH_DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=r"there is no database \S+\.db, and nothing was created"):
+        run("CA1")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_is_no_sid_is_refused(folder: Path) -> None:
     with pytest.raises(ConfigError, match="expected a call SID"):
         run("CA/1")

@@ -43,6 +43,15 @@ async def test_the_migrations_make_the_tables_that_the_code_reads(
     await engine.dispose()
 
 
+async def test_a_missing_database_is_created_only_if_asked_for(empty_database: Database) -> None:
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="no (database|tables) .* nothing was created"):
+            await open_database(empty_database.url, connect=empty_database.connect, create=False)
+    await (await empty_database.engine()).dispose()
+    engine = await open_database(empty_database.url, connect=empty_database.connect, create=False)
+    await engine.dispose()
+
+
 async def test_calls_of_an_older_version_are_kept(
     empty_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

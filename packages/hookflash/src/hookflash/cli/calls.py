@@ -36,7 +36,7 @@ def delete(sid: str, settings_file: Path | None, force: bool, as_json: bool) -> 
     settings = Settings.load(file=settings_file)
 
     async def erase() -> Erased:
-        store = await open_store(settings.storage.database_url)
+        store = await open_store(settings.storage.database_url, create=False)
         try:
             return await StoredCalls(store, settings.storage.data_dir).erase(sid, force=force)
         finally:

@@ -66,7 +66,7 @@ async def _look(
     from hookflash.stores.database import open_database
     from hookflash.stores.deliveries import DeliveryStore
 
-    engine = await open_database(url)
+    engine = await open_database(url, create=False)
     try:
         store = DeliveryStore(engine)
         revived = 0

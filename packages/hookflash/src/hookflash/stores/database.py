@@ -42,21 +42,26 @@ _DRIVERS = {
 }
 
 
-async def open_database(url: str, *, connect: Connect | None = None) -> AsyncEngine:
+async def open_database(
+    url: str, *, connect: Connect | None = None, create: bool = True
+) -> AsyncEngine:
     """Return an engine for `url`, with migrated tables.
 
-    `connect` opens SQLite files instead of the driver, whose connections have a thread each. Raises
-    `ConfigError` if the URL is invalid, the database is not reachable, or the tables cannot be
+    `connect` opens SQLite files instead of the driver, whose connections have a thread each.
+    Without `create`, neither a file nor the first tables are created. Raises `ConfigError` if the
+    URL is invalid, the database is not reachable or does not exist, or the tables cannot be
     changed.
     """
+    if not create and (file := missing_file(url)) is not None:
+        raise ConfigError(_no_database(f"there is no database {file}"))
     full = _full_url(url)
     try:
         if connect is not None:
             # Its connections belong to this thread.
-            await _migrate(full, connect)
+            await _migrate(full, connect, create=create)
         else:
             # In a thread with a loop of its own: reading and running migrations blocks.
-            await asyncio.to_thread(_migrate_alone, full)
+            await asyncio.to_thread(_migrate_alone, full, create)
     except (SQLAlchemyError, OSError) as error:
         raise ConfigError(_cannot_open(full, error)) from error
     return _engine(full, connect)
@@ -68,6 +73,13 @@ def missing_file(url: str) -> Path | None:
         return None
     file = Path(str(make_url(url).database))
     return None if file.exists() else file
+
+
+def _no_database(found: str) -> str:
+    return (
+        f"HOOKFLASH_DATABASE_URL: {found}, and nothing was created. Use the settings of"
+        " `hookflash serve`, which creates it, and run the command in the same folder"
+    )
 
 
 def _full_url(url: str) -> str:
@@ -129,22 +141,22 @@ def _engine(url: str, connect: Connect | None = None, *, migrating: bool = False
     return engine
 
 
-def _migrate_alone(url: str) -> None:
+def _migrate_alone(url: str, create: bool) -> None:
     """Migrate in this thread. Alembic has global state, so migrations run one at a time."""
     with _one_at_a_time:
-        asyncio.run(_migrate(url))
+        asyncio.run(_migrate(url, create=create))
 
 
-async def _migrate(url: str, connect: Connect | None = None) -> None:
+async def _migrate(url: str, connect: Connect | None = None, *, create: bool) -> None:
     engine = _engine(url, connect, migrating=True)
     try:
         async with engine.begin() as connection:
-            await connection.run_sync(_upgrade)
+            await connection.run_sync(_upgrade, create)
     finally:
         await engine.dispose()
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, create: bool) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     config = _config()
@@ -152,6 +164,8 @@ def _upgrade(connection: Connection) -> None:
     context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
     present = context.get_current_revision()
     newest = _newest()
+    if present is None and not create:
+        raise ConfigError(_no_database("this database has no tables of Hookflash"))
     if present == newest:
         return
     known = ScriptDirectory.from_config(config)

@@ -32,13 +32,15 @@ _CALL_COLUMNS = tuple(
 )
 
 
-async def open_store(url: str, *, connect: Connect | None = None) -> RecordStore:
+async def open_store(
+    url: str, *, connect: Connect | None = None, create: bool = True
+) -> RecordStore:
     """Open the database at `url` (`sqlite:///FILE` or `postgresql://...`), with migrated tables.
 
-    `connect` opens SQLite files instead of the driver. Raises `ConfigError`, which says what to
-    change.
+    `connect` opens SQLite files instead of the driver. Without `create`, a missing database is an
+    error. Raises `ConfigError`, which says what to change.
     """
-    return RecordStore(await open_database(url, connect=connect))
+    return RecordStore(await open_database(url, connect=connect, create=create))
 
 
 class RecordStore:
