@@ -232,7 +232,7 @@ async def test_without_asyncpg_postgresql_is_refused_with_the_command_to_install
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"pip install 'hookflash\[postgres\]'"):
+    with pytest.raises(ConfigError, match=r"pip install 'asyncpg>=0\.30'"):
         await open_database("postgresql://localhost/calls")
 
 

@@ -47,7 +47,8 @@ class Commands(click.Group):
             if not found and cmd_name in LOCAL_COMMANDS:
                 raise ConfigError(
                     f"`hookflash {cmd_name}` is part of the distribution hookflash-local, which is"
-                    " not installed: install it in the same version as hookflash"
+                    " not installed: run `pip install ./packages/hookflash-local` in the folder of"
+                    " Hookflash's sources"
                 )
             command = found[0].load() if found else None
         return command if isinstance(command, click.Command) else None

@@ -103,7 +103,7 @@ def _full_url(url: str) -> str:
             raise ConfigError(f"HOOKFLASH_DATABASE_URL: {error}; choose another folder") from error
     elif importlib.util.find_spec("asyncpg") is None:
         raise ConfigError(
-            "HOOKFLASH_DATABASE_URL: PostgreSQL needs asyncpg: pip install 'hookflash[postgres]'"
+            "HOOKFLASH_DATABASE_URL: PostgreSQL needs asyncpg: pip install 'asyncpg>=0.30'"
         )
     return parsed.set(drivername=_DRIVERS[scheme]).render_as_string(hide_password=False)
 

