@@ -1,7 +1,7 @@
 import pytest
 
-from hookflash_local.model.speech.knowledge import ENOUGH, best_fact, business_name, read_facts
-from hookflash_local.model.speech.word_matching import TermWeights
+from hookflash_local.model.speech.knowledge import best_fact, business_name, read_facts
+from hookflash_local.model.speech.word_matching import ENOUGH, TermWeights
 
 INSTRUCTIONS = """\
 You are the receptionist of Harbour Bikes, a bicycle shop. Be brief and friendly.

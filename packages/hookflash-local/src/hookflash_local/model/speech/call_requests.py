@@ -13,7 +13,7 @@ from hookflash_local.model.components import CallTool, Say
 from hookflash_local.model.speech import intents
 from hookflash_local.model.speech.dialogue_state import DialogueState
 from hookflash_local.model.speech.intents import Intent
-from hookflash_local.model.speech.parameter_values import takes_number, takes_own_words
+from hookflash_local.model.speech.parameter_values import ParameterKind
 from hookflash_local.model.speech.spoken_numbers import dictated, figures
 from hookflash_local.model.speech.tool_forms import Field, Form, fill
 from hookflash_local.model.speech.word_matching import content, stem
@@ -63,15 +63,15 @@ def _last_request(dialogue: DialogueState) -> str:
 
 def summary(dialogue: DialogueState) -> str:
     """Return what the caller said besides the reason, at most 300 characters of the latest."""
-    kept: list[str] = []
+    quotes: list[str] = []
     reason_text = _last_request(dialogue)
     for text in reversed(dialogue.said):
         if text in ("0", reason_text) or intents.recognize_intent(text) in _NO_CONTENT:
             continue
-        if sum(map(len, kept)) + len(text) > _SUMMARY_LENGTH and kept:
+        if sum(map(len, quotes)) + len(text) > _SUMMARY_LENGTH and quotes:
             break
-        kept.insert(0, f'"{text[:_SUMMARY_LENGTH]}"')
-    return f"The caller said: {' '.join(kept)}" if kept else ""
+        quotes.insert(0, f'"{text[:_SUMMARY_LENGTH]}"')
+    return f"The caller said: {' '.join(quotes)}" if quotes else ""
 
 
 def transfer_arguments(form: Form, destination: str, dialogue: DialogueState) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def transfer_arguments(form: Form, destination: str, dialogue: DialogueState) ->
 def message(form: Form, dialogue: DialogueState) -> Reply:
     """Let the caller leave a message; the server then says when to speak."""
     arguments = {
-        field.name: reason(dialogue) if takes_own_words(field.name, field.schema) else None
+        field.name: reason(dialogue) if field.kind is ParameterKind.OWN_WORDS else None
         for field in form.fields
         if field.required
     }
@@ -111,8 +111,8 @@ def _asks_number(heard: str) -> bool:
 
 def callback(form: Form, dialogue: DialogueState) -> Reply:
     """Arrange a call back: ask for its subject and number, confirm the number, call the tool."""
-    number = next((f for f in form.fields if takes_number(f.name, f.schema)), None)
-    words = next((f for f in form.fields if takes_own_words(f.name, f.schema)), None)
+    number = next((f for f in form.fields if f.kind is ParameterKind.IDENTIFIER), None)
+    words = next((f for f in form.fields if f.kind is ParameterKind.OWN_WORDS), None)
     about = _about(dialogue)
     if words is not None and words.required and not about:
         return [Say(WHAT_ABOUT)]

@@ -26,18 +26,12 @@ from hookflash_local.model.speech import intents
 from hookflash_local.model.speech.call_requests import Reply
 from hookflash_local.model.speech.dialogue_state import DialogueState, read_dialogue_state
 from hookflash_local.model.speech.intents import Intent
-from hookflash_local.model.speech.knowledge import (
-    ENOUGH,
-    Fact,
-    best_fact,
-    business_name,
-    read_facts,
-)
-from hookflash_local.model.speech.parameter_values import find_value, takes_own_words
+from hookflash_local.model.speech.knowledge import Fact, best_fact, business_name, read_facts
+from hookflash_local.model.speech.parameter_values import ParameterKind, find_value
 from hookflash_local.model.speech.sentences import sentences
 from hookflash_local.model.speech.spoken_numbers import figures
 from hookflash_local.model.speech.tool_forms import Form
-from hookflash_local.model.speech.word_matching import TermWeights, content, normalised
+from hookflash_local.model.speech.word_matching import ENOUGH, TermWeights, content, normalised
 
 CONNECT: Final = "connect_caller"
 DECLINE: Final = "decline"
@@ -106,6 +100,7 @@ class _Background(msgspec.Struct, frozen=True):
     briefing: str
     said: tuple[str, ...]
     facts: tuple[Fact, ...]
+    weights: TermWeights
     business: str | None
 
 
@@ -171,7 +166,7 @@ def _courtesy(
 
 
 def _why(form: Form, words: str) -> dict[str, str]:
-    return {f.name: words for f in form.fields if takes_own_words(f.name, f.schema)}
+    return {f.name: words for f in form.fields if f.kind is ParameterKind.OWN_WORDS}
 
 
 def _has_heard(dialogue: DialogueState) -> bool:
@@ -200,7 +195,13 @@ def _read_background(instructions: str) -> _Background:
         if content(each)
     ]
     facts += read_facts(known)
-    return _Background(" ".join(briefing), said, tuple(facts), business_name(known or instructions))
+    return _Background(
+        briefing=" ".join(briefing),
+        said=said,
+        facts=tuple(facts),
+        weights=TermWeights(fact.about for fact in facts),
+        business=business_name(known or instructions),
+    )
 
 
 def _found_by(sentence: str) -> tuple[str, ...]:
@@ -219,12 +220,12 @@ def _briefing(background: _Background) -> str:
 
 def _about(background: _Background) -> str:
     """Return who calls and why, in as many sentences as fit into a short briefing."""
-    kept = ""
+    briefing = ""
     for sentence in sentences(background.briefing):
-        if kept and len(kept) + len(sentence) > _LONGEST_BRIEFING:
+        if briefing and len(briefing) + len(sentence) > _LONGEST_BRIEFING:
             break
-        kept = f"{kept} {sentence}".strip()
-    return _sentence(kept[: 2 * _LONGEST_BRIEFING]) if kept else NOBODY_KNOWN
+        briefing = f"{briefing} {sentence}".strip()
+    return _sentence(briefing[: 2 * _LONGEST_BRIEFING]) if briefing else NOBODY_KNOWN
 
 
 def _caller(background: _Background) -> str:
@@ -238,9 +239,7 @@ def _look_up(question: str, background: _Background) -> str:
     if _WHO.search(said):
         name = _caller(background)
         return f"The caller is {name}." if name else "They did not say their name."
-    found = best_fact(
-        question, background.facts, TermWeights([fact.about for fact in background.facts])
-    )
+    found = best_fact(question, background.facts, background.weights)
     if found is not None and found.score >= ENOUGH:
         return found.answer
     return _about(background) if _WHAT_ABOUT.search(said) else ""

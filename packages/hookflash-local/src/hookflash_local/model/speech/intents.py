@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Callable
 from typing import Final
+
+import msgspec
 
 from hookflash_local.model.speech.word_matching import normalised, tokens
 
@@ -200,35 +203,52 @@ def _asks_for_person(clause: str) -> bool:
     return any(pattern.search(said) for pattern in _PERSON_PATTERNS)
 
 
+class _Rule(msgspec.Struct, frozen=True):
+    """How an intent is recognised.
+
+    `says` is a pattern for the normalised words, or a function of the text. The rule does not apply
+    if the words match `unless`, or if there are more than `most_words`.
+    """
+
+    intent: Intent
+    says: re.Pattern[str] | Callable[[str], bool]
+    unless: re.Pattern[str] | None = None
+    most_words: int | None = None
+
+    def applies(self, text: str) -> bool:
+        if not isinstance(self.says, re.Pattern):
+            return self.says(text)
+        words = tokens(text)
+        if self.most_words is not None and len(words) > self.most_words:
+            return False
+        said = " ".join(words)
+        return bool(self.says.search(said)) and not (self.unless and self.unless.search(said))
+
+
+_RULES: Final = (
+    _Rule(Intent.STOP_RECORDING, _UNRECORDED),
+    _Rule(Intent.MESSAGE, _MESSAGE, unless=_NO_MESSAGE),
+    _Rule(Intent.CALLBACK, _CALLBACK, unless=_NO_CALLBACK),
+    _Rule(Intent.PERSON, wants_person),
+    _Rule(Intent.IDENTITY, _IDENTITY, most_words=14),
+    _Rule(Intent.REPEAT, _REPEAT, most_words=12),
+    _Rule(Intent.WAIT, _WAIT, most_words=9),
+    _Rule(Intent.GOODBYE, _GOODBYE, most_words=10),
+    _Rule(Intent.NO, _NO, most_words=5),
+    _Rule(Intent.YES, _YES, most_words=4),
+    _Rule(Intent.THANKS, _THANKS, most_words=7),
+    _Rule(Intent.GREETING, _GREETING, most_words=6),
+)
+"""The first rule that applies gives the intent."""
+
+
 def recognize_intent(text: str) -> Intent | None:
     """Return the intent of `text`, or None if its meaning depends on facts and tools.
 
     Thanks, yes, no and greetings count only if the text has few other words, so that courtesies
     around a question do not hide it.
     """
-    said = normalised(text)
-    if _UNRECORDED.search(said):
-        return Intent.STOP_RECORDING
-    if _MESSAGE.search(said) and not _NO_MESSAGE.search(said):
-        return Intent.MESSAGE
-    if _CALLBACK.search(said) and not _NO_CALLBACK.search(said):
-        return Intent.CALLBACK
-    if wants_person(text):
-        return Intent.PERSON
-    length = len(tokens(text))
-    for pattern, meant, longest in (
-        (_IDENTITY, Intent.IDENTITY, 14),
-        (_REPEAT, Intent.REPEAT, 12),
-        (_WAIT, Intent.WAIT, 9),
-        (_GOODBYE, Intent.GOODBYE, 10),
-        (_NO, Intent.NO, 5),
-        (_YES, Intent.YES, 4),
-        (_THANKS, Intent.THANKS, 7),
-        (_GREETING, Intent.GREETING, 6),
-    ):
-        if length <= longest and pattern.search(said):
-            return meant
-    return None
+    return next((rule.intent for rule in _RULES if rule.applies(text)), None)
 
 
 def says_yes(text: str) -> bool:

@@ -54,9 +54,6 @@ _WHERE = re.compile(
 _WRAPPED = 70
 """A longer line (in characters) that ends within a sentence continues in the next line."""
 
-ENOUGH = 0.42
-"""The least coverage of a question (0 to 1) for a fact to answer it."""
-
 
 class Fact(msgspec.Struct, frozen=True):
     """A fact that the agent may tell: `answer` as it is spoken, `about` its search words."""

@@ -6,6 +6,7 @@ A finder returns None if the words do not contain a value.
 
 from __future__ import annotations
 
+import enum
 import re
 from collections.abc import Callable
 from typing import Any, Final
@@ -77,23 +78,28 @@ _LEAST_ID = 2
 _ALIKE = 0.6
 
 
+class ParameterKind(enum.Enum):
+    """What a parameter takes; each kind has one finder (`_FINDERS`)."""
+
+    CHOICE = "one of the schema's values"
+    AMOUNT = "a number that counts"
+    YES_OR_NO = "yes or no"
+    LIST = "a list of one value"
+    EMAIL = "an e-mail address"
+    NAME = "a person's name"
+    MOMENT = "a day or a time"
+    IDENTIFIER = "an identifier, such as an order or phone number"
+    OWN_WORDS = "the caller's own words, such as a reason"
+    STATED = "what the caller states for the parameter's name"
+
+
 def find_value(name: str, schema: dict[str, Any], said: str, *, asked: bool) -> Any:
     """Return the value of one parameter in what a caller `said`, or None.
 
     With `asked`, the caller was just asked for this parameter: the whole answer may be its value.
     """
-    value = _way_to_find(name, schema)(name, schema, said, asked)
+    value = _FINDERS[parameter_kind(name, schema)](name, schema, said, asked)
     return value if value is None or _fits(value, schema) else None
-
-
-def takes_own_words(name: str, schema: dict[str, Any]) -> bool:
-    """Return whether a parameter takes free text, such as a reason."""
-    return _way_to_find(name, schema) is _own_words
-
-
-def takes_number(name: str, schema: dict[str, Any]) -> bool:
-    """Return whether a parameter is an identifier, such as an order or phone number."""
-    return _way_to_find(name, schema) is _identifier
 
 
 def spelled(said: str) -> str | None:
@@ -106,29 +112,30 @@ def spelled(said: str) -> str | None:
 _Finder = Callable[[str, dict[str, Any], str, bool], Any]
 
 
-def _way_to_find(name: str, schema: dict[str, Any]) -> _Finder:
+def parameter_kind(name: str, schema: dict[str, Any]) -> ParameterKind:
+    """Return the kind of a parameter, by its schema, its name and its description."""
     kind = schema.get("type", "string")
     if isinstance(kind, list):
         kind = next((each for each in kind if each != "null"), "string")
     if schema.get("enum"):
-        return _choice
+        return ParameterKind.CHOICE
     if kind in ("integer", "number"):
-        return _amount
+        return ParameterKind.AMOUNT
     if kind == "boolean":
-        return _yes_or_no
+        return ParameterKind.YES_OR_NO
     if kind == "array":
-        return _list
+        return ParameterKind.LIST
     words = {each for word in name_words(name) for each in (word, word.removesuffix("s"))}
     described = set(tokens(str(schema.get("description", ""))))
     if words & {"email", "mail"}:
-        return _email
+        return ParameterKind.EMAIL
     if words & _NAME:
-        return _name
+        return ParameterKind.NAME
     if words & _WHEN or schema.get("format") in ("date", "time", "date-time"):
-        return _moment
+        return ParameterKind.MOMENT
     if words & _ID or (described & {"number", "digits", "code"} and not words & _OWN_WORDS):
-        return _identifier
-    return _own_words if words & _OWN_WORDS else _said_so
+        return ParameterKind.IDENTIFIER
+    return ParameterKind.OWN_WORDS if words & _OWN_WORDS else ParameterKind.STATED
 
 
 def _fits(value: Any, schema: dict[str, Any]) -> bool:
@@ -235,7 +242,7 @@ def _own_words(name: str, schema: dict[str, Any], said: str, asked: bool) -> Any
     return words if content(words) or asked else None
 
 
-def _said_so(name: str, schema: dict[str, Any], said: str, asked: bool) -> Any:
+def _stated(name: str, schema: dict[str, Any], said: str, asked: bool) -> Any:
     """Return the value in `The city is Boston`, or the answer to a question for it."""
     subject = name_words(name)[-1:]
     for word in subject:
@@ -247,3 +254,17 @@ def _said_so(name: str, schema: dict[str, Any], said: str, asked: bool) -> Any:
     if asked and answer and (heard or figures(said)) and best_likeness(answer, ["know"]) < 1:
         return answer
     return None
+
+
+_FINDERS: Final[dict[ParameterKind, _Finder]] = {
+    ParameterKind.CHOICE: _choice,
+    ParameterKind.AMOUNT: _amount,
+    ParameterKind.YES_OR_NO: _yes_or_no,
+    ParameterKind.LIST: _list,
+    ParameterKind.EMAIL: _email,
+    ParameterKind.NAME: _name,
+    ParameterKind.MOMENT: _moment,
+    ParameterKind.IDENTIFIER: _identifier,
+    ParameterKind.OWN_WORDS: _own_words,
+    ParameterKind.STATED: _stated,
+}

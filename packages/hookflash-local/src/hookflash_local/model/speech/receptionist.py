@@ -23,17 +23,13 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
+import msgspec
+
 from hookflash_local.model.components import CallTool, DialogueRequest, Say, Turn
 from hookflash_local.model.speech import call_requests, caller_during_ringing, consult, intents
 from hookflash_local.model.speech.dialogue_state import DialogueState, read_dialogue_state
 from hookflash_local.model.speech.intents import Intent
-from hookflash_local.model.speech.knowledge import (
-    ENOUGH,
-    Fact,
-    best_fact,
-    business_name,
-    read_facts,
-)
+from hookflash_local.model.speech.knowledge import Fact, best_fact, business_name, read_facts
 from hookflash_local.model.speech.response_instructions import described_sentence, quoted_sentence
 from hookflash_local.model.speech.spoken_output import spoken_output
 from hookflash_local.model.speech.tool_forms import (
@@ -47,7 +43,7 @@ from hookflash_local.model.speech.tool_forms import (
     spoken,
     wanted,
 )
-from hookflash_local.model.speech.word_matching import TermWeights, normalised
+from hookflash_local.model.speech.word_matching import ENOUGH, WANTED, TermWeights, normalised
 
 Reply = call_requests.Reply
 
@@ -59,14 +55,35 @@ CONNECTING: Final = "I am connecting you"
 RECORDING_STOPPED: Final = "Nothing of this call is recorded any more. What can I do for you?"
 STAYING: Final = "All right, you stay with me. What can I do for you?"
 _ANYTHING_ELSE = "Is there anything else I can do for you?"
-_WANTED_TOOL = 0.5
-_WANTED_OCCASION = 0.5
 _LEAST_WORDS_CUT = 6
 _TRIES = 2
 _DOES_NOT_KNOW = re.compile(
     r"\b(?:don't (?:know|have|remember)|do not (?:know|have)|no idea|forgot|lost)\b"
 )
 _COURTESIES = (Intent.YES, Intent.NO, Intent.THANKS, Intent.GREETING, Intent.WAIT, Intent.REPEAT)
+
+
+_OFFERS: Final = (
+    (Intent.MESSAGE, re.compile(r"\bmessage\b|\bvoicemail\b")),
+    (Intent.CALLBACK, re.compile(r"\bcall(?:ed|s)? (?:you )?back\b|\bcallback\b")),
+)
+"""What the agent may have offered, and the words for it."""
+
+
+class PendingQuestion(msgspec.Struct, frozen=True):
+    """What the agent's last words ask the caller, or announce.
+
+    `person`: whether they want a human. `connecting`: a transfer was announced. `callback`: the
+    subject or the number of a call back. `offers`: what a "yes" may accept. `field`: the parameter
+    of the tool `form` that was asked for.
+    """
+
+    person: bool = False
+    connecting: bool = False
+    callback: bool = False
+    offers: tuple[Intent, ...] = ()
+    form: Form | None = None
+    field: Field | None = None
 
 
 class Receptionist:
@@ -203,14 +220,19 @@ class _ReplyBuilder:
         ):
             # "Wait, stop. Are you open on Sunday?" is a question and not only a courtesy.
             intent = None
-        if self._ringing is None and (intent is Intent.PERSON or self.dialogue.latest == "0"):
-            return self._transfer(self._latest_destination())
-        return (
-            self._answer_to_question(intent)
-            or self._answer_waiting_caller(intent)
-            or self._fulfil(intent)
-            or self._answer_by_content()
+        rules = (
+            self._asked_for_person,
+            self._answer_to_question,
+            self._answer_waiting_caller,
+            self._fulfil,
+            self._answer_by_content,
         )
+        return next(filter(None, (rule(intent) for rule in rules)))
+
+    def _asked_for_person(self, intent: Intent | None) -> Reply:
+        """Transfer a caller who asks for a human, unless one is being rung already."""
+        asks = intent is Intent.PERSON or self.dialogue.latest == "0"
+        return self._transfer(self._latest_destination()) if asks and self._ringing is None else []
 
     def _answer_waiting_caller(self, intent: Intent | None) -> Reply:
         """Answer a caller for whom a human is being rung; empty if no human is rung."""
@@ -243,30 +265,45 @@ class _ReplyBuilder:
         key, score = choose_destination(
             self.dialogue.latest, self._call_tools.transfer, self._weights
         )
-        return key if score >= _WANTED_OCCASION and spoken(key) != self._ringing else ""
+        return key if score >= WANTED and spoken(key) != self._ringing else ""
+
+    def _pending_question(self) -> PendingQuestion:
+        """Return what the agent's last words ask."""
+        heard = self.dialogue.heard
+        form, field = self._asked_field()
+        return PendingQuestion(
+            person=heard.endswith(OFFER),
+            connecting=heard.startswith(CONNECTING),
+            callback=call_requests.asks_about_callback(heard),
+            offers=tuple(each for each, words in _OFFERS if words.search(normalised(heard))),
+            form=form,
+            field=field,
+        )
 
     def _answer_to_question(self, intent: Intent | None) -> Reply:
-        latest, heard = self.dialogue.latest, self.dialogue.heard
-        if heard.endswith(OFFER):
-            if intent is Intent.YES or intents.says_yes(latest):
-                return self._transfer(self._latest_destination())
-            if intent is Intent.NO:
-                return [Say("All right. How else can I help you?")]
-        if heard.startswith(CONNECTING) and intent in (Intent.NO, Intent.WAIT):
+        """Continue with the caller's answer to the pending question; empty if it is none."""
+        pending, latest = self._pending_question(), self.dialogue.latest
+        callback = self._call_tools.callback
+        if pending.person and (intent is Intent.YES or intents.says_yes(latest)):
+            return self._transfer(self._latest_destination())
+        if pending.person and intent is Intent.NO:
+            return [Say("All right. How else can I help you?")]
+        if pending.connecting and intent in (Intent.NO, Intent.WAIT):
             return [Say(STAYING)]
-        if (
-            self._call_tools.callback is not None
-            and self._may_call
-            and call_requests.asks_about_callback(heard)
-        ):
-            return call_requests.callback(self._call_tools.callback, self.dialogue)
-        if intent is Intent.YES and (arranged := self._offered(heard)):
+        if pending.callback and callback is not None and self._may_call:
+            return call_requests.callback(callback, self.dialogue)
+        if intent is Intent.YES and len(pending.offers) > 1:
+            return [Say("A message, or a call back?")]
+        if intent is Intent.YES and pending.offers and (arranged := self._fulfil(*pending.offers)):
             return arranged
-        form, field = self._asked_field()
-        if form is None or field is None:
+        if pending.form is None or pending.field is None:
             return []
-        filled = fill(form, self.dialogue.said, asked_for=field.name)
-        if field.name in filled.arguments:
+        return self._answer_to_field(pending.form, pending.field, intent)
+
+    def _answer_to_field(self, form: Form, field: Field, intent: Intent | None) -> Reply:
+        """Use the answer to a question for a parameter, or ask again."""
+        latest = self.dialogue.latest
+        if field.name in fill(form, self.dialogue.said, asked_for=field.name).arguments:
             return self._use(form, field.name)
         if intent is Intent.NO:
             return [Say(call_requests.LEFT)]
@@ -274,7 +311,7 @@ class _ReplyBuilder:
             return self._with_offer("I am sorry, I need that to help you.")
         if intent is not None or self._coverage(latest) >= ENOUGH:
             return []
-        if self.dialogue.times_said.get(heard, 0) >= _TRIES:
+        if self.dialogue.times_said.get(self.dialogue.heard, 0) >= _TRIES:
             return self._not_understood()
         return [Say(field.question)]
 
@@ -299,15 +336,6 @@ class _ReplyBuilder:
             return None, None
         _, _, form, field = max(candidates, key=lambda each: each[:2])
         return form, field
-
-    def _offered(self, heard: str) -> Reply:
-        """Fulfil the offer in the agent's last words: a message, a call back, or nothing."""
-        about = (Intent.MESSAGE, Intent.CALLBACK)
-        names = (r"\bmessage\b|\bvoicemail\b", r"\bcall(?:ed|s)? (?:you )?back\b|\bcallback\b")
-        found = [w for w, n in zip(about, names, strict=True) if re.search(n, normalised(heard))]
-        if len(found) == 2:
-            return [Say("A message, or a call back?")]
-        return self._fulfil(found[0]) if found else []
 
     def _fulfil(self, intent: Intent | None) -> Reply:
         match intent:
@@ -347,13 +375,12 @@ class _ReplyBuilder:
         said: Reply = [Say(GOODBYE)]
         if self._call_tools.end is not None and self._may_call:
             reason = {"reason": "The caller said goodbye."}
-            named = {
-                f.name: reason[f.name] for f in self._call_tools.end.fields if f.name in reason
-            }
-            said.append(self._call_tools.end.call(named))
+            fields = self._call_tools.end.fields
+            arguments = {each.name: reason[each.name] for each in fields if each.name in reason}
+            said.append(self._call_tools.end.call(arguments))
         return said
 
-    def _answer_by_content(self) -> Reply:
+    def _answer_by_content(self, intent: Intent | None) -> Reply:
         """Use the fact, tool or transfer occasion that covers most of what was said."""
         latest = intents.without_courtesies(self.dialogue.latest)
         fact = best_fact(latest, self._facts, self._weights)
@@ -363,9 +390,9 @@ class _ReplyBuilder:
         occasion, destination = 0.0, ""
         if self._call_tools.transfer is not None and self._may_call:
             destination, occasion = self._occasion(latest)
-        if form is not None and self._may_call and use >= max(_WANTED_TOOL, known, occasion):
+        if form is not None and self._may_call and use >= max(WANTED, known, occasion):
             return self._use(form)
-        if occasion >= _WANTED_OCCASION and occasion > known:
+        if occasion >= WANTED and occasion > known:
             return self._transfer(destination)
         if fact is not None and known >= ENOUGH:
             return [Say(fact.answer)]
@@ -409,7 +436,7 @@ class _ReplyBuilder:
         use, form = max(scored, key=lambda each: each[0], default=(0.0, None))
         chosen = (
             form
-            if use >= _WANTED_TOOL or self._call_tools.transfer is None
+            if use >= WANTED or self._call_tools.transfer is None
             else self._call_tools.transfer
         )
         chosen = chosen or self._call_tools.end

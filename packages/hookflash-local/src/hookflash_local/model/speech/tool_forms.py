@@ -14,9 +14,9 @@ from typing import Any, Final
 import msgspec
 
 from hookflash_local.model.components import CallTool
-from hookflash_local.model.speech.knowledge import ENOUGH
-from hookflash_local.model.speech.parameter_values import find_value, takes_own_words
+from hookflash_local.model.speech.parameter_values import ParameterKind, find_value, parameter_kind
 from hookflash_local.model.speech.word_matching import (
+    ENOUGH,
     STOP_WORDS,
     TermWeights,
     best_likeness,
@@ -49,6 +49,11 @@ class Field(msgspec.Struct, frozen=True):
     required: bool
 
     @property
+    def kind(self) -> ParameterKind:
+        """What the parameter takes."""
+        return parameter_kind(self.name, self.schema)
+
+    @property
     def phrase(self) -> str:
         """The parameter's name in speech, such as `the order number`."""
         said = re.split(r"\. |(?<=\w\s)\(|[,;:] ", str(self.schema.get("description", "")))[0]
@@ -62,8 +67,8 @@ class Field(msgspec.Struct, frozen=True):
     def question(self) -> str:
         """The question for a missing value; always the same text."""
         choices = [str(value).replace("_", " ") for value in self.schema.get("enum", ())]
-        named = f" It can be {_either(choices)}." if 1 < len(choices) <= 6 else ""
-        return f"Could you please tell me {self.phrase}?{named}"
+        choices_text = f" It can be {_either(choices)}." if 1 < len(choices) <= 6 else ""
+        return f"Could you please tell me {self.phrase}?{choices_text}"
 
 
 class Form(msgspec.Struct, frozen=True):
@@ -216,14 +221,14 @@ def fill(form: Form, said: Sequence[str], *, asked_for: str | None = None) -> Fi
     arguments: dict[str, Any] = {}
     missing: Field | None = None
     for field in form.fields:
-        if not field.required and takes_own_words(field.name, field.schema):
+        own_words = field.kind is ParameterKind.OWN_WORDS
+        if own_words and not field.required:
             # An optional free text is not filled with whatever was said last.
             continue
         value = None
         if field.name == asked_for and said:
             value = find_value(field.name, field.schema, said[-1], asked=True)
         answered_another = asked_for not in (None, field.name)
-        own_words = takes_own_words(field.name, field.schema)
         # The answer to another field's question is not the reason of the call.
         for text in reversed(said[:-1] if answered_another and own_words else said):
             if value is not None:

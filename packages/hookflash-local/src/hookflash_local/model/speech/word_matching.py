@@ -146,6 +146,13 @@ def _pairs(word: str) -> list[str]:
     return [padded[start : start + 2] for start in range(len(padded) - 1)]
 
 
+ENOUGH: Final = 0.42
+"""The least coverage of a question (0 to 1) for a fact or a tool to answer it."""
+
+WANTED: Final = 0.5
+"""The least score (0 to 1) for a tool, or a transfer's occasion, to be what the caller wants."""
+
+
 class TermWeights:
     """The weight of each word by its rarity in the given texts (inverse document frequency)."""
 
