@@ -31,7 +31,7 @@ async def client(server: PhoneServer) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def test_the_pages_are_there_and_the_offer_names_the_lines(client) -> None:
-    for path in ("/", "/phone?as=caller", "/static/phone.css"):
+    for path in ("/", "/phone?as=caller", "/static/phone.css", "/static/tokens.css"):
         assert (await client.get(path)).status_code == 200, path
     assert (await client.get("/offer.json")).json() == {
         "lines": ["+15550100001"],

@@ -57,6 +57,7 @@ from hookflash_local.carrier.phones.phone import Phone
 from hookflash_local.carrier.phones.registry import Phones
 
 STATIC = Path(__file__).parent / "static"
+CONSOLE_STYLES = ("hookflash", "console/static/css")
 MOST_WAITING = 100
 """Frames that may wait for a page that does not read; two seconds."""
 
@@ -158,7 +159,8 @@ def phone_app(phones: Phones, offer: Callable[[], Offer]) -> ASGIApp:
                 Route("/phone", phone),
                 Route("/offer.json", tell_offer),
                 WebSocketRoute("/phones", _Sockets(phones).serve),
-                Mount("/static", StaticFiles(directory=STATIC)),
+                # `tokens.css` is the console's, so that both can share a page.
+                Mount("/static", StaticFiles(directory=STATIC, packages=[CONSOLE_STYLES])),
             ]
         )
     )

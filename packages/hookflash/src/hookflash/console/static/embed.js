@@ -15,7 +15,7 @@ import { useCurrency } from "./format.js";
 import { LiveStore } from "./live-store.js";
 import { empty } from "./page.js";
 
-const STYLES = ["base", "live-calls", "call", "notices", "transcript", "timeline"];
+const STYLES = ["tokens", "base", "live-calls", "call", "notices", "transcript", "timeline"];
 
 /** Add the missing style sheets. Resolves when they are loaded. */
 function addStyleSheets() {

@@ -5,8 +5,6 @@
 import { h } from "./dom.js";
 import "./phone.js";
 
-const CONSOLE_STYLES = ["base", "live-calls", "call", "transcript", "timeline"];
-
 const offer = await (await fetch(new URL("../offer.json", import.meta.url))).json();
 const live = document.getElementById("live");
 
@@ -25,8 +23,6 @@ async function showLive() {
   const module = new URL(offer.console, location.href);
   try {
     const { showCall } = await import(module);
-    const styles = CONSOLE_STYLES.map((name) => new URL(`css/${name}.css`, module));
-    document.head.prepend(...styles.map((href) => h("link", { rel: "stylesheet", href })));
     document.querySelector(".demo-console").hidden = false;
     const place = h("div", { class: "demo-console-view" });
     await showCall(place, { onCall: () => live.replaceChildren(place) });
