@@ -168,8 +168,8 @@ async def test_a_barge_in_is_heard_at_once_and_the_next_answer_plays(stage, mark
         call = await s.call(script)
         record = await s.record(call)
         heard_ms = samples(call.recording().heard, GREETING) / 8
-        ((item, told_ms),) = s.model.truncations
+        ((item, truncated_ms),) = s.model.truncations
         assert item == "hi"
-        assert told_ms == heard_ms
+        assert truncated_ms == heard_ms
         assert samples(call.recording().heard, AGAIN) == 1000 * 8
         assert record.barge_ins == 1

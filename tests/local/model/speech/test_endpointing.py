@@ -92,13 +92,13 @@ def test_beginnings_and_ends_alternate_and_utterances_never_overlap(probabilitie
     machine = Endpointer(Endpointing())
     end_ms, start_ms = 0, None
     for number, probability in enumerate(probabilities):
-        kept_from_ms = machine.keep_from_ms
+        retained_from_ms = machine.retain_from_ms
         match machine.take(probability):
             case SpeechStart(start_ms=began_ms):
                 assert start_ms is None and began_ms >= end_ms
-                assert kept_from_ms <= began_ms
+                assert retained_from_ms <= began_ms
                 start_ms = began_ms
             case SpeechEnd(start_ms=began_ms, end_ms=ended_ms):
                 assert began_ms == start_ms and ended_ms == (number + 1) * FRAME_MS
-                assert kept_from_ms <= began_ms
+                assert retained_from_ms <= began_ms
                 end_ms, start_ms = ended_ms, None

@@ -106,4 +106,4 @@ def test_hours_of_silence_take_no_memory(components):
     detector = components.new_turn_detector({})
     for _ in range(60):
         assert detector.feed(SECOND) == []
-    assert len(detector._kept) < 8 * 1000
+    assert len(detector._audio) < 8 * 1000

@@ -1,4 +1,4 @@
-"""Compare what the model is told was heard with what the caller heard.
+"""Compare what the model was told about each item with what the caller heard.
 
 A scenario (`ledger_scenarios.py`) is played, simulated or over real sockets, into a `Measured`.
 `judge` compares it. A scenario passes if the expected items are truncated within `FRAME_MS` and
@@ -19,14 +19,14 @@ from hookflash_local.bench.ledger_simulated import Measured, simulate
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """The result of one scenario.
 
-    `item`, `heard_ms` and `told_ms` describe the item that was truncated last, or are None.
+    `item`, `heard_ms` and `reported_ms` describe the item that was truncated last, or are None.
     `error_ms` is the largest error of all items; it is positive if too much was reported as heard.
     """
 
     scenario: str
     item: str | None
     heard_ms: float | None
-    told_ms: int | None
+    reported_ms: int | None
     error_ms: float
     removed: tuple[str, ...]
     problems: tuple[str, ...]
@@ -38,9 +38,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def judge(scenario: Scenario, measured: Measured) -> Row:
-    """Compare what the model was told of each item with what the caller heard."""
+    """Compare what the model was told about each item with what the caller heard."""
     heard = measured.heard_ms
-    nothing = {item for item, told_ms in measured.truncated.items() if told_ms == 0}
+    nothing = {item for item, reported_ms in measured.truncated.items() if reported_ms == 0}
     removed = tuple(item for item in scenario.items if item in measured.deleted or item in nothing)
     truncated = [item for item in measured.truncated if item not in nothing]
     problems = []
@@ -49,21 +49,23 @@ def judge(scenario: Scenario, measured: Measured) -> Row:
     if sorted(removed) != sorted(scenario.removed):
         problems.append(f"removed {_names(removed)}, not {_names(scenario.removed)}")
     # The heard length of each item by the model's knowledge: cut, removed, or complete.
-    told = {
+    reported = {
         item: measured.truncated.get(item, 0 if item in removed else scenario.generated_ms(item))
         for item in scenario.items
     }
-    errors: dict[str, float] = {item: told_ms - heard[item] for item, told_ms in told.items()}
+    errors: dict[str, float] = {
+        item: reported_ms - heard[item] for item, reported_ms in reported.items()
+    }
     for item, error in errors.items():
         if abs(error) > FRAME_MS:
-            problems.append(f"{item}: told {told[item]} ms, heard {heard[item]:g} ms")
+            problems.append(f"{item}: reported {reported[item]} ms, heard {heard[item]:g} ms")
     worst: float = max(errors.values(), key=abs)
     last = truncated[-1] if truncated else None
     return Row(
         scenario=scenario.name,
         item=last,
         heard_ms=None if last is None else heard[last],
-        told_ms=None if last is None else told[last],
+        reported_ms=None if last is None else reported[last],
         error_ms=round(worst, 3),
         removed=removed,
         problems=tuple(problems),

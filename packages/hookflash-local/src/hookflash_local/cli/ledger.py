@@ -62,7 +62,7 @@ def command(delay_ms: float, sockets: bool, as_json: bool) -> int:
             row.scenario,
             row.item or "-",
             "-" if row.heard_ms is None else f"{row.heard_ms:.1f}",
-            "-" if row.told_ms is None else str(row.told_ms),
+            "-" if row.reported_ms is None else str(row.reported_ms),
             f"{row.error_ms:+.1f}",
             ", ".join(row.removed) or "-",
             "[green]right[/]" if row.right else f"[red]{'; '.join(row.problems)}[/]",

@@ -15,7 +15,7 @@ from hookflash_local.model.items import BYTES_PER_MS, Ids
 from hookflash_local.model.validation import Refusal
 
 SHORTEST_COMMIT_MS = 100
-_KEPT_WHEN_DETECTING_BYTES = 60_000 * BYTES_PER_MS
+_RETAINED_BYTES_WITH_VAD = 60_000 * BYTES_PER_MS
 
 
 class InputBuffer:
@@ -40,19 +40,19 @@ class InputBuffer:
         """The length of the audio written since the session began."""
         return self._written_bytes // BYTES_PER_MS
 
-    def append(self, data: bytes, keep_all: bool) -> bytes:
+    def append(self, data: bytes, retain_all: bool) -> bytes:
         """Add a client's audio and return it as mu-law.
 
-        With turn detection (`keep_all` false) nobody commits the silence between turns, so only the
-        last minute is retained.
+        With turn detection (`retain_all` false) nobody commits the silence between turns. So only
+        the last minute is retained.
         """
         if self._converter is None:
             self._converter = decoder(self._format)
         audio = self._converter.feed(data)
         self._pending += audio
         self._written_bytes += len(audio)
-        if not keep_all:
-            del self._pending[:-_KEPT_WHEN_DETECTING_BYTES]
+        if not retain_all:
+            del self._pending[:-_RETAINED_BYTES_WITH_VAD]
         return audio
 
     def commit(self) -> bytes:

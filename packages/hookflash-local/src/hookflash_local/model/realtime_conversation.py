@@ -350,8 +350,8 @@ class Conversation:
         }
 
     def _cancel_response(self, event: dict[str, Any]) -> list[Effect]:
-        named = event.get("response_id")
-        response = self.responses.get(named) if named else self.active
+        response_id = event.get("response_id")
+        response = self.responses.get(response_id) if response_id else self.active
         if response is None or not response.running:
             raise Refusal(
                 "response_cancel_not_active", "Cancellation failed: no active response found"

@@ -260,8 +260,8 @@ def updated_session(session: dict[str, Any], change: Any, *, voice_locked: bool)
     detection = incoming["turn_detection"]
     if detection is not None:
         current = session["audio"]["input"]["turn_detection"] or {}
-        kept = current if current.get("type") == detection["type"] else {}
-        incoming["turn_detection"] = {**_VAD_DEFAULTS[detection["type"]], **kept, **detection}
+        earlier = current if current.get("type") == detection["type"] else {}
+        incoming["turn_detection"] = {**_VAD_DEFAULTS[detection["type"]], **earlier, **detection}
     return merged
 
 

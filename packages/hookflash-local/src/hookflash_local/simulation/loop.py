@@ -67,7 +67,7 @@ a thousand."""
 _MOMENT_SECONDS = 1e-6
 """A clock that has moved by less stands still. A timer for the next float is due now."""
 
-_NAMED = 5
+_MAX_DESCRIBED = 5
 """How many of the callbacks that are about to run are named."""
 
 T = TypeVar("T")
@@ -200,7 +200,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def _about_to_run(self) -> str:
         live = (handle for handle in (*self._ready, *self._due()) if not handle.cancelled())
-        return "; ".join(_named(handle) for handle in itertools.islice(live, _NAMED)) or "nothing"
+        return (
+            "; ".join(_description(handle) for handle in itertools.islice(live, _MAX_DESCRIBED))
+            or "nothing"
+        )
 
     def _due(self) -> list[_Timer]:
         until = self.now + _MOMENT_SECONDS
@@ -476,7 +479,7 @@ def _no_reports() -> Iterator[None]:
         sys.unraisablehook = hook
 
 
-def _named(handle: asyncio.Handle) -> str:
+def _description(handle: asyncio.Handle) -> str:
     """Name what a handle runs: its callback, or its task and the line where the task waits."""
     callback = handle._callback  # type: ignore[attr-defined]  # there is no public way
     task = getattr(callback, "__self__", None)

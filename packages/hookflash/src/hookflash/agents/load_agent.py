@@ -26,7 +26,7 @@ def load_agent(spec: str) -> Agent | Directory:
         module = _load_file(Path(place), spec)
     else:
         module = _load_module(place, spec)
-    return (_named(module, name, spec) if name else _only(module, spec)).check()
+    return (_by_name(module, name, spec) if name else _only(module, spec)).check()
 
 
 def _split(spec: str) -> tuple[str, str]:
@@ -94,7 +94,7 @@ def _failed(spec: str, error: BaseException) -> str:
     return f"AGENT {spec!r}: it cannot be loaded{place}: {type(error).__name__}: {error}"
 
 
-def _named(module: ModuleType, name: str, spec: str) -> Agent | Directory:
+def _by_name(module: ModuleType, name: str, spec: str) -> Agent | Directory:
     found = getattr(module, name, None)
     if isinstance(found, Agent | Directory):
         return found

@@ -24,7 +24,7 @@ STATIC = Path(__file__).parent / "static"
 SIGN_IN = "sign-in.html"
 INDEX = "index.html"
 
-_NAMED = re.compile(r"""["(]/console/static/([\w./-]+)["')]|from "\./([\w./-]+)";""")
+_REFERENCE = re.compile(r"""["(]/console/static/([\w./-]+)["')]|from "\./([\w./-]+)";""")
 
 
 class Pages:
@@ -86,7 +86,7 @@ def needed_by(folder: Path, name: str) -> frozenset[str]:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             continue
-        for absolute, beside in _NAMED.findall(text):
+        for absolute, beside in _REFERENCE.findall(text):
             file = absolute or (path.parent / beside).relative_to(folder).as_posix()
             if file not in found:
                 found.add(file)

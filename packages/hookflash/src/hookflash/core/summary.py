@@ -48,15 +48,15 @@ def extract(
 
     `reason` is why a human was asked for, `outcome` a sentence about the end; both may be empty.
     """
-    told: list[str] = []
+    sentences: list[str] = []
     if reason.strip():
-        told.append(f"Wanted: {_sentence(reason)}")
-    told += _said("caller", utterances)
-    told += [_tool(use) for use in tools[-_TOOLS:]]
-    told += _said("human", utterances)
+        sentences.append(f"Wanted: {_sentence(reason)}")
+    sentences += _said("caller", utterances)
+    sentences += [_tool(use) for use in tools[-_TOOLS:]]
+    sentences += _said("human", utterances)
     if outcome.strip():
-        told.append(_sentence(outcome))
-    return " ".join(told)
+        sentences.append(_sentence(outcome))
+    return " ".join(sentences)
 
 
 def summarise(record: CallRecord) -> str:
@@ -68,7 +68,7 @@ def summarise(record: CallRecord) -> str:
 
 
 def _outcome(record: CallRecord) -> str:
-    told: list[str] = []
+    sentences: list[str] = []
     reached = {each.destination for each in record.handoffs if each.outcome == "bridged"}
     for attempt in record.handoffs:
         if attempt.outcome == "cancelled" and attempt.destination in reached:
@@ -77,11 +77,11 @@ def _outcome(record: CallRecord) -> str:
         text = _HANDOFF.get(attempt.outcome, "{Name} could not be reached.")
         name = attempt.destination.replace("_", " ").replace("-", " ")
         sentence = text.format(name=name, Name=name[:1].upper() + name[1:])
-        if sentence not in told:
-            told.append(sentence)
-    if record.disposition in _ENDINGS and not told:
-        told.append(_ENDINGS[record.disposition])
-    return " ".join(told)
+        if sentence not in sentences:
+            sentences.append(sentence)
+    if record.disposition in _ENDINGS and not sentences:
+        sentences.append(_ENDINGS[record.disposition])
+    return " ".join(sentences)
 
 
 def _said(speaker: Literal["caller", "human"], utterances: Sequence[Utterance]) -> list[str]:

@@ -78,7 +78,7 @@ def _checked(name: str, raw: Iterable[bytes], *, commands: bool = True) -> Itera
     """
     decoder = msgspec.json.Decoder(JournalLine)
     broken: ConfigError | None = None
-    named = False
+    has_version = False
     for number, text in enumerate(raw, start=2):
         if not text or (not commands and _COMMAND in text[:_WITHIN]):
             continue
@@ -94,9 +94,9 @@ def _checked(name: str, raw: Iterable[bytes], *, commands: bool = True) -> Itera
         broken = None
         if line.version:
             _check_version(name, number, line.version)
-        elif type(line.event) is CallRecovered and not named:
+        elif type(line.event) is CallRecovered and not has_version:
             _check_version(name, number, 0)
-        named = bool(line.version)
+        has_version = bool(line.version)
         yield from expanded(line)
 
 

@@ -82,13 +82,13 @@ class ToolThreads:
         *,
         start: Callable[[Callable[[], None], str], None] = SYSTEM.start_thread,
     ) -> None:
-        self._places = threading.BoundedSemaphore(limit)
+        self._slots = threading.BoundedSemaphore(limit)
         self._start = start
 
     async def call(self, function: Callable[[], object], name: str) -> object:
         """Run `function` in a thread and return its result. Raises `ToolError` if no slot is
         free."""
-        if not self._places.acquire(blocking=False):
+        if not self._slots.acquire(blocking=False):
             _log.error("! no thread is free for tool %s: too many tools hang", name)
             raise ToolError(_BUSY)
         loop = asyncio.get_running_loop()
@@ -101,7 +101,7 @@ class ToolThreads:
             except BaseException as error:
                 deliver = functools.partial(_reject, answer, error)
             finally:
-                self._places.release()
+                self._slots.release()
             try:
                 loop.call_soon_threadsafe(deliver)
             except RuntimeError:

@@ -255,8 +255,8 @@ def check_parties(form: Mapping[str, str]) -> None:
         value = form.get(name, "")
         if not value:
             raise RestError(400, missing, f"No '{name}' number is specified")
-        named = name == "From" and form["To"].startswith(("sip:", "sips:"))
-        if not _PARTY.fullmatch(value) and not (named and _USER.fullmatch(value)):
+        may_be_user = name == "From" and form["To"].startswith(("sip:", "sips:"))
+        if not _PARTY.fullmatch(value) and not (may_be_user and _USER.fullmatch(value)):
             raise RestError(400, wrong, f"Invalid '{name}' phone number: {value}")
     if form["To"] == form["From"]:
         raise RestError(400, 21211, "A call cannot be made from a number to itself")

@@ -89,7 +89,7 @@ class Endpointer:
         self._floor_ms = 0
 
     @property
-    def keep_from_ms(self) -> int:
+    def retain_from_ms(self) -> int:
         """The earliest audio that a future utterance may contain."""
         if self._state in (_SpeechState.SPEAKING, _SpeechState.PAUSING):
             return self._start_ms

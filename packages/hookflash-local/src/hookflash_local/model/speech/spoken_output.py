@@ -72,7 +72,9 @@ def _value(key: str, value: Any) -> str:
     if isinstance(value, list):
         return _listed(value)
     if isinstance(value, dict):
-        return _joined([f"{_named(name)} {_value(name, each)}" for name, each in value.items()])
+        return _joined(
+            [f"{_words_of_key(name)} {_value(name, each)}" for name, each in value.items()]
+        )
     if isinstance(value, float):
         return _number(value)
     text = " ".join(str(value).split())
@@ -96,10 +98,10 @@ def _joined(parts: list[str]) -> str:
 def _opened(key: str) -> str:
     if key.lower() in _VERBS:
         return f"it {key.lower()}"
-    return f"the {_named(key)} {_verb(key)}"
+    return f"the {_words_of_key(key)} {_verb(key)}"
 
 
-def _named(key: str) -> str:
+def _words_of_key(key: str) -> str:
     return " ".join(name_words(key))
 
 

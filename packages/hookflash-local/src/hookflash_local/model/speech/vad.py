@@ -80,8 +80,8 @@ class LocalTurnDetector:
         self._endpointer = Endpointer(Endpointing.from_turn_detection(turn_detection))
         self._resampler = StreamResampler(PHONE_RATE, RATE)
         self._waiting: Floats = np.zeros(0, dtype=np.float32)
-        self._kept = bytearray()
-        self._kept_from_ms = 0
+        self._audio = bytearray()
+        self._audio_from_ms = 0
 
     def feed(self, audio: bytes) -> list[SpeechBegan | SpeechEnded]:
         """Take mu-law of any length; return the decisions in order.
@@ -89,7 +89,7 @@ class LocalTurnDetector:
         `SpeechBegan.at_ms` is the start and `SpeechEnded.at_ms` the end of the utterance's audio,
         so their difference is the length of `SpeechEnded.audio`.
         """
-        self._kept += audio
+        self._audio += audio
         fresh = to_floats(self._resampler.push(mulaw_to_pcm16(audio)))
         heard = np.concatenate((self._waiting, fresh))
         whole = len(heard) // FRAME * FRAME
@@ -104,15 +104,15 @@ class LocalTurnDetector:
             else:
                 piece = self._cut(decided.start_ms, decided.end_ms)
                 events.append(SpeechEnded(decided.end_ms, piece))
-        self._forget(self._endpointer.keep_from_ms)
+        self._forget(self._endpointer.retain_from_ms)
         return events
 
     def _cut(self, start_ms: int, end_ms: int) -> bytes:
-        first = (start_ms - self._kept_from_ms) * _BYTES_PER_MS
-        return bytes(self._kept[first : first + (end_ms - start_ms) * _BYTES_PER_MS])
+        first = (start_ms - self._audio_from_ms) * _BYTES_PER_MS
+        return bytes(self._audio[first : first + (end_ms - start_ms) * _BYTES_PER_MS])
 
     def _forget(self, before_ms: int) -> None:
         """Drop audio that no future utterance can contain, so that silence uses no memory."""
-        if before_ms > self._kept_from_ms:
-            del self._kept[: (before_ms - self._kept_from_ms) * _BYTES_PER_MS]
-            self._kept_from_ms = before_ms
+        if before_ms > self._audio_from_ms:
+            del self._audio[: (before_ms - self._audio_from_ms) * _BYTES_PER_MS]
+            self._audio_from_ms = before_ms

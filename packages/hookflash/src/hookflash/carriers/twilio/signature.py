@@ -83,9 +83,9 @@ class Signatures:
         key, algorithm = _settings(settings)
         if algorithm not in (HMAC_SHA1, HMAC_SHA256):
             return False
-        named = self._keys.get(key)
+        with_key = self._keys.get(key)
         if key:
-            validators = (named,) if named else ()
+            validators = (with_key,) if with_key else ()
         else:
             validators = self._tokens
         good = False

@@ -378,18 +378,18 @@ def _format(session: messages.SessionView, side: str) -> str | None:
     """Return the effective audio format of a side, in the GA or beta shape."""
     audio = session.audio
     half = getattr(audio, side) if audio is not None else None
-    named = half.format if half is not None else None
-    if isinstance(named, messages.Format):
-        return named.type
+    audio_format = half.format if half is not None else None
+    if isinstance(audio_format, messages.Format):
+        return audio_format.type
     beta = session.input_audio_format if side == "input" else session.output_audio_format
-    return named or beta
+    return audio_format or beta
 
 
 def _request_id(response: messages.Response) -> str:
     """Return the request id of a response; "" for the model's own responses."""
     metadata = response.metadata
-    named = metadata.get(_REQUEST) if isinstance(metadata, dict) else None
-    return named if isinstance(named, str) else ""
+    request_id = metadata.get(_REQUEST) if isinstance(metadata, dict) else None
+    return request_id if isinstance(request_id, str) else ""
 
 
 def _retry_seconds(error: messages.ErrorView) -> float:

@@ -20,7 +20,7 @@ from hookflash_local.carrier.tasks import first_of
 from hookflash_local.carrier.twiml.execution import VerbContext, run
 from hookflash_local.carrier.twiml.parse import Element
 
-_TOLD = {
+_EVENT_NAMES = {
     "conference-start": "start",
     "conference-end": "end",
     "participant-join": "join",
@@ -153,7 +153,7 @@ def _notifier(
     events: frozenset[str],
 ) -> Notify:
     def notify(event: str, form: dict[str, str]) -> None:
-        if not url or _TOLD[event] not in events:
+        if not url or _EVENT_NAMES[event] not in events:
             return
         whole = {
             "ConferenceSid": conference.sid,

@@ -46,7 +46,7 @@ async def enqueue(context: VerbContext, element: Element) -> Next:
     member = _waiting(context, element)
     result = "system-error"
     try:
-        result = await _stay(context, element, queue, member)
+        result = await _wait_in_queue(context, element, queue, member)
     except asyncio.CancelledError:
         if element.get("action"):
             form = _result(exchange, queue, member, _cut_short(member))
@@ -100,7 +100,9 @@ def _result(exchange: Exchange, queue: Queue, member: QueueMember, result: str) 
     return {"QueueResult": result, "QueueSid": queue.sid, "QueueTime": str(seconds)}
 
 
-async def _stay(context: VerbContext, element: Element, queue: Queue, member: QueueMember) -> str:
+async def _wait_in_queue(
+    context: VerbContext, element: Element, queue: Queue, member: QueueMember
+) -> str:
     """Wait and talk; return the QueueResult."""
     exchange, leg = context.exchange, context.leg
     if not queue.join(member):
