@@ -1,3 +1,4 @@
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -37,8 +38,18 @@ def test_another_version_is_refused():
 
 
 def test_a_package_that_is_not_installed_is_named_with_the_remedy():
-    with pytest.raises(ConfigError, match=r"no-such-weights.*pip install no-such-weights==1\.2\.1$"):
+    with pytest.raises(ConfigError, match=r"pip install no-such-weights==1\.2\.1$"):
         checked(replace(SILERO, package="no-such-weights"))
+
+
+def test_missing_packages_are_named_with_the_command_to_install_them(monkeypatch):
+    found = importlib.util.find_spec
+    gone = ("numpy", "piper")
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name: None if name in gone else found(name)
+    )
+    with pytest.raises(ConfigError, match=r"pip install 'numpy>=2' piper-tts==1\.8\.0$"):
+        load_components(lambda what, done: None, SpeechOptions())
 
 
 def test_weights_of_the_owners_are_taken_by_path(tmp_path):

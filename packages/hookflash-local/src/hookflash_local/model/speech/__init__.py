@@ -24,7 +24,15 @@ from hookflash_local.model.speech.speech_options import SpeechOptions
 
 __all__ = ["LocalComponents", "SpeechOptions", "load_components"]
 
-_NEEDED = ("numpy", "onnxruntime", "ctranslate2", "tokenizers", "faster_whisper", "piper")
+_NEEDED = {
+    "numpy": "numpy",
+    "onnxruntime": "onnxruntime",
+    "ctranslate2": "ctranslate2",
+    "tokenizers": "tokenizers",
+    "faster_whisper": "faster-whisper",
+    "piper": "piper-tts",
+}
+"""Module -> the distribution that has it."""
 
 Progress = Callable[[str, float], None]
 """Gets the current step and the fraction done, from 0 to 1."""
@@ -53,10 +61,14 @@ def load_components(progress: Progress, options: SpeechOptions | None = None) ->
     # Imported here, so that importing this package loads nothing.
     from hookflash_local.model.speech import assets
 
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    missing = [
+        package for name, package in _NEEDED.items() if importlib.util.find_spec(name) is None
+    ]
     if missing:
+        wanted = [assets.requirement(package) for package in missing]
         raise ConfigError(
-            f"local speech needs {', '.join(missing)}, which is not installed: {assets.INSTALL}"
+            f"local speech needs {', '.join(missing)}, which is not installed:"
+            f" pip install {' '.join(wanted)}"
         )
     options = options or SpeechOptions.from_environment(os.environ)
     progress("checking the weights", 0.0)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import importlib.util
+import re
+import shlex
 from pathlib import Path
 from typing import Final
 
@@ -71,6 +73,15 @@ SILERO: Final = PackagedWeights(
     },
 )
 """Silero voice activity detection, version 6 (MIT)."""
+
+
+def requirement(package: str) -> str:
+    """Return what hookflash-local requires of a package, quoted for a shell: `'numpy>=2'`."""
+    for line in importlib.metadata.requires("hookflash-local") or ():
+        name = re.match(r"[\w.-]+", line)
+        if name is not None and name[0] == package:
+            return shlex.quote(line)
+    return package
 
 
 def checked(weights: PackagedWeights) -> list[Path]:
