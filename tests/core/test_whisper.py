@@ -48,14 +48,6 @@ def test_a_long_story_is_cut_behind_a_whole_word(scene: Any) -> None:
     assert len(text) <= 600 and text.endswith("word...")
 
 
-def test_only_the_newest_of_what_was_said_is_kept(scene: Any) -> None:
-    line = scene(HandoffPlan(targets=(ANNA,), manner="warm")).greet()
-    line.speaks("c1")
-    line(e.CallerTranscribed("c1", "first " + "again " * 100))
-    said = line.call.conversation.transcript.caller_since(0.0, 50)
-    assert said.startswith("...again") and len(said) <= 53
-
-
 @pytest.mark.parametrize(
     ("place", "average", "said"),
     [

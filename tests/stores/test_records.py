@@ -153,21 +153,3 @@ async def test_pages_join_without_a_gap_also_where_calls_arrived_at_the_same_mom
         seen += [record.call_sid for record in page]
         before = seen[-1]
     assert seen == [f"CA{number:03}" for number in (6, 5, 4, 3, 2, 1, 0)]
-
-
-async def test_calls_are_selected_by_caller_disposition_and_what_was_said(
-    store: RecordStore,
-) -> None:
-    await store.put(FULL)
-    await store.put(plain(1, caller="+15550102"))
-    await store.put(plain(2, utterances=(replace(FULL.utterances[1], text="100% sure"),)))
-
-    async def sids(**selected: str) -> list[str]:
-        return [record.call_sid for record in await store.list(**selected)]
-
-    assert await sids(caller="+15550102") == ["CA001"]
-    assert await sids(disposition="handed_off") == ["CA1"]
-    assert await sids(text="INVOICE") == ["CA1"]
-    assert await sids(text="100%") == ["CA002"]
-    assert await sids(text="%") == ["CA002"], "a percent sign stands for itself"
-    assert await sids(text="invoice", disposition="failed") == []

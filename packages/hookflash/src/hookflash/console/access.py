@@ -185,7 +185,7 @@ class AccessControl:
         if not self.same_origin(request) or not hmac.compare_digest(given, principal.csrf.encode()):
             raise Refused(403, "csrf", "X-CSRF-Token must be the `csrf` of GET /console/session.")
 
-    async def admit_socket(self, socket: WebSocket, *, role: Role = "viewer") -> Principal | None:
+    async def admit_socket(self, socket: WebSocket) -> Principal | None:
         """Return the principal of a WebSocket, or None after closing it, which is a 403."""
         try:
             principal = await self.principal(socket) if self._is_enabled(socket) else None
@@ -193,8 +193,7 @@ class AccessControl:
             log.exception("! the console's database does not answer")
             principal = None
         # A page of another site can open sockets here, and the browser adds the cookie.
-        allowed = principal is not None and self.same_origin(socket)
-        if principal is None or not allowed or (role == "supervisor" and principal.role != role):
+        if principal is None or not self.same_origin(socket):
             await socket.close(POLICY)
             return None
         return principal

@@ -139,14 +139,6 @@ def replay(call: Call, lines: Iterable[JournalLine]) -> Iterator[ReplayStep]:
         cause, then = line, []
 
 
-def rebuild(head: JournalHead, lines: Iterable[JournalLine]) -> Call:
-    """Return the call in its state after the journal's last line."""
-    call = Call(head.setup)
-    for line in lines:
-        _replay_line(call, line)
-    return call
-
-
 def rebuilding(name: str, data: bytes) -> Generator[None, None, tuple[Call, CallArrived | None]]:
     """Rebuild a call from its journal's bytes; each `next` replays one line.
 
@@ -157,16 +149,12 @@ def rebuilding(name: str, data: bytes) -> Generator[None, None, tuple[Call, Call
     call = Call(_head(name, next(raw)).setup)
     arrived: CallArrived | None = None
     for line in _checked(name, raw, commands=False):
-        _replay_line(call, line)
         event = line.event
+        if event is not None:
+            call.receive(event, line.at)
+        elif line.expired:
+            call.expire(line.at)
         if arrived is None and isinstance(event, CallArrived) and (event.caller or event.called):
             arrived = event
         yield
     return call, arrived
-
-
-def _replay_line(call: Call, line: JournalLine) -> None:
-    if line.event is not None:
-        call.receive(line.event, line.at)
-    elif line.expired:
-        call.expire(line.at)

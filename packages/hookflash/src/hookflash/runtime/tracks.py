@@ -78,11 +78,11 @@ class Track:
         """The first free sample."""
         self._pieces: deque[Piece] = deque()
 
-    def place(self, at: int, payload: str, size: int, *, skip: int = 0) -> None:
+    def place(self, at: int, payload: str, size: int) -> None:
         """Place `size` bytes at sample `at`. Bytes that would overlap earlier audio are dropped."""
         late = max(0, self.end - at)
         if late < size:
-            self._pieces.append(Piece(at + late, payload, skip + late, size - late))
+            self._pieces.append(Piece(at + late, payload, late, size - late))
             self.end = at + size
 
     def take(self, until: int) -> tuple[Piece, ...]:

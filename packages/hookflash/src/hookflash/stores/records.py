@@ -94,27 +94,16 @@ class RecordStore:
         *,
         limit: int = 50,
         before: str | None = None,
-        caller: str | None = None,
-        disposition: str | None = None,
-        text: str | None = None,
     ) -> Sequence[CallRecord]:
-        """Return records, newest call first.
+        """Return records, newest call first. To search, use `search.CallSearch`.
 
-        `before` is the call SID of the last record of the previous page. `caller` and `disposition`
-        filter; `text` selects calls in which somebody said it, ignoring case.
+        `before` is the call SID of the last record of the previous page.
         """
-        calls, said = tables.calls.c, tables.utterances.c
+        calls = tables.calls.c
         wanted: list[ColumnElement[bool]] = []
         if before is not None:
             last = select(calls.arrived_at, calls.call_sid).where(calls.call_sid == before)
             wanted.append(tuple_(calls.arrived_at, calls.call_sid) < last.scalar_subquery())
-        if caller is not None:
-            wanted.append(calls.caller == caller)
-        if disposition is not None:
-            wanted.append(calls.disposition == disposition)
-        if text is not None:
-            matching = select(said.call_sid).where(said.text.icontains(text, autoescape=True))
-            wanted.append(calls.call_sid.in_(matching))
         return await self._read(wanted, limit)
 
     async def close(self) -> None:

@@ -159,15 +159,6 @@ class Transcript:
         ]
         return Message("system", f"Of the {first} lines before these: {extract(older, (), '')}")
 
-    def caller_since(self, since: float, most: int) -> str:
-        """Return what the caller has said since, the newest `most` characters in whole words."""
-        said = " ".join(
-            line.text
-            for line in self._lines
-            if line.speaker == "caller" and line.text and line.started_at >= since
-        )
-        return said if len(said) <= most else f"...{said[-most:].partition(' ')[2]}"
-
     def close(self) -> None:
         """The call is over: an item that the ledger has not settled was never heard."""
         for line in self._lines:

@@ -29,8 +29,6 @@ from hookflash.models.phone_audio import PCM_RATE, phone_sound
 
 log = logging.getLogger("hookflash.call.speech")
 
-DEFAULT_SPEECH_MODEL: Final = "gpt-4o-mini-tts"
-
 # [U] Every voice of the Realtime API is known to the speech API today; a later one may not be.
 VOICES: Final = frozenset(
     "alloy ash ballad cedar coral echo fable marin nova onyx sage shimmer verse".split()
