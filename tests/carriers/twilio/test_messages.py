@@ -169,7 +169,62 @@ def test_garbage_is_a_protocol_error_with_a_short_message(text: str | bytes) -> 
     assert len(str(caught.value)) < 400
 
 
-@pytest.mark.parametrize("payload", ["####", "/w", "/w=", "/w==/w==", "/w==\n", "\u20ac", '"}}'])
+@pytest.mark.parametrize(
+    ("payload", "padded", "size"),
+    [("/w", "/w==", 1), ("//8", "//8=", 2), ("/35+fn7///9+fg", "/35+fn7///9+fg==", 10)],
+)
+def test_base64_without_padding_is_padded_for_the_model(
+    payload: str, padded: str, size: int
+) -> None:
+    message = decode(json.dumps({"event": "media", "media": {"payload": payload}}))
+    assert isinstance(message, Media)
+    assert to_event(message) == CallerAudio(padded, size, 0)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"streamSid": None, "media": {"payload": "/w==", "timestamp": "20", "track": "inbound"}},
+        {"streamSid": SID, "media": {"payload": "/w==", "timestamp": None, "track": "inbound"}},
+        {"streamSid": SID, "media": {"payload": "/w==", "timestamp": "20", "track": None}},
+        {"streamSid": SID, "sequenceNumber": None, "media": {"payload": "/w==", "chunk": None}},
+    ],
+    ids=["stream SID", "timestamp", "track", "not read"],
+)
+def test_a_null_in_media_reads_like_a_missing_field(odd: dict[str, object]) -> None:
+    without = {name: value for name, value in odd.items() if value is not None}
+    media = odd["media"]
+    assert isinstance(media, dict)
+    without["media"] = {name: value for name, value in media.items() if value is not None}
+    message = decode(json.dumps({"event": "media"} | odd))
+    assert isinstance(message, Media)
+    assert message == decode(json.dumps({"event": "media"} | without).encode())
+    assert decode(json.dumps({"event": "media"} | odd).encode()) == message
+
+
+def test_a_null_in_start_reads_like_a_missing_field() -> None:
+    details = {"callSid": "CA1", "customParameters": None, "accountSid": None, "mediaFormat": None}
+    start = decode(json.dumps({"event": "start", "streamSid": "MZ1", "start": details}))
+    assert isinstance(start, Start)
+    assert start.checked_sid() == "MZ1"
+    assert start.parameter("token") == ""
+
+
+def test_a_null_that_must_be_something_is_a_protocol_error() -> None:
+    for text in (
+        '{"event":"media","media":null}',
+        '{"event":"media","media":{"payload":null}}',
+        '{"event":"start","start":{"callSid":null}}',
+        '{"event":"mark","mark":{"name":null}}',
+        '{"event":"media","media":{"payload":7,"track":null}}',
+        '{"event":"media","media":{"x":null,"y":' + "[" * 100_000,
+    ):
+        for data in (text, text.encode()):
+            with pytest.raises(CarrierProtocolError, match="media socket: expected"):
+                decode(data)
+
+
+@pytest.mark.parametrize("payload", ["####", "/w8AA", "/w=", "/w==/w==", "/w==\n", "\u20ac", '"}}'])
 def test_a_payload_that_is_not_base64_is_a_protocol_error(payload: str) -> None:
     message = decode(json.dumps({"event": "media", "media": {"payload": payload}}))
     assert isinstance(message, Media)

@@ -97,13 +97,16 @@ def test_what_a_close_means(code: int, reason: str, remedy: str) -> None:
         (404, "model_not_found", "none", "project"),
         (429, "insufficient_quota", "none", "credit"),
         (429, "rate_limit_exceeded", "rotate", "429"),
+        (429, 1113, "rotate", "HTTP 429 1113"),
         (408, "", "rotate", "408"),
         (503, "", "rotate", "503"),
         (302, "", "none", "redirects"),
         (200, "", "none", "HOOKFLASH_MODEL_URL"),
     ],
 )
-def test_what_a_refused_upgrade_means(status: int, code: str, remedy: str, words: str) -> None:
+def test_what_a_refused_upgrade_means(
+    status: int, code: str | int, remedy: str, words: str
+) -> None:
     body = json.dumps({"error": {"code": code, "message": "sk-abc***xyz"}}).encode()
     lost = on_refused_upgrade(status, body)
     assert lost.remedy == remedy

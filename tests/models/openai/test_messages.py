@@ -106,6 +106,57 @@ def test_a_known_type_with_wrong_fields_is_malformed_and_says_why() -> None:
 
 
 @pytest.mark.parametrize(
+    ("error", "read"),
+    [
+        ({"code": 429, "message": "busy"}, messages.ErrorView(code="429", message="busy")),
+        ({"code": 4.5, "type": 7, "param": ["x"]}, messages.ErrorView("7", "4.5", None, '["x"]')),
+        (
+            {"code": 1, "message": {"detail": "no"}},
+            messages.ErrorView(None, "1", '{"detail":"no"}'),
+        ),
+        (
+            {"code": None, "message": "busy", "param": 0},
+            messages.ErrorView(None, None, "busy", "0"),
+        ),
+        ("busy", messages.ErrorView(message="busy")),
+    ],
+)
+def test_an_error_that_is_not_made_of_texts_is_read(
+    error: object, read: messages.ErrorView
+) -> None:
+    raised = json.dumps({"type": "error", "error": error}).encode()
+    assert messages.decode(raised) == messages.ErrorRaised(read)
+    response = {"id": "r", "status": "failed", "status_details": {"error": error}}
+    done = messages.decode(json.dumps({"type": "response.done", "response": response}).encode())
+    assert isinstance(done, messages.ResponseDone)
+    assert done.response.status_details == messages.StatusDetails(error=read)
+
+
+def test_a_null_reads_like_a_missing_field() -> None:
+    delta = {"type": "response.output_audio.delta", "delta": "AAAA", "item_id": "i"}
+    odd = json.dumps(delta | {"response_id": None}).encode()
+    assert messages.decode(odd) == messages.AudioDelta("AAAA", "i")
+    item = {"type": "message", "status": None}
+    done = {"type": "response.output_item.done", "response_id": None, "item": item}
+    assert messages.decode(json.dumps(done).encode()) == messages.OutputItemDone(
+        messages.Item(type="message")
+    )
+    nested = {"id": "r", "conversation_id": None, "output": [{"call_id": None}], "status": None}
+    created = {
+        "type": "response.created",
+        "response": nested | {"status_details": {"reason": None}},
+    }
+    assert messages.decode(json.dumps(created).encode()) == messages.ResponseCreated(
+        messages.Response(
+            id="r",
+            conversation_id=None,
+            output=[messages.Item()],
+            status_details=messages.StatusDetails(),
+        )
+    )
+
+
+@pytest.mark.parametrize(
     "data",
     [b"", b"{", b"[]", b"7", b'"x"', b"{}", b'{"type":7}', b'{"type":"\xff"}', b"\x00\xff"],
 )

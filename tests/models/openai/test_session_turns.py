@@ -55,7 +55,17 @@ def test_a_spoken_turn() -> None:
         assert piece.size == len(base64.b64decode(piece.payload)) == 400
 
 
-@pytest.mark.parametrize("delta", ["", "AAA", "AAAAA", "äöüß"])
+@pytest.mark.parametrize(
+    ("delta", "padded", "size"), [("AAA", "AAA=", 2), ("AAAAAA", "AAAAAA==", 4)]
+)
+def test_audio_without_padding_is_padded_for_the_carrier(
+    delta: str, padded: str, size: int
+) -> None:
+    line = wire(type="response.output_audio.delta", item_id="i", response_id="r", delta=delta)
+    assert ready().receive(line) == [events.ModelAudio("r", "i", padded, size)]
+
+
+@pytest.mark.parametrize("delta", ["", "AA=", "AAAAA", "AA=A==", "äöüß"])
 def test_audio_that_is_no_base64_is_dropped(delta: str) -> None:
     line = wire(type="response.output_audio.delta", item_id="i", response_id="r", delta=delta)
     assert ready().receive(line) == []
@@ -70,15 +80,39 @@ def test_responses_outside_the_conversation_are_not_heard() -> None:
 
 
 def test_a_response_outside_the_conversation_is_known_by_its_end_alone() -> None:
-    line = wire(type="response.done", response={"id": "r", "conversation_id": None})
+    response = {"id": "r", "conversation_id": None, "metadata": {"topic": "summary"}}
+    line = wire(type="response.done", response=response)
     assert ready().receive(line) == []
 
 
 def test_what_a_response_outside_the_conversation_took_counts_too() -> None:
     usage = {"input_token_details": {"text_tokens": 7}}
-    response = {"id": "r", "conversation_id": None, "usage": usage}
+    metadata = {"topic": "summary"}
+    response = {"id": "r", "conversation_id": None, "usage": usage, "metadata": metadata}
     line = wire(type="response.done", response=response)
     assert ready().receive(line) == [events.TokensUsed(Tokens(text_read=7))]
+
+
+@pytest.mark.parametrize("metadata", [None, {}, {"request": "r7"}])
+def test_a_proxy_that_names_no_conversation_is_heard(metadata: dict[str, str] | None) -> None:
+    session = ready()
+    response = {"id": "r", "conversation_id": None, "metadata": metadata}
+    (started,) = session.receive(wire(type="response.created", response=response))
+    assert started == events.ResponseStarted("r", (metadata or {}).get("request", ""))
+    delta = wire(type="response.output_audio.delta", item_id="i", response_id="r", delta="AAAA")
+    assert session.receive(delta) == [events.ModelAudio("r", "i", "AAAA", 3)]
+    failed = {"error": {"type": "server_error", "code": 503, "message": "no capacity"}}
+    response |= {"status": "failed", "status_details": failed}
+    ended = wire(type="response.done", response=response)
+    assert session.receive(ended) == [events.ResponseEnded("r", "failed", "503: no capacity")]
+
+
+def test_a_rate_limit_that_a_proxy_writes_as_a_number_is_waited_for() -> None:
+    error = {"code": 429, "message": "Rate limit reached. Please try again in 1.5s."}
+    response = {"id": "r", "status": "failed", "status_details": {"error": error}}
+    (ended,) = ready().receive(wire(type="response.done", response=response))
+    assert isinstance(ended, events.ResponseEnded)
+    assert ended.retry_seconds == 1.5
 
 
 def test_a_failed_transcription_is_recorded() -> None:
@@ -313,10 +347,10 @@ def test_unknown_and_unreadable_messages_are_logged_once_each(
     with caplog.at_level(logging.INFO, "hookflash.model"):
         for _ in range(3):
             assert session.receive(wire(type="response.telepathy", secret="x")) == []
-            assert session.receive(b'{"type":"error","error":"secret"}') == []
+            assert session.receive(b'{"type":"response.done","response":"secret"}') == []
     first, second = (record.getMessage() for record in caplog.records)
     assert "response.telepathy" in first
-    assert "error" in second
+    assert "response.done" in second
     assert "secret" not in first + second
 
 

@@ -1,9 +1,10 @@
 """The messages of Twilio's bidirectional media socket. No I/O.
 
 Reading is tolerant: unknown events and fields, any payload length, numbers as text or numbers, a
-missing stream SID. Writing is strict: exactly the documented fields, because Twilio reports a
-missing or extra one as error 31951. Audio stays the base64 text in which it arrived. It is only
-validated, so that invalid data never reaches the model.
+missing stream SID, null instead of a missing field, base64 without its padding. Writing is strict:
+exactly the documented fields, because Twilio reports a missing or extra one as error 31951. Audio
+stays the base64 text in which it arrived. It is validated, so that invalid data never reaches the
+model, and padded if its padding is missing.
 
 Source: twilio.com/docs/voice/media-streams/websocket-messages.
 """
@@ -140,7 +141,8 @@ class _Named(msgspec.Struct, frozen=True, rename="camel"):
     stream_sid: str = ""
 
 
-_decoder = msgspec.json.Decoder(Connected | Start | Media | Mark | Dtmf | Stop, strict=False)
+_Documented = Connected | Start | Media | Mark | Dtmf | Stop
+_decoder = msgspec.json.Decoder(_Documented, strict=False)
 _named_decoder = msgspec.json.Decoder(_Named)
 
 
@@ -155,6 +157,8 @@ def decode(text: str | bytes) -> Message:
     except (ValueError, RecursionError) as error:
         # A tagged union refuses an unknown tag: only then read the event's name.
         problem: Exception = error
+    if (tolerated := _decode_with_nulls(text)) is not None:
+        return tolerated
     try:
         named = _named_decoder.decode(text)
     except (ValueError, RecursionError):
@@ -165,6 +169,28 @@ def decode(text: str | bytes) -> Message:
             f" got {len(text)} characters that say {str(problem)[:120]!r}"
         ) from None
     return Unknown(named.event[:_SHOWN], named.stream_sid[:_SHOWN])
+
+
+def _decode_with_nulls(text: str | bytes) -> Message | None:
+    """Read a message in which fields are null instead of missing; None if that is not all.
+
+    It is slower than `_decode`, and only for messages which that does not accept.
+    """
+    if (b"null" if isinstance(text, bytes) else "null") not in text:  # type: ignore[operator]
+        return None
+    try:
+        value = _without_nulls(msgspec.json.decode(text))
+        message: Message = msgspec.convert(value, _Documented, strict=False)
+    except (ValueError, RecursionError):
+        return None
+    return message
+
+
+def _without_nulls(value: Any) -> Any:
+    """Return a JSON value without the members of objects that are null."""
+    if isinstance(value, dict):
+        return {name: _without_nulls(each) for name, each in value.items() if each is not None}
+    return value
 
 
 def to_sound(message: Media) -> CallerAudio | None:
@@ -188,6 +214,22 @@ def any_sound(message: Media) -> CallerAudio | None:
         # Decoding in C is the cheapest strict check of base64, and it also gives the size.
         size = len(a2b_base64(payload, strict_mode=True))
     except ValueError as error:
+        return _padded_sound(media, error)
+    return CallerAudio(payload, size, media.timestamp)
+
+
+def _padded_sound(media: MediaDetails, error: ValueError) -> CallerAudio:
+    """Return audio whose base64 has no padding, padded: a model's decoder may require it.
+
+    `error` says why the payload was not accepted. Raises `CarrierProtocolError` if padding does not
+    help.
+    """
+    payload = media.payload
+    if "=" not in payload:
+        payload += "=" * (-len(payload) % 4)
+    try:
+        size = len(a2b_base64(payload, strict_mode=True))
+    except ValueError:
         raise CarrierProtocolError(
             f"media socket: expected a payload in base64, got {error}"
         ) from None

@@ -41,7 +41,9 @@ _TEXT_LIMIT = 300
 
 
 class _RefusalError(msgspec.Struct, frozen=True):
-    code: str | None = None
+    """The error in the body of a refused upgrade. Proxies write an HTTP status as its code."""
+
+    code: str | int | None = None
 
 
 class _Refusal(msgspec.Struct, frozen=True):
@@ -142,7 +144,7 @@ def _code_in(body: bytes) -> str:
         error = msgspec.json.decode(body, type=_Refusal).error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
-    return (error.code or "")[:80] if error else ""
+    return str(error.code or "")[:80] if error else ""
 
 
 def _described(error: ErrorView) -> str:

@@ -6,6 +6,8 @@ Rules:
 * Audio stays the base64 text in which it arrived: it is never decoded here.
 * Clones and proxies of the API still use beta names (`response.audio.delta` ...). They decode to
   subclasses of the GA messages, so readers need not know.
+* Proxies write null instead of leaving a field out, and numbers as the `code` of an error. Such a
+  message is read all the same, so that the reason of a failure is not lost.
 * `decode` never raises. An unused type becomes `Ignored` (known) or `Unknown`, an unreadable
   message `Malformed`.
 * Every message from `encode` is a documented client event.
@@ -72,7 +74,8 @@ class StatusDetails(Struct, frozen=True):
 
 
 class Response(Struct, frozen=True):
-    """A response. `conversation_id` is null for an out-of-band one; clones leave it out.
+    """A response. `conversation_id` is null for an out-of-band one; clones leave it out or write
+    null for every response.
 
     `usage` is decoded in `usage.py`, so that an unknown form does not invalidate the response.
     """
@@ -292,7 +295,39 @@ def decode(data: bytes) -> ServerMessage:
         return Malformed("", str(fault))
     if kind in IGNORED:
         return Ignored(kind)
-    return Malformed(kind, reason) if kind in MAPPED else Unknown(kind)
+    if kind not in MAPPED:
+        return Unknown(kind)
+    try:
+        message: _Mapped = msgspec.convert(_as_documented(msgspec.json.decode(data)), _Mapped)
+    except _UNREADABLE:
+        return Malformed(kind, reason)
+    return message
+
+
+def _as_documented(value: Any) -> Any:
+    """Return a message of a proxy as the API would write it: without nulls, and with error texts.
+
+    A `conversation_id` may be null, because that has a meaning.
+    """
+    if isinstance(value, list):
+        return [_as_documented(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: _error(each) if name == "error" else _as_documented(each)
+        for name, each in value.items()
+        if each is not None or name == "conversation_id"
+    }
+
+
+def _error(value: Any) -> dict[str, str]:
+    """Return an error as an object with texts; one that is no object is the message."""
+    members = value if isinstance(value, dict) else {"message": value}
+    return {
+        name: each if isinstance(each, str) else msgspec.json.encode(each).decode()
+        for name, each in members.items()
+        if each is not None
+    }
 
 
 # --- client messages --------------------------------------------------------------------------

@@ -29,6 +29,8 @@ import re
 from collections import deque
 from enum import Enum
 
+import msgspec
+
 from hookflash.core import commands, events
 from hookflash.core.audio import BYTES_PER_MS, payload_size
 from hookflash.core.commands import AnyCommand
@@ -63,6 +65,9 @@ ModelCommand = (
 
 _REQUEST = "request"
 """The key of the request id in a request's metadata, which its response repeats."""
+
+_RATE_LIMITED = ("rate_limit_exceeded", "429")
+"""The code of a rate limit: the API's, and the HTTP status that proxies write instead."""
 
 _TRY_AGAIN = re.compile(r"try again in ([0-9]+(?:\.[0-9]+)?)\s*(ms|s)\b", re.IGNORECASE)
 
@@ -301,8 +306,16 @@ class RealtimeSession:
         delta, response_id = message.delta, message.response_id
         size = payload_size(delta)
         if size <= 0 or len(delta) % 4 or not delta.isascii() or response_id in self._out_of_band:
-            return []
+            return self._unpadded_audio(message)
         return [events.ModelAudio(response_id, message.item_id, delta, size)]
+
+    def _unpadded_audio(self, message: messages.AudioDelta) -> list[AnyEvent]:
+        """Return audio whose base64 has no padding, padded: the carrier may require it."""
+        missing = -len(message.delta) % 4
+        if missing not in (1, 2) or "=" in message.delta:
+            return []
+        padded = message.delta + "=" * missing
+        return self._audio(msgspec.structs.replace(message, delta=padded))
 
     def _in_turn(self, response_id: str, event: AnyEvent) -> list[AnyEvent]:
         return [] if response_id in self._out_of_band else [event]
@@ -333,14 +346,14 @@ class RealtimeSession:
         return [error_mapping.on_error_while_configuring(error)]
 
     def _response_created(self, response: messages.Response) -> list[AnyEvent]:
-        if response.conversation_id is None:
+        if _is_out_of_band(response):
             self._out_of_band.add(response.id)
             return []
         return [events.ResponseStarted(response.id, _request_id(response))]
 
     def _response_done(self, response: messages.Response) -> list[AnyEvent]:
         found: list[AnyEvent] = tokens_used(response.usage)
-        if response.id in self._out_of_band or response.conversation_id is None:
+        if response.id in self._out_of_band or _is_out_of_band(response):
             return found
         for item in response.output or ():
             found += self._tool_call(item, response.id, sure=response.status == "completed")
@@ -392,9 +405,20 @@ def _request_id(response: messages.Response) -> str:
     return request_id if isinstance(request_id, str) else ""
 
 
+def _is_out_of_band(response: messages.Response) -> bool:
+    """Return whether a response was requested outside of the conversation, by somebody else.
+
+    Its `conversation_id` is null, and its metadata says who requested it. Some proxies write null
+    for every response. So one without metadata, or with that of a request of this session, belongs
+    to the conversation.
+    """
+    metadata = response.metadata
+    return response.conversation_id is None and bool(metadata) and not _request_id(response)
+
+
 def _retry_seconds(error: messages.ErrorView) -> float:
     """Return the delay that a rate limit's text asks for."""
-    if error.code != "rate_limit_exceeded":
+    if error.code not in _RATE_LIMITED:
         return 0.0
     found = _TRY_AGAIN.search(error.message or "")
     if found is None:
@@ -407,6 +431,9 @@ def _ended(response: messages.Response) -> events.ResponseEnded:
     details = response.status_details or messages.StatusDetails()
     error = details.error or messages.ErrorView()
     reason = error.code or details.reason or error.type or error.message or ""
+    if reason.isdecimal() and error.message:
+        # A proxy's code is an HTTP status, which many errors share.
+        reason = f"{reason}: {error.message}"
     match response.status:
         case "completed" | "cancelled" | "failed" | "incomplete" as status:
             return events.ResponseEnded(response.id, status, reason[:300], _retry_seconds(error))
