@@ -115,6 +115,11 @@ def test_every_setting_is_read_from_the_environment() -> None:
         "HOOKFLASH_TOOL_OUTPUT_CHARS": ("5000", 5000),
         "HOOKFLASH_SPEED": ("4", 4.0),
         "HOOKFLASH_CALLER_ID": ("+15550100", "+15550100"),
+        "HOOKFLASH_TRUSTED_PROXIES": (
+            "127.0.0.1, 10.0.0.0/8,fd00::/8",
+            ("127.0.0.1/32", "10.0.0.0/8", "fd00::/8"),
+        ),
+        "HOOKFLASH_LOG_FORMAT": ("JSON", "json"),
     }
     assert set(values) == {setting.variable for setting in SETTINGS}
     settings = Settings.load({variable: text for variable, (text, _) in values.items()})

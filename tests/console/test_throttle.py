@@ -26,7 +26,7 @@ def test_a_few_mistakes_are_free_and_then_each_costs_more(throttle: Throttle) ->
     waits = []
     for _ in range(13):
         throttle.failed("anna", "p")
-        waits.append(throttle.wait_seconds("anna", "q"))
+        waits.append(throttle.wait_seconds("anna", "p"))
     assert waits == [0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60]
 
 
@@ -50,12 +50,31 @@ def test_waiting_ends_and_is_forgotten_in_time(throttle: Throttle, time: Time) -
 
 def test_the_right_password_clears_the_name_but_not_the_peer(throttle: Throttle) -> None:
     fail(throttle, 22)
+    assert throttle.wait_seconds("anna", "p") == 60
     throttle.succeeded("anna", "p")
-    assert throttle.wait_seconds("anna", "q") == 0
     assert throttle.wait_seconds("anna", "p") == 4
+
+
+def test_a_peer_that_guesses_a_password_locks_nobody_else_out(throttle: Throttle) -> None:
+    fail(throttle, 50)
+    assert throttle.wait_seconds("anna", "p") == 60
+    assert throttle.wait_seconds("anna", "q") == 0
+
+
+def test_many_peers_that_guess_one_password_have_to_wait(throttle: Throttle) -> None:
+    throttle.succeeded("anna", "home")
+    for number in range(104):
+        throttle.failed("anna", f"peer{number}")
+    assert throttle.wait_seconds("anna", "another") == 16
+    assert throttle.wait_seconds("anna", "home") == 0, "where she has signed in before"
+    fail(throttle, 6, peer="home")
+    assert throttle.wait_seconds("anna", "home") == 2
 
 
 def test_what_is_remembered_is_bounded(throttle: Throttle) -> None:
     for number in range(6000):
         throttle.failed(f"name{number}", f"peer{number}")
+        throttle.succeeded(f"other{number}", "p")
+        throttle.succeeded(f"other{number}", "q")
     assert len(throttle._failed) == 10_000
+    assert len(throttle._known) == 10_000

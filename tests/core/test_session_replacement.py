@@ -175,7 +175,7 @@ def test_a_model_that_is_not_ready_in_time_is_tried_again(scene: Any) -> None:
     line = scene().talk()
     line(e.ModelLost("gone"))
     assert line.wait(9.9) == []
-    assert line.wait(0.2) == [CloseModel()]
+    assert line.wait(0.2) == [CloseModel("not-ready")]
     assert [type(each) for each in line.wait(1.0)] == [OpenModel]
 
 

@@ -319,5 +319,5 @@ def test_a_session_that_does_not_begin_what_it_was_asked_for_is_replaced(scene: 
     line = scene(greeting="Hello.").talk()
     assert line.wait(REPLACES - A_BIT) == []
     assert line.fetched == ["filler", "tone"]
-    assert line.wait(2 * A_BIT) == [CloseModel(), OpenModel(())]
+    assert line.wait(2 * A_BIT) == [CloseModel("silent"), OpenModel(())]
     assert line(e.ModelReady("S2")) == [GREETING], "which nobody has heard"

@@ -131,11 +131,10 @@ class LocalAnswerer:
                 },
             )
 
-    def client(self, peer: str = "192.0.2.7") -> httpx.AsyncClient:
+    def client(self, peer: str = "192.0.2.7", host: str = "internal:8080") -> httpx.AsyncClient:
         # The Host header is deliberately not the public one.
         return httpx.AsyncClient(
-            transport=httpx.ASGITransport(self.app, client=(peer, 4711)),
-            base_url="http://internal:8080",
+            transport=httpx.ASGITransport(self.app, client=(peer, 4711)), base_url=f"http://{host}"
         )
 
     @contextlib.asynccontextmanager

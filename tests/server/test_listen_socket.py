@@ -34,8 +34,9 @@ class Page:
         await self.gone.wait()
         return {"type": "websocket.disconnect"}
 
-    async def close(self, code: int) -> None:
+    async def close(self, code: int, reason: str = "") -> None:
         self.told.append(code)
+        self.reason = reason
 
 
 class Calls:
@@ -94,4 +95,4 @@ async def test_a_page_that_reads_nothing_is_let_go() -> None:
 async def test_a_call_that_is_not_here_cannot_be_heard() -> None:
     page = Page()
     await listening(Calls(), page, "CA2")
-    assert page.told == [1011]
+    assert (page.told, page.reason) == ([1011], "no call"), "the reason is for the log"

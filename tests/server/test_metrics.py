@@ -6,6 +6,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 
 from hookflash.core.commands import (
     AnswerCarrier,
@@ -44,6 +45,7 @@ from hookflash.server.metrics import (
     metrics_route,
     render,
 )
+from hookflash.server.twilio_line import TwilioLine
 
 ARRIVED = CallArrived("CA1", "+15550142", "+15550100")
 SOUND = ModelAudio("r", "i", "", 160)
@@ -231,6 +233,12 @@ def test_the_page_has_every_number_of_every_worker() -> None:
     two.handoffs = {"desk": {"busy": 2}}
     two.to_human.add(3.0)
     two.deliveries = {"dead": 1}
+    two.requests_refused = {"signature": 6}
+    two.upgrades_refused = {"media": 7}
+    two.stream_tokens_refused = 8
+    two.model_errors = {"invalid_value": 9}
+    two.responses_failed = {"insufficient_quota": 10}
+    two.model_sessions_lost = {"silent": 11}
     found = samples(two, one)
     assert found["hookflash_calls", "1", "talking"] == 2
     assert found["hookflash_calls", "2", "talking"] == 1
@@ -238,6 +246,12 @@ def test_the_page_has_every_number_of_every_worker() -> None:
     assert found["hookflash_calls_ended_total", "2", "handed_off"] == 1
     assert found["hookflash_handoffs_total", "2", "desk", "busy"] == 2
     assert found["hookflash_deliveries_total", "2", "dead"] == 1
+    assert found["hookflash_requests_refused_total", "2", "signature"] == 6
+    assert found["hookflash_upgrades_refused_total", "2", "media"] == 7
+    assert found["hookflash_stream_tokens_refused_total", "2"] == 8
+    assert found["hookflash_model_errors_total", "2", "invalid_value"] == 9
+    assert found["hookflash_responses_failed_total", "2", "insufficient_quota"] == 10
+    assert found["hookflash_model_sessions_lost_total", "2", "silent"] == 11
     assert found["hookflash_barge_ins_total", "1"] == 4
     assert found["hookflash_frames_total", "1", "up"] == 5
     assert found["hookflash_warm_sessions", "2"] == 2
@@ -248,11 +262,21 @@ def test_the_page_has_every_number_of_every_worker() -> None:
     assert plain - {"slot", "frames_up", "frames_down", "warm_ready"} <= counted
 
 
-def client(token: str | None, peer: str = "127.0.0.1") -> httpx.AsyncClient:
+def client(
+    token: str | None,
+    peer: str = "127.0.0.1",
+    *,
+    public_url: str = "http://127.0.0.1:8080",
+    trusted: tuple[str, ...] = (),
+) -> httpx.AsyncClient:
     async def gather() -> list[Counts]:
         return [Counts(slot=1), Counts(slot=2)]
 
-    app = Starlette(routes=[metrics_route(gather, token=token)])
+    line = TwilioLine.open(public_url=public_url, auth_tokens=(), trusted_proxies=trusted)
+    app = Starlette(
+        routes=[metrics_route(gather, token=token, clients=line.clients)],
+        exception_handlers={HTTPException: line.refusals.answer},
+    )
     return httpx.AsyncClient(
         transport=httpx.ASGITransport(app, client=(peer, 4711)), base_url="http://127.0.0.1:8080"
     )
@@ -282,6 +306,28 @@ async def test_strangers_may_not_nor_who_comes_through_a_tunnel(
     async with client(None, peer) as stranger:
         page = await stranger.get("/metrics", headers=headers)
     assert (page.status_code, page.content) == (403, b"")
+
+
+async def test_a_proxy_on_this_machine_that_adds_no_header_opens_nothing() -> None:
+    """nginx's default `proxy_pass` names neither the client nor itself."""
+    async with client(None, public_url="https://line.example.com") as behind_nginx:
+        assert (await behind_nginx.get("/metrics")).status_code == 403
+
+
+async def test_this_machine_may_look_if_the_proxies_are_known_to_be_elsewhere() -> None:
+    public = "https://line.example.com"
+    for trusted, status in ((("10.0.0.0/8",), 200), (("10.0.0.0/8", "127.0.0.1"), 403)):
+        async with client(None, public_url=public, trusted=trusted) as near:
+            assert (await near.get("/metrics")).status_code == status
+
+
+async def test_a_refusal_is_logged_with_its_remedy(caplog: pytest.LogCaptureFixture) -> None:
+    async with client(None, "192.0.2.7") as stranger:
+        await stranger.get("/metrics")
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert "GET /metrics from 192.0.2.7: 403" in record.getMessage()
+    assert "HOOKFLASH_METRICS_TOKEN" in record.getMessage()
 
 
 async def test_where_a_token_is_set_everybody_needs_it() -> None:

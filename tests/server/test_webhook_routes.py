@@ -277,9 +277,24 @@ async def test_unsigned_is_let_in_only_from_this_machine_and_only_when_allowed(
         public_url="http://127.0.0.1:8080", auth_tokens=(), allow_unsigned=True
     )
     for peer, status in (("127.0.0.1", 200), ("192.0.2.7", 403)):
-        async with webhook_server.client(peer) as client:
+        async with webhook_server.client(peer, "127.0.0.1:8080") as client:
             response = await client.post("/twilio/voice", content=captured("voice"))
         assert response.status_code == status
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"X-Forwarded-For": "192.0.2.7"}, {"Via": "1.1 proxy"}, {"Host": "line.example.com"}],
+)
+async def test_unsigned_is_not_let_in_through_a_proxy_or_another_name(
+    make_webhook_server, headers: dict[str, str]
+) -> None:
+    webhook_server = make_webhook_server(
+        public_url="http://127.0.0.1:8080", auth_tokens=(), allow_unsigned=True
+    )
+    async with webhook_server.client("127.0.0.1", "127.0.0.1:8080") as client:
+        response = await client.post("/twilio/voice", content=captured("voice"), headers=headers)
+    assert response.status_code == 403
 
 
 async def test_where_unsigned_is_allowed_a_wrong_signature_is_still_wrong(
@@ -298,7 +313,7 @@ async def test_a_stand_in_may_sign_for_a_line_that_has_no_secret(make_webhook_se
         public_url="http://127.0.0.1:8080", auth_tokens=(), allow_unsigned=True
     )
     for peer, status in (("127.0.0.1", 200), ("192.0.2.7", 403)):
-        async with webhook_server.client(peer) as client:
+        async with webhook_server.client(peer, "127.0.0.1:8080") as client:
             response = await client.post(
                 "/twilio/voice", content=captured("voice"), headers={"X-Twilio-Signature": "x"}
             )

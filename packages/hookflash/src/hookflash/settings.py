@@ -40,6 +40,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from hookflash.client_address import trusted_networks
 from hookflash.core.handoff_plan import E164
 from hookflash.core.setup import LEAST_CALL_SECONDS, MOST_CALL_SECONDS
 from hookflash.errors import ConfigError
@@ -148,6 +149,10 @@ def _parts(value: Any) -> tuple[str, ...]:
     return tuple(text for text in (str(part).strip() for part in parts) if text)
 
 
+def _trusted_proxies(value: Any) -> tuple[str, ...]:
+    return tuple(map(str, trusted_networks(_parts(value))))
+
+
 def _price(text: str) -> float:
     if not re.fullmatch(r"\d{1,6}(\.\d{1,9})?", text):
         raise ValueError
@@ -185,6 +190,7 @@ _Wss = Annotated[str, _url("wss", "ws")]
 _Vad = Annotated[Literal["server_vad", "semantic_vad"], BeforeValidator(_lower)]
 _Eagerness = Annotated[Literal["auto", "low", "medium", "high"], BeforeValidator(_lower)]
 _Noise = Annotated[Literal["near_field", "far_field", "off"], BeforeValidator(_lower)]
+_LogFormat = Annotated[Literal["text", "json"], BeforeValidator(_lower)]
 _Record = Annotated[Literal["agent", "on", "off"], BeforeValidator(_lower)]
 
 
@@ -275,6 +281,13 @@ class ServerSettings(Section):
         variable="HOOKFLASH_MAX_CALL_SECONDS",
         low=0,
         high=MOST_CALL_SECONDS,
+    )
+    trusted_proxies: Annotated[tuple[str, ...], BeforeValidator(_trusted_proxies)] = _setting(
+        (),
+        "The proxies in front of this server, as addresses and networks, separated by commas, such"
+        " as 127.0.0.1,10.0.0.0/8. X-Forwarded-For and Forwarded count only if they send them.",
+        variable="HOOKFLASH_TRUSTED_PROXIES",
+        shown="none",
     )
     metrics_token: str | None = _setting(
         None,
@@ -576,6 +589,11 @@ class LogSettings(Section):
         " * for all.",
         variable="HOOKFLASH_LOG_EVENTS",
         shown="none",
+    )
+    format: _LogFormat = _setting(
+        "text",
+        "How each line is written: text, or json (one object a line).",
+        variable="HOOKFLASH_LOG_FORMAT",
     )
     timing: bool = _setting(
         False,

@@ -58,33 +58,41 @@ def command(
     After SIGTERM or Ctrl-C, live calls go on for HOOKFLASH_DRAIN_SECONDS (30 s). Calls that are
     then still live go to another process or to a human. A second signal ends the server at once.
     """
-    import logging
     import sys
 
+    from hookflash.log_output import log_to_stderr
     from hookflash.settings import Settings
 
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO,
-        format="%(asctime)s %(name)s %(message)s",
-    )
-    for noisy in ("alembic", "asyncio", "httpx", "httpcore", "aiosqlite", "uvicorn"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    settings = Settings.load(file=settings_file)
-    given = {"host": host, "port": port, "workers": workers}
-    server = settings.server.model_copy(update={k: v for k, v in given.items() if v is not None})
-    settings = settings.model_copy(update={"server": server})
-    if slot_text is None and settings.server.workers > 1:
-        arguments = ["serve", agent_spec]
-        arguments += ["--settings", str(settings_file)] if settings_file else []
-        arguments += ["--verbose"] if verbose else []
-        sys.exit(_supervise(settings, arguments))
-    _serve(settings, agent_spec, slot_text)
+    with log_to_stderr(verbose=verbose) as set_format:
+        settings = Settings.load(file=settings_file)
+        set_format(settings.logs.format)
+        given = {"host": host, "port": port, "workers": workers}
+        server = settings.server.model_copy(
+            update={name: value for name, value in given.items() if value is not None}
+        )
+        settings = settings.model_copy(update={"server": server})
+        if slot_text is None and settings.server.workers > 1:
+            arguments = ["serve", agent_spec]
+            arguments += ["--settings", str(settings_file)] if settings_file else []
+            arguments += ["--verbose"] if verbose else []
+            sys.exit(_supervise(settings, arguments))
+        _serve(settings, agent_spec, slot_text)
 
 
 def _say(settings: Settings, port: int) -> None:
-    click.echo(f"hookflash: listening on {settings.server.host} port {port}", err=True)
+    """Show where the line listens; as a log line if a program reads standard error."""
+    import logging
+
     url = (settings.server.public_url or "").rstrip("/")
-    click.echo(f"hookflash: voice webhook and fallback: {url}/twilio/voice", err=True)
+    texts = (
+        f"listening on {settings.server.host} port {port}",
+        f"voice webhook and fallback: {url}/twilio/voice",
+    )
+    for text in texts:
+        if settings.logs.format == "json":
+            logging.getLogger("hookflash.server").info("%s", text)
+        else:
+            click.echo(f"hookflash: {text}", err=True)
 
 
 def _supervise(settings: Settings, arguments: list[str]) -> int:

@@ -22,7 +22,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket
 
-from hookflash.console.local_request import is_local_request
+from hookflash.client_address import ClientAddresses
 from hookflash.console.people import PeopleFile, Person
 from hookflash.console.sessions import Sessions, Ticket
 from hookflash.console.shapes import Fault, Role
@@ -55,7 +55,7 @@ _SAFE = frozenset({"GET", "HEAD"})
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
-    """An authenticated user or program. `via` is the method; `peer` is the address."""
+    """An authenticated user or program. `via` is the method; `peer` is the client's address."""
 
     name: str
     role: Role
@@ -102,7 +102,8 @@ class AccessControl:
     """Authenticates and authorizes requests. `origin` is the public one, `now` is seconds since
     1970.
 
-    `open_here`: no sign-in is needed on this machine; `open_rings` is that user's phone.
+    `open_here`: no sign-in is needed on this machine; `open_rings` is that user's phone. `clients`
+    tells who made a request; without it, no proxy is trusted.
     """
 
     def __init__(
@@ -115,12 +116,14 @@ class AccessControl:
         now: Callable[[], float],
         open_here: bool = False,
         open_rings: Target | None = None,
+        clients: ClientAddresses | None = None,
         entropy: Random = SYSTEM.entropy("console-gate"),
     ) -> None:
         self.people = people
         self.sessions = sessions
         self.now = now
         self.secure = origin.startswith("https:")
+        self.clients = clients or ClientAddresses(public_url=origin)
         self._audit = audit
         self._origin = origin
         self._open_here = open_here
@@ -193,8 +196,11 @@ class AccessControl:
             log.exception("! the console's database does not answer")
             principal = None
         # A page of another site can open sockets here, and the browser adds the cookie.
-        if principal is None or not self.same_origin(socket):
-            await socket.close(POLICY)
+        same = self.same_origin(socket)
+        if principal is None or not same:
+            # The reason is for the log: the peer gets a 403.
+            reason = "origin" if principal is not None and not same else "sign-in"
+            await socket.close(POLICY, reason)
             return None
         return principal
 
@@ -204,7 +210,7 @@ class AccessControl:
         self, connection: HTTPConnection, *, tokens: bool = False
     ) -> Principal | None:
         """Return the principal of a connection, or None if it is not authenticated."""
-        peer = connection.client.host if connection.client is not None else ""
+        peer = self.clients.of(connection)
         given = connection.headers.get("authorization")
         if given is not None:
             scheme, _, token = given.partition(" ")
@@ -224,7 +230,7 @@ class AccessControl:
         return None
 
     def is_open(self, connection: HTTPConnection) -> bool:
-        return self._open_here and is_local_request(connection)
+        return self._open_here and self.clients.is_local(connection)
 
     def same_origin(self, connection: HTTPConnection) -> bool:
         """Return whether the request is from a page of the console.

@@ -155,13 +155,13 @@ class Calls:
             return
         call_sid = socket.path_params["sid"]
         if self._listen is None or await self._line_calls.look_at(call_sid) is None:
-            await socket.close(1011)
+            await socket.close(1011, "no call")
             return
         try:
             await self._access.audit(principal, "listen", call_sid=call_sid)
         except SQLAlchemyError:
             log.exception("! the console's database does not answer")
-            await socket.close(1011)
+            await socket.close(1011, "database")
             return
         playing = asyncio.ensure_future(self._listen(call_sid, socket))
         try:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from starlette.routing import BaseRoute
 
+from hookflash.client_address import ClientAddresses
 from hookflash.console.access import AccessControl
 from hookflash.console.calls import Calls, Listen
 from hookflash.console.deliveries import Deliveries
@@ -52,7 +53,10 @@ class Hooks:
 
 @dataclass(frozen=True, kw_only=True)
 class ConsoleConfig:
-    """The owner's configuration. `origin` and `path` are those of the public URL."""
+    """The owner's configuration. `origin` and `path` are those of the public URL.
+
+    `clients` tells who made a request; without it, no proxy is trusted.
+    """
 
     users: Path
     folder: Path
@@ -61,6 +65,7 @@ class ConsoleConfig:
     open_here: bool = False
     session_seconds: float = 12 * 3600.0
     prices: Prices = Prices()
+    clients: ClientAddresses | None = None
 
 
 class Console:
@@ -95,6 +100,7 @@ class Console:
             now=world.wall,
             open_here=config.open_here,
             open_rings=hooks.open_rings,
+            clients=config.clients,
             entropy=world.entropy("console-gate"),
         )
         self.access = access

@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from hookflash.client_address import client_network
 from hookflash.console.access import AccessControl, Principal, Refused, answer
 from hookflash.console.passwords import verify_password
 from hookflash.console.people import Person
@@ -76,8 +77,9 @@ class SignInRoutes:
         if not access.same_origin(request):
             raise Refused(403, "csrf", "Sign in on the console's own page.")
         given = await read_body(request, SignIn)
-        peer = request.client.host if request.client is not None else ""
-        wait = self._throttle.wait_seconds(given.name, peer)
+        peer = access.clients.of(request)
+        network = client_network(peer)
+        wait = self._throttle.wait_seconds(given.name, network)
         if wait > 0 or self._waiting >= _MAX_WAITING:
             seconds = str(max(1, math.ceil(wait)))
             raise Refused(
@@ -89,10 +91,10 @@ class SignInRoutes:
         person = await self._person(given)
         principal = Principal(name=given.name, role="viewer", via="session", peer=peer)
         if person is None:
-            self._throttle.failed(given.name, peer)
+            self._throttle.failed(given.name, network)
             await access.audit(principal, "sign-in-refused")
             raise Refused(401, "sign-in", "Wrong name or password.")
-        self._throttle.succeeded(given.name, peer)
+        self._throttle.succeeded(given.name, network)
         await access.audit(principal, "sign-in")
         cookie, ticket = access.sessions.begin(person, access.now())
         response = answer(self._session_of(person, csrf=access.sessions.csrf(ticket.id)))

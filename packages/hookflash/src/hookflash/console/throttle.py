@@ -1,8 +1,13 @@
 """Delay sign-in attempts after failures, longer each time. No I/O.
 
-Failures are counted by name, so that a password cannot be guessed, and by peer, so that one peer
-cannot try all names. Behind a proxy all clients are one peer, so a peer may fail more often. The
-delay is bounded, so it cannot lock the real user out.
+    key             free failures   so that
+    name and peer   5               one peer cannot guess a password
+    peer            20              one peer cannot try all names
+    name            100             many peers cannot guess a password together
+
+A peer is a client's address (`client_address`). Strangers must not lock the real user out. So the
+failures of others by name do not count for a peer from which that user has signed in before, and
+every delay is bounded.
 """
 
 from __future__ import annotations
@@ -12,10 +17,12 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-_FREE = {"name": 5, "peer": 20}
+_FREE = {"both": 5, "peer": 20, "name": 100}
 _LONGEST_SECONDS = 60.0
 _FORGOTTEN_SECONDS = 900.0
 _MAX_ENTRIES = 10_000
+
+_Key = tuple[str, str, str]
 
 
 class _Failed(msgspec.Struct):
@@ -28,12 +35,16 @@ class Throttle:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._failed: OrderedDict[tuple[str, str], _Failed] = OrderedDict()
+        self._failed: OrderedDict[_Key, _Failed] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def wait_seconds(self, name: str, peer: str) -> float:
         """Return how long this name or peer must wait before the next attempt; 0 means not at
         all."""
-        return max(self._left(key) for key in _keys(name, peer))
+        keys = _keys(name, peer)
+        if (name, peer) in self._known:
+            keys = keys[:2]
+        return max(self._left(key) for key in keys)
 
     def failed(self, name: str, peer: str) -> None:
         for key in _keys(name, peer):
@@ -45,10 +56,15 @@ class Throttle:
             self._failed.popitem(last=False)
 
     def succeeded(self, name: str, peer: str) -> None:
-        """Reset the failures of the name, but not those of the peer."""
-        self._failed.pop(("name", name), None)
+        """Reset the failures of the name at this peer, but not those of the peer or of others."""
+        both, _, _ = _keys(name, peer)
+        self._failed.pop(both, None)
+        self._known.pop((name, peer), None)
+        self._known[name, peer] = None
+        if len(self._known) > _MAX_ENTRIES:
+            self._known.popitem(last=False)
 
-    def _left(self, key: tuple[str, str]) -> float:
+    def _left(self, key: _Key) -> float:
         failed = self._failed.get(key)
         if failed is None:
             return 0.0
@@ -59,5 +75,5 @@ class Throttle:
         return max(0.0, failed.at + seconds - self._now())
 
 
-def _keys(name: str, peer: str) -> Sequence[tuple[str, str]]:
-    return ("name", name), ("peer", peer)
+def _keys(name: str, peer: str) -> Sequence[_Key]:
+    return ("both", name, peer), ("peer", "", peer), ("name", name, "")

@@ -299,7 +299,12 @@ class OpenModel(Command, frozen=True, tag=True):
 
 
 class CloseModel(Command, frozen=True, tag=True):
-    pass
+    """Close the session with the model.
+
+    `reason`: why the call gives up a session that is not lost. Empty if it is lost or not needed.
+    """
+
+    reason: Literal["", "silent", "not-ready", "responses-failed"] = ""
 
 
 class SendCallerAudio(Command, frozen=True, tag=True, gc=False):

@@ -35,6 +35,7 @@ from hookflash.server.media_upgrade import is_media, media_port
 from hookflash.server.open_port import listen
 from hookflash.server.picows_media import MediaEndpoint
 from hookflash.server.pinned_versions import check_versions
+from hookflash.server.refusals import RefusedUpgrades
 from hookflash.server.twilio_line import TwilioLine
 from hookflash.server.webhook_routes import APOLOGY, Calls, WebhookRoutes
 
@@ -69,22 +70,17 @@ def create_app(
         served.append(Mount(line.urls.path, routes=list(served)))
     app = Starlette(
         routes=[Route("/healthz", healthz), Route("/readyz", readyz), *served],
-        exception_handlers={HTTPException: _bare},
+        exception_handlers={HTTPException: line.refusals.answer},
     )
     app.router.redirect_slashes = False
+    app.add_middleware(RefusedUpgrades, refusals=line.refusals)
     app.state.media_endpoint = MediaEndpoint(
         takes=lambda path: is_media(line.urls.inner(path)),
-        admits=line.authenticator.admits,
+        admits=line.admits_media,
         redeem=line.tokens.redeem,
         attach=calls.attach,
     )
     return app
-
-
-async def _bare(_: Request, error: Exception) -> Response:
-    """Answer an error with its status and an empty body."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    return Response(status_code=status)
 
 
 class _Server(uvicorn.Server):

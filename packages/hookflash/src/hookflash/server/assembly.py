@@ -71,9 +71,12 @@ from hookflash.server.metrics import (
     count_deliveries,
     count_disk_losses,
     count_live_calls,
+    count_model_faults,
+    count_refusals,
     count_warm_sessions,
     metrics_route,
 )
+from hookflash.server.model_faults import ModelFaults
 from hookflash.server.notes_socket import notes_routes
 from hookflash.server.outbox_setup import open_outbox
 from hookflash.server.retention import RetentionDays, StoredCalls, retention_sweep
@@ -226,6 +229,7 @@ async def open_line(
             peers=(settings.twilio.api_url, settings.model.url),
             worker=worker,
             caller_id=settings.twilio.caller_id,
+            trusted_proxies=settings.server.trusted_proxies,
             world=world,
         )
         control = telephone.control(
@@ -235,6 +239,7 @@ async def open_line(
         )
         stack.push_async_callback(control.aclose)
         metrics = Metrics(clock.now, slot=slot)
+        faults = ModelFaults(world.monotonic)
         live_calls = make_live_calls(
             settings, lambda sid: switchboard.find(sid), clock.now, journals, world=world
         )
@@ -251,7 +256,12 @@ async def open_line(
             max_call_seconds=settings.server.max_call_seconds,
             recordings=recordings,
             record={"on": True, "off": False}.get(settings.storage.record),
-            watch=_all(metrics.watch, live_calls.watch if live_calls is not None else None, watch),
+            watch=_all(
+                metrics.watch,
+                faults.watch,
+                live_calls.watch if live_calls is not None else None,
+                watch,
+            ),
             threads=threads,
             tool_output_chars=settings.model.tool_output_chars,
             entropy=world.entropy("questions"),
@@ -264,6 +274,8 @@ async def open_line(
             count_live_calls(switchboard),
             count_disk_losses(journals, recordings),
             count_deliveries(outbox),
+            count_refusals(telephone),
+            count_model_faults(faults),
         ]
         if warm is not None:
             metrics.refresh.append(count_warm_sessions(warm))
@@ -281,7 +293,10 @@ async def open_line(
             switchboard.on_released = workers.release
             metrics.refresh.append(workers.fill_counts)
         gather = workers.gather_counts if workers is not None else _alone(metrics)
-        served = [*routes, metrics_route(gather, token=settings.server.metrics_token)]
+        served = [
+            *routes,
+            metrics_route(gather, token=settings.server.metrics_token, clients=telephone.clients),
+        ]
         notes = NotesTranscriber(switchboard.find, sessions)
         stack.callback(notes.close)
         served += notes_routes(telephone, notes.attach)

@@ -81,6 +81,7 @@ def open_console(
         open_here=settings.console.open,
         session_seconds=settings.console.session_hours * 3600,
         prices=_prices(settings),
+        clients=telephone.clients,
     )
     return Console(
         config, line_calls, store, now=now, journal=journals.find, hooks=hooks, world=world

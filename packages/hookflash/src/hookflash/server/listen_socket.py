@@ -25,7 +25,7 @@ def listen_with(listening: LiveAudio, *, stall_seconds: float = STALL_SECONDS) -
     async def listen(call_sid: str, socket: WebSocket) -> None:
         listener = listening.listen(call_sid)
         if listener is None:
-            await socket.close(1011)
+            await socket.close(1011, "no call")
             return
         try:
             await socket.accept()

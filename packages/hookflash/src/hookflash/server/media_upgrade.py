@@ -179,7 +179,6 @@ class UpgradeDispatcher(asyncio.Protocol):
     def _upgrade(self, request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener:
         assert self._transport is not None
         if not self.endpoint.admits(_as_connection(request, self._transport)):
-            log.warning("! media socket refused: signature")
             refused = WSUpgradeResponse.create_error_response(HTTPStatus.FORBIDDEN, b"")
             return WSUpgradeResponseWithListener(refused, None)
         self._connections.add(self)  # type: ignore[arg-type]  # it is only asked to `shutdown`

@@ -7,8 +7,8 @@ addition; everything else happens a few times per call.
 `worker`: the slot number, which a restarted worker takes over. So a series resets exactly when its
 process restarts, as Prometheus expects. Sum over `worker` for the whole line.
 
-Access: with `HOOKFLASH_METRICS_TOKEN`, requests need it as a bearer token. Without it, only
-requests from this machine are answered, and none that a local tunnel or proxy forwards.
+Access: with `HOOKFLASH_METRICS_TOKEN`, requests need it as a bearer token. Without it, only local
+requests are answered (`client_address.ClientAddresses.is_local`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hookflash.console.local_request import is_local_request
+from hookflash.client_address import ClientAddresses
 from hookflash.core.commands import (
     AnswerCarrier,
     AnyCommand,
@@ -61,6 +61,9 @@ from hookflash.runtime.journal import Journals
 from hookflash.runtime.outbox import Outbox
 from hookflash.runtime.recorder import Recordings
 from hookflash.runtime.switchboard import Switchboard
+from hookflash.server.model_faults import ModelFaults
+from hookflash.server.refusals import Refusal
+from hookflash.server.twilio_line import TwilioLine
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -138,6 +141,17 @@ class Counts(msgspec.Struct):
     warm_ready: int = 0
     warm_given: int = 0
     warm_missed: int = 0
+    requests_refused: dict[str, int] = {}
+    """Requests that were answered 4xx or 5xx, by reason."""
+    upgrades_refused: dict[str, int] = {}
+    """WebSocket upgrades that were refused, by socket."""
+    stream_tokens_refused: int = 0
+    model_errors: dict[str, int] = {}
+    """`error` events of the model, by code."""
+    responses_failed: dict[str, int] = {}
+    """Responses that failed or are incomplete, by reason."""
+    model_sessions_lost: dict[str, int] = {}
+    """Sessions that were lost or given up, by cause."""
 
 
 def count(table: dict[str, int], name: str) -> None:
@@ -266,6 +280,24 @@ def count_warm_sessions(pool: WarmPool) -> Refresh:
     return refresh
 
 
+def count_refusals(line: TwilioLine) -> Refresh:
+    def refresh(counts: Counts) -> None:
+        counts.requests_refused = dict(line.refusals.requests)
+        counts.upgrades_refused = dict(line.refusals.upgrades)
+        counts.stream_tokens_refused = line.tokens.refused
+
+    return refresh
+
+
+def count_model_faults(faults: ModelFaults) -> Refresh:
+    def refresh(counts: Counts) -> None:
+        counts.model_errors = dict(faults.errors)
+        counts.responses_failed = dict(faults.failed)
+        counts.model_sessions_lost = dict(faults.lost)
+
+    return refresh
+
+
 # --- the page -----------------------------------------------------------------------------------
 
 _COUNTERS = (
@@ -281,10 +313,16 @@ _COUNTERS = (
     ("streams_handed_over", "Media sockets given to the worker that has the call"),
     ("warm_given", "Calls that found a warm session with the model"),
     ("warm_missed", "Calls that found none, where there should have been some"),
+    ("stream_tokens_refused", "Streams whose token was wrong, used or too old"),
 )
 _TABLES = (
     ("ended", "calls_ended", "disposition", "Calls that are over"),
     ("deliveries", "deliveries", "outcome", "Attempts to deliver what calls left for their owner"),
+    ("requests_refused", "requests_refused", "reason", "Requests that were refused"),
+    ("upgrades_refused", "upgrades_refused", "socket", "WebSocket upgrades that were refused"),
+    ("model_errors", "model_errors", "code", "Error events of the model"),
+    ("responses_failed", "responses_failed", "reason", "Responses that failed or are incomplete"),
+    ("model_sessions_lost", "model_sessions_lost", "cause", "Sessions that were lost or given up"),
 )
 _HISTOGRAMS = (
     ("first_audio", "first_audio_seconds", "From the voice webhook to the agent's first sound"),
@@ -347,24 +385,36 @@ class _Page(Collector):
         return family
 
 
+_METRICS_REMEDY = (
+    "set HOOKFLASH_METRICS_TOKEN and send it as bearer token; without one, only programs on this"
+    " machine are answered, and only if no proxy on it can hide strangers (HOOKFLASH_PUBLIC_URL,"
+    " HOOKFLASH_TRUSTED_PROXIES)"
+)
+
+
 def render(workers: Iterable[Counts]) -> bytes:
     """Return the numbers of `workers` in Prometheus' text format."""
     return generate_latest(_Page(workers))
 
 
-def metrics_route(gather: Callable[[], Awaitable[list[Counts]]], *, token: str | None) -> Route:
-    """Return `GET /metrics`. `gather` collects the workers' numbers; `token` protects the route."""
+def metrics_route(
+    gather: Callable[[], Awaitable[list[Counts]]], *, token: str | None, clients: ClientAddresses
+) -> Route:
+    """Return `GET /metrics`. `gather` collects the workers' numbers; `token` protects the route.
+
+    Without a token, `clients` tells whether a request is local.
+    """
 
     async def metrics(request: Request) -> Response:
-        if not _admits(request, token):
-            return Response(status_code=403)
+        if not _admits(request, token, clients):
+            raise Refusal(403, "metrics", _METRICS_REMEDY)
         return Response(render(await gather()), media_type=CONTENT_TYPE)
 
     return Route("/metrics", metrics, methods=["GET"])
 
 
-def _admits(request: Request, token: str | None) -> bool:
+def _admits(request: Request, token: str | None, clients: ClientAddresses) -> bool:
     if token:
         given = request.headers.get("authorization", "").encode("utf-8", "replace")
         return hmac.compare_digest(given, f"Bearer {token}".encode())
-    return is_local_request(request)
+    return clients.is_local(request)

@@ -10,8 +10,6 @@ is done for a call before its token is valid. Nothing is sent, so ASGI is fast e
 
 from __future__ import annotations
 
-import logging
-
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
@@ -19,9 +17,8 @@ from hookflash.carriers.twilio.media import POLICY
 from hookflash.carriers.twilio.notes_stream import Attach, NotesStream
 from hookflash.carriers.twilio.urls import NOTES
 from hookflash.server.asgi_media import Outbound, serve_stream
+from hookflash.server.refusals import SIGNATURE
 from hookflash.server.twilio_line import TwilioLine
-
-log = logging.getLogger("hookflash.call")
 
 
 def notes_routes(line: TwilioLine, attach: Attach) -> list[WebSocketRoute]:
@@ -32,8 +29,7 @@ def notes_routes(line: TwilioLine, attach: Attach) -> list[WebSocketRoute]:
 
     async def listen(socket: WebSocket) -> None:
         if not line.authenticator.admits(socket):
-            log.warning("! notes socket refused: signature")
-            await socket.close(POLICY)
+            await socket.close(POLICY, SIGNATURE)
             return
         await serve_stream(socket, opened)
 

@@ -5,26 +5,29 @@ upgrade and, in its `start` message, a token that was issued for its call shortl
 signature of the socket's URL is the same for every call. Without the token, anyone who has seen the
 URL once could connect to the model. Both are checked against the configured public URL.
 
-Unsigned requests are accepted only if every peer is a stand-in on this machine.
+Unsigned requests are accepted only if every peer is a stand-in on this machine, and only from
+programs on this machine.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from random import Random
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 
 from hookflash.carriers.twilio.signature import FORM_TYPE, HEADER, SETTINGS_HEADER, Signatures
 from hookflash.carriers.twilio.urls import Urls, is_loopback
 from hookflash.carriers.twilio.webhooks import Form
+from hookflash.client_address import ClientAddresses
 from hookflash.errors import CarrierProtocolError, ConfigError
+from hookflash.server.refusals import SIGNATURE, Refusal, shown
 from hookflash.world import SYSTEM, url_token
 
 BODY_BYTES = 64 * 1024
@@ -33,46 +36,120 @@ TOKEN_SECONDS = 120.0
 TOKENS_A_CALL = 8
 CACHED_ANSWERS = 4096
 
+_HOST_CHARACTERS = 255
+
 
 class RequestAuthenticator:
-    """Accepts Twilio's requests. Without auth tokens and `allow_unsigned`, it accepts none."""
+    """Accepts Twilio's requests. Without auth tokens and `allow_unsigned`, it accepts none.
 
-    def __init__(self, *, signatures: Signatures, urls: Urls, allow_unsigned: bool = False) -> None:
+    `clients` tells whether an unsigned request is from this machine.
+    """
+
+    def __init__(
+        self,
+        *,
+        signatures: Signatures,
+        urls: Urls,
+        clients: ClientAddresses,
+        allow_unsigned: bool = False,
+    ) -> None:
         self._signatures = signatures
         self._urls = urls
+        self._clients = clients
         self._allow_unsigned = allow_unsigned
 
     async def form(self, request: Request) -> tuple[Form, bytes]:
         """Return a webhook's form and its raw body.
 
-        Raises `HTTPException`: 403 for an invalid or missing signature, 413 for a body larger than
+        Raises `Refusal`: 403 for an invalid or missing signature, 413 for a body larger than
         `BODY_BYTES`, 408 if the body takes longer than `BODY_SECONDS`, 400 for an invalid form.
         """
         body = await self._body(request)
         try:
             form = Form.parse(body)
-            if not self._unsigned(request) and not self._signatures.request(
-                self._url(request, self._urls.http),
-                body,
-                signature=request.headers.get(HEADER, ""),
-                content_type=request.headers.get("content-type", FORM_TYPE),
-                settings=request.headers.get(SETTINGS_HEADER, ""),
+            if not self._unsigned(request) and not self._signs(
+                request, self._url(request, self._urls.http), body
             ):
-                raise HTTPException(403)
-        except CarrierProtocolError:
-            raise HTTPException(400) from None
+                raise Refusal(403, SIGNATURE, body=body)
+        except CarrierProtocolError as error:
+            raise Refusal(400, "body", f"the form cannot be read: {error}") from None
         return form, body
 
     def admits(self, socket: HTTPConnection) -> bool:
         """Return whether the upgrade of a media socket is signed."""
-        return self._unsigned(socket) or self._signatures.socket(
-            self._url(socket, self._urls.socket),
-            signature=socket.headers.get(HEADER, ""),
-            settings=socket.headers.get(SETTINGS_HEADER, ""),
+        return self._unsigned(socket) or self._signs(
+            socket, self._url(socket, self._urls.socket), b""
         )
 
+    def explain(self, connection: HTTPConnection, body: bytes) -> str:
+        """Return why the signature of a request or an upgrade is wrong, and what to do.
+
+        It is for the log. `body` is what was signed with the URL. If the signature is right for
+        another URL, such as that in the Host header, the text names it.
+        """
+        is_socket = connection.scope["type"] == "websocket"
+        absolute = self._urls.socket if is_socket else self._urls.http
+        checked = shown(self._url(connection, absolute))
+        if HEADER not in connection.headers:
+            if self._allow_unsigned:
+                return (
+                    "only programs on this machine may send unsigned requests to this line, and"
+                    " none through a proxy; to serve others, set TWILIO_AUTH_TOKEN"
+                )
+            return (
+                f"it has no X-Twilio-Signature for {checked}; either it is not from Twilio, or a"
+                " proxy removes the header"
+            )
+        if not self._signatures.has_secret:
+            return "no signature can be checked without a secret; set TWILIO_AUTH_TOKEN"
+        for origin, url in self._other_urls(connection, is_socket=is_socket):
+            with contextlib.suppress(ValueError):
+                if self._signs(connection, url, body):
+                    return (
+                        f"the signature is that of {shown(url)}, and {checked} was checked; set"
+                        f" HOOKFLASH_PUBLIC_URL to {shown(origin)}"
+                    )
+        return (
+            f"the signature does not match {checked}; set HOOKFLASH_PUBLIC_URL to the address that"
+            " Twilio requests, and TWILIO_AUTH_TOKEN to the auth token of the number's account"
+        )
+
+    def _signs(self, connection: HTTPConnection, url: str, body: bytes) -> bool:
+        """Return whether the request's signature is that of `url` and `body`."""
+        signature = connection.headers.get(HEADER, "")
+        settings = connection.headers.get(SETTINGS_HEADER, "")
+        if connection.scope["type"] == "websocket":
+            return self._signatures.socket(url, signature=signature, settings=settings)
+        return self._signatures.request(
+            url,
+            body,
+            signature=signature,
+            content_type=connection.headers.get("content-type", FORM_TYPE),
+            settings=settings,
+        )
+
+    def _other_urls(
+        self, connection: HTTPConnection, *, is_socket: bool
+    ) -> Iterator[tuple[str, str]]:
+        """Yield public URLs that the request may be for, each with the request's URL under it."""
+        path = self._raw_path(connection)
+        inner = self._urls.inner(path)
+        query = connection.scope["query_string"].decode("latin-1")
+        rest = f"{inner}?{query}" if query else inner
+        names = ("x-forwarded-host", "x-original-host", "host")
+        hosts = dict.fromkeys(
+            connection.headers.get(name, "").partition(",")[0].strip()[:_HOST_CHARACTERS]
+            for name in names
+        )
+        for host in filter(None, hosts):
+            for scheme in ("https", "http"):
+                for prefix in dict.fromkeys(("", self._urls.path)):
+                    origin = f"{scheme}://{host}{prefix}"
+                    url = f"ws{origin.removeprefix('http')}" if is_socket else origin
+                    yield origin, f"{url}{rest}"
+
     def _unsigned(self, connection: HTTPConnection) -> bool:
-        """Return whether this peer may send unsigned requests: allowed, and on this machine.
+        """Return whether a request may be unsigned: allowed, and from this machine.
 
         If the request has a signature and there is a secret, the signature is checked.
         """
@@ -80,14 +157,18 @@ class RequestAuthenticator:
             return False
         if HEADER in connection.headers and self._signatures.has_secret:
             return False
-        return connection.client is not None and is_loopback(connection.client.host)
+        return self._clients.is_local(connection)
 
     def _url(self, connection: HTTPConnection, absolute: Callable[[str], str]) -> str:
         """Return the URL that Twilio requested: the public URL with this path and query."""
-        raw: bytes = connection.scope.get("raw_path") or connection.scope["path"].encode()
         query: bytes = connection.scope["query_string"]
-        url = absolute(self._urls.inner(raw.decode("latin-1")))
+        url = absolute(self._urls.inner(self._raw_path(connection)))
         return f"{url}?{query.decode('latin-1')}" if query else url
+
+    @staticmethod
+    def _raw_path(connection: HTTPConnection) -> str:
+        raw: bytes = connection.scope.get("raw_path") or connection.scope["path"].encode()
+        return raw.decode("latin-1")
 
     async def _body(self, request: Request) -> bytes:
         body = bytearray()
@@ -96,11 +177,12 @@ class RequestAuthenticator:
                 async for chunk in request.stream():
                     body += chunk
                     if len(body) > BODY_BYTES:
-                        raise HTTPException(413)
+                        raise Refusal(413, "body", f"the body is larger than {BODY_BYTES} bytes")
         except TimeoutError:
-            raise HTTPException(408) from None
+            text = f"the body did not arrive within {BODY_SECONDS:g} s"
+            raise Refusal(408, "body", text) from None
         except ClientDisconnect:
-            raise HTTPException(400) from None
+            raise Refusal(400, "body", "the peer has left in the middle of the body") from None
         return bytes(body)
 
 
@@ -123,6 +205,8 @@ class StreamTokens:
     ) -> None:
         self._now = now
         self._entropy = entropy
+        self.refused = 0
+        """How many tokens were wrong, used or too old."""
         self._issued: dict[str, deque[_Issued]] = {}
         self._order: deque[tuple[float, str]] = deque()
 
@@ -151,6 +235,7 @@ class StreamTokens:
             if hmac.compare_digest(candidate.token.encode(), given):
                 found = candidate
         if found is None:
+            self.refused += 1
             return None
         issued.remove(found)
         return found.step

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
+from starlette.requests import HTTPConnection
 
 from hookflash.carriers.twilio.caller_ids import Parties
 from hookflash.carriers.twilio.rest import TwilioControl
@@ -23,7 +24,10 @@ from hookflash.carriers.twilio.signature import Signatures
 from hookflash.carriers.twilio.twiml import render, render_for_rest
 from hookflash.carriers.twilio.urls import Urls
 from hookflash.carriers.twilio.voices import Voices
+from hookflash.client_address import ClientAddresses
 from hookflash.core.commands import Instruction, RingHuman
+from hookflash.errors import ConfigError
+from hookflash.server.refusals import SIGNATURE, Refusals
 from hookflash.server.request_auth import RequestAuthenticator, StreamTokens, require_stand_ins
 from hookflash.world import SYSTEM, World
 
@@ -111,6 +115,8 @@ class TwilioLine:
     tokens: StreamTokens
     write: TwimlWriter
     authenticator: RequestAuthenticator
+    clients: ClientAddresses
+    refusals: Refusals
 
     @classmethod
     def open(
@@ -125,6 +131,7 @@ class TwilioLine:
         language: str | None = None,
         voice: str | None = None,
         caller_id: str | None = None,
+        trusted_proxies: Iterable[str] = (),
         world: World = SYSTEM,
     ) -> TwilioLine:
         """Create the parts of a line.
@@ -132,21 +139,36 @@ class TwilioLine:
         `auth_tokens` are the valid tokens: one, or two during a rotation. `allow_unsigned` requires
         that the public URL and all `peers` (the URLs of Twilio's API and of the model) are on this
         machine. `worker` is the name of this process if there are several. `caller_id` is shown to
-        humans if the caller dialled no number of the line. Raises `ConfigError`.
+        humans if the caller dialled no number of the line. `trusted_proxies` are the addresses and
+        networks of proxies that name their clients. Raises `ConfigError`.
         """
         urls = Urls.under(public_url, worker=worker)
+        try:
+            clients = ClientAddresses(trusted_proxies, public_url=public_url)
+        except ValueError as error:
+            raise ConfigError(f"HOOKFLASH_TRUSTED_PROXIES: expected {error}") from None
         if allow_unsigned:
             require_stand_ins((public_url, *peers))
         tokens = StreamTokens(world.monotonic, world.entropy("stream-tokens"))
         signatures = Signatures(tuple(auth_tokens), shared_keys)
+        authenticator = RequestAuthenticator(
+            signatures=signatures, urls=urls, clients=clients, allow_unsigned=allow_unsigned
+        )
         return cls(
             urls=urls,
             tokens=tokens,
             write=TwimlWriter(urls, tokens, voices=Voices(language, voice), caller_id=caller_id),
-            authenticator=RequestAuthenticator(
-                signatures=signatures, urls=urls, allow_unsigned=allow_unsigned
-            ),
+            authenticator=authenticator,
+            clients=clients,
+            refusals=Refusals(urls, clients, explain=authenticator.explain, now=world.monotonic),
         )
+
+    def admits_media(self, socket: HTTPConnection) -> bool:
+        """Return whether the upgrade of a media socket is signed; report it if it is not."""
+        admitted = self.authenticator.admits(socket)
+        if not admitted:
+            self.refusals.upgrade(socket, SIGNATURE)
+        return admitted
 
     def control(self, *, account_sid: str, auth_token: str, api_url: str) -> TwilioControl:
         """Return the REST client; close it with `aclose`."""

@@ -42,7 +42,6 @@ from functools import partial
 from hashlib import sha256
 from typing import TypeVar, get_args
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
@@ -56,6 +55,7 @@ from hookflash.server import webhook_forms
 from hookflash.server.asgi_media import serve_media
 from hookflash.server.carrier_answers import APOLOGY, Answerer, Calls, LocalAnswerer, Question
 from hookflash.server.music import serve_music
+from hookflash.server.refusals import SIGNATURE, Refusal
 from hookflash.server.twilio_line import TwilioLine
 from hookflash.server.webhook_forms import ReadNotice, ReadQuestion
 
@@ -131,7 +131,7 @@ class WebhookRoutes:
                 twiml = await self._asked(request).answer(question)
             except TimeoutError:
                 log.error("! %s the worker that has the call does not answer", form["CallSid"])
-                raise HTTPException(503) from None
+                raise Refusal(503, "worker") from None
             except Exception:
                 # The request ends here. The caller hears an apology, and the log has the reason.
                 log.exception("! %s failed: apology and hang-up", request.scope["path"])
@@ -166,8 +166,7 @@ class WebhookRoutes:
 
     async def _media(self, socket: WebSocket) -> None:
         if not self._line.authenticator.admits(socket):
-            log.warning("! media socket refused: signature")
-            await socket.close(POLICY)
+            await socket.close(POLICY, SIGNATURE)
             return
         await serve_media(socket, redeem=self._line.tokens.redeem, attach=self._calls.attach)
 

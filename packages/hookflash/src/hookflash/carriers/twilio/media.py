@@ -102,7 +102,10 @@ class StreamSocket(abc.ABC):
         step = self._redeem(call_sid, message.parameter(TOKEN))
         if step is None:
             log.warning(
-                "! %r %s refused: token is wrong, used or too old", call_sid[:34], self.name
+                "! %r %s refused: its token is wrong, used or too old; the TwiML of this line has a"
+                " new one each time, so answer Twilio from one line only",
+                call_sid[:34],
+                self.name,
             )
             self._refuse(POLICY, "token")
             return

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hookflash.core import events as e
+from hookflash.core.commands import CloseModel
 from hookflash.core.conversation import (
     call_length_over,
     fillers,
@@ -81,14 +82,16 @@ def expire(talk: Conversation, step: Step) -> None:
         silent_caller.expire(talk, step)
         silent = fillers.expire(talk, step)
         if silent or talk.requests.overdue(now):
-            session_replacement.lose(talk, e.ModelLost("it does not answer"), step)
+            lost = e.ModelLost("it does not answer")
+            session_replacement.lose(talk, lost, step, CloseModel("silent"))
         speaking.after_heard(talk, step)
     call_length_over.expire(talk, step)
     if talk.live and talk.farewell.deadline is not None and now >= talk.farewell.deadline:
         speaking.farewell_over(talk, step)
     if talk.model.due(now):
         if talk.model.state is SessionState.OPENING:
-            session_replacement.lose(talk, e.ModelLost("no answer in time"), step)
+            lost = e.ModelLost("no answer in time")
+            session_replacement.lose(talk, lost, step, CloseModel("not-ready"))
         elif talk.model.state is SessionState.READY:
             talk.model.age(now)
         else:

@@ -15,6 +15,8 @@ from hookflash.core.conversation.conversation import Conversation
 from hookflash.core.conversation.requests import Kind, Request
 from hookflash.core.conversation.states import ConversationState, SessionState, TurnState
 
+CLOSE = CloseModel()
+
 
 def first_words(talk: Conversation, signal: s.ReturnCaller) -> Request:
     """Return the request for what a caller hears first who comes (back) to the agent."""
@@ -53,8 +55,11 @@ def model_lost(talk: Conversation, event: e.ModelLost, step: s.Step) -> None:
     lose(talk, event, step)
 
 
-def lose(talk: Conversation, event: e.ModelLost, step: s.Step) -> None:
-    """The session is lost: open another one, or go on without a model."""
+def lose(talk: Conversation, event: e.ModelLost, step: s.Step, close: CloseModel = CLOSE) -> None:
+    """The session is lost: open another one, or go on without a model.
+
+    `close` has the reason if the call gives it up.
+    """
     if talk.model.state in (SessionState.CLOSED, SessionState.DEAD):
         return
     cut_off = talk.requests.answering and (talk.requests.spoke or talk.requests.answers)
@@ -72,7 +77,7 @@ def lose(talk: Conversation, event: e.ModelLost, step: s.Step) -> None:
     if unanswered and says_nothing and talk.opening is None:
         talk.opening = Request(Kind.OPENING, prompts.CUT_OFF)
     talk.owes_answer = unanswered
-    step.do(CloseModel())
+    step.do(close)
     if talk.model.lost(hopeless=event.remedy == "none", now=step.now):
         reopen(talk, step)
     else:

@@ -10,6 +10,7 @@ from hookflash.core import events as e
 from hookflash.core import signals as s
 from hookflash.core.commands import (
     AnyCommand,
+    CloseModel,
     CommitCallerAudio,
     SendCallerAudio,
     TruncateItem,
@@ -133,7 +134,8 @@ def response_ended(talk: Conversation, event: e.ResponseEnded, step: s.Step) -> 
         event.response_id, event.status, event.retry_seconds, step.now
     ):
         reason = event.reason or "its responses have no sound"
-        session_replacement.lose(talk, e.ModelLost(reason, "none"), step)
+        given_up = CloseModel("responses-failed")
+        session_replacement.lose(talk, e.ModelLost(reason, "none"), step, given_up)
         return
     if said == "transfer":
         talk.requests.put(Request(Kind.TOOL, prompts.SAY_DO, builtin_tools.TRANSFER_TOOL))

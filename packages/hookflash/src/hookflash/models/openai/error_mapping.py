@@ -37,6 +37,21 @@ REMEDIES = {
 }
 """Error codes that the owner must resolve, and how."""
 
+_CREDIT = "check the account's credit"
+
+_OTHER_REMEDIES = {
+    "insufficient_quota": "add credit, or raise the budget of the key's project, at OpenAI; until"
+    " then callers reach no agent",
+    "rate_limit_exceeded": "the account's rate limit is reached: ask OpenAI for a higher one, or"
+    " take fewer calls at once",
+    "server_error": "an error at the model's provider: see its status page",
+    "content_filter": "the model's content filter has stopped it: see what the agent was asked",
+    "max_output_tokens": "it reached the limit of its length: ask for shorter answers in the"
+    " agent's instructions",
+    "session_expired": "the session reached its time limit",
+}
+"""Other codes that the log explains. They end no call by themselves."""
+
 _TEXT_LIMIT = 300
 
 
@@ -48,6 +63,12 @@ class _RefusalError(msgspec.Struct, frozen=True):
 
 class _Refusal(msgspec.Struct, frozen=True):
     error: _RefusalError | None = None
+
+
+def remedy_for(code: str) -> str:
+    """Return what to do about an error or a failed response with `code`, for the log."""
+    known = REMEDIES.get(code) or _OTHER_REMEDIES.get(code)
+    return known or "look the code up in the reference of the model's API"
 
 
 def severity(error: ErrorView) -> Severity:
@@ -91,7 +112,7 @@ def on_error_while_configuring(error: ErrorView) -> ModelLost:
     if severity(error) == "fatal":
         return ModelLost(_with_remedy(error), remedy="none")
     if code == "insufficient_quota":
-        return ModelLost(f"{_described(error)}: check the account's credit", remedy="none")
+        return ModelLost(f"{_described(error)}: {_CREDIT}", remedy="none")
     passing = code in ("session_expired", "rate_limit_exceeded") or error.type == "server_error"
     if passing:
         return ModelLost(_described(error))
@@ -126,7 +147,7 @@ def on_refused_upgrade(status: int, body: bytes) -> ModelLost:
     if code in REMEDIES:
         return ModelLost(f"{text}: {REMEDIES[code]}", remedy="none")
     if code == "insufficient_quota":
-        return ModelLost(f"{text}: check the account's credit", remedy="none")
+        return ModelLost(f"{text}: {_CREDIT}", remedy="none")
     if status in (408, 425, 429) or status >= 500:
         return ModelLost(text)
     remedies = {

@@ -188,7 +188,6 @@ class OpenAILink:
                 break
             if isinstance(event, ModelLost):
                 self._on_event = None
-                logger.warning("! model lost (remedy %s): %s", event.remedy, event.reason)
             if self._timing is not None:
                 self._log_time(self._timing.event(event, self._now()))
             on_event(event)

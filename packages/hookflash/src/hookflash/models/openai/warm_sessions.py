@@ -9,16 +9,20 @@ It belongs to the connection, so warm sessions do not have it.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from picows import WSTransport
 
+from hookflash.core.events import AnyEvent, ModelLost
 from hookflash.core.setup import ModelSetup
 from hookflash.models.openai import error_mapping, messages
 from hookflash.models.openai.link import EventSink, OpenAIConnector, OpenAILink
 from hookflash.models.openai.options import RealtimeOptions
 from hookflash.models.openai.session import RealtimeSession
 from hookflash.models.openai.turn_timing import TurnTiming
+
+logger = logging.getLogger("hookflash.model")
 
 _NO_CALL = ModelSetup(instructions="")
 
@@ -37,7 +41,7 @@ class WarmOpenAILink(OpenAILink):
     ) -> None:
         super().__init__(
             RealtimeSession(_NO_CALL, options),
-            lambda event: on_lost(),
+            _reported(on_lost),
             max_unsent_bytes=max_unsent_bytes,
             stall_seconds=stall_seconds,
             timed=False,
@@ -74,6 +78,17 @@ class WarmOpenAILink(OpenAILink):
             self._on_ready()
         elif isinstance(message, messages.ErrorRaised):
             self.fail(error_mapping.on_error_while_configuring(message.error))
+
+
+def _reported(on_lost: Callable[[], None]) -> EventSink:
+    """Return a function that logs why a session is lost that no call has yet."""
+
+    def lost(event: AnyEvent) -> None:
+        if isinstance(event, ModelLost):
+            logger.warning("! a warm session with the model is lost: %s", event.reason)
+        on_lost()
+
+    return lost
 
 
 class WarmingConnector(OpenAIConnector):
