@@ -10,10 +10,12 @@ from sqlalchemy import text
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from hookflash.client_address import ClientAddresses
 from hookflash.console import calls as calls_module
 from hookflash.console.console import Hooks
+from hookflash.stores.audit import AuditStore
 
-from .conftest import PASSWORD, TOKEN, VIEWER_TOKEN, MakeOffice, Office, detail
+from .conftest import PASSWORD, PEER, TOKEN, VIEWER_TOKEN, MakeOffice, Office, detail
 
 HINT = "/api/calls/CA1/hint"
 
@@ -96,6 +98,60 @@ async def test_who_tries_passwords_has_to_wait(office: Office) -> None:
         assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
     async with office.signed_in("vera") as other:
         assert (await other.get("/api/calls")).status_code == 200
+
+
+PROXY = "10.0.0.1"
+
+
+async def test_behind_a_trusted_proxy_a_stranger_does_not_lock_the_right_password_out(
+    make_office: MakeOffice,
+) -> None:
+    origin = "https://line.example.test"
+    clients = ClientAddresses([PROXY], public_url=origin)
+    async with make_office(origin=origin, clients=clients) as office:
+        for number in range(60):
+            wrong = {"name": f"n{number}", "password": "guess"}
+            async with office.http_client(PROXY) as proxy:
+                await proxy.post(
+                    "/console/sign-in", json=wrong, headers={"X-Forwarded-For": "203.0.113.66"}
+                )
+        right = {"name": "anna", "password": PASSWORD}
+        for address in ("203.0.113.66", "203.0.113.7"):
+            async with office.http_client(PROXY) as proxy:
+                answer = await proxy.post(
+                    "/console/sign-in",
+                    json=right,
+                    # A client that names others itself is still counted by its own address.
+                    headers={"X-Forwarded-For": f"198.51.100.{len(address)}, {address}"},
+                )
+            assert answer.status_code == (429 if address.endswith("66") else 200)
+        entries = await AuditStore(office.store.engine).page(action="sign-in")
+        assert [entry.peer for entry in entries] == ["203.0.113.7"]
+
+
+async def test_a_stranger_who_is_no_proxy_cannot_choose_an_address(office: Office) -> None:
+    async with office.http_client() as client:
+        for number in range(6):
+            answer = await client.post(
+                "/console/sign-in",
+                json={"name": "anna", "password": "guess"},
+                headers={
+                    "X-Forwarded-For": f"203.0.113.{number}",
+                    "Forwarded": f"for=8.8.8.{number}",
+                },
+            )
+    assert answer.status_code == 429
+    entries = await AuditStore(office.store.engine).page()
+    assert {entry.peer for entry in entries} == {PEER}
+
+
+async def test_the_addresses_of_one_ipv6_network_are_one_client(office: Office) -> None:
+    for number in range(6):
+        async with office.http_client(f"2001:db8::{number}") as client:
+            answer = await client.post(
+                "/console/sign-in", json={"name": "anna", "password": "guess"}
+            )
+    assert answer.status_code == 429
 
 
 async def test_many_at_once_do_not_pile_up(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,6 +276,21 @@ async def test_what_cannot_be_written_down_is_not_done(office: Office) -> None:
         answer = await client.post(HINT, json={"text": "x"})
         assert (answer.status_code, answer.json()["code"]) == (503, "unreachable")
         assert office.line_calls.taken == []
+
+
+async def test_a_socket_that_is_refused_says_why_to_the_log(office: Office) -> None:
+    async with office.signed_in() as client:
+        cookies = dict(client.cookies)
+    # The test client has an event loop of its own, and a database belongs to one.
+    office.console.access._audit = _Nothing()
+    for given, headers, reason in (
+        ({}, {}, "sign-in"),
+        (cookies, {"Origin": "https://evil.example"}, "origin"),
+        (cookies, {}, "no call"),
+    ):
+        with pytest.raises(WebSocketDisconnect) as refused:
+            listening(office, given, **headers)
+        assert refused.value.reason == reason
 
 
 def listening(office: Office, cookies: dict[str, str], **headers: str) -> str:

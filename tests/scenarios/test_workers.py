@@ -39,6 +39,7 @@ pytestmark = pytest.mark.realtime
 SPEED = 4.0
 DESK = "+15550102"
 MOST_CALLS = 30
+METRICS_TOKEN = "who may read the metrics"
 
 
 @dataclass
@@ -60,7 +61,8 @@ class Crew:
     async def metrics(self) -> dict[tuple[str, str, str], float]:
         """Return the samples of `/metrics` by name, worker and what else labels them."""
         async with httpx.AsyncClient() as client:
-            page = await client.get(f"{self.origin}/metrics")
+            bearer = {"Authorization": f"Bearer {METRICS_TOKEN}"}
+            page = await client.get(f"{self.origin}/metrics", headers=bearer)
         assert page.status_code == 200
         samples = {}
         for family in text_string_to_metric_families(page.text):
@@ -164,6 +166,7 @@ async def crew(
             env={
                 **os.environ,
                 "HOOKFLASH_DATA_DIR": str(folder),
+                "HOOKFLASH_METRICS_TOKEN": METRICS_TOKEN,
                 "HOOKFLASH_SPEED": str(SPEED),
                 "HOOKFLASH_PUBLIC_URL": PUBLIC,
                 "TWILIO_ACCOUNT_SID": carrier.account_sid,

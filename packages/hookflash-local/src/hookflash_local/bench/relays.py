@@ -34,6 +34,7 @@ PUBLIC = "https://line.example.test"
 _MEDIA = "/twilio/media"
 ACCOUNT = "AC" + "0" * 32
 _AUTH_TOKEN = "a token that signs the webhooks of a benchmark"
+_METRICS_TOKEN = "a token that reads the metrics of a benchmark"
 _START_SECONDS = 30.0
 _POLL_SECONDS = 0.1
 _LOG_LINES = 40
@@ -192,6 +193,7 @@ async def served(
             "HOOKFLASH_TWILIO_API_URL": f"http://127.0.0.1:{twilio_api.port}",
             "HOOKFLASH_DATA_DIR": folder,
             "HOOKFLASH_DRAIN_SECONDS": "0",
+            "HOOKFLASH_METRICS_TOKEN": _METRICS_TOKEN,
             "TWILIO_ACCOUNT_SID": ACCOUNT,
             "TWILIO_AUTH_TOKEN": _AUTH_TOKEN,
             **({"SSL_CERT_FILE": str(trusted)} if trusted else {}),
@@ -266,7 +268,7 @@ class _ApiConnection(asyncio.Protocol):
 async def _wait_for_workers(client: httpx.AsyncClient, workers: int) -> None:
     """Wait until the worker that answers knows all others: only then are calls distributed."""
     for _ in range(round(_START_SECONDS / _POLL_SECONDS)):
-        answer = await client.get("/metrics")
+        answer = await client.get("/metrics", headers={"Authorization": f"Bearer {_METRICS_TOKEN}"})
         if answer.text.count("\nhookflash_warm_sessions{") == workers:
             return
         await asyncio.sleep(_POLL_SECONDS)

@@ -62,50 +62,45 @@ class ModelFaults:
     def _take(self, call_sid: str, event: AnyEvent | None) -> None:
         match event:
             case ModelRefused(code=code, benign=True):
-                count(self.errors, code)
                 self._line(
                     logging.INFO,
                     call_sid,
-                    ("error", code),
+                    ("error", count(self.errors, code)),
                     f"the model answered with the error {code}: a normal race, nothing to do",
                 )
             case ModelRefused(code=code, message=message):
-                count(self.errors, code)
                 self._line(
                     logging.WARNING,
                     call_sid,
-                    ("error", code),
+                    ("error", count(self.errors, code)),
                     f"the model answered with the error {code}: {message}; {remedy_for(code)}",
                 )
             case ResponseEnded(status="failed" | "incomplete" as status, reason=reason):
-                count(self.failed, reason or status)
                 self._line(
                     logging.WARNING,
                     call_sid,
-                    ("response", reason),
+                    ("response", count(self.failed, reason or status)),
                     f"a response of the model is {status}: {reason or 'it names no reason'};"
                     f" {remedy_for(reason)}",
                 )
             case ModelLost(reason=reason, remedy=remedy):
-                count(self.lost, "lost")
                 next_one = (
                     "another one is opened" if remedy == "rotate" else "no other one is opened"
                 )
                 self._line(
                     logging.WARNING,
                     call_sid,
-                    ("lost", reason),
+                    ("session", count(self.lost, "lost")),
                     f"the session with the model is lost, {next_one}: {reason}",
                 )
 
     def _given_up(self, call_sid: str, reason: str, commands: Sequence[AnyCommand]) -> None:
-        count(self.lost, reason)
         replaced = any(type(each) is OpenModel for each in commands)
         what = "replaced" if replaced else "given up"
         self._line(
             logging.WARNING,
             call_sid,
-            ("given up", reason),
+            ("session", count(self.lost, reason)),
             f"the session with the model is {what}, because {_GIVEN_UP.get(reason, reason)}; if"
             " this repeats, check the model's status page and the network to HOOKFLASH_MODEL_URL",
         )
@@ -116,8 +111,12 @@ class ModelFaults:
             log.log(level, "%s ! %s%s", call_sid, text[:_TEXT_CHARACTERS], ending)
 
 
-def count(table: dict[str, int], code: str) -> None:
-    """Count `code`, or `other` if it is no plain name or there are too many different ones."""
+def count(table: dict[str, int], code: str) -> str:
+    """Count `code`, or `other` if it is no plain name or there are too many different ones.
+
+    Return what was counted.
+    """
     if not _CODE.fullmatch(code) or (code not in table and len(table) >= MAX_CODES):
         code = "other"
     table[code] = table.get(code, 0) + 1
+    return code
