@@ -39,7 +39,7 @@ HEALTH = {"/healthz", "/readyz"}
 # What somebody who wants to sign in must reach: the form, and where it is sent.
 DOOR = {"GET /console/sign-in", "POST /console/sign-in"}
 # What is played to somebody who waits: it is the same for all, and tells nothing of anybody.
-MUSIC = {"GET /twilio/music/{seconds:int}.wav"}
+MUSIC = {"GET /twilio/music/{seconds:number}.wav"}
 # These send a stranger on to the form, and show nothing.
 SENT_ON = {"GET /console", "GET /console/"}
 
@@ -141,7 +141,7 @@ async def test_a_stranger_reaches_nothing_but_health_and_the_door(app: Starlette
                     assert answer.status_code in (401, 403), f"{what}: {answer.status_code}"
     assert asked >= {
         "POST /twilio/voice",
-        "POST /twilio/human/{call_sid}/{wave:int}/{leg:int}/answered",
+        "POST /twilio/human/{call_sid}/{wave:number}/{leg:number}/answered",
         "/twilio/media",
         "/twilio/notes",
         "/twilio/notes/{worker}",

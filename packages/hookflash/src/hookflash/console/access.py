@@ -86,8 +86,6 @@ ANYBODY = "a supervisor"
 
 NOT_SIGNED_IN = "You are not signed in: sign in at /console/sign-in."
 
-Endpoint = Callable[[Request, Principal], Awaitable[Response]]
-
 
 def answer(
     shape: msgspec.Struct, status: int = 200, headers: Mapping[str, str] | None = None
@@ -137,16 +135,6 @@ class AccessControl:
         return f"__Host-{COOKIE}" if self.secure else COOKIE
 
     # --- routes ---------------------------------------------------------------------------------
-
-    def protected(
-        self, endpoint: Endpoint, *, role: Role = "viewer", tokens: bool = False
-    ) -> Callable[[Request], Awaitable[Response]]:
-        """Return `endpoint` for authorized requests only. It may raise `Refused` itself."""
-
-        async def admitted(request: Request) -> Response:
-            return await endpoint(request, await self.admit(request, role=role, tokens=tokens))
-
-        return self.with_headers(admitted)
 
     def with_headers(
         self, endpoint: Callable[[Request], Awaitable[Response]]

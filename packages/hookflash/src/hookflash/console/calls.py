@@ -19,17 +19,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from hookflash.console import supervisor_actions
 from hookflash.console.access import POLICY, AccessControl, Principal, Refused, answer
 from hookflash.console.feed import Feed
 from hookflash.console.line_calls import LineCalls
-from hookflash.console.request_parsing import EmptyBody, read_body
+from hookflash.console.operations import Operation
+from hookflash.console.request_parsing import NO_NUL, EmptyBody, Form, Identifier, NoParameters
 from hookflash.console.shapes import CallDetail, CallList, Taken
 from hookflash.core.events import AnyEvent
 
@@ -43,29 +45,147 @@ MAX_FEEDS = 500
 RECHECK_SECONDS = 10.0
 """How often a listener's permission is checked again."""
 
-Line = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
-Key = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-Reason = Annotated[str, msgspec.Meta(max_length=500)]
-Summary = Annotated[str, msgspec.Meta(max_length=2000)]
+Line = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=1000,
+        pattern=NO_NUL,
+        description="a text of 1 to 1000 characters, no NUL",
+    ),
+]
+Key = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        pattern=NO_NUL,
+        description='the key of a destination, or "me" for your own telephone',
+    ),
+]
+Reason = Annotated[
+    str,
+    Meta(max_length=500, pattern=NO_NUL, description="a text of at most 500 characters, no NUL"),
+]
+Summary = Annotated[
+    str,
+    Meta(max_length=2000, pattern=NO_NUL, description="a text of at most 2000 characters, no NUL"),
+]
+QuestionId = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=200,
+        pattern=NO_NUL,
+        description="the `id` of the question: a text of 1 to 200 characters",
+    ),
+]
+EventId = Annotated[
+    str,
+    Meta(
+        pattern="^[0-9a-f]{8}-[0-9]{1,18}$",
+        description="the `id` of the last event that was received, such as 0a1b2c3d-42",
+    ),
+]
 
 
 class TextForm(msgspec.Struct, forbid_unknown_fields=True):
+    """A line for the agent."""
+
     text: Line
 
 
 class HandoffForm(msgspec.Struct, forbid_unknown_fields=True):
+    """Who is to take the caller, and why."""
+
     destination: Key
     reason: Reason = ""
     summary: Summary = ""
 
 
 class HangUpForm(msgspec.Struct, forbid_unknown_fields=True):
+    """Why the call is to end."""
+
     reason: Reason = ""
 
 
 class AnswerForm(msgspec.Struct, forbid_unknown_fields=True):
-    id: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    """The answer to the question with this id."""
+
+    id: QuestionId
     text: Summary
+
+
+class FeedQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """What a page follows, and where it continues."""
+
+    call: Identifier | None = None
+    after: EventId | None = None
+
+
+# --- what there is --------------------------------------------------------------------------------
+
+LIST = Operation(
+    name="list_calls",
+    method="GET",
+    path="/api/calls",
+    group="live calls",
+    summary="The live calls of all workers; `missing` names the workers that did not answer.",
+    takes=NoParameters,
+    answers=CallList,
+)
+DETAIL = Operation(
+    name="get_call",
+    method="GET",
+    path="/api/calls/{sid}",
+    group="live calls",
+    summary="One live call with all its parts.",
+    takes=NoParameters,
+    answers=CallDetail,
+)
+FEED = Operation(
+    name="follow_calls",
+    method="GET",
+    path="/console/feed",
+    group="live calls",
+    summary="Changes of the list as server-sent events, and of the call `call` as well.",
+    takes=FeedQuery,
+    media_type="text/event-stream",
+    tokens=False,
+)
+
+
+def _action(name: str, takes: type[Form], summary: str, *refusals: int) -> Operation[Form]:
+    return Operation(
+        name=f"post_{name}",
+        method="POST",
+        path=f"/api/calls/{{sid}}/{name}",
+        group="actions",
+        summary=summary,
+        takes=takes,
+        answers=Taken,
+        status=202,
+        role="supervisor",
+        refusals=refusals,
+    )
+
+
+HINT = _action("hint", TextForm, "Give the agent a line that only it reads.")
+SAY = _action("say", TextForm, "Give the agent a line to speak.")
+HAND_OFF = _action(
+    "handoff",
+    HandoffForm,
+    "Begin a hand-off. `destination` is a key of the agent's, or `me` for your own telephone.",
+    409,
+)
+CANCEL = _action("cancel", EmptyBody, "Cancel a hand-off that no human has taken yet.")
+GIVE_BACK = _action("giveback", EmptyBody, "Give the caller back from the human to the agent.")
+HANG_UP = _action("hangup", HangUpForm, "End the call once the agent has been heard.")
+ANSWER = _action("answer", AnswerForm, "Answer the `question` of the call's entry.")
+
+ACTIONS = (HINT, SAY, HAND_OFF, CANCEL, GIVE_BACK, HANG_UP, ANSWER)
+OPERATIONS = (LIST, DETAIL, FEED, *ACTIONS)
+assert tuple(each.path.rpartition("/")[2] for each in ACTIONS) == supervisor_actions.ACTIONS
 
 
 class Calls:
@@ -88,34 +208,23 @@ class Calls:
 
     def routes(self) -> list[BaseRoute]:
         access = self._access
-        actions = {
-            "hint": self._hint,
-            "say": self._say,
-            "handoff": self._hand_off,
-            "cancel": self._cancel,
-            "giveback": self._give_back,
-            "hangup": self._hang_up,
-            "answer": self._answer,
-        }
-        assert tuple(actions) == supervisor_actions.ACTIONS
         return [
-            Route("/api/calls", access.protected(self._all, tokens=True), methods=["GET"]),
-            Route("/api/calls/{sid}", access.protected(self._one, tokens=True), methods=["GET"]),
-            *(
-                Route(
-                    f"/api/calls/{{sid}}/{name}",
-                    access.protected(action, role="supervisor", tokens=True),
-                    methods=["POST"],
-                )
-                for name, action in actions.items()
-            ),
-            Route("/console/feed", access.protected(self._follow), methods=["GET"]),
+            LIST.route(access, self._all),
+            DETAIL.route(access, self._one),
+            HINT.route(access, self._hint),
+            SAY.route(access, self._say),
+            HAND_OFF.route(access, self._hand_off),
+            CANCEL.route(access, self._cancel),
+            GIVE_BACK.route(access, self._give_back),
+            HANG_UP.route(access, self._hang_up),
+            ANSWER.route(access, self._answer),
+            FEED.route(access, self._follow),
             WebSocketRoute("/console/calls/{sid}/listen", self._play),
         ]
 
     # --- reading --------------------------------------------------------------------------------
 
-    async def _all(self, request: Request, principal: Principal) -> Response:
+    async def _all(self, request: Request, principal: Principal, given: NoParameters) -> Response:
         names = self._line_calls.processes()
         reports = await asyncio.gather(
             *(self._line_calls.next_report(process, "", 0, seconds=0.0) for process in names)
@@ -126,20 +235,19 @@ class Calls:
         calls = sorted(found.values(), key=lambda entry: entry.arrived_at)
         return answer(CallList(calls=tuple(calls), now=self._now(), missing=missing))
 
-    async def _one(self, request: Request, principal: Principal) -> Response:
+    async def _one(self, request: Request, principal: Principal, given: NoParameters) -> Response:
         return answer(await self._found(request))
 
-    async def _follow(self, request: Request, principal: Principal) -> Response:
+    async def _follow(self, request: Request, principal: Principal, given: FeedQuery) -> Response:
         if self._feed.pages >= MAX_FEEDS:
             raise Refused(503, "unreachable", f"{MAX_FEEDS} pages already follow the calls.")
-        last_id = request.headers.get("last-event-id") or request.query_params.get("after", "")
-        call_sid = request.query_params.get("call", "")
+        last_id = request.headers.get("last-event-id") or given.after or ""
 
         async def alive() -> bool:
             return await self._is_still_allowed(request, principal)
 
         async def events() -> AsyncIterator[bytes]:
-            async for event in self._feed.stream(call_sid, last_id, alive):
+            async for event in self._feed.stream(given.call or "", last_id, alive):
                 yield event
 
         return StreamingResponse(
@@ -199,18 +307,17 @@ class Calls:
 
     # --- acting ---------------------------------------------------------------------------------
 
-    async def _hint(self, request: Request, principal: Principal) -> Response:
-        given = await read_body(request, TextForm)
+    async def _hint(self, request: Request, principal: Principal, given: TextForm) -> Response:
         event = supervisor_actions.hint(given.text, principal.name)
         return await self._act(request, principal, "hint", given.text, event)
 
-    async def _say(self, request: Request, principal: Principal) -> Response:
-        given = await read_body(request, TextForm)
+    async def _say(self, request: Request, principal: Principal, given: TextForm) -> Response:
         event = supervisor_actions.say(given.text, principal.name)
         return await self._act(request, principal, "say", given.text, event)
 
-    async def _hand_off(self, request: Request, principal: Principal) -> Response:
-        given = await read_body(request, HandoffForm)
+    async def _hand_off(
+        self, request: Request, principal: Principal, given: HandoffForm
+    ) -> Response:
         detail = await self._found(request)
         known = detail.destinations
         if (running := detail.entry.handoff) is not None:
@@ -240,25 +347,23 @@ class Calls:
         text = f"{given.destination}: {given.reason}"
         return await self._act(request, principal, "handoff", text, event)
 
-    async def _cancel(self, request: Request, principal: Principal) -> Response:
-        await read_body(request, EmptyBody)
+    async def _cancel(self, request: Request, principal: Principal, given: EmptyBody) -> Response:
         return await self._act(
             request, principal, "cancel", "", supervisor_actions.cancel(principal.name)
         )
 
-    async def _give_back(self, request: Request, principal: Principal) -> Response:
-        await read_body(request, EmptyBody)
+    async def _give_back(
+        self, request: Request, principal: Principal, given: EmptyBody
+    ) -> Response:
         return await self._act(
             request, principal, "giveback", "", supervisor_actions.give_back(principal.name)
         )
 
-    async def _hang_up(self, request: Request, principal: Principal) -> Response:
-        given = await read_body(request, HangUpForm)
+    async def _hang_up(self, request: Request, principal: Principal, given: HangUpForm) -> Response:
         event = supervisor_actions.hang_up(given.reason)
         return await self._act(request, principal, "hangup", given.reason, event)
 
-    async def _answer(self, request: Request, principal: Principal) -> Response:
-        given = await read_body(request, AnswerForm)
+    async def _answer(self, request: Request, principal: Principal, given: AnswerForm) -> Response:
         event = supervisor_actions.answer(given.id, given.text, principal.name)
         return await self._act(request, principal, "answer", given.text, event)
 

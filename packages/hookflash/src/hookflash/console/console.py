@@ -22,6 +22,7 @@ from hookflash.console.deliveries import Deliveries
 from hookflash.console.ended_calls import EndedCalls, Recordings
 from hookflash.console.feed import Feed
 from hookflash.console.line_calls import LineCalls
+from hookflash.console.openapi import ApiDocument
 from hookflash.console.pages import Pages
 from hookflash.console.people import PeopleFile, read_people
 from hookflash.console.prices import Prices
@@ -123,6 +124,7 @@ class Console:
                 currency=config.prices.currency,
                 now=world.monotonic,
             ).routes(),
+            *ApiDocument(access, path=config.path).routes(),
             *Pages(access, path=config.path).routes(),
         ]
         self._log_access(config)

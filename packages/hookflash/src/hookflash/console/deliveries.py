@@ -9,25 +9,57 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute
 
 from hookflash.console.access import AccessControl, Principal, Refused, answer
-from hookflash.console.request_parsing import EmptyBody, Limit, Short, read_body, read_query
+from hookflash.console.operations import Operation
+from hookflash.console.request_parsing import EmptyBody, Identifier, Limit, unknown_page
 from hookflash.console.shapes import DeliveryEntry, DeliveryPage, Taken
 from hookflash.core.delivery_retries import TrackedDelivery
 from hookflash.stores.deliveries import DeliveryStore
 
+State = Annotated[
+    Literal["waiting", "delivered", "dead", "unroutable"],
+    Meta(description="one of waiting, delivered, dead, unroutable"),
+]
+
 
 class DeliveriesQuery(msgspec.Struct, forbid_unknown_fields=True):
-    state: Literal["", "waiting", "delivered", "dead", "unroutable"] = ""
-    call: Short = ""
-    before: Short = ""
+    """Which deliveries to return. `before` is the `next` of the previous page."""
+
+    state: State | None = None
+    call: Identifier | None = None
+    before: Identifier | None = None
     limit: Limit = 50
+
+
+LIST = Operation(
+    name="list_deliveries",
+    method="GET",
+    path="/api/deliveries",
+    group="ended calls",
+    summary="What calls have left for their owner, the newest first.",
+    takes=DeliveriesQuery,
+    answers=DeliveryPage,
+)
+RETRY = Operation(
+    name="retry_delivery",
+    method="POST",
+    path="/api/deliveries/{id}/retry",
+    group="ended calls",
+    summary="Try a delivery again that is `dead` or `kept`.",
+    takes=EmptyBody,
+    answers=Taken,
+    status=202,
+    role="supervisor",
+)
+OPERATIONS = (LIST, RETRY)
 
 
 class Deliveries:
@@ -46,24 +78,16 @@ class Deliveries:
         self._now = now
         self._deliver = deliver
 
-    def routes(self) -> list[Route]:
-        protected = self._access.protected
-        return [
-            Route("/api/deliveries", protected(self._list, tokens=True), methods=["GET"]),
-            Route(
-                "/api/deliveries/{id}/retry",
-                protected(self._retry, role="supervisor", tokens=True),
-                methods=["POST"],
-            ),
-        ]
+    def routes(self) -> list[BaseRoute]:
+        return [LIST.route(self._access, self._list), RETRY.route(self._access, self._retry)]
 
-    async def _list(self, request: Request, principal: Principal) -> Response:
-        given = read_query(request, DeliveriesQuery)
+    async def _list(
+        self, request: Request, principal: Principal, given: DeliveriesQuery
+    ) -> Response:
+        if given.before is not None and await self._store.get(given.before) is None:
+            raise unknown_page(given.before)
         found = await self._store.list(
-            limit=given.limit,
-            before=given.before or None,
-            state=given.state or None,
-            call_sid=given.call or None,
+            limit=given.limit, before=given.before, state=given.state, call_sid=given.call
         )
         last = found[-1].delivery.id if len(found) == given.limit else None
         page = DeliveryPage(
@@ -71,8 +95,7 @@ class Deliveries:
         )
         return answer(page)
 
-    async def _retry(self, request: Request, principal: Principal) -> Response:
-        await read_body(request, EmptyBody)
+    async def _retry(self, request: Request, principal: Principal, given: EmptyBody) -> Response:
         stored = await self._store.get(request.path_params["id"])
         if stored is None or stored.state not in ("dead", "unroutable"):
             raise Refused(404, "unknown", "No delivery with this id is dead or unroutable.")

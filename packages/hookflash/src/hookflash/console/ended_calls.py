@@ -12,20 +12,34 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated, Protocol, get_args
 
 import msgspec
+from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute
 
 from hookflash.console import call_detail
-from hookflash.console.access import AccessControl, Endpoint, Principal, Refused, answer
+from hookflash.console.access import AccessControl, Principal, Refused, answer
 from hookflash.console.journal_trace import read_trace
+from hookflash.console.operations import Operation
 from hookflash.console.prices import Prices
-from hookflash.console.request_parsing import Limit, Short, read_query
+from hookflash.console.request_parsing import (
+    LARGEST_ID,
+    NO_NUL,
+    YEAR_9999,
+    Identifier,
+    Limit,
+    Moment,
+    NoParameters,
+    Short,
+    unknown_page,
+    wrong_value,
+)
 from hookflash.console.shapes import (
     Attempt,
     AuditEntry,
@@ -37,18 +51,21 @@ from hookflash.console.shapes import (
     PastEntry,
     PastPage,
     Quantiles,
-    Role,
 )
 from hookflash.console.trace import ToolSeen, Trace
+from hookflash.core.disposition import Disposition
 from hookflash.core.record import CallRecord
 from hookflash.stores.audit import AuditStore
 from hookflash.stores.figures import Distribution, Figure, figures
+from hookflash.stores.full_text import words_in
 from hookflash.stores.records import RecordStore
 from hookflash.stores.search import CallQuery, CallSearch, Found
 
 log = logging.getLogger("hookflash.console")
 
 MAX_STEPS = 1000
+_RANGES = re.compile(r"bytes=([0-9]{1,15}-[0-9]{0,15}|-[0-9]{1,15})")
+"""One range of bytes, as players request. Several would make an answer of several parts."""
 _WEEK_SECONDS, _DAY_SECONDS = 7 * 86_400.0, 86_400.0
 
 
@@ -65,30 +82,135 @@ class Recordings(Protocol):
         """Delete all data of a call."""
 
 
+Words = Annotated[
+    str,
+    Meta(
+        max_length=200,
+        pattern=NO_NUL,
+        description="words that were said, or the beginnings of words, of which all must occur:"
+        " at most 200 characters, with a letter or digit among them",
+    ),
+]
+Digits = Annotated[
+    str,
+    Meta(
+        max_length=64,
+        pattern="^[0-9+(). /-]*[0-9][0-9+(). /-]*$",
+        description="the last digits of the caller's number, such as 0142;"
+        " + ( ) . / - and spaces are ignored",
+    ),
+]
+Ending = Annotated[Disposition, Meta(description="one of " + ", ".join(get_args(Disposition)))]
+
+
 class PastQuery(msgspec.Struct, forbid_unknown_fields=True):
-    text: Short = ""
-    digits: Short = ""
-    disposition: Short = ""
-    destination: Short = ""
-    agent: Short = ""
-    since: float | None = None
-    until: float | None = None
-    before: Short = ""
+    """Which calls to return. `before` is the `next` of the previous page."""
+
+    text: Words | None = None
+    digits: Digits | None = None
+    disposition: Ending | None = None
+    destination: Short | None = None
+    agent: Short | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+    before: Identifier | None = None
     limit: Limit = 50
 
 
 class FiguresQuery(msgspec.Struct, forbid_unknown_fields=True):
-    since: float | None = None
-    until: float | None = None
-    step: Annotated[float, msgspec.Meta(gt=0)] = _DAY_SECONDS
+    """Which time to count, in which steps. The default is the last seven days, by day."""
+
+    since: Moment | None = None
+    until: Moment | None = None
+    step: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=YEAR_9999,
+            description=f"seconds: a number above 0, at most {YEAR_9999};"
+            f" at most {MAX_STEPS} steps from `since` to `until`",
+        ),
+    ] = _DAY_SECONDS
 
 
 class AuditQuery(msgspec.Struct, forbid_unknown_fields=True):
-    who: Short = ""
-    action: Short = ""
-    call: Short = ""
-    before: int | None = None
+    """Which entries to return. `before` is the `next` of the previous page."""
+
+    who: Short | None = None
+    action: Short | None = None
+    call: Identifier | None = None
+    before: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                le=LARGEST_ID,
+                description=f"the id of an entry: a whole number from 1 to {LARGEST_ID}",
+            ),
+        ]
+        | None
+    ) = None
     limit: Limit = 50
+
+
+FIND = Operation(
+    name="find_ended_calls",
+    method="GET",
+    path="/api/past",
+    group="ended calls",
+    summary="Ended calls, the newest first.",
+    takes=PastQuery,
+    answers=PastPage,
+)
+DETAIL = Operation(
+    name="get_ended_call",
+    method="GET",
+    path="/api/past/{sid}",
+    group="ended calls",
+    summary="One ended call with all its parts.",
+    takes=NoParameters,
+    answers=PastCall,
+)
+DELETE = Operation(
+    name="delete_ended_call",
+    method="DELETE",
+    path="/api/past/{sid}",
+    group="ended calls",
+    summary="Delete the record, the journal and the recording of a call.",
+    takes=NoParameters,
+    status=204,
+    role="supervisor",
+)
+RECORDING = Operation(
+    name="get_recording",
+    method="GET",
+    path="/api/past/{sid}/recording",
+    group="ended calls",
+    summary="The stereo recording of a call. Ranges are served with 206.",
+    takes=NoParameters,
+    media_type="audio/wav",
+    refusals=(416,),
+)
+FIGURES = Operation(
+    name="get_figures",
+    method="GET",
+    path="/api/figures",
+    group="ended calls",
+    summary="Figures over time: one for each step, and one for the whole time.",
+    takes=FiguresQuery,
+    answers=Figures,
+)
+AUDIT = Operation(
+    name="list_audit_entries",
+    method="GET",
+    path="/api/audit",
+    group="ended calls",
+    summary="Who did what, the newest first.",
+    takes=AuditQuery,
+    answers=AuditPage,
+    role="supervisor",
+)
+OPERATIONS = (FIND, DETAIL, DELETE, RECORDING, FIGURES, AUDIT)
 
 
 class EndedCalls:
@@ -113,32 +235,32 @@ class EndedCalls:
         self._prices = prices or Prices()
         self._recordings = recordings
 
-    def routes(self) -> list[Route]:
-        def protected(
-            path: str, endpoint: Endpoint, method: str = "GET", role: Role = "viewer"
-        ) -> Route:
-            admitted = self._access.protected(endpoint, role=role, tokens=True)
-            return Route(path, admitted, methods=[method])
-
+    def routes(self) -> list[BaseRoute]:
+        access = self._access
         return [
-            protected("/api/past", self._find),
-            protected("/api/past/{sid}", self._one),
-            protected("/api/past/{sid}", self._delete, "DELETE", "supervisor"),
-            protected("/api/past/{sid}/recording", self._recording),
-            protected("/api/figures", self._figures),
-            protected("/api/audit", self._trail, "GET", "supervisor"),
+            FIND.route(access, self._find),
+            DETAIL.route(access, self._one),
+            DELETE.route(access, self._delete),
+            RECORDING.route(access, self._recording),
+            FIGURES.route(access, self._figures),
+            AUDIT.route(access, self._trail),
         ]
 
     # --- calls ----------------------------------------------------------------------------------
 
-    async def _find(self, request: Request, principal: Principal) -> Response:
-        given = read_query(request, PastQuery)
-        wanted = msgspec.convert(given, CallQuery, from_attributes=True)
+    async def _find(self, request: Request, principal: Principal, given: PastQuery) -> Response:
+        if given.text is not None and not words_in(given.text):
+            # Without a word, every call would be found.
+            raise wrong_value("text", Words, given.text)
+        if given.before is not None and await self._search.one(given.before) is None:
+            raise unknown_page(given.before)
+        about = msgspec.structs.asdict(given).items()
+        wanted = CallQuery(**{name: value for name, value in about if value is not None})
         found = await self._search.find(wanted)
         last = found[-1].call_sid if len(found) == wanted.limit else None
         return answer(PastPage(calls=tuple(map(self._entry, found)), next=last))
 
-    async def _one(self, request: Request, principal: Principal) -> Response:
+    async def _one(self, request: Request, principal: Principal, given: NoParameters) -> Response:
         call_sid = request.path_params["sid"]
         found, record = await self._search.one(call_sid), await self._store.get(call_sid)
         if found is None or record is None:
@@ -207,7 +329,9 @@ class EndedCalls:
                 )
         return trace
 
-    async def _delete(self, request: Request, principal: Principal) -> Response:
+    async def _delete(
+        self, request: Request, principal: Principal, given: NoParameters
+    ) -> Response:
         call_sid = request.path_params["sid"]
         if await self._search.one(call_sid) is None:
             raise Refused(404, "unknown", "No such call is known.")
@@ -220,13 +344,18 @@ class EndedCalls:
         await self._store.delete(call_sid)
         return Response(status_code=204)
 
-    async def _recording(self, request: Request, principal: Principal) -> Response:
+    async def _recording(
+        self, request: Request, principal: Principal, given: NoParameters
+    ) -> Response:
         call_sid = request.path_params["sid"]
+        wanted = request.headers.get("range", "bytes=0-")
+        if not _RANGES.fullmatch(wanted):
+            raise Refused(400, "request", f"Range: expected bytes=FIRST-LAST, got {wanted[:80]!r}.")
         path = await self._recordings.find(call_sid) if self._recordings is not None else None
         if path is None:
             raise Refused(404, "unknown", "There is no recording of this call.")
         # A player requests a recording in ranges; only the first is audited.
-        if request.headers.get("range", "bytes=0-").startswith("bytes=0-"):
+        if wanted.startswith("bytes=0-"):
             await self._access.audit(principal, "recording", call_sid=call_sid)
         return FileResponse(path, media_type="audio/wav", filename=f"{call_sid}.wav")
 
@@ -243,15 +372,21 @@ class EndedCalls:
 
     # --- figures --------------------------------------------------------------------------------
 
-    async def _figures(self, request: Request, principal: Principal) -> Response:
-        given = read_query(request, FiguresQuery)
+    async def _figures(
+        self, request: Request, principal: Principal, given: FiguresQuery
+    ) -> Response:
         until = given.until if given.until is not None else self._now()
         since = given.since if given.since is not None else until - _WEEK_SECONDS
         if not since < until:
-            raise Refused(400, "request", f"since must be before until; got {since} and {until}.")
+            raise Refused(
+                400, "request", f"since must be before until; got {since:.15g} and {until:.15g}."
+            )
         if (until - since) / given.step > MAX_STEPS:
             raise Refused(
-                400, "request", f"At most {MAX_STEPS} steps; use a longer step or a shorter period."
+                400,
+                "request",
+                f"step: expected at most {MAX_STEPS} steps from since to until, got"
+                f" {(until - since) / given.step:.0f}; use a longer step or a shorter time.",
             )
         engine = self._store.engine
         steps = await figures(engine, since=since, until=until, step=given.step)
@@ -295,12 +430,11 @@ class EndedCalls:
 
     # --- the audit trail ------------------------------------------------------------------------
 
-    async def _trail(self, request: Request, principal: Principal) -> Response:
-        given = read_query(request, AuditQuery)
+    async def _trail(self, request: Request, principal: Principal, given: AuditQuery) -> Response:
         entries = await self._audit.page(
-            who=given.who,
-            action=given.action,
-            call_sid=given.call,
+            who=given.who or "",
+            action=given.action or "",
+            call_sid=given.call or "",
             before=given.before,
             limit=given.limit,
         )

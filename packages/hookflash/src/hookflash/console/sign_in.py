@@ -16,15 +16,17 @@ from collections.abc import Callable
 from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute
 
 from hookflash.client_address import client_network
 from hookflash.console.access import AccessControl, Principal, Refused, answer
+from hookflash.console.operations import Operation
 from hookflash.console.passwords import verify_password
 from hookflash.console.people import Person
-from hookflash.console.request_parsing import read_body
+from hookflash.console.request_parsing import NO_NUL, NoParameters
 from hookflash.console.shapes import Session
 from hookflash.console.supervisor_actions import ACTIONS
 from hookflash.console.throttle import Throttle
@@ -33,13 +35,60 @@ from hookflash.world import SYSTEM
 _NOBODY = "scrypt$32768$8$1$AAAAAAAAAAAAAAAAAAAAAA==$" + "A" * 43 + "="
 _MAX_WAITING = 10
 
-_Short = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-_Password = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
+_Name = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=200,
+        pattern=NO_NUL,
+        description="a text of 1 to 200 characters, no NUL",
+    ),
+]
+_Password = Annotated[
+    str, Meta(min_length=1, max_length=1000, description="a text of 1 to 1000 characters")
+]
 
 
 class SignIn(msgspec.Struct, forbid_unknown_fields=True):
-    name: _Short
+    """Who signs in."""
+
+    name: _Name
     password: _Password
+
+
+SIGN_IN = Operation(
+    name="sign_in",
+    method="POST",
+    path="/console/sign-in",
+    group="signing in",
+    summary="Sign in: sets the session's cookie.",
+    takes=SignIn,
+    answers=Session,
+    role=None,
+    tokens=False,
+    refusals=(401, 403, 429),
+)
+SIGN_OUT = Operation(
+    name="sign_out",
+    method="POST",
+    path="/console/sign-out",
+    group="signing in",
+    summary="End the session in every browser and process.",
+    takes=NoParameters,
+    status=204,
+    tokens=False,
+)
+SESSION = Operation(
+    name="get_session",
+    method="GET",
+    path="/console/session",
+    group="signing in",
+    summary="Who is signed in, and what they may do.",
+    takes=NoParameters,
+    answers=Session,
+    tokens=False,
+)
+OPERATIONS = (SIGN_IN, SIGN_OUT, SESSION)
 
 
 class SignInRoutes:
@@ -64,19 +113,18 @@ class SignInRoutes:
         self._one_at_a_time = asyncio.Semaphore(1)
         self._waiting = 0
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[BaseRoute]:
         access = self._access
         return [
-            Route("/console/sign-in", access.with_headers(self._sign_in), methods=["POST"]),
-            Route("/console/sign-out", access.protected(self._sign_out), methods=["POST"]),
-            Route("/console/session", access.protected(self._session), methods=["GET"]),
+            SIGN_IN.open_route(access, self._sign_in),
+            SIGN_OUT.route(access, self._sign_out),
+            SESSION.route(access, self._session),
         ]
 
-    async def _sign_in(self, request: Request) -> Response:
+    async def _sign_in(self, request: Request, given: SignIn) -> Response:
         access = self._access
         if not access.same_origin(request):
             raise Refused(403, "csrf", "Sign in on the console's own page.")
-        given = await read_body(request, SignIn)
         peer = access.clients.of(request)
         network = client_network(peer)
         wait = self._throttle.wait_seconds(given.name, network)
@@ -120,7 +168,9 @@ class SignInRoutes:
             self._waiting -= 1
         return person if good else None
 
-    async def _sign_out(self, request: Request, principal: Principal) -> Response:
+    async def _sign_out(
+        self, request: Request, principal: Principal, given: NoParameters
+    ) -> Response:
         await self._access.audit(principal, "sign-out")
         response = Response(status_code=204)
         if principal.ticket is not None:
@@ -134,7 +184,9 @@ class SignInRoutes:
             )
         return response
 
-    async def _session(self, request: Request, principal: Principal) -> Response:
+    async def _session(
+        self, request: Request, principal: Principal, given: NoParameters
+    ) -> Response:
         person = Person(name=principal.name, role=principal.role, rings=principal.rings)
         return answer(
             self._session_of(person, csrf=principal.csrf, is_open=principal.via == "open")

@@ -5,7 +5,8 @@
     a media socket on picows   `Refusals.upgrade`, called by `media_upgrade`
 
 Each line says what was refused, why, and what to do. Lines of one kind are limited, because anybody
-can cause them; the counts are complete. Answers stay empty: the reason is for the owner only.
+can cause them; the counts are complete. The reason is for the owner only: `http_errors` writes the
+answers.
 
 Lines contain no header and no body, and of a query only the names.
 """
@@ -27,6 +28,7 @@ from hookflash.carriers.twilio.signature import HEADER
 from hookflash.carriers.twilio.urls import MEDIA, NOTES, Urls
 from hookflash.client_address import ClientAddresses
 from hookflash.log_output import LineLimit
+from hookflash.server.http_errors import error_answers
 from hookflash.world import SYSTEM
 
 log = logging.getLogger("hookflash.server")
@@ -84,10 +86,11 @@ class Refusals:
         self._urls = urls
         self._clients = clients
         self._explain = explain
+        self._answer = error_answers(urls)
         self._limit = LineLimit(now=now)
 
     async def answer(self, request: Request, error: Exception) -> Response:
-        """Answer an `HTTPException` with its status and headers and an empty body; log it.
+        """Answer an `HTTPException` as `http_errors` says, and log it.
 
         It is starlette's handler for `HTTPException`.
         """
@@ -108,7 +111,7 @@ class Refusals:
                 self._why(request, error, status),
                 ending,
             )
-        return Response(status_code=status, headers=error.headers)
+        return await self._answer(request, error)
 
     def upgrade(self, connection: HTTPConnection, reason: str) -> None:
         """Count and log an upgrade that is refused for `reason`."""

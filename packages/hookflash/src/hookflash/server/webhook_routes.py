@@ -42,6 +42,7 @@ from functools import partial
 from hashlib import sha256
 from typing import TypeVar, get_args
 
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
@@ -67,8 +68,26 @@ _T = TypeVar("_T")
 
 IDEMPOTENCY_HEADER = "i-twilio-idempotency-token"
 
-_CALL = "{call_sid}/{wave:int}"
-_HUMAN = f"{PREFIX}/human/{_CALL}/{{leg:int}}"
+
+class NumberConvertor(Convertor[int]):
+    """A whole number in a path, of at most nine digits.
+
+    Python refuses to read a number of more than 4300 digits, which would be an error of the server.
+    """
+
+    regex = "[0-9]{1,9}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("number", NumberConvertor())
+
+_CALL = "{call_sid}/{wave:number}"
+_HUMAN = f"{PREFIX}/human/{_CALL}/{{leg:number}}"
 
 
 class WebhookRoutes:
@@ -89,27 +108,27 @@ class WebhookRoutes:
         notice = partial(self._route, self._notice)
         return [
             question(f"{PREFIX}/voice", webhook_forms.arrived),
-            question(f"{PREFIX}/connect/{{step:int}}", webhook_forms.connect_ended),
-            question(f"{PREFIX}/dial/{{step:int}}", webhook_forms.dial_ended),
-            question(f"{PREFIX}/queue/{{step:int}}", webhook_forms.queue_ended),
-            question(f"{PREFIX}/wait/{{step:int}}", webhook_forms.queue_asked),
-            question(f"{PREFIX}/room/{{step:int}}", webhook_forms.room_ended),
-            question(f"{PREFIX}/hold/{{step:int}}", webhook_forms.hold_ended),
-            question(f"{PREFIX}/refer/{{step:int}}", webhook_forms.refer_ended),
-            question(f"{PREFIX}/voicemail/{{step:int}}", webhook_forms.voicemail_ended),
+            question(f"{PREFIX}/connect/{{step:number}}", webhook_forms.connect_ended),
+            question(f"{PREFIX}/dial/{{step:number}}", webhook_forms.dial_ended),
+            question(f"{PREFIX}/queue/{{step:number}}", webhook_forms.queue_ended),
+            question(f"{PREFIX}/wait/{{step:number}}", webhook_forms.queue_asked),
+            question(f"{PREFIX}/room/{{step:number}}", webhook_forms.room_ended),
+            question(f"{PREFIX}/hold/{{step:number}}", webhook_forms.hold_ended),
+            question(f"{PREFIX}/refer/{{step:number}}", webhook_forms.refer_ended),
+            question(f"{PREFIX}/voicemail/{{step:number}}", webhook_forms.voicemail_ended),
             *(
                 question(f"{_HUMAN}/{point}", webhook_forms.human_asked(point))
                 for point in get_args(Point)
             ),
-            question(f"{PREFIX}/consult/{{call_sid}}/{{step:int}}", webhook_forms.consult_ended),
-            notice(f"{PREFIX}/leg/{{step:int}}", webhook_forms.leg_changed),
+            question(f"{PREFIX}/consult/{{call_sid}}/{{step:number}}", webhook_forms.consult_ended),
+            notice(f"{PREFIX}/leg/{{step:number}}", webhook_forms.leg_changed),
             notice(f"{_HUMAN}/status", webhook_forms.human_changed),
             notice(f"{PREFIX}/room-events/{_CALL}", webhook_forms.room_changed),
-            notice(f"{PREFIX}/recording/{{step:int}}", webhook_forms.recording_ready),
-            notice(f"{PREFIX}/transcription/{{step:int}}", webhook_forms.transcribed),
+            notice(f"{PREFIX}/recording/{{step:number}}", webhook_forms.recording_ready),
+            notice(f"{PREFIX}/transcription/{{step:number}}", webhook_forms.transcribed),
             notice(f"{PREFIX}/status", webhook_forms.call_status),
             notice(f"{PREFIX}/stream", webhook_forms.stream_status),
-            Route(f"{PREFIX}/music/{{seconds:int}}.wav", serve_music, methods=["GET"]),
+            Route(f"{PREFIX}/music/{{seconds:number}}.wav", serve_music, methods=["GET"]),
             WebSocketRoute(f"{PREFIX}/media", self._media),
             WebSocketRoute(f"{PREFIX}/media/{{worker}}", self._media),
         ]
