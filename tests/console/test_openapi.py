@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -136,3 +137,9 @@ def test_the_limits_of_a_parameter_are_those_that_are_checked() -> None:
         "maximum": 253_402_300_799,
         "default": 86_400.0,
     }
+
+
+def test_the_page_of_the_api_has_each_operation() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "console-api.md").read_text()
+    for operation in OPERATIONS:
+        assert f"`{operation.method} {operation.path}" in page, operation.name

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, get_args
 
 import msgspec
 from msgspec import Meta
@@ -21,19 +21,18 @@ from hookflash.console.access import AccessControl, Principal, Refused, answer
 from hookflash.console.operations import Operation
 from hookflash.console.request_parsing import EmptyBody, Identifier, Limit, unknown_page
 from hookflash.console.shapes import DeliveryEntry, DeliveryPage, Taken
-from hookflash.core.delivery_retries import TrackedDelivery
+from hookflash.core.delivery_retries import DeliveryState, TrackedDelivery
 from hookflash.stores.deliveries import DeliveryStore
 
-State = Annotated[
-    Literal["waiting", "delivered", "dead", "unroutable"],
-    Meta(description="one of waiting, delivered, dead, unroutable"),
+ListedState = Annotated[
+    DeliveryState, Meta(description="one of " + ", ".join(get_args(DeliveryState)))
 ]
 
 
 class DeliveriesQuery(msgspec.Struct, forbid_unknown_fields=True):
     """Which deliveries to return. `before` is the `next` of the previous page."""
 
-    state: State | None = None
+    state: ListedState | None = None
     call: Identifier | None = None
     before: Identifier | None = None
     limit: Limit = 50

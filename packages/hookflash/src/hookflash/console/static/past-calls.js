@@ -33,9 +33,11 @@ export function asQuery(
   { find = "", disposition = "", days = "", destination = "", before = "" },
   now = Date.now() / 1000,
 ) {
-  const digits = /^[\d\s+().-]{3,}$/.test(find.trim()) ? find.replaceAll(/\D/g, "") : "";
+  const digits = /^[\d\s+().-]{3,}$/.test(find.trim()) ? find.replaceAll(/\D/g, "").slice(-64) : "";
+  // The server refuses a text without a word; somebody who types may begin with a quotation mark.
+  const words = /[\p{L}\p{N}]/u.test(find) ? find.trim() : "";
   return {
-    text: digits ? "" : find.trim(),
+    text: digits ? "" : words,
     digits,
     disposition,
     destination,
@@ -67,6 +69,7 @@ export class PastCalls {
       type: "search",
       name: "find",
       value: params.find ?? "",
+      maxlength: "200",
       "data-key": "/",
       placeholder: "Words that were said, or a number",
       "aria-label": "Search past calls",
@@ -84,6 +87,7 @@ export class PastCalls {
     this.destination = el("input.field.destination", {
       name: "destination",
       value: params.destination ?? "",
+      maxlength: "200",
       placeholder: "Handed to",
       "aria-label": "Handed to",
       oninput: () => this.typed(),
