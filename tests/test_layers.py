@@ -17,7 +17,13 @@ import pytest
 PACKAGES = Path(__file__).parent.parent / "packages"
 SRC = PACKAGES / "hookflash" / "src"
 LOCAL_SRC = PACKAGES / "hookflash-local" / "src"
-INNER = ("hookflash.core", "hookflash.errors", "hookflash.g711", "hookflash.world")
+INNER = (
+    "hookflash.core",
+    "hookflash.errors",
+    "hookflash.g711",
+    "hookflash.private_files",
+    "hookflash.world",
+)
 # Which of our own modules a layer may import, besides itself.
 MAY_KNOW = {
     "hookflash.core": ("hookflash.errors",),

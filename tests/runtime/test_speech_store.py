@@ -351,12 +351,12 @@ async def test_a_folder_that_cannot_be_made_leaves_clips_in_memory(
 async def test_a_disk_that_is_full_leaves_clips_in_memory_and_no_half_file(
     stores: Stores, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def full(path: Path, data: bytes) -> int:
+    def full(path: Path, data: bytes) -> None:
         with path.open("wb") as file:
             file.write(data[:10])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(speech_store, "write_file", full)
     store = stores.start(Renderer())
     await store.wait_until_tried()
     assert store.clip(ONE) is not None

@@ -59,6 +59,7 @@ def _print(kind: str, name: str, entry: dict[str, str]) -> None:
     from pathlib import Path
 
     from hookflash.console.people import read_people
+    from hookflash.private_files import write_file
 
     # A TOML string is written like a JSON string.
     lines = [f"[{kind}.{json.dumps(name)}]"]
@@ -66,6 +67,6 @@ def _print(kind: str, name: str, entry: dict[str, str]) -> None:
     text = "\n".join(lines) + "\n"
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "entry"
-        file.write_text(text, encoding="utf-8")
+        write_file(file, text)
         read_people(file)
     click.echo(text, nl=False)

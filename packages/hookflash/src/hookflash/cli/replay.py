@@ -21,6 +21,7 @@ def command(journal: Path, picture: Path | None, as_json: bool) -> int:
     import msgspec
 
     from hookflash.core.call import Call
+    from hookflash.private_files import write_file
     from hookflash.replay.files import read_lines
     from hookflash.replay.picture import draw
     from hookflash.replay.timeline import read_timeline
@@ -32,7 +33,7 @@ def command(journal: Path, picture: Path | None, as_json: bool) -> int:
     different = [step for step in steps if not step.same]
     timeline = read_timeline(read_lines(journal))
     if picture is not None:
-        picture.write_text(draw(timeline))
+        write_file(picture, draw(timeline))
     if as_json:
         result = {
             "call_sid": head.call_sid,

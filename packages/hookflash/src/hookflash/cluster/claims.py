@@ -28,6 +28,7 @@ from pathlib import Path
 from types import TracebackType
 
 from hookflash.errors import ConfigError
+from hookflash.private_files import open_descriptor
 
 if sys.platform != "win32":
     import fcntl
@@ -54,7 +55,7 @@ class Claims:
         path = self._path(call_sid)
         while True:
             # Not inherited by a child process, which would hold the lock.
-            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            file = open_descriptor(path, os.O_RDWR | os.O_CREAT)
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if _is_at(file, path):

@@ -23,6 +23,8 @@ import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+from hookflash.private_files import restrict
+
 log = logging.getLogger("hookflash.workers")
 
 _HEADER = struct.Struct(">BIQ")
@@ -72,6 +74,9 @@ async def serve_requests(path: Path, answer: Answer) -> AsyncIterator[None]:
 
     server = await asyncio.start_unix_server(connected, path)
     try:
+        # A socket of a simulated network has no file.
+        with contextlib.suppress(FileNotFoundError):
+            restrict(path)
         yield
     finally:
         server.close()

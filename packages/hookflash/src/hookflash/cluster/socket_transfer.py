@@ -20,6 +20,8 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from hookflash.private_files import restrict
+
 log = logging.getLogger("hookflash.workers")
 
 MAX_BYTES = 60 * 1024
@@ -52,6 +54,7 @@ def receive_connections(path: Path, adopt: Adopt) -> Iterator[None]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.setblocking(False)
         sock.bind(str(path))
+        restrict(path)
         loop.add_reader(sock.fileno(), _take_all, sock, adopt)
         try:
             yield

@@ -21,6 +21,7 @@ from pathlib import Path
 from random import Random
 
 from hookflash.errors import ConfigError
+from hookflash.private_files import create_folder, restrict
 from hookflash.world import SYSTEM
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,23}")
@@ -95,11 +96,10 @@ def _digest(of: bytes, length: int) -> str:
 
 def _make_private(folder: Path) -> None:
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        create_folder(folder)
         found = folder.lstat()
     except OSError as error:
         raise ConfigError(f"{folder}: {error.strerror}; set HOOKFLASH_DATA_DIR") from error
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
         raise ConfigError(f"{folder} belongs to another user: remove it, or set HOOKFLASH_DATA_DIR")
-    if found.st_mode & 0o077:
-        folder.chmod(0o700)
+    restrict(folder)

@@ -21,6 +21,7 @@ import msgspec
 
 from hookflash.console.people import People, Person
 from hookflash.errors import ConfigError
+from hookflash.private_files import open_file
 from hookflash.world import SYSTEM
 
 SECRET_FILE = "console-secret"
@@ -57,7 +58,7 @@ def _make_secret(path: Path, entropy: Random) -> None:
     on one secret, and none reads an incomplete file.
     """
     mine = path.with_name(f"{path.name}.{entropy.randbytes(6).hex()}")
-    with open(os.open(mine, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+    with open_file(mine, "xb") as file:
         file.write(entropy.randbytes(_SECRET_BYTES))
     try:
         os.link(mine, path)

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from hookflash.errors import ConfigError
+from hookflash.private_files import create_folder, write_file
 from hookflash.replay.picture import draw
 from hookflash.replay.sound import Tracks, write_stereo
 from hookflash.replay.timeline import Timeline, read_timeline
@@ -59,17 +60,17 @@ def write_call(folder: Path, journal: Path, tracks: Tracks) -> tuple[Timeline, l
             f"the journal {journal} has no record: expected a call that has ended;"
             " see the log for why it did not"
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    create_folder(folder)
     said, heard = align_tracks(tracks)
     paths = [folder / name for name in ("call.wav", "transcript.txt", "timeline.svg")]
     write_stereo(paths[0], said, heard)
-    paths[1].write_text(transcript_text(timeline), encoding="utf-8")
-    paths[2].write_text(draw(timeline, tracks), encoding="utf-8")
+    write_file(paths[1], transcript_text(timeline))
+    write_file(paths[2], draw(timeline, tracks))
     copy = folder / "journal.jsonl"
     if copy.resolve() != journal.resolve():
-        copy.write_bytes(journal.read_bytes())
+        write_file(copy, journal.read_bytes())
     record = folder / "record.json"
-    record.write_bytes(msgspec.json.format(msgspec.json.encode(timeline.record)) + b"\n")
+    write_file(record, msgspec.json.format(msgspec.json.encode(timeline.record)) + b"\n")
     return timeline, [*paths, copy, record]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from hookflash.g711 import LINEAR, RATE, decode_bytes
+from hookflash.private_files import open_file
 from hookflash.replay.timeline import Timeline
 
 BINS_PER_SECOND = 50
@@ -94,6 +95,6 @@ def write_stereo(path: Path, left: bytes, right: bytes) -> None:
         samples = decode_bytes(track.ljust(frames, b"\xff"))
         sound[offset::4] = samples[0::2]
         sound[offset + 1 :: 4] = samples[1::2]
-    with wave.open(str(path), "wb") as file:
+    with open_file(path, "wb") as plain, wave.open(plain, "wb") as file:
         file.setparams((2, 2, RATE, frames, "NONE", ""))
         file.writeframes(bytes(sound))

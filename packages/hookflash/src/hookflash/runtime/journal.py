@@ -50,6 +50,7 @@ from hookflash.core.events import (
 )
 from hookflash.core.setup import CallSetup
 from hookflash.errors import ConfigError
+from hookflash.private_files import make_folder
 from hookflash.runtime.disk_queue import DiskQueue
 from hookflash.runtime.journal_files import Chunk, JournalFiles
 from hookflash.runtime.journal_lines import (
@@ -233,7 +234,7 @@ class Journals:
         self, folder: Path, *, queue_lines: int = _QUEUE_LINES, world: World = SYSTEM
     ) -> None:
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         files = JournalFiles(lost_note)
         self._writer = DiskQueue(
             world,

@@ -13,7 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from os import SEEK_END
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import IO, NamedTuple
+
+from hookflash.private_files import open_file
 
 LostNote = Callable[[float, int], bytes]
 
@@ -32,7 +34,7 @@ class JournalFiles:
 
     def __init__(self, note: LostNote) -> None:
         self._note = note
-        self._open: dict[Path, BinaryIO] = {}
+        self._open: dict[Path, IO[bytes]] = {}
         self._lost: dict[Path, int] = {}
 
     def write(self, path: Path, chunks: list[Chunk]) -> None:
@@ -62,7 +64,7 @@ class JournalFiles:
         file = self._open.get(path)
         if file is None:
             # Unbuffered: the chunks are already a batch, and each call has its own file.
-            file = self._open[path] = path.open("a+b", buffering=0)
+            file = self._open[path] = open_file(path, "a+b", 0)
             if file.tell() and file.seek(-1, SEEK_END) >= 0 and file.read(1) != b"\n":
                 # A process died while writing: end its incomplete line first.
                 data = b"\n" + data

@@ -21,6 +21,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from hookflash.private_files import make_folder
 from hookflash.runtime.disk_queue import DiskQueue
 from hookflash.runtime.tracks import Block
 from hookflash.runtime.wav import WavFile, repair
@@ -81,7 +82,7 @@ class Recordings:
         self, folder: Path, *, queue_samples: int = _QUEUE_SAMPLES, world: World = SYSTEM
     ) -> None:
         self._folder = folder
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder)
         self._wall = world.wall
         self._files: dict[Path, WavFile] = {}
         self._queue: DiskQueue[_Job] = DiskQueue(

@@ -29,6 +29,7 @@ from typing import Final
 
 from hookflash.errors import ModelError
 from hookflash.g711 import RATE
+from hookflash.private_files import make_folder, open_descriptor, write_file
 from hookflash.runtime.loudness import normalized
 from hookflash.runtime.ports import SpeechRenderer
 from hookflash.runtime.prepared_speech import Clip, Sentence
@@ -277,11 +278,11 @@ class _Files:
         """
         path = self._claim_path(key)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
             with contextlib.suppress(FileNotFoundError):
                 if self._world.wall() - path.stat().st_mtime > CLAIM_SECONDS:
                     path.unlink()
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            os.close(open_descriptor(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
         except FileExistsError:
             return path.parent.is_file()
         except OSError:
@@ -301,7 +302,7 @@ class _Files:
         """Write the file of a clip. Raises `OSError`."""
         part = self.folder / f"{key}.{os.getpid()}.part"
         try:
-            part.write_bytes(sound + hashlib.sha256(sound).digest())
+            write_file(part, sound + hashlib.sha256(sound).digest())
             part.replace(self.folder / f"{key}.ulaw")
         except OSError:
             with contextlib.suppress(OSError):

@@ -13,6 +13,7 @@ import struct
 from pathlib import Path
 
 from hookflash.core.audio import SILENCE
+from hookflash.private_files import open_descriptor, open_file
 
 HEADER_BYTES = 58
 _CHANNELS, _RATE, _MULAW = 2, 8000, 7
@@ -40,9 +41,8 @@ class WavFile:
     """A recording to append to. Every method may raise `OSError`."""
 
     def __init__(self, path: Path) -> None:
-        # Readable by the owner only.
-        number = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
-        self._file = open(number, "r+b", buffering=0)
+        number = open_descriptor(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0))
+        self._file = os.fdopen(number, "r+b", 0)
         self.samples = samples_in(self._file.seek(0, os.SEEK_END))
         if not self.samples:
             self._put_header()
@@ -86,7 +86,7 @@ class WavFile:
 
 def repair(path: Path) -> bool:
     """Correct a header that does not match the file's size. Return whether it was changed."""
-    with path.open("r+b", buffering=0) as file:
+    with open_file(path, "r+b", 0) as file:
         samples = samples_in(file.seek(0, os.SEEK_END))
         wanted = header(samples)
         file.seek(0)

@@ -51,6 +51,7 @@ from hookflash.models.openai.options import (
 )
 from hookflash.models.openai.warm_sessions import WarmingConnector
 from hookflash.models.pool import WarmPool
+from hookflash.private_files import make_folder, restrict_trees
 from hookflash.runtime.call_views import CallViews
 from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.journal import Journals
@@ -91,6 +92,9 @@ from hookflash.stores.writer import StoreWriter
 from hookflash.world import SYSTEM, World
 
 _DAY_SECONDS = 86_400
+
+_DATA_NAMES = ("calls", "console-secret", "journals", "recordings", "speech", "workers")
+"""What is in the data folder, besides the database."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +162,10 @@ async def open_line(
     settings.check_serving()
     directory = Directory.of(target).check()
     async with contextlib.AsyncExitStack() as stack:
-        settings.storage.data_dir.mkdir(parents=True, exist_ok=True)
+        make_folder(settings.storage.data_dir)
+        if slot == 1:
+            paths = [settings.storage.data_dir / name for name in _DATA_NAMES]
+            await asyncio.to_thread(restrict_trees, paths)
         store = await open_store(settings.storage.database_url, connect=world.sqlite)
         stack.push_async_callback(store.close)
         writer = StoreWriter(store)

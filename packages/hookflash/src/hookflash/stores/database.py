@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from hookflash.errors import ConfigError
+from hookflash.private_files import create_folder, make_file, restrict_trees
 from hookflash.world import Connect
 
 VERSION_TABLE = "hookflash_schema"
@@ -35,6 +36,7 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x486F6F6B
 _BUSY_MS = 5000
 _one_at_a_time = threading.Lock()
+_SIDE_FILES = ("-wal", "-shm", "-journal")
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
     "postgres": "postgresql+asyncpg",
@@ -98,7 +100,11 @@ def _full_url(url: str) -> str:
         if parsed.database in (None, "", ":memory:"):
             raise ConfigError("HOOKFLASH_DATABASE_URL: name a file, such as sqlite:///calls.db")
         try:
-            Path(str(parsed.database)).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file = Path(str(parsed.database))
+            create_folder(file.parent)
+            # SQLite gives its other files the mode of the database.
+            make_file(file)
+            restrict_trees(file.with_name(file.name + suffix) for suffix in _SIDE_FILES)
         except OSError as error:
             raise ConfigError(f"HOOKFLASH_DATABASE_URL: {error}; choose another folder") from error
     elif importlib.util.find_spec("asyncpg") is None:
