@@ -56,3 +56,15 @@ async def test_a_recorded_call_leaves_only_private_files(stage: Stage, tmp_path:
         assert (tmp_path / "journals" / f"{call.sid}.jsonl").stat().st_size
         assert (tmp_path / "recordings" / f"{call.sid}.wav").stat().st_size
         assert list((tmp_path / "speech").iterdir())
+
+
+async def test_a_line_says_at_its_start_that_calls_are_deleted_after_90_days(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "hookflash.server")
+    async with stage():
+        said = [text for text in caplog.messages if text.startswith("retention: ")]
+    assert said == [
+        "retention: calls with their transcripts, journals and recordings are deleted after 90 days"
+        " (HOOKFLASH_CALL_RETENTION_DAYS; 0: never)"
+    ]

@@ -17,6 +17,7 @@ from hookflash.errors import ConfigError
 from hookflash.runtime.journal import Journals
 from hookflash.runtime.wav import header
 from hookflash.server.retention import SWEEP_SECONDS, RetentionDays, StoredCalls, retention_sweep
+from hookflash.settings import Settings
 from hookflash.stores.deliveries import DeliveryStore
 from hookflash.stores.records import RecordStore, open_store
 from hookflash_local.simulation.world import SimulatedWorld
@@ -191,3 +192,33 @@ async def test_where_all_is_kept_nothing_is_swept(attic: Attic) -> None:
     async with retention_sweep(attic.stored, RetentionDays()):
         await asyncio.sleep(SWEEP_SECONDS)
     assert attic.files() == {"CA1.jsonl", "CA1.wav"}
+
+
+CALLS = "calls with their transcripts, journals and recordings are deleted after"
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (RetentionDays(calls=90), f"{CALLS} 90 days (HOOKFLASH_CALL_RETENTION_DAYS; 0: never)"),
+        (RetentionDays(), "calls are never deleted (HOOKFLASH_CALL_RETENTION_DAYS is 0)"),
+        (
+            RetentionDays(recordings=0.5, deliveries=7),
+            "calls are never deleted (HOOKFLASH_CALL_RETENTION_DAYS is 0); recordings after 0.5 days"
+            " (HOOKFLASH_RECORDING_RETENTION_DAYS); deliveries after 7 days"
+            " (HOOKFLASH_DELIVERY_RETENTION_DAYS)",
+        ),
+    ],
+)
+async def test_what_is_deleted_when_is_said_at_the_start(
+    attic: Attic, days: RetentionDays, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "hookflash.server")
+    async with retention_sweep(attic.stored, days, wall=lambda: NOW):
+        assert caplog.messages == [f"retention: {said}"]
+
+
+def test_calls_are_deleted_after_90_days_by_default() -> None:
+    storage = Settings().storage
+    kept = (storage.call_retention_days, storage.recording_retention_days, storage.delivery_retention_days)
+    assert kept == (90, 0, 0)

@@ -558,7 +558,7 @@ class StorageSettings(Section):
         high=36_500,
     )
     call_retention_days: float = _setting(
-        0,
+        90,
         "How many days a call's record, transcript, journal and recording are retained;"
         " 0: no limit.",
         variable="HOOKFLASH_CALL_RETENTION_DAYS",

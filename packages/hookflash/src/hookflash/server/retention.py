@@ -53,6 +53,22 @@ class RetentionDays(msgspec.Struct, frozen=True, kw_only=True):
     deliveries: float = 0.0
 
 
+def describe(days: RetentionDays) -> str:
+    """Return when which data is deleted, in words, with the names of the settings."""
+    if days.calls:
+        parts = [
+            "calls with their transcripts, journals and recordings are deleted after"
+            f" {days.calls:g} days (HOOKFLASH_CALL_RETENTION_DAYS; 0: never)"
+        ]
+    else:
+        parts = ["calls are never deleted (HOOKFLASH_CALL_RETENTION_DAYS is 0)"]
+    if days.recordings:
+        parts.append(f"recordings after {days.recordings:g} days (HOOKFLASH_RECORDING_RETENTION_DAYS)")
+    if days.deliveries:
+        parts.append(f"deliveries after {days.deliveries:g} days (HOOKFLASH_DELIVERY_RETENTION_DAYS)")
+    return "; ".join(parts)
+
+
 class StoredCalls:
     """The ended calls of a data folder and its database; the console's `Recordings`.
 
@@ -151,7 +167,8 @@ async def retention_sweep(
     seconds: float = SWEEP_SECONDS,
 ) -> AsyncIterator[None]:
     """Sweep at once and then every `seconds` until the block ends, unless everything is
-    retained."""
+    retained. Log what is deleted when."""
+    log.info("retention: %s", describe(days))
     if days == RetentionDays():
         yield
         return
