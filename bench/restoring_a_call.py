@@ -158,7 +158,7 @@ def switchboard(journals: Journals) -> Switchboard:
         connector=ports,
         records=ports,
         journals=journals,
-        make_context=lambda agent, call, post, ask: None,
+        make_context=lambda agent, call, post, ask, collect: None,
     )
 
 

@@ -97,6 +97,10 @@ class Scene:
     ) -> list[AnyCommand]:
         return self(e.InstructionsAsked(step, point, leg, outcome))  # type: ignore[arg-type]
 
+    def press(self, digit: str) -> list[AnyCommand]:
+        """The caller presses a key: the driver hides the digit from the call."""
+        return self(self.call.without_digits(e.DigitPressed(digit)))
+
     # --- the model ----------------------------------------------------------------------------
 
     def talk(self) -> Scene:

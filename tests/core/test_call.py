@@ -103,7 +103,7 @@ def test_a_caller_who_stays_silent_in_words_has_said_nothing(scene: Any) -> None
 def test_the_key_for_a_human_changes_nothing_while_the_last_words_are_said(scene: Any) -> None:
     line = scene(key_to_human="0").greet()
     line(e.HangUpRequested())
-    line(e.DigitPressed("0"))
+    line.press("0")
     assert line.wait(1.5) == []
     assert line.call.handoff.state is HandoffState.IDLE
 

@@ -20,6 +20,7 @@ from hookflash.core.commands import (
     ConnectAgent,
     DeleteItem,
     DialHumans,
+    GiveDigits,
     Instruction,
     JoinQueue,
     MoveCall,
@@ -48,6 +49,10 @@ TO_MODEL = (
     SendToolOutput,
 )
 TARGETS = (Target.phone("+15550102"), Target.phone("+15550103"), Target.queue("support"))
+
+
+HARMLESS = AnswerCarrier | CloseStream | GiveDigits | StoreRecord
+"""What may follow from an event that comes after the call's end."""
 
 
 class Witness:
@@ -124,7 +129,7 @@ class Witness:
                 msgspec.json.encode(command)
                 # Made anew only where a human had the caller after all.
                 assert not over or command.record.handoffs[-1].outcome == "bridged"
-            assert not over or isinstance(command, AnswerCarrier | CloseStream | StoreRecord)
+            assert not over or isinstance(command, HARMLESS)
         self.endings += self.call.phase is Phase.ENDED and before is not Phase.ENDED
         assert self.records == self.endings
         self.check_no_dead_end()
@@ -152,7 +157,17 @@ events: st.SearchStrategy[Any] = st.one_of(
     st.builds(e.StreamStarted, ids, few),
     st.just(e.CallerAudio("", 160, 0)),
     st.builds(e.MarkReturned, st.sampled_from(["", "x", "1:1:probe", "1:3:1:100", "9:1:1:1"])),
-    st.builds(e.DigitPressed, st.sampled_from("12#")),
+    st.builds(e.DigitPressed, st.sampled_from(["", "2"]), st.booleans(), st.booleans()),
+    st.builds(
+        e.DigitsWanted,
+        ids,
+        few,
+        st.booleans(),
+        st.just("#"),
+        st.just(9.0),
+        st.sampled_from(["", "?"]),
+    ),
+    st.builds(e.DigitsUnwanted, ids),
     st.builds(e.StreamStopped, ids, st.sampled_from(["stop", ""])),
     st.builds(
         e.InstructionsAsked, st.just(-1), st.sampled_from(["connect", "dial", "queue"]), st.just("")

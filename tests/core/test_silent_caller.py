@@ -75,7 +75,7 @@ def test_who_types_is_there(scene: Any) -> None:
     line = quiet(scene)
     line.wait(20.1)
     said(line, "there")
-    line(e.DigitPressed("4"))
+    line.press("4")
     line.wait(1.6)
     said(line, "typed")
     assert line.wait(20.1) == [ASKED]

@@ -81,7 +81,7 @@ def test_a_destination_that_is_none_is_an_answer_and_no_error(scene: Any) -> Non
 
 def test_the_key_for_a_human_asks_for_one(scene: Any) -> None:
     line = scene(WARM, key_to_human="0").greet()
-    assert line(e.DigitPressed("0")) == []
+    assert line.press("0") == []
     assert line.wait(1.6)[0] == RingHuman(1, 0, ANNA, 20)
     assert line.call.handoff.request.source == "caller"
 
@@ -89,14 +89,14 @@ def test_the_key_for_a_human_asks_for_one(scene: Any) -> None:
 def test_the_key_inside_a_number_is_part_of_the_number(scene: Any) -> None:
     line = scene(WARM, key_to_human="0", key_destination="billing").greet()
     for digit in "402":
-        line(e.DigitPressed(digit))
-    assert line.wait(1.6)[0] == AddMessage(Message("system", prompts.typed("402")))
+        line.press(digit)
+    assert line.wait(1.6)[0] == AddMessage(Message("system", prompts.typed_hidden(3)))
 
 
 def test_the_key_means_nothing_where_there_is_nobody(scene: Any) -> None:
     line = scene(destinations=(), key_to_human="0").greet()
-    line(e.DigitPressed("0"))
-    assert line.wait(1.6)[0] == AddMessage(Message("system", prompts.typed("0")))
+    line.press("0")
+    assert line.wait(1.6)[0] == AddMessage(Message("system", prompts.typed_hidden(1)))
 
 
 # --- who is there -----------------------------------------------------------------------------
@@ -280,7 +280,7 @@ def test_a_reminder_asks_for_no_response_of_its_own_when_another_one_follows(sce
     line = scene(WARM).greet()
     line(e.ResponseStarted("r1"))
     line(e.AgentTranscribed("a1", "Transferring you now."))
-    line(e.DigitPressed("7"))
+    line.press("7")
     line.wait(2.0)
     commands = line(e.ResponseEnded("r1", "completed"))
     assert [type(each) for each in commands] == [AddMessage, RequestResponse]

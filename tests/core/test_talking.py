@@ -252,7 +252,7 @@ def test_late_speech_of_stream_and_model_only_completes_the_transcript(scene: An
     assert line(e.ResponseEnded("r10", "completed")) == []
     assert line(e.ModelReady("S1")) == []
     assert line(e.MarkReturned("1:1:probe")) == []
-    assert line(e.DigitPressed("1")) == []
+    assert line.press("1") == []
     assert line(e.ToolCallRequested("x", "lookup", "{}")) == []
     assert line.speaks() == []
     assert line(e.CallerTranscribed("c1", " A human. ")) == []

@@ -313,26 +313,35 @@ def test_while_no_session_can_say_it_there_is_no_farewell(scene: Any) -> None:
 # --- the keypad -------------------------------------------------------------------------------
 
 
-def test_digits_reach_the_model_as_one_entry(scene: Any) -> None:
+def test_digits_reach_the_model_as_one_entry_if_the_owner_shows_them(scene: Any) -> None:
+    line = scene(digits_shown=True).greet()
+    for digit in "12":
+        assert line.press(digit) == []
+    told = AddMessage(Message("system", prompts.typed("12#")))
+    assert line.press("#") == [told, GO_ON]
+
+
+def test_the_model_learns_how_many_keys_were_pressed_and_not_which(scene: Any) -> None:
     line = scene().greet()
     for digit in "12":
-        assert line(e.DigitPressed(digit)) == []
-    told = AddMessage(Message("system", prompts.typed("12#")))
-    assert line(e.DigitPressed("#")) == [told, GO_ON]
+        assert line.press(digit) == []
+    told = Message("system", prompts.typed_hidden(3))
+    assert line.press("#") == [AddMessage(told), GO_ON]
+    assert told.text.startswith("The caller pressed 3 keys on the telephone's keypad.")
 
 
 def test_a_pause_ends_an_entry(scene: Any) -> None:
     line = scene().greet()
-    line(e.DigitPressed("5"))
+    line.press("5")
     assert line.wait(1.4) == []
-    assert line.wait(0.2) == [AddMessage(Message("system", prompts.typed("5"))), GO_ON]
+    assert line.wait(0.2) == [AddMessage(Message("system", prompts.typed_hidden(1))), GO_ON]
 
 
 def test_digits_during_the_farewell_do_not_make_the_agent_go_on(scene: Any) -> None:
     line = scene().greet()
     line(e.ResponseStarted("r1"))
     line.transfer()
-    assert line(e.DigitPressed("#")) == [AddMessage(Message("system", prompts.typed("#")))]
+    assert line.press("#") == [AddMessage(Message("system", prompts.typed_hidden(1)))]
 
 
 def test_digits_before_there_is_a_model_are_the_first_thing_it_speaks_of(scene: Any) -> None:
@@ -340,9 +349,9 @@ def test_digits_before_there_is_a_model_are_the_first_thing_it_speaks_of(scene: 
     line(e.ModelLost("expired"))
     line(e.ModelLost("overloaded"))
     line(e.ModelLost("overloaded"))
-    assert line(e.DigitPressed("#")) == []
+    assert line.press("#") == []
     (opened,) = line.wait(1.1)
-    assert opened.history[-1] == Message("system", prompts.typed("#"))
+    assert opened.history[-1] == Message("system", prompts.typed_hidden(1))
     assert line(e.ModelReady("S3")) == [GO_ON]
 
 

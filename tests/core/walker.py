@@ -55,6 +55,10 @@ class Walker(Walk):
         if doing == "stream":
             choices.append((0.4, self.speak_up))
             choices.append((0.1, lambda: self.tell(e.DigitPressed("0"))))
+            choices.append((0.05, self.want_digits))
+            if self.collecting:
+                choices.append((1.0, lambda: self.tell(e.DigitPressed(self.random.choice("12#")))))
+                choices.append((0.1, lambda: self.tell(e.DigitsUnwanted(min(self.collecting)))))
             choices.append((0.05, self.lose_stream))
             if self.marks:
                 choices.append((4.0, self.hear))

@@ -74,6 +74,8 @@ class Walk:
         self.trace: list[str] = []
         self.count = 0
         self.streams = 0
+        self.collecting: set[str] = set()
+        """The collections of digits that have not ended."""
         self.alone_since: float | None = None
         self.started = False
         """Whether somebody was in the caller's room with them."""
@@ -82,11 +84,13 @@ class Walk:
     # --- telling the call -------------------------------------------------------------------------
 
     def tell(self, event: e.AnyEvent) -> None:
+        event = self.call.without_digits(event)
         self.trace.append(f"{self.now - START:8.2f} < {event}")
         self.carry_out(self.call.receive(event, self.now), event)
 
     def ask(self, event: e.AnyEvent) -> tuple[Any, ...]:
         """A question of the carrier's: it must be answered."""
+        event = self.call.without_digits(event)
         self.trace.append(f"{self.now - START:8.2f} ? {event}")
         commands = self.call.receive(event, self.now)
         answers = [each for each in commands if isinstance(each, c.AnswerCarrier)]
@@ -187,6 +191,8 @@ class Walk:
                 case c.PlayPrepared(line=line, item_id=item_id):
                     text = "One moment." if line == "filler" else ""
                     self.news.append(e.PreparedAudio(item_id, "", 8000, text))
+                case c.GiveDigits(collection_id=collection_id):
+                    self.collecting.remove(collection_id)
                 case c.StoreRecord(record=record):
                     self.records.append(record)
                 case c.Deliver(delivery=delivery):
@@ -200,6 +206,14 @@ class Walk:
         )
         if patient and self.caller == "stream":
             assert not self.call.conversation.playout.playing(), f"cut by {cause}"
+
+    def want_digits(self) -> None:
+        """A tool waits for digits."""
+        self.count += 1
+        collection_id = f"D{self.count}"
+        self.collecting.add(collection_id)
+        secret = self.random.random() < 0.5
+        self.tell(e.DigitsWanted(collection_id, self.random.choice((1, 4)), secret))
 
     # --- the carrier ------------------------------------------------------------------------------
 
@@ -343,6 +357,7 @@ class Walk:
         self.ask_about_those_who_wait()
         left = [each for each in self.humans if each.at != "over"]
         assert not left, f"left over: {left}"
+        assert not self.collecting, "a tool waits for digits for ever"
         assert self.call.phase is Phase.ENDED
         assert self.records, "no record was kept"
         assert self.call.handoff.state in (

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from hookflash import Agent, CallContext, CallView, Directory, Frustration, HandoffPlan, Target
-from hookflash.agents.context import AskHuman
+from hookflash.agents.context import AskHuman, CollectDigits
 from hookflash.core import events as e
 from hookflash.core.commands import AnyCommand, SendToolOutput
 from hookflash.runtime.agents import AgentLike
@@ -51,9 +51,14 @@ class Line:
         raise AssertionError("the call has no stream")
 
     def context(
-        self, agent: AgentLike, call: object, post: EventSink, ask: AskHuman
+        self,
+        agent: AgentLike,
+        call: object,
+        post: EventSink,
+        ask: AskHuman,
+        collect: CollectDigits,
     ) -> CallContext:
-        return CallContext(call_sid="CA1", agent=agent.name, post=post, ask=ask)
+        return CallContext(call_sid="CA1", agent=agent.name, post=post, ask=ask, collect=collect)
 
     def watch(self, call_sid: str, event: e.AnyEvent | None, commands: list[AnyCommand]) -> None:
         self.seen += [event, *commands]

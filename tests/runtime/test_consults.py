@@ -31,7 +31,7 @@ def board(world: World) -> Switchboard:
         records=world.records,
         deliveries=world.deliveries,
         journals=world.journals,
-        make_context=lambda agent, call, post, ask: None,
+        make_context=lambda agent, call, post, ask, collect: None,
     )
 
 

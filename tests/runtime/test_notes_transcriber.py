@@ -62,7 +62,7 @@ class Talk:
             records=world.records,
             deliveries=world.deliveries,
             journals=world.journals,
-            make_context=lambda agent, call, post, ask: None,
+            make_context=lambda agent, call, post, ask, collect: None,
         )
         self.notes = NotesTranscriber(self.board.find, self.models)
         self.stream = Stream()

@@ -44,7 +44,7 @@ def board(world: World, directory: Directory | None = None, **more) -> Switchboa
         records=world.records,
         deliveries=world.deliveries,
         journals=world.journals,
-        make_context=lambda agent, call, post, ask: None,
+        make_context=lambda agent, call, post, ask, collect: None,
         **more,
     )
 
@@ -285,7 +285,9 @@ async def test_a_call_that_was_let_go_leaves_nothing_for_the_garbage_collector(
         records=world.records,
         deliveries=world.deliveries,
         journals=world.journals,
-        make_context=lambda agent, call, post, ask: CallContext(call_sid="CA1", post=post, ask=ask),
+        make_context=lambda agent, call, post, ask, collect: CallContext(
+            call_sid="CA1", post=post, ask=ask
+        ),
     )
     gc.collect()
     gc.disable()

@@ -220,5 +220,9 @@ async def test_what_is_deleted_when_is_said_at_the_start(
 
 def test_calls_are_deleted_after_90_days_by_default() -> None:
     storage = Settings().storage
-    kept = (storage.call_retention_days, storage.recording_retention_days, storage.delivery_retention_days)
+    kept = (
+        storage.call_retention_days,
+        storage.recording_retention_days,
+        storage.delivery_retention_days,
+    )
     assert kept == (90, 0, 0)

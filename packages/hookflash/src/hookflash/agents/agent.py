@@ -12,7 +12,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, TypeVar, overload
+from typing import Any, Literal, TypeVar, overload
 
 import msgspec
 from msgspec.structs import replace
@@ -65,6 +65,9 @@ class Agent(Hooked):
     - `can_hang_up`: whether the model may end the call after saying goodbye.
     - `key_to_human`: a key such as `"0"` that brings a caller to a human.
     - `key_destination`: where that key leads; None takes `fallback`, or the only destination.
+    - `digits`: whether the model gets what callers type on their keypad. `"hidden"`: it is told how
+      many keys were pressed. `"shown"`: it is told which, and the journal has them as well. A tool
+      gets digits by `CallContext.collect_digits`.
     - `record`: whether the call is recorded, from the moment when `consent` was heard.
     - `consent`: what the caller hears before a recording, by default "This call is recorded."; None
       says nothing and records from the start.
@@ -94,6 +97,7 @@ class Agent(Hooked):
         can_hang_up: bool = True,
         key_to_human: str | None = None,
         key_destination: str | None = None,
+        digits: Literal["hidden", "shown"] = "hidden",
         record: bool = False,
         consent: str | None = CONSENT,
         prepared: Mapping[str, str | Sequence[str]] | None = None,
@@ -121,6 +125,8 @@ class Agent(Hooked):
                 f"Agent {name!r}: key_to_human is one key of a telephone such as '0', got"
                 f" {key_to_human!r}"
             )
+        if digits not in ("hidden", "shown"):
+            raise ConfigError(f"Agent {name!r}: digits must be 'hidden' or 'shown', got {digits!r}")
         if interruption is not None and not isinstance(interruption, Interruption):
             raise ConfigError(
                 f"Agent {name!r}: interruption must be an Interruption(...), got {interruption!r}"
@@ -146,6 +152,7 @@ class Agent(Hooked):
         self.can_hang_up = can_hang_up
         self.key_to_human = key_to_human
         self.key_destination = key_destination
+        self.digits = digits
         self.record = record
         self.consent = inspect.cleandoc(consent) if consent is not None else None
         self.prepared = own_texts(prepared, where=f"Agent {name!r}")
@@ -317,6 +324,7 @@ class Agent(Hooked):
             fallback=self.fallback,
             key_to_human=self.key_to_human,
             key_destination=self._destination_of_key() if self.key_to_human else None,
+            digits_shown=self.digits == "shown",
             record=self.record,
             consent=self.consent,
             interruption=self.interruption,

@@ -13,6 +13,8 @@ import threading
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Literal, TypeVar
 
+import msgspec
+
 from hookflash.core.events import HandoffRequested, HangUpRequested, RecordingRefused
 from hookflash.core.record import Utterance
 from hookflash.errors import ConfigError, ToolError
@@ -25,6 +27,21 @@ AskHuman = Callable[[str, Via | None, float], Coroutine[Any, Any, str]]
 """(question, via, seconds) -> the answer, or a sentence that says that there is none."""
 
 ASK_SECONDS = 60.0
+DIGIT_SECONDS = 20.0
+
+
+class DigitRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a tool asks for with `CallContext.collect_digits`."""
+
+    count: int
+    secret: bool = False
+    finish_on_key: str = "#"
+    seconds: float = DIGIT_SECONDS
+    prompt: str | None = None
+
+
+CollectDigits = Callable[[DigitRequest], Coroutine[Any, Any, str]]
+"""What is asked for -> the digits, which may be fewer."""
 
 
 def _nowhere(event: object) -> None:
@@ -38,6 +55,11 @@ def _nothing_heard() -> Sequence[Utterance]:
 async def _nobody_there(question: str, via: Via | None, seconds: float) -> str:
     """Answer a question for a context made by hand: there is nobody to ask."""
     return nobody_answered(seconds)
+
+
+async def _nothing_typed(request: DigitRequest) -> str:
+    """Collect digits for a context made by hand: nobody types."""
+    return ""
 
 
 def nobody_answered(seconds: float) -> str:
@@ -71,15 +93,16 @@ class _LoopThread:
         self._loop.call_soon_threadsafe(run)
         return answer.result()
 
-    def wait(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
-        """Run `coroutine` in that thread's event loop and wait for its end."""
+    def wait(self, method: str, coroutine: Coroutine[Any, Any, _T]) -> _T:
+        """Run `coroutine`, which `method` returned, in that thread's event loop and wait for its
+        end."""
         if self._loop is None:
             return asyncio.run(coroutine)
         if threading.get_ident() == self._thread:
             coroutine.close()
             raise ConfigError(
-                "context.ask_human_blocking would hold up every call; in an async tool write"
-                " `await context.ask_human(...)`"
+                f"context.{method}_blocking would hold up every call; in an async tool write"
+                f" `await context.{method}(...)`"
             )
         try:
             return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
@@ -94,12 +117,13 @@ class CallContext:
     - `agent`: the agent's name.
     - `state`: a dict for your own data, shared by all tools, as long as the call lasts.
 
-    `ask_human` and `ask_human_blocking` wait for an answer. The other methods return at once, and
-    plain and async tools may call them alike.
+    `ask_human` and `collect_digits` wait for somebody, as do their `_blocking` forms. The other
+    methods return at once, and plain and async tools may call them alike.
 
     To test a tool, make a context yourself: `CallContext(call_sid="CA1", caller="+15550100")`. It
     does nothing unless you give it functions: `post` gets the events, `transcript` returns the
-    utterances, `destinations` are the known keys, and `ask` answers questions.
+    utterances, `destinations` are the known keys, `ask` answers questions, and `collect` returns
+    digits.
     """
 
     def __init__(
@@ -113,6 +137,7 @@ class CallContext:
         transcript: Callable[[], Sequence[Utterance]] = _nothing_heard,
         destinations: Sequence[str] | None = None,
         ask: AskHuman = _nobody_there,
+        collect: CollectDigits = _nothing_typed,
     ) -> None:
         self.call_sid = call_sid
         self.caller = caller
@@ -123,6 +148,7 @@ class CallContext:
         self._transcript = transcript
         self._destinations = destinations
         self._ask = ask
+        self._collect = collect
         self._loop_thread = _LoopThread()
 
     def __repr__(self) -> str:
@@ -176,4 +202,63 @@ class CallContext:
 
         Raises `ConfigError` in an async tool, where it would block every call.
         """
-        return self._loop_thread.wait(self._ask(question, via, seconds))
+        return self._loop_thread.wait("ask_human", self._ask(question, via, seconds))
+
+    async def collect_digits(
+        self,
+        count: int,
+        *,
+        secret: bool = False,
+        finish_on_key: str = "#",
+        seconds: float = DIGIT_SECONDS,
+        prompt: str | None = None,
+    ) -> str:
+        """Let the caller type digits on their keypad; return them.
+
+        They are complete with `count` digits, 1 to 64. The key `finish_on_key` ends them sooner and
+        is not returned; "" is no such key. They also end when the caller presses no key for
+        `seconds`, 1 to 300. So the text may be shorter, or empty. The agent says `prompt` first,
+        word for word. Without it, the agent asks in its own words unless it is speaking already. A
+        caller who types nothing is asked again once.
+
+        The digits go to this tool only, not to the model, the transcript, the journal or the log.
+        With `secret`, nobody hears the caller meanwhile: the model gets no sound, and the recording
+        and listeners get silence. What the tool returns goes to the model, so do not return them.
+
+        The tool's `timeout_seconds` does not run while it waits. Raises `ToolError` if the call
+        moves or ends, the line is interrupted, or another tool is collecting digits. Raises
+        `ConfigError` if a value is invalid.
+        """
+        return await self._collect(
+            DigitRequest(
+                count=count,
+                secret=secret,
+                finish_on_key=finish_on_key,
+                seconds=seconds,
+                prompt=prompt,
+            )
+        )
+
+    def collect_digits_blocking(
+        self,
+        count: int,
+        *,
+        secret: bool = False,
+        finish_on_key: str = "#",
+        seconds: float = DIGIT_SECONDS,
+        prompt: str | None = None,
+    ) -> str:
+        """Collect digits as `collect_digits` does, from a tool that is a plain function.
+
+        Raises `ConfigError` in an async tool, where it would block every call.
+        """
+        return self._loop_thread.wait(
+            "collect_digits",
+            self.collect_digits(
+                count,
+                secret=secret,
+                finish_on_key=finish_on_key,
+                seconds=seconds,
+                prompt=prompt,
+            ),
+        )

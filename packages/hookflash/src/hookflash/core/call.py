@@ -22,7 +22,14 @@ from hookflash.core import signals as s
 from hookflash.core.call_info import CallInfo
 from hookflash.core.caller_leg import CallerLeg
 from hookflash.core.commands import AnyCommand, HangUp, StoreRecord
-from hookflash.core.conversation import Conversation, dispatch, session_replacement, speaking, turns
+from hookflash.core.conversation import (
+    Conversation,
+    dispatch,
+    keypad,
+    session_replacement,
+    speaking,
+    turns,
+)
 from hookflash.core.disposition import Disposition, find_disposition
 from hookflash.core.handoff import (
     Handoff,
@@ -101,6 +108,18 @@ class Call:
             signal = step.signals.popleft()
             _ROUTES[type(signal)](self, signal, step)
 
+    def without_digits(self, event: e.AnyEvent) -> e.AnyEvent:
+        """Return an event without the digits that the caller has typed, unless they are shown.
+
+        Call it with each event that has some, right before `receive`: what a key means depends on
+        the state of the call. The journal, the log and the watcher get what this returns.
+        """
+        if type(event) is e.DigitPressed:
+            return keypad.without_digit(self.conversation, event)
+        if type(event) is e.QueueAsked:
+            return queueing.without_digit(self.handoff, event)
+        return event
+
     # --- what the driver reads --------------------------------------------------------------------
 
     @property
@@ -110,6 +129,14 @@ class Call:
         Only an event other than sound changes it, so the driver reads it once after each of those.
         """
         return self.conversation.hears
+
+    @property
+    def private(self) -> bool:
+        """Whether the caller's sound may not be recorded or listened to: they type a secret.
+
+        It changes as `hears` does.
+        """
+        return self.conversation.collection.private
 
     @property
     def phase(self) -> Phase:

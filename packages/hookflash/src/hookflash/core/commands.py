@@ -364,6 +364,29 @@ class CancelTool(Command, frozen=True, tag=True):
     call_id: str
 
 
+Ending = Literal["complete", "finished", "timeout", "cancelled", "busy", "interrupted"]
+"""Why a collection of digits has ended.
+
+- complete: all digits were typed.
+- finished: the caller pressed the finish key.
+- timeout: the caller pressed no key for too long.
+- cancelled: the tool has ended.
+- busy: another tool is collecting digits.
+- interrupted: the call has moved, ended or lost its stream, or was recovered.
+"""
+
+
+class GiveDigits(Command, frozen=True, tag=True):
+    """Give the tool the digits that the caller has typed: `typed` is how many, never which.
+
+    Only the driver has the digits. With `cancelled`, `busy` and `interrupted` there are none.
+    """
+
+    collection_id: str
+    typed: int
+    ending: Ending
+
+
 class SendToolOutput(Command, frozen=True, tag=True):
     """Send a tool's output to the model, once for each `call_id`."""
 
@@ -414,6 +437,7 @@ AnyCommand = (
     | AddMessage
     | RunTool
     | CancelTool
+    | GiveDigits
     | SendToolOutput
     | StartRecording
     | StopRecording

@@ -66,9 +66,16 @@ class MarkReturned(Event, frozen=True, tag=True, gc=False):
 
 
 class DigitPressed(Event, frozen=True, tag=True):
-    """The caller pressed a key: 0-9, A-D, * or #."""
+    """The caller pressed a key.
 
-    digit: str
+    `digit` is 0-9, A-D, * or #. It is empty if it is hidden: from the model, and so from the
+    journal. The driver hides it before the core knows it (`runtime/typed_digits.py`), and says all
+    that the core needs: `to_human`: it is the key that brings a human. `ends`: it ends an entry.
+    """
+
+    digit: str = ""
+    to_human: bool = False
+    ends: bool = False
 
 
 class StreamStopped(Event, frozen=True, tag=True):
@@ -441,6 +448,28 @@ class QuestionAnswered(Event, frozen=True, tag=True):
     by: str = ""
 
 
+class DigitsWanted(Event, frozen=True, tag=True):
+    """A tool waits for digits that the caller types (`CallContext.collect_digits`).
+
+    They are complete with `count` digits, with the key `finish_on_key`, or when the caller presses
+    no key for `seconds`. While they are `secret`, nobody hears the caller: no model, no recording,
+    no listener. `prompt` is what the agent says first. Ends in `GiveDigits`.
+    """
+
+    collection_id: str
+    count: int
+    secret: bool = False
+    finish_on_key: str = "#"
+    seconds: float = 20.0
+    prompt: str = ""
+
+
+class DigitsUnwanted(Event, frozen=True, tag=True):
+    """The tool that waited for digits has ended."""
+
+    collection_id: str
+
+
 class HumanSaid(Event, frozen=True, tag=True):
     """The caller or the human said something while they were bridged (notes), complete."""
 
@@ -513,6 +542,8 @@ AnyEvent = (
     | SayRequested
     | QuestionAsked
     | QuestionAnswered
+    | DigitsWanted
+    | DigitsUnwanted
     | HumanSaid
     | HangUpRequested
     | RecordingRefused

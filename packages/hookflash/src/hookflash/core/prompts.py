@@ -344,6 +344,38 @@ def typed(digits: str) -> str:
     return f"The caller typed {digits} on the telephone's keypad."
 
 
+def typed_hidden(keys: int) -> str:
+    """Return what the model is told about an entry whose digits it may not know."""
+    pressed = "one key" if keys == 1 else f"{keys} keys"
+    return (
+        f"The caller pressed {pressed} on the telephone's keypad. You cannot see which. If you need"
+        " what they typed, ask them to say it."
+    )
+
+
+def say_before_digits(text: str) -> str:
+    """Ask for the owner's sentence before a tool collects digits, word for word."""
+    return f'Say this to the caller, word for word, and nothing else: "{text}"'
+
+
+def ask_for_digits(count: int, finish_on_key: str) -> str:
+    """Ask the agent to tell the caller that they may type now."""
+    keys = "one digit" if count == 1 else f"up to {count} digits"
+    ends = f", and then the {_KEY_NAMES.get(finish_on_key, finish_on_key)} key"
+    return (
+        "Ask the caller in one short sentence to type what you need on the telephone's keypad now:"
+        f" {keys}{ends if finish_on_key and count > 1 else ''}. Do not ask them to say it."
+    )
+
+
+_KEY_NAMES = {"#": "pound", "*": "star"}
+
+DIGITS_INTERRUPTED = (
+    "The caller was asked to type digits on the telephone's keypad. That was interrupted before it"
+    " was complete, and nobody has the digits. If they are still needed, begin again."
+)
+
+
 def late_result(name: str, output: str) -> str:
     """Return the output of a tool that an earlier session called."""
     return f"The tool {name}, called before the line was interrupted, has answered: {output}"

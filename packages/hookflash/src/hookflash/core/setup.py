@@ -62,7 +62,8 @@ class CallSetup(msgspec.Struct, frozen=True, kw_only=True):
     caller has heard the line `consent`, if there is one.
 
     `tool_fillers` has the number of lines of its own for each tool that does not use the agent's
-    fillers: 0 is none. `max_call_seconds` is how long the agent may talk with the caller; None is
+    fillers: 0 is none. `digits_shown`: the model and the journal get what the caller types, except
+    secrets. `max_call_seconds` is how long the agent may talk with the caller; None is
     without a limit.
     """
 
@@ -78,6 +79,7 @@ class CallSetup(msgspec.Struct, frozen=True, kw_only=True):
     consent: str | None = None
     interruption: Interruption = Interruption()
     tool_fillers: dict[str, int] = {}
+    digits_shown: bool = False
     max_call_seconds: float | None = None
     away_timeout: float | None = 20.0
     lead_ms: int = 5000

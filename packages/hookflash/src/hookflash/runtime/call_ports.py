@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from random import Random
 
 from hookflash.core.commands import Message
 from hookflash.core.setup import ModelSetup
@@ -20,6 +21,7 @@ from hookflash.runtime.ports import (
 from hookflash.runtime.prepared_speech import PreparedSpeech
 from hookflash.runtime.recorder import Recordings
 from hookflash.runtime.tool_runner import ToolRunner
+from hookflash.runtime.typed_digits import TypedDigits
 from hookflash.world import SYSTEM
 
 
@@ -36,7 +38,8 @@ class Traffic:
 class CallPorts:
     """The ports of one call: everything that its driver may access.
 
-    `chance` returns numbers from 0 to 1. They add jitter to the delays before a retry.
+    `chance` returns numbers from 0 to 1. They add jitter to the delays before a retry. Ids of
+    collections of digits are generated from `entropy`.
     """
 
     def __init__(
@@ -49,13 +52,14 @@ class CallPorts:
         deliveries: Deliveries | None,
         connector: ModelConnector,
         model_setup: Callable[[tuple[Message, ...]], ModelSetup],
-        make_tools: Callable[[EventSink], ToolRunner],
+        make_tools: Callable[[EventSink, TypedDigits], ToolRunner],
         records: RecordSink,
         journal: Journal,
         traffic: Traffic | None = None,
         recordings: Recordings | None = None,
         chance: Callable[[], float] = SYSTEM.entropy("ring-retry").random,
         prepared: PreparedSpeech | None = None,
+        entropy: Random = SYSTEM.entropy("digits"),
     ) -> None:
         self.clock = clock
         self.control = control
@@ -70,4 +74,5 @@ class CallPorts:
         self.traffic = traffic or Traffic()
         self.recordings = recordings
         self.chance = chance
+        self.entropy = entropy
         self.prepared = prepared or PreparedSpeech.tones_only()

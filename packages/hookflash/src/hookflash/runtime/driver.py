@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from base64 import b64encode
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -29,6 +30,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from hookflash.core.audio import SILENCE
 from hookflash.core.call import Call
 from hookflash.core.commands import (
     AddMessage,
@@ -44,6 +46,7 @@ from hookflash.core.commands import (
     DeleteItem,
     Deliver,
     EndLeg,
+    GiveDigits,
     HangUp,
     Instruction,
     LimitCall,
@@ -74,11 +77,13 @@ from hookflash.core.events import (
     CallerSpeechStopped,
     CallerTranscribed,
     CarrierRefused,
+    DigitPressed,
     LegRefused,
     MarkReturned,
     ModelAudio,
     ModelLost,
     PreparedAudio,
+    QueueAsked,
     StreamStalled,
     StreamStopped,
     TargetsChecked,
@@ -98,6 +103,7 @@ from hookflash.runtime.ports import CarrierStream, EventSink, ModelLink
 from hookflash.runtime.settled_lines import SettledLines
 from hookflash.runtime.stream_watch import StreamWatch
 from hookflash.runtime.tool_runner import BROKEN
+from hookflash.runtime.typed_digits import TypedDigits
 from hookflash.runtime.voice_level import VoiceLevel
 
 log = logging.getLogger("hookflash.call")
@@ -114,6 +120,8 @@ _TO_MODEL = (
 )
 
 _SOUND = frozenset({PlayAudio, SendMark})
+
+_TYPED = frozenset({DigitPressed, QueueAsked})
 
 _DETECTED = frozenset({CallerSpeechStarted, CallerSpeechStopped, CallerTranscribed})
 
@@ -150,7 +158,8 @@ class Driver:
         self._on_ended = on_ended
         self._watch = watch
         self._event_input = EventInput(self.post)
-        self._tools = ports.make_tools(self._event_input)
+        self._digits = TypedDigits(call, self._event_input, entropy=ports.entropy)
+        self._tools = ports.make_tools(self._event_input, self._digits)
         self._carrier_requests = CarrierRequests(
             call_sid, ports, self._event_input, wanted=partial(_is_wanted, call)
         )
@@ -204,8 +213,9 @@ class Driver:
 
     def _capture_caller(self, event: CallerAudio) -> None:
         if self.audio_capture is not None:
+            heard = _silence(event) if self.call.private else event
             try:
-                self.audio_capture.add_caller_audio(event)
+                self.audio_capture.add_caller_audio(heard)
             except Exception:  # a failed recording must not end the call
                 self._report_once("recording the caller")
 
@@ -260,6 +270,7 @@ class Driver:
             if held is not None:
                 self._attempt("releasing the call", held.close)
         await self._carrier_requests.close()
+        self._digits.close()
         await self._tools.close()
         self._journal.close()
         self._event_input.close()
@@ -291,6 +302,8 @@ class Driver:
         elif type(event) is ModelLost and self._voice.unheard:
             self._voice.detected()
             event = msgspec.structs.replace(event, unheard=True)
+        elif type(event) in _TYPED:
+            event = self._digits.hide(event)
         commands = self.call.receive(event, now)
         if type(event) in _WHILE_SPEAKING and self.call.only_sound_moved:
             self._follow_sound(now, event, commands)
@@ -607,11 +620,17 @@ _CARRY_OUT: dict[type, Callable[[Driver, Any], None]] = {
     CloseModel: Driver._close_model,
     RunTool: lambda driver, command: driver._tools.run(command),
     CancelTool: lambda driver, command: driver._tools.cancel(command.call_id),
+    GiveDigits: lambda driver, command: driver._digits.give(command),
     StartRecording: lambda driver, command: driver.start_capture().record(command.since),
     StopRecording: lambda driver, command: driver.start_capture().stop_recording(),
     StoreRecord: Driver._store,
     **dict.fromkeys(_TO_MODEL, Driver._send_to_model),
 }
+
+
+def _silence(event: CallerAudio) -> CallerAudio:
+    """Return silence in place of a frame, so that what follows keeps its time."""
+    return CallerAudio(b64encode(bytes([SILENCE]) * event.size).decode(), event.size, event.at_ms)
 
 
 def _is_wanted(call: Call, what: RingHuman) -> bool:

@@ -30,7 +30,7 @@ from typing import TypeVar
 
 import msgspec
 
-from hookflash.agents.context import AskHuman
+from hookflash.agents.context import AskHuman, CollectDigits
 from hookflash.core.call import Call
 from hookflash.core.caller_number import is_withheld
 from hookflash.core.commands import (
@@ -87,6 +87,7 @@ from hookflash.runtime.recorder import Recordings
 from hookflash.runtime.sliced_work import RestoreTask, in_slices
 from hookflash.runtime.target_checks import AgentChecks
 from hookflash.runtime.tool_runner import OUTPUT_CHARS, ToolRunner, ToolThreads
+from hookflash.runtime.typed_digits import TypedDigits
 from hookflash.runtime.valid_text import made_valid
 from hookflash.world import SYSTEM
 
@@ -107,7 +108,7 @@ _LAST_HANDOFF_SECONDS = 45.0
 NOBODY = "I am sorry, nobody is here to take your call. Please call again later."
 
 
-MakeContext = Callable[[AgentLike, Call, EventSink, AskHuman], object]
+MakeContext = Callable[[AgentLike, Call, EventSink, AskHuman, CollectDigits], object]
 """Creates the context that the owner's tools get."""
 
 MakePrepared = Callable[[AgentLike], PreparedSpeech]
@@ -119,8 +120,8 @@ class Switchboard:
 
     `record` overrides whether calls are recorded; None means as each agent says. Blocking tools run
     in `threads`. The model reads at most `tool_output_chars` characters of a tool's result.
-    Question ids are generated from `entropy`. `chance` adds jitter to repeated ring requests.
-    `prepared` has what can be played without a model.
+    Ids of questions and of collections of digits are generated from `entropy`. `chance` adds jitter
+    to repeated ring requests. `prepared` has what can be played without a model.
     """
 
     def __init__(
@@ -498,11 +499,11 @@ class Switchboard:
             setup = agent.consult_setup(consult, said, history, safety_identifier=name)
             return made_valid(setup)
 
-        def make_tools(post: EventSink) -> ToolRunner:
+        def make_tools(post: EventSink, digits: TypedDigits) -> ToolRunner:
             observers = self._observers[call_sid] = CallObservers(
                 agent, call, post, clock=self._clock, entropy=self._entropy
             )
-            context = self._make_context(agent, call, post, observers.ask)
+            context = self._make_context(agent, call, post, observers.ask, digits.collect)
             tools = agent.tools if consult is None else {}
             return ToolRunner(
                 tools,
@@ -528,6 +529,7 @@ class Switchboard:
             recordings=self._recordings,
             chance=self._chance,
             prepared=self._prepared(agent),
+            entropy=self._entropy,
         )
         watch = self._observe if consult is None else None
         driver = Driver(

@@ -25,6 +25,7 @@ import functools
 import inspect
 import logging
 import threading
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -36,6 +37,7 @@ from hookflash.errors import ToolError
 from hookflash.runtime.owner_code import as_exception, run_owner_code
 from hookflash.runtime.ports import EventSink
 from hookflash.runtime.tool_deadline import tool_deadline
+from hookflash.runtime.typed_digits import forgetting_secrets
 from hookflash.runtime.valid_text import made_valid, valid_text
 from hookflash.world import SYSTEM
 
@@ -175,16 +177,21 @@ class ToolRunner:
 
     async def _carry_out(self, command: RunTool) -> None:
         task = asyncio.current_task()
-        output, failed = await self._answer(command)
+        with forgetting_secrets() as hide:
+            output, failed = await self._answer(command, hide)
+            output = hide(output)
         output = _shortened(output, self._output_chars)
         # A tool that ignored its cancellation ends here too; its answer is dropped.
         if self._running.get(command.call_id) is task:
             del self._running[command.call_id]
             self._post(ToolFinished(command.call_id, output, failed))
 
-    async def _answer(self, command: RunTool) -> tuple[str, bool]:
+    async def _answer(self, command: RunTool, hide: Callable[[str], str]) -> tuple[str, bool]:
         """Return the text for the model, and whether the tool failed. Raises only on
-        cancellation."""
+        cancellation.
+
+        `hide` takes the digits that the tool has collected as secrets out of what is logged.
+        """
         tool = self._tools.get(command.name)
         if tool is None:
             known = ", ".join(self._tools) or "none"
@@ -205,9 +212,9 @@ class ToolRunner:
                 )
                 return f"{tool.name} did not answer within {tool.timeout_seconds:g} seconds.", True
             # The tool itself raised TimeoutError: a failure like any other.
-            self._report(tool.name)
+            self._report(tool.name, hide)
         except Exception:
-            self._report(tool.name)
+            self._report(tool.name, hide)
         return BROKEN, True
 
     async def _call(self, tool: ToolDefinition, arguments: str) -> str:
@@ -217,8 +224,12 @@ class ToolRunner:
         # A decorated coroutine function may be a plain function that returns an awaitable.
         return _text(await result if inspect.isawaitable(result) else result)
 
-    def _report(self, name: str) -> None:
-        _log.exception("%s ! tool %s failed", self._call_sid, name)
+    def _report(self, name: str, hide: Callable[[str], str]) -> None:
+        raised = traceback.format_exc()
+        if hide(raised) == raised:
+            _log.exception("%s ! tool %s failed", self._call_sid, name)
+        else:
+            _log.error("%s ! tool %s failed\n%s", self._call_sid, name, hide(raised).rstrip())
 
 
 def _text(result: object) -> str:

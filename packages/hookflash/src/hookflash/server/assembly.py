@@ -34,7 +34,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from hookflash.agents.agent import Agent
-from hookflash.agents.context import AskHuman, CallContext
+from hookflash.agents.context import AskHuman, CallContext, CollectDigits
 from hookflash.agents.directory import Directory
 from hookflash.carriers.twilio.caller_ids import Parties
 from hookflash.cluster.claims import Claims, ClaimThread
@@ -442,7 +442,9 @@ def _alone(metrics: Metrics) -> Callable[[], Awaitable[list[Counts]]]:
     return gather
 
 
-def _context(agent: AgentLike, call: Call, post: EventSink, ask: AskHuman) -> CallContext:
+def _context(
+    agent: AgentLike, call: Call, post: EventSink, ask: AskHuman, collect: CollectDigits
+) -> CallContext:
     """Return the context that the owner's tools get."""
     facts, views = call.info, CallViews(call)
     return CallContext(
@@ -454,4 +456,5 @@ def _context(agent: AgentLike, call: Call, post: EventSink, ask: AskHuman) -> Ca
         transcript=views.transcript,
         destinations=[each.key for each in call.setup.destinations],
         ask=ask,
+        collect=collect,
     )

@@ -63,9 +63,13 @@ def describe(days: RetentionDays) -> str:
     else:
         parts = ["calls are never deleted (HOOKFLASH_CALL_RETENTION_DAYS is 0)"]
     if days.recordings:
-        parts.append(f"recordings after {days.recordings:g} days (HOOKFLASH_RECORDING_RETENTION_DAYS)")
+        parts.append(
+            f"recordings after {days.recordings:g} days (HOOKFLASH_RECORDING_RETENTION_DAYS)"
+        )
     if days.deliveries:
-        parts.append(f"deliveries after {days.deliveries:g} days (HOOKFLASH_DELIVERY_RETENTION_DAYS)")
+        parts.append(
+            f"deliveries after {days.deliveries:g} days (HOOKFLASH_DELIVERY_RETENTION_DAYS)"
+        )
     return "; ".join(parts)
 
 

@@ -22,7 +22,9 @@ has the states, `limits.py` how long each may last. Each other file is one conce
     session_replacement  how a lost or old session is replaced
     transcript           who said what, as heard
     keypad               the key that brings a human, and entries for the model
-    digit_buffer         digits are collected until an entry is complete
+    digit_buffer         keys are counted until an entry is complete
+    digit_collection     whether a tool waits for digits, and how many were typed
+    collecting           how digits are collected for a tool
     supervising          supervisors, and humans who are asked something
 """
 

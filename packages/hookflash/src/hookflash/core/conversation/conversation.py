@@ -25,6 +25,7 @@ from hookflash.core.conversation.call_length import CallLength
 from hookflash.core.conversation.consent import Consent
 from hookflash.core.conversation.cut_speech import CutSpeech
 from hookflash.core.conversation.digit_buffer import DigitBuffer
+from hookflash.core.conversation.digit_collection import DigitCollection
 from hookflash.core.conversation.farewell import Farewell
 from hookflash.core.conversation.limits import (
     JUDGE_LIMITS,
@@ -94,6 +95,7 @@ class Conversation:
             session_seconds=setup.session_seconds,
         )
         self.digits = DigitBuffer()
+        self.collection = DigitCollection()
         self.owed = Timer(OWED_LIMITS, OwedState.NOTHING)
         self.tool_line = Timer(TOOL_LINE_LIMITS, ToolLineState.NONE)
         self.owes_answer = False
@@ -136,7 +138,7 @@ class Conversation:
     @property
     def hears(self) -> bool:
         """Whether the model hears the caller. Only an event other than sound can change it."""
-        return self.live and self.model.listening
+        return self.live and self.model.listening and not self.collection.private
 
     @property
     def judging_seconds(self) -> float:
@@ -169,6 +171,7 @@ class Conversation:
             self.farewell.deadline if self.live else None,
             self.model.deadline,
             self.digits.deadline,
+            self.collection.deadline,
             self.owed_due,
             self.turn.due,
             self.silence.due,
@@ -182,6 +185,7 @@ class Conversation:
         """The caller is to get a stream: open a session, so that it is ready in time."""
         if self.model.listening:
             step.do(CloseModel())
+        self.interrupt_collection(step)
         self.reset(step.now)
         self.state = ConversationState.AWAITED
         self.opening = opening
@@ -192,6 +196,7 @@ class Conversation:
 
     def cut_off(self, signal: StreamLost, step: Step) -> None:
         """The stream ended, not by a command."""
+        self.interrupt_collection(step)
         self.reset(step.now)
         self.stalled = signal.stalled
         self.state = ConversationState.CUT_OFF
@@ -199,6 +204,7 @@ class Conversation:
 
     def leave(self, step: Step) -> None:
         """The caller leaves the agent: close the session."""
+        self.interrupt_collection(step)
         self.reset(step.now)
         self.state = ConversationState.AWAY
         self.farewell.end(step.now)
@@ -213,6 +219,7 @@ class Conversation:
 
     def recover(self, step: Step) -> None:
         """The call was rebuilt from its journal: its stream, session and tools are gone."""
+        self.interrupt_collection(step)
         self.reset(step.now)
         self.tools.cancel_all()
         if self.live:
@@ -247,6 +254,13 @@ class Conversation:
         self.tools.orphan_all()
         self.consent.stream_lost()
         self.model.close(now)
+
+    def interrupt_collection(self, step: Step) -> None:
+        """End a collection of digits, which needs the stream. The next session is told of it."""
+        interrupted = self.collection.interrupt(step.now)
+        if interrupted:
+            step.do(*interrupted)
+            self.transcript.note(Message("system", prompts.DIGITS_INTERRUPTED))
 
     # --- speaking to the model --------------------------------------------------------------------
 

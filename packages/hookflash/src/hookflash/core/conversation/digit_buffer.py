@@ -1,36 +1,53 @@
-"""Digits that the caller types: collected until `#` or a pause, so a number stays whole."""
+"""Keys that the caller presses: counted until `#` or a pause, so a number stays whole."""
 
 from __future__ import annotations
 
+import msgspec
+
 from hookflash.core.conversation.limits import KEYPAD_LIMITS
 from hookflash.core.conversation.states import KeypadState
+from hookflash.core.events import DigitPressed
 from hookflash.core.timers import Timer
 
 
+class Entry(msgspec.Struct, frozen=True):
+    """What the caller has typed: how many keys, and which, unless they are hidden.
+
+    `to_human`: it is the key that brings a human, and no other key.
+    """
+
+    keys: int
+    digits: str = ""
+    to_human: bool = False
+
+
 class DigitBuffer:
-    """The digits that the caller has typed and the model does not know yet."""
+    """The keys that the caller has pressed and the model does not know of yet."""
 
     def __init__(self) -> None:
-        self._digits = ""
+        self._entry = Entry(0)
         self._timer = Timer(KEYPAD_LIMITS, KeypadState.QUIET)
 
     @property
     def deadline(self) -> float | None:
         return self._timer.due
 
-    def press(self, digit: str, now: float) -> str:
-        """Add a digit. Return the whole entry if `#` ends it, else an empty text."""
-        self._digits += digit
-        if digit == "#":
+    def press(self, event: DigitPressed, now: float) -> Entry | None:
+        """Add a key. Return the whole entry if this key ends it."""
+        before = self._entry
+        self._entry = Entry(
+            before.keys + 1, before.digits + event.digit, event.to_human and not before.keys
+        )
+        if event.ends:
             return self.take(now)
         self._timer.enter(KeypadState.TYPING, now)
-        return ""
+        return None
 
-    def expire(self, now: float) -> str:
-        return self.take(now) if self._timer.expired(now) else ""
+    def expire(self, now: float) -> Entry | None:
+        return self.take(now) if self._timer.expired(now) else None
 
-    def take(self, now: float) -> str:
+    def take(self, now: float) -> Entry:
         """Return what was typed so far, and begin a new entry."""
         self._timer.enter(KeypadState.QUIET, now)
-        digits, self._digits = self._digits, ""
-        return digits
+        entry, self._entry = self._entry, Entry(0)
+        return entry

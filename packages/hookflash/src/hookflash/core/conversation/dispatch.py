@@ -9,6 +9,7 @@ from hookflash.core import events as e
 from hookflash.core.commands import CloseModel
 from hookflash.core.conversation import (
     call_length_over,
+    collecting,
     fillers,
     interruptions,
     keypad,
@@ -44,6 +45,8 @@ HANDLERS: dict[type, Callable[[Conversation, Any, Step], None]] = {
     e.SayRequested: supervising.say_requested,
     e.QuestionAsked: supervising.question_asked,
     e.QuestionAnswered: supervising.question_answered,
+    e.DigitsWanted: collecting.digits_wanted,
+    e.DigitsUnwanted: collecting.digits_unwanted,
     e.HumanSaid: supervising.human_said,
     e.HangUpRequested: supervising.hang_up_requested,
     e.RecordingRefused: supervising.recording_refused,
@@ -63,6 +66,7 @@ Their functions return whether nothing follows but what they have done: no signa
 
 def review(talk: Conversation, step: Step) -> None:
     """Enter the states that follow from an event: is the caller owed something, or silent?"""
+    collecting.review(talk, step)
     fillers.review(talk, step)
     silent_caller.review(talk, step)
     call_length_over.review(talk, step)
@@ -78,6 +82,7 @@ def expire(talk: Conversation, step: Step) -> None:
     if talk.state in (ConversationState.LIVE, ConversationState.CUT_OFF):
         step.do(*talk.playout.expire(now), *talk.requests.expire(now))
         keypad.entry_typed(talk, talk.digits.expire(now), step)
+        collecting.expire(talk, step)
         interruptions.expire(talk, step)
         silent_caller.expire(talk, step)
         silent = fillers.expire(talk, step)

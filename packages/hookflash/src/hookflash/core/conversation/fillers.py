@@ -1,7 +1,8 @@
 """What a caller hears while they wait and the agent says nothing.
 
 A caller is owed an answer from the end of their turn until the agent is heard. They also wait while
-a tool runs, while a request is pending, and before the last words that lead to a human.
+a tool runs, while a request is pending, and before the last words that lead to a human. While a
+tool waits for digits, it is the caller's turn.
 
     NOTHING --owed, and quiet--> AWAITED --> LATE --> FILLING --played--> FILLED --> ...
        ^                            |          |                            |
@@ -49,7 +50,8 @@ def review(talk: Conversation, step: s.Step) -> None:
     """Enter the states that fit: is the caller owed something, and is it quiet?"""
     _review_owed(talk, step)
     waits = talk.owed.state in (OwedState.AWAITED, OwedState.LATE)
-    due = waits and talk.tools.line_is_due and not talk.fillers and not talk.farewell.purpose
+    told = talk.fillers or talk.farewell.purpose or talk.collection.open
+    due = waits and talk.tools.line_is_due and not told
     wanted = ToolLineState.DUE if due else ToolLineState.NONE
     if talk.tool_line.state is not wanted:
         talk.tool_line.enter(wanted, step.now)
@@ -82,7 +84,7 @@ def is_owed(talk: Conversation) -> bool:
         talk.owes_answer
         or talk.requests.owes
         or talk.opening is not None
-        or talk.tools.awaited
+        or (talk.tools.awaited and not talk.collection.open)
         or talk.farewell.purpose in ("hand-off", "voicemail")
         or (talk.handoff.running and talk.handoff.rung is None)
     )
@@ -129,7 +131,7 @@ def _play_filler(talk: Conversation, step: s.Step) -> None:
 
     A tool's own lines come before the agent's. A tool that is to have none has a tone each time.
     """
-    in_tool = talk.tools.awaited and talk.farewell.purpose is None
+    in_tool = talk.tools.awaited and talk.farewell.purpose is None and not talk.collection.open
     tone = talk.fillers % 2 or (in_tool and talk.tools.tone_only)
     line: Literal["filler", "tone"] = "tone" if tone else "filler"
     tool = talk.tools.take_line() if in_tool and line == "filler" else ""

@@ -32,6 +32,15 @@ def barge_in(talk: Conversation, item_id: str, step: s.Step) -> None:
     """The caller speaks over the agent: clear the sound, then tell the model what was heard."""
     judged = talk.farewell.purpose is not None or talk.setup.interruption.resume_false_interruption
     pieces = talk.playout.unheard_pieces(step.now) if judged else []
+    text = stop_speech(talk, step)
+    if judged and talk.cut is None:
+        talk.farewell.hold(step.now)
+        talk.cut = CutSpeech(began_at=step.now, item_id=item_id, pieces=pieces, text=text)
+        talk.judge.enter(JudgeState.SPEECH, step.now)
+
+
+def stop_speech(talk: Conversation, step: s.Step) -> str:
+    """Clear the agent's sound and tell the model what was heard. Return the unheard words."""
     clear, all_settled = talk.playout.cut(step.now)
     step.do(*clear)
     speaking.drop_cancelled(talk, talk.requests.cancel(), step)
@@ -44,10 +53,7 @@ def barge_in(talk: Conversation, item_id: str, step: s.Step) -> None:
         if foreign or not settled.cut or not talk.model.listening:
             continue
         step.do(truncation(settled))
-    if judged and talk.cut is None:
-        talk.farewell.hold(step.now)
-        talk.cut = CutSpeech(began_at=step.now, item_id=item_id, pieces=pieces, text=text.strip())
-        talk.judge.enter(JudgeState.SPEECH, step.now)
+    return text.strip()
 
 
 def _is_foreign(talk: Conversation, settled: Settled) -> bool:

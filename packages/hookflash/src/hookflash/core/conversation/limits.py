@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hookflash.core.conversation.states import (
+    CollectionState,
     FarewellState,
     JudgeState,
     KeypadState,
@@ -144,6 +145,26 @@ TURN_LIMITS: dict[TurnState, Limit | None] = {
 KEYPAD_LIMITS: dict[KeypadState, Limit | None] = {
     KeypadState.QUIET: None,
     KeypadState.TYPING: Limit(1.5, then="the digits so far are one entry"),
+}
+
+REMIND_SECONDS = 8.0
+"""How long a caller who is to type digits may do nothing before they are asked again."""
+
+COLLECTION_LIMITS: dict[CollectionState, Limit | None] = {
+    CollectionState.NONE: None,
+    CollectionState.ANNOUNCED: Limit(15.0, then="the digits are awaited all the same"),
+    CollectionState.AWAITED: Limit(
+        lambda collection, now: collection.seconds_to_reminder, then="the caller is asked again"
+    ),
+    CollectionState.REMINDED: Limit(
+        lambda collection, now: collection.seconds - collection.seconds_to_reminder,
+        then="the tool gets no digits",
+    ),
+    CollectionState.TYPING: Limit(
+        lambda collection, now: collection.seconds, then="the tool gets the digits so far"
+    ),
+    # The tone of the last key, or keys that were typed too many.
+    CollectionState.SETTLING: Limit(1.0, then="the model and the recording hear the caller again"),
 }
 
 OWED_LIMITS: dict[OwedState, Limit | None] = {

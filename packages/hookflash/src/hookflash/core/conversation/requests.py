@@ -45,15 +45,17 @@ class Kind(IntEnum):
     GREETING = 4
     OPENING = 5
     """The first words to a caller who comes back to the agent."""
-    TOOL = 6
+    DIGITS = 6
+    """The caller is asked to type digits, which a tool waits for."""
+    TOOL = 7
     """A tool has answered, or the model knows something new: it goes on."""
-    OWED = 7
+    OWED = 8
     """The caller's turn has no answer."""
-    COMPANY = 8
+    COMPANY = 9
     """Talk with the caller while a human is rung; dropped when the ringing is over."""
-    ALMOST_OVER = 9
+    ALMOST_OVER = 10
     """The agent's time with the caller is almost over."""
-    PROMPT = 10
+    PROMPT = 11
 
 
 _NO_ANSWERS = frozenset(

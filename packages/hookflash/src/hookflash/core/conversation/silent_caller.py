@@ -37,6 +37,7 @@ def review(talk: Conversation, step: s.Step) -> None:
         and not talk.requests.caller_speaking
         and not talk.handoff.running
         and talk.cut is None
+        and not talk.collection.open
     )
     if not open_to_caller:
         talk.silence.enter(SilenceState.OFF, step.now)

@@ -92,6 +92,17 @@ class KeypadState(Enum):
     TYPING = "typing"
 
 
+class CollectionState(Enum):
+    """Whether a tool waits for digits that the caller types."""
+
+    NONE = "no tool waits"
+    ANNOUNCED = "the caller is asked for them"
+    AWAITED = "nothing was typed yet"
+    REMINDED = "nothing was typed yet, and the caller was reminded"
+    TYPING = "typing"
+    SETTLING = "the digits are complete, and the last tone may still sound"
+
+
 class OwedState(Enum):
     """What a caller hears while they are owed something and the agent says nothing."""
 

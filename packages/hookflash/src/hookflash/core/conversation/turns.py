@@ -183,19 +183,20 @@ def caller_speech_started(talk: Conversation, event: e.CallerSpeechStarted, step
 
 def caller_speech_stopped(talk: Conversation, event: e.CallerSpeechStopped, step: s.Step) -> None:
     talk.transcript.caller_stopped(event.item_id, step.now)
-    _turn_ended(talk, step)
+    turn_ended(talk, step)
 
 
 def caller_quiet(talk: Conversation, event: e.CallerQuiet, step: s.Step) -> None:
     """The caller is silent, but the model has not detected the end of their turn: end it."""
     if talk.requests.caller_speaking and talk.answering:
         step.do(CommitCallerAudio())
-        _turn_ended(talk, step)
+        turn_ended(talk, step)
         step.do(*talk.requests.ask(Request(Kind.OWED), step.now))
         fillers.answer_is_late(talk, step)
 
 
-def _turn_ended(talk: Conversation, step: s.Step) -> None:
+def turn_ended(talk: Conversation, step: s.Step) -> None:
+    """The caller's turn is over, if they were speaking: an answer is owed."""
     if not talk.requests.caller_speaking:
         return
     talk.turn.enter(TurnState.OVER, step.now)

@@ -6,11 +6,20 @@ human has taken them: until that talk is over, the only sign is that it stops as
 
 from __future__ import annotations
 
+import msgspec
+
 from hookflash.core import prompts
 from hookflash.core import signals as s
 from hookflash.core.commands import AnswerCarrier, KeepInQueue, LeaveQueue
+from hookflash.core.events import QueueAsked
 from hookflash.core.handoff.handoff import Handoff
 from hookflash.core.handoff.limits import CHARACTER_SECONDS, QUEUE_ASK_SECONDS
+
+
+def without_digit(handoff: Handoff, event: QueueAsked) -> QueueAsked:
+    """Return the event without a key that does not leave the queue: nothing depends on it."""
+    leaves = handoff.request is not None and event.digit == handoff.plan.queue_leave_key
+    return event if leaves else msgspec.structs.replace(event, digit="")
 
 
 def queue_asks(handoff: Handoff, signal: s.QueueAsks, step: s.Step) -> None:
