@@ -56,7 +56,9 @@ def test_an_event_that_is_answered_differently_is_shown(
     assert run(journal) == 1
     told = capsys.readouterr().out
     assert "answered differently" in told
-    assert "then [ClearAudio()" in told and "now  [CloseModel()" in told
+    then, now = told.partition("\n  then ")[2].split("\n  now  ")
+    assert "ClearAudio(" in then and "CloseModel(" not in then
+    assert "CloseModel(" in now and "ClearAudio(" not in now
 
 
 def test_json_has_everything_in_one_object(

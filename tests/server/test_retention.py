@@ -204,9 +204,9 @@ CALLS = "calls with their transcripts, journals and recordings are deleted after
         (RetentionDays(), "calls are never deleted (HOOKFLASH_CALL_RETENTION_DAYS is 0)"),
         (
             RetentionDays(recordings=0.5, deliveries=7),
-            "calls are never deleted (HOOKFLASH_CALL_RETENTION_DAYS is 0); recordings after 0.5 days"
-            " (HOOKFLASH_RECORDING_RETENTION_DAYS); deliveries after 7 days"
-            " (HOOKFLASH_DELIVERY_RETENTION_DAYS)",
+            "calls are never deleted (HOOKFLASH_CALL_RETENTION_DAYS is 0);"
+            " recordings after 0.5 days (HOOKFLASH_RECORDING_RETENTION_DAYS);"
+            " deliveries after 7 days (HOOKFLASH_DELIVERY_RETENTION_DAYS)",
         ),
     ],
 )

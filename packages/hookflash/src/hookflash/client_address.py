@@ -21,14 +21,25 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 from urllib.parse import urlsplit
-
-if TYPE_CHECKING:
-    from starlette.requests import HTTPConnection
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class ClientConnection(Protocol):
+    """What is read of a request: starlette's `HTTPConnection`."""
+
+    @property
+    def headers(self) -> Any: ...
+
+    @property
+    def client(self) -> Any: ...
+
+    @property
+    def scope(self) -> Any: ...
+
 
 _LOOPBACK: tuple[Network, ...] = (
     ipaddress.IPv4Network("127.0.0.0/8"),
@@ -107,7 +118,7 @@ class ClientAddresses:
         elsewhere = self._trusted and not any(map(_has_loopback, self._trusted))
         self._knows_local = _is_here(urlsplit(public_url).hostname or "") or bool(elsewhere)
 
-    def of(self, connection: HTTPConnection) -> str:
+    def of(self, connection: ClientConnection) -> str:
         """Return the client's address, or "" if the connection has none.
 
         An IPv4 address within IPv6 is returned as IPv4, so that one client has one address.
@@ -123,7 +134,7 @@ class ClientAddresses:
         }
         return str(found.pop() if len(found) == 1 else peer)
 
-    def is_local(self, connection: HTTPConnection) -> bool:
+    def is_local(self, connection: ClientConnection) -> bool:
         """Return whether a program on this machine made the request, for this machine.
 
         Some proxies add no header that shows them; nginx does not by default. So no request is
@@ -164,11 +175,11 @@ class ClientAddresses:
 # --- addresses ----------------------------------------------------------------------------------
 
 
-def _host(connection: HTTPConnection) -> str:
+def _host(connection: ClientConnection) -> str:
     return connection.client.host if connection.client is not None else ""
 
 
-def _peer(connection: HTTPConnection) -> Address | None:
+def _peer(connection: ClientConnection) -> Address | None:
     # A link-local address has a zone, which names an interface of this machine.
     return _address(_host(connection).partition("%")[0])
 

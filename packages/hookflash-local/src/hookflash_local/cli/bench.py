@@ -53,7 +53,7 @@ def command(
     figures: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure the relay's cost against two bare relays, in C and in Python.
+    """Measure the relay's cost against bare relays in C and Python.
 
     Compiles the C relay. Then starts `hookflash serve` with everything on, each bare relay, and the
     load in separate processes. It measures CPU per second of a call, delay, barge-in, memory and
