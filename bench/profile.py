@@ -21,6 +21,7 @@ import click
 
 from hookflash.errors import ConfigError
 from hookflash_local.bench.harness import LOADS, STEADY, Harness, LoadedRelay
+from hookflash_local.bench.processes import Placement, cores
 from hookflash_local.bench.programs import compiled
 
 SYSTEM_CALLS = {
@@ -44,6 +45,8 @@ _DECODES = re.compile(r"^(decode\w*|to_event|payload_size|_is_base64) ")
 _CODEC = re.compile(r"msgspec/|binascii")
 _KERNEL = re.compile(r"^_*(send\w*|recv\w*|readv?|writev?|epoll_\w+) \(libc")
 _RATE = 400
+LEAST_SAMPLES = 300
+"""At 300 samples a part of 20 % has a standard error of 2.3 %."""
 
 
 def part_of(frames: list[str]) -> str | None:
@@ -77,7 +80,11 @@ async def user_shares(loaded: LoadedRelay, seconds: int, folder: Path) -> dict[s
     command += ["-r", str(_RATE), "-d", str(seconds), "-f", "raw", "-o", str(found)]
     try:
         process = await asyncio.create_subprocess_exec(
-            *command, "-p", str(loaded.relay.pid), stdout=asyncio.subprocess.DEVNULL
+            *command,
+            *("-p", str(loaded.relay.pid)),
+            stdout=asyncio.subprocess.DEVNULL,
+            # It pauses the server for each sample, so it must not wait for a core itself.
+            preexec_fn=Placement(tuple(cores()[-1:])).apply,
         )
     except FileNotFoundError:
         raise ConfigError("the profile needs py-spy: .venv/bin/pip install py-spy") from None
@@ -89,6 +96,11 @@ async def user_shares(loaded: LoadedRelay, seconds: int, folder: Path) -> dict[s
         if part is not None:
             counted[part] += int(count)
     total = sum(counted.values())
+    if total < LEAST_SAMPLES:
+        raise ConfigError(
+            f"expected at least {LEAST_SAMPLES} samples from py-spy, got {total}: the machine is"
+            " busy; take more --seconds"
+        )
     return {part: count / total for part, count in counted.most_common()}
 
 
