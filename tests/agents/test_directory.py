@@ -26,7 +26,7 @@ def test_the_first_entry_that_fits_the_line_and_the_hour_answers() -> None:
     assert directory.find("+15550199", MONDAY_NOON) is NIGHT
 
 
-def test_where_no_entry_fits_nobody_answers() -> None:
+def test_a_directory_without_a_matching_entry_has_no_agent() -> None:
     directory = Directory()
     directory.add(SHOP, lines=["+15550100"])
     assert directory.find("+15550199", MONDAY_NOON) is None

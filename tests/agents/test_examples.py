@@ -27,7 +27,7 @@ def test_an_example_is_short_and_says_how_to_run_it(file: Path) -> None:
     load(file.name).call_setup()
 
 
-def test_hello_greets_and_knows_facts() -> None:
+def test_the_hello_example_greets_and_answers_from_its_facts() -> None:
     agent = load("01_hello.py")
     assert agent.greeting is not None
     assert "We are open Monday to Friday" in agent.instructions

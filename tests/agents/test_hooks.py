@@ -46,7 +46,7 @@ def test_an_agent_has_no_hooks_but_those_that_it_is_given() -> None:
     assert hooks == (None, None, None, ())
 
 
-def test_a_decorated_function_is_kept_and_stays_what_it_was() -> None:
+def test_a_decorated_function_is_registered_and_unchanged() -> None:
     agent = make()
     assert agent.presence(is_free) is is_free is agent.presence_hook
     assert agent.on_delivery(deliver) is deliver is agent.delivery_hook

@@ -136,7 +136,7 @@ def test_holidays_are_passed_over() -> None:
     assert opens(week, "2026-12-24 17:30", *holidays) == "Mon 2026-12-28 12:00 CET"
 
 
-def test_a_night_shift_goes_on_when_a_holiday_is_over() -> None:
+def test_a_span_over_midnight_continues_after_a_holiday() -> None:
     assert opens("thu 22:00-06:00 UTC", "2026-12-24 23:00", "12-24") == "Fri 2026-12-25 00:00 UTC"
 
 

@@ -321,7 +321,7 @@ def test_arguments_become_values_of_the_functions_types() -> None:
     }
 
 
-def test_what_is_plain_is_taken_leniently() -> None:
+def test_plain_values_are_converted_leniently() -> None:
     def tool(a: int, b: float, c: bool, d: int | None = 1, e: str | None = None) -> None:
         pass
 

@@ -25,7 +25,7 @@ def test_what_was_said_reads_like_a_tuple() -> None:
 
 
 @pytest.mark.parametrize("place", [5, -6])
-def test_what_is_not_there_is_told(place: int) -> None:
+def test_an_index_out_of_range_is_an_index_error(place: int) -> None:
     with pytest.raises(IndexError, match=f"utterance {place} of 5"):
         SEEN[place]
 

@@ -47,7 +47,7 @@ def run(*arguments: str) -> Result:
     )
 
 
-def test_what_was_kept_is_named_and_gone(folder: Path) -> None:
+def test_the_deleted_data_is_listed(folder: Path) -> None:
     result = run("CA1")
     assert (result.return_value, result.output) == (0, "CA1: deleted record, recording\n")
     assert list((folder / "recordings").iterdir()) == []

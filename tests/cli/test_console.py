@@ -45,7 +45,7 @@ def test_a_password_is_asked_for_twice_and_not_shown(tmp_path: Path) -> None:
         (("password", "anna", "--password", PASSWORD, "--rings", "911"), "rings is a number"),
     ],
 )
-def test_what_the_server_would_not_read_is_not_printed(
+def test_an_entry_that_the_server_would_refuse_is_not_printed(
     arguments: tuple[str, ...], complaint: str
 ) -> None:
     printed = run(*arguments)

@@ -23,7 +23,7 @@ sys.stdin.read()
 """
 
 
-def test_the_first_has_the_call_and_tells_the_others_who_it_is(tmp_path: Path) -> None:
+def test_the_first_process_claims_the_call_and_the_others_learn_which(tmp_path: Path) -> None:
     one, two = Claims(tmp_path, "w1"), Claims(tmp_path, "w2")
     assert one.take("CA1") == "w1"
     assert one.take("CA1") == "w1"
@@ -43,7 +43,7 @@ def test_a_call_that_was_let_go_can_be_had_and_leaves_no_file(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
-def test_whoever_locks_a_file_that_was_just_removed_begins_again(
+def test_a_lock_on_a_removed_file_is_taken_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two = Claims(tmp_path, "w1"), Claims(tmp_path, "w2")
@@ -77,7 +77,7 @@ def test_the_death_of_a_process_frees_its_calls_and_one_of_many_gets_them(tmp_pa
     assert {other.take("CA1") for other in others} == {"w0"}
 
 
-def test_what_dead_processes_left_is_swept_and_what_lives_is_not(tmp_path: Path) -> None:
+def test_claims_of_dead_processes_are_deleted_and_live_ones_kept(tmp_path: Path) -> None:
     one, two = Claims(tmp_path, "w1"), Claims(tmp_path, "w2")
     (tmp_path / "CA1").write_text("w9-dead")
     one.take("CA2")

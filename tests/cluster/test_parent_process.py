@@ -102,7 +102,7 @@ def test_each_death_is_waited_for_longer_up_to_a_bound_and_a_long_life_is_truste
 
 
 @pytest.mark.realtime
-async def test_sigterm_is_passed_on_and_all_who_end_cleanly_make_a_clean_end(
+async def test_sigterm_is_forwarded_and_clean_workers_give_exit_code_0(
     tmp_path: Path,
 ) -> None:
     async with crew(tmp_path, SERVE) as line:
@@ -133,7 +133,7 @@ async def test_a_worker_that_dies_is_started_again_and_the_other_does_not_notice
 
 
 @pytest.mark.realtime
-async def test_what_cannot_start_says_so_once_and_its_exit_code_is_ours(tmp_path: Path) -> None:
+async def test_a_worker_that_cannot_start_logs_once_and_sets_the_exit_code(tmp_path: Path) -> None:
     async with crew(tmp_path, 'note("began")\nsys.exit(2)') as line:
         assert await line.running == 2
         assert line.noted() == ["1 began"]

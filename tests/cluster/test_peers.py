@@ -71,7 +71,7 @@ async def test_a_peer_that_dies_before_it_answers_is_gone(tmp_path: Path) -> Non
         await asking
 
 
-async def test_a_peer_that_is_silent_is_not_waited_for_and_its_late_answer_is_nobodys(
+async def test_a_silent_peer_times_out_and_its_late_answer_is_dropped(
     tmp_path: Path,
 ) -> None:
     go_on = asyncio.Event()

@@ -40,7 +40,7 @@ async def test_the_connection_lives_on_when_the_giver_has_closed_its_end(tmp_pat
 
 
 @pytest.mark.realtime
-async def test_without_a_taker_nothing_changes_and_on_the_way_to_one_who_leaves_it_is_closed(
+async def test_without_a_receiver_the_socket_stays_and_is_closed_if_the_receiver_goes(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caller, ours = socket.socketpair()

@@ -77,7 +77,7 @@ async def test_a_wrong_name_and_a_wrong_password_are_answered_alike(
         assert (await client.get("/console/session")).status_code == 401
 
 
-async def test_signing_in_is_for_our_own_page(office: Office) -> None:
+async def test_sign_in_is_accepted_from_our_own_page_only(office: Office) -> None:
     given = {"name": "anna", "password": PASSWORD}
     async with office.http_client() as client:
         elsewhere = await client.post(
@@ -88,7 +88,7 @@ async def test_signing_in_is_for_our_own_page(office: Office) -> None:
         assert form.status_code == 415
 
 
-async def test_who_tries_passwords_has_to_wait(office: Office) -> None:
+async def test_repeated_wrong_passwords_are_throttled(office: Office) -> None:
     async with office.http_client() as client:
         for _ in range(5):
             wrong = {"name": "anna", "password": "guess"}
@@ -261,14 +261,14 @@ async def test_without_users_there_is_no_console_until_there_are(
             TestClient(office.app).websocket_connect("/console/calls/CA1/listen").__enter__()
 
 
-async def test_somebody_who_is_taken_off_the_list_is_out_at_once(office: Office) -> None:
+async def test_a_removed_user_loses_access_at_once(office: Office) -> None:
     async with office.signed_in() as client:
         office.console.access.people._people = type(office.console.access.people._people)()
         office.console.access.people._looked_at = float("inf")
         assert (await client.get("/api/calls")).status_code == 404
 
 
-async def test_what_cannot_be_written_down_is_not_done(office: Office) -> None:
+async def test_an_action_that_cannot_be_audited_is_not_done(office: Office) -> None:
     office.line_calls.add(detail())
     async with office.signed_in() as client:
         async with office.store.engine.begin() as connection:

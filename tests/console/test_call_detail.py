@@ -62,7 +62,7 @@ def test_a_long_call_looks_the_same_however_often_it_was_looked_at(shown: Shown)
     assert {wait.ended_at - wait.started_at for wait in detail.parts.latencies} == {1.0}
 
 
-def test_what_does_not_change_is_put_together_once(shown: Shown) -> None:
+def test_unchanged_lines_stay_the_same_objects(shown: Shown) -> None:
     for number in range(200):
         shown.turn(number)
     before = shown.look().parts

@@ -119,7 +119,7 @@ async def test_a_supervisor_takes_over_on_their_own_telephone(office: Office) ->
     assert (event.source, event.by) == ("console", "anna")
 
 
-async def test_who_has_no_telephone_cannot_take_over(office: Office) -> None:
+async def test_a_supervisor_without_a_phone_cannot_take_over(office: Office) -> None:
     office.line_calls.add(detail())
     token = "Bearer hf_" + "a" * 43
     async with office.http_client(Authorization=token) as client:
@@ -150,7 +150,7 @@ async def test_a_second_hand_off_is_answered_with_the_state_of_the_first(
     assert office.line_calls.taken == []
 
 
-async def test_nobody_is_handed_to_where_the_owner_has_not_said(office: Office) -> None:
+async def test_a_supervisor_can_only_choose_configured_destinations(office: Office) -> None:
     office.line_calls.add(detail())
     async with office.signed_in() as client:
         answer = await client.post(
@@ -177,7 +177,7 @@ async def test_nobody_is_handed_to_where_the_owner_has_not_said(office: Office) 
         ("handoff", "{}", 400),
     ],
 )
-async def test_what_is_not_as_expected_is_refused_and_done_nowhere(
+async def test_an_invalid_action_is_refused_and_not_done(
     office: Office, action: str, body: str, status: int
 ) -> None:
     office.line_calls.add(detail())

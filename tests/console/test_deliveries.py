@@ -69,7 +69,7 @@ async def test_deliveries_are_listed_with_their_state_the_newest_first(office: O
         assert (answer.status_code, answer.json()["code"]) == (400, "request")
 
 
-async def test_what_was_given_up_is_tried_again_and_that_is_written_down(
+async def test_a_dead_delivery_is_retried_and_audited(
     make_office: MakeOffice,
 ) -> None:
     rounds: list[str] = []
@@ -88,7 +88,7 @@ async def test_what_was_given_up_is_tried_again_and_that_is_written_down(
 
 
 @pytest.mark.parametrize("name", ["CA1-callback", "CA404-callback"])
-async def test_what_waits_or_is_not_there_cannot_be_tried_again(office: Office, name: str) -> None:
+async def test_a_waiting_or_unknown_delivery_cannot_be_retried(office: Office, name: str) -> None:
     await put(office, left(1))
     async with office.signed_in() as client:
         answer = await client.post(f"/api/deliveries/{name}/retry", json={})
@@ -97,7 +97,7 @@ async def test_what_waits_or_is_not_there_cannot_be_tried_again(office: Office, 
         assert trail["entries"] == []
 
 
-async def test_without_a_postman_it_waits_for_the_next_round(office: Office) -> None:
+async def test_without_a_delivery_worker_a_retry_waits_for_the_next_poll(office: Office) -> None:
     await put(office, left(1), ())
     async with office.signed_in() as client:
         answer = await client.post("/api/deliveries/CA1-callback/retry", json={})

@@ -178,7 +178,7 @@ async def test_a_recording_is_played_in_pieces_and_its_hearing_written_down_once
             assert len(trail["entries"]) == 1
 
 
-async def test_a_call_that_is_deleted_leaves_nothing_but_the_word_of_it(
+async def test_a_deleted_call_leaves_only_an_audit_entry(
     make_office: MakeOffice, tmp_path: Path
 ) -> None:
     tapes, journal = Tapes(tmp_path), tmp_path / "CA1.jsonl"

@@ -144,7 +144,7 @@ async def test_a_page_is_told_everything_and_then_what_changes(
         assert (await one.next())["gone"] == ["CA1"]
 
 
-async def test_what_a_process_says_again_is_not_told_again(
+async def test_a_repeated_report_of_a_process_is_not_sent_again(
     feed: Feed, processes: Processes
 ) -> None:
     async with page(feed) as one:
@@ -167,7 +167,7 @@ async def test_a_page_that_comes_back_gets_what_it_missed(feed: Feed, processes:
 @pytest.mark.parametrize(
     "last_id", ["another-1", "nonsense", "-", "é", "{epoch}-9999", "{epoch}-x"]
 )
-async def test_who_comes_from_elsewhere_is_told_everything(feed: Feed, last_id: str) -> None:
+async def test_an_unknown_event_id_gets_a_full_snapshot(feed: Feed, last_id: str) -> None:
     async with page(feed) as one:
         await one.next()
         epoch = one.id.partition("-")[0]
@@ -365,7 +365,7 @@ async def test_nobody_is_asked_when_nobody_listens(feed: Feed, processes: Proces
         assert [each["call_sid"] for each in told["calls"]] == ["CA5"]
 
 
-async def test_what_fails_is_taken_up_again(
+async def test_a_failed_poll_is_retried(
     feed: Feed, processes: Processes, caplog: pytest.LogCaptureFixture
 ) -> None:
     processes.failing = True

@@ -43,7 +43,7 @@ def test_a_number_that_was_never_given_is_not_gone_on_from(buffer: FeedBuffer) -
     assert said(FeedBuffer(), 0) == []
 
 
-def test_what_is_longer_than_everything_together_is_not_kept() -> None:
+def test_an_event_larger_than_the_whole_buffer_is_not_stored() -> None:
     buffer = FeedBuffer(max_events=4, max_bytes=10)
     buffer.add("", b"x" * 11)
     assert buffer.number == 1

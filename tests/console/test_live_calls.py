@@ -162,7 +162,7 @@ async def test_a_farewell_has_its_time_too(scene: Watched) -> None:
     assert (action.by, action.kind, action.text) == ("anna", "handoff", "billing: angry")
 
 
-async def test_what_supervisors_do_and_what_the_agent_asks_is_shown(scene: Watched) -> None:
+async def test_actions_and_questions_are_shown(scene: Watched) -> None:
     scene.greet()
     scene(e.HintGiven("a regular", "anna"))
     scene(e.SayRequested("one moment", "anna"))
@@ -205,7 +205,7 @@ async def test_a_call_costs_by_the_minute_and_by_the_speech(scene: Watched) -> N
     assert (cost.carrier, cost.model, cost.total) == (6.0, 2.0, 8.0)
 
 
-async def test_who_asks_again_is_told_what_has_changed_since(scene: Watched) -> None:
+async def test_a_reconnecting_page_gets_the_changes_since_its_last_event(scene: Watched) -> None:
     live = scene.live
     scene.arrive()
     first = live.report("", 0)
@@ -228,7 +228,7 @@ async def test_who_asks_again_is_told_what_has_changed_since(scene: Watched) -> 
     assert await live.detail("CA1") is None
 
 
-async def test_who_waits_is_told_as_soon_as_something_has_changed(
+async def test_a_waiting_reader_is_notified_at_the_next_change(
     scene: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_module, "COALESCE_SECONDS", 0.0)
@@ -246,7 +246,7 @@ async def test_who_waits_is_told_as_soon_as_something_has_changed(
     assert (late.calls, late.gone, late.whole) == ((), (), False)
 
 
-def test_sound_and_words_are_passed_over(scene: Watched) -> None:
+def test_audio_and_word_events_do_not_change_the_list(scene: Watched) -> None:
     scene.greet()
     asked: list[str] = []
     scene.live._find = lambda sid: asked.append(sid)  # type: ignore[func-returns-value]
@@ -259,7 +259,7 @@ def test_sound_and_words_are_passed_over(scene: Watched) -> None:
     assert asked == []
 
 
-def test_what_is_kept_of_calls_that_are_over_is_bounded(
+def test_the_number_of_retained_ended_calls_is_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(live_module, "_MAX_GONE", 3)

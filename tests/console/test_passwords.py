@@ -44,7 +44,7 @@ def test_a_password_may_be_of_any_script_and_is_not_too_long() -> None:
         "bcrypt$32768$8$1$AAAAAAAAAAAAAAAAAAAAAA==$" + "A" * 43 + "=",
     ],
 )
-def test_what_is_no_strong_hash_opens_nothing(kept: str) -> None:
+def test_a_weak_or_broken_hash_verifies_no_password(kept: str) -> None:
     assert not is_hash(kept)
     assert not verify_password("", kept)
 

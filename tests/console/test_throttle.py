@@ -37,7 +37,7 @@ def test_a_peer_that_tries_many_names_has_to_wait(throttle: Throttle) -> None:
     assert throttle.wait_seconds("anybody", "q") == 0
 
 
-def test_waiting_ends_and_is_forgotten_in_time(throttle: Throttle, time: Time) -> None:
+def test_a_throttled_name_is_released_after_its_time(throttle: Throttle, time: Time) -> None:
     fail(throttle, 7)
     time.now += 3.5
     assert throttle.wait_seconds("anna", "p") == pytest.approx(0.5)
@@ -71,7 +71,7 @@ def test_many_peers_that_guess_one_password_have_to_wait(throttle: Throttle) -> 
     assert throttle.wait_seconds("anna", "home") == 2
 
 
-def test_what_is_remembered_is_bounded(throttle: Throttle) -> None:
+def test_the_memory_of_the_throttle_is_bounded(throttle: Throttle) -> None:
     for number in range(6000):
         throttle.failed(f"name{number}", f"peer{number}")
         throttle.succeeded(f"other{number}", "p")

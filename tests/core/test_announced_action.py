@@ -62,14 +62,14 @@ def said(action: AnnouncedAction, text: str) -> AnnouncedAction:
     ("text", "kind"),
     [("I am connecting you with a colleague.", "transfer"), ("Transferring you now", "unclear")],
 )
-def test_the_agent_is_asked_once_and_not_in_a_circle(text: str, kind: str) -> None:
+def test_the_agent_is_reminded_once_and_not_again(text: str, kind: str) -> None:
     action = AnnouncedAction()
     assert said(action, text).owed() == kind
     assert said(action, text).owed() is None
     assert said(action, text).owed() == kind, "later, it counts again"
 
 
-def test_an_answer_that_announces_nothing_ends_the_circle() -> None:
+def test_a_response_without_an_announcement_ends_the_reminders() -> None:
     action = AnnouncedAction()
     assert said(action, "Transferring you now").owed() == "unclear"
     assert said(action, "Sorry, what is your name?").owed() is None
@@ -82,6 +82,6 @@ def test_a_response_that_called_a_tool_owes_nothing() -> None:
     assert action.owed() is None
 
 
-def test_what_one_response_said_is_not_held_against_the_next() -> None:
+def test_an_announcement_does_not_count_for_the_next_response() -> None:
     action = said(AnnouncedAction(), "I am connecting you")
     assert said(action, " with pleasure.").owed() is None

@@ -91,7 +91,7 @@ def test_a_stream_that_is_lost_during_the_closing_line_leads_to_the_human(scene:
     assert answer(line.asks(1)) == (JoinRoom("CA1", 1, 2),)
 
 
-def test_rest_that_refuses_leads_to_the_room_by_the_second_road(scene: Any) -> None:
+def test_a_refused_rest_update_moves_the_caller_by_the_connect_action(scene: Any) -> None:
     line = scene(warm()).closed()
     assert line(e.CarrierRefused(2, 500)) == [CloseStream()]
     line(e.StreamStopped("MZ1"))
@@ -110,7 +110,7 @@ def test_both_meet_when_the_room_begins(scene: Any) -> None:
     assert attempt.seconds_to_human == pytest.approx(1.3)
 
 
-def test_news_of_another_room_or_of_another_kind_is_none(scene: Any) -> None:
+def test_events_of_another_room_or_kind_change_nothing(scene: Any) -> None:
     line = scene(warm()).closed()
     line(e.RoomChanged(7, "started"))
     line(e.RoomChanged(1, "joined", "CA1"))
@@ -119,7 +119,7 @@ def test_news_of_another_room_or_of_another_kind_is_none(scene: Any) -> None:
     assert line(e.RoomChanged(1, "started")) == []
 
 
-def test_a_room_of_which_no_news_comes_is_believed_to_have_begun(scene: Any) -> None:
+def test_a_room_without_events_counts_as_started(scene: Any) -> None:
     line = scene(warm()).closed()
     line(e.CallMoved(2))
     line.wait(15.1)
@@ -139,7 +139,9 @@ def test_a_human_who_hangs_up_before_the_caller_is_there_is_followed_by_the_next
     assert [each.outcome for each in line.call.handoff.attempts] == ["human-gone"]
 
 
-def test_and_by_the_agent_where_there_is_no_next(scene: Any) -> None:
+def test_a_human_who_hangs_up_first_without_a_next_target_returns_the_caller_to_the_agent(
+    scene: Any,
+) -> None:
     line = scene(warm(targets=(ANNA,))).screened()
     line.human("pressed", "1")
     told = line.news("completed")[0]
@@ -169,7 +171,7 @@ def test_a_caller_alone_in_the_room_is_brought_back(scene: Any) -> None:
     assert line.call.handoff.state is HandoffState.IDLE
 
 
-def test_or_leaves_a_message(scene: Any) -> None:
+def test_a_caller_alone_in_the_room_may_leave_a_message(scene: Any) -> None:
     line = scene(warm(targets=(ANNA,), otherwise="voicemail")).closed()
     line(e.CallMoved(2))
     line.news("completed")
@@ -185,7 +187,7 @@ def test_a_room_whose_human_was_lost_without_news_is_left_in_the_end(scene: Any)
 
 
 @pytest.mark.parametrize("first", ["the carrier asks", "the human's leg is over"])
-def test_a_talk_of_whose_beginning_no_news_came_was_one(scene: Any, first: str) -> None:
+def test_a_talk_without_a_start_event_counts_as_a_talk(scene: Any, first: str) -> None:
     line = scene(warm(afterwards="return")).closed()
     line(e.CallMoved(2))
     if first == "the carrier asks":
@@ -217,7 +219,7 @@ def test_when_the_human_hangs_up_the_call_ends(scene: Any) -> None:
     assert [each.outcome for each in line.record.handoffs] == ["bridged"]
 
 
-def test_or_the_caller_is_back_with_an_agent_that_knows(scene: Any) -> None:
+def test_when_the_human_hangs_up_the_caller_may_return_to_an_informed_agent(scene: Any) -> None:
     line = scene(warm(afterwards="return")).met()
     line.news("completed")
     assert answer(line.asks(2, "room")) == (ConnectAgent(3),)
@@ -234,7 +236,7 @@ def test_until_it_is_known_why_the_human_has_left_the_caller_is_on_hold(scene: A
     assert answer(line.asks(4, "hold")) == (HangUp(),)
 
 
-def test_news_that_never_comes_is_not_waited_for(scene: Any) -> None:
+def test_a_missing_room_event_does_not_hold_the_caller(scene: Any) -> None:
     line = scene(warm()).met()
     line.asks(2, "room")
     line.wait(6.1)
@@ -248,7 +250,7 @@ def test_a_question_that_comes_when_it_was_waited_for_long_enough(scene: Any) ->
     assert answer(line.asks(3, "hold")) == (HangUp(),)
 
 
-def test_a_carrier_that_does_not_ask_is_told(scene: Any) -> None:
+def test_a_carrier_that_sends_no_webhook_gets_a_rest_update(scene: Any) -> None:
     line = scene(warm(afterwards="return")).met()
     line.news("completed")
     line.wait(6.1)

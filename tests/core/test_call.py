@@ -138,7 +138,7 @@ def test_a_message_cannot_be_left_while_the_call_ends(scene: Any) -> None:
     assert "about to end" in output.output
 
 
-def test_news_of_a_room_that_the_caller_is_not_sent_to_changes_no_road(scene: Any) -> None:
+def test_an_event_of_another_room_does_not_change_the_move(scene: Any) -> None:
     line = scene(WARM).closed()
     line.call.caller_leg.route.in_force = ()
     line(e.RoomChanged(1, "started"))

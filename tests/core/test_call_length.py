@@ -226,7 +226,7 @@ def test_a_call_whose_stream_breaks_when_it_is_over_ends_on_the_next_one(scene: 
 # --- where the caller is not with the agent ---------------------------------------------------
 
 
-def test_two_who_talk_are_not_cut_off_and_their_time_does_not_count(scene: Any) -> None:
+def test_the_limit_does_not_apply_to_the_talk_with_a_human(scene: Any) -> None:
     plan = HandoffPlan(targets=(Target.phone("+15550102"),), manner="warm", afterwards="return")
     line = scene(plan, max_call_seconds=LONGEST).met()
     assert state(line) is LengthState.OFF
@@ -299,7 +299,7 @@ def test_the_carrier_is_given_a_limit_that_is_later_than_the_goodbye(scene: Any)
     assert LONGEST + most < limit < LONGEST + 180.0
 
 
-def test_it_is_lifted_when_the_caller_goes_to_a_human_and_set_when_they_are_back(
+def test_the_carriers_limit_is_removed_for_a_human_and_set_again_afterwards(
     scene: Any,
 ) -> None:
     plan = HandoffPlan(targets=(Target.phone("+15550102"),), manner="warm", afterwards="return")

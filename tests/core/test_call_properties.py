@@ -295,7 +295,7 @@ MOVED: list[Any] = [*TALKING, e.HandoffRequested("billing", ""), 9.0]
     begin=MOVED,
     script=[e.CarrierRefused(-1, gone=True), e.InstructionsAsked(-1, "dial", "1", "bridged")],
 )
-def test_no_order_of_events_leads_to_a_dead_end(
+def test_no_order_of_events_leads_to_a_state_without_an_end(
     setup: CallSetup, begin: list[Any], script: list[Any]
 ) -> None:
     witness = Witness(setup)
@@ -310,7 +310,7 @@ def test_no_order_of_events_leads_to_a_dead_end(
 
 @settings(max_examples=150, deadline=None)
 @given(setup=setups, begin=st.sampled_from([ARRIVED, TALKING, MOVED]), script=st.lists(moments))
-def test_a_call_that_nobody_cares_about_ends_by_itself(
+def test_a_call_without_events_ends_by_its_deadlines(
     setup: CallSetup, begin: list[Any], script: list[Any]
 ) -> None:
     witness = Witness(setup)

@@ -86,7 +86,7 @@ def test_a_call_is_moved_by_rest_and_rung(scene: Any) -> None:
 
 
 @pytest.mark.parametrize("status", [500, 429, None])
-def test_a_refused_move_takes_the_second_road_with_the_same_instructions(
+def test_a_refused_move_uses_the_connect_action_with_the_same_instructions(
     scene: Any, status: int | None
 ) -> None:
     line = scene()
@@ -98,7 +98,7 @@ def test_a_refused_move_takes_the_second_road_with_the_same_instructions(
     assert line.call.caller_leg.route.deadline is None
 
 
-def test_a_move_that_is_not_answered_in_time_takes_the_second_road(scene: Any) -> None:
+def test_a_move_without_an_answer_in_time_uses_the_connect_action(scene: Any) -> None:
     line = scene()
     line.leave()
     assert line.wait(2.2) == []
@@ -106,7 +106,7 @@ def test_a_move_that_is_not_answered_in_time_takes_the_second_road(scene: Any) -
     assert line.asks(1) == [AnswerCarrier(dial(2))]
 
 
-def test_when_the_second_road_leads_nowhere_the_first_is_tried_again(scene: Any) -> None:
+def test_when_the_connect_action_fails_rest_is_tried_again(scene: Any) -> None:
     line = scene()
     line.leave()
     line(e.CarrierRefused(2, 500))
@@ -114,7 +114,7 @@ def test_when_the_second_road_leads_nowhere_the_first_is_tried_again(scene: Any)
     assert line(e.CallMoved(2)) == []
 
 
-def test_when_every_road_was_tried_thrice_the_call_has_failed(scene: Any) -> None:
+def test_after_three_attempts_by_each_way_the_call_has_failed(scene: Any) -> None:
     line = scene()
     line.leave()
     line.wait(30.0)
@@ -263,7 +263,7 @@ def test_streams_that_never_open_lead_to_a_human_even_when_each_took_too_long(sc
     assert line.asks(4) == [CloseModel(), AnswerCarrier(dial(5))]
 
 
-def test_a_question_from_the_future_is_answered_with_the_agent(scene: Any) -> None:
+def test_a_webhook_of_an_unknown_step_is_answered_with_the_agent(scene: Any) -> None:
     """The journal's last lines were lost: the carrier knows a step that we do not."""
     line = scene().greet()
     assert line.asks(7, "dial", "busy")[-1] == AnswerCarrier((ConnectAgent(2),))

@@ -94,7 +94,7 @@ def test_last_words_that_were_not_said_are_asked_for(scene: Any, name: str, word
     assert decided(line, name, ms=0)[-1] == RequestResponse(words, "none")
 
 
-def test_what_is_settled_is_settled(scene: Any) -> None:
+def test_a_decision_of_a_consult_is_final(scene: Any) -> None:
     line = greeted(scene)
     decided(line, builtin_tools.CONNECT_TOOL)
     line(e.ResponseStarted("r2"))

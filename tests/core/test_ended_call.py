@@ -16,7 +16,7 @@ from hookflash.core.phases import Phase
 from hookflash.core.record import HandoffAttempt, ToolUse, Utterance
 
 
-def test_a_call_that_is_over_lets_go_of_everything_once(scene: Any) -> None:
+def test_an_ended_call_releases_everything_once(scene: Any) -> None:
     line = scene().greet()
     line(e.ToolCallRequested("t1", "lookup", "{}", "r1"))
     cancel, close, stored = line(e.CallCompleted())

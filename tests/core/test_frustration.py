@@ -37,7 +37,7 @@ def test_signs_of_all_kinds_add_up() -> None:
     )
 
 
-def test_the_first_time_over_the_agent_is_forgiven() -> None:
+def test_the_first_interruption_does_not_count() -> None:
     one = meter()
     one.barged_in(NOW)
     assert (one.score(NOW), one.reasons(NOW)) == (0.0, ())
@@ -57,7 +57,7 @@ def test_saying_the_same_again_is_a_sign_and_short_answers_are_none() -> None:
     assert one.reasons(NOW) == ("said the same thing three times",)
 
 
-def test_a_tool_that_works_forgives_the_failures_before_it() -> None:
+def test_a_successful_tool_resets_earlier_failures() -> None:
     one = meter()
     one.tool_finished(True, NOW)
     one.tool_finished(True, NOW)
@@ -65,7 +65,7 @@ def test_a_tool_that_works_forgives_the_failures_before_it() -> None:
     assert one.score(NOW) == 0.0
 
 
-def test_signs_grow_old() -> None:
+def test_signs_of_frustration_expire() -> None:
     one = meter(seconds=60.0)
     one.caller_said("I want a human right now", NOW)
     assert one.score(NOW + 59) == 1.5
@@ -74,7 +74,7 @@ def test_signs_grow_old() -> None:
     assert one.reasons(NOW + 61) == ("said 'human' once",)
 
 
-def test_after_a_verdict_everything_begins_afresh() -> None:
+def test_after_a_verdict_the_score_starts_at_zero() -> None:
     one = meter(threshold=1.0)
     one.caller_said("You don't understand what I want.", NOW)
     assert one.verdict(NOW) == "complained once"
@@ -149,7 +149,9 @@ def test_an_owner_has_words_of_their_own() -> None:
         ({"words": "boss"}, r"write \('boss',\)"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(about: dict[str, object], complaint: str) -> None:
+def test_invalid_limits_of_frustration_are_refused(
+    about: dict[str, object], complaint: str
+) -> None:
     with pytest.raises(ConfigError, match=complaint):
         meter(**about)
 

@@ -490,7 +490,7 @@ def test_the_models_own_answer_is_retried_too() -> None:
 
 
 @pytest.mark.parametrize(("wanted", "seconds"), [(0.2, 1.0), (7.5, 7.6), (60.0, 20.1)])
-def test_a_model_that_wants_to_be_left_alone_is(wanted: float, seconds: float) -> None:
+def test_a_models_retry_delay_is_respected(wanted: float, seconds: float) -> None:
     requests = asked(WORDS)
     requests.response_started("r1", "request-1", T)
     requests.response_ended("r1", "failed", wanted, T)
@@ -510,7 +510,7 @@ def test_a_caller_who_speaks_does_not_shorten_what_the_model_asked_for() -> None
     assert requests.expire(T + 3) == []
 
 
-def test_a_success_forgets_the_failures() -> None:
+def test_a_success_resets_the_count_of_failures() -> None:
     requests = Requests()
     for _ in range(5):
         requests.response_started("r", "", T)

@@ -23,7 +23,7 @@ def leaving() -> Route:
     return route
 
 
-def test_a_question_is_new_once() -> None:
+def test_a_webhook_is_new_once() -> None:
     route = following()
     assert route.known_answer(0, "") == AGENT
     assert route.known_answer(1, "") is None
@@ -49,14 +49,14 @@ def test_rest_is_watched_a_little_longer_than_the_shell_does() -> None:
     assert route.state is RouteState.CLOSING
 
 
-def test_a_refusal_leads_to_the_second_road_once() -> None:
+def test_a_refusal_uses_the_connect_action_once() -> None:
     route = leaving()
     assert route.refused(1, T, fixed=False) == []
     assert route.refused(2, T, fixed=False) == [CloseStream()]
     assert route.refused(2, T, fixed=False) == []
 
 
-def test_the_road_ends_when_the_carrier_follows() -> None:
+def test_a_move_ends_when_the_carrier_executes_it() -> None:
     for arrive in (
         lambda route: route.accepted(2, T, fixed=False),
         lambda route: route.known_answer(1, ""),
@@ -68,7 +68,7 @@ def test_the_road_ends_when_the_carrier_follows() -> None:
         assert route.refused(2, T, fixed=False) == []
 
 
-def test_an_older_acceptance_or_an_old_answer_is_not_its_end() -> None:
+def test_an_older_acceptance_or_answer_does_not_end_the_move() -> None:
     route = leaving()
     route.accepted(1, T, fixed=False)
     assert route.known_answer(0, "") == AGENT
@@ -82,7 +82,7 @@ def test_without_a_stream_the_carrier_is_waited_for_first() -> None:
     assert route.expire(T + 5) == [MoveCall(2, END, 2.0)]
 
 
-def test_three_rounds_are_all() -> None:
+def test_a_move_is_tried_three_times() -> None:
     route = leaving()
     now = T
     commands = []
@@ -130,7 +130,7 @@ def test_a_stream_that_an_older_move_may_have_ended_is_opened_again_once() -> No
     assert route.stopped(T) == []
 
 
-def test_a_caller_whom_rest_keeps_waiting_leaves_the_stream_by_the_other_road() -> None:
+def test_a_slow_rest_update_moves_the_caller_by_the_connect_action() -> None:
     """Nothing is heard since the first move: two in a row would be twice the silence."""
     route = leaving()
     route.next_step()
@@ -151,7 +151,7 @@ def test_a_caller_whom_rest_keeps_waiting_leaves_the_stream_by_the_other_road() 
     assert moves == [MoveCall(3, AGENT, 2.0)], "its stream was closed before: nobody would ask"
 
 
-def test_where_there_is_no_second_road_rest_is_tried_for_longer() -> None:
+def test_without_a_stream_rest_is_tried_for_longer() -> None:
     route = following()
     route.next_step()
     now, moves = T, len(route.move(END, T, where="elsewhere"))

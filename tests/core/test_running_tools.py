@@ -31,7 +31,7 @@ def test_a_response_is_complete_with_its_last_answer() -> None:
     assert complete == [False, True, True]
 
 
-def test_orphans_are_not_waited_for() -> None:
+def test_tool_calls_of_a_lost_session_are_not_waited_for() -> None:
     tools = RunningTools()
     tools.ask("t1", "lookup", "{}", "", T)
     tools.orphan_all()

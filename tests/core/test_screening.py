@@ -209,13 +209,13 @@ def test_asked_twice_the_answer_is_the_same(scene: Any) -> None:
     assert answer(line.human("pressed", "1")) == (JoinRoom("CA1", 1, leg=0),)
 
 
-def test_who_listens_for_too_long_is_given_up(scene: Any) -> None:
+def test_a_human_who_does_not_decide_in_time_is_given_up(scene: Any) -> None:
     line = scene(warm(ANNA)).screened()
     assert EndLeg("CA-1-0") in line.wait(60.1)
     assert outcomes(line) == [("machine", 0)]
 
 
-def test_a_leg_nobody_knows_is_ended(scene: Any) -> None:
+def test_an_unknown_leg_is_ended(scene: Any) -> None:
     line = scene(warm()).greet()
     assert line(e.LegPlaced(9, 0, "CA9")) == [EndLeg("CA9")]
     assert line(e.LegChanged("CA9", "ringing", 9, None, 0)) == [EndLeg("CA9")]

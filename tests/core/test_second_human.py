@@ -240,7 +240,7 @@ def test_a_first_who_leaves_after_they_have_met_is_followed_by_nobody(scene: Any
     assert state(line) is HandoffState.WITH_HUMAN
 
 
-def test_the_agent_promises_the_caller_to_one_human_only(scene: Any) -> None:
+def test_the_agent_announces_the_caller_to_one_human_only(scene: Any) -> None:
     """In a consult the agent talks with each: who has not decided is let go at once."""
     line = scene(HandoffPlan(targets=(ANNA, BEN), manner="consult", order="ring"))
     line.reach()

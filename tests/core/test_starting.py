@@ -300,7 +300,7 @@ def test_an_agent_that_does_it_is_not_asked(scene: Any) -> None:
     assert line(e.ResponseEnded("r1", "completed"))[-1] == RequestResponse()
 
 
-def test_the_line_before_a_hand_off_is_no_promise(scene: Any) -> None:
+def test_the_line_before_a_hand_off_is_no_announcement(scene: Any) -> None:
     line = scene().greet()
     line(e.HandoffRequested("billing", "x"))
     line.say("bye", "r1", 900, text="I am connecting you with billing now.")

@@ -8,7 +8,7 @@ from hookflash.core.commands import AddMessage, Deliver, Message, RequestRespons
 from hookflash.core.record import Utterance
 
 
-def test_a_hint_is_the_agents_alone(scene: Any) -> None:
+def test_a_hint_is_read_by_the_agent_only(scene: Any) -> None:
     line = scene().greet()
     (told,) = line(e.HintGiven("They are a regular.", "anna"))
     assert told == AddMessage(Message("system", prompts.hint("They are a regular.")))
@@ -22,7 +22,7 @@ def test_a_hint_without_an_agent_is_kept_for_the_next(scene: Any) -> None:
     )
 
 
-def test_a_line_that_is_put_in_its_mouth_is_said(scene: Any) -> None:
+def test_a_supervisors_line_is_said_by_the_agent(scene: Any) -> None:
     line = scene().greet()
     assert line(e.SayRequested("We close at six.", "anna")) == [
         RequestResponse(prompts.say("We close at six."), "none")

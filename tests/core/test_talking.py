@@ -162,7 +162,7 @@ def test_sound_of_a_response_that_was_cancelled_before_any_came_is_not_played(sc
     assert line.sent(PlayAudio)[-1].size == 8000, "the greeting was the last thing played"
 
 
-def test_an_item_whose_buffer_has_run_dry_is_cut_where_it_stands(scene: Any) -> None:
+def test_an_item_whose_buffer_is_empty_is_truncated_at_its_end(scene: Any) -> None:
     """A model slower than real time: nothing is playing, and yet the item is not over."""
     line = scene().greet()
     line.say("a", "r1", 200, ended=False)
@@ -262,7 +262,7 @@ def test_late_speech_of_stream_and_model_only_completes_the_transcript(scene: An
 # --- the model's own refusals -----------------------------------------------------------------
 
 
-def test_a_wish_that_met_a_running_response_is_granted_after_it(scene: Any) -> None:
+def test_a_request_during_a_response_is_sent_after_it(scene: Any) -> None:
     """`conversation_already_has_active_response`: the model had begun by itself, perhaps before it
     knew the tool's answer. The result must not stay unspoken."""
     line = scene().greet()
@@ -274,7 +274,7 @@ def test_a_wish_that_met_a_running_response_is_granted_after_it(scene: Any) -> N
     assert line(e.ResponseEnded("own", "completed")) == [GO_ON]
 
 
-def test_a_refused_wish_is_granted_even_if_the_other_response_was_never_seen(scene: Any) -> None:
+def test_a_refused_request_is_sent_again_even_without_the_other_response(scene: Any) -> None:
     line = scene(greeting="Hello.").talk()
     line(e.ModelRefused("conversation_already_has_active_response", "", True))
     assert line.wait(1.9) == []

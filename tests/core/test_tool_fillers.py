@@ -265,7 +265,7 @@ def test_a_stream_that_ends_takes_the_line_with_it(scene: Any) -> None:
 # --- none, and the agent's own ----------------------------------------------------------------
 
 
-def test_a_tool_without_a_filler_has_a_tone_within_the_promise_and_never_a_line(
+def test_a_tool_without_a_filler_has_a_tone_in_time_and_never_a_line(
     scene: Any,
 ) -> None:
     line = asked(scene)

@@ -52,7 +52,7 @@ def walk(seed: int, plan: dict[str, Any]) -> Walker:
 
 @pytest.mark.random
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS.keys())
-def test_a_thousand_walks_leave_nobody_behind(plan: dict[str, Any]) -> None:
+def test_a_thousand_random_walks_end_every_call(plan: dict[str, Any]) -> None:
     met = 0
     for seed in range(WALKS):
         walker = walk(seed, plan)

@@ -33,11 +33,11 @@ async def test_the_telephones_band_passes(hz: int) -> None:
 
 
 @pytest.mark.parametrize("hz", [4000, 4200, 5000, 7000, 8000, 9500, 11900])
-async def test_what_would_fold_into_the_band_does_not_pass(hz: int) -> None:
+async def test_resampling_removes_frequencies_that_would_alias(hz: int) -> None:
     assert level(await phone_sound(sine(hz))) < -46.0
 
 
-async def test_a_sine_stays_the_sine_it_was() -> None:
+async def test_resampling_preserves_a_sine() -> None:
     sound = await phone_sound(sine(500))
     expected = [AMPLITUDE * math.sin(2 * math.pi * 500 / 8000 * n) for n in range(len(sound))]
     for code, wanted in list(zip(sound, expected, strict=True))[100:-100]:
@@ -46,7 +46,7 @@ async def test_a_sine_stays_the_sine_it_was() -> None:
 
 
 @pytest.mark.parametrize(("samples", "size"), [(0, 0), (1, 1), (3, 1), (4, 2), (24_000, 8_000)])
-async def test_a_third_of_the_samples_comes_out(samples: int, size: int) -> None:
+async def test_resampling_returns_a_third_of_the_samples(samples: int, size: int) -> None:
     assert await phone_sound(bytes(2 * samples)) == b"\xff" * size
 
 

@@ -100,7 +100,9 @@ async def test_a_call_that_finds_none_ready_opens_its_own(
     assert (pool.given, pool.missed, len(connector.warmed)) == (0, 1, 2)
 
 
-async def test_one_that_grows_old_is_kept_until_another_is_ready(connector: Connector) -> None:
+async def test_an_old_warm_session_stays_until_its_replacement_is_ready(
+    connector: Connector,
+) -> None:
     pool = WarmPool(connector, size=1, session_seconds=HOUR)
     pool.start()
     old = connector.warmed[0]

@@ -60,7 +60,7 @@ def test_an_empty_call_is_still_a_picture(script: Any) -> None:
     assert "human" not in texts(svg)
 
 
-def test_the_heard_track_belongs_to_the_human_from_the_ringing_on(whole_call: Any) -> None:
+def test_the_outbound_track_is_the_humans_from_ringing_on(whole_call: Any) -> None:
     sound = tracks(31.0, ("heard", 1.0, 2.0), ("heard", 22.0, 30.0), ("said", 25.0, 26.0))
     svg = draw(read_timeline(whole_call.lines), sound)
     paths = re.findall(r'<path class="(\w+)" d="M([\d.]+)', svg)
@@ -80,7 +80,7 @@ def test_tracks_that_begin_later_are_drawn_later(whole_call: Any) -> None:
     assert first_x(-0.5) - first_x(0.0) == pytest.approx(-0.5 * 60)
 
 
-def test_with_sound_the_wait_is_measured_from_where_the_voice_fell_silent(whole_call: Any) -> None:
+def test_with_sound_the_wait_is_measured_from_the_end_of_speech(whole_call: Any) -> None:
     without = draw(read_timeline(whole_call.lines))
     assert "0.50 s" in texts(without)
     sound = tracks(31.0, ("said", 3.0, 3.4))

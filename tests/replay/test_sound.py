@@ -37,7 +37,7 @@ def test_a_click_is_no_voice() -> None:
     assert fit_to_recording(timeline, tracks).spoken[0].end == pytest.approx(1.0, abs=0.05)
 
 
-def test_without_any_voice_the_span_stays_as_it_was_told() -> None:
+def test_without_voice_the_reported_span_is_unchanged() -> None:
     timeline = Timeline(spoken=[Spoken("caller", 0.5, 1.5), Spoken("agent", 2.0, 3.0)])
     assert fit_to_recording(timeline, said((QUIET, 4.0))).spoken == timeline.spoken
 

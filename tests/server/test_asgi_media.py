@@ -251,7 +251,7 @@ async def test_a_message_far_too_long_closes_its_socket_only(webhook_server) -> 
         await webhook_server.calls.until(lambda calls: len(calls.posted) == 2)
 
 
-async def test_a_carrier_that_never_says_start_is_sent_away() -> None:
+async def test_a_media_socket_without_start_is_closed() -> None:
     socket = FakeSocket([CONNECTED])
     await serve_media(socket, redeem=lambda *_: 1, attach=lambda *_: None, start_seconds=0)
     assert socket.closed == (1008, "no start")
@@ -278,7 +278,7 @@ async def test_a_carrier_that_takes_less_than_it_is_sent_is_lost() -> None:
     assert await outbound.run() == "the carrier takes less than it is sent"
 
 
-async def test_room_in_the_queue_comes_back_when_it_is_sent() -> None:
+async def test_sending_frees_room_in_the_queue() -> None:
     socket = FakeSocket([])
     outbound = Outbound(socket, queue_characters=10)
     running = asyncio.create_task(outbound.run())

@@ -111,7 +111,7 @@ async def closed_unaccepted(app: Starlette, path: str) -> bool:
     return [message["type"] for message in sent] == ["websocket.close"]
 
 
-async def test_a_stranger_reaches_nothing_but_health_and_the_door(app: Starlette) -> None:
+async def test_a_stranger_reaches_only_health_and_the_sign_in_page(app: Starlette) -> None:
     asked = set()
     client = httpx.AsyncClient(
         transport=httpx.ASGITransport(app, client=STRANGER), base_url="https://line.example.test"
@@ -171,7 +171,7 @@ async def test_every_answer_of_the_console_says_how_a_browser_must_treat_it(
     assert "unsafe" not in HEADERS["Content-Security-Policy"]
 
 
-async def test_what_is_shown_before_sign_in_is_the_form_alone() -> None:
+async def test_before_sign_in_only_the_form_is_served() -> None:
     shown = needed_by(STATIC, SIGN_IN)
     assert not {"app.js", "live-store.js", "past-calls.js"} & shown
     assert len(shown) <= 8

@@ -5,7 +5,7 @@ import gc
 from hookflash.server.gc_tuning import reduced_gc
 
 
-def test_the_collector_comes_seldom_while_serving_and_as_ever_afterwards() -> None:
+def test_garbage_collection_is_rare_while_serving_and_normal_afterwards() -> None:
     before, frozen = gc.get_threshold(), gc.get_freeze_count()
     with reduced_gc():
         assert gc.get_threshold()[0] > before[0]

@@ -82,7 +82,7 @@ async def test_a_page_that_has_gone_listens_no_more() -> None:
     assert page.told == ["accepted", 1000]
 
 
-async def test_a_page_that_reads_nothing_is_let_go() -> None:
+async def test_a_page_that_reads_nothing_is_disconnected() -> None:
     calls, page = Calls(), Page(reads=False)
     task = listening(calls, page, stall_seconds=0.01)
     await asyncio.sleep(0)

@@ -64,7 +64,7 @@ async def test_picows_is_as_we_know_it() -> None:
     assert made is not None and issubclass(made, UpgradeDispatcher)
 
 
-async def test_without_picows_the_media_socket_takes_the_other_road_and_the_log_says_so(
+async def test_without_picows_the_media_socket_uses_asgi_and_logs_it(
     webhook_server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def gone(*_: object) -> None:
@@ -207,7 +207,7 @@ async def test_fragments_without_end_are_not_collected(webhook_server) -> None:
         await webhook_server.calls.until(lambda calls: len(calls.posted) == 2)
 
 
-async def test_what_comes_after_our_close_is_not_delivered(webhook_server) -> None:
+async def test_messages_after_our_close_are_not_delivered(webhook_server) -> None:
     async with streaming(webhook_server) as socket:
         webhook_server.calls.streams[0].close()
         await socket.send(AUDIO)
@@ -298,7 +298,7 @@ async def test_a_carrier_that_reads_again_in_time_is_not_lost(webhook_server) ->
     assert webhook_server.calls.posted[0][1] == StreamStarted(SID, 1)
 
 
-async def test_a_carrier_that_never_says_start_is_sent_away(webhook_server) -> None:
+async def test_a_media_socket_without_start_is_closed(webhook_server) -> None:
     async with webhook_server.listening() as port, upgraded(port, signature()) as socket:
         began = now()
         await socket.send(CONNECTED)

@@ -300,7 +300,7 @@ async def test_this_machine_may_look() -> None:
         ("127.0.0.1", {"Host": "127.0.0.1.example.com"}),
     ],
 )
-async def test_strangers_may_not_nor_who_comes_through_a_tunnel(
+async def test_metrics_refuse_strangers_and_requests_through_a_tunnel(
     peer: str, headers: dict[str, str]
 ) -> None:
     async with client(None, peer) as stranger:

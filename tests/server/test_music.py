@@ -22,7 +22,7 @@ def test_music_is_a_wav_file_of_mu_law_as_long_as_it_was_asked_for(seconds: int)
     assert len(sound.read()) == seconds * 8000
 
 
-def test_music_is_heard_all_the_time_and_is_never_loud() -> None:
+def test_the_music_has_no_gap_and_is_never_loud() -> None:
     from hookflash import g711
     from hookflash_local.carrier.media.sounds import read_wav
 

@@ -116,7 +116,7 @@ async def test_a_carrier_that_is_gone_ends_the_notes(webhook_server, ears: Notes
         await asyncio.wait_for(ears.over.wait(), 20)
 
 
-async def test_what_fails_of_ours_is_the_end_of_this_socket_alone(
+async def test_an_internal_error_closes_only_its_own_socket(
     webhook_server, ears: NotesReceiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     ears.fails = True

@@ -106,7 +106,7 @@ async def test_an_async_hook_and_one_behind_a_decorator_take_it_as_well(tmp_path
     await engine.dispose()
 
 
-async def test_with_an_address_it_is_posted_there_and_kept_when_that_fails(
+async def test_a_delivery_is_posted_to_the_webhook_and_retried_when_that_fails(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     world = SimulatedWorld(0)
@@ -150,7 +150,7 @@ async def test_what_is_tried_again_is_delivered_at_once(tmp_path: Path) -> None:
     await engine.dispose()
 
 
-async def test_without_anybody_who_wants_it_it_is_kept(tmp_path: Path) -> None:
+async def test_without_an_outlet_a_delivery_is_unroutable(tmp_path: Path) -> None:
     world = SimulatedWorld(0)
     engine = await open_database(f"sqlite:///{tmp_path}/a.db", connect=world.sqlite)
     directory = Directory.of(Agent("shop", instructions="Help."))

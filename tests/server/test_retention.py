@@ -26,7 +26,7 @@ NOW = 1_790_000_000.0
 DAY = 86_400.0
 
 
-class Attic:
+class OldCalls:
     """A data folder with calls in it."""
 
     def __init__(self, folder: Path, store: RecordStore) -> None:
@@ -71,78 +71,78 @@ class Attic:
 
 
 @pytest.fixture
-async def attic(tmp_path: Path) -> AsyncIterator[Attic]:
+async def old_calls(tmp_path: Path) -> AsyncIterator[OldCalls]:
     store = await open_store(f"sqlite:///{tmp_path}/calls.db", connect=SimulatedWorld(0).sqlite)
-    yield Attic(tmp_path, store)
+    yield OldCalls(tmp_path, store)
     await store.close()
 
 
-async def test_a_calls_recording_and_summary_are_found(attic: Attic) -> None:
-    await attic.put("CA1")
-    assert await attic.stored.find("CA1") == attic.recordings / "CA1.wav"
-    assert await attic.stored.find("CA2") is None
-    assert await attic.stored.find("../CA1") is None
-    assert await attic.stored.summary("CA1") == "A bell."
-    assert await attic.stored.summary("CA2") == ""
+async def test_a_calls_recording_and_summary_are_found(old_calls: OldCalls) -> None:
+    await old_calls.put("CA1")
+    assert await old_calls.stored.find("CA1") == old_calls.recordings / "CA1.wav"
+    assert await old_calls.stored.find("CA2") is None
+    assert await old_calls.stored.find("../CA1") is None
+    assert await old_calls.stored.summary("CA1") == "A bell."
+    assert await old_calls.stored.summary("CA2") == ""
 
 
-async def test_to_erase_a_call_takes_all_there_is_of_it(attic: Attic) -> None:
-    await attic.put("CA1")
-    await attic.put("CA2")
-    erased = await attic.stored.erase("CA1")
+async def test_to_erase_a_call_takes_all_there_is_of_it(old_calls: OldCalls) -> None:
+    await old_calls.put("CA1")
+    await old_calls.put("CA2")
+    erased = await old_calls.stored.erase("CA1")
     assert erased.record and erased.journal and erased.recording
-    assert attic.files() == {"CA2.jsonl", "CA2.wav"}
-    assert attic.discarded == ["CA1"]
-    assert not await attic.stored.erase("CA1")
-    await attic.stored.delete("CA2")
-    assert attic.files() == set()
-    assert {call.caller for call in await attic.store.list()} == {""}
+    assert old_calls.files() == {"CA2.jsonl", "CA2.wav"}
+    assert old_calls.discarded == ["CA1"]
+    assert not await old_calls.stored.erase("CA1")
+    await old_calls.stored.delete("CA2")
+    assert old_calls.files() == set()
+    assert {call.caller for call in await old_calls.store.list()} == {""}
 
 
-async def test_a_call_that_may_be_going_on_is_erased_only_by_force(attic: Attic) -> None:
-    await attic.put("CA1", ended=False)
+async def test_a_call_that_may_be_going_on_is_erased_only_by_force(old_calls: OldCalls) -> None:
+    await old_calls.put("CA1", ended=False)
     with pytest.raises(ConfigError, match="its journal has no end"):
-        await attic.stored.erase("CA1")
-    assert attic.files() == {"CA1.jsonl", "CA1.wav"}
-    path = attic.journals / "CA1.jsonl"
+        await old_calls.stored.erase("CA1")
+    assert old_calls.files() == {"CA1.jsonl", "CA1.wav"}
+    path = old_calls.journals / "CA1.jsonl"
     path.write_text(path.read_text().replace('"journal":', '"journal":9', 1))
     with pytest.raises(ConfigError, match="its journal has no end"):
-        await attic.stored.erase("CA1")
-    assert await attic.stored.erase("CA1", force=True)
-    assert attic.files() == set()
+        await old_calls.stored.erase("CA1")
+    assert await old_calls.stored.erase("CA1", force=True)
+    assert old_calls.files() == set()
 
 
-async def test_a_journal_that_cannot_be_read_keeps_nobody_from_erasing(attic: Attic) -> None:
-    await attic.put("CA1")
-    (attic.journals / "CA1.jsonl").write_text("no journal\n")
-    assert (await attic.stored.erase("CA1")).journal
+async def test_a_journal_that_cannot_be_read_keeps_nobody_from_erasing(old_calls: OldCalls) -> None:
+    await old_calls.put("CA1")
+    (old_calls.journals / "CA1.jsonl").write_text("no journal\n")
+    assert (await old_calls.stored.erase("CA1")).journal
 
 
-async def test_what_is_no_call_sid_is_refused(attic: Attic) -> None:
+async def test_what_is_no_call_sid_is_refused(old_calls: OldCalls) -> None:
     with pytest.raises(ConfigError, match="expected a call SID"):
-        await attic.stored.erase("../../etc/passwd")
+        await old_calls.stored.erase("../../etc/passwd")
 
 
-async def test_what_is_older_than_its_days_is_swept(attic: Attic) -> None:
+async def test_data_older_than_its_retention_is_deleted(old_calls: OldCalls) -> None:
     for days in (1, 10, 100):
-        await attic.put(f"CA{days}", days=days)
-    assert await attic.stored.sweep(NOW, RetentionDays()) == 0
-    assert await attic.stored.sweep(NOW, RetentionDays(recordings=5)) == 2
-    assert attic.files() == {"CA1.jsonl", "CA10.jsonl", "CA100.jsonl", "CA1.wav"}
+        await old_calls.put(f"CA{days}", days=days)
+    assert await old_calls.stored.sweep(NOW, RetentionDays()) == 0
+    assert await old_calls.stored.sweep(NOW, RetentionDays(recordings=5)) == 2
+    assert old_calls.files() == {"CA1.jsonl", "CA10.jsonl", "CA100.jsonl", "CA1.wav"}
     # A journal without a record, of a process that died.
-    lost = attic.journals / "CAlost.jsonl"
+    lost = old_calls.journals / "CAlost.jsonl"
     lost.write_text("{}\n")
     os.utime(lost, (NOW - 60 * DAY, NOW - 60 * DAY))
-    assert await attic.stored.sweep(NOW, RetentionDays(calls=50)) == 2
-    assert attic.files() == {"CA1.jsonl", "CA10.jsonl", "CA1.wav"}
-    assert await attic.stored.sweep(NOW, RetentionDays(calls=50)) == 0
+    assert await old_calls.stored.sweep(NOW, RetentionDays(calls=50)) == 2
+    assert old_calls.files() == {"CA1.jsonl", "CA10.jsonl", "CA1.wav"}
+    assert await old_calls.stored.sweep(NOW, RetentionDays(calls=50)) == 0
 
 
-async def test_deliveries_that_wait_for_nothing_are_swept_and_their_calls_stay(
-    attic: Attic,
+async def test_completed_deliveries_are_deleted_and_their_calls_stay(
+    old_calls: OldCalls,
 ) -> None:
-    await attic.put("CA1", days=100)
-    store = DeliveryStore(attic.store.engine)
+    await old_calls.put("CA1", days=100)
+    store = DeliveryStore(old_calls.store.engine)
     for number, days in enumerate((1, 100), start=1):
         left = Delivery(
             id=f"CA{number}-message",
@@ -157,18 +157,18 @@ async def test_deliveries_that_wait_for_nothing_are_swept_and_their_calls_stay(
         await store.finish(
             attempted(stored, Attempt(wanted=()), NOW, chance=0, dead_seconds=9.0), "a"
         )
-    assert await attic.stored.sweep(NOW, RetentionDays(deliveries=30)) == 1
+    assert await old_calls.stored.sweep(NOW, RetentionDays(deliveries=30)) == 1
     assert [each.delivery.id for each in await store.list()] == ["CA1-message"]
-    assert attic.files() == {"CA1.jsonl", "CA1.wav"}
+    assert old_calls.files() == {"CA1.jsonl", "CA1.wav"}
 
 
 async def test_it_is_swept_again_and_again_even_after_a_failure(
-    attic: Attic, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    old_calls: OldCalls, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "hookflash.server")
-    await attic.put("CA1", days=20_000)
+    await old_calls.put("CA1", days=20_000)
     swept = asyncio.Event()
-    sweep, fails = attic.stored.sweep, [OSError("the disk is gone")]
+    sweep, fails = old_calls.stored.sweep, [OSError("the disk is gone")]
 
     async def once_broken(now: float, days: RetentionDays) -> int:
         if fails:
@@ -178,20 +178,22 @@ async def test_it_is_swept_again_and_again_even_after_a_failure(
         finally:
             swept.set()
 
-    monkeypatch.setattr(attic.stored, "sweep", once_broken)
+    monkeypatch.setattr(old_calls.stored, "sweep", once_broken)
     loop = asyncio.get_running_loop()
-    async with retention_sweep(attic.stored, RetentionDays(calls=30), wall=SimulatedWorld(0).wall):
+    async with retention_sweep(
+        old_calls.stored, RetentionDays(calls=30), wall=SimulatedWorld(0).wall
+    ):
         await swept.wait()
         assert loop.time() == SWEEP_SECONDS
-    assert attic.files() == set()
+    assert old_calls.files() == set()
     assert "could not be deleted" in caplog.text and "deleted" in caplog.text
 
 
-async def test_where_all_is_kept_nothing_is_swept(attic: Attic) -> None:
-    await attic.put("CA1", days=20_000)
-    async with retention_sweep(attic.stored, RetentionDays()):
+async def test_without_retention_limits_nothing_is_deleted(old_calls: OldCalls) -> None:
+    await old_calls.put("CA1", days=20_000)
+    async with retention_sweep(old_calls.stored, RetentionDays()):
         await asyncio.sleep(SWEEP_SECONDS)
-    assert attic.files() == {"CA1.jsonl", "CA1.wav"}
+    assert old_calls.files() == {"CA1.jsonl", "CA1.wav"}
 
 
 CALLS = "calls with their transcripts, journals and recordings are deleted after"
@@ -211,10 +213,10 @@ CALLS = "calls with their transcripts, journals and recordings are deleted after
     ],
 )
 async def test_what_is_deleted_when_is_said_at_the_start(
-    attic: Attic, days: RetentionDays, said: str, caplog: pytest.LogCaptureFixture
+    old_calls: OldCalls, days: RetentionDays, said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "hookflash.server")
-    async with retention_sweep(attic.stored, days, wall=lambda: NOW):
+    async with retention_sweep(old_calls.stored, days, wall=lambda: NOW):
         assert caplog.messages == [f"retention: {said}"]
 
 

@@ -60,7 +60,7 @@ class Office:
         return summaries
 
 
-async def test_without_a_chat_model_a_call_keeps_its_own_words() -> None:
+async def test_without_a_chat_model_the_extracted_summary_stays() -> None:
     office = Office()
     summaries = office.open(chat=False)
     summaries.put(record())
@@ -70,7 +70,7 @@ async def test_without_a_chat_model_a_call_keeps_its_own_words() -> None:
     assert office.kept == {}
 
 
-async def test_a_chat_models_words_take_their_place() -> None:
+async def test_the_chat_models_summary_replaces_the_extracted_one() -> None:
     office = Office("A broken bell.")
     summaries = office.open()
     summaries.put(record())
@@ -116,7 +116,7 @@ async def test_a_call_in_which_the_caller_said_nothing_is_not_asked_about() -> N
     assert office.asked == 0
 
 
-async def test_what_waits_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_number_of_waiting_requests_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
     office = Office(*["A bell."] * QUEUE)
     summaries = office.open()
     for number in range(QUEUE + 2):

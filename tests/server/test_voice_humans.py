@@ -122,7 +122,7 @@ async def test_a_caller_who_is_gone_is_told_and_not_asked_about(webhook_server, 
     assert webhook_server.calls.posted == [(CALL, CallCompleted("completed"))]
 
 
-async def test_a_message_of_a_caller_who_then_hung_up_is_kept_before_the_call_is_over(
+async def test_a_message_is_stored_before_the_call_of_a_caller_who_hung_up_ends(
     webhook_server,
 ) -> None:
     await webhook_server.post("/twilio/voicemail/4", form(CallStatus="completed", **RECORDED))

@@ -155,7 +155,7 @@ async def test_the_same_form_at_another_step_is_another_question(webhook_server)
 
 
 @pytest.mark.parametrize("path", QUESTIONS + AGAIN)
-async def test_our_own_failure_is_an_apology_and_a_hang_up_and_is_not_kept(
+async def test_an_internal_error_is_answered_with_an_apology_and_not_cached(
     webhook_server, path, caplog
 ) -> None:
     webhook_server.calls.answers = [RuntimeError("the core has a bug")]
@@ -297,7 +297,7 @@ async def test_unsigned_is_not_let_in_through_a_proxy_or_another_name(
     assert response.status_code == 403
 
 
-async def test_where_unsigned_is_allowed_a_wrong_signature_is_still_wrong(
+async def test_a_wrong_signature_is_refused_even_where_unsigned_is_allowed(
     make_webhook_server,
 ) -> None:
     webhook_server = make_webhook_server(public_url="http://127.0.0.1:8080", allow_unsigned=True)

@@ -267,7 +267,7 @@ async def test_what_happened_to_a_call_is_told_where_it_is(offices: Offices) -> 
         assert one.taken == []
 
 
-async def test_only_the_last_word_brings_back_a_call_that_nobody_has(offices: Offices) -> None:
+async def test_only_a_final_webhook_restores_a_call_without_a_worker(offices: Offices) -> None:
     async with offices(2) as (one, two):
         assert not await one.workers.take("CA1", StreamStopped("MZ1"))
         assert one.taken == []
@@ -310,7 +310,7 @@ async def test_a_humans_question_is_answered_where_the_callers_call_is(offices: 
         assert two.calls["CA1"] == [question.asked]
 
 
-async def test_the_last_word_reaches_the_heir_of_a_worker_that_is_gone(
+async def test_a_final_webhook_of_a_dead_workers_call_is_taken_by_another(
     offices: Offices, tmp_path: Path
 ) -> None:
     async with offices(1) as (one,):

@@ -162,7 +162,7 @@ async def test_a_database_of_a_newer_version_is_refused_and_left_alone(
     await engine.dispose()
 
 
-async def test_tables_of_somebody_else_are_not_touched_and_nothing_is_left_half_made(
+async def test_foreign_tables_are_not_touched_and_no_table_is_created(
     empty_database: Database, tmp_path: Path
 ) -> None:
     (tmp_path / "data").mkdir()

@@ -59,7 +59,7 @@ async def test_a_delivery_is_kept_as_it_is_and_claimed_once(store: DeliveryStore
     assert await store.next_due() == NOW + 60
 
 
-async def test_what_waits_for_nothing_is_forgotten_when_it_is_old(store: DeliveryStore) -> None:
+async def test_old_deliveries_that_are_not_waiting_are_deleted(store: DeliveryStore) -> None:
     for number in range(1, 4):
         await store.put(delivery(number), NOW)
     first, second, _ = sorted(await claim(store), key=lambda kept: kept.delivery.id)

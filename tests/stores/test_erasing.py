@@ -36,7 +36,7 @@ async def everything(store: RecordStore) -> str:
     return str(rows)
 
 
-async def test_of_an_erased_call_a_stone_without_a_name_remains(store: RecordStore) -> None:
+async def test_an_erased_call_leaves_a_tombstone_without_a_number(store: RecordStore) -> None:
     delivery = Delivery(
         id="CA1:1",
         kind="message",

@@ -71,5 +71,5 @@ async def test_quantiles_are_values_that_there_were(engine: AsyncEngine) -> None
     assert one.to_human == Distribution(1, 2.0, 2.0, 2.0)
 
 
-async def test_where_there_was_no_call_there_is_nothing(engine: AsyncEngine) -> None:
+async def test_the_figures_of_a_time_without_calls_are_empty(engine: AsyncEngine) -> None:
     assert await figures(engine, since=0.0, until=100.0, step=50.0) == [Figure(), Figure()]

@@ -111,7 +111,7 @@ async def test_a_later_record_of_a_call_replaces_all_of_the_earlier_one(
     assert await store.get("CA1") == later
 
 
-async def test_putting_one_call_many_times_at_once_keeps_one_record(store: RecordStore) -> None:
+async def test_concurrent_puts_of_one_call_store_one_record(store: RecordStore) -> None:
     await asyncio.gather(*(store.put(FULL) for _ in range(8)))
     assert list(await store.list()) == [FULL]
 

@@ -62,7 +62,7 @@ def test_a_character_costs_its_longest_escape(character: str, cost: int) -> None
 
 
 @given(st.text(), st.integers(0, 200))
-def test_what_is_kept_costs_no_more_than_it_may(text: str, cost: int) -> None:
+def test_a_shortened_text_fits_its_limit(text: str, cost: int) -> None:
     kept = shortened(text, cost)
     assert cost_of(kept) <= cost or kept == ""
     assert kept == text or text.startswith(kept.removesuffix(ELLIPSIS))
@@ -86,7 +86,9 @@ def test_the_cost_is_never_less_than_a_document_needs(text: str) -> None:
 
 
 @given(st.lists(st.integers(0, 5000), max_size=8), st.integers(0, 4000))
-def test_shares_fit_and_what_is_short_stays_whole(costs: list[int], budget: int) -> None:
+def test_each_text_gets_its_share_and_short_texts_are_not_cut(
+    costs: list[int], budget: int
+) -> None:
     shares = share(costs, budget)
     assert sum(shares) <= budget
     assert all(0 <= given <= wanted for given, wanted in zip(shares, costs, strict=True))

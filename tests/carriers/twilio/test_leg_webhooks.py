@@ -66,7 +66,9 @@ def test_a_key_is_told_and_none_is_an_empty_one(digits: str, digit: str) -> None
         ("", ""),
     ],
 )
-def test_a_detection_says_who_answered_or_leaves_it_open(answered_by: str, by: str) -> None:
+def test_answering_machine_detection_gives_human_machine_or_unknown(
+    answered_by: str, by: str
+) -> None:
     assert human_asked(form(AnsweredBy=answered_by), 2, 1, "answered").answered_by == by
 
 

@@ -178,7 +178,7 @@ def test_empty_audio_and_sound_of_another_track_say_nothing() -> None:
     assert line.events == [StreamStarted(SID, 7)]
 
 
-def test_some_garbage_is_let_pass_and_the_call_goes_on() -> None:
+def test_a_few_invalid_messages_do_not_end_the_call() -> None:
     line, stream = opened()
     for garbage in ("", "[]", CONNECTED, START, AUDIO.replace(SID, "MZ2"), '{"event":"mark"}'):
         stream.receive(garbage)

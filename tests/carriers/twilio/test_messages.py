@@ -112,7 +112,7 @@ def test_captured_messages_become_the_events_of_the_core() -> None:
     ]
 
 
-def test_odd_but_harmless_messages_are_read_or_say_nothing() -> None:
+def test_unusual_valid_messages_are_read_or_ignored() -> None:
     messages = [decode(line) for line in ODD]
     assert messages[-1] == Unknown("transcription", "MZ1")
     assert [to_event(m) for m in messages if isinstance(m, Media | Dtmf | Stop)] == [

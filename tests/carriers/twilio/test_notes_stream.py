@@ -114,7 +114,7 @@ def test_the_end_is_told_once_whoever_makes_it(end: str) -> None:
     assert line.closed == ([] if end == "closed" else [(1000, "")])
 
 
-def test_what_says_nothing_to_us_is_passed_over() -> None:
+def test_an_event_without_meaning_for_the_call_is_ignored() -> None:
     line, stream = opened()
     for text in (MARK, DIGIT, '{"event":"weather"}'):
         stream.receive(text)

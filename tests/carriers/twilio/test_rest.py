@@ -276,9 +276,7 @@ async def test_a_human_is_not_rung_again_where_it_may_have_been_done(bad: Answer
         (b"Retry-After: -1\r\n", None),
     ],
 )
-async def test_after_too_many_orders_it_is_for_others_to_wait_and_order_again(
-    header: bytes, seconds: float | None
-) -> None:
+async def test_a_429_is_raised_with_the_time_to_wait(header: bytes, seconds: float | None) -> None:
     async with control(raw(429, b'{"code": 20429}', header)) as (made, twilio):
         with pytest.raises(CarrierError) as caught:
             await made.ring(CALL, RING, seconds=5)

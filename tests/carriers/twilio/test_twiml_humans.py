@@ -48,7 +48,7 @@ def test_a_talk_may_be_limited_on_the_callers_leg() -> None:
     assert room.get("timeLimit") == "1800"
 
 
-def test_of_a_wave_whoever_answers_is_asked_about_by_the_callers_call() -> None:
+def test_each_leg_of_a_wave_has_webhooks_of_the_callers_call() -> None:
     dial, _ = written(DialHumans(5, (PHONE, ANNA), 25, wave=3))
     for number, noun in enumerate(dial):
         assert noun.attrib == {
@@ -190,7 +190,7 @@ def test_a_caller_who_came_by_sip_is_handed_over() -> None:
     assert [(sip.tag, sip.text) for sip in refer] == [("Sip", DESK.address)]
 
 
-def test_what_twilio_could_not_carry_out_is_refused() -> None:
+def test_instructions_that_twilio_cannot_execute_are_refused() -> None:
     for instruction in (
         DialHumans(1, (), 20),
         DialHumans(1, (ANNA,) * 11, 20),

@@ -119,7 +119,7 @@ def where_nothing_was_left_it_says_so(page: Page, server: PageServer) -> None:
     expect(page.get_by_text("No deliveries", exact=True)).to_be_visible()
 
 
-def test_what_calls_have_left_is_shown_and_tried_again(page: Page, server: PageServer) -> None:
+def test_deliveries_are_listed_and_retried(page: Page, server: PageServer) -> None:
     for check in (
         each_state_is_shown_with_what_it_waits_for,
         what_was_given_up_is_tried_again,

@@ -169,7 +169,7 @@ async def test_a_refused_upgrade_says_what_to_do(
     assert heard.events == [lost]
 
 
-async def test_nobody_listening_is_worth_another_try() -> None:
+async def test_a_refused_connection_is_retryable() -> None:
     server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
     url = address(server)
     server.close()

@@ -121,7 +121,7 @@ def test_another_machine_gets_no_connection_without_a_key(key: str | None) -> No
     ],
     ids=["a stand-in takes any key", "Azure has its own header", "both"],
 )
-async def test_what_shows_who_we_are(
+async def test_the_upgrade_request_has_the_configured_credentials(
     options: dict[str, Any], expected: tuple[str | None, str | None]
 ) -> None:
     shown: list[tuple[str | None, str | None]] = []

@@ -203,7 +203,7 @@ async def test_a_model_that_speaks_but_answers_no_ping_is_found_out() -> None:
     assert 20.0 <= asyncio.get_running_loop().time() <= 25.0
 
 
-async def test_a_model_that_is_gone_without_a_word_is_found_out() -> None:
+async def test_a_model_that_disappears_without_a_close_is_detected() -> None:
     async def play(connection: ServerConnection) -> None:
         await accept(connection)
         connection.transport.pause_reading()

@@ -25,7 +25,7 @@ SCENARIOS = [
 
 
 @pytest.mark.realtime
-def test_the_link_keeps_its_word_in_uvloop() -> None:
+def test_the_link_behaves_the_same_on_uvloop() -> None:
     for scenario in SCENARIOS:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             try:

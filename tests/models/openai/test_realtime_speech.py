@@ -45,7 +45,7 @@ async def test_a_text_is_read_in_the_agents_voice(model: ScriptedModel) -> None:
 
 
 @pytest.mark.parametrize("said", ["", "Un moment, s'il vous plaît: Anna.", f"{TEXT} Voilà."])
-async def test_other_words_are_an_error(model: ScriptedModel, said: str) -> None:
+async def test_a_reading_with_other_words_is_an_error(model: ScriptedModel, said: str) -> None:
     with pytest.raises(ModelError, match="read other words"):
         await read(model, {"say": {"item": "one", "ms": 700, "text": said}})
 

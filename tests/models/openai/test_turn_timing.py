@@ -31,7 +31,7 @@ def test_a_greeting_is_timed_from_our_request() -> None:
     assert watch.event(SOUND, 1.5) == "first sound 500 ms after we asked"
 
 
-def test_what_nobody_asked_for_and_what_made_no_sound() -> None:
+def test_an_unrequested_response_is_named_as_such() -> None:
     watch = TurnTiming(0.0)
     assert watch.event(events.ResponseEnded("resp_0", "failed"), 0.5) is None
     assert watch.event(SOUND, 1.0) == "first sound, unasked"

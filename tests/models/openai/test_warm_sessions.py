@@ -101,7 +101,7 @@ async def test_a_model_that_cannot_be_reached_is_a_loss() -> None:
     await connector.aclose()
 
 
-async def test_a_session_that_is_closed_while_it_waits_is_gone_without_a_word() -> None:
+async def test_closing_a_warm_session_reports_nothing() -> None:
     async with ScriptedModel() as model, connected(model) as connector:
         waiting = Waiting(connector)
         await within(waiting.ready)
