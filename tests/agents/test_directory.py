@@ -44,8 +44,8 @@ def test_agents_are_found_by_name_and_listed_once() -> None:
     directory.add(NIGHT)
     directory.add(SHOP, lines=["+15550102"])
     assert directory.agents == (SHOP, NIGHT)
-    assert directory.named("night") is NIGHT
-    assert directory.named("day") is None
+    assert directory.get("night") is NIGHT
+    assert directory.get("day") is None
     assert repr(directory) == "Directory(['shop', 'night', 'shop'])"
 
 

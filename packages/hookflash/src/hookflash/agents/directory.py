@@ -72,7 +72,7 @@ class Directory:
         """
         if not isinstance(agent, Agent):
             raise ConfigError(f"Directory.add: expected an Agent, got {type(agent).__name__}")
-        if (self.named(agent.name) or agent) is not agent:
+        if (self.get(agent.name) or agent) is not agent:
             raise ConfigError(
                 f"Directory.add: two agents are named {agent.name!r}; records and restored calls"
                 " know an agent by its name, so give one of them another"
@@ -114,6 +114,6 @@ class Directory:
                 return entry.agent
         return None
 
-    def named(self, name: str) -> Agent | None:
+    def get(self, name: str) -> Agent | None:
         """Return the agent of this name; None if there is none."""
         return next((agent for agent in self.agents if agent.name == name), None)

@@ -434,7 +434,7 @@ class Switchboard:
 
     def _call_from_facts(self, call_sid: str, facts: JournalFacts) -> Call:
         name = str(facts.setup.get("agent", ""))
-        agent = self._directory.named(name) or self._directory.agents[0]
+        agent = self._directory.get(name) or self._directory.agents[0]
         return call_from_facts(call_sid, facts, self._setup(agent), self._clock.now())
 
     def _resume(
@@ -471,7 +471,7 @@ class Switchboard:
         return msgspec.structs.replace(setup, record=self._record)
 
     def _agent(self, setup: CallSetup) -> AgentLike:
-        return self._directory.named(setup.agent) or self._directory.agents[0]
+        return self._directory.get(setup.agent) or self._directory.agents[0]
 
     def _start_consult(self, arrived: CallArrived, setup: CallSetup) -> Driver:
         journal = self._journals.begin(arrived.call_sid, setup)

@@ -192,17 +192,6 @@ async def open_line(
             if worker_sockets is not None
             else None
         )
-        worker_sockets = (
-            WorkerSockets(settings.storage.data_dir, public_url=settings.server.public_url or "")
-            if worker
-            else None
-        )
-        # Released last, so that another worker restores a complete journal.
-        claims = (
-            ClaimThread(Claims(worker_sockets.claims, worker))
-            if worker_sockets is not None
-            else None
-        )
         if claims is not None:
             stack.enter_context(claims)
         journals = Journals(settings.storage.data_dir / "journals", world=world)

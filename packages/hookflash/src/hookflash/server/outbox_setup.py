@@ -44,7 +44,7 @@ async def open_outbox(
     """Yield an outbox that delivers to the agents' hooks and to the owner's webhook."""
 
     def hook_of(name: str) -> DeliveryHook | None:
-        agent = directory.named(name)
+        agent = directory.get(name)
         return agent.delivery_hook if agent is not None else None
 
     async with contextlib.AsyncExitStack() as stack:
