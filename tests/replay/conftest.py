@@ -89,13 +89,7 @@ RECORD = CallRecord(
 )
 
 
-@pytest.fixture
-def script() -> JournalScript:
-    return JournalScript()
-
-
-@pytest.fixture
-def whole_call(script: JournalScript) -> JournalScript:
+def play_whole_call(script: JournalScript) -> JournalScript:
     """Greeting, question, tool, barge-in, farewell, ringing, human, end; without its record."""
     script.event(0, e.CallArrived("CA" + "0f" * 16, "+15550100", "+15550101"))
     script.state(0, "ringing")
@@ -119,6 +113,16 @@ def whole_call(script: JournalScript) -> JournalScript:
     script.event(31.0, e.LegChanged("CAhuman", "completed", 2, "bridged"))
     script.state(31.0, "ended", "done")
     return script
+
+
+@pytest.fixture
+def script() -> JournalScript:
+    return JournalScript()
+
+
+@pytest.fixture
+def whole_call(script: JournalScript) -> JournalScript:
+    return play_whole_call(script)
 
 
 @pytest.fixture

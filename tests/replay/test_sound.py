@@ -1,14 +1,9 @@
 from __future__ import annotations
 
-import wave
-
-import numpy as np
 import pytest
 
-from hookflash import g711
-from hookflash.replay.sound import BINS_PER_SECOND, Tracks, envelope, fit_to_recording, write_stereo
+from hookflash.replay.sound import BINS_PER_SECOND, Tracks, envelope, fit_to_recording
 from hookflash.replay.timeline import Spoken, Timeline
-from hookflash_local import audio
 
 LOUD, QUIET = b"\x00", b"\xff"
 
@@ -46,15 +41,3 @@ def test_tracks_that_begin_later_shift_what_they_tell() -> None:
     tracks = Tracks(LOUD * 8000, b"", starts_at=10.0)
     timeline = Timeline(spoken=[Spoken("caller", 10.0, 12.0)])
     assert fit_to_recording(timeline, tracks).spoken[0].end == 11.0
-
-
-def test_two_tracks_are_written_side_by_side_and_the_shorter_is_filled_up(tmp_path):
-    left, right = audio.load("yes").audio, audio.load("nope").audio
-    write_stereo(tmp_path / "both.wav", left, right)
-    with wave.open(str(tmp_path / "both.wav")) as file:
-        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (2, 2, 8000)
-        frames = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
-    assert len(frames) == len(right) > len(left)
-    assert np.array_equal(frames[: len(left), 0], g711.decode(left))
-    assert not frames[len(left) :, 0].any()
-    assert np.array_equal(frames[:, 1], g711.decode(right))

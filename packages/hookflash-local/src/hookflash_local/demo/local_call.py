@@ -30,7 +30,6 @@ from typing import Any
 from hookflash.agents.agent import Agent
 from hookflash.agents.directory import Directory
 from hookflash.errors import HookflashError
-from hookflash.replay.files import call_folder, write_call
 from hookflash.replay.sound import Tracks
 from hookflash.replay.timeline import Timeline
 from hookflash.server.assembly import serve_line
@@ -45,6 +44,7 @@ from hookflash.settings import (
 from hookflash.world import SYSTEM, World
 from hookflash_local.carrier import Human, Leg, NumberConfig, Script, StandinCarrier
 from hookflash_local.demo.call_display import CallDisplay
+from hookflash_local.demo.call_files import call_folder, write_call
 from hookflash_local.demo.model_voice import ModelVoice
 from hookflash_local.demo.scripted_parties import HUMAN_RINGS
 from hookflash_local.model.process import ModelProcess

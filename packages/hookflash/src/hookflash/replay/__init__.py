@@ -1,1 +1,1 @@
-"""Rebuild a call from its journal: timeline, transcript, picture and files."""
+"""Rebuild a call from its journal: timeline, transcript and picture."""

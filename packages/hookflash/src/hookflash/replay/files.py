@@ -1,28 +1,10 @@
-"""Write the files of a finished call:
-
-call.wav         stereo recording: left what the caller said, right what the caller heard
-transcript.txt   who said what, as heard
-timeline.svg     the picture of the call; opens in any browser
-journal.jsonl    every event and command; `hookflash replay` runs it again
-record.json      the record as it is stored
-"""
+"""Read the lines of a journal file for a timeline."""
 
 from __future__ import annotations
 
 import json
-import re
-import time
 from pathlib import Path
 from typing import Any
-
-import msgspec
-
-from hookflash.errors import ConfigError
-from hookflash.private_files import create_folder, write_file
-from hookflash.replay.picture import draw
-from hookflash.replay.sound import Tracks, write_stereo
-from hookflash.replay.timeline import Timeline, read_timeline
-from hookflash.replay.transcript import transcript_text
 
 
 def read_lines(journal: Path) -> list[dict[str, Any]]:
@@ -37,49 +19,3 @@ def read_lines(journal: Path) -> list[dict[str, Any]]:
         except ValueError:
             continue
     return lines
-
-
-def call_folder(data_dir: Path, call_sid: str, arrived_at: float) -> Path:
-    """Return the folder for a call's files. Names begin with the time, so they sort by time.
-
-    `arrived_at` is seconds since 1970.
-    """
-    when = time.strftime("%Y%m%d-%H%M%S", time.localtime(arrived_at))
-    safe = re.sub(r"[^A-Za-z0-9]", "", call_sid)[:10] or "call"
-    return data_dir / "calls" / f"{when}-{safe}"
-
-
-def write_call(folder: Path, journal: Path, tracks: Tracks) -> tuple[Timeline, list[Path]]:
-    """Write all files of a call into `folder`. Return the call's timeline and the files' paths.
-
-    Raises `ConfigError` if the journal has no record, because the call did not end.
-    """
-    timeline = read_timeline(read_lines(journal))
-    if timeline.record is None:
-        raise ConfigError(
-            f"the journal {journal} has no record: expected a call that has ended;"
-            " see the log for why it did not"
-        )
-    create_folder(folder)
-    said, heard = align_tracks(tracks)
-    paths = [folder / name for name in ("call.wav", "transcript.txt", "timeline.svg")]
-    write_stereo(paths[0], said, heard)
-    write_file(paths[1], transcript_text(timeline))
-    write_file(paths[2], draw(timeline, tracks))
-    copy = folder / "journal.jsonl"
-    if copy.resolve() != journal.resolve():
-        write_file(copy, journal.read_bytes())
-    record = folder / "record.json"
-    write_file(record, msgspec.json.format(msgspec.json.encode(timeline.record)) + b"\n")
-    return timeline, [*paths, copy, record]
-
-
-def align_tracks(tracks: Tracks) -> tuple[bytes, bytes]:
-    """Return both tracks starting when the call arrived: a player then shows the picture's times.
-
-    Earlier audio is cut off; a later start is padded with silence.
-    """
-    first = round(tracks.starts_at * 8000)
-    if first < 0:
-        return tracks.said[-first:], tracks.heard[-first:]
-    return b"\xff" * first + tracks.said, b"\xff" * first + tracks.heard

@@ -6,13 +6,10 @@ Audio is G.711 mu-law at 8,000 samples per second, one byte per sample.
 from __future__ import annotations
 
 import math
-import wave
-from pathlib import Path
 
 import msgspec
 
-from hookflash.g711 import LINEAR, RATE, decode_bytes
-from hookflash.private_files import open_file
+from hookflash.g711 import LINEAR
 from hookflash.replay.timeline import Timeline
 
 BINS_PER_SECOND = 50
@@ -82,19 +79,3 @@ def fit_to_recording(timeline: Timeline, tracks: Tracks) -> Timeline:
         spoken.append(one)
     seconds = max(timeline.seconds, tracks.ends_at)
     return msgspec.structs.replace(timeline, spoken=spoken, seconds=seconds)
-
-
-def write_stereo(path: Path, left: bytes, right: bytes) -> None:
-    """Write two mu-law tracks as one stereo WAV file, 16-bit PCM at 8 kHz.
-
-    The shorter track is padded with silence.
-    """
-    frames = max(len(left), len(right))
-    sound = bytearray(4 * frames)
-    for offset, track in ((0, left), (2, right)):
-        samples = decode_bytes(track.ljust(frames, b"\xff"))
-        sound[offset::4] = samples[0::2]
-        sound[offset + 1 :: 4] = samples[1::2]
-    with open_file(path, "wb") as plain, wave.open(plain, "wb") as file:
-        file.setparams((2, 2, RATE, frames, "NONE", ""))
-        file.writeframes(bytes(sound))
