@@ -117,7 +117,7 @@ async def state(store: DeliveryStore, wanted: str, number: int = 1) -> TrackedDe
             await asyncio.sleep(1)
 
 
-async def test_what_a_call_leaves_is_delivered_once_and_stays_on_the_shelf(
+async def test_a_delivery_is_sent_once_and_stays_stored(
     store: DeliveryStore,
 ) -> None:
     hook = Outlet()
@@ -179,7 +179,7 @@ async def test_who_asks_us_to_wait_is_not_asked_earlier(store: DeliveryStore) ->
         assert office.clock.now() - begun == pytest.approx(400.0, abs=0.1)
 
 
-async def test_after_its_days_it_is_given_up_and_kept(
+async def test_after_days_of_failures_a_delivery_is_dead_and_stays_stored(
     store: DeliveryStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     hook = Outlet(does=Times(10_000, NotTaken("answered 500")))
@@ -190,7 +190,7 @@ async def test_after_its_days_it_is_given_up_and_kept(
     assert "CA1 ! callback CA1-callback is given up: hook: answered 500" in caplog.text
 
 
-async def test_what_nobody_wants_is_kept_for_an_outlet_to_come(
+async def test_a_delivery_without_an_outlet_is_unroutable_until_there_is_one(
     store: DeliveryStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     nobody = Outlet()

@@ -362,7 +362,7 @@ async def test_the_timer_ends_a_silent_farewell_and_moves_the_call(world: World)
 @pytest.mark.parametrize(
     "trouble", [CarrierError("no", status=500), RuntimeError("a bug in the adapter")]
 )
-async def test_a_move_that_fails_takes_the_second_road(world: World, trouble: Exception) -> None:
+async def test_a_move_that_fails_uses_the_connect_action(world: World, trouble: Exception) -> None:
     driver, stream = talking(world)
     world.control.answers = [trouble]
     closed = asyncio.Event()
@@ -608,7 +608,7 @@ async def test_a_call_whose_record_is_refused_has_ended(world: World, caplog) ->
     await driver.close()
 
 
-async def test_letting_go_of_a_call_lets_go_of_all_of_it(world: World, caplog) -> None:
+async def test_releasing_a_call_releases_everything_of_it(world: World, caplog) -> None:
     driver, stream = talking(world)
     world.connector.links[-1].close = breaks  # type: ignore[method-assign]
     await driver.close()

@@ -170,7 +170,7 @@ def test_a_process_that_goes_on_names_its_version(journals: Journals) -> None:
     assert lines[-1].event == e.CallRecovered()
 
 
-def test_a_line_that_a_crash_cut_short_does_not_spoil_who_goes_on(journals: Journals) -> None:
+def test_a_line_that_a_crash_cut_short_does_not_prevent_a_restore(journals: Journals) -> None:
     call, path = live(journals, CONVERSATION)
     _, before = read_journal(path)
     number = len(path.read_bytes().split(b"\n"))
@@ -276,7 +276,7 @@ def test_a_line_that_cannot_be_encoded_is_lost_and_no_other(
     assert "journal CA1.jsonl: lines cannot be encoded and are lost" in caplog.text
 
 
-async def test_sound_waits_for_company_and_news_take_it_along(
+async def test_audio_lines_are_batched_and_written_with_the_next_other_line(
     journals: Journals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queued: list[bytes | None] = []

@@ -39,7 +39,7 @@ LIFE: list[tuple[float, e.AnyEvent | None]] = [
 """A greeting, a question, a warm hand-off, the talk with the human, and the end."""
 
 
-def test_the_core_answers_as_when_its_version_was_named() -> None:
+def test_a_stored_journal_of_this_version_gives_the_same_commands() -> None:
     path = KEPT / f"{JOURNAL_VERSION}.jsonl"
     assert path.is_file(), (
         f"no journal of version {JOURNAL_VERSION} is kept: see this module's text"
@@ -49,7 +49,7 @@ def test_the_core_answers_as_when_its_version_was_named() -> None:
     assert not different, "raise JOURNAL_VERSION: see this module's text"
 
 
-def test_every_kept_journal_tells_its_facts() -> None:
+def test_facts_are_read_from_every_stored_journal() -> None:
     for path in KEPT.glob("*.jsonl"):
         facts = read_facts(path.read_bytes())
         assert facts.over and facts.arrived == RUNG[0][1]

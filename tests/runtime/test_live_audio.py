@@ -50,7 +50,7 @@ async def test_half_a_frame_before_a_gap_is_left_out() -> None:
     assert len([frame async for frame in listener.frames()]) == 2
 
 
-async def test_a_listener_waits_for_news_and_leaves_when_nobody_fetches_any_more() -> None:
+async def test_a_listener_waits_for_changes_and_is_removed_when_nobody_fetches() -> None:
     wire = capture()
     left: list[bool] = []
     wire._on_unused = lambda: left.append(True)

@@ -25,11 +25,11 @@ def delivery(number: int = 1, **about: str) -> Delivery:
     return replace(made, **about)
 
 
-class Shelf:
+class RefusingStore:
     """Keeps what it is given; refuses ids in `broken`, all while `full`, and opens when told."""
 
     def __init__(self) -> None:
-        self.kept: list[Delivery] = []
+        self.stored: list[Delivery] = []
         self.broken: set[str] = set()
         self.full = False
         self.refused = 0
@@ -51,7 +51,7 @@ class Shelf:
         if self.full or delivery.id in self.broken:
             self.refused += 1
             raise OSError("the disk is full")
-        self.kept.append(delivery)
+        self.stored.append(delivery)
         return take(delivery, now)
 
 
@@ -77,20 +77,20 @@ def clock() -> SystemClock:
     return SystemClock(world=SimulatedWorld(0))
 
 
-def outbox(store: Shelf, postman: Round | None = None, size: int = 1000) -> Outbox:
+def outbox(store: RefusingStore, postman: Round | None = None, size: int = 1000) -> Outbox:
     box = Outbox(store, postman or Round(), clock=clock(), size=size, write_seconds=(0.001, 0.002))
     box.start()
     return box
 
 
 async def test_a_delivery_is_taken_at_once_and_written_soon() -> None:
-    store, postman = Shelf(), Round()
+    store, postman = RefusingStore(), Round()
     box = outbox(store, postman)
     box.deliver(delivery(1))
     box.deliver(delivery(2))
-    assert store.kept == []
+    assert store.stored == []
     await box.flush()
-    assert store.kept == [delivery(1), delivery(2)]
+    assert store.stored == [delivery(1), delivery(2)]
     assert postman.pokes == 2
     assert box.outcomes == {"delivered": 3}
     await box.close()
@@ -101,14 +101,14 @@ async def test_a_delivery_is_taken_at_once_and_written_soon() -> None:
 async def test_a_disk_that_fails_is_tried_until_it_works(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    store = Shelf()
+    store = RefusingStore()
     store.full = True
     box = outbox(store)
     box.deliver(delivery(1))
     await store.until(lambda: store.refused >= 6)
     store.full = False
     await box.flush()
-    assert store.kept == [delivery(1)]
+    assert store.stored == [delivery(1)]
     await box.close()
     assert "CA1 ! delivery CA1-message was not written (OSError): it is retried" in caplog.text
 
@@ -116,22 +116,22 @@ async def test_a_disk_that_fails_is_tried_until_it_works(
 async def test_one_that_cannot_be_written_holds_up_no_other(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    store = Shelf()
+    store = RefusingStore()
     store.broken = {"CA1-message"}
     box = outbox(store)
     for number in (1, 2, 3):
         box.deliver(delivery(number))
-    await store.until(lambda: len(store.kept) >= 2)
+    await store.until(lambda: len(store.stored) >= 2)
     box.deliver(delivery(4))
-    await store.until(lambda: len(store.kept) >= 3)
+    await store.until(lambda: len(store.stored) >= 3)
     await box.close(0.05)
-    assert store.kept == [delivery(2), delivery(3), delivery(4)]
+    assert store.stored == [delivery(2), delivery(3), delivery(4)]
     assert "the last deliveries were not written to the database within 0.05 s" in caplog.text
     assert "CA1 ! delivery CA1-message is in the call's journal only" in caplog.text
 
 
 async def test_parts_that_come_before_it_is_written_are_joined() -> None:
-    store = Shelf()
+    store = RefusingStore()
     store.full = True
     box = outbox(store)
     box.deliver(delivery(1, reason="a refund"))
@@ -139,11 +139,11 @@ async def test_parts_that_come_before_it_is_written_are_joined() -> None:
     box.deliver(delivery(1, summary="Invoice 7."))
     store.full = False
     await box.close()
-    assert store.kept == [delivery(1, reason="a refund", summary="Invoice 7.")]
+    assert store.stored == [delivery(1, reason="a refund", summary="Invoice 7.")]
 
 
 async def test_a_part_that_comes_while_it_is_written_is_written_as_well() -> None:
-    store = Shelf()
+    store = RefusingStore()
     store.open.clear()
     box = outbox(store)
     box.deliver(delivery(1))
@@ -151,12 +151,14 @@ async def test_a_part_that_comes_while_it_is_written_is_written_as_well() -> Non
     box.deliver(delivery(1, summary="Invoice 7."))
     store.open.set()
     await box.flush()
-    assert store.kept == [delivery(1), delivery(1, summary="Invoice 7.")]
+    assert store.stored == [delivery(1), delivery(1, summary="Invoice 7.")]
     await box.close()
 
 
-async def test_what_is_too_much_for_memory_is_named(caplog: pytest.LogCaptureFixture) -> None:
-    store = Shelf()
+async def test_a_delivery_without_room_in_the_outbox_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = RefusingStore()
     store.open.clear()
     box = outbox(store, size=1)
     box.deliver(delivery(1))
@@ -164,19 +166,19 @@ async def test_what_is_too_much_for_memory_is_named(caplog: pytest.LogCaptureFix
     assert "delivery CA2-message is in the call's journal only: 1 others wait" in caplog.text
     store.open.set()
     await box.close()
-    assert store.kept == [delivery(1)]
+    assert store.stored == [delivery(1)]
 
 
 async def test_nothing_is_taken_after_the_end(caplog: pytest.LogCaptureFixture) -> None:
-    box = outbox(Shelf())
+    box = outbox(RefusingStore())
     await box.close()
     box.deliver(delivery(1))
     assert "CA1 ! delivery CA1-message came after the outbox was closed" in caplog.text
     await box.close()
 
 
-async def test_closing_wakes_a_box_that_waits_for_the_disk() -> None:
-    store = Shelf()
+async def test_closing_wakes_an_outbox_that_waits_for_the_disk() -> None:
+    store = RefusingStore()
     store.full = True
     box = Outbox(store, Round(), clock=clock(), write_seconds=(60.0,))
     box.start()
@@ -185,8 +187,8 @@ async def test_closing_wakes_a_box_that_waits_for_the_disk() -> None:
     await asyncio.sleep(0)
     store.full = False
     await asyncio.wait_for(box.close(), 2.0)
-    assert store.kept == [delivery(1)]
+    assert store.stored == [delivery(1)]
 
 
 async def test_a_box_that_was_never_started_is_closed_without_ado() -> None:
-    await Outbox(Shelf(), Round(), clock=clock()).close()
+    await Outbox(RefusingStore(), Round(), clock=clock()).close()

@@ -25,7 +25,7 @@ async def test_what_is_returned_comes_through_awaited_if_it_can_be() -> None:
     "error", [SystemExit, KeyboardInterrupt, GeneratorExit, asyncio.CancelledError, Strange]
 )
 @pytest.mark.parametrize("plain", [True, False])
-async def test_what_is_no_exception_becomes_one_with_its_cause(
+async def test_a_non_exception_is_wrapped_with_its_cause(
     error: type[BaseException], plain: bool
 ) -> None:
     def raises() -> None:

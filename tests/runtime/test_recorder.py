@@ -128,7 +128,7 @@ def test_a_disk_that_fails_is_told_and_gone_on_with_when_it_works_again(
     assert caplog.text.count("cannot be written") == 1
 
 
-def test_recordings_of_the_dead_are_mended_and_those_of_the_living_left(tmp_path: Path) -> None:
+def test_recordings_of_dead_processes_are_repaired_and_others_left_alone(tmp_path: Path) -> None:
     for name in ("CAdead", "CAlive"):
         (tmp_path / f"{name}.wav").write_bytes(header(0) + b"\x01\x02" * 3)
     long_ago = time.time() - 3600

@@ -90,7 +90,7 @@ async def test_what_waits_is_done_in_order_before_anything_that_comes_later() ->
     assert order == ["restored", "ended", "one", "two", "three"]
 
 
-async def test_what_fails_is_told_to_whoever_waits_and_keeps_nobody_else_from_it() -> None:
+async def test_a_failure_is_reported_to_its_waiter_only() -> None:
     async def restore() -> None:
         return
 

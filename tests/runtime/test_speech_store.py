@@ -216,7 +216,7 @@ async def test_the_claim_of_a_process_that_died_is_taken_over(stores: Stores) ->
     assert not claim.exists()
 
 
-async def test_a_process_that_ends_lets_go_of_its_claim(stores: Stores) -> None:
+async def test_a_process_that_ends_releases_its_claim(stores: Stores) -> None:
     store = stores.start(Renderer(takes=30.0), ONE)
     await asyncio.sleep(1.0)
     assert [name for name in stores.names() if name.endswith(".rendering")]
@@ -381,7 +381,7 @@ async def test_nothing_is_rendered_without_a_renderer(stores: Stores) -> None:
     assert not stores.folder.exists()
 
 
-async def test_there_is_a_most_of_sentences(
+async def test_the_number_of_sentences_is_limited(
     stores: Stores, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(speech_store, "MAX_SENTENCES", 2)

@@ -558,7 +558,7 @@ async def long_call(world: World, turns: int = 400) -> Switchboard:
     return await left_behind(world, *events)
 
 
-async def test_restoring_a_long_call_lets_the_loop_turn(
+async def test_restoring_a_long_call_does_not_block_the_event_loop(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = await long_call(world)
@@ -586,7 +586,7 @@ async def test_restoring_a_long_call_lets_the_loop_turn(
     await second.close()
 
 
-async def test_what_comes_meanwhile_is_neither_lost_nor_overtaken(
+async def test_events_during_a_restore_keep_their_order(
     world: World,
 ) -> None:
     seen: list[str] = []

@@ -20,7 +20,7 @@ def test_a_payload_that_is_none_or_too_short_is_silence() -> None:
     assert Block(0, 4, left, ()).stereo()[0::2] == bytes([255, 255, 1, 255])
 
 
-def test_what_lies_over_other_sound_is_cut_off() -> None:
+def test_overlapping_audio_is_dropped() -> None:
     track = Track()
     track.place(10, "a", 20)
     track.place(25, "b", 10)
@@ -28,7 +28,7 @@ def test_what_lies_over_other_sound_is_cut_off() -> None:
     assert track.take(100) == (Piece(10, "a", 0, 20), Piece(30, "b", 5, 5))
 
 
-def test_what_is_taken_ends_where_asked_and_nothing_is_laid_there_any_more() -> None:
+def test_taken_audio_ends_where_asked_and_nothing_can_be_placed_there() -> None:
     track = Track()
     track.place(0, "a", 20)
     assert track.take(8) == (Piece(0, "a", 0, 8),)

@@ -41,7 +41,7 @@ async def test_what_is_late_is_cancelled_and_not_waited_for() -> None:
     await settled()
 
 
-async def test_what_refuses_to_be_cancelled_holds_nobody_up() -> None:
+async def test_a_task_that_ignores_its_cancellation_is_not_waited_for() -> None:
     release = asyncio.Event()
 
     async def stubborn() -> None:

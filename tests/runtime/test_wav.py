@@ -38,7 +38,7 @@ def test_a_long_silence_is_written_in_pieces(tmp_path: Path) -> None:
     file.close()
 
 
-def test_the_header_of_a_dead_writer_is_mended(tmp_path: Path) -> None:
+def test_the_header_of_a_dead_writer_is_repaired(tmp_path: Path) -> None:
     path = tmp_path / "call.wav"
     path.write_bytes(header(0) + b"\x01\x02" * 5 + b"\x01")
     assert repair(path)

@@ -104,7 +104,7 @@ async def test_an_agent_that_says_it_connects_the_caller_has_to_do_it(stage):
         assert [each.outcome for each in record.handoffs] == ["bridged"]
 
 
-async def test_an_agent_that_will_not_do_it_is_not_asked_in_a_circle(stage):
+async def test_an_agent_that_does_not_transfer_is_reminded_only_once(stage):
     async with stage(shop(manner="warm")) as s:
         promise = say("promise", 900, PROMISE)
         promise["say"]["text"] = SAYS_IT

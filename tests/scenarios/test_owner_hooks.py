@@ -170,7 +170,7 @@ async def test_who_is_not_free_is_not_rung(stage):
         assert len(s.carrier.calls) == 2
 
 
-async def test_a_wish_to_be_called_back_reaches_the_owner(stage):
+async def test_a_callback_request_is_delivered_to_the_owner(stage):
     agent = shop(offers=("callback",))
     taken: asyncio.Queue[Delivery] = asyncio.Queue()
 

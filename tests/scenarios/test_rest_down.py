@@ -57,7 +57,7 @@ async def test_the_next_target_is_rung_when_the_first_could_not_be(stage):
         assert samples(call.recording().heard, HUMAN) == 8000
 
 
-async def test_a_telephone_that_rings_although_rest_did_not_say_so_is_known_by_its_news(stage):
+async def test_a_leg_that_rings_without_a_rest_answer_is_known_by_its_webhook(stage):
     async with stage(shop(manner="warm")) as s:
         script_whole_agent(s)
         s.carrier.faults.creates.append(Late(7.0))
@@ -68,7 +68,7 @@ async def test_a_telephone_that_rings_although_rest_did_not_say_so_is_known_by_i
         assert [attempt.outcome for attempt in record.handoffs] == ["bridged"]
 
 
-async def test_and_rings_no_longer_than_until_its_news_is_there(stage):
+async def test_a_leg_without_a_rest_answer_stops_ringing_when_its_webhook_arrives(stage):
     async with stage(shop(manner="warm", ring_seconds=60)) as s:
         script_whole_agent(s)
         s.carrier.faults.creates.append(Late(7.0))
@@ -84,7 +84,7 @@ async def test_and_rings_no_longer_than_until_its_news_is_there(stage):
 
 
 @pytest.mark.parametrize("faults", DOWN.values(), ids=DOWN.keys())
-async def test_a_caller_who_cannot_be_moved_meets_the_human_by_the_other_road(stage, faults):
+async def test_with_rest_down_a_caller_meets_the_human_by_the_connect_action(stage, faults):
     async with stage(shop(manner="warm")) as s:
         script_whole_agent(s)
         s.carrier.faults.updates.extend(faults)
@@ -100,7 +100,7 @@ async def test_a_caller_who_cannot_be_moved_meets_the_human_by_the_other_road(st
         assert record.disposition == "handed_off"
 
 
-async def test_a_caller_whose_agent_is_gone_comes_to_wait_by_the_other_road(stage):
+async def test_with_rest_down_a_caller_without_an_agent_waits_by_the_connect_action(stage):
     async with stage(shop(manner="warm")) as s:
         script_whole_agent(s)
         s.carrier.humans[DESK] = Human.accepts(6.0, then=desk)
@@ -118,7 +118,9 @@ async def test_a_caller_whose_agent_is_gone_comes_to_wait_by_the_other_road(stag
 
 
 @pytest.mark.parametrize("faults", DOWN.values(), ids=DOWN.keys())
-async def test_a_caller_for_whom_nobody_is_there_leaves_a_message_by_the_other_road(stage, faults):
+async def test_with_rest_down_an_unanswered_caller_leaves_a_message_by_the_connect_action(
+    stage, faults
+):
     agent = shop(manner="warm", otherwise="voicemail")
     taken = taken_from(agent)
     async with stage(agent) as s:

@@ -26,7 +26,7 @@ NEWS = {
 
 
 @pytest.mark.parametrize("fault", NEWS.values(), ids=NEWS.keys())
-async def test_both_meet_once_whatever_becomes_of_the_news(stage, fault):
+async def test_both_meet_once_even_if_room_events_are_lost(stage, fault):
     async with stage(shop(manner="warm", afterwards="return")) as s:
         script_whole_agent(s)
         s.carrier.faults.webhooks.append(fault())

@@ -16,7 +16,7 @@ TWO = next(each for each in SCENARIOS if each.name == "two items queued, the fir
 @pytest.mark.parametrize("delay_ms", [0.0, 40.0, 150.0])
 @pytest.mark.parametrize("returns_cleared_marks", [True, False])
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-def test_the_right_item_is_truncated_within_a_frame_of_the_ear(
+def test_the_right_item_is_truncated_within_a_frame_of_what_was_heard(
     scenario: Scenario, returns_cleared_marks: bool, delay_ms: float
 ) -> None:
     row = judge(
@@ -40,7 +40,7 @@ def test_the_scenarios_are_those_that_the_field_gets_wrong() -> None:
     assert {"second turn", "slower than real time"} <= set(names)
 
 
-def test_the_ear_tells_items_apart() -> None:
+def test_the_receiver_distinguishes_items() -> None:
     assert TWO.heard_ms(b"\xff" * 80 + b"\x01" * 16 + b"\x02" * 8) == {"a": 2.0, "b": 1.0}
     assert TWO.generated_ms("a") == 3000
 

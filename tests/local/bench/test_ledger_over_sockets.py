@@ -19,7 +19,7 @@ def test_most_scenarios_can_be_played() -> None:
 
 
 @pytest.mark.parametrize("scenario", PLAYABLE, ids=lambda scenario: scenario.name)
-async def test_what_the_model_is_told_is_what_the_ear_got(scenario: Scenario) -> None:
+async def test_the_model_is_told_what_the_caller_received(scenario: Scenario) -> None:
     with contextlib.closing(SimulatedWorld(0)) as world:
         measured = await play(scenario, world=world)
     row = judge(scenario, measured)

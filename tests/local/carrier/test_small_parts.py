@@ -115,14 +115,14 @@ def test_a_change_of_source_takes_effect_at_its_sample() -> None:
     assert len(audio.recording) == 320
 
 
-def test_an_ear_that_is_not_open_hears_nothing() -> None:
+def test_a_receiver_that_is_not_open_gets_no_audio() -> None:
     audio = OutboundAudio()
     audio.switch(QUIET, 1.0)
     audio.advance(1000)
     assert audio.recording == b""
 
 
-async def test_frames_are_waited_for_and_end_with_the_ear() -> None:
+async def test_frames_are_awaited_and_end_with_their_receiver() -> None:
     audio = OutboundAudio()
     audio.open(0.0)
     first = asyncio.create_task(audio.frame(0))

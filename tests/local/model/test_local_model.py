@@ -160,7 +160,7 @@ async def test_the_caller_interrupts_a_response_at_once(components: Any, server_
         assert heard[-1] == "w4"
 
 
-async def test_of_sentences_that_were_cut_it_is_known_which_were_heard(
+async def test_for_cut_sentences_it_is_known_which_were_heard(
     components: Any, server_event: Any
 ) -> None:
     async with local_model(components) as model, phone(model.url, server_event) as line:

@@ -368,7 +368,7 @@ async def test_steps_that_are_performed_by_hand_complain_at_once(server_event: A
             await model.perform([{"transcript": {"text": "x"}}])
 
 
-async def test_a_road_of_forty_ms_is_slower_in_real_time_only(server_event: Any) -> None:
+async def test_a_delay_of_forty_ms_is_slower_in_real_time_only(server_event: Any) -> None:
     loop = asyncio.get_running_loop()
     async with ScriptedModel(network_ms=40, speed=2) as model, adapter(model, server_event) as line:
         await line.next("session.updated")

@@ -38,7 +38,7 @@ async def closing(socket: ClientConnection) -> tuple[int, str]:
         ("/other?model=m", KEY, 404, "not_found"),
     ],
 )
-async def test_who_does_not_knock_properly_is_not_let_in(
+async def test_an_invalid_upgrade_request_is_refused(
     components: Any, path: str, headers: dict[str, str], status: int, code: str
 ) -> None:
     async with local_model(components) as model:
@@ -50,7 +50,7 @@ async def test_who_does_not_knock_properly_is_not_let_in(
         assert model.sessions == []
 
 
-async def test_the_retired_beta_shape_is_told_off_and_closed(
+async def test_the_retired_beta_protocol_is_refused_and_closed(
     components: Any, server_event: Any
 ) -> None:
     headers = {**KEY, "OpenAI-Beta": "realtime=v1"}
@@ -192,7 +192,7 @@ async def test_a_fault_fails_each_response(components: Any, server_event: Any) -
         assert error["code"] == "rate_limit_exceeded"
 
 
-async def test_the_road_delays_both_ways_and_keeps_the_order(components: Any) -> None:
+async def test_the_connection_delays_both_directions_and_keeps_the_order(components: Any) -> None:
     async with (
         local_model(components, timing=Timing(network_ms=40)) as model,
         connect(f"{model.url}?model=m", additional_headers=KEY) as socket,

@@ -326,7 +326,7 @@ async def test_what_is_on_the_way_when_a_direction_freezes_waits_too(pair: Pair)
     assert server.told[1:] == [(5.0, b"1")]
 
 
-async def test_a_protocol_may_freeze_its_road_between_two_pieces(pair: Pair) -> None:
+async def test_a_protocol_may_freeze_its_connection_between_two_pieces(pair: Pair) -> None:
     client, server, road = await pair()
 
     def freeze(data: bytes) -> None:
@@ -363,7 +363,7 @@ async def test_a_cut_resets_both_ends_and_loses_what_is_on_the_way(pair: Pair) -
     assert len(client.told) == len(server.told) == 2
 
 
-async def test_a_frozen_road_can_be_cut(pair: Pair) -> None:
+async def test_a_frozen_connection_can_be_reset(pair: Pair) -> None:
     client, server, road = await pair()
     road.freeze()
     client.transport.write(b"1")
@@ -372,7 +372,7 @@ async def test_a_frozen_road_can_be_cut(pair: Pair) -> None:
     assert client.events == server.events == ["made", ConnectionResetError]
 
 
-async def test_a_new_connection_gets_its_road_before_the_first_byte(
+async def test_a_new_connection_gets_its_delay_before_the_first_byte(
     loop: VirtualLoop, pair: Pair
 ) -> None:
     seen: list[tuple[int, str]] = []
@@ -507,7 +507,7 @@ async def test_the_limits_of_the_buffer_are_those_of_asyncio(pair: Pair) -> None
     assert not client.writable
 
 
-async def test_a_long_road_pauses_writing_too(pair: Pair) -> None:
+async def test_a_long_delay_pauses_writing_too(pair: Pair) -> None:
     client, server, road = await pair()
     road.up.delay = 2.0
     client.transport.write(bytes(WINDOW_BYTES + 64 * 1024 + 1))
@@ -974,7 +974,7 @@ async def test_the_ports_of_a_killed_process_refuse_and_are_free(loop: VirtualLo
     again.close()
 
 
-async def test_a_frozen_road_hides_that_the_other_process_is_dead(loop: VirtualLoop) -> None:
+async def test_a_frozen_connection_hides_that_the_other_process_is_dead(loop: VirtualLoop) -> None:
     with process("server"):
         await loop.create_server(Noted, "127.0.0.1", PORT)
     _, client = await loop.create_connection(Noted, "127.0.0.1", PORT)

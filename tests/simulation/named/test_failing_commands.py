@@ -119,7 +119,7 @@ async def test_a_model_that_cannot_be_closed_does_not_keep_a_call_from_its_recor
     assert (await journalled(world, driver))[-1] == "CallCompleted"
 
 
-async def test_a_record_that_cannot_be_kept_does_not_keep_a_call_alive(world):
+async def test_a_record_that_cannot_be_stored_does_not_keep_a_call_alive(world):
     driver, ended = drive(world)
     driver.ask(e.CallArrived("CA1", "+15550100009", "+15550100001"))
     world.records.put = breaks

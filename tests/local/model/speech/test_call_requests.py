@@ -54,7 +54,7 @@ def said(answer):
         "Call me when somebody is free.",
     ],
 )
-def test_a_wish_to_be_called_back_is_recognised_and_its_subject_asked_for(words):
+def test_a_callback_request_is_recognised_and_its_subject_asked_for(words):
     assert ask(words) == [Say(WHAT_ABOUT)]
 
 
@@ -121,7 +121,7 @@ def test_a_number_that_nobody_needs_is_not_asked_for():
         "Voicemail, please.",
     ],
 )
-def test_a_wish_to_leave_a_message_is_granted(words):
+def test_a_caller_who_wants_to_leave_a_message_can_do_so(words):
     assert calls(ask(words)) == [("take_voicemail", {})]
 
 
@@ -218,6 +218,6 @@ def test_a_sentence_that_the_answer_of_a_tool_quotes_is_said():
         "There is no message.",
     ],
 )
-def test_talk_about_calls_and_messages_is_no_wish_for_one(words):
+def test_talk_about_calls_and_messages_is_no_request(words):
     assert calls(ask(words)) == []
     assert WHAT_ABOUT not in said(ask(words))

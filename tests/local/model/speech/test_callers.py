@@ -27,7 +27,7 @@ def heard(components, sound):
     return transcribe(components, sound).text
 
 
-def test_of_twenty_requests_for_a_human_at_least_eighteen_are_recognised(components, callers):
+def test_at_least_eighteen_of_twenty_requests_for_a_human_are_recognised(components, callers):
     requests = [one for one in callers.callers() if one.wants == "human"]
     assert len(requests) == 20
     assert len({one.voice for one in requests}) >= 8

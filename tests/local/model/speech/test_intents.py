@@ -102,17 +102,17 @@ I left a message with your agent
 
 
 @pytest.mark.parametrize("said", ASKING.splitlines())
-def test_a_wish_for_a_human_is_recognised(said):
+def test_a_request_for_a_human_is_recognised(said):
     assert wants_person(said)
 
 
 @pytest.mark.parametrize("said", NOT_ASKING.splitlines())
-def test_talk_about_people_and_transfers_is_no_wish_for_one(said):
+def test_talk_about_people_and_transfers_is_no_request_for_a_human(said):
     assert not wants_person(said)
 
 
 @pytest.mark.parametrize("name", audio.names())
-def test_of_the_recordings_exactly_those_that_ask_for_a_human_do(name):
+def test_exactly_the_recordings_that_ask_for_a_human_are_recognised(name):
     asking = name.startswith(("speak-to", "tts-human", "tts-agent", "tts-emergency"))
     assert wants_person(audio.load(name).transcript) == asking
 
@@ -148,7 +148,7 @@ def test_of_the_recordings_exactly_those_that_ask_for_a_human_do(name):
         ("", None),
     ],
 )
-def test_a_plain_wish_is_recognised(said, expected):
+def test_a_plain_intent_is_recognised(said, expected):
     assert recognize_intent(said) is expected
 
 

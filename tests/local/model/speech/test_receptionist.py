@@ -102,7 +102,7 @@ def test_every_recording_that_asks_for_a_human_gets_one_and_no_other(name):
     assert said(answer)
 
 
-def test_a_wish_for_a_human_is_a_sentence_and_the_call_in_one_turn():
+def test_a_request_for_a_human_gives_a_sentence_and_the_tool_call_in_one_turn():
     wish = "I'd like to speak to customer support."
     assert ask("My bike is broken.", Turn("assistant", NOT_UNDERSTOOD), wish) == [
         Say("I am connecting you with support now. One moment please."),
@@ -124,13 +124,13 @@ def test_the_occasion_of_a_destination_is_reason_enough():
     assert (name, arguments["destination"]) == ("transfer_to_human", "billing")
 
 
-def test_what_was_said_before_chooses_the_destination_where_the_wish_names_none():
+def test_earlier_words_choose_the_destination_if_the_request_names_none():
     problem = "It is about a refund for an invoice."
     answer = ask(problem, Turn("assistant", NOT_UNDERSTOOD), "give me a human")
     assert calls(answer)[0][1]["destination"] == "billing"
 
 
-def test_yes_to_the_offer_of_a_human_is_a_wish_for_one():
+def test_yes_to_the_offer_of_a_human_is_a_request_for_one():
     offered = Turn("assistant", f"{NOT_UNDERSTOOD} {OFFER}")
     ((name, arguments),) = calls(ask("Blurb.", offered, "Yes, please."))
     assert name == "transfer_to_human"
@@ -139,7 +139,7 @@ def test_yes_to_the_offer_of_a_human_is_a_wish_for_one():
     assert calls(ask("Blurb.", offered, "No, thanks.")) == []
 
 
-def test_the_key_zero_is_a_wish_for_a_human():
+def test_the_key_zero_requests_a_human():
     ((_, arguments),) = calls(ask("The caller typed 0 on the telephone's keypad."))
     assert arguments["reason"] == "The caller asked for a person"
 
