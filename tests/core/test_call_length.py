@@ -31,6 +31,8 @@ from hookflash.core.handoff_plan import HandoffPlan, Target
 from hookflash.core.phases import Phase
 from hookflash.core.setup import Consult
 
+from .times import FILLS
+
 LONGEST = 600.0
 A_BIT = 0.5
 GRACE = LENGTH_LIMITS[LengthState.OVER].seconds  # type: ignore[union-attr]
@@ -153,6 +155,25 @@ def test_what_the_agent_has_not_begun_is_not_said(scene: Any) -> None:
     commands = line.wait(2 * A_BIT)
     assert CancelResponse("r-thinks") in commands
     assert line(e.ResponseEnded("r-thinks", "cancelled"))[-1:] == [GOODBYE]
+
+
+def test_a_caller_who_waits_for_an_answer_waits_no_longer_for_the_goodbye(scene: Any) -> None:
+    """The goodbye replaces the answer: what the caller is owed has been owed since their turn."""
+    line = warned(scene)
+    line.wait(LENGTH_NOTICE_SECONDS - 1.0 - FILLS)
+    line.speaks()
+    line.pauses()
+    line(e.ResponseStarted("r-thinks"))
+    assert line.wait(FILLS - A_BIT)[-1:] == [CancelResponse("r-thinks")]
+    assert line.fetched == []
+    line.wait(1.5 * A_BIT)
+    assert line.fetched == ["filler"]
+    line.prepared(1000)
+    assert line(e.ResponseEnded("r-thinks", "cancelled")) == []
+    line.now += 1.0
+    assert line.returned() == [GOODBYE], "a filler does not replace a goodbye that can be said"
+    heard(line, "goodbye")
+    assert line.call.phase is Phase.ENDING
 
 
 def test_the_caller_may_end_their_sentence(scene: Any) -> None:

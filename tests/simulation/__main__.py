@@ -127,7 +127,7 @@ def main() -> int:
         parser.error(f"--seeds: expected 1 or more, got {given.seeds}")
     try:
         one = chosen(given)
-    except (ValueError, IndexError) as error:
+    except ValueError as error:
         parser.error(f"this is no plan that can be played: {error}")
     if one is not None:
         return tell(play(one), verbose=given.verbose)
@@ -152,7 +152,7 @@ def ci_set() -> list[Plan]:
 
 
 def chosen(given: argparse.Namespace) -> Plan | None:
-    """Return the one plan that was asked for, if it was one. Raises ValueError or IndexError."""
+    """Return the one plan that was asked for, if it was one. Raises ValueError."""
     plan = None
     if given.plan is not None:
         plan = msgspec.json.decode(given.plan, type=Plan)
@@ -164,8 +164,9 @@ def chosen(given: argparse.Namespace) -> Plan | None:
 
 
 def of_seed(seed: int) -> Plan:
-    """Return the plan of a seed, as the sets above have it."""
-    return directed(DIRECTED_SEED)[seed - DIRECTED_SEED] if seed >= DIRECTED_SEED else draw(seed)
+    """Return the plan of a seed: the directed call of that seed, or else the one drawn from it."""
+    named = directed(DIRECTED_SEED) if seed >= DIRECTED_SEED else []
+    return next((plan for plan in named if plan.seed == seed), None) or draw(seed)
 
 
 def tell(played: Played, *, verbose: bool) -> int:

@@ -152,3 +152,22 @@ def test_who_asks_for_a_human_over_the_words_that_announce_one_is_not_left_in_si
         network_ms=0.0,
     )
     assert broken(plan, "silence") == []
+
+
+@pytest.mark.parametrize("seconds", [67.4, 67.6])
+def test_who_waits_for_an_answer_when_the_time_is_over_is_not_left_in_silence(seconds: float):
+    """Seed 4000493: the goodbye was due while nothing had been heard about the human."""
+    plan = Plan(
+        seed=5,
+        acts=(
+            Act("wait", seconds=seconds),
+            Act("say", "human", 1.0),
+            Act("wait", seconds=12.0),
+        ),
+        asks="closed",
+        think_seconds=0.5,
+        network_ms=120.0,
+    )
+    played = play(plan)
+    assert [each for each in played.violations if each.kind == "silence"] == []
+    assert played.disposition == "time_limit"

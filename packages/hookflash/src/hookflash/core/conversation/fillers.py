@@ -86,6 +86,8 @@ def is_owed(talk: Conversation) -> bool:
         or talk.opening is not None
         or (talk.tools.awaited and not talk.collection.open)
         or talk.farewell.purpose in ("hand-off", "voicemail")
+        # The line is asked for when the cancelled response has ended, not before.
+        or talk.farewell.line_is_due
         or (talk.handoff.running and talk.handoff.rung is None)
     )
 
@@ -179,9 +181,8 @@ def prepared_audio(talk: Conversation, event: e.PreparedAudio, step: s.Step) -> 
         *talk.playout.end_item(item_id),
     )
     if talk.farewell.purpose is not None:
-        # The filler replaces the last words that the model does not say.
+        # The filler replaces last words that the model was asked for and does not say.
         talk.farewell.sounding(talk.playout.quiet_at(), step.now)
-        talk.farewell.spoke = True
 
 
 def stop_ringing(talk: Conversation, now: float) -> list[ClearAudio]:
