@@ -273,6 +273,18 @@ def test_a_caller_in_a_queue_hears_their_place_and_the_way_out(scene: Any) -> No
     )
 
 
+def test_a_question_about_a_queue_proves_that_the_caller_is_in_it(scene: Any) -> None:
+    """The carrier has moved the caller, and its answer to the move is late or lost."""
+    line = scene(HandoffPlan(targets=(DESK,)))
+    line.leave()
+    line(e.QueueAsked(2, 1))
+    line(e.StreamStopped("MZ1", "stop"))
+    assert line.wait(2.0) == []
+    assert line(e.CarrierRefused(2, 0)) == []
+    assert line.wait(3600.0) == [], "a queue may take its time"
+    assert line.call.phase is Phase.HANDING_OFF
+
+
 def test_the_key_leads_out_of_the_queue_and_back_to_the_agent(scene: Any) -> None:
     line = in_queue(scene)
     assert line(e.QueueAsked(2, 3, digit="1")) == [AnswerCarrier((LeaveQueue(),))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from ..plan import Act, Fault, HumanPlan, Order, Plan, Trouble
+from ..plan import Act, CarrierFaultKind, Fault, HumanPlan, Order, Plan, Trouble
 from ..play import play
 
 ASKS = (Act("say", "human", 1.0), Act("stay", seconds=40.0))
@@ -135,6 +135,16 @@ def test_who_hangs_up_with_a_human_of_a_queue_as_the_process_dies_is_recorded_as
     played = play(plan)
     assert any("kill -9" in line for line in played.timeline)
     assert [each for each in played.violations if each.kind == "outcome"] == []
+    assert played.disposition == "handed_off"
+
+
+@pytest.mark.parametrize("fault", ["rest-late", "rest-broken"])
+def test_who_is_in_a_queue_stays_there_whatever_rest_says_about_the_move(fault: CarrierFaultKind):
+    """Seed 4001867: they were fetched back, and the human who then answered met nobody."""
+    humans = (HumanPlan("accepts", answer_after=7.0, talks_seconds=8.0),)
+    plan = msgspec.structs.replace(QUEUED, humans=humans, faults=(Fault(fault, 1.0, "farewell"),))
+    played = play(plan)
+    assert [each for each in played.violations if each.kind == "accepted"] == []
     assert played.disposition == "handed_off"
 
 

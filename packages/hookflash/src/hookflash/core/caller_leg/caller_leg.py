@@ -283,6 +283,9 @@ class CallerLeg:
 
     def queue_asked(self, event: e.QueueAsked, step: s.Step) -> None:
         current = self.phase is Phase.HANDING_OFF and event.step == self.route.step
+        if current:
+            # The carrier asks only about a caller who is in the queue, so the move was carried out.
+            self.route.followed()
         step.tell(s.QueueAsks(event=event, current=current))
 
     def recording_ready(self, event: e.RecordingReady, step: s.Step) -> None:
