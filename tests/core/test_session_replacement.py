@@ -232,6 +232,21 @@ def test_where_the_human_of_last_resort_is_busy_a_message_is_taken(scene: Any) -
     assert [type(each) for each in answer.instructions] == [TakeVoicemail]
 
 
+def test_a_session_whose_responses_keep_failing_is_given_up_for_that_reason(scene: Any) -> None:
+    line = scene(fallback="billing").greet()
+    line.speaks()
+    line.pauses()
+    failures = 0
+    commands: list[Any] = []
+    while not any(isinstance(each, CloseModel) for each in commands) and failures < 10:
+        failures += 1
+        line(e.ResponseStarted(f"failing{failures}"))
+        commands = line(e.ResponseEnded(f"failing{failures}", "failed", "insufficient_quota"))
+        line.wait(1.0)
+    assert 1 < failures < 10
+    assert commands[0] == CloseModel("responses-failed")
+
+
 def test_a_lost_model_is_no_loss_where_none_is_needed(scene: Any) -> None:
     line = scene().greet()
     line(e.StreamStopped("MZ1", "stop"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import re
 import signal
@@ -90,6 +91,41 @@ def test_serve_refuses_to_start_and_names_all_that_is_missing(
     for name in ("HOOKFLASH_PUBLIC_URL", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "OPENAI_API"):
         assert name in said
     assert "Traceback" not in said
+
+
+@pytest.mark.realtime
+async def test_with_json_logs_every_line_is_an_object(tmp_path: Path) -> None:
+    environ = {
+        "HOOKFLASH_PUBLIC_URL": PUBLIC,
+        "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
+        "TWILIO_AUTH_TOKEN": "token",
+        "HOOKFLASH_TWILIO_API_URL": "http://127.0.0.1:9",
+        "HOOKFLASH_MODEL_URL": "ws://127.0.0.1:9/v1/realtime",
+        "HOOKFLASH_LOG_FORMAT": "json",
+        "HOOKFLASH_NO_SETTING": "1",
+    }
+    async with served(tmp_path, **environ) as line:
+        port = await line.port()
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+            assert (await client.post("/twilio/voice", content=b"CallSid=CA1")).status_code == 403
+            assert (await client.get("/metrics")).status_code == 403
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"this is no HTTP\r\n\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.1 400")
+        writer.close()
+        line.process.send_signal(signal.SIGTERM)
+        assert await line.end() == 0
+    found = [json.loads(each) for each in line.said.splitlines()]
+    assert all(each.keys() >= {"time", "level", "logger", "message"} for each in found)
+    told = [(each["logger"], each["level"], each["message"]) for each in found]
+    for logger, level, text in (
+        ("hookflash.settings", "WARNING", "HOOKFLASH_NO_SETTING"),
+        ("hookflash.server", "INFO", f"port {port}"),
+        ("hookflash.server", "WARNING", f"{PUBLIC}/twilio/voice"),
+        ("hookflash.server", "WARNING", "HOOKFLASH_METRICS_TOKEN"),
+        ("uvicorn.error", "WARNING", "Invalid HTTP request"),
+    ):
+        assert any(each[:2] == (logger, level) and text in each[2] for each in told), (text, told)
 
 
 @pytest.mark.realtime

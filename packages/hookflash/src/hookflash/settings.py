@@ -291,7 +291,8 @@ class ServerSettings(Section):
     )
     metrics_token: str | None = _setting(
         None,
-        "Bearer token that /metrics asks for; without one it answers only this machine.",
+        "Bearer token that /metrics asks for; without one it answers programs on this machine, and"
+        " nobody if a proxy may run on it.",
         variable="HOOKFLASH_METRICS_TOKEN",
         secret=True,
     )
@@ -581,7 +582,7 @@ class StorageSettings(Section):
 
 
 class LogSettings(Section):
-    """What is logged besides errors and the course of calls."""
+    """How lines are logged, and what besides errors and the course of calls."""
 
     events: Annotated[tuple[str, ...], BeforeValidator(_parts)] = _setting(
         (),

@@ -1,4 +1,4 @@
-"""Format events and commands as one log line each, without audio and without whole phone
+"""Format events and commands as one log line each, without audio, typed digits and whole phone
 numbers."""
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ def describe(value: Any) -> str:
         content = getattr(value, name)
         if name in ("payload", "record") or content in (None, "", ()):
             continue
-        fields.append(f"{name}={_shown(content)}")
+        # A digit may be one of a PIN or of a card.
+        fields.append(f"{name}={'•' if name == 'digit' else _shown(content)}")
     return f"{type(value).__name__}({', '.join(fields)})"
 
 

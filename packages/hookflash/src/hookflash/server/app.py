@@ -127,7 +127,7 @@ async def serve(
                 ws_max_size=MESSAGE_BYTES,
                 # Reports link Twilio error 31924 to compression, and audio does not compress.
                 ws_per_message_deflate=False,
-                # Headers that name the client are never trusted.
+                # `client_address` reads the headers that name the client.
                 proxy_headers=False,
                 server_header=False,
                 log_config=None,
