@@ -120,6 +120,10 @@ def test_every_setting_is_read_from_the_environment() -> None:
             ("127.0.0.1/32", "10.0.0.0/8", "fd00::/8"),
         ),
         "HOOKFLASH_LOG_FORMAT": ("JSON", "json"),
+        "HOOKFLASH_MAX_CALLS": ("50", 50),
+        "HOOKFLASH_MAX_DAILY_SPEND": ("99.5", 99.5),
+        "HOOKFLASH_REFUSAL_TEXT": ("All lines are busy.", "All lines are busy."),
+        "HOOKFLASH_DIAL_PREFIXES": ("+1, +44,", ("+1", "+44")),
     }
     assert set(values) == {setting.variable for setting in SETTINGS}
     settings = Settings.load({variable: text for variable, (text, _) in values.items()})

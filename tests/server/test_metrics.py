@@ -17,6 +17,7 @@ from hookflash.core.commands import (
     MoveCall,
     OpenModel,
     PlayAudio,
+    RefuseTarget,
     SendCallerAudio,
     SendMark,
     StoreRecord,
@@ -337,3 +338,8 @@ async def test_where_a_token_is_set_everybody_needs_it() -> None:
         for wrong in ({}, {"Authorization": "Bearer secre"}, {"Authorization": "secret"}):
             assert (await far.get("/metrics", headers=wrong)).status_code == 403
             assert (await near.get("/metrics", headers=wrong)).status_code == 403
+
+
+def test_a_target_that_may_not_be_rung_is_counted(metrics: Metrics) -> None:
+    metrics.watch("CA1", None, [RefuseTarget("desk", 0), RefuseTarget("desk", 1)])
+    assert samples(metrics.counts())["hookflash_targets_refused_total", "3"] == 2

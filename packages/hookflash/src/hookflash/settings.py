@@ -153,6 +153,12 @@ def _trusted_proxies(value: Any) -> tuple[str, ...]:
     return tuple(map(str, trusted_networks(_parts(value))))
 
 
+def _dial_prefixes(prefixes: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(re.fullmatch(r"\+[1-9][0-9]{0,14}", prefix) for prefix in prefixes):
+        raise ValueError("beginnings of numbers in E.164 form, such as +1,+44")
+    return prefixes
+
+
 def _price(text: str) -> float:
     if not re.fullmatch(r"\d{1,6}(\.\d{1,9})?", text):
         raise ValueError
@@ -295,6 +301,41 @@ class ServerSettings(Section):
         " nobody if a proxy may run on it.",
         variable="HOOKFLASH_METRICS_TOKEN",
         secret=True,
+    )
+
+
+class LimitSettings(Section):
+    """How many calls there may be, what they may cost, and which numbers may be dialled."""
+
+    max_calls: int = _setting(
+        500,
+        "How many calls each process takes at once; 0: no limit. Further callers are refused.",
+        variable="HOOKFLASH_MAX_CALLS",
+        low=0,
+        high=100_000,
+    )
+    max_daily_spend: float = _setting(
+        0.0,
+        "How much the line may spend a day (UTC), in the currency of HOOKFLASH_PRICES and by these"
+        " prices; 0: no limit. Afterwards new callers are refused, and live calls go on.",
+        variable="HOOKFLASH_MAX_DAILY_SPEND",
+        low=0,
+        high=1_000_000_000,
+    )
+    refusal_text: str | None = _setting(
+        None,
+        "What callers hear who are refused because of these limits, in the agent's language."
+        " Without it they hear the busy tone, at no cost.",
+        variable="HOOKFLASH_REFUSAL_TEXT",
+    )
+    dial_prefixes: Annotated[
+        tuple[str, ...], BeforeValidator(_parts), AfterValidator(_dial_prefixes)
+    ] = _setting(
+        (),
+        "How the telephone numbers begin that may be dialled for a hand-off, separated by commas,"
+        " such as +1,+44. Other telephones are not rung; none: all numbers may be dialled.",
+        variable="HOOKFLASH_DIAL_PREFIXES",
+        shown="none",
     )
 
 
@@ -639,6 +680,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     server: ServerSettings = ServerSettings()
+    limits: LimitSettings = LimitSettings()
     twilio: TwilioSettings = TwilioSettings()
     model: ModelSettings = ModelSettings()
     turns: TurnSettings = TurnSettings()
@@ -729,6 +771,13 @@ def _missing_for_serving(settings: Settings) -> Iterator[str]:
         yield (
             "OPENAI_API_KEY: a key from platform.openai.com/api-keys; or set"
             " HOOKFLASH_MODEL_URL to a model on this machine"
+        )
+    if settings.limits.max_daily_spend and not any(
+        (*settings.console.prices[:3], *settings.console.token_prices)
+    ):
+        yield (
+            "HOOKFLASH_PRICES or HOOKFLASH_TOKEN_PRICES: what HOOKFLASH_MAX_DAILY_SPEND is computed"
+            " with; without prices nothing is ever spent"
         )
     if settings.deliveries.url and len(settings.deliveries.secret or "") < _SECRET_LENGTH:
         yield (

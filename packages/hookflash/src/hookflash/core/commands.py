@@ -212,6 +212,16 @@ class CheckTargets(Command, frozen=True, tag=True):
     destination: str
 
 
+class RefuseTarget(Command, frozen=True, tag=True):
+    """Report that a target is not rung, because no `CallSetup.dial_prefixes` begins its number.
+
+    `target` is its number among the plan's targets.
+    """
+
+    destination: str
+    target: int
+
+
 class RingHuman(Command, frozen=True, tag=True):
     """Place a call to a human by REST. Ends in `LegPlaced` or `LegRefused`.
 
@@ -416,6 +426,7 @@ AnyCommand = (
     | MoveCall
     | LimitCall
     | CheckTargets
+    | RefuseTarget
     | RingHuman
     | EndLeg
     | OpenConsult

@@ -63,8 +63,9 @@ class CallSetup(msgspec.Struct, frozen=True, kw_only=True):
 
     `tool_fillers` has the number of lines of its own for each tool that does not use the agent's
     fillers: 0 is none. `digits_shown`: the model and the journal get what the caller types, except
-    secrets. `max_call_seconds` is how long the agent may talk with the caller; None is
-    without a limit.
+    secrets. `max_call_seconds` is how long the agent may talk with the caller; None is without a
+    limit. Only telephone numbers that begin with one of `dial_prefixes` are rung; empty: every
+    number.
     """
 
     agent: str = "agent"
@@ -81,6 +82,7 @@ class CallSetup(msgspec.Struct, frozen=True, kw_only=True):
     tool_fillers: dict[str, int] = {}
     digits_shown: bool = False
     max_call_seconds: float | None = None
+    dial_prefixes: tuple[str, ...] = ()
     away_timeout: float | None = 20.0
     lead_ms: int = 5000
     chunk_ms: int = 1000

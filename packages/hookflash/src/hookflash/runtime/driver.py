@@ -55,6 +55,7 @@ from hookflash.core.commands import (
     OpenModel,
     PlayAudio,
     PlayPrepared,
+    RefuseTarget,
     ReportConsult,
     RequestResponse,
     RingHuman,
@@ -534,6 +535,13 @@ class Driver:
         self._attempt("storing the record", self.ports.records.put, command.record)
         self._on_ended(self)
 
+    def _report_refused_target(self, command: RefuseTarget) -> None:
+        log.warning(
+            "%s ! target %d of %s is not rung: no prefix of HOOKFLASH_DIAL_PREFIXES permits its"
+            " number; add one, or change the target",
+            *(self.call_sid, command.target + 1, command.destination),
+        )
+
     def _open_consult(self, command: OpenConsult) -> None:
         self._answer = self.ports.consults.open(self.call_sid, command)
 
@@ -609,6 +617,7 @@ _CARRY_OUT: dict[type, Callable[[Driver, Any], None]] = {
     AnswerCarrier: Driver._store_answer,
     MoveCall: lambda driver, command: driver._carrier_requests.move(command),
     LimitCall: lambda driver, command: driver._carrier_requests.limit(command),
+    RefuseTarget: Driver._report_refused_target,
     RingHuman: lambda driver, command: driver._carrier_requests.ring(command),
     EndLeg: lambda driver, command: driver._carrier_requests.end_leg(command),
     CheckTargets: lambda driver, command: driver._carrier_requests.check(command),

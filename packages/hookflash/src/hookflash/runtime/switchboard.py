@@ -60,6 +60,7 @@ from hookflash.core.phases import Phase
 from hookflash.core.setup import CallSetup, ModelSetup
 from hookflash.errors import HookflashError
 from hookflash.runtime.agents import AgentLike, DirectoryLike
+from hookflash.runtime.call_limits import CallLimits
 from hookflash.runtime.call_observers import OBSERVED, CallObservers
 from hookflash.runtime.call_ports import CallPorts, Traffic
 from hookflash.runtime.consults import ConsultCalls, NoRecords
@@ -118,10 +119,14 @@ MakePrepared = Callable[[AgentLike], PreparedSpeech]
 class Switchboard:
     """All calls of one process. Use it in the event loop's thread.
 
-    `record` overrides whether calls are recorded; None means as each agent says. Blocking tools run
-    in `threads`. The model reads at most `tool_output_chars` characters of a tool's result.
-    Ids of questions and of collections of digits are generated from `entropy`. `chance` adds jitter
-    to repeated ring requests. `prepared` has what can be played without a model.
+    `record` overrides whether calls are recorded; None means as each agent says. `limits` decides
+    whether a new call is taken. Only telephone numbers that begin with one of `dial_prefixes` are
+    rung; empty: every number.
+
+    Blocking tools run in `threads`. The model reads at most `tool_output_chars` characters of a
+    tool's result. Ids of questions and of collections of digits are generated from `entropy`.
+    `chance` adds jitter to repeated ring requests. `prepared` has what can be played without a
+    model.
     """
 
     def __init__(
@@ -137,6 +142,8 @@ class Switchboard:
         deliveries: Deliveries | None = None,
         lead_ms: int = 5000,
         max_call_seconds: float = 0,
+        dial_prefixes: tuple[str, ...] = (),
+        limits: CallLimits | None = None,
         recordings: Recordings | None = None,
         record: bool | None = None,
         watch: Watch | None = None,
@@ -160,6 +167,8 @@ class Switchboard:
         self._make_context = make_context
         self._lead_ms = lead_ms
         self._max_call_seconds = max_call_seconds
+        self._dial_prefixes = dial_prefixes
+        self._limits = limits or CallLimits()
         self._recordings = recordings
         self._record = record
         self._watch = watch
@@ -192,7 +201,10 @@ class Switchboard:
     # --- requests of the carrier --------------------------------------------------------------
 
     async def arrive(self, arrived: CallArrived) -> tuple[Instruction, ...]:
-        """Handle an incoming call, or a repeated request for one. Return the instructions."""
+        """Handle an incoming call, or a repeated request for one. Return the instructions.
+
+        Raises `CallRefused` if the call is new, and a limit is reached.
+        """
         return await self._when_restored(arrived.call_sid, lambda: self._arrive(arrived))
 
     async def ask(
@@ -229,6 +241,7 @@ class Switchboard:
             if agent is None:
                 log.warning("%s ! no agent answers this line now", arrived.call_sid)
                 return (Speak(NOBODY), HangUp())
+            self._limits.check(arrived.call_sid, len(self.live), agent.language)
             setup = self._setup(agent)
             journal = self._journals.begin(arrived.call_sid, setup)
             driver = self._drive(arrived.call_sid, Call(setup), agent, journal, arrived)
@@ -466,6 +479,7 @@ class Switchboard:
         setup = made_valid(
             agent.call_setup(lead_ms=self._lead_ms, max_call_seconds=self._max_call_seconds)
         )
+        setup = msgspec.structs.replace(setup, dial_prefixes=self._dial_prefixes)
         if self._record is None:
             return setup
         return msgspec.structs.replace(setup, record=self._record)
@@ -543,6 +557,12 @@ class Switchboard:
     def _call_ended(self, driver: Driver) -> None:
         """Release the call's observers now and its driver later, after late webhooks."""
         self._consults.call_ended(driver)
+        if driver.call.conversation.length.ended:
+            log.info(
+                "%s = the agent ended the call: HOOKFLASH_MAX_CALL_SECONDS, or the agent's"
+                " max_call_seconds, is used up (%g s)",
+                *(driver.call_sid, driver.call.setup.max_call_seconds),
+            )
         if (observers := self._observers.pop(driver.call_sid, None)) is not None:
             observers.close()
         delay = self._clock.delay(_ENDED_CALL_SECONDS)

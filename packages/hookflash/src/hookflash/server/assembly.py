@@ -13,6 +13,7 @@
     warm sessions       open_line    when its block ends
     calls, their notes  on arrival   when its block ends
     the retention sweep open_line    when its block ends
+    the daily spend     open_line    when its block ends
     the console         open_line    when its block ends
     the workers' sockets serve_line  when it returns
 
@@ -24,6 +25,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -43,6 +45,7 @@ from hookflash.console.console import Hooks
 from hookflash.core.call import Call
 from hookflash.core.commands import AnyCommand
 from hookflash.core.events import AnyEvent
+from hookflash.core.handoff.ring_order import refused_targets
 from hookflash.models.openai.options import (
     CAPABILITIES,
     RealtimeOptions,
@@ -52,6 +55,7 @@ from hookflash.models.openai.options import (
 from hookflash.models.openai.warm_sessions import WarmingConnector
 from hookflash.models.pool import WarmPool
 from hookflash.private_files import make_folder, restrict_trees
+from hookflash.runtime.call_limits import CallLimits
 from hookflash.runtime.call_views import CallViews
 from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.journal import Journals
@@ -64,13 +68,15 @@ from hookflash.runtime.tool_runner import ToolThreads
 from hookflash.server.app import create_app, serve
 from hookflash.server.carrier_answers import LocalAnswerer
 from hookflash.server.connection_routing import Sharing, routing_protocol
-from hookflash.server.console_setup import make_live_calls, open_console, with_line
+from hookflash.server.console_setup import make_live_calls, open_console, prices_of, with_line
+from hookflash.server.daily_spend import DailySpend
 from hookflash.server.listen_socket import listen_with
 from hookflash.server.metrics import (
     Counts,
     Metrics,
     count_deliveries,
     count_disk_losses,
+    count_limits,
     count_live_calls,
     count_model_faults,
     count_refusals,
@@ -90,6 +96,8 @@ from hookflash.stores.erasing import set_summary
 from hookflash.stores.records import RecordStore, open_store
 from hookflash.stores.writer import StoreWriter
 from hookflash.world import SYSTEM, World
+
+log = logging.getLogger("hookflash.server")
 
 _DAY_SECONDS = 86_400
 
@@ -236,6 +244,23 @@ async def open_line(
         stack.push_async_callback(control.aclose)
         metrics = Metrics(clock.now, slot=slot)
         faults = ModelFaults(world.monotonic)
+        spend = (
+            DailySpend(
+                settings.limits.max_daily_spend,
+                prices_of(settings),
+                store.engine,
+                lambda: (each.call for each in switchboard.live),
+                clock.now,
+            )
+            if settings.limits.max_daily_spend
+            else None
+        )
+        limits = CallLimits(
+            calls=settings.limits.max_calls,
+            text=settings.limits.refusal_text or "",
+            spent=lambda: spend is not None and spend.over,
+        )
+        warn_of_targets(directory, settings.limits.dial_prefixes)
         live_calls = make_live_calls(
             settings, lambda sid: switchboard.find(sid), clock.now, journals, world=world
         )
@@ -250,6 +275,8 @@ async def open_line(
             deliveries=outbox,
             lead_ms=settings.model.lead_ms,
             max_call_seconds=settings.server.max_call_seconds,
+            dial_prefixes=settings.limits.dial_prefixes,
+            limits=limits,
             recordings=recordings,
             record={"on": True, "off": False}.get(settings.storage.record),
             watch=_all(
@@ -266,12 +293,15 @@ async def open_line(
         )
         stack.push_async_callback(switchboard.close)
         telephone.write.find = _parties(switchboard)
+        if spend is not None:
+            await stack.enter_async_context(spend.refreshing(clock.delay))
         metrics.refresh += [
             count_live_calls(switchboard),
             count_disk_losses(journals, recordings),
             count_deliveries(outbox),
             count_refusals(telephone),
             count_model_faults(faults),
+            count_limits(limits, spend),
         ]
         if warm is not None:
             metrics.refresh.append(count_warm_sessions(warm))
@@ -422,6 +452,18 @@ def _parties(switchboard: Switchboard) -> Callable[[str], Parties | None]:
         )
 
     return find
+
+
+def warn_of_targets(directory: Directory, prefixes: tuple[str, ...]) -> None:
+    """Log each destination of an agent that has a target which no prefix permits."""
+    for agent in directory.agents:
+        for destination in agent.destinations:
+            for number in refused_targets(destination.plan, prefixes):
+                log.warning(
+                    "! %s: target %d of %s is never rung: no prefix of HOOKFLASH_DIAL_PREFIXES"
+                    " permits its number; add one, or change the target",
+                    *(agent.name, number + 1, destination.key),
+                )
 
 
 def _alone(metrics: Metrics) -> Callable[[], Awaitable[list[Counts]]]:

@@ -29,6 +29,7 @@ from hookflash.core.events import (
     QueueAsked,
 )
 from hookflash.core.setup import CallSetup
+from hookflash.runtime.call_limits import CallRefused
 from hookflash.server.request_auth import AnswerCache
 from hookflash.server.twilio_line import TwilioLine
 
@@ -119,8 +120,7 @@ class LocalAnswerer:
                 )
                 twiml = REJECT_BUSY
             else:
-                instructions = await self._decide(question)
-                twiml = self._line.write(call_sid, instructions, leg_sid=question.leg_sid)
+                twiml = await self._decided(question)
         except Exception:
             # The request ends here. The person on the leg hears an apology, and the log has the
             # reason.
@@ -157,6 +157,15 @@ class LocalAnswerer:
         if question.loops:
             return True
         return question.forwarded is not None and self.rings(question.forwarded)
+
+    async def _decided(self, question: Question) -> str:
+        try:
+            instructions = await self._decide(question)
+        except CallRefused as refused:
+            if not refused.instructions:
+                return REJECT_BUSY
+            instructions = refused.instructions
+        return self._line.write(question.call_sid, instructions, leg_sid=question.leg_sid)
 
     async def _decide(self, question: Question) -> Sequence[Instruction]:
         """Ask the call first, so that it gets the outcome; then post the end of the leg, if it has

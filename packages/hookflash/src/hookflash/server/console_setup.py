@@ -40,7 +40,7 @@ def make_live_calls(
     return LiveCalls(
         find,
         now,
-        prices=_prices(settings),
+        prices=prices_of(settings),
         journal=journals.find,
         entropy=world.entropy("console-live"),
     )
@@ -80,7 +80,7 @@ def open_console(
         path=telephone.urls.path,
         open_here=settings.console.open,
         session_seconds=settings.console.session_hours * 3600,
-        prices=_prices(settings),
+        prices=prices_of(settings),
         clients=telephone.clients,
     )
     return Console(
@@ -100,7 +100,8 @@ def with_line(
     )
 
 
-def _prices(settings: Settings) -> Prices:
+def prices_of(settings: Settings) -> Prices:
+    """Return the owner's prices."""
     line, listened, spoken, currency = settings.console.prices
     return Prices(
         line=line,

@@ -39,6 +39,7 @@ from hookflash.core.commands import (
     MoveCall,
     OpenModel,
     PlayAudio,
+    RefuseTarget,
     SendMark,
     StoreRecord,
 )
@@ -57,10 +58,12 @@ from hookflash.core.events import (
 from hookflash.core.phases import Phase
 from hookflash.core.record import CallRecord
 from hookflash.models.pool import WarmPool
+from hookflash.runtime.call_limits import CallLimits
 from hookflash.runtime.journal import Journals
 from hookflash.runtime.outbox import Outbox
 from hookflash.runtime.recorder import Recordings
 from hookflash.runtime.switchboard import Switchboard
+from hookflash.server.daily_spend import DailySpend
 from hookflash.server.model_faults import ModelFaults
 from hookflash.server.refusals import Refusal
 from hookflash.server.twilio_line import TwilioLine
@@ -131,6 +134,10 @@ class Counts(msgspec.Struct):
     barge_ins: int = 0
     model_reconnects: int = 0
     carrier_refusals: int = 0
+    refused: dict[str, int] = {}
+    """New calls that were refused, by the limit that was reached."""
+    targets_refused: int = 0
+    spent_today: float = 0.0
     journal_lines_lost: int = 0
     recording_seconds_lost: int = 0
     frames_up: int = 0
@@ -189,6 +196,8 @@ class Metrics:
                 # The first session of a stream comes together with an answer to the carrier.
                 if not any(type(each) is AnswerCarrier for each in commands):
                     counts.model_reconnects += 1
+            elif wanted is RefuseTarget:
+                counts.targets_refused += 1
             elif isinstance(command, MoveCall):
                 counts.returns += _to_agent(command.instructions)
             elif isinstance(command, StoreRecord) and kind not in _COMPLETES:
@@ -262,6 +271,14 @@ def count_disk_losses(journals: Journals, recordings: Recordings) -> Refresh:
     return refresh
 
 
+def count_limits(limits: CallLimits, spend: DailySpend | None) -> Refresh:
+    def refresh(counts: Counts) -> None:
+        counts.refused = dict(limits.refused)
+        counts.spent_today = spend.spent if spend is not None else 0.0
+
+    return refresh
+
+
 def count_deliveries(outbox: Outbox) -> Refresh:
     def refresh(counts: Counts) -> None:
         counts.deliveries = dict(outbox.outcomes)
@@ -304,6 +321,7 @@ _COUNTERS = (
     ("barge_ins", "Times a caller spoke over the agent, of calls that are over"),
     ("model_reconnects", "Sessions with the model that replaced a lost one"),
     ("carrier_refusals", "Requests that the carrier refused or did not answer"),
+    ("targets_refused", "Targets that were not rung, because no dial prefix permits their number"),
     ("journal_lines_lost", "Journal lines that the disk was too slow for"),
     ("recording_seconds_lost", "Seconds of recordings that the disk was too slow for"),
     ("abandoned_waiting", "Calls whose caller hung up while a human was being reached"),
@@ -317,6 +335,7 @@ _COUNTERS = (
 )
 _TABLES = (
     ("ended", "calls_ended", "disposition", "Calls that are over"),
+    ("refused", "calls_refused", "limit", "New calls that were refused, by the limit reached"),
     ("deliveries", "deliveries", "outcome", "Attempts to deliver what calls left for their owner"),
     ("requests_refused", "requests_refused", "reason", "Requests that were refused"),
     ("upgrades_refused", "upgrades_refused", "socket", "WebSocket upgrades that were refused"),
@@ -346,14 +365,20 @@ class _Page(Collector):
         frames = CounterMetricFamily(
             "hookflash_frames", "Media messages: up to the model, down", labels=("worker", "way")
         )
+        spend = GaugeMetricFamily(
+            "hookflash_spent_today",
+            "Spent since midnight UTC, as far as this worker knows: take the highest, not the sum",
+            labels=("worker",),
+        )
         for counts in self._workers:
             slot = str(counts.slot)
+            spend.add_metric((slot,), counts.spent_today)
             warm.add_metric((slot,), counts.warm_ready)
             frames.add_metric((slot, "up"), counts.frames_up)
             frames.add_metric((slot, "down"), counts.frames_down)
             for phase, number in counts.live.items():
                 live.add_metric((slot, phase), number)
-        yield from (live, warm, frames, self._handoffs())
+        yield from (live, warm, frames, spend, self._handoffs())
         for field, text in _COUNTERS:
             family = CounterMetricFamily(f"hookflash_{field}", text, labels=("worker",))
             for counts in self._workers:

@@ -14,7 +14,7 @@ from hookflash.core.call_info import CallInfo
 from hookflash.core.delivery import Delivery
 from hookflash.core.handoff.legs import Legs
 from hookflash.core.handoff.limits import LIMITS
-from hookflash.core.handoff.ring_order import RingOrder
+from hookflash.core.handoff.ring_order import RingOrder, refused_targets
 from hookflash.core.handoff.states import NEXT, HandoffState, Trigger
 from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
 from hookflash.core.machine_views import CallerLegView
@@ -188,7 +188,17 @@ class Handoff:
 
     def set_targets(self, free: tuple[int, ...] | None) -> None:
         """Say which targets are free; None means all."""
-        self.ring_order.set_targets(self.plan, free, dialled_number=self.info.called)
+        self.ring_order.set_targets(
+            self.plan,
+            free,
+            dialled_number=self.info.called,
+            prefixes=self.setup.dial_prefixes,
+        )
+
+    @property
+    def refused_targets(self) -> tuple[int, ...]:
+        """The plan's targets that may not be rung, because of their numbers."""
+        return refused_targets(self.plan, self.setup.dial_prefixes)
 
     def make_cold(self) -> None:
         """Make the hand-off cold: there is no agent to stay with the caller."""

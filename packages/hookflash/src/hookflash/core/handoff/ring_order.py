@@ -42,16 +42,25 @@ class RingOrder:
         self.wave = Wave(now)
 
     def set_targets(
-        self, plan: HandoffPlan, free: tuple[int, ...] | None, *, dialled_number: str
+        self,
+        plan: HandoffPlan,
+        free: tuple[int, ...] | None,
+        *,
+        dialled_number: str,
+        prefixes: tuple[str, ...] = (),
     ) -> None:
         """Make the waves of the plan's free targets (None: all), in the plan's order.
 
-        `dialled_number` is the number of this line. A target with that number is left out.
+        `dialled_number` is the number of this line. A target with that number is left out, and so
+        is one that no prefix permits.
         """
+        refused = refused_targets(plan, prefixes)
         numbers = [
             number
             for number, target in enumerate(plan.targets)
-            if (free is None or number in free) and not _is_line(target, dialled_number)
+            if (free is None or number in free)
+            and number not in refused
+            and not _is_line(target, dialled_number)
         ]
         once = [tuple(numbers)] if plan.order == "ring" else [(number,) for number in numbers]
         self._waiting = [wave for wave in once * plan.attempts if wave]
@@ -74,6 +83,15 @@ class RingOrder:
         """
         ordered = self.wave.ordered_at + ORDER_SECONDS
         return (ordered if self.rang_at is None else self.rang_at) + plan.ring_seconds
+
+
+def refused_targets(plan: HandoffPlan, prefixes: tuple[str, ...]) -> tuple[int, ...]:
+    """Return the numbers of the targets that may not be rung; without prefixes, all may."""
+    return tuple(
+        number
+        for number, target in enumerate(plan.targets)
+        if prefixes and target.kind == "phone" and not target.address.startswith(prefixes)
+    )
 
 
 def _is_line(target: Target, dialled_number: str) -> bool:

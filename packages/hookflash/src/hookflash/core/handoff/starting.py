@@ -11,12 +11,15 @@ from __future__ import annotations
 from hookflash.core import events as e
 from hookflash.core import prompts
 from hookflash.core import signals as s
-from hookflash.core.commands import CheckTargets, HangUp, Speak
+from hookflash.core.commands import CheckTargets, HangUp, RefuseTarget, Speak
 from hookflash.core.handoff import ringing
 from hookflash.core.handoff.handoff import Handoff, Request
 from hookflash.core.handoff.states import HandoffState, Trigger
 from hookflash.core.handoff_plan import Destination
 from hookflash.core.phases import Phase
+
+NOT_PERMITTED = "a target may not be rung: no dial prefix permits its number"
+"""The note of an attempt whose free targets were all refused."""
 
 _LAST_WORDS = prompts.tool_status(
     "accepted", "The caller is moved to the human as soon as they have heard your last words."
@@ -48,7 +51,9 @@ def handoff_wanted(handoff: Handoff, signal: s.HandoffWanted, step: s.Step) -> N
     )
     if not handoff.ask(request):
         answer_tool(signal.call_id, "already under way", handoff.state.value, step)
-    elif request.destination.checked:
+        return
+    _report_refused(handoff, step)
+    if request.destination.checked:
         handoff.fire(Trigger.CHECK, step.now)
         handoff.checks += 1
         step.do(CheckTargets(handoff.checks, to.key))
@@ -71,7 +76,17 @@ def begin_fallback(handoff: Handoff, reason: str, step: s.Step) -> bool:
     request = Request(
         destination=to, reason=reason, summary="", source="failure", asked_at=step.now
     )
-    return handoff.ask(request) and handoff.has_next_wave(step.now)
+    return handoff.ask(request) and _has_permitted_wave(handoff, step)
+
+
+def _has_permitted_wave(handoff: Handoff, step: s.Step) -> bool:
+    _report_refused(handoff, step)
+    return handoff.has_next_wave(step.now)
+
+
+def _report_refused(handoff: Handoff, step: s.Step) -> None:
+    for number in handoff.refused_targets:
+        step.do(RefuseTarget(handoff.destination.key, number))
 
 
 # --- how it starts --------------------------------------------------------------------------------
@@ -93,7 +108,7 @@ def begin(handoff: Handoff, step: s.Step) -> None:
     assert request is not None
     to = request.destination
     if not handoff.has_next_wave(step.now):
-        # Its only targets are this line itself.
+        # Its only targets are this line itself, or may not be rung.
         _closed(handoff, e.TargetsChecked(handoff.checks), step)
         return
     if handoff.stays:
@@ -125,7 +140,8 @@ def _closed(handoff: Handoff, event: e.TargetsChecked, step: s.Step) -> None:
     request = handoff.request
     assert request is not None
     to = request.destination
-    handoff.record_attempt("closed", step.now, note=event.opens)
+    note = NOT_PERMITTED if handoff.refused_targets and event.open else event.opens
+    handoff.record_attempt("closed", step.now, note=note)
     handoff.fire(Trigger.CLOSED, step.now)
     told = prompts.closed(to, event.opens, event.open)
     if request.call_id is not None:
@@ -142,7 +158,7 @@ def without_agent(handoff: Handoff, signal: s.AgentGone, step: s.Step) -> None:
         ringing.wait_in_room(handoff, step)
         return
     if handoff.state is HandoffState.CHECKING and not handoff.has_next_wave(step.now):
-        # Its only targets are this line itself.
+        # Its only targets are this line itself, or may not be rung.
         handoff.record_attempt("closed", step.now)
         handoff.fire(Trigger.CLOSED, step.now)
     if handoff.state is HandoffState.CHECKING:
