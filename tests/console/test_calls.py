@@ -14,7 +14,7 @@ from hookflash.console.shapes import HandoffNow
 from hookflash.core import events as e
 from hookflash.core.handoff_plan import Target
 
-from .conftest import Office, detail, entry
+from .conftest import MakeOffice, Office, detail, entry
 
 
 async def test_live_calls_are_listed_the_oldest_first(office: Office) -> None:
@@ -127,6 +127,18 @@ async def test_a_supervisor_without_a_phone_cannot_take_over(office: Office) -> 
         assert answer.status_code == 400
         assert "no telephone" in answer.json()["message"]
     assert office.line_calls.taken == []
+
+
+async def test_a_supervisor_whose_number_may_not_be_dialled_is_told_so(
+    make_office: MakeOffice,
+) -> None:
+    async with make_office(dial_prefixes=("+44",)) as office:
+        office.line_calls.add(detail())
+        async with office.signed_in() as client:
+            answer = await client.post("/api/calls/CA1/handoff", json={"destination": "me"})
+        assert answer.status_code == 400
+        assert "HOOKFLASH_DIAL_PREFIXES" in answer.json()["message"]
+        assert office.line_calls.taken == []
 
 
 @pytest.mark.parametrize("destination", ["desk", "me"])

@@ -34,6 +34,7 @@ from hookflash.console.operations import Operation
 from hookflash.console.request_parsing import NO_NUL, EmptyBody, Form, Identifier, NoParameters
 from hookflash.console.shapes import CallDetail, CallList, Taken
 from hookflash.core.events import AnyEvent
+from hookflash.core.handoff.ring_order import may_ring
 
 log = logging.getLogger("hookflash.console")
 
@@ -189,7 +190,11 @@ assert tuple(each.path.rpartition("/")[2] for each in ACTIONS) == supervisor_act
 
 
 class Calls:
-    """The routes of live calls. `now` is the calls' clock."""
+    """The routes of live calls. `now` is the calls' clock.
+
+    A supervisor's telephone is rung only if its number begins with one of `dial_prefixes`; empty:
+    every number.
+    """
 
     def __init__(
         self,
@@ -199,12 +204,14 @@ class Calls:
         *,
         now: Callable[[], float],
         listen: Listen | None = None,
+        dial_prefixes: tuple[str, ...] = (),
     ) -> None:
         self._access = access
         self._line_calls = line_calls
         self._feed = feed
         self._now = now
         self._listen = listen
+        self._dial_prefixes = dial_prefixes
 
     def routes(self) -> list[BaseRoute]:
         access = self._access
@@ -331,6 +338,13 @@ class Calls:
             if principal.rings is None:
                 raise Refused(
                     400, "request", "You have no telephone here: the users' file has no `rings`."
+                )
+            if not may_ring(principal.rings, self._dial_prefixes):
+                raise Refused(
+                    400,
+                    "request",
+                    "Your telephone may not be rung: no prefix of HOOKFLASH_DIAL_PREFIXES permits"
+                    " its number.",
                 )
             event = supervisor_actions.take_over(
                 principal.rings, given.reason, given.summary, principal.name

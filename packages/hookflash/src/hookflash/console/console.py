@@ -65,6 +65,7 @@ class ConsoleConfig:
     path: str = ""
     open_here: bool = False
     session_seconds: float = 12 * 3600.0
+    dial_prefixes: tuple[str, ...] = ()
     prices: Prices = Prices()
     clients: ClientAddresses | None = None
 
@@ -106,7 +107,14 @@ class Console:
         )
         self.access = access
         self._routes: list[BaseRoute] = [
-            *Calls(access, line_calls, self.feed, now=now, listen=hooks.listen).routes(),
+            *Calls(
+                access,
+                line_calls,
+                self.feed,
+                now=now,
+                listen=hooks.listen,
+                dial_prefixes=config.dial_prefixes,
+            ).routes(),
             *EndedCalls(
                 access,
                 store,

@@ -80,6 +80,7 @@ def open_console(
         path=telephone.urls.path,
         open_here=settings.console.open,
         session_seconds=settings.console.session_hours * 3600,
+        dial_prefixes=settings.limits.dial_prefixes,
         prices=prices_of(settings),
         clients=telephone.clients,
     )

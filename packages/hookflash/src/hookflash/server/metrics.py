@@ -273,7 +273,7 @@ def count_disk_losses(journals: Journals, recordings: Recordings) -> Refresh:
 
 def count_limits(limits: CallLimits, spend: DailySpend | None) -> Refresh:
     def refresh(counts: Counts) -> None:
-        counts.refused = dict(limits.refused)
+        counts.refused = {str(reason): number for reason, number in limits.refused.items()}
         counts.spent_today = spend.spent if spend is not None else 0.0
 
     return refresh

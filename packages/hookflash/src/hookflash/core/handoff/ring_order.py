@@ -86,12 +86,15 @@ class RingOrder:
 
 
 def refused_targets(plan: HandoffPlan, prefixes: tuple[str, ...]) -> tuple[int, ...]:
-    """Return the numbers of the targets that may not be rung; without prefixes, all may."""
+    """Return the plan's numbers of the targets that may not be rung; without prefixes, all may."""
     return tuple(
-        number
-        for number, target in enumerate(plan.targets)
-        if prefixes and target.kind == "phone" and not target.address.startswith(prefixes)
+        number for number, target in enumerate(plan.targets) if not may_ring(target, prefixes)
     )
+
+
+def may_ring(target: Target, prefixes: tuple[str, ...]) -> bool:
+    """Whether a target may be rung: any that is no telephone, or whose number has a prefix."""
+    return not prefixes or target.kind != "phone" or target.address.startswith(prefixes)
 
 
 def _is_line(target: Target, dialled_number: str) -> bool:
