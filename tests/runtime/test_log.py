@@ -2,9 +2,45 @@
 
 from __future__ import annotations
 
-from hookflash.core.commands import PlayAudio
-from hookflash.core.events import CallArrived, DigitPressed, HumanAsked
+from hookflash.core.commands import PlayAudio, SendToolOutput
+from hookflash.core.events import (
+    CallArrived,
+    CallerTranscribed,
+    DigitPressed,
+    HumanAsked,
+    ToolCallRequested,
+    ToolFinished,
+)
+from hookflash.core.handoff_plan import Target
 from hookflash.runtime.log import describe
+
+FAKE = "fine\nhookflash.server ! all calls are lost\u202e"
+
+
+def test_texts_from_outside_stay_on_one_line_and_hide_nothing() -> None:
+    for event in (
+        ToolFinished("t1", FAKE),
+        ToolCallRequested("t1", FAKE, FAKE),
+        CallerTranscribed("i1", FAKE),
+        SendToolOutput("t1", FAKE),
+    ):
+        shown = describe(event)
+        assert shown.isprintable()
+        assert "fine\\nhookflash" in shown and "\\u202e" in shown
+
+
+def test_a_long_text_is_cut() -> None:
+    shown = describe(ToolFinished("t1", "x" * 20_000))
+    assert len(shown) < 200 and "x\u2026" in shown
+
+
+def test_values_within_values_are_shown_like_texts() -> None:
+    shown = describe(Target.client("anna"))
+    assert "anna" in shown and shown.isprintable()
+
+
+def test_phone_numbers_are_masked() -> None:
+    assert "+15550100" not in describe(ToolFinished("t1", "call +15550100"))
 
 
 def test_an_event_is_shown_without_whole_numbers() -> None:

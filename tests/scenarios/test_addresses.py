@@ -78,3 +78,27 @@ async def test_a_caller_from_a_telephone_is_dialled_through_instead(stage):
         assert call.timeline.find("referring") == []
         assert samples(call.recording().heard, HUMAN) == 8000
         assert [attempt.manner for attempt in record.handoffs] == ["cold"]
+
+
+async def test_an_address_that_would_fool_a_reader_is_shown_for_what_it_is(stage, caplog):
+    """It is 20,000 characters long, begins a line of its own and shows the rest backwards."""
+    caplog.set_level("DEBUG", "hookflash")
+    hostile = "sip:\u202eann\nhookflash.server ! fake" + "a" * 20_000 + "@pbx.example.com"
+    async with stage() as s:
+        script_whole_agent(s)
+
+        async def script(line):
+            await line.wait_for_sound()
+            await line.hang_up()
+
+        call = await s.carrier.place_call(from_=hostile, to=LINE, script=script)
+        record = await s.record(call)
+        assert s.line.journals.flush()
+        journal = (s.folder / "journals" / f"{call.sid}.jsonl").read_text()
+    assert record.caller.startswith("sip:\\u202eann\\nhookflash.server ! fakeaaa")
+    assert len(record.caller) == 256
+    assert "\u202e" not in journal and "a" * 300 not in journal
+    ours = [each for each in caplog.records if "standin" not in each.name]
+    logged = [each.getMessage() for each in ours if each.name.startswith("hookflash")]
+    assert any("CallArrived" in each for each in logged)
+    assert all("\u202e" not in each and "\n" not in each for each in logged)

@@ -1,5 +1,8 @@
 """Format events and commands as one log line each, without audio, typed digits and whole phone
-numbers."""
+numbers.
+
+What callers, tools and models have written is made visible: it cannot begin a line of its own.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Any
 import msgspec
 
 from hookflash.core.caller_number import masked
+from hookflash.core.visible_text import visible
 
 __all__ = ["describe", "log_step", "masked"]
 
@@ -43,5 +47,4 @@ def _shown(content: object) -> str:
         text = content
     else:
         text = msgspec.json.encode(content).decode()
-    text = masked(text)
-    return text if len(text) <= _LONG else text[: _LONG - 1] + "…"
+    return visible(masked(text), _LONG)

@@ -16,6 +16,7 @@ from hookflash.carriers.twilio.caller_ids import Parties
 from hookflash.carriers.twilio.urls import Point
 from hookflash.carriers.twilio.webhooks import Form, Forwarded
 from hookflash.core.events import AnyEvent, CallArrived, CallCompleted, LegChanged
+from hookflash.core.visible_text import visible
 from hookflash.server.carrier_answers import Asked
 
 Path = Mapping[str, Any]
@@ -150,7 +151,7 @@ def stream_status(form: Form, path: Path) -> tuple[str, AnyEvent | None]:
 def describe_notice(form: Form) -> str:
     """Return the log text of a notice without an event. It contains no phone number."""
     names = ("StreamEvent", "StreamError", "CallStatus", "StatusCallbackEvent", "RecordingStatus")
-    return " ".join(form[name][:120] for name in names if name in form) or "nothing we know"
+    return " ".join(visible(form[name], 120) for name in names if name in form) or "nothing we know"
 
 
 # --- shared helpers -----------------------------------------------------------------------------
@@ -182,7 +183,7 @@ def _parties(form: Form) -> Parties:
     return Parties.of(
         webhooks.call_sid(form),
         direction=webhooks.direction(form),
-        caller=form.get("From", ""),
-        called=form.get("To", ""),
+        caller=webhooks.party(form, "From"),
+        called=webhooks.party(form, "To"),
         call_token=form.get("CallToken", ""),
     )

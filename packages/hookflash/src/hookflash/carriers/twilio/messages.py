@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import msgspec
 
 from hookflash.core.events import CallerAudio, DigitPressed, MarkReturned, StreamStopped
+from hookflash.core.visible_text import visible
 from hookflash.errors import CarrierProtocolError
 
 MULAW = "audio/x-mulaw"
@@ -168,7 +169,7 @@ def decode(text: str | bytes) -> Message:
             "media socket: expected a JSON object with a known `event` and its documented fields,"
             f" got {len(text)} characters that say {str(problem)[:120]!r}"
         ) from None
-    return Unknown(named.event[:_SHOWN], named.stream_sid[:_SHOWN])
+    return Unknown(visible(named.event, _SHOWN), visible(named.stream_sid, _SHOWN))
 
 
 def _decode_with_nulls(text: str | bytes) -> Message | None:

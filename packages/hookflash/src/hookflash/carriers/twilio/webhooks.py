@@ -34,6 +34,7 @@ from hookflash.core.events import (
     StreamStopped,
     VoicemailTranscribed,
 )
+from hookflash.core.visible_text import ADDRESS_CHARS, visible
 from hookflash.errors import CarrierProtocolError
 
 MAX_FIELDS = 500
@@ -138,19 +139,24 @@ def is_machine(answered_by: str) -> bool:
     return answered_by.startswith(("machine", "fax"))
 
 
+def party(form: Mapping[str, str], name: str) -> str:
+    """Return the number or address in a field, visible and at most `ADDRESS_CHARS` long."""
+    return visible(form.get(name, ""), ADDRESS_CHARS)
+
+
 def call_arrived(form: Mapping[str, str]) -> CallArrived:
     """Read the voice webhook.
 
     A withheld number becomes `anonymous`. A caller by SIP keeps their address, so that they can be
-    referred.
+    referred. What a caller has chosen is made visible and short, before anything stores it.
     """
-    caller = form.get("From", "")
+    caller = party(form, "From")
     if is_withheld(caller) and not caller.lower().startswith(("sip:", "sips:")):
         caller = "anonymous"
     return CallArrived(
         call_sid=_required(form, "CallSid"),
         caller=caller,
-        called=form.get("To", ""),
+        called=party(form, "To"),
         direction=direction(form),
     )
 
@@ -165,10 +171,10 @@ def calls_itself(form: Mapping[str, str]) -> bool:
 
 def forwarded(form: Mapping[str, str]) -> Forwarded | None:
     """Return who has forwarded a ringing call; None if nobody has, or the form does not say."""
-    by = form.get("ForwardedFrom", "")
+    by = party(form, "ForwardedFrom")
     if not by or not _rings(form):
         return None
-    return Forwarded(call_sid(form), by, form.get("From", ""))
+    return Forwarded(call_sid(form), by, party(form, "From"))
 
 
 def error_of(form: Mapping[str, str]) -> str:
@@ -180,8 +186,8 @@ def error_of(form: Mapping[str, str]) -> str:
     code, message = form.get("ErrorCode", ""), form.get("ErrorMessage", "")
     if not code and not message:
         return ""
-    text = masked(message)[:200] or "no message"
-    return f"error {masked(code)[:20] or 'without a code'}, {text}"
+    text = visible(masked(message), 200) or "no message"
+    return f"error {visible(masked(code), 20) or 'without a code'}, {text}"
 
 
 def _rings(form: Mapping[str, str]) -> bool:

@@ -1,0 +1,30 @@
+"""Make text from strangers visible and short, where it is shown, logged, stored or told to a model.
+
+A caller by SIP chooses what stands in `From`: 20,000 characters, a line break that begins a log
+line of its own, or U+202E, which shows the rest of a line backwards. Such characters are written as
+their escapes. Letters and signs of every language stay as they are.
+"""
+
+from __future__ import annotations
+
+ADDRESS_CHARS = 256
+"""The longest number, address or name of a party. RFC 3261 has no limit for a SIP URI."""
+
+_CUT = "\u2026"
+
+
+def visible(text: str, limit: int) -> str:
+    """Return `text` on one line, with at most `limit` characters.
+
+    Control characters, line breaks and characters without a shape are escaped as in Python: `\\n`,
+    `\\u202e`. They are Unicode's general categories C and Z, except the space. Longer text is cut,
+    and ends with an ellipsis.
+    """
+    if len(text) <= limit and text.isprintable():
+        return text
+    shown = "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode()
+        # More characters cannot be shown, whatever they are.
+        for each in text[: limit + 1]
+    )
+    return shown if len(shown) <= limit else shown[: limit - 1] + _CUT
