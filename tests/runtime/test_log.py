@@ -49,7 +49,7 @@ def test_an_event_is_shown_without_whole_numbers() -> None:
 
 
 def test_a_typed_digit_is_not_shown() -> None:
-    assert describe(DigitPressed("7")) == "DigitPressed(digit=•)"
+    assert describe(DigitPressed("7")).startswith("DigitPressed(digit=•, ")
     assert "digit=•" in describe(HumanAsked(1, 0, "CA2", "pressed", "1"))
     assert "digit" not in describe(HumanAsked(1, 0, "CA2", "answered"))
 

@@ -79,6 +79,9 @@ LIMIT_SECONDS = 900.0
 
 _FILE_LIMITS = resource.getrlimit(resource.RLIMIT_FSIZE)
 
+_NOISY_LOGGERS = ("hookflash.model.socket", "hookflash.socket", "uvicorn.error")
+"""They tell of a killed process's connections, and of answers that are broken off."""
+
 SPEECH_SEEDS = 10
 """One seed in so many renders prepared speech at the start."""
 
@@ -287,8 +290,8 @@ class Simulation:
         watchman = _Watchman(self)
         level = root.level
         root.addHandler(watchman)
-        # They tell of a killed process's connections, and of answers that are broken off.
-        for name in ("hookflash.model.socket", "hookflash.socket", "uvicorn.error"):
+        noisy = {name: logging.getLogger(name).level for name in _NOISY_LOGGERS}
+        for name in noisy:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         root.setLevel(logging.INFO)
         self.loop.set_exception_handler(self._failed)
@@ -297,6 +300,8 @@ class Simulation:
         finally:
             root.removeHandler(watchman)
             root.setLevel(level)
+            for name, before in noisy.items():
+                logging.getLogger(name).setLevel(before)
             self._left_files = self._files()
 
     def played(self) -> Played:

@@ -67,7 +67,7 @@ def test_a_timeline_holds_all_of_the_sound() -> None:
         (Measured({"a": 1000}, ("b",), {"a": 1015.0, "b": 0.0}), ()),
         (
             Measured({"a": 1000}, ("b",), {"a": 1021.0, "b": 0.0}),
-            ("a: told 1000 ms, heard 1021 ms",),
+            ("a: reported 1000 ms, heard 1021 ms",),
         ),
         (
             Measured({"b": 1000}, (), {"a": 3000.0, "b": 1000.0}),
@@ -78,13 +78,13 @@ def test_a_timeline_holds_all_of_the_sound() -> None:
             (
                 "truncated nothing, not a",
                 "removed nothing, not b",
-                "a: told 3000 ms, heard 1000 ms",
+                "a: reported 3000 ms, heard 1000 ms",
                 "b: told 3000 ms, heard 0 ms",
             ),
         ),
         (
             Measured({"a": 1000}, ("b",), {"a": 1000.0, "b": 400.0}),
-            ("b: told 0 ms, heard 400 ms",),
+            ("b: reported 0 ms, heard 400 ms",),
         ),
     ],
 )
