@@ -51,6 +51,27 @@ def test_a_stranger_names_nobody() -> None:
     assert client_of("198.51.100.9", *listed(CLIENT)) == "198.51.100.9"
 
 
+@pytest.mark.parametrize(
+    ("address", "shared"),
+    [
+        (PROXY, True),
+        ("::ffff:10.0.0.1", True),
+        ("192.168.7.7", True),
+        ("fd00::5", True),
+        ("127.0.0.1", True),
+        ("::1", True),
+        (CLIENT, False),
+        ("2001:db8::1", False),
+        ("fe80::1%eth0", False),
+        ("", False),
+        ("localhost", False),
+    ],
+)
+def test_many_clients_share_the_address_of_a_proxy(address: str, shared: bool) -> None:
+    clients = ClientAddresses([PROXY, "192.168.0.0/16", "fd00::/8"], public_url=PUBLIC)
+    assert clients.is_proxy(address) is shared
+
+
 def test_a_trusted_proxy_names_its_client() -> None:
     assert client_of(PROXY, *listed(CLIENT)) == CLIENT
     assert client_of(PROXY, *forwarded(f"for={CLIENT};proto=https")) == CLIENT

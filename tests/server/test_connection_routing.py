@@ -23,6 +23,7 @@ from websockets.asyncio.client import connect
 from hookflash.carriers.twilio.urls import Urls
 from hookflash.cluster.socket_transfer import receive_connections, send_connection
 from hookflash.server.connection_routing import SINGLE_PROCESS, Sharing, adopter, routing_protocol
+from hookflash.server.limited_http import connection_table
 
 PUBLIC = "https://line.example.com/phone"
 
@@ -182,7 +183,9 @@ async def test_a_connection_that_cannot_be_served_is_closed(
 async def test_a_process_that_is_alone_has_no_address() -> None:
     assert SINGLE_PROCESS.listener is None
     server = uvicorn.Server(
-        uvicorn.Config(application("w1"), http=SINGLE_PROCESS.http, log_config=None)
+        uvicorn.Config(
+            application("w1"), http=SINGLE_PROCESS.protocol(connection_table()), log_config=None
+        )
     )
     async with SINGLE_PROCESS.working(server):
         assert SINGLE_PROCESS == Sharing()

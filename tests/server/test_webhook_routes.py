@@ -21,6 +21,8 @@ from hookflash.core.events import (
 from hookflash.core.handoff_plan import Target
 from hookflash.server import request_auth
 
+from .conftest import FORM, sign
+
 WIRE = Path(__file__).parents[1] / "wire" / "twilio"
 CALL = "CA22222222222222222222222222222222"
 LEG = "CA33333333333333333333333333333333"
@@ -176,10 +178,64 @@ async def test_instructions_that_cannot_be_written_are_an_apology_too(webhook_se
     assert tags(response.text) == ["Say", "Hangup"]
 
 
-async def test_a_signed_form_without_a_call_is_answered_with_valid_twiml(webhook_server) -> None:
-    for path in QUESTIONS + AGAIN:
-        assert tags((await webhook_server.post(path, b"From=x")).text) == ["Say", "Hangup"]
-    assert webhook_server.calls.asked == []
+@pytest.mark.parametrize("sid", ["", "../../etc/passwd", "CA\0", "C" * 65, "CA 1", "CA\u0661"])
+@pytest.mark.parametrize("path", [*QUESTIONS, *AGAIN, *NOTICES])
+async def test_a_signed_form_without_a_valid_call_sid_is_refused_with_a_sentence(
+    webhook_server, path, sid, caplog
+) -> None:
+    if "room-events" in path:
+        path = path.replace(CALL, "C" * 65)
+    form = {"CallSid": sid, "ParentCallSid": sid, "CallStatus": "ringing", "From": "+15550142"}
+    refused = await webhook_server.post(path, urlencode(form).encode())
+    assert refused.status_code == 400
+    assert "Traceback" not in caplog.text
+    assert "400, webhook: expected" in caplog.text
+    assert "call SID" in caplog.text or "CallSid" in caplog.text
+    assert webhook_server.calls.asked == webhook_server.calls.posted == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/twilio/human/{sid}/2/1/answered",
+        "/twilio/consult/{sid}/1",
+        "/twilio/human/{sid}/2/1/status",
+    ],
+)
+async def test_an_invalid_call_sid_in_a_path_is_refused(webhook_server, path, caplog) -> None:
+    for sid in ("C" * 65, "CA%00", "CA%0A1", "%E2%80%AE"):
+        refused = await webhook_server.post(path.format(sid=sid), captured("connect"))
+        assert refused.status_code == 400
+        assert "expected a call SID in the path" in caplog.text
+        caplog.clear()
+    assert "Traceback" not in caplog.text
+    assert webhook_server.calls.asked == webhook_server.calls.posted == []
+
+
+async def test_a_step_of_thousands_of_digits_is_no_address(webhook_server, caplog) -> None:
+    refused = await webhook_server.post(f"/twilio/connect/{'1' * 5000}", captured("connect"))
+    assert refused.status_code == 404
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize("under", ["", "/phone"])
+@pytest.mark.parametrize("path", [*QUESTIONS, *AGAIN, *NOTICES])
+async def test_a_slash_at_the_end_of_a_path_has_no_effect(make_webhook_server, path, under) -> None:
+    webhook_server = make_webhook_server(public_url="https://line.example.com/phone")
+    form = captured("leg-ringing") if "/leg/" in path else captured("connect")
+    with_slash = await webhook_server.post(f"{path}/", form, under=under)
+    without = await webhook_server.post(path, form, under=under)
+    assert with_slash.status_code == without.status_code in (200, 204)
+    if path in (*QUESTIONS, *AGAIN):
+        assert tags(with_slash.text) == tags(without.text)
+    for request in (f"{path}//", f"{path}/more"):
+        assert (await webhook_server.post(request, form, under=under)).status_code == 404
+    # The slash is a part of what is signed.
+    async with webhook_server.client() as client:
+        signed = sign(webhook_server.line.urls.http(path), form)
+        headers = {"Content-Type": FORM, "X-Twilio-Signature": signed}
+        refused = await client.post(f"{under}{path}/", content=form, headers=headers)
+        assert refused.status_code == 403
 
 
 async def test_a_caller_who_is_gone_is_not_connected_again(webhook_server) -> None:
@@ -219,8 +275,6 @@ async def test_notices_are_answered_204_and_never_with_twiml(webhook_server) -> 
 
 async def test_a_notice_that_fails_is_logged_and_still_answered_204(webhook_server, caplog) -> None:
     webhook_server.calls.fail_on = LegChanged
-    for path in NOTICES:
-        assert (await webhook_server.post(path, b"nothing=1")).status_code == 204
     assert (await webhook_server.post("/twilio/leg/1", captured("leg-ringing"))).status_code == 204
     assert "the core has a bug" in caplog.text
 
@@ -258,7 +312,7 @@ async def test_a_body_that_never_comes_is_given_up(webhook_server, monkeypatch) 
     assert response.status_code == 408
 
 
-@pytest.mark.parametrize("path", ["/", "/twilio", "/twilio/voice/", "/twilio/dial/x", "/admin"])
+@pytest.mark.parametrize("path", ["/", "/twilio", "/twilio/voice//", "/twilio/dial/x", "/admin"])
 async def test_unknown_paths_get_404_without_detail(webhook_server, path) -> None:
     response = await webhook_server.post(path, b"CallSid=CA1")
     assert (response.status_code, response.content) == (404, b"")

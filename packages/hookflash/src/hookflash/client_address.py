@@ -134,6 +134,11 @@ class ClientAddresses:
         }
         return str(found.pop() if len(found) == 1 else peer)
 
+    def is_proxy(self, address: str) -> bool:
+        """Return whether many clients may share `address`: a trusted proxy's, or this machine's."""
+        found = _address(address.partition("%")[0])
+        return found is not None and (found.is_loopback or self._trusts(found))
+
     def is_local(self, connection: ClientConnection) -> bool:
         """Return whether a program on this machine made the request, for this machine.
 

@@ -288,6 +288,58 @@ class ServerSettings(Section):
         low=0,
         high=MOST_CALL_SECONDS,
     )
+    max_connections: int = _setting(
+        1000,
+        "How many connections may be open at once in each process that are neither signed by Twilio"
+        " nor of somebody who has signed in. If there are more, the oldest are closed.",
+        variable="HOOKFLASH_MAX_CONNECTIONS",
+        low=1,
+        high=100_000,
+    )
+    max_connections_per_address: int = _setting(
+        100,
+        "How many of them one address may have; 0: no limit. Addresses of this machine have no"
+        " limit, because a proxy or tunnel may run there.",
+        variable="HOOKFLASH_MAX_CONNECTIONS_PER_ADDRESS",
+        low=0,
+        high=100_000,
+    )
+    keep_alive_seconds: int = _setting(
+        75,
+        "How long a connection may be idle between two requests, in seconds. A proxy should close"
+        " its idle connections earlier.",
+        variable="HOOKFLASH_KEEP_ALIVE_SECONDS",
+        low=1,
+        high=3600,
+    )
+    header_seconds: float = _setting(
+        10.0,
+        "How long a request line and headers may take to arrive, in seconds.",
+        variable="HOOKFLASH_HEADER_SECONDS",
+        low=0.1,
+        high=600,
+    )
+    max_request_line_bytes: int = _setting(
+        8192,
+        "How long the address in a request line may be, in bytes.",
+        variable="HOOKFLASH_MAX_REQUEST_LINE_BYTES",
+        low=256,
+        high=65_536,
+    )
+    max_headers: int = _setting(
+        100,
+        "How many headers a request may have.",
+        variable="HOOKFLASH_MAX_HEADERS",
+        low=20,
+        high=10_000,
+    )
+    max_header_bytes: int = _setting(
+        65_536,
+        "How long the request line and headers may be together, in bytes.",
+        variable="HOOKFLASH_MAX_HEADER_BYTES",
+        low=1024,
+        high=1_048_576,
+    )
     trusted_proxies: Annotated[tuple[str, ...], BeforeValidator(_trusted_proxies)] = _setting(
         (),
         "The proxies in front of this server, as addresses and networks, separated by commas, such"

@@ -71,9 +71,9 @@ async def measure_fault(
     """Measure the other calls before and after `inject`. `environ` is added to the relay's."""
     async with harness.hookflash(environ=environ) as loaded:
         await loaded.place(calls)
-        before = await _windows(loaded, seconds)
+        before = await measure_windows(loaded, seconds)
         inject(loaded)
-        during = await _windows(loaded, seconds)
+        during = await measure_windows(loaded, seconds)
         return Fault(
             fault=name,
             calls=calls,
@@ -84,7 +84,8 @@ async def measure_fault(
         )
 
 
-async def _windows(loaded: LoadedRelay, seconds: float) -> Sequence[Window]:
+async def measure_windows(loaded: LoadedRelay, seconds: float) -> Sequence[Window]:
+    """Measure the live calls several times, one after another."""
     return [await loaded.measure(seconds, settle=_SETTLE_SECONDS) for _ in range(_WINDOWS)]
 
 

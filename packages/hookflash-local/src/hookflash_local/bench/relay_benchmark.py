@@ -39,9 +39,10 @@ from hookflash_local.bench.report import (
     Spread,
     TwoWorkers,
 )
+from hookflash_local.bench.strangers import measure_strangers
 
 LIMIT_MS = 20.0
-PARTS = ("cost", "tls", "workers", "limit", "faults", "ledger", "console", "leak")
+PARTS = ("cost", "tls", "workers", "limit", "faults", "strangers", "ledger", "console", "leak")
 RELAYS = {"c": REFERENCE, "minimal": MINIMAL, "hookflash": HOOKFLASH}
 """The relays in the order of a round, by their names on the command line."""
 _WARM_UP_CALLS = 6
@@ -154,6 +155,10 @@ async def _measure(plan: Plan, harness: Harness, report: Report, on_progress: Pr
                 report.limits.append(await _limit(plan, load, variant))
     if "faults" in plan.parts:
         report.faults = await measure_faults(
+            harness, plan.fault_calls, plan.seconds / 2, on_progress
+        )
+    if "strangers" in plan.parts:
+        report.faults += await measure_strangers(
             harness, plan.fault_calls, plan.seconds / 2, on_progress
         )
     if "ledger" in plan.parts:

@@ -28,7 +28,9 @@ from hookflash.errors import ConfigError
     "--part",
     "parts",
     multiple=True,
-    type=click.Choice(["cost", "tls", "workers", "limit", "faults", "ledger", "console", "leak"]),
+    type=click.Choice(
+        ["cost", "tls", "workers", "limit", "faults", "strangers", "ledger", "console", "leak"]
+    ),
     help="Measure only this part. Repeat the option for several.",
 )
 @click.option(
@@ -59,8 +61,8 @@ def command(
     load in separate processes. It measures CPU per second of a call, delay, barge-in, memory and
     the start of a call, also with TLS to the model and with two workers. It does so under two
     loads: steady streams, and bursts with pauses and jitter. It then finds how many calls one core
-    carries, the effect of a fault on other calls, and the accuracy of the playout ledger. It also
-    finds the cost of the console, and memory over a thousand calls.
+    carries, the effect of a fault or of strangers on calls, and the accuracy of the playout ledger.
+    It also finds the cost of the console, and memory over a thousand calls.
 
     Takes about an hour; --calls, --load, --relays, --runs and --part make it shorter.
     """

@@ -127,6 +127,7 @@ def _serve(settings: Settings, agent_spec: str, slot_text: str | None) -> None:
 
     from hookflash.agents.load_agent import load_agent
     from hookflash.server.assembly import serve_line
+    from hookflash.server.limited_http import raise_descriptor_limit
 
     async def serve() -> None:
         if sys.platform == "win32":
@@ -156,6 +157,7 @@ def _serve(settings: Settings, agent_spec: str, slot_text: str | None) -> None:
                 )
 
     agent = load_agent(agent_spec)
+    raise_descriptor_limit()
     # uvloop halves what a frame costs; where there is none, the line works all the same.
     factory = importlib.import_module("uvloop").new_event_loop if sys.platform != "win32" else None
     with asyncio.Runner(loop_factory=factory) as runner:

@@ -27,6 +27,7 @@ from hookflash.console.people import PeopleFile, Person
 from hookflash.console.sessions import Sessions, Ticket
 from hookflash.console.shapes import Fault, Role
 from hookflash.core.handoff_plan import Target
+from hookflash.server.connection_limits import trust_connection
 from hookflash.stores.audit import AuditStore, Entry
 from hookflash.world import SYSTEM
 
@@ -198,6 +199,12 @@ class AccessControl:
         self, connection: HTTPConnection, *, tokens: bool = False
     ) -> Principal | None:
         """Return the principal of a connection, or None if it is not authenticated."""
+        found = await self._principal(connection, tokens)
+        if found is not None:
+            trust_connection(connection.scope)
+        return found
+
+    async def _principal(self, connection: HTTPConnection, tokens: bool) -> Principal | None:
         peer = self.clients.of(connection)
         given = connection.headers.get("authorization")
         if given is not None:

@@ -25,13 +25,16 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, Router
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from hookflash.server.asgi_media import MESSAGE_BYTES
+from hookflash.server.connection_limits import ConnectionTable
 from hookflash.server.connection_routing import SINGLE_PROCESS, Sharing
 from hookflash.server.gc_tuning import reduced_gc
+from hookflash.server.limited_http import connection_table
 from hookflash.server.media_upgrade import is_media, media_port
+from hookflash.server.music import prepare_music
 from hookflash.server.open_port import listen
 from hookflash.server.picows_media import MediaEndpoint
 from hookflash.server.pinned_versions import check_versions
@@ -50,11 +53,12 @@ def create_app(
     *,
     apology: str = APOLOGY,
     routes: Sequence[BaseRoute] = (),
+    connections: ConnectionTable | None = None,
 ) -> Starlette:
     """Assemble the server: health checks, Twilio's routes, and the owner's `routes`.
 
     All but the health checks are served with and without the public URL's path prefix, because a
-    proxy may remove the prefix.
+    proxy may remove the prefix. `connections` is the table of this process, with its limits.
     """
 
     async def healthz(_: Request) -> Response:
@@ -67,12 +71,14 @@ def create_app(
 
     served: list[BaseRoute] = [*WebhookRoutes(calls, line, apology=apology).routes(), *routes]
     if line.urls.path:
-        served.append(Mount(line.urls.path, routes=list(served)))
+        under = Router(list(served), redirect_slashes=False)
+        served.append(Mount(line.urls.path, under))
     app = Starlette(
         routes=[Route("/healthz", healthz), Route("/readyz", readyz), *served],
         exception_handlers={HTTPException: line.refusals.answer},
     )
     app.router.redirect_slashes = False
+    app.state.connections = connections or connection_table()
     app.add_middleware(RefusedUpgrades, refusals=line.refusals)
     app.state.media_endpoint = MediaEndpoint(
         takes=lambda path: is_media(line.urls.inner(path)),
@@ -113,16 +119,19 @@ async def serve(
     available, or if picows or uvicorn has another version than the pinned one.
 
     The functions in the application's `state.closing` are called before connections are closed. If
-    several processes serve the line, `state.sharing` is this process's part.
+    several processes serve the line, `state.sharing` is this process's part. `state.connections` is
+    the table of its connections, with its limits.
     """
     check_versions()
+    await prepare_music()
     stop = stop or asyncio.Event()
     sharing: Sharing = getattr(app.state, "sharing", SINGLE_PROCESS)
+    connections: ConnectionTable | None = getattr(app.state, "connections", None)
     with listener or sharing.listener or listen(host, port) as listener:
         server = _Server(
             uvicorn.Config(
                 app,
-                http=sharing.http,
+                http=sharing.protocol(connections or connection_table()),
                 ws=_sockets(app),
                 ws_max_size=MESSAGE_BYTES,
                 # Reports link Twilio error 31924 to compression, and audio does not compress.

@@ -67,13 +67,16 @@ from hookflash.runtime.switchboard import AgentLike, Switchboard, Watch
 from hookflash.runtime.tool_runner import ToolThreads
 from hookflash.server.app import create_app, serve
 from hookflash.server.carrier_answers import LocalAnswerer
+from hookflash.server.connection_limits import ConnectionLimits
 from hookflash.server.connection_routing import Sharing, routing_protocol
 from hookflash.server.console_setup import make_live_calls, open_console, prices_of, with_line
 from hookflash.server.daily_spend import DailySpend
+from hookflash.server.limited_http import connection_table
 from hookflash.server.listen_socket import listen_with
 from hookflash.server.metrics import (
     Counts,
     Metrics,
+    count_connections,
     count_deliveries,
     count_disk_losses,
     count_limits,
@@ -142,6 +145,20 @@ def realtime_options(settings: Settings) -> RealtimeOptions:
         transcription_model=settings.model.transcription or None,
         log_event_types=frozenset(settings.logs.events),
         log_timing=settings.logs.timing,
+    )
+
+
+def connection_limits(settings: Settings) -> ConnectionLimits:
+    """Return the limits of connections from the settings."""
+    server = settings.server
+    return ConnectionLimits(
+        request_line_bytes=server.max_request_line_bytes,
+        header_count=server.max_headers,
+        header_bytes=server.max_header_bytes,
+        header_seconds=server.header_seconds,
+        keep_alive_seconds=server.keep_alive_seconds,
+        connections=server.max_connections,
+        connections_per_address=server.max_connections_per_address,
     )
 
 
@@ -243,6 +260,9 @@ async def open_line(
         )
         stack.push_async_callback(control.aclose)
         metrics = Metrics(clock.now, slot=slot)
+        connections = connection_table(
+            connection_limits(settings), is_proxy=telephone.clients.is_proxy
+        )
         faults = ModelFaults(world.monotonic)
         spend = (
             DailySpend(
@@ -299,6 +319,7 @@ async def open_line(
             count_live_calls(switchboard),
             count_disk_losses(journals, recordings),
             count_deliveries(outbox),
+            count_connections(connections),
             count_refusals(telephone),
             count_model_faults(faults),
             count_limits(limits, spend),
@@ -360,12 +381,12 @@ async def open_line(
             stack.push_async_callback(console.aclose)
             served += console.routes()
             closing.append(console.close)
-        app = create_app(switchboard, telephone, routes=served)
+        app = create_app(switchboard, telephone, routes=served, connections=connections)
         app.state.closing = closing
         if workers is not None:
             app.state.answerer = workers
             app.state.sharing = Sharing(
-                routing_protocol(telephone.urls, workers.transfer, workers.owner),
+                routing_protocol(telephone.urls, workers.transfer, workers.owner, connections),
                 workers.serving_peers,
                 listener,
             )

@@ -31,10 +31,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from hookflash.carriers.twilio.urls import Urls
 from hookflash.cluster.socket_transfer import Adopt
+from hookflash.server.connection_limits import ConnectionTable
+from hookflash.server.limited_http import LimitedHttpProtocol, connection_table, limited_http
 
 log = logging.getLogger("hookflash.workers")
 
@@ -61,10 +62,11 @@ async def _not_discoverable(adopt: Adopt) -> AsyncIterator[None]:
 class Sharing:
     """A process's part in a line that several processes serve.
 
-    `listener` is the shared socket; None means that this process has its own port.
+    `http` is the class that serves HTTP; None means that no connection is transferred. `listener`
+    is the shared socket; None means that this process has its own port.
     """
 
-    http: type[asyncio.Protocol] = HttpToolsProtocol
+    http: type[asyncio.Protocol] | None = None
     work: Callable[[Adopt], AbstractAsyncContextManager[None]] = _not_discoverable
     listener: socket.socket | None = None
 
@@ -72,18 +74,30 @@ class Sharing:
         """Return the block in which other workers can find this one, served by `server`."""
         return self.work(adopter(server))
 
+    def protocol(self, connections: ConnectionTable) -> type[asyncio.Protocol]:
+        """Return the class that serves HTTP; `connections` is the table of this process."""
+        return self.http or limited_http(connections)
+
 
 SINGLE_PROCESS = Sharing()
 """The part of a process that serves a line alone."""
 
 
 def routing_protocol(
-    urls: Urls, transfer: Transfer, owner: Owner = _no_owner
+    urls: Urls,
+    transfer: Transfer,
+    owner: Owner = _no_owner,
+    connections: ConnectionTable | None = None,
 ) -> type[asyncio.Protocol]:
-    """Return the class with which uvicorn serves HTTP (`Config.http`)."""
+    """Return the class with which uvicorn serves HTTP (`Config.http`).
+
+    `connections` is the table of this process; transferred connections are in it, too.
+    """
     searches: set[asyncio.Task[None]] = set()
 
-    class RoutingProtocol(HttpToolsProtocol):
+    class RoutingProtocol(LimitedHttpProtocol):
+        table = connections or connection_table()
+
         def handle_websocket_upgrade(self) -> None:
             path = self.url.decode("latin-1").partition("?")[0]
             listened = _LISTENED.fullmatch(urls.inner(path))

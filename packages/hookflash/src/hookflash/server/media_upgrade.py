@@ -53,6 +53,7 @@ _READ_BYTES = 4096
 
 def is_media(path: str) -> bool:
     """Return whether `path`, without the public URL's prefix, is a media socket of any process."""
+    path = path.removesuffix("/")
     rest = path.removeprefix(f"{PREFIX}/media")
     return rest != path and (not rest or (rest[0] == "/" and "/" not in rest[1:]))
 

@@ -63,6 +63,7 @@ from hookflash.runtime.journal import Journals
 from hookflash.runtime.outbox import Outbox
 from hookflash.runtime.recorder import Recordings
 from hookflash.runtime.switchboard import Switchboard
+from hookflash.server.connection_limits import ConnectionTable
 from hookflash.server.daily_spend import DailySpend
 from hookflash.server.model_faults import ModelFaults
 from hookflash.server.refusals import Refusal
@@ -143,6 +144,10 @@ class Counts(msgspec.Struct):
     frames_up: int = 0
     frames_down: int = 0
     stream_stalls: int = 0
+    connections: dict[str, int] = {}
+    """Open connections that are no WebSockets, of strangers and trusted."""
+    refused_connections: dict[str, int] = {}
+    """Connections and requests refused or closed by a limit, by reason."""
     webhooks_forwarded: int = 0
     streams_handed_over: int = 0
     warm_ready: int = 0
@@ -286,6 +291,16 @@ def count_deliveries(outbox: Outbox) -> Refresh:
     return refresh
 
 
+def count_connections(table: ConnectionTable) -> Refresh:
+    def refresh(counts: Counts) -> None:
+        counts.connections = {"stranger": table.strangers, "trusted": table.trusted}
+        counts.refused_connections = {
+            refusal.value: number for refusal, number in table.refused.items()
+        }
+
+    return refresh
+
+
 def count_warm_sessions(pool: WarmPool) -> Refresh:
     def refresh(counts: Counts) -> None:
         counts.warm_ready, counts.warm_given, counts.warm_missed = (
@@ -337,6 +352,12 @@ _TABLES = (
     ("ended", "calls_ended", "disposition", "Calls that are over"),
     ("refused", "calls_refused", "limit", "New calls that were refused, by the limit reached"),
     ("deliveries", "deliveries", "outcome", "Attempts to deliver what calls left for their owner"),
+    (
+        "refused_connections",
+        "refused_connections",
+        "reason",
+        "Connections and requests refused or closed by a limit",
+    ),
     ("requests_refused", "requests_refused", "reason", "Requests that were refused"),
     ("upgrades_refused", "upgrades_refused", "socket", "WebSocket upgrades that were refused"),
     ("model_errors", "model_errors", "code", "Error events of the model"),
@@ -370,15 +391,22 @@ class _Page(Collector):
             "Spent since midnight UTC, as far as this worker knows: take the highest, not the sum",
             labels=("worker",),
         )
+        connections = GaugeMetricFamily(
+            "hookflash_connections",
+            "Open connections that are no WebSockets: of strangers, trusted",
+            labels=("worker", "of"),
+        )
         for counts in self._workers:
             slot = str(counts.slot)
             spend.add_metric((slot,), counts.spent_today)
+            for of, number in counts.connections.items():
+                connections.add_metric((slot, of), number)
             warm.add_metric((slot,), counts.warm_ready)
             frames.add_metric((slot, "up"), counts.frames_up)
             frames.add_metric((slot, "down"), counts.frames_down)
             for phase, number in counts.live.items():
                 live.add_metric((slot, phase), number)
-        yield from (live, warm, frames, spend, self._handoffs())
+        yield from (live, warm, frames, spend, connections, self._handoffs())
         for field, text in _COUNTERS:
             family = CounterMetricFamily(f"hookflash_{field}", text, labels=("worker",))
             for counts in self._workers:

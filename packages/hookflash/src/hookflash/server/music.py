@@ -2,16 +2,21 @@
 
 A slow, soft arpeggio as mu-law at 8 kHz: the phone's own format, which the carrier need not
 convert. It contains no data of a call, so the URL needs no signature and the carrier may cache it.
+
+The sound is synthesised once per process, in a thread, before the port is open (`prepare_music`).
+Requests are answered from memory, piece by piece: a client that reads slowly costs one piece.
 """
 
 from __future__ import annotations
 
+import asyncio
 import math
 import struct
+from collections.abc import AsyncIterator, Iterator
 from functools import cache
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from hookflash.carriers.twilio.urls import MUSIC_SECONDS
 from hookflash.g711 import encode_sample
@@ -33,24 +38,41 @@ async def serve_music(request: Request) -> Response:
     seconds: int = request.path_params["seconds"]
     if not 1 <= seconds <= MUSIC_SECONDS:
         return Response(status_code=404)
-    return Response(
-        wav(seconds),
-        media_type="audio/x-wav",
-        headers={"Cache-Control": f"public, max-age={CACHE_SECONDS}"},
-    )
+    await prepare_music()
+    size = seconds * SAMPLES_PER_SECOND
+
+    async def body() -> AsyncIterator[bytes]:
+        for piece in _pieces(size):
+            yield piece
+
+    headers = {
+        "Cache-Control": f"public, max-age={CACHE_SECONDS}",
+        "Content-Length": str(_HEAD.size + size),
+    }
+    return StreamingResponse(body(), media_type="audio/x-wav", headers=headers)
+
+
+async def prepare_music() -> None:
+    """Synthesise the music in a thread, if that has not been done in this process."""
+    if not _turn.cache_info().currsize:
+        await asyncio.to_thread(_turn)
 
 
 def wav(seconds: int) -> bytes:
     """Return the first `seconds` of the music as a WAV file."""
+    return b"".join(_pieces(seconds * SAMPLES_PER_SECOND))
+
+
+def _pieces(size: int) -> Iterator[bytes]:
+    """Yield a WAV file with `size` samples: its head, and eight seconds at a time."""
     turn = _turn()
-    size = seconds * SAMPLES_PER_SECOND
-    sound = (turn * (size // len(turn) + 1))[:size]
-    head = _HEAD.pack(
+    yield _HEAD.pack(
         *(b"RIFF", _HEAD.size - 8 + size, b"WAVE"),
         *(b"fmt ", 18, _MU_LAW, 1, SAMPLES_PER_SECOND, SAMPLES_PER_SECOND, 1, 8, 0),
         *(b"data", size),
     )
-    return head + sound
+    for start in range(0, size, len(turn)):
+        yield turn[: size - start]
 
 
 @cache

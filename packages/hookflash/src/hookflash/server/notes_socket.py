@@ -10,7 +10,6 @@ is done for a call before its token is valid. Nothing is sent, so ASGI is fast e
 
 from __future__ import annotations
 
-from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
 from hookflash.carriers.twilio.media import POLICY
@@ -19,9 +18,10 @@ from hookflash.carriers.twilio.urls import NOTES
 from hookflash.server.asgi_media import Outbound, serve_stream
 from hookflash.server.refusals import SIGNATURE
 from hookflash.server.twilio_line import TwilioLine
+from hookflash.server.webhook_routes import SocketRoute
 
 
-def notes_routes(line: TwilioLine, attach: Attach) -> list[WebSocketRoute]:
+def notes_routes(line: TwilioLine, attach: Attach) -> list[SocketRoute]:
     """Return the routes, without the public URL's path prefix."""
 
     def opened(outbound: Outbound) -> NotesStream:
@@ -33,4 +33,4 @@ def notes_routes(line: TwilioLine, attach: Attach) -> list[WebSocketRoute]:
             return
         await serve_stream(socket, opened)
 
-    return [WebSocketRoute(NOTES, listen), WebSocketRoute(f"{NOTES}/{{worker}}", listen)]
+    return [SocketRoute(NOTES, listen), SocketRoute(f"{NOTES}/{{worker}}", listen)]

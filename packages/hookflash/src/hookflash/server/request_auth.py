@@ -27,6 +27,7 @@ from hookflash.carriers.twilio.urls import Urls, is_loopback
 from hookflash.carriers.twilio.webhooks import Form
 from hookflash.client_address import ClientAddresses
 from hookflash.errors import CarrierProtocolError, ConfigError
+from hookflash.server.connection_limits import trust_connection
 from hookflash.server.refusals import SIGNATURE, Refusal, shown
 from hookflash.world import SYSTEM, url_token
 
@@ -73,6 +74,7 @@ class RequestAuthenticator:
                 raise Refusal(403, SIGNATURE, body=body)
         except CarrierProtocolError as error:
             raise Refusal(400, "body", f"the form cannot be read: {error}") from None
+        trust_connection(request.scope)
         return form, body
 
     def admits(self, socket: HTTPConnection) -> bool:

@@ -28,16 +28,17 @@
 
 Rules: nothing is read before its signature is valid, except for the music, which contains no data.
 A question is always answered with valid TwiML, if necessary an apology and a hang-up: for an error
-page Twilio reads "an application error has occurred" to the caller. A repeated delivery gets the
-same answer. A status callback is never answered with TwiML. The core decides at once. Only a
-request to another worker that has the call may take time; if that worker does not answer, the
-answer is 503 and the carrier retries.
+page Twilio reads "an application error has occurred" to the caller. The exception is a form or path
+without a valid call SID, which Twilio never sends: the answer is 400. A repeated delivery gets the
+same answer. A slash at the end of a path has no effect. A status callback is never answered with
+TwiML. The core decides at once. Only a request to another worker that has the call may take time;
+if that worker does not answer, the answer is 503 and the carrier retries.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from hashlib import sha256
 from typing import TypeVar, get_args
@@ -45,13 +46,15 @@ from typing import TypeVar, get_args
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Match, Route, WebSocketRoute
+from starlette.types import Scope
 from starlette.websockets import WebSocket
 
 from hookflash.carriers.twilio import webhooks
 from hookflash.carriers.twilio.media import POLICY
 from hookflash.carriers.twilio.urls import PREFIX, Point
-from hookflash.carriers.twilio.webhooks import Form
+from hookflash.carriers.twilio.webhooks import Form, is_call_sid
+from hookflash.errors import CarrierProtocolError
 from hookflash.server import webhook_forms
 from hookflash.server.asgi_media import serve_media
 from hookflash.server.carrier_answers import APOLOGY, Answerer, Calls, LocalAnswerer, Question
@@ -88,6 +91,26 @@ register_url_convertor("number", NumberConvertor())
 
 _CALL = "{call_sid}/{wave:number}"
 _HUMAN = f"{PREFIX}/human/{_CALL}/{{leg:number}}"
+
+
+class WebhookRoute(Route):
+    """A route whose path may end with a slash, because the owner types some of them by hand."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return _match(super().matches, scope)
+
+
+class SocketRoute(WebSocketRoute):
+    """The same for a WebSocket."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return _match(super().matches, scope)
+
+
+def _match(matches: Callable[[Scope], tuple[Match, Scope]], scope: Scope) -> tuple[Match, Scope]:
+    """Match the path without a slash at its end. The path in `scope`, which is signed, stays."""
+    path: str = scope["path"]
+    return matches({**scope, "path": path.removesuffix("/")})
 
 
 class WebhookRoutes:
@@ -128,20 +151,21 @@ class WebhookRoutes:
             notice(f"{PREFIX}/transcription/{{step:number}}", webhook_forms.transcribed),
             notice(f"{PREFIX}/status", webhook_forms.call_status),
             notice(f"{PREFIX}/stream", webhook_forms.stream_status),
-            Route(f"{PREFIX}/music/{{seconds:number}}.wav", serve_music, methods=["GET"]),
-            WebSocketRoute(f"{PREFIX}/media", self._media),
-            WebSocketRoute(f"{PREFIX}/media/{{worker}}", self._media),
+            WebhookRoute(f"{PREFIX}/music/{{seconds:number}}.wav", serve_music, methods=["GET"]),
+            SocketRoute(f"{PREFIX}/media", self._media),
+            SocketRoute(f"{PREFIX}/media/{{worker}}", self._media),
         ]
 
     @staticmethod
     def _route(kind: Callable[[_T], Callable[[Request], object]], path: str, read: _T) -> Route:
-        return Route(path, kind(read), methods=["POST"])
+        return WebhookRoute(path, kind(read), methods=["POST"])
 
     # --- questions ------------------------------------------------------------------------------
 
     def _question(self, read: ReadQuestion) -> Callable[[Request], object]:
         async def answer(request: Request) -> Response:
             form, body = await self._line.authenticator.form(request)
+            _check_path(request.path_params)
             if error := webhooks.error_of(form):
                 path = request.scope["path"]
                 log.warning("! %s Twilio reports with %s: %s", form.get("CallSid"), path, error)
@@ -151,6 +175,8 @@ class WebhookRoutes:
             except TimeoutError:
                 log.error("! %s the worker that has the call does not answer", form["CallSid"])
                 raise Refusal(503, "worker") from None
+            except CarrierProtocolError as error:
+                raise Refusal(400, "call_sid", str(error)) from None
             except Exception:
                 # The request ends here. The caller hears an apology, and the log has the reason.
                 log.exception("! %s failed: apology and hang-up", request.scope["path"])
@@ -164,12 +190,15 @@ class WebhookRoutes:
     def _notice(self, read: ReadNotice) -> Callable[[Request], object]:
         async def take(request: Request) -> Response:
             form, _ = await self._line.authenticator.form(request)
+            _check_path(request.path_params)
             try:
                 call_sid, event = read(form, request.path_params)
                 if event is None:
                     log.info("< %s %s", call_sid, webhook_forms.describe_notice(form))
                 elif not await self._asked(request).take(call_sid, event):
                     log.info("< %s %s after the call", call_sid, type(event).__name__)
+            except CarrierProtocolError as error:
+                raise Refusal(400, "call_sid", str(error)) from None
             except Exception:
                 # The request ends here. Twilio ignores the status and does not repeat a notice.
                 log.exception("! %s failed", request.scope["path"])
@@ -188,6 +217,13 @@ class WebhookRoutes:
             await socket.close(POLICY, SIGNATURE)
             return
         await serve_media(socket, redeem=self._line.tokens.redeem, attach=self._calls.attach)
+
+
+def _check_path(path: Mapping[str, object]) -> None:
+    """Raise `Refusal` if the path of a webhook has an invalid call SID."""
+    sid = path.get("call_sid")
+    if sid is not None and not is_call_sid(str(sid)):
+        raise Refusal(400, "call_sid", "webhook: expected a call SID in the path, got another text")
 
 
 def _as_question(request: Request, form: Form, body: bytes, read: ReadQuestion) -> Question:

@@ -165,7 +165,7 @@ class Urls(msgspec.Struct, frozen=True):
 
     def worker_of(self, path: str) -> str:
         """Return the worker that the `path` of a call's socket names, or ""."""
-        inner = self.inner(path.partition("?")[0])
+        inner = self.inner(path.partition("?")[0]).removesuffix("/")
         for socket in (MEDIA, NOTES):
             if inner.startswith(f"{socket}/"):
                 return inner.removeprefix(f"{socket}/")

@@ -12,6 +12,7 @@ number, gather, conference, refer, record; /voice/answering-machine-detection.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Literal
 from urllib.parse import parse_qsl
@@ -38,6 +39,9 @@ from hookflash.core.visible_text import ADDRESS_CHARS, visible
 from hookflash.errors import CarrierProtocolError
 
 MAX_FIELDS = 500
+
+_CALL_SID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""Twilio's are `CA` and 32 hex digits; stand-ins may name calls as they like."""
 
 _LegStatus = Literal["initiated", "ringing", "answered", "completed"]
 
@@ -124,9 +128,14 @@ class Form(Mapping[str, str]):
         return len(self._fields)
 
 
+def is_call_sid(text: str) -> bool:
+    """Return whether a text may be a call SID. It names files, so it must be short and plain."""
+    return _CALL_SID.fullmatch(text) is not None
+
+
 def call_sid(form: Mapping[str, str]) -> str:
     """Return the SID of the call in a webhook."""
-    return _required(form, "CallSid")
+    return _sid(form, "CallSid")
 
 
 def is_over(form: Mapping[str, str]) -> bool:
@@ -154,7 +163,7 @@ def call_arrived(form: Mapping[str, str]) -> CallArrived:
     if is_withheld(caller) and not caller.lower().startswith(("sip:", "sips:")):
         caller = "anonymous"
     return CallArrived(
-        call_sid=_required(form, "CallSid"),
+        call_sid=call_sid(form),
         caller=caller,
         called=party(form, "To"),
         direction=direction(form),
@@ -239,20 +248,20 @@ def leg_changed(form: Mapping[str, str], step: int) -> tuple[str, LegChanged | N
 
     The event is None for an unknown status.
     """
-    parent = _required(form, "ParentCallSid")
+    parent = _sid(form, "ParentCallSid")
     found = LEG_STATUS.get(form.get("CallStatus", ""))
     if found is None:
         return parent, None
     status, outcome = found
     if is_machine(form.get("AnsweredBy", "")):
         outcome = "machine"
-    return parent, LegChanged(_required(form, "CallSid"), status, step, outcome)
+    return parent, LegChanged(call_sid(form), status, step, outcome)
 
 
 def call_status(form: Mapping[str, str]) -> tuple[str, CallCompleted | None]:
     """Read a call's status callback; the event is None unless the call has ended."""
     event = CallCompleted(form["CallStatus"]) if is_over(form) else None
-    return _required(form, "CallSid"), event
+    return call_sid(form), event
 
 
 def stream_status(form: Mapping[str, str]) -> tuple[str, StreamStopped | None]:
@@ -261,7 +270,7 @@ def stream_status(form: Mapping[str, str]) -> tuple[str, StreamStopped | None]:
     `stream-error` alone ends nothing: it also reports warnings. If it is the end (a failed
     handshake), Twilio requests `<Connect action>`.
     """
-    call = _required(form, "CallSid")
+    call = call_sid(form)
     if form.get("StreamEvent") != "stream-stopped":
         return call, None
     return call, StreamStopped(_required(form, "StreamSid"), "stream-stopped")
@@ -412,6 +421,16 @@ def _number(form: Mapping[str, str], name: str) -> int:
     """Return a number; 0 if it is missing, negative (unknown) or invalid."""
     text = form.get(name, "")
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
+
+
+def _sid(form: Mapping[str, str], name: str) -> str:
+    value = _required(form, name)
+    if not is_call_sid(value):
+        raise CarrierProtocolError(
+            f"webhook: expected a call SID as the parameter {name}, which is at most 64 letters,"
+            f" digits, _ and -, got {len(value)} characters that are none"
+        )
+    return value
 
 
 def _required(form: Mapping[str, str], name: str) -> str:
