@@ -170,6 +170,10 @@ def test_invalid_requests_are_refused_as_the_document_says(
     assert refused >= EXAMPLES / 2
 
 
+def test_the_document_is_an_openapi_document() -> None:
+    SCHEMA.validate()
+
+
 def test_every_operation_is_asked_but_the_feed() -> None:
     assert {each.name for each in OPERATIONS} - {each.name for each in ASKED} == ENDLESS
     assert set(LIMITED_BY_MORE) <= {each.name for each in ASKED}

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from msgspec.structs import replace
 
+from hookflash.console.request_parsing import LARGEST_ID
 from hookflash.stores.audit import AuditStore, Entry
 
 from .parts import Database
@@ -48,6 +49,13 @@ async def test_pages_of_the_trail_follow_one_another(audit: AuditStore) -> None:
     first = await audit.page(limit=2)
     second = await audit.page(limit=2, before=first[-1].id)
     assert [each.text for each in (*first, *second)] == ["4", "3", "2", "1"]
+
+
+async def test_the_largest_id_that_the_api_takes_is_one_that_the_database_takes(
+    audit: AuditStore,
+) -> None:
+    await audit.add(entry())
+    assert len(await audit.page(before=LARGEST_ID)) == 1
 
 
 async def test_no_text_is_too_long_or_too_odd_to_be_kept(audit: AuditStore) -> None:

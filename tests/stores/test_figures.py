@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from hookflash.console.request_parsing import YEAR_9999
 from hookflash.core.token_usage import NONE, Tokens
 from hookflash.stores.figures import Distribution, Figure, figures
 
@@ -69,6 +70,14 @@ async def test_quantiles_are_values_that_there_were(engine: AsyncEngine) -> None
     assert whole.answer == Distribution(10, 0.5, 0.5, 0.5)
     (one,) = await figures(engine, since=1001.0, until=1002.0, step=1.0)
     assert one.to_human == Distribution(1, 2.0, 2.0, 2.0)
+
+
+async def test_the_longest_time_that_the_api_takes_is_counted(engine: AsyncEngine) -> None:
+    step = YEAR_9999 / 1000
+    first, *rest = await figures(engine, since=0.0, until=float(YEAR_9999), step=step)
+    assert (first.calls, len(rest)) == (10, 999)
+    (shortest,) = await figures(engine, since=1000.0, until=1000.0000000000001, step=1e-9)
+    assert shortest.calls == 1
 
 
 async def test_the_figures_of_a_time_without_calls_are_empty(engine: AsyncEngine) -> None:

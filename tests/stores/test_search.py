@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import text
 
+from hookflash.console.request_parsing import YEAR_9999
 from hookflash.core.record import CallRecord, HandoffAttempt, Utterance
 from hookflash.stores.records import RecordStore
 from hookflash.stores.search import CallQuery, CallSearch
@@ -122,6 +123,12 @@ async def test_pages_follow_one_another(search: CallSearch) -> None:
     assert await found(search, limit=2) == ["CA3", "CA2"]
     assert await found(search, limit=2, before="CA2") == ["CA1"]
     assert await found(search, before="nobody") == []
+
+
+async def test_the_longest_query_that_the_api_takes_is_answered(search: CallSearch) -> None:
+    words, number = "é" * 200, "0" * 64
+    assert await found(search, until=float(YEAR_9999)) == ["CA3", "CA2", "CA1"]
+    assert await found(search, since=float(YEAR_9999), text=words, digits=number, agent=words) == []
 
 
 async def test_how_long_an_answer_took_is_the_median_of_those_that_were_heard(
