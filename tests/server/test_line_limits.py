@@ -78,7 +78,7 @@ async def test_or_the_owners_text_in_the_agents_language(tmp_path: Path) -> None
     async with line_of(tmp_path, max_calls=1, refusal_text="Alle Leitungen sind belegt.") as line:
         await voice(line, 1)
         refused = await voice(line, 2)
-    assert '<Say language="de">Alle Leitungen sind belegt.</Say><Hangup />' in refused
+    assert '<Say language="de-DE">Alle Leitungen sind belegt.</Say><Hangup />' in refused
 
 
 async def test_when_todays_money_is_spent_the_next_call_is_refused(tmp_path: Path) -> None:

@@ -83,6 +83,21 @@ def test_speech_is_escaped_and_freed_of_what_xml_cannot_hold() -> None:
 def test_another_language_is_not_spoken_in_the_lines_own_voice() -> None:
     voices = Voices("de-DE", "Polly.Vicki")
     assert written(Speak("x", "fr-FR"), voices=voices)[0].attrib == {"language": "fr-FR"}
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("fr", {"language": "fr-FR"}),
+        ("de", {"language": "de-DE", "voice": "Polly.Vicki"}),
+        ("xx", {"language": "de-DE", "voice": "Polly.Vicki"}),
+    ],
+)
+def test_the_language_of_an_agent_becomes_a_locale_of_twilios(
+    language: str, said: dict[str, str]
+) -> None:
+    voices = Voices("de-DE", "Polly.Vicki")
+    assert written(Speak("x", language), voices=voices)[0].attrib == said
     assert written(Speak("x", "de-DE"), voices=voices)[0].get("voice") == "Polly.Vicki"
     assert written(Speak("x"))[0].attrib == {}
 

@@ -9,6 +9,32 @@ import msgspec
 from hookflash.carriers.twilio.document_text import clean
 
 
+LOCALES = {
+    "ca": "ca-ES",
+    "da": "da-DK",
+    "de": "de-DE",
+    "en": "en-US",
+    "es": "es-ES",
+    "fi": "fi-FI",
+    "fr": "fr-FR",
+    "it": "it-IT",
+    "ja": "ja-JP",
+    "ko": "ko-KR",
+    "nb": "nb-NO",
+    "nl": "nl-NL",
+    "no": "nb-NO",
+    "pl": "pl-PL",
+    "pt": "pt-BR",
+    "ru": "ru-RU",
+    "sv": "sv-SE",
+    "zh": "zh-CN",
+}
+"""Twilio's locale for an ISO 639-1 code, as agents have it. Source: twilio.com/docs/voice/twiml/say.
+
+A text in another language is spoken in the line's own voice.
+"""
+
+
 class _Speaks(Protocol):
     """A verb that may contain `<Say>`: a document, or a `<Gather>`."""
 
@@ -25,10 +51,15 @@ class Voices(msgspec.Struct, frozen=True):
     voice: str | None = None
 
     def say(self, into: _Speaks, text: str, language: str | None = None) -> None:
-        """Add `<Say>`, unless the text is blank."""
+        """Add `<Say>`, unless the text is blank.
+
+        `language` is one of Twilio's locales, or an ISO 639-1 code.
+        """
         spoken = clean(text)
         if not spoken.strip():
             return
+        if language is not None and len(language) == 2:
+            language = LOCALES.get(language)
         own = language is None or language == self.language
         into.say(
             spoken,
