@@ -8,7 +8,6 @@ import msgspec
 
 from hookflash.carriers.twilio.document_text import clean
 
-
 LOCALES = {
     "ca": "ca-ES",
     "da": "da-DK",
@@ -29,9 +28,10 @@ LOCALES = {
     "sv": "sv-SE",
     "zh": "zh-CN",
 }
-"""Twilio's locale for an ISO 639-1 code, as agents have it. Source: twilio.com/docs/voice/twiml/say.
+"""Twilio's locale for an ISO 639-1 code, which is what agents have.
 
-A text in another language is spoken in the line's own voice.
+A text in another language is spoken in the line's own voice. Source:
+twilio.com/docs/voice/twiml/say.
 """
 
 
