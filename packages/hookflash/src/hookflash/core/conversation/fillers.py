@@ -96,7 +96,7 @@ def expire(talk: Conversation, step: s.Step) -> bool:
     """Act if a state has lasted too long. Return whether the session has to be replaced."""
     if talk.tool_line.expired(step.now):
         talk.tool_line.enter(ToolLineState.NONE, step.now)
-        _play_filler(talk, step)
+        play_filler(talk, step)
         return False
     if not talk.owed.expired(step.now):
         return False
@@ -108,12 +108,12 @@ def expire(talk: Conversation, step: s.Step) -> bool:
             if talk.answering and talk.owes_answer and not talk.requests.busy and not waits:
                 step.do(*talk.requests.ask(Request(Kind.OWED), step.now))
         case OwedState.LATE:
-            _play_filler(talk, step)
+            play_filler(talk, step)
         case OwedState.FILLING:
             talk.owed.enter(OwedState.FILLED, step.now)
         case OwedState.FILLED:
             replace = talk.fillers >= _ROUNDS and _model_owes(talk)
-            _play_filler(talk, step)
+            play_filler(talk, step)
             return replace
         case OwedState.RUNG:
             _play_ringing(talk, step)
@@ -128,7 +128,7 @@ def _model_owes(talk: Conversation) -> bool:
     return talk.model.state is SessionState.READY and not waits
 
 
-def _play_filler(talk: Conversation, step: s.Step) -> None:
+def play_filler(talk: Conversation, step: s.Step) -> None:
     """Play a prepared line first, then a tone, and so on in turn.
 
     A tool's own lines come before the agent's. A tool that is to have none has a tone each time.
@@ -201,11 +201,6 @@ def turn_ended(talk: Conversation, step: s.Step) -> None:
 def answer_is_late(talk: Conversation, step: s.Step) -> None:
     """The caller has waited for a while already: play a filler soon."""
     talk.owed.enter(OwedState.LATE, step.now)
-
-
-def play_filler_now(talk: Conversation, step: s.Step) -> None:
-    """The caller has heard nothing for longer than they should: let no more time pass."""
-    _play_filler(talk, step)
 
 
 def heard(talk: Conversation, response_id: str) -> None:

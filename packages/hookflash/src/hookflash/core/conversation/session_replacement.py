@@ -42,7 +42,7 @@ def stream_opened(talk: Conversation, step: s.Step) -> None:
         fillers.answer_is_late(talk, step)
     if talk.stalled:
         talk.stalled = False
-        fillers.play_filler_now(talk, step)
+        fillers.play_filler(talk, step)
 
 
 def model_ready(talk: Conversation, event: e.ModelReady, step: s.Step) -> None:
