@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import text
 
 from hookflash.core.delivery import Delivery
 from hookflash.core.delivery_retries import COMPLETION_SECONDS, Attempt, TrackedDelivery, attempted
@@ -196,3 +197,20 @@ async def test_a_call_that_is_deleted_leaves_nothing_behind(database: Database) 
     await records.delete("CA1")
     assert [kept.delivery.call_sid for kept in await store.list()] == ["CA2"]
     await records.close()
+
+
+async def test_a_delivery_that_an_older_process_stored_as_kept_is_unroutable(
+    store: DeliveryStore,
+) -> None:
+    await store.put(delivery(), NOW)
+    (claimed,) = await claim(store)
+    unroutable = attempted(claimed, Attempt(wanted=()), NOW, chance=0.5, dead_seconds=10.0)
+    assert await store.finish(unroutable, "a")
+    async with store._engine.begin() as connection:
+        await connection.execute(
+            text("UPDATE deliveries SET state = 'kept', kept = replace(kept, 'unroutable', 'kept')")
+        )
+    assert list(await store.list(state="unroutable")) == [unroutable]
+    assert await store.counts() == {"unroutable": 1}
+    assert await store.revive(NOW + 9, state="unroutable") == 1
+    assert await store.counts() == {"waiting": 1}

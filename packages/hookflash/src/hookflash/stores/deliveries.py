@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import CursorResult, Row, case, delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, CursorResult, Row, case, delete, func, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -24,6 +24,9 @@ from hookflash.stores.tables import deliveries
 
 _row = deliveries.c
 _FREE = {"lease": "", "leased_until": 0.0}
+_FORMER_STATE = "kept"
+"""What `unroutable` was called: a process of an older version still writes it until it is stopped.
+"""
 
 
 class DeliveryStore:
@@ -101,7 +104,9 @@ class DeliveryStore:
         self, now: float, *, state: DeliveryState | None = None, delivery_id: str | None = None
     ) -> int:
         """Retry deliveries that are dead or unroutable. Return their number."""
-        wanted: list[Any] = [_row.state.in_(("dead", "unroutable") if state is None else (state,))]
+        wanted: list[Any] = [
+            _in_state("dead") | _in_state("unroutable") if state is None else _in_state(state)
+        ]
         if delivery_id is not None:
             wanted.append(_row.delivery_id == delivery_id)
         # A write, so that SQLite's write lock is taken from the start.
@@ -137,7 +142,7 @@ class DeliveryStore:
         page."""
         wanted: list[Any] = []
         if state is not None:
-            wanted.append(_row.state == state)
+            wanted.append(_in_state(state))
         if call_sid is not None:
             wanted.append(_row.call_sid == call_sid)
         if before is not None:
@@ -156,7 +161,10 @@ class DeliveryStore:
         """Return the number of deliveries by state."""
         query = select(_row.state, func.count()).group_by(_row.state)
         async with self._engine.connect() as connection:
-            return {str(state): number for state, number in await connection.execute(query)}
+            counted = {str(state): number for state, number in await connection.execute(query)}
+        if former := counted.pop(_FORMER_STATE, 0):
+            counted["unroutable"] = counted.get("unroutable", 0) + former
+        return counted
 
     # --- rows ---------------------------------------------------------------------------------
 
@@ -197,8 +205,16 @@ def _columns(stored: TrackedDelivery) -> dict[str, Any]:
     }
 
 
+def _in_state(state: DeliveryState) -> ColumnElement[bool]:
+    """Return the condition that a delivery has this state, also by its former name."""
+    names = (state, _FORMER_STATE) if state == "unroutable" else (state,)
+    return _row.state.in_(names)
+
+
 def _read(row: Row[Any]) -> TrackedDelivery:
-    return msgspec.json.decode(row.tracked, type=TrackedDelivery)
+    # Quotes within JSON text are escaped, so nothing that was said can match.
+    text = row.tracked.replace(f'"state":"{_FORMER_STATE}"', '"state":"unroutable"')
+    return msgspec.json.decode(text, type=TrackedDelivery)
 
 
 def _storable(delivery: Delivery) -> Delivery:

@@ -146,7 +146,8 @@ deliveries = Table(
     Column("due_at", Double, nullable=False),
     Column("lease", String(64), nullable=False),
     Column("leased_until", Double, nullable=False),
-    Column("tracked", Text, nullable=False),
+    # Named as before, so that a process of an older version works until it is stopped.
+    Column("kept", Text, nullable=False, key="tracked"),
     Index("deliveries_by_state", "state", "due_at"),
     Index("deliveries_by_call", "call_sid", "created_at"),
     Index("deliveries_by_time", "created_at", "delivery_id"),

@@ -14,11 +14,10 @@ down_revision = "0007"
 def upgrade() -> None:
     for table in ("handoffs", "calls"):
         op.execute(f"UPDATE {table} SET outcome = 'cancelled' WHERE outcome = 'canceled'")
-    op.execute("ALTER TABLE deliveries RENAME COLUMN kept TO tracked")
     connection = op.get_bind()
-    query = "SELECT delivery_id, tracked FROM deliveries WHERE state = 'kept'"
+    query = "SELECT delivery_id, kept FROM deliveries WHERE state = 'kept'"
     change = sa.text(
-        "UPDATE deliveries SET state = 'unroutable', tracked = :tracked WHERE delivery_id = :id"
+        "UPDATE deliveries SET state = 'unroutable', kept = :tracked WHERE delivery_id = :id"
     )
     for delivery_id, tracked in connection.execute(sa.text(query)).all():
         # The state is in the document as well.
