@@ -1,8 +1,8 @@
 """Make text from strangers visible and short, where it is shown, logged, stored or told to a model.
 
-A caller by SIP chooses what stands in `From`: 20,000 characters, a line break that begins a log
-line of its own, or U+202E, which shows the rest of a line backwards. Such characters are written as
-their escapes. Letters and signs of every language stay as they are.
+A caller by SIP chooses what stands in `From`. It may have 20,000 characters, or a line break that
+begins a log line of its own. U+202E shows the rest of a line backwards. Such characters are written
+as their escapes. Letters and signs of every language stay as they are.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@
                                    |
                                    +-- every tenth of a second --> settle(): flood, level, counters
 
-A frame is only sent on. What has to be known about it is found out for several frames together,
-because fifty frames a second of each call are the most frequent thing that the process does.
+A frame is only sent on. The checks are made for several frames together, because frames are the
+most frequent work of the process: fifty a second for each call.
 
 A carrier that sends too fast is noticed at a `settle`. From then on each frame is checked before it
 is sent, until the rate is within the limit again.
