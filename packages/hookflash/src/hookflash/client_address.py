@@ -1,4 +1,4 @@
-"""Find the address of a client, also behind proxies, and whether it is this machine. No I/O.
+"""Find the address of a client, also behind proxies, and whether it is this machine.
 
     client  -->  proxy ...  -->  trusted proxy  -->  this server
                                  it adds the address that has connected to it
