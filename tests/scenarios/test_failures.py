@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from hookflash_local.carrier import Human, Line
@@ -173,3 +174,37 @@ async def test_a_barge_in_is_heard_at_once_and_the_next_answer_plays(stage, mark
         assert truncated_ms == heard_ms
         assert samples(call.recording().heard, AGAIN) == 1000 * 8
         assert record.barge_ins == 1
+
+
+async def test_a_model_without_credit_is_told_with_the_call_and_the_remedy(stage, caplog):
+    refused = {"finish": {"error": {"type": "insufficient_quota", "code": "insufficient_quota"}}}
+    async with stage() as s:
+        s.model.on("response.create", [refused], times=None)
+        s.carrier.humans[DESK] = Human(answer_after=1.0, script=desk)
+        call = await s.call()
+        record = await s.record(call)
+        assert record.disposition == "handed_off"
+        counts = s.line.metrics.counts()
+    told = [each.getMessage() for each in caplog.records if each.name == "hookflash.call.model"]
+    (first, *others) = [text for text in told if "insufficient_quota" in text]
+    assert first.startswith(f"{call.sid} ! a response of the model is failed: insufficient_quota;")
+    assert "add credit" in first
+    assert counts.responses_failed == {"insufficient_quota": len(others) + 1}
+    assert [text for text in told if "is given up" in text]
+    assert counts.model_sessions_lost == {"responses-failed": 1}
+
+
+async def test_a_refused_webhook_and_a_lost_model_are_counted(stage, caplog):
+    async with stage() as s:
+        s.model.faults.refuse_upgrade = 401
+        s.carrier.humans[DESK] = Human(answer_after=1.0, script=desk)
+        call = await s.call()
+        await s.record(call)
+        async with httpx.AsyncClient(base_url=s.carrier.tunnel[PUBLIC]) as client:
+            assert (await client.post("/twilio/voice")).status_code == 403
+        counts = s.line.metrics.counts()
+    assert counts.model_sessions_lost == {"lost": 1}
+    assert counts.requests_refused == {"signature": 1}
+    told = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert [text for text in told if call.sid in text and "check OPENAI_API_KEY" in text]
+    assert [text for text in told if f"{PUBLIC}/twilio/voice" in text]
