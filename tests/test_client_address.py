@@ -276,6 +276,20 @@ def test_behind_a_proxy_that_may_be_on_this_machine_nothing_is() -> None:
     assert not ClientAddresses(["::/1"], public_url=PUBLIC).is_local(request)
 
 
+def test_a_proxy_of_ones_own_that_is_not_trusted_is_noticed() -> None:
+    clients = ClientAddresses([PROXY], public_url=PUBLIC)
+    for peer, unknown in (
+        ("127.0.0.1", True),
+        ("10.0.0.2", True),
+        (PROXY, False),
+        ("8.8.8.8", False),
+    ):
+        assert clients.is_unknown_proxy(connection(peer, *listed(CLIENT))) is unknown
+        assert clients.is_unknown_proxy(connection(peer, *forwarded("for=_x"))) is unknown
+        assert not clients.is_unknown_proxy(connection(peer))
+    assert not clients.is_unknown_proxy(connection(None, *listed(CLIENT)))
+
+
 # --- limits ---------------------------------------------------------------------------------------
 
 

@@ -459,3 +459,25 @@ def test_without_a_public_url_nothing_is_unsigned() -> None:
 )
 def test_what_stays_on_this_machine(url: str | None, stays_here: bool) -> None:
     assert is_loopback(url) is stays_here
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("127.0.0.1, nginx", "'nginx' is neither"),
+        ("10.0.0.1/8", "write 10.0.0.0/8"),
+        ("0.0.0.0/0", "everybody"),
+    ],
+)
+def test_a_trusted_proxy_that_is_no_address_or_network_is_told(text: str, told: str) -> None:
+    with pytest.raises(
+        ConfigError, match="HOOKFLASH_TRUSTED_PROXIES: expected addresses"
+    ) as raised:
+        Settings.load({"HOOKFLASH_TRUSTED_PROXIES": text})
+    assert told in str(raised.value)
+    assert f"got {text!r}" in str(raised.value)
+
+
+def test_a_format_of_the_log_that_does_not_exist_is_told() -> None:
+    with pytest.raises(ConfigError, match="HOOKFLASH_LOG_FORMAT: expected one of text, json"):
+        Settings.load({"HOOKFLASH_LOG_FORMAT": "xml"})

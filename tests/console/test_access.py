@@ -145,6 +145,21 @@ async def test_a_stranger_who_is_no_proxy_cannot_choose_an_address(office: Offic
     assert {entry.peer for entry in entries} == {PEER}
 
 
+async def test_a_proxy_that_is_not_trusted_is_told_once_with_the_setting(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with office.http_client("127.0.0.1") as client:
+        for _ in range(3):
+            await client.post(
+                "/console/sign-in",
+                json={"name": "anna", "password": "guess"},
+                headers={"X-Forwarded-For": "203.0.113.7"},
+            )
+    told = [each.getMessage() for each in caplog.records if "127.0.0.1" in each.getMessage()]
+    assert len(told) == 1
+    assert "add it to HOOKFLASH_TRUSTED_PROXIES" in told[0]
+
+
 async def test_the_addresses_of_one_ipv6_network_are_one_client(office: Office) -> None:
     for number in range(6):
         async with office.http_client(f"2001:db8::{number}") as client:

@@ -158,6 +158,17 @@ class ClientAddresses:
         hosts = connection.headers.getlist("host")
         return bool(hosts) and all(_is_here(_without_port(host)) for host in hosts)
 
+    def is_unknown_proxy(self, connection: HTTPConnection) -> bool:
+        """Return whether a proxy that is not trusted names the client.
+
+        Only peers on this machine and in private networks count: anybody else can send a header to
+        be taken for a proxy.
+        """
+        peer = _peer(connection)
+        if peer is None or not peer.is_private or self._trusts(peer):
+            return False
+        return any(name in connection.headers for name in ("x-forwarded-for", "forwarded"))
+
     def _trusts(self, address: Address) -> bool:
         return any(address in network for network in self._trusted)
 

@@ -11,6 +11,7 @@ at a time, in a thread, so that many attempts do not take CPU time from the call
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections.abc import Callable
 from typing import Annotated
@@ -31,6 +32,8 @@ from hookflash.console.shapes import Session
 from hookflash.console.supervisor_actions import ACTIONS
 from hookflash.console.throttle import Throttle
 from hookflash.world import SYSTEM
+
+log = logging.getLogger("hookflash.console")
 
 _NOBODY = "scrypt$32768$8$1$AAAAAAAAAAAAAAAAAAAAAA==$" + "A" * 43 + "="
 _MAX_WAITING = 10
@@ -112,6 +115,7 @@ class SignInRoutes:
         self._throttle = Throttle(now)
         self._one_at_a_time = asyncio.Semaphore(1)
         self._waiting = 0
+        self._warned_of_proxy = False
 
     def routes(self) -> list[BaseRoute]:
         access = self._access
@@ -126,6 +130,13 @@ class SignInRoutes:
         if not access.same_origin(request):
             raise Refused(403, "csrf", "Sign in on the console's own page.")
         peer = access.clients.of(request)
+        if not self._warned_of_proxy and access.clients.is_unknown_proxy(request):
+            self._warned_of_proxy = True
+            log.warning(
+                "! the proxy at %s is not trusted, so all its clients count as one at sign-in and"
+                " in the audit trail; if it is yours, add it to HOOKFLASH_TRUSTED_PROXIES",
+                peer,
+            )
         network = client_network(peer)
         wait = self._throttle.wait_seconds(given.name, network)
         if wait > 0 or self._waiting >= _MAX_WAITING:
