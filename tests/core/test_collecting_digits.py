@@ -297,6 +297,18 @@ def test_a_caller_who_is_speaking_ends_their_turn_for_a_model_that_hears_no_more
     assert not line.call.conversation.requests.caller_speaking
 
 
+def test_speech_that_is_detected_late_does_not_keep_the_prompt_from_being_said(scene: Any) -> None:
+    """The model detects it in sound from before the secret, and gets no sound that ends it."""
+    line = in_tool(scene)
+    line(SECRET)
+    line(e.ResponseStarted("r-prompt", line.request_ids[-1]))
+    assert line(e.CallerSpeechStarted("c2")) == [CommitCallerAudio()]
+    assert not line.call.conversation.requests.caller_speaking
+    line.sound("prompt", "r-prompt", 1000)
+    line(e.CallerTranscribed("c2", "My card is here."))
+    assert Message("user", "My card is here.") in line.call.conversation.transcript.history()
+
+
 def test_a_lost_session_says_the_prompt_in_the_next_one(scene: Any) -> None:
     line = in_tool(scene)
     line(SECRET)

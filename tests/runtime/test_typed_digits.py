@@ -150,6 +150,23 @@ async def test_a_call_that_moves_is_an_error_that_the_model_understands() -> Non
     assert bench.digits._digits == ""
 
 
+async def test_a_process_that_takes_over_knows_how_many_were_typed_and_ends_it() -> None:
+    bench = Bench()
+    collecting = asyncio.create_task(bench.context.collect_digits(4, secret=True))
+    wanted = await bench.until_wanted()
+    bench.press("12")
+    restored = Call(CallSetup())
+    for event in msgspec.json.decode(msgspec.json.encode(bench.events), type=list[e.AnyEvent]):
+        restored.receive(event, 1000.0)
+    assert (restored.private, restored.conversation.collection.typed) == (True, 2)
+    commands = restored.receive(e.CallRecovered(), 1001.0)
+    assert GiveDigits(wanted.collection_id, 2, "interrupted") in commands
+    assert not restored.private
+    bench.digits.close()
+    with pytest.raises(ToolError):
+        await collecting
+
+
 async def test_a_second_tool_has_to_wait_and_the_first_gets_its_digits() -> None:
     bench = Bench()
     first = asyncio.create_task(bench.context.collect_digits(2))

@@ -165,6 +165,10 @@ def caller_speech_started(talk: Conversation, event: e.CallerSpeechStarted, step
     talk.transcript.caller_started(event.item_id, step.now)
     if not talk.live:
         return
+    if talk.collection.private:
+        # They spoke before the model stopped hearing them, and it will hear no end of it.
+        step.do(CommitCallerAudio())
+        return
     talk.owes_answer = False
     talk.fillers = 0
     talk.turn.enter(TurnState.SPEAKING, step.now)
