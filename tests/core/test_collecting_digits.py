@@ -18,8 +18,10 @@ from hookflash.core.commands import (
     LeaveQueue,
     Message,
     OpenModel,
+    PauseCarrierRecording,
     PlayPrepared,
     RequestResponse,
+    ResumeCarrierRecording,
     RingHuman,
     SendCallerAudio,
     TruncateItem,
@@ -131,7 +133,7 @@ def test_digits_of_a_collection_are_shown_to_the_journal_only_where_all_are(scen
 
 def test_the_agent_says_the_prompt_before_the_time_runs(scene: Any) -> None:
     line = in_tool(scene)
-    assert line(SECRET) == [SAY_PROMPT]
+    assert line(SECRET) == [PauseCarrierRecording(), SAY_PROMPT]
     line.say("prompt", "r-prompt", 6000, asked=True)
     line.wait(5.0)
     assert line.call.conversation.collection.state is CollectionState.ANNOUNCED
@@ -283,6 +285,48 @@ def test_nobody_hears_the_caller_while_they_type_a_secret(scene: Any) -> None:
     assert (line(SOUND), line.call.private) == ([SendCallerAudio("AAAA", 160)], False)
 
 
+def at_carrier(line: Any) -> list[Any]:
+    """What the carrier was told to do with a recording of its own."""
+    return line.sent(PauseCarrierRecording | ResumeCarrierRecording)  # type: ignore[no-any-return]
+
+
+PAUSE, RESUME = PauseCarrierRecording(), ResumeCarrierRecording()
+
+
+def test_a_recording_at_the_carrier_is_paused_for_as_long(scene: Any) -> None:
+    line = prompted(scene)
+    type_all(line, "1234")
+    line.wait(SETTLES - 0.1)
+    assert at_carrier(line) == [PAUSE]
+    line.wait(0.2)
+    assert at_carrier(line) == [PAUSE, RESUME]
+    line = prompted(scene, e.DigitsWanted("D1", 4, prompt=PROMPT))
+    type_all(line, "1234")
+    line.wait(SETTLES + 0.1)
+    assert at_carrier(line) == []
+
+
+def test_a_second_collection_at_once_decides_anew_who_hears_the_caller(scene: Any) -> None:
+    line = prompted(scene)
+    type_all(line, "1234")
+    line(msgspec.structs.replace(SECRET, collection_id="D2"))
+    assert at_carrier(line) == [PAUSE]
+    type_all(line, "1234")
+    line(e.DigitsWanted("D3", 4))
+    assert (at_carrier(line), line.call.private) == ([PAUSE, RESUME], False)
+
+
+def test_a_recording_is_resumed_when_the_caller_leaves_and_not_when_they_are_gone(
+    scene: Any,
+) -> None:
+    line = prompted(scene)
+    line(e.StreamStopped("MZ1"))
+    assert at_carrier(line) == [PAUSE, RESUME]
+    line = prompted(scene)
+    line(e.CallCompleted())
+    assert at_carrier(line) == [PAUSE]
+
+
 def test_everybody_hears_a_caller_whose_digits_are_no_secret(scene: Any) -> None:
     line = prompted(scene, e.DigitsWanted("D1", 4, prompt=PROMPT))
     assert (line(SOUND), line.call.private) == ([SendCallerAudio("AAAA", 160)], False)
@@ -332,7 +376,7 @@ def test_a_second_tool_has_to_wait(scene: Any) -> None:
     line = prompted(scene)
     assert line(e.DigitsWanted("D2", 1)) == [GiveDigits("D2", 0, "busy")]
     assert type_all(line, "1234") == [GiveDigits("D1", 4, "complete")]
-    assert line(e.DigitsWanted("D3", 1))[0] == RequestResponse(
+    assert line(e.DigitsWanted("D3", 1))[-1] == RequestResponse(
         prompts.ask_for_digits(1, "#"), "none"
     )
 

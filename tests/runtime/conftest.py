@@ -86,6 +86,8 @@ class Control:
         self.rung: list[tuple[str, RingHuman]] = []
         self.ended: list[str] = []
         self.limits: list[tuple[str, int]] = []
+        self.pauses: list[bool] = []
+        self.recorded = True
         self.answers: list[Exception | None] = []
         self.moved = asyncio.Event()
 
@@ -104,6 +106,11 @@ class Control:
     async def limit(self, call_sid: str, seconds: int) -> None:
         self.limits.append((call_sid, seconds))
         self._answer()
+
+    async def pause_recording(self, call_sid: str, *, paused: bool) -> bool:
+        self.pauses.append(paused)
+        self._answer()
+        return self.recorded
 
     async def end_leg(self, leg_sid: str) -> None:
         self.ended.append(leg_sid)

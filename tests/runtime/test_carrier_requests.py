@@ -33,6 +33,7 @@ from hookflash.runtime.carrier_requests import (
     AVAILABILITY_CHECK_SECONDS,
     END_PAUSES,
     LIMIT_PAUSES,
+    RECORDING_PAUSES,
     CarrierRequests,
     EventInput,
 )
@@ -268,6 +269,60 @@ async def test_a_newer_limit_takes_the_place_of_one_that_was_not_taken(
     told.errands.limit(LimitCall(900))
     await ended(told)
     assert world.control.limits[-1] == ("CA1", 900)
+
+
+async def test_a_recording_at_the_carrier_is_paused_until_it_is(
+    world: World, told: Told, caplog
+) -> None:
+    world.control.answers = [BUSY, BUSY]
+    told.errands.pause_recording(paused=True)
+    told.errands.pause_recording(paused=False)
+    await ended(told)
+    assert world.control.pauses == [True, True, True, False], "one after another"
+    assert "could not be paused" not in caplog.text
+
+
+async def test_where_nobody_records_nothing_is_resumed(world: World, told: Told) -> None:
+    world.control.recorded = False
+    told.errands.pause_recording(paused=True)
+    told.errands.pause_recording(paused=False)
+    await ended(told)
+    assert world.control.pauses == [True]
+
+
+async def test_a_process_that_takes_over_resumes_what_another_has_paused(
+    world: World, told: Told
+) -> None:
+    told.errands.pause_recording(paused=False)
+    await ended(told)
+    assert world.control.pauses == [False]
+
+
+@pytest.mark.parametrize(
+    ("answers", "tries"),
+    [
+        ([BUSY] * (len(RECORDING_PAUSES) + 1), len(RECORDING_PAUSES) + 1),
+        ([CarrierError("no", status=401)], 1),
+        ([RuntimeError("a bug")], 1),
+    ],
+)
+async def test_a_recording_that_cannot_be_paused_is_said_aloud(
+    world: World, told: Told, caplog, answers: list[Exception | None], tries: int
+) -> None:
+    world.control.answers = answers
+    told.errands.pause_recording(paused=True)
+    await ended(told)
+    assert world.control.pauses == [True] * tries
+    assert caplog.text.count("could not be paused: if there is one, it has the tones") == 1
+
+
+async def test_a_recording_of_a_call_that_is_over_needs_no_pause(
+    world: World, told: Told, caplog
+) -> None:
+    world.control.answers = [CarrierError("over", status=400, carrier_code=21220, gone=True)]
+    told.errands.pause_recording(paused=True)
+    await ended(told)
+    assert "could not" not in caplog.text
 
 
 async def test_who_is_free_is_found_out(told: Told) -> None:

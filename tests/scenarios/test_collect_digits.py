@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 
@@ -13,6 +15,7 @@ from hookflash import Agent, CallContext
 from hookflash.core.commands import GiveDigits
 from hookflash.core.events import DigitPressed
 from hookflash.runtime.journal_replay import read_journal
+from hookflash_local.audio.wav import read_wav
 from hookflash_local.carrier.parties import Line
 
 from .conftest import samples
@@ -128,3 +131,27 @@ async def test_digits_that_are_no_secret_are_hidden_and_the_talk_goes_on(stage: 
     assert {each.event.digit for each in lines if isinstance(each.event, DigitPressed)} == {""}
     assert samples(b"".join(s.model.heard.values()), DURING) > 0
     assert samples(wav.left, DURING) == TYPING_SAMPLES
+
+
+async def test_a_recording_at_twilio_is_paused_meanwhile(stage: Stage, tmp_path: Path) -> None:
+    got: list[str] = []
+    async with stage(paying(got, secret=True)) as s:
+        script_payment(s)
+        account = f"{s.carrier.api_url}/2010-04-01/Accounts/{s.carrier.account_sid}"
+        auth = (s.carrier.account_sid, s.carrier.auth_token)
+        async with httpx.AsyncClient(auth=auth, trust_env=False) as twilio:
+
+            async def script(line: Line) -> None:
+                recorded = f"{account}/Calls/{line.leg.sid}/Recordings.json"
+                assert (await twilio.post(recorded)).status_code == 201
+                await caller(s)(line)
+
+            call = await s.call(script)
+            await s.record(call)
+            (found,) = (await twilio.get(f"{account}/Recordings.json")).json()["recordings"]
+            sound = await twilio.get(f"{account}/Recordings/{found['sid']}.wav")
+    assert got == [CARD]
+    kept_at_twilio = tmp_path / "twilio.wav"
+    kept_at_twilio.write_bytes(sound.content)
+    theirs = read_wav(kept_at_twilio)
+    assert [samples(theirs, byte) for byte in (BEFORE, DURING, AFTER)] == [4000, 0, 4000]

@@ -380,6 +380,31 @@ async def test_a_call_is_limited_and_goes_on_with_what_it_does() -> None:
     assert fields == {"TimeLimit": "7350"}
 
 
+async def test_a_recording_is_paused_and_resumed() -> None:
+    async with control(OK, OK) as (made, twilio):
+        assert await made.pause_recording(CALL, paused=True)
+        assert await made.pause_recording(CALL, paused=False)
+    assert {path.partition("/Calls/")[2] for path, _, _ in twilio.requests} == {
+        f"{CALL}/Recordings/Twilio.CURRENT.json"
+    }
+    assert [fields for _, _, fields in twilio.requests] == [
+        {"Status": "paused", "PauseBehavior": "silence"},
+        {"Status": "in-progress"},
+    ]
+
+
+async def test_a_call_that_nobody_records_is_no_error() -> None:
+    async with control(replies(404, code=20404)) as (made, _):
+        assert not await made.pause_recording(CALL, paused=True)
+
+
+async def test_a_recording_that_cannot_be_paused_is_told() -> None:
+    async with control(replies(500), replies(500)) as (made, twilio):
+        with pytest.raises(CarrierError):
+            await made.pause_recording(CALL, paused=True)
+    assert len(twilio.requests) == 2
+
+
 async def test_a_leg_that_cannot_be_ended_is_told() -> None:
     async with control(replies(500), replies(500)) as (made, twilio):
         with pytest.raises(CarrierError):

@@ -15,6 +15,8 @@ agent = Agent(
         Returns are free within thirty days, with the receipt.
     """,
     greeting="Hello, this is Riverside Books. How can I help you?",
+    # Order numbers are no secrets.
+    digits="shown",
 )
 
 _ORDERS = {

@@ -415,6 +415,15 @@ class StopRecording(Command, frozen=True, tag=True):
     """Stop recording, and delete what was recorded: the caller refuses."""
 
 
+class PauseCarrierRecording(Command, frozen=True, tag=True):
+    """Pause the recording that the carrier makes of the caller's leg, if there is one: the caller
+    types a secret. Hookflash starts no such recording, but the owner may have."""
+
+
+class ResumeCarrierRecording(Command, frozen=True, tag=True):
+    """Resume the recording that was paused, if one was."""
+
+
 class StoreRecord(Command, frozen=True, tag=True):
     """Store the record of the call, which is over."""
 
@@ -452,5 +461,7 @@ AnyCommand = (
     | SendToolOutput
     | StartRecording
     | StopRecording
+    | PauseCarrierRecording
+    | ResumeCarrierRecording
     | StoreRecord
 )

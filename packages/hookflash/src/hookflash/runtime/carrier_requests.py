@@ -9,6 +9,7 @@ with growing pauses, within its ring time and only while the call still wants th
 
     resource            acquired                          released
     a task for REST     move(), limit(), end_leg()        its end, after a limited number of retries
+    a task for a pause  pause_recording()                 its end, after a limited number of retries
     a task for a ring   ring()                            its end: at most the ring time plus
                                                           `RING_REQUEST_SECONDS`
     a task for a check  check()                           its end: at most
@@ -53,6 +54,9 @@ together.
 
 END_PAUSES = (0.5, 1.5, 4.0)
 """Seconds before each retry of a request to end a leg."""
+
+RECORDING_PAUSES = (0.2, 0.5, 1.5)
+"""Seconds before each retry of a request to pause or resume the carrier's recording."""
 
 LIMIT_PAUSES = (2.0, 10.0, 30.0)
 """Seconds before each retry of a request to limit a call. No event follows from it."""
@@ -100,6 +104,9 @@ class CarrierRequests:
         self._wanted = wanted
         self._tasks: set[asyncio.Task[None]] = set()
         self._last_move: asyncio.Task[None] | None = None
+        self._last_pause: asyncio.Task[None] | None = None
+        self._recorded = True
+        """Whether the carrier may be recording. Known after the first request to pause it."""
         self._limit_seconds: int | None = None
         """The limit that is being sent; None if none is."""
 
@@ -118,6 +125,10 @@ class CarrierRequests:
         sending, self._limit_seconds = self._limit_seconds is not None, command.seconds
         if not sending:
             self._start(self._limit())
+
+    def pause_recording(self, *, paused: bool) -> None:
+        """Pause or resume the carrier's recording, after all earlier requests of this kind."""
+        self._last_pause = self._start(self._pause_recording(paused, self._last_pause))
 
     def ring(self, command: RingHuman) -> None:
         self._start(self._ring(command))
@@ -175,6 +186,36 @@ class CarrierRequests:
                 await asyncio.sleep(self._ports.clock.delay(pause))
             elif seconds == self._limit_seconds:
                 self._limit_seconds = None
+
+    async def _pause_recording(self, paused: bool, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait((before,))
+        if not paused and not self._recorded:
+            return
+        what = "paused" if paused else "resumed"
+        for pause in (*RECORDING_PAUSES, None):
+            try:
+                control = self._ports.control
+                self._recorded = await control.pause_recording(self._call_sid, paused=paused)
+                return
+            except CarrierError as error:
+                if error.gone:
+                    return
+                self._log_refusal(f"a recording at the carrier was not {what}", error)
+                if not error.retryable:
+                    break
+            except Exception:
+                # Nothing awaits this task, so it logs its own failure.
+                log.exception("%s ! a recording at the carrier was not %s", self._call_sid, what)
+                break
+            if pause is not None:
+                await asyncio.sleep(self._ports.clock.delay(pause))
+        if paused:
+            log.error(
+                "%s ! a recording at the carrier could not be paused: if there is one, it has the"
+                " tones of the keys that the caller presses now",
+                self._call_sid,
+            )
 
     async def _ring(self, command: RingHuman) -> None:
         wave, leg = command.wave, command.leg

@@ -53,11 +53,13 @@ from hookflash.core.commands import (
     MoveCall,
     OpenConsult,
     OpenModel,
+    PauseCarrierRecording,
     PlayAudio,
     PlayPrepared,
     RefuseTarget,
     ReportConsult,
     RequestResponse,
+    ResumeCarrierRecording,
     RingHuman,
     RunTool,
     SendCallerAudio,
@@ -632,6 +634,12 @@ _CARRY_OUT: dict[type, Callable[[Driver, Any], None]] = {
     GiveDigits: lambda driver, command: driver._digits.give(command),
     StartRecording: lambda driver, command: driver.start_capture().record(command.since),
     StopRecording: lambda driver, command: driver.start_capture().stop_recording(),
+    PauseCarrierRecording: lambda driver, command: driver._carrier_requests.pause_recording(
+        paused=True
+    ),
+    ResumeCarrierRecording: lambda driver, command: driver._carrier_requests.pause_recording(
+        paused=False
+    ),
     StoreRecord: Driver._store,
     **dict.fromkeys(_TO_MODEL, Driver._send_to_model),
 }

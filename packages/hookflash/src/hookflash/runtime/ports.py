@@ -85,6 +85,10 @@ class CarrierControl(Protocol):
         """Let the carrier end a live leg after `seconds`. A later limit replaces an earlier one."""
         ...
 
+    async def pause_recording(self, call_sid: str, *, paused: bool) -> bool:
+        """Pause or resume the carrier's recording of a live leg. Return False if none runs."""
+        ...
+
     async def end_leg(self, leg_sid: str) -> None:
         """End a leg, ringing or connected. A leg that has already ended is not an error."""
         ...

@@ -63,6 +63,9 @@ class InstructionWriter(Protocol):
         ...
 
 
+_NOT_FOUND = 404
+
+
 class _Problem(msgspec.Struct, frozen=True):
     """The body of an error response."""
 
@@ -162,6 +165,23 @@ class TwilioControl:
     async def limit(self, call_sid: str, seconds: int) -> None:
         """Set the longest duration of a live call (`TimeLimit`). What it does now goes on."""
         await self._update(call_sid, {"TimeLimit": str(seconds)}, END_SECONDS)
+
+    async def pause_recording(self, call_sid: str, *, paused: bool) -> bool:
+        """Pause or resume the recording of a live call that somebody has started at Twilio.
+
+        Return False if none runs. While it is paused, the recording has silence.
+        """
+        path = f"{self._calls}/{quote(call_sid, safe='')}/Recordings/Twilio.CURRENT.json"
+        paused_fields = {"Status": "paused", "PauseBehavior": "silence"}
+        fields = paused_fields if paused else {"Status": "in-progress"}
+        try:
+            what = f"the pause of a recording of {call_sid}"
+            await self._ask(path, fields, END_SECONDS, what, again=_passing)
+        except CarrierError as error:
+            if error.status != _NOT_FOUND:
+                raise
+            return False
+        return True
 
     async def end_leg(self, leg_sid: str) -> None:
         """End a leg, ringing or connected. A leg that has already ended is not an error."""

@@ -27,7 +27,7 @@ def digits_wanted(talk: Conversation, event: e.DigitsWanted, step: s.Step) -> No
     if not talk.live or talk.farewell.purpose is not None:
         step.do(GiveDigits(event.collection_id, 0, "interrupted"))
         return
-    talk.collection.begin(event, step.now)
+    step.do(*talk.collection.begin(event, step.now))
     talk.digits.take(step.now)
     if event.secret and talk.requests.caller_speaking and talk.model.listening:
         # The model hears no end of what the caller is saying.
@@ -70,7 +70,7 @@ def expire(talk: Conversation, step: s.Step) -> None:
             collection.remind(step.now)
             _ask_caller(talk, step)
         case CollectionState.SETTLING:
-            collection.settle(step.now)
+            step.do(*collection.settle(step.now))
         case _:
             _finish(talk, collection.end("timeout", step.now), step)
 

@@ -214,6 +214,7 @@ class Conversation:
     def close(self, step: Step) -> None:
         """The call is over."""
         step.do(*self.tools.cancel_all())
+        self.interrupt_collection(step, over=True)
         self.leave(step)
         self.transcript.close()
 
@@ -255,11 +256,11 @@ class Conversation:
         self.consent.stream_lost()
         self.model.close(now)
 
-    def interrupt_collection(self, step: Step) -> None:
+    def interrupt_collection(self, step: Step, *, over: bool = False) -> None:
         """End a collection of digits, which needs the stream. The next session is told of it."""
-        interrupted = self.collection.interrupt(step.now)
-        if interrupted:
-            step.do(*interrupted)
+        was_open = self.collection.open
+        step.do(*self.collection.interrupt(step.now, over=over))
+        if was_open:
             self.transcript.note(Message("system", prompts.DIGITS_INTERRUPTED))
 
     # --- speaking to the model --------------------------------------------------------------------

@@ -12,7 +12,13 @@ journal. There is at most one collection at a time.
 
 from __future__ import annotations
 
-from hookflash.core.commands import Ending, GiveDigits
+from hookflash.core.commands import (
+    AnyCommand,
+    Ending,
+    GiveDigits,
+    PauseCarrierRecording,
+    ResumeCarrierRecording,
+)
 from hookflash.core.conversation.limits import COLLECTION_LIMITS, REMIND_SECONDS
 from hookflash.core.conversation.states import CollectionState
 from hookflash.core.events import DigitsWanted
@@ -62,12 +68,14 @@ class DigitCollection:
         """After how long the caller is asked again."""
         return min(REMIND_SECONDS, self.wanted.seconds / 2)
 
-    def begin(self, wanted: DigitsWanted, now: float) -> None:
+    def begin(self, wanted: DigitsWanted, now: float) -> list[AnyCommand]:
         """A tool waits for digits, and the caller is asked for them."""
+        before = self.private
         self.wanted = wanted
         self.typed = 0
         self._reminded = False
         self._timer.enter(CollectionState.ANNOUNCED, now)
+        return self._at_carrier(before)
 
     def asked(self, now: float) -> None:
         """The caller has heard that they are to type."""
@@ -97,15 +105,24 @@ class DigitCollection:
         self._timer.enter(CollectionState.SETTLING, now)
         return [GiveDigits(self.wanted.collection_id, self.typed, ending)]
 
-    def settle(self, now: float) -> None:
+    def settle(self, now: float) -> list[AnyCommand]:
         """The last tone is over."""
+        before = self.private
         self._timer.enter(CollectionState.NONE, now)
+        return self._at_carrier(before)
 
-    def interrupt(self, now: float) -> list[GiveDigits]:
-        """The caller leaves the agent, or their stream is lost."""
+    def interrupt(self, now: float, *, over: bool) -> list[AnyCommand]:
+        """The caller leaves the agent, or their stream is lost. `over`: the call has ended, and
+        with it the carrier's recording."""
         commands = self.end("interrupted", now) if self.open else []
-        self.settle(now)
-        return commands
+        resumed = self.settle(now)
+        return [*commands] if over else [*commands, *resumed]
+
+    def _at_carrier(self, before: bool) -> list[AnyCommand]:
+        """Return what the carrier's recording does if `private` was `before`."""
+        if self.private == before:
+            return []
+        return [PauseCarrierRecording() if self.private else ResumeCarrierRecording()]
 
     def expired(self, now: float) -> bool:
         return self._timer.expired(now)
