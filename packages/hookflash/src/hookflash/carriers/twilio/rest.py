@@ -172,8 +172,9 @@ class TwilioControl:
         Return False if none runs. While it is paused, the recording has silence.
         """
         path = f"{self._calls}/{quote(call_sid, safe='')}/Recordings/Twilio.CURRENT.json"
-        paused_fields = {"Status": "paused", "PauseBehavior": "silence"}
-        fields = paused_fields if paused else {"Status": "in-progress"}
+        fields: Fields = {"Status": "in-progress"}
+        if paused:
+            fields = {"Status": "paused", "PauseBehavior": "silence"}
         try:
             what = f"the pause of a recording of {call_sid}"
             await self._ask(path, fields, END_SECONDS, what, again=_passing)
