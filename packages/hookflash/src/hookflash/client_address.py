@@ -158,7 +158,7 @@ class ClientAddresses:
         hosts = connection.headers.getlist("host")
         return bool(hosts) and all(_is_here(_without_port(host)) for host in hosts)
 
-    def is_unknown_proxy(self, connection: HTTPConnection) -> bool:
+    def is_unknown_proxy(self, connection: ClientConnection) -> bool:
         """Return whether a proxy that is not trusted names the client.
 
         Only peers on this machine and in private networks count: anybody else can send a header to
