@@ -98,7 +98,7 @@ def test_a_refused_rest_update_moves_the_caller_by_the_connect_action(scene: Any
     assert answer(line.asks(1)) == (JoinRoom("CA1", 1, 2),)
 
 
-def test_both_meet_when_the_room_begins(scene: Any) -> None:
+def test_the_caller_and_the_human_are_bridged_when_the_room_begins(scene: Any) -> None:
     line = scene(warm(notes=True)).met()
     assert line.call.phase is Phase.WITH_HUMAN
     assert line.call.handoff.state is HandoffState.WITH_HUMAN

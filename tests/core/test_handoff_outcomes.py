@@ -86,14 +86,14 @@ def test_the_answer_to_an_outcome_is_the_same_when_the_webhook_comes_twice(scene
     assert len(line.call.handoff.attempts) == 1
 
 
-def test_a_question_asked_late_is_answered_alike_for_ever(scene: Any) -> None:
+def test_a_late_webhook_always_gets_the_same_answer(scene: Any) -> None:
     line = scene().moved()
     assert line.asks(1) == [AnswerCarrier(dial(2))]
     line.asks(2, "dial", "busy", "CA2")
     assert line.asks(1) == [AnswerCarrier(dial(2))]
 
 
-def test_late_news_of_a_leg_does_not_take_the_caller_from_the_agent(scene: Any) -> None:
+def test_a_late_event_of_a_leg_does_not_take_the_caller_from_the_agent(scene: Any) -> None:
     line = scene().moved()
     line.asks(2, "dial", "no-answer")
     line(e.ModelReady("S2"))
@@ -103,7 +103,7 @@ def test_late_news_of_a_leg_does_not_take_the_caller_from_the_agent(scene: Any) 
     assert line.call.phase is Phase.TALKING
 
 
-def test_news_of_a_leg_twice_is_news_once(scene: Any) -> None:
+def test_a_repeated_event_of_a_leg_has_no_effect(scene: Any) -> None:
     line = scene().moved()
     line(e.LegChanged("CA2", "initiated", 2))
     line(e.LegChanged("CA2", "answered", 2))
@@ -213,13 +213,13 @@ def test_a_caller_who_leaves_a_human_was_handed_off(scene: Any) -> None:
     assert line.asks(2, "dial", "bridged") == [AnswerCarrier((HangUp(),))]
 
 
-def test_a_hand_off_that_the_carrier_has_forgotten_ends_the_call(scene: Any) -> None:
+def test_a_hand_off_without_a_webhook_in_time_ends_the_call(scene: Any) -> None:
     line = scene().moved()
     assert line.wait(49.9) == []
     assert [type(each) for each in line.wait(0.2)] == [CloseModel, StoreRecord]
 
 
-def test_and_if_it_asks_after_all_the_agent_is_there(scene: Any) -> None:
+def test_a_late_webhook_after_that_connects_the_agent(scene: Any) -> None:
     line = scene().moved()
     line.wait(51)
     opened, answer = line.asks(2, "dial", "no-answer")
@@ -291,7 +291,7 @@ def test_the_key_leads_out_of_the_queue_and_back_to_the_agent(scene: Any) -> Non
     assert line.asks(2, "queue", "no-answer")[-1] == AnswerCarrier((ConnectAgent(3),))
 
 
-def test_nobody_waits_in_a_queue_for_ever(scene: Any) -> None:
+def test_waiting_in_a_queue_has_a_limit(scene: Any) -> None:
     line = in_queue(scene, total_seconds=60)
     line.now += 61
     assert line(e.QueueAsked(2, 3)) == [AnswerCarrier((LeaveQueue(),))]
@@ -302,7 +302,7 @@ def test_a_queue_that_was_left_long_ago_is_left(scene: Any) -> None:
     assert in_queue(scene)(e.QueueAsked(1, 3)) == [AnswerCarrier((LeaveQueue(),))]
 
 
-def test_a_caller_who_was_taken_from_a_queue_was_not_abandoned_whichever_news_comes_first(
+def test_a_caller_taken_from_a_queue_is_handed_off_in_any_order_of_events(
     scene: Any,
 ) -> None:
     line = in_queue(scene)
@@ -369,7 +369,7 @@ def test_who_is_given_back_long_after_the_queue_asked_had_a_human(scene: Any) ->
     assert line.call.handoff.attempts[-1].outcome == "bridged"
 
 
-def test_late_news_of_a_bridge_belongs_to_the_hand_off_that_it_is_about(scene: Any) -> None:
+def test_a_late_event_of_a_bridge_belongs_to_its_own_hand_off(scene: Any) -> None:
     line = in_queue(scene)
     line(e.GiveBackRequested(by="Kim"))
     line(e.ModelReady("S2"))

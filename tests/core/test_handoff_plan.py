@@ -24,7 +24,9 @@ DESK = Target.queue("support desk")
         (Target.queue, "support desk"),
     ],
 )
-def test_a_target_is_a_place_that_can_be_rung(make: Callable[[str], Target], good: str) -> None:
+def test_a_target_has_the_address_that_it_was_made_from(
+    make: Callable[[str], Target], good: str
+) -> None:
     assert make(good).address == good
 
 
@@ -43,7 +45,9 @@ def test_a_target_is_a_place_that_can_be_rung(make: Callable[[str], Target], goo
         (Target.queue, "x" * 65),
     ],
 )
-def test_what_cannot_be_rung_is_no_target(make: Callable[[str], Target], bad: str) -> None:
+def test_an_address_that_cannot_be_rung_is_no_target(
+    make: Callable[[str], Target], bad: str
+) -> None:
     with pytest.raises(ConfigError, match="expected"):
         make(bad)
 
@@ -68,7 +72,7 @@ def test_a_number_may_have_an_extension_with_pauses(extension: str, keys: str) -
 @pytest.mark.parametrize(
     "extension", ["12a", "1 2", "x12", "ww", ",", "1" * 33, "," * 16 + "1", "\u0661", 123, None]
 )
-def test_what_cannot_be_sent_as_keys_is_no_extension(extension: Any) -> None:
+def test_an_extension_has_only_keys_and_pauses(extension: Any) -> None:
     with pytest.raises(ConfigError, match="extension must be a text") as raised:
         Target.phone("+15550102", extension=extension)
     assert repr(extension) in str(raised.value)
@@ -157,7 +161,7 @@ def test_plans_that_work() -> None:
         ({"targets": (ANNA,), "manner": "refer"}, "use Target.sip"),
     ],
 )
-def test_what_a_whole_plan_cannot_be_is_said(wrong: dict[str, Any], says: str) -> None:
+def test_contradictions_within_a_plan_are_refused(wrong: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigError) as raised:
         HandoffPlan(**{"targets": (ANNA,)} | wrong)
     assert says in str(raised.value)

@@ -107,7 +107,7 @@ def test_without_the_choice_to_go_on_speech_has_interrupted_at_once(scene: Any) 
 
 
 @pytest.mark.parametrize("text", ["Mm-hm.", "Okay, yeah.", "Ja, genau.", "...", ""])
-def test_who_only_listens_hears_the_rest(scene: Any, text: str) -> None:
+def test_a_listener_hears_the_rest_after_a_backchannel(scene: Any, text: str) -> None:
     line = speaking(scene)
     commands = makes_a_sound(line, 0.4, text)
     assert played(commands) == 16_000, "two seconds were not heard"
@@ -145,7 +145,7 @@ def test_what_was_heard_and_not_confirmed_yet_is_not_played_again(scene: Any) ->
     assert played(makes_a_sound(line, 0.4, "Okay.")) == 12_000
 
 
-def test_who_says_something_has_interrupted(scene: Any) -> None:
+def test_a_caller_who_says_words_has_interrupted(scene: Any) -> None:
     line = speaking(scene)
     assert makes_a_sound(line, 1.0, "No, the other one.") == []
     assert line.call.conversation.cut is None
@@ -156,14 +156,14 @@ def test_who_says_something_has_interrupted(scene: Any) -> None:
     ("choice", "seconds", "text"),
     [({"min_words": 3}, 1.0, "Stop it."), ({"min_duration": 1.5}, 1.0, "No, not that one.")],
 )
-def test_what_is_shorter_than_the_owner_says_is_nothing(
+def test_a_sound_shorter_than_the_setting_does_not_interrupt(
     scene: Any, choice: dict[str, Any], seconds: float, text: str
 ) -> None:
     line = speaking(scene, Interruption(resume_false_interruption=True, **choice))
     assert played(makes_a_sound(line, seconds, text)) == 16_000
 
 
-def test_a_sound_of_which_nobody_writes_words_is_nothing_after_a_while(scene: Any) -> None:
+def test_a_sound_without_a_transcript_in_time_does_not_interrupt(scene: Any) -> None:
     line = speaking(scene)
     makes_a_sound(line, 1.0)
     assert line.wait(1.9) == []
@@ -196,7 +196,7 @@ def test_an_answer_to_nothing_is_not_heard(scene: Any, ended: bool) -> None:
     assert line.wait(60.0) == []
 
 
-def test_a_session_that_is_gone_is_told_nothing_of_its_answer(scene: Any) -> None:
+def test_a_lost_session_gets_no_truncation_of_its_answer(scene: Any) -> None:
     line = speaking(scene)
     makes_a_sound(line, 1.0)
     line.say("answer", "own", 1000, ended=False)
@@ -208,7 +208,7 @@ def test_a_session_that_is_gone_is_told_nothing_of_its_answer(scene: Any) -> Non
     assert [each for each in commands if isinstance(each, DeleteItem | TruncateItem)] == []
 
 
-def test_the_next_session_is_told_nothing_of_the_answer_of_the_one_before(scene: Any) -> None:
+def test_the_next_session_gets_no_truncation_of_an_earlier_answer(scene: Any) -> None:
     line = speaking(scene)
     makes_a_sound(line, 1.0)
     line.say("answer", "own", 1000, ended=False)
@@ -237,7 +237,7 @@ def test_words_that_come_while_the_caller_still_speaks_are_not_judged_yet(scene:
     assert played(line.wait(2.1)) == 16_000, "it is judged without words"
 
 
-def test_who_goes_on_before_it_is_judged_is_judged_by_what_follows(scene: Any) -> None:
+def test_a_caller_who_speaks_again_is_judged_by_the_later_words(scene: Any) -> None:
     line = speaking(scene)
     makes_a_sound(line, 0.4)
     line.now += 0.2
@@ -262,7 +262,7 @@ def test_words_of_an_earlier_turn_judge_nothing(scene: Any) -> None:
     assert played(line(e.CallerTranscribed("c1", "Mhm."))) == 16_000
 
 
-def test_nothing_is_judged_on_a_stream_that_is_gone(scene: Any) -> None:
+def test_an_interruption_is_not_decided_on_a_stream_that_has_ended(scene: Any) -> None:
     line = speaking(scene)
     makes_a_sound(line, 0.4)
     line(e.StreamStopped("MZ1", "stop"))

@@ -74,7 +74,7 @@ def test_a_stream_that_a_late_move_has_ended_is_opened_again(scene: Any) -> None
     assert MoveCall(3, (ConnectAgent(3),), 2.0) in stopped
 
 
-def test_a_human_who_goes_while_rest_is_silent_leaves_no_caller_in_silence(scene: Any) -> None:
+def test_a_human_who_leaves_while_rest_does_not_answer_leaves_no_silent_caller(scene: Any) -> None:
     """The line has been still since the closing line: REST is not waited for a second time. What
     it was asked for may still happen, and is undone then."""
     line = scene(WARM).closed()
@@ -88,7 +88,7 @@ def test_a_human_who_goes_while_rest_is_silent_leaves_no_caller_in_silence(scene
     assert line(e.StreamStopped("MZ1", "stop")) == []
 
 
-def test_a_human_who_has_left_before_the_news_that_they_met_has_left(scene: Any) -> None:
+def test_a_human_who_left_before_the_event_of_the_bridge_has_left(scene: Any) -> None:
     line = scene(WARM).closed()
     line.wait(2.3)
     line.asks(1)
@@ -115,5 +115,5 @@ def test_a_human_who_has_left_before_the_news_that_they_met_has_left(scene: Any)
         (43789, "warm ring"),
     ],
 )
-def test_the_walks_in_which_a_caller_was_alone_leave_nobody_behind(seed: int, plan: str) -> None:
+def test_recorded_walks_with_a_caller_alone_end_every_call(seed: int, plan: str) -> None:
     walk(seed, PLANS[plan])

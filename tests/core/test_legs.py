@@ -50,7 +50,7 @@ def test_who_has_waited_for_longest_is_next() -> None:
     assert legs.waiting is one and legs.chosen is two
 
 
-def test_a_leg_that_is_let_go_is_ended_once() -> None:
+def test_a_released_leg_is_ended_once() -> None:
     legs = Legs()
     leg = legs.place(1, 0, 0)
     legs.sid_known(leg, "CA2")
@@ -85,7 +85,7 @@ def test_a_leg_that_the_carrier_has_dialled_is_the_carriers_to_end() -> None:
     assert legs.end(leg) == []
 
 
-def test_all_are_let_go_but_the_one_that_was_taken() -> None:
+def test_all_legs_but_the_chosen_one_are_ended() -> None:
     legs = Legs()
     one, two = legs.place(1, 0, 0), legs.place(1, 1, 1)
     for leg, sid in ((one, "CA2"), (two, "CA3")):

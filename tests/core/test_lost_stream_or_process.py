@@ -134,7 +134,7 @@ def test_a_caller_whose_stream_stalled_hears_a_line_at_once_on_the_next_one(scen
     assert line.fetched == ["filler", "filler"]
 
 
-def test_a_stream_of_before_that_carries_nothing_concerns_nobody(scene: Any) -> None:
+def test_a_stall_of_an_earlier_stream_has_no_effect(scene: Any) -> None:
     line = scene().greet()
     assert line(e.StreamStalled("MZ0")) == []
     line(e.StreamStopped("MZ1", "stop"))
@@ -152,7 +152,7 @@ def test_a_stalled_stream_while_last_words_are_said_leads_where_they_lead(scene:
 # --- a call that another version of the product has left --------------------------------------
 
 
-def test_a_talk_of_another_version_goes_on_where_it_was_left(scene: Any) -> None:
+def test_a_call_of_another_version_continues_with_the_agent(scene: Any) -> None:
     line = scene()
     line.call.info.call_sid = "CA1"
     line.call.caller_leg.resume(CallerLegState.BROKEN, 4, line.now)
@@ -165,7 +165,7 @@ def test_a_talk_of_another_version_goes_on_where_it_was_left(scene: Any) -> None
     assert line.stream()[-1] == RequestResponse("Say that you are back.")
 
 
-def test_a_caller_of_another_version_whom_nobody_will_ask_for_is_fetched(scene: Any) -> None:
+def test_a_caller_of_another_version_without_a_webhook_is_moved_by_rest(scene: Any) -> None:
     line = scene()
     line.call.info.call_sid = "CA1"
     line.call.caller_leg.resume(CallerLegState.TO_HUMAN, 4, line.now, fetch=True)

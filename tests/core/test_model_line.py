@@ -52,7 +52,7 @@ def test_each_try_waits_longer_and_the_third_is_the_last() -> None:
     assert line.state is SessionState.DEAD
 
 
-def test_a_session_that_worked_is_a_new_beginning() -> None:
+def test_a_session_that_worked_resets_the_attempts() -> None:
     line = session(attempts=2)
     for _ in range(5):
         line.open(T)
@@ -61,7 +61,7 @@ def test_a_session_that_worked_is_a_new_beginning() -> None:
         assert line.lost(hopeless=False, now=T)
 
 
-def test_nothing_is_tried_again_that_cannot_help() -> None:
+def test_a_failure_that_a_retry_cannot_cure_is_not_retried() -> None:
     line = session(attempts=3)
     line.open(T)
     assert not line.lost(hopeless=True, now=T)

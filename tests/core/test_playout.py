@@ -40,7 +40,7 @@ def test_an_item_is_known_while_any_of_it_is_unheard() -> None:
     assert ledger.item("a") is None
 
 
-def test_crumbs_of_sound_share_a_mark() -> None:
+def test_small_pieces_of_audio_share_a_mark() -> None:
     ledger = opened()
     sent = [marks(add(ledger, "a", 20, T + 0.05 + number / 50)) for number in range(10)]
     assert sent == [[], [], [], [], ["1:6:a:100"], [], [], [], [], ["1:11:a:200"]]
@@ -48,7 +48,7 @@ def test_crumbs_of_sound_share_a_mark() -> None:
     assert round(ledger.heard_ms("a", T + 0.24), 1) == 190
 
 
-def test_the_last_crumbs_of_an_item_are_marked_when_it_ends() -> None:
+def test_the_last_small_pieces_of_an_item_are_marked_when_it_ends() -> None:
     ledger = opened()
     assert marks(add(ledger, "a", 60, T + 0.05)) == []
     assert ledger.end_item("a") == [SendMark("1:2:a:60")]
@@ -58,7 +58,7 @@ def test_the_last_crumbs_of_an_item_are_marked_when_it_ends() -> None:
     assert ledger.heard() == [Settled("a", 60, 60, T + 0.05, False, True, "r")]
 
 
-def test_crumbs_held_back_are_marked_when_they_are_sent() -> None:
+def test_small_pieces_held_back_are_marked_when_they_are_sent() -> None:
     ledger = opened(lead_ms=1000, chunk_ms=500)
     add(ledger, "a", 1060, T + 1)
     assert ledger.end_item("a") == []
@@ -78,7 +78,7 @@ def test_nothing_is_marked_twice_or_where_nobody_listens() -> None:
     assert closed.end_item("a") == []
 
 
-def test_a_gap_among_crumbs_is_timed_by_the_mark_behind_it() -> None:
+def test_a_gap_among_small_pieces_is_timed_by_the_next_mark() -> None:
     ledger = opened()
     add(ledger, "a", 40, T + 1)
     add(ledger, "a", 40, T + 1.3)
@@ -122,7 +122,7 @@ def test_through_an_underrun_only_what_was_there_has_played() -> None:
     assert round(ledger.heard_ms("a", T + 3.25), 1) == 1750
 
 
-def test_sound_sent_into_a_buffer_that_is_nearly_dry_is_timed_by_its_mark() -> None:
+def test_audio_sent_into_a_nearly_empty_buffer_is_timed_by_its_mark() -> None:
     ledger = opened()
     first = add(ledger, "a", 500, T)
     second = add(ledger, "a", 500, T + 0.48)
@@ -133,7 +133,7 @@ def test_sound_sent_into_a_buffer_that_is_nearly_dry_is_timed_by_its_mark() -> N
     assert round(ledger.heard_ms("a", T + 1.12), 1) == 1100
 
 
-def test_the_shortest_round_trip_is_that_of_the_road() -> None:
+def test_the_shortest_round_trip_is_that_of_the_connection() -> None:
     ledger = opened()
     assert ledger.mark("1:1:probe", T + 9) == [], "twice is once"
     (probe, mark) = marks(add(ledger, "a", 1000, T + 2))
@@ -180,7 +180,7 @@ def test_a_mark_that_never_comes_is_given_up() -> None:
     assert ledger.deadline is None
 
 
-def test_marks_of_strangers_change_nothing() -> None:
+def test_unknown_marks_change_nothing() -> None:
     ledger = opened()
     add(ledger, "a", 500, T)
     for name in ("", "x", "1", "1:x", "0:3:a:500", "2:3:a:500", "1:-3:a", "responsePart"):
@@ -250,7 +250,7 @@ def test_the_end_of_a_response_is_that_of_its_items_only() -> None:
     assert [(fate.item_id, fate.ended) for fate in fates] == [("a", True), ("b", False)]
 
 
-def test_after_a_cut_the_next_item_starts_afresh() -> None:
+def test_the_next_item_after_a_cut_starts_a_new_generation() -> None:
     ledger = opened()
     add(ledger, "a", 1000, T)
     ledger.cut(T + 0.5)
@@ -259,7 +259,7 @@ def test_after_a_cut_the_next_item_starts_afresh() -> None:
     assert round(ledger.heard_ms("b", T + 2.5), 1) == 500
 
 
-def test_when_the_model_is_gone_its_items_go_no_further() -> None:
+def test_items_of_a_lost_session_do_not_grow() -> None:
     ledger = opened()
     add(ledger, "a", 1000, T)
     ledger.end_all()
@@ -283,7 +283,7 @@ def test_a_stream_that_stops_settles_what_was_on_it_once() -> None:
     assert ledger.stop(T + 0.5) == []
 
 
-def test_a_response_that_was_dropped_is_never_heard_and_each_item_is_news_once() -> None:
+def test_a_dropped_response_is_not_played_and_each_item_is_reported_once() -> None:
     ledger = opened()
     assert not ledger.unheard("r", "a")
     ledger.drop("r")
@@ -305,7 +305,7 @@ def test_a_sound_is_withdrawn_once() -> None:
     assert ledger.playing(), "a mark of what was withdrawn says nothing"
 
 
-def test_how_far_playing_has_come_can_be_looked_at() -> None:
+def test_the_position_of_playback_can_be_read() -> None:
     ledger = Playout()
     assert not ledger.played().open
     ledger.start(10.0)

@@ -189,7 +189,7 @@ def rehearse(road: Road, script: list[tuple[str, int | bool]], bound_ms: float) 
 
 @settings(max_examples=150, deadline=None)
 @given(script=steps, there=delays, back=delays, returns_cleared=st.booleans())
-def test_heard_is_within_a_frame_of_the_ear(
+def test_the_estimate_is_within_a_frame_of_what_was_heard(
     script: list[tuple[str, int | bool]], there: float, back: float, returns_cleared: bool
 ) -> None:
     rehearse(Road(there, back, returns_cleared=returns_cleared), script, FRAME_MS)

@@ -92,7 +92,7 @@ def test_why_somebody_declined_is_told_in_their_words(scene: Any) -> None:
     assert 'Their words: "in a meeting until three"' in told.message.text
 
 
-def test_what_the_carrier_says_about_a_refusal_is_nobodys_words(scene: Any) -> None:
+def test_the_carriers_text_about_a_refusal_is_told_to_nobody(scene: Any) -> None:
     line = scene(warm(ANNA))
     line.reach()
     line.say("company", "r-company", 500)
@@ -159,7 +159,7 @@ def test_a_caller_who_waits_and_hears_nothing_is_told_that_it_still_rings(scene:
     assert line.wait(3.0) == [], "not while the caller has something to say"
 
 
-def test_who_speaks_needs_no_comfort(scene: Any) -> None:
+def test_a_caller_who_speaks_hears_no_ringing_message(scene: Any) -> None:
     line = scene(warm(ANNA))
     line.accompanied()
     line.speaks()
@@ -227,7 +227,7 @@ def test_a_group_rings_on_when_who_had_answered_declines(scene: Any) -> None:
 
 
 @pytest.mark.parametrize("stage", ["reach", "screened"])
-def test_a_caller_who_hangs_up_leaves_no_telephone_ringing(scene: Any, stage: str) -> None:
+def test_every_ringing_leg_is_cancelled_when_the_caller_hangs_up(scene: Any, stage: str) -> None:
     line = scene(warm())
     getattr(line, stage)()
     line.placed()
@@ -236,7 +236,7 @@ def test_a_caller_who_hangs_up_leaves_no_telephone_ringing(scene: Any, stage: st
     assert line.human("answered") == [AnswerCarrier((Speak(prompts.NO_CALLER), HangUp()))]
 
 
-def test_accepting_in_the_instant_of_hanging_up_meets_nobody(scene: Any) -> None:
+def test_a_human_who_accepts_as_the_caller_hangs_up_is_not_bridged(scene: Any) -> None:
     line = scene(warm()).screened()
     line(e.CallCompleted())
     assert answer(line.human("pressed", "1")) == (Speak(prompts.NO_CALLER), HangUp())

@@ -122,7 +122,7 @@ def test_what_was_not_sent_can_be_dropped() -> None:
     assert not requests.busy
 
 
-def test_company_is_not_owed_in_any_state() -> None:
+def test_a_request_to_keep_the_caller_company_is_never_owed() -> None:
     requests = Requests()
     requests.put(COMPANY)
     assert requests.busy and not requests.owes
@@ -323,7 +323,7 @@ def test_some_of_what_is_said_is_no_answer_to_the_callers_turn(kind: Kind) -> No
     assert requests.answers == (kind not in none)
 
 
-def test_a_request_is_pending_from_the_wish_to_the_end_of_its_response() -> None:
+def test_a_request_is_pending_until_its_response_has_ended() -> None:
     requests = Requests()
     assert not requests.pending(Kind.HANDOFF)
     requests.put(WORDS)
@@ -391,7 +391,7 @@ def test_a_protected_line_is_sent_although_the_caller_speaks() -> None:
     assert requests.send_next(T) == sent(WORDS)
 
 
-def test_the_end_of_what_was_cancelled_is_not_waited_for_for_ever() -> None:
+def test_waiting_for_the_end_of_a_cancelled_response_has_a_limit() -> None:
     requests = Requests()
     requests.response_started("r1", "", T)
     requests.ask(WORDS, T)
@@ -431,7 +431,7 @@ def test_a_refused_request_is_kept_until_the_other_response_is_over(
     assert requests.send_next(T) == sent(request_, 2)
 
 
-def test_a_refused_request_whose_rival_is_never_seen_is_made_again() -> None:
+def test_a_refused_request_is_sent_again_if_the_other_response_is_never_seen() -> None:
     requests = asked(WORDS)
     requests.refused("something_else", "request-1", T)
     requests.refused(ALREADY_ACTIVE, "request-7", T)

@@ -199,7 +199,7 @@ def cancels(line: Any) -> list[Any]:
     return line(e.ToolCallRequested("t9", builtin_tools.CANCEL_TOOL, "{}", "r-cancel"))  # type: ignore[no-any-return]
 
 
-def test_a_caller_who_changes_their_mind_leaves_no_telephone_ringing(scene: Any) -> None:
+def test_every_ringing_leg_is_cancelled_when_the_caller_changes_their_mind(scene: Any) -> None:
     line = scene(WARM)
     line.reach()
     line.placed()

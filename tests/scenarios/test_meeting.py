@@ -137,7 +137,7 @@ async def test_a_cold_hand_off_is_screened_on_the_humans_own_leg(stage):
         assert record.disposition == "handed_off"
 
 
-async def test_a_caller_who_hangs_up_leaves_no_telephone_ringing(stage):
+async def test_every_ringing_leg_is_cancelled_when_the_caller_hangs_up(stage):
     async with stage(shop(manner="warm")) as s:
         script_agent(s)
         s.carrier.humans[DESK] = Human.no_answer()
