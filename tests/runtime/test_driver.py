@@ -559,7 +559,7 @@ async def test_a_stream_that_plays_nothing_is_logged_once_and_the_sound_is_journ
     for _ in range(3):
         driver.post(sound)
     assert failures(caplog) == ["CA1 ! PlayAudio failed (logged once per call)"]
-    assert watched.count(sound) == 3
+    assert watched.count(sound) == 1, "the first piece stands for all"
     assert driver._timer is not None
     kept = await events_of(world, driver)
     assert sum(isinstance(event, e.ModelAudio) for event in kept) == 3

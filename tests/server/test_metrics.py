@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import cast
+
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -10,7 +13,6 @@ from starlette.exceptions import HTTPException
 
 from hookflash.core.commands import (
     AnswerCarrier,
-    ClearAudio,
     CloseModel,
     ConnectAgent,
     HangUp,
@@ -18,15 +20,12 @@ from hookflash.core.commands import (
     OpenModel,
     PlayAudio,
     RefuseTarget,
-    SendCallerAudio,
     SendMark,
     StoreRecord,
 )
 from hookflash.core.events import (
     CallArrived,
     CallCompleted,
-    CallerAudio,
-    CallerSpeechStarted,
     CarrierRefused,
     InstructionsAsked,
     LegRefused,
@@ -37,12 +36,15 @@ from hookflash.core.events import (
     StreamStopped,
 )
 from hookflash.core.record import CallRecord, HandoffAttempt
+from hookflash.runtime.call_ports import Traffic
+from hookflash.runtime.switchboard import Switchboard
 from hookflash.server.metrics import (
     CONTENT_TYPE,
     STALLED,
     Counts,
     Histogram,
     Metrics,
+    count_live_calls,
     metrics_route,
     render,
 )
@@ -123,11 +125,10 @@ def test_the_first_sound_of_a_call_is_timed_from_its_webhook_and_only_once(
 
 
 def test_frames_are_counted_both_ways(metrics: Metrics) -> None:
-    for _ in range(5):
-        metrics.watch("CA1", CallerAudio("", 160, 0), [SendCallerAudio("", 160)])
-    metrics.watch("CA1", SOUND, [PlayAudio("", 160), SendMark("a"), PlayAudio("", 160)])
-    metrics.watch("CA1", None, [PlayAudio("", 160)])
-    metrics.watch("CA1", CallerSpeechStarted("i"), [ClearAudio()])
+    traffic = Traffic()
+    traffic.up, traffic.down = 5, 3
+    switchboard = SimpleNamespace(traffic=traffic, live=())
+    metrics.refresh.append(count_live_calls(cast(Switchboard, switchboard)))
     counts = metrics.counts()
     assert (counts.frames_up, counts.frames_down) == (5, 3)
 

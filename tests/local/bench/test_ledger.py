@@ -79,7 +79,7 @@ def test_a_timeline_holds_all_of_the_sound() -> None:
                 "truncated nothing, not a",
                 "removed nothing, not b",
                 "a: reported 3000 ms, heard 1000 ms",
-                "b: told 3000 ms, heard 0 ms",
+                "b: reported 3000 ms, heard 0 ms",
             ),
         ),
         (

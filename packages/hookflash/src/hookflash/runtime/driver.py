@@ -139,9 +139,9 @@ _MAX_BROKEN_SESSIONS = 3
 class Driver:
     """Drives `call`. `on_ended` is called once, after the record was stored or refused.
 
-    `watch` is called for every event, with two exceptions: the caller's audio, and marks and words
-    that come while the agent speaks and lead to no command. `arrived` is what the carrier said when
-    the call arrived.
+    `watch` is called for every event but those that only continue the sound: the caller's audio,
+    the agent's after its first piece, and marks and words that lead to no command. `arrived` is
+    what the carrier said when the call arrived.
     """
 
     def __init__(
@@ -181,6 +181,8 @@ class Driver:
         limit = AudioRateLimit(self._now)
         self._caller_sound = sound = CallerSound(limit, self._voice, self._traffic, self)
         self._stream_watch = StreamWatch(ports.clock, lambda: sound.frames)
+        self._sound_watched = False
+        """Whether `watch` was called for the agent's audio since the last event of another kind."""
         self._forwards = False
         """Whether the stream gives the caller's sound to `_caller_sound` itself."""
         self._speaks = False
@@ -344,8 +346,13 @@ class Driver:
             self._journal.write_sound(now, event, commands)
         except Exception:
             self._report_once("writing the journal")
-        self._set_timer_for_sound(commands)
-        self._watch_sound(event, commands)
+        if not (self._sound_watched and self.call.conversation.playout.prolonged):
+            self._set_timer_for_sound(commands)
+        if not self._sound_watched:
+            self._sound_watched = bool(commands)
+            self._watch_sound(event, commands)
+        elif self._debug:
+            log_step(self.call_sid, event, commands)
 
     def _follow_sound(self, now: float, event: AnyEvent, commands: list[AnyCommand]) -> None:
         """Carry out what follows from an event that has moved nothing but the sound."""
@@ -413,6 +420,7 @@ class Driver:
     def _carry_out(
         self, now: float, cause: AnyEvent | Literal["expired"], commands: list[AnyCommand]
     ) -> None:
+        self._sound_watched = False
         for command in commands:
             try:
                 _CARRY_OUT[type(command)](self, command)
@@ -483,6 +491,7 @@ class Driver:
     # --- commands out -------------------------------------------------------------------------
 
     def _play(self, command: PlayAudio) -> None:
+        self._traffic.down += 1
         if self._stream is not None:
             self._stream.play(command.payload)
 

@@ -46,7 +46,6 @@ from hookflash.core.commands import (
 from hookflash.core.events import (
     AnyEvent,
     CallArrived,
-    CallerAudio,
     CarrierRefused,
     InstructionsAsked,
     LegRefused,
@@ -186,13 +185,9 @@ class Metrics:
         """Count an event (None: the timer) and the commands it caused."""
         counts = self._counts
         kind = type(event)
-        if kind is CallerAudio:
-            counts.frames_up += 1
-            return
         for command in commands:
             wanted = type(command)
             if wanted is PlayAudio:
-                counts.frames_down += 1
                 if self._arrived.get(call_sid) is not None:
                     self._heard(call_sid)
             elif wanted is SendMark:
@@ -262,8 +257,9 @@ def count_live_calls(switchboard: Switchboard) -> Refresh:
         counts.live = {phase.value: 0 for phase in Phase if phase is not Phase.ENDED}
         for driver in switchboard.live:
             count(counts.live, driver.call.phase.value)
-        # The driver counts the caller's audio; it does not reach `watch`.
+        # The driver counts audio: most of it does not reach `watch`.
         counts.frames_up = switchboard.traffic.up
+        counts.frames_down = switchboard.traffic.down
 
     return refresh
 

@@ -158,6 +158,22 @@ class Playout:
                 self._held.append((item_id, piece, piece_size))
         return self._send(now)
 
+    def speaks_on(self, response_id: str, item_id: str) -> bool:
+        """Return whether a piece of this item would just prolong the only one that plays."""
+        return bool(
+            self._chunks
+            and not self._held
+            and item_id in self._items
+            and len(self._items) == 1
+            and item_id not in self._dropped
+            and response_id not in self._dropped
+        )
+
+    @property
+    def prolonged(self) -> bool:
+        """Whether what was sent last waits behind other sound, so that no deadline is sooner."""
+        return len(self._chunks) > 1 and not self._held
+
     def drop(self, response_id: str) -> None:
         """Drop all sound of this response that is still to come."""
         self._dropped.add(response_id)

@@ -256,8 +256,9 @@ class Requests:
     def sounded(self, now: float) -> None:
         """The response has made a sound, or more of it."""
         self.spoke = True
-        if self.answering:
-            self._timer.enter(RequestState.SPEAKING, now)
+        timer = self._timer
+        if timer.state is RequestState.SPEAKING or timer.state is RequestState.ANSWERING:
+            timer.enter(RequestState.SPEAKING, now)
 
     def called_tool(self, now: float) -> None:
         """The response has called a tool."""

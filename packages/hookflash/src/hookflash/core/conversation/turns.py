@@ -52,6 +52,12 @@ def model_audio(talk: Conversation, event: e.ModelAudio, now: float) -> list[Any
     """Add the agent's sound to the ledger, and send as much as the lead allows."""
     if talk.model.state is not _READY or talk.state is not _LIVE:
         return []
+    playout = talk.playout
+    if playout.speaks_on(event.response_id, event.item_id) and _speaks_on(talk):
+        talk.requests.sounded(now)
+        return [
+            *playout.add(event.response_id, event.item_id, event.payload, event.size, now),
+        ]
     if talk.playout.unheard(event.response_id, event.item_id):
         # The item began while its response was being cancelled. Nothing of it will be heard, and
         # the model must know that.
@@ -95,7 +101,10 @@ def _speaks_on(talk: Conversation) -> bool:
         talk.owed.state is OwedState.NOTHING
         and talk.silence.state is SilenceState.OFF
         and talk.length.state not in _GOODBYE_WAITS
+        and talk.farewell.purpose is None
         and not talk.consent.awaits_playout
+        and not talk.owes_answer
+        and not talk.fillers
     )
 
 

@@ -40,12 +40,12 @@ from picows import (
 
 from hookflash.core.audio import payload_size
 from hookflash.core.commands import AnyCommand, SendCallerAudio
-from hookflash.core.events import AnyEvent, ModelAudio, ModelLost
+from hookflash.core.events import AnyEvent, ModelLost
 from hookflash.core.setup import ModelSetup
 from hookflash.errors import ConfigError
 from hookflash.models.openai.error_mapping import on_refused_upgrade
 from hookflash.models.openai.frames import MAX_MESSAGE_BYTES, Frames
-from hookflash.models.openai.messages import SOUND_END, SOUND_HEAD
+from hookflash.models.openai.messages import SOUND_END, SOUND_HEAD, AudioDelta, decode
 from hookflash.models.openai.options import (
     CAPABILITIES,
     DEFAULT_URL,
@@ -129,11 +129,13 @@ class OpenAILink:
         self._flush()
 
     def message(self, data: bytes) -> None:
-        found = self._session.receive(data)
-        if len(found) == 1 and type(found[0]) is ModelAudio and self._timing is None:
-            if self._on_event is not None:
-                self._on_event(found[0])
+        message = decode(data)
+        if type(message) is AudioDelta and self._session.takes_sound and self._timing is None:
+            audio = self._session.audio(message)
+            if audio is not None and self._on_event is not None:
+                self._on_event(audio)
             return
+        found = self._session.read(message)
         self._flush()
         self._report(found)
 

@@ -158,12 +158,17 @@ class RealtimeSession:
         """Take one message of the model. Return the events it causes."""
         if self.state is SessionState.CLOSING or self.state is SessionState.CLOSED:
             return []
-        message = messages.decode(data)
+        return self.read(messages.decode(data))
+
+    def read(self, message: ServerMessage) -> list[AnyEvent]:
+        """Take one decoded message of the model. Return the events it causes."""
+        if self.state is SessionState.CLOSING or self.state is SessionState.CLOSED:
+            return []
         if self._logged_types:
             self._log_message("<", message)
-        if type(message) is messages.AudioDelta:
-            # By far the most frequent message, and it never ends a session.
-            return self._audio(message)
+        if isinstance(message, messages.AudioDelta):
+            audio = self.audio(message)
+            return [] if audio is None else [audio]
         found = self._read(message)
         if found and isinstance(found[-1], events.ModelLost):
             self._enter(SessionState.CLOSING)
@@ -255,8 +260,6 @@ class RealtimeSession:
 
     def _read(self, message: ServerMessage) -> list[AnyEvent]:
         match message:
-            case messages.AudioDelta():
-                return self._audio(message)
             case messages.TranscriptDelta():
                 return self._in_turn(
                     message.response_id, events.AgentTranscribed(message.item_id, message.delta)
@@ -302,20 +305,24 @@ class RealtimeSession:
             case _:
                 return []
 
-    def _audio(self, message: messages.AudioDelta) -> list[AnyEvent]:
+    def audio(self, message: messages.AudioDelta) -> events.ModelAudio | None:
+        """Return the agent's audio in a message: by far the most frequent one.
+
+        It never ends a session.
+        """
         delta, response_id = message.delta, message.response_id
         size = payload_size(delta)
         if size <= 0 or len(delta) % 4 or not delta.isascii() or response_id in self._out_of_band:
             return self._unpadded_audio(message)
-        return [events.ModelAudio(response_id, message.item_id, delta, size)]
+        return events.ModelAudio(response_id, message.item_id, delta, size)
 
-    def _unpadded_audio(self, message: messages.AudioDelta) -> list[AnyEvent]:
+    def _unpadded_audio(self, message: messages.AudioDelta) -> events.ModelAudio | None:
         """Return audio whose base64 has no padding, padded: the carrier may require it."""
         missing = -len(message.delta) % 4
         if missing not in (1, 2) or "=" in message.delta:
-            return []
+            return None
         padded = message.delta + "=" * missing
-        return self._audio(msgspec.structs.replace(message, delta=padded))
+        return self.audio(msgspec.structs.replace(message, delta=padded))
 
     def _in_turn(self, response_id: str, event: AnyEvent) -> list[AnyEvent]:
         return [] if response_id in self._out_of_band else [event]
