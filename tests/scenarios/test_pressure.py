@@ -13,6 +13,7 @@ import pytest
 from hookflash_local.bench.fault_isolation import FLOOD_RATE, JITTER_MS, JITTER_SHARE
 from hookflash_local.bench.harness import Harness
 from hookflash_local.bench.programs import compiled
+from hookflash_local.bench.strangers import Kind, strangers
 
 CALLS = 10
 
@@ -38,3 +39,21 @@ async def test_bad_peers_and_a_slow_disk_lose_no_sound_and_no_call_of_others(
             assert window.unreadable == 0
             gone = {each.partition(":")[0] for each in loaded.load.gone}
             assert gone.isdisjoint(others), "only a call with a fault may be lost"
+
+
+@pytest.mark.realtime
+@pytest.mark.parametrize(("kind", "connections"), [("slow", 200), ("endless", 1)])
+async def test_strangers_lose_no_sound_of_calls_and_shut_no_new_call_out(
+    kind: Kind, connections: int
+) -> None:
+    with compiled() as programs:
+        environ = {"HOOKFLASH_MAX_CONNECTIONS": "50"}
+        async with Harness(programs).hookflash(environ=environ) as loaded:
+            await loaded.place(3)
+            async with strangers(loaded.relay.port, kind, connections):
+                await loaded.place(2)
+                window = await loaded.measure(2.0, settle=0.5)
+            assert window.calls == 5
+            assert window.up.count > 0 and window.down.count > 0
+            assert window.up.lost == window.down.lost == 0
+            assert loaded.load.gone == []

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from hookflash_local.bench import strangers as module
-from hookflash_local.bench.programs import BenchError
-from hookflash_local.bench.strangers import Kind, strangers
+from hookflash_local.bench.harness import Harness
+from hookflash_local.bench.programs import BenchError, compiled
+from hookflash_local.bench.strangers import Kind, measure_strangers, strangers
 
 
 @dataclass
@@ -72,3 +73,17 @@ async def test_strangers_that_cannot_come_are_an_error(monkeypatch: pytest.Monke
     with pytest.raises(BenchError, match="expected 5 open connections"):
         async with strangers(1, "idle", 5):
             pass
+
+
+@pytest.mark.realtime
+async def test_calls_are_measured_before_and_while_strangers_are_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(module, "ROWS", {"few": ("slow", 50, {"HOOKFLASH_MAX_CONNECTIONS": "20"})})
+    with compiled() as programs:
+        (found,) = await measure_strangers(Harness(programs), 2, 0.3, told.append)
+    assert told == ["fault: few"]
+    assert (found.fault, found.calls, found.lost, found.gone) == ("few", 2, 0, 0)
+    assert found.before_p99 > 0
+    assert found.during_p99 > 0
