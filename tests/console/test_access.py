@@ -7,12 +7,14 @@ from collections.abc import Callable
 
 import pytest
 from sqlalchemy import text
+from starlette.requests import HTTPConnection
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from hookflash.client_address import ClientAddresses
 from hookflash.console import calls as calls_module
 from hookflash.console.console import Hooks
+from hookflash.server.connection_limits import TRUST
 from hookflash.stores.audit import AuditStore
 
 from .conftest import PASSWORD, PEER, TOKEN, VIEWER_TOKEN, MakeOffice, Office, detail
@@ -369,3 +371,24 @@ class _Nothing:
 
     async def add(self, entry: object) -> None:
         return
+
+
+async def test_the_connection_of_who_is_signed_in_is_trusted_and_no_other(office: Office) -> None:
+    trusted: list[str] = []
+
+    def connection(token: str) -> HTTPConnection:
+        return HTTPConnection(
+            {
+                "type": "http",
+                "path": "/api/calls",
+                "query_string": b"",
+                "headers": [(b"authorization", f"Bearer {token}".encode())],
+                "client": (PEER, 4711),
+                "state": {TRUST: lambda: trusted.append(token)},
+            }
+        )
+
+    assert await office.console.access.principal(connection("guessed"), tokens=True) is None
+    assert trusted == []
+    assert await office.console.access.principal(connection(TOKEN), tokens=True) is not None
+    assert trusted == [TOKEN]
