@@ -106,7 +106,8 @@ def test_a_text_that_is_no_unicode_is_written_all_the_same() -> None:
     [
         ("from +15550142", "from …42"),
         ("sip:+15550142@example.com", "sip:…42@example.com"),
-        ("Authorization: Bearer abc.def", "Authorization: Bearer (hidden)"),
+        ("Authorization: Bearer abc.def-1/2", "Authorization: Bearer (hidden)"),
+        ("send it as a bearer token; without one", "send it as a bearer token; without one"),
         ("key sk-proj-abc_def-123", "key (hidden)"),
         ("Incorrect API key provided: sk-abcd***wxyz.", "Incorrect API key provided: (hidden)."),
         (f"{SID} at 192.0.2.7:4711, 1+1", f"{SID} at 192.0.2.7:4711, 1+1"),

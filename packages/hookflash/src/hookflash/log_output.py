@@ -35,7 +35,7 @@ _REPEATING = ("asyncio", "uvicorn.error")
 
 _CALL_SID = re.compile(r"\bCA[0-9a-fA-F]{32}\b")
 _NUMBER = re.compile(r"(?<![\w.])\+[0-9]{5,13}([0-9]{2})(?![0-9])")
-_SECRET = re.compile(r"\bsk-[\w*-]{4,}|\b((?:bearer|basic) )\S+", re.IGNORECASE | re.ASCII)
+_SECRET = re.compile(r"\bsk-[\w*-]{4,}|\b((?:Bearer|Basic) )[\w.~+/=-]{8,}", re.ASCII)
 
 
 def without_secrets(text: str) -> str:

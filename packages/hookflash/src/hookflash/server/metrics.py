@@ -435,7 +435,7 @@ class _Page(Collector):
 
 
 _METRICS_REMEDY = (
-    "set HOOKFLASH_METRICS_TOKEN and send it as bearer token; without one, only programs on this"
+    "set HOOKFLASH_METRICS_TOKEN and send it as a bearer token; without one, only programs on this"
     " machine are answered, and only if no proxy on it can hide strangers (HOOKFLASH_PUBLIC_URL,"
     " HOOKFLASH_TRUSTED_PROXIES)"
 )
