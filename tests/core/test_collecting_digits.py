@@ -145,6 +145,10 @@ def test_the_agent_says_the_prompt_before_the_time_runs(scene: Any) -> None:
 def test_without_a_prompt_the_agent_asks_in_its_own_words(scene: Any) -> None:
     assert in_tool(scene)(e.DigitsWanted("D1", 4)) == [ASK]
     one = prompts.ask_for_digits(1, "#")
+    assert '"Please type one digit on your keypad now."' in one
+    assert "up to 4 digits on your keypad now, and then the pound key." in str(ASK)
+    assert "the 5 key" in prompts.ask_for_digits(4, "5")
+    assert '4 digits on your keypad now."' in prompts.ask_for_digits(4, "")
     assert in_tool(scene)(e.DigitsWanted("D1", 1)) == [RequestResponse(one, "none")]
 
 

@@ -363,8 +363,9 @@ def ask_for_digits(count: int, finish_on_key: str) -> str:
     keys = "one digit" if count == 1 else f"up to {count} digits"
     ends = f", and then the {_KEY_NAMES.get(finish_on_key, finish_on_key)} key"
     return (
-        "Ask the caller in one short sentence to type what you need on the telephone's keypad now:"
-        f" {keys}{ends if finish_on_key and count > 1 else ''}. Do not ask them to say it."
+        "Ask the caller in one short sentence to type what you need on the telephone's keypad, for"
+        f' example: "Please type {keys} on your keypad now'
+        f'{ends if finish_on_key and count > 1 else ""}." Do not ask them to say it.'
     )
 
 
