@@ -9,8 +9,19 @@ import msgspec
 import pytest
 
 from hookflash.core import events as e
+from hookflash.core import prompts
 from hookflash.core.call import Call
-from hookflash.core.commands import AnswerCarrier, ConnectAgent, EndLeg, HangUp, MoveCall, OpenModel
+from hookflash.core.commands import (
+    AnswerCarrier,
+    ConnectAgent,
+    EndLeg,
+    GiveDigits,
+    HangUp,
+    Message,
+    MoveCall,
+    OpenModel,
+    ResumeCarrierRecording,
+)
 from hookflash.core.conversation.consent import ConsentState
 from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
 from hookflash.core.phases import Phase
@@ -376,4 +387,34 @@ def test_said_is_written_in_the_journal_as_it_is_settled(tmp_path: Path) -> None
     assert [(each.speaker, each.text) for each in said] == [
         ("agent", "Hello, how can I help you?"),
         ("caller", "My order is late."),
+    ]
+
+
+# --- digits that a tool collects ------------------------------------------------------------------
+
+SECRET = e.DigitsWanted("D1", 4, secret=True, prompt="Your card?")
+
+
+def restored(folder: Path, *events: e.AnyEvent) -> Call:
+    """Return the call that continues from a journal in which these events came last."""
+    lived = [*BEGUN, *((1005.0 + number, event) for number, event in enumerate(events))]
+    _, data = live(folder, lived)
+    return call_from_facts("CA1", read_facts(data), SETUP, 1020.0)
+
+
+def test_a_collection_that_a_crash_has_interrupted_is_ended_and_told(tmp_path: Path) -> None:
+    busy = e.DigitsWanted("D2", 1)
+    call = restored(tmp_path, SECRET, e.DigitPressed(), busy)
+    commands = call.receive(e.CallRecovered(), 1021.0)
+    assert GiveDigits("D1", 0, "interrupted") in commands
+    assert ResumeCarrierRecording() in commands
+    told = call.conversation.transcript.history()
+    assert Message("system", prompts.DIGITS_INTERRUPTED) in told
+    assert not call.private
+
+
+def test_a_collection_that_has_ended_before_is_not_told(tmp_path: Path) -> None:
+    call = restored(tmp_path, SECRET, e.DigitPressed(ends=True))
+    assert not [
+        each for each in call.receive(e.CallRecovered(), 1021.0) if isinstance(each, GiveDigits)
     ]

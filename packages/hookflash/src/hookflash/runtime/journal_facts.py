@@ -26,7 +26,7 @@ from hookflash.core.commands import Message
 from hookflash.core.conversation.consent import ConsentState
 from hookflash.core.conversation.playout import Settled
 from hookflash.core.conversation.requests import Kind, Request
-from hookflash.core.events import CallArrived, LegPlaced
+from hookflash.core.events import CallArrived, DigitsWanted, LegPlaced
 from hookflash.core.handoff.states import Trigger
 from hookflash.core.phases import Phase
 from hookflash.core.setup import CallSetup
@@ -90,6 +90,8 @@ class JournalFacts(msgspec.Struct):
     voicemail_step: int = 0
     recorded_since: float | None = None
     recording_refused: bool = False
+    collecting: DigitsWanted | None = None
+    """What a tool waits for that collects digits. The digits are in no journal."""
     last_instruction: str = ""
     """The last instruction sent to the caller's leg."""
     completed: bool = False
@@ -180,6 +182,8 @@ class _Reader:
             "LegChanged": self._leg_changed,
             "RecordingRefused": self._refused,
             "ToolCallRequested": self._tool_called,
+            "DigitsWanted": self._digits_wanted,
+            "GiveDigits": self._digits_given,
             "AnswerCarrier": self._instructed,
             "MoveCall": self._instructed,
             "TruncateItem": self._cut,
@@ -313,6 +317,15 @@ class _Reader:
         if event["name"] == "stop_recording":
             self._facts.recording_refused = True
 
+    def _digits_wanted(self, event: dict[str, Any], at: float) -> None:
+        if self._facts.collecting is None:
+            self._facts.collecting = msgspec.convert(event, DigitsWanted)
+
+    def _digits_given(self, command: dict[str, Any], at: float) -> None:
+        open_one = self._facts.collecting
+        if open_one is not None and open_one.collection_id == command["collection_id"]:
+            self._facts.collecting = None
+
     # --- the conversation ---------------------------------------------------------------------
 
     def _line_settled(self, said: Said, at: float) -> None:
@@ -411,6 +424,9 @@ def call_from_facts(call_sid: str, facts: JournalFacts, configured: CallSetup, n
     )
     if call.phase is Phase.TALKING:
         call.conversation.resume(_opening(call, facts))
+        if facts.collecting is not None:
+            # `CallRecovered` ends it: the model learns of that, and the recording is resumed.
+            call.conversation.collection.begin(facts.collecting, now)
     elif facts.handoff == "message":
         call.handoff.fire(Trigger.MESSAGE, now)
     return call
