@@ -59,7 +59,7 @@ def umask(request: Any) -> Iterator[int]:
 
 def test_what_is_created_is_private_whatever_the_umask(umask: int, tmp_path: Path) -> None:
     data = tmp_path / "srv" / "data"
-    make_folder(data / "journals")
+    assert not make_folder(data / "journals")
     assert create_folder(data / "speech" / "en")
     with open_file(data / "appended", "a+b", 0) as file:
         file.write(b"1")
@@ -141,12 +141,12 @@ def test_a_folder_that_exists_is_restricted_and_said_so(
     folder.mkdir()
     folder.chmod(0o755)
     tmp_path.chmod(0o755)
-    make_folder(folder)
+    assert make_folder(folder)
     assert (mode(folder), mode(tmp_path)) == (0o700, 0o755)
     assert caplog.messages == [
         f"! {folder} could be read by other users of this machine (mode 0755); its mode is now 0700"
     ]
-    make_folder(folder)
+    assert not make_folder(folder)
     assert len(caplog.messages) == 1
 
 
@@ -164,7 +164,7 @@ def test_a_folder_of_another_user_is_warned_of(
     tmp_path.chmod(0o755)
     owner = tmp_path.stat().st_uid
     monkeypatch.setattr(private_files.os, "geteuid", lambda: owner + 1)
-    make_folder(tmp_path)
+    assert make_folder(tmp_path)
     assert mode(tmp_path) == 0o755
     assert caplog.messages == [
         f"! {tmp_path} belongs to user {owner}, who can read the calls in it; change its owner to"
@@ -181,7 +181,7 @@ def test_a_folder_whose_mode_cannot_be_changed_is_warned_of(
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(Path, "chmod", refused)
-    make_folder(tmp_path)
+    assert make_folder(tmp_path)
     (said,) = caplog.messages
     assert said == (
         f"! {tmp_path} can be read by other users of this machine (mode 0755), and its mode cannot"

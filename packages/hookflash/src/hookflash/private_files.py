@@ -31,14 +31,15 @@ FILE_MODE = 0o600
 _HAS_MODES = os.name == "posix"
 
 
-def make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> bool:
     """Create `folder` and its missing parents, each with mode 0700. Raises `OSError`.
 
     A folder that exists is restricted, with a log line. If that is not possible, or if the folder
     belongs to another user, a warning says what to do. Parents that exist are left alone.
+
+    Return whether others could read what was in it: then `restrict_trees` is due.
     """
-    if not create_folder(folder):
-        _restrict_existing(folder)
+    return not create_folder(folder) and _restrict_existing(folder)
 
 
 def create_folder(folder: Path) -> bool:
@@ -62,9 +63,9 @@ def create_folder(folder: Path) -> bool:
     return True
 
 
-def _restrict_existing(folder: Path) -> None:
+def _restrict_existing(folder: Path) -> bool:
     if not _HAS_MODES:
-        return
+        return False
     found = folder.stat()
     if found.st_uid != os.geteuid() != 0:
         log.warning(
@@ -72,7 +73,7 @@ def _restrict_existing(folder: Path) -> None:
             " set HOOKFLASH_DATA_DIR to another folder",
             *(folder, found.st_uid, os.geteuid()),
         )
-        return
+        return True
     before = stat.S_IMODE(found.st_mode)
     try:
         changed = restrict(folder)
@@ -82,12 +83,13 @@ def _restrict_existing(folder: Path) -> None:
             " changed: %s; set HOOKFLASH_DATA_DIR to a folder that allows mode 0700",
             *(folder, before, error.strerror),
         )
-        return
+        return True
     if changed:
         log.warning(
             "! %s could be read by other users of this machine (mode %04o); its mode is now %04o",
             *(folder, before, FOLDER_MODE),
         )
+    return changed
 
 
 def open_file(path: Path, mode: str, buffering: int = -1) -> IO[Any]:

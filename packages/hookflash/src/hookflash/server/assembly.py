@@ -187,8 +187,7 @@ async def open_line(
     settings.check_serving()
     directory = Directory.of(target).check()
     async with contextlib.AsyncExitStack() as stack:
-        make_folder(settings.storage.data_dir)
-        if slot == 1:
+        if make_folder(settings.storage.data_dir):
             paths = [settings.storage.data_dir / name for name in _DATA_NAMES]
             await asyncio.to_thread(restrict_trees, paths)
         store = await open_store(settings.storage.database_url, connect=world.sqlite)
