@@ -139,9 +139,9 @@ _MAX_BROKEN_SESSIONS = 3
 class Driver:
     """Drives `call`. `on_ended` is called once, after the record was stored or refused.
 
-    `watch` is called for every event but those that only continue the sound: the caller's audio,
-    the agent's after its first piece, and marks and words that lead to no command. `arrived` is
-    what the carrier said when the call arrived.
+    `watch` is called for every event that does more than continue the sound. It is not called for
+    the caller's audio, and for the agent's only at its first piece. It is not called for marks and
+    words that lead to no command. `arrived` is what the carrier said when the call arrived.
     """
 
     def __init__(
