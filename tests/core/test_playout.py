@@ -40,6 +40,22 @@ def test_an_item_is_known_while_any_of_it_is_unheard() -> None:
     assert ledger.item("a") is None
 
 
+def test_only_a_piece_behind_other_sound_of_its_item_just_prolongs_it() -> None:
+    ledger = opened(lead_ms=400, chunk_ms=200)
+    assert not ledger.speaks_on("r", "a")
+    add(ledger, "a", 100, T)
+    assert ledger.speaks_on("r", "a") and not ledger.prolonged, "it is the first"
+    add(ledger, "a", 100, T)
+    assert ledger.prolonged
+    assert not ledger.speaks_on("r", "b"), "a new item"
+    add(ledger, "b", 100, T)
+    assert not ledger.speaks_on("r", "b"), "behind another item"
+    add(ledger, "b", 300, T)
+    assert not ledger.prolonged, "a part is held until the lead allows it"
+    ledger.cut(T + 0.05)
+    assert not ledger.speaks_on("r", "a")
+
+
 def test_small_pieces_of_audio_share_a_mark() -> None:
     ledger = opened()
     sent = [marks(add(ledger, "a", 20, T + 0.05 + number / 50)) for number in range(10)]

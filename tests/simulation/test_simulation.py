@@ -170,7 +170,7 @@ def break_ladder(monkeypatch):
     """Nothing is missed in time: neither an answer nor a sound."""
     for state in (OwedState.AWAITED, OwedState.RUNG):
         monkeypatch.setitem(OWED_LIMITS, state, Limit(1000.0, then="it is too late"))
-    monkeypatch.setattr(RealtimeSession, "_audio", lambda session, message: [])
+    monkeypatch.setattr(RealtimeSession, "audio", lambda session, message: None)
 
 
 def break_ends(monkeypatch):

@@ -132,6 +132,17 @@ def test_an_error_that_is_not_made_of_texts_is_read(
     assert done.response.status_details == messages.StatusDetails(error=read)
 
 
+def test_items_of_a_response_whose_error_has_a_number_are_read() -> None:
+    response = {
+        "id": "r",
+        "output": [{"type": "function_call", "call_id": None}],
+        "status_details": {"error": {"code": 429}},
+    }
+    done = messages.decode(json.dumps({"type": "response.done", "response": response}).encode())
+    assert isinstance(done, messages.ResponseDone)
+    assert done.response.output == [messages.Item(type="function_call")]
+
+
 def test_a_null_reads_like_a_missing_field() -> None:
     delta = {"type": "response.output_audio.delta", "delta": "AAAA", "item_id": "i"}
     odd = json.dumps(delta | {"response_id": None}).encode()

@@ -119,11 +119,7 @@ class CallerSound:
             limit.left -= size + count * FRAME_COST
             if limit.left < 0 and limit.over_limit(size + (count - 1) * FRAME_COST):
                 self._limited = True
-        take = self._voice.take
-        quiet = False
-        for sound in sounds:
-            quiet = take(sound) or quiet
-        if quiet:
+        if self._voice.take(b"".join(sounds)):
             events.caller_quiet()
 
     def _within_limit(self, size: int, events: SoundEvents) -> bool:

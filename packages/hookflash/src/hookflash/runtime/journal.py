@@ -20,7 +20,8 @@ report can become a test: see `journal_replay.py`.
 
 Lines are encoded in the event loop's thread and written by one thread for all calls, so a slow disk
 never delays a call. Audio, marks and words make most of the lines. They are batched: they wait for
-a line of another kind, or for `_BATCH_WAIT_SECONDS`. The number of lines that may wait for the disk
+a line of another kind, or for `_BATCH_WAIT_SECONDS`. Lines of turns and responses wait for the
+thread's next batch, `_BATCH_SECONDS` at most; all others are written at once. The number of lines that may wait for the disk
 is bounded. A line that does not fit or cannot be written is lost, and the journal notes the number
 as soon as it can.
 
@@ -40,13 +41,30 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from hookflash.core.commands import AnyCommand, PlayAudio, SendCallerAudio, SendMark
+from hookflash.core.commands import (
+    AnyCommand,
+    CancelResponse,
+    ClearAudio,
+    DeleteItem,
+    PlayAudio,
+    RequestResponse,
+    SendCallerAudio,
+    SendMark,
+    TruncateItem,
+)
 from hookflash.core.events import (
     AgentTranscribed,
     AnyEvent,
     CallerAudio,
+    CallerSpeechStarted,
+    CallerSpeechStopped,
+    CallerTranscribed,
     MarkReturned,
     ModelAudio,
+    ModelAudioEnded,
+    ResponseEnded,
+    ResponseStarted,
+    TokensUsed,
 )
 from hookflash.core.setup import CallSetup
 from hookflash.errors import ConfigError
@@ -100,7 +118,26 @@ _BATCH_WAIT_SECONDS = 0.5
 _FREQUENT = frozenset({ModelAudio, MarkReturned, AgentTranscribed, str})
 """Causes whose lines may wait. `str` is the timer, which mostly releases audio in time."""
 
+_TALK = frozenset(
+    {
+        CallerSpeechStarted,
+        CallerSpeechStopped,
+        CallerTranscribed,
+        ModelAudioEnded,
+        ResponseEnded,
+        ResponseStarted,
+        TokensUsed,
+    }
+)
+"""Causes that only continue the conversation. If they lead to nothing outside it, their lines wait
+for the thread's next batch. Each wake-up of the thread costs the event loop a fight for Python's
+lock."""
+
 _SOUND = frozenset({PlayAudio, SendMark})
+_INSIDE = frozenset(
+    {*_SOUND, CancelResponse, ClearAudio, DeleteItem, RequestResponse, TruncateItem}
+)
+"""Commands that change nothing outside the conversation."""
 
 
 class Journal:
@@ -133,6 +170,7 @@ class Journal:
         if type(cause) is CallerAudio:
             return
         wait = type(cause) in _FREQUENT
+        urgent = type(cause) not in _TALK
         if cause == "expired":
             lines: list[JournalLine | JournalHead] = [JournalLine(at, expired=True)]
         else:
@@ -143,13 +181,14 @@ class Journal:
             elif type(command) is not SendCallerAudio:
                 lines.append(JournalLine(at, command=command))
                 wait = wait and type(command) in _SOUND
+                urgent = urgent or type(command) not in _INSIDE
         if state is not None and state != self._state:
             self._state = state
             lines.append(JournalLine(at, state=state))
-            wait = False
+            wait, urgent = False, True
         for each in said:
             lines.append(JournalLine(at, said=each))
-        self._append(at, lines, wait=wait)
+        self._append(at, lines, wait=wait, urgent=urgent)
 
     def write_sound(self, at: float, event: ModelAudio, commands: list[AnyCommand]) -> None:
         """Write the agent's audio: the most frequent event.
@@ -211,7 +250,14 @@ class Journal:
         self.flush()
         self._journals.put(Chunk(self.path, None, 0, 0.0), urgent=False)
 
-    def _append(self, at: float, lines: list[JournalLine | JournalHead], *, wait: bool) -> None:
+    def _append(
+        self,
+        at: float,
+        lines: list[JournalLine | JournalHead],
+        *,
+        wait: bool,
+        urgent: bool = True,
+    ) -> None:
         if not self._lines:
             self._since = at
             wait = wait and self._journals.defer(self)
@@ -219,7 +265,7 @@ class Journal:
         self._waiting += lines
         self._lines += len(lines)
         if not wait:
-            self.flush(urgent=True)
+            self.flush(urgent=urgent)
         elif at - self._since >= _BATCH_WAIT_SECONDS:
             self.flush()
 

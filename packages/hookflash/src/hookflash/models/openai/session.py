@@ -156,8 +156,6 @@ class RealtimeSession:
 
     def receive(self, data: bytes) -> list[AnyEvent]:
         """Take one message of the model. Return the events it causes."""
-        if self.state is SessionState.CLOSING or self.state is SessionState.CLOSED:
-            return []
         return self.read(messages.decode(data))
 
     def read(self, message: ServerMessage) -> list[AnyEvent]:
