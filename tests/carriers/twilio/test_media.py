@@ -160,6 +160,15 @@ def test_a_stream_in_another_format_is_refused() -> None:
         assert line.events == []
 
 
+@pytest.mark.parametrize("sid", ["", "../x", "CA 1", "C" * 65, "CA\u202e", "CA\\u0000"])
+def test_a_start_with_an_invalid_call_sid_is_refused_before_its_token_is_used(sid: str) -> None:
+    line = Line()
+    stream = line.stream()
+    stream.receive(START.replace(CALL, sid))
+    assert line.closed == [(1008, "expected start")]
+    assert line.asked == line.events == []
+
+
 def test_an_unknown_event_is_let_pass_at_any_time_and_never_counted() -> None:
     line = Line()
     stream = line.stream()

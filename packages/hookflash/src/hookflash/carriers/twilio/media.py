@@ -36,6 +36,7 @@ from hookflash.carriers.twilio.messages import (
     to_sound,
 )
 from hookflash.carriers.twilio.twiml import TOKEN
+from hookflash.carriers.twilio.webhooks import is_call_sid
 from hookflash.core.events import AnyEvent, StreamStarted, StreamStopped
 from hookflash.errors import CarrierProtocolError
 
@@ -99,6 +100,11 @@ class StreamSocket(abc.ABC):
                 f"{self.name}: expected connected or start, got {type(message).__name__}"
             )
         call_sid = message.start.call_sid
+        if not is_call_sid(call_sid):
+            raise CarrierProtocolError(
+                f"{self.name}: expected a call SID in start, got {len(call_sid)} characters that"
+                " are none"
+            )
         step = self._redeem(call_sid, message.parameter(TOKEN))
         if step is None:
             log.warning(
