@@ -20,6 +20,7 @@ from hookflash.carriers.twilio.webhooks import (
     direction,
     error_of,
     forwarded,
+    is_call_sid,
     is_over,
     leg_changed,
     queue_ended,
@@ -128,6 +129,21 @@ def test_a_call_that_we_have_placed_is_outbound() -> None:
 def test_a_form_that_names_no_call_is_a_protocol_error(read) -> None:
     with pytest.raises(CarrierProtocolError, match="CallSid"):
         read(Form.parse(b"CallSid=&From=%2B15550142"))
+
+
+@pytest.mark.parametrize("sid", ["../x", "CA%00", "CA%201", "C" * 65, "CA%E2%80%AE"])
+@pytest.mark.parametrize("read", [call_sid, call_arrived, call_status, stream_status])
+def test_a_call_sid_that_could_be_anything_is_a_protocol_error(read, sid: str) -> None:
+    form = Form.parse(f"CallSid={sid}&StreamSid=MZ1".encode())
+    with pytest.raises(CarrierProtocolError, match="expected a call SID as the parameter CallSid"):
+        read(form)
+    assert not is_call_sid(form["CallSid"])
+
+
+def test_a_plain_call_sid_is_accepted() -> None:
+    for sid in ("CA22222222222222222222222222222222", "CA1", "a-b_c", "C" * 64):
+        assert is_call_sid(sid)
+        assert call_sid(Form.parse(f"CallSid={sid}".encode())) == sid
 
 
 def test_connect_action_asks_what_is_next() -> None:
