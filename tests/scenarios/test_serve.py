@@ -123,7 +123,7 @@ async def test_with_json_logs_every_line_is_an_object(tmp_path: Path) -> None:
         ("hookflash.server", "INFO", f"port {port}"),
         ("hookflash.server", "WARNING", f"{PUBLIC}/twilio/voice"),
         ("hookflash.server", "WARNING", "HOOKFLASH_METRICS_TOKEN"),
-        ("uvicorn.error", "WARNING", "Invalid HTTP request"),
+        ("hookflash.server", "WARNING", "from 127.0.0.1 refused or closed"),
     ):
         assert any(each[:2] == (logger, level) and text in each[2] for each in told), (text, told)
 
