@@ -167,6 +167,7 @@ class _Process:
     """
 
     name: str
+    context: contextvars.Context
     task: asyncio.Task[None]
     world: SimulatedWorld
     stop: asyncio.Event
@@ -435,7 +436,7 @@ class Simulation:
         context = contextvars.copy_context()
         context.run(PROCESS.set, name)
         task = self.loop.create_task(run(), name=name, context=context)
-        process = _Process(name, task, world, stop, ready, gone)
+        process = _Process(name, context, task, world, stop, ready, gone)
         task.add_done_callback(lambda _: self._gone(process))
         self._processes.append(process)
         return process
@@ -654,7 +655,13 @@ class Simulation:
                 if leg is not self.caller and leg.live and leg.about.answered is not None:
                     leg.end("completed", by="party")
         else:
-            await self._line.switchboard.post(self.caller.sid, _ORDERS[order.kind])
+            # What follows belongs to the process, so that it ends with it.
+            process = self._processes[-1]
+            posting = self._line.switchboard.post(self.caller.sid, _ORDERS[order.kind])
+            task = self.loop.create_task(posting, context=process.context)
+            await asyncio.wait((task, process.gone), return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                task.result()
 
     def _drop_model(self, fault: Fault) -> None:
         """The newest connection to the model breaks."""
