@@ -25,6 +25,10 @@ PAUSE_SECONDS = 0.8
 PATIENCE_SECONDS = 15.0
 """How long somebody waits for the other side to begin, or to stop."""
 
+ASKED_AGAIN_SECONDS = 10.0
+"""After so long a human who talks with the agent and is not connected says again that they accept.
+The agent may have come to them only after they had said so."""
+
 NO_TURN = frozenset({"okay", "mm-hm"})
 """What a caller says without wanting an answer."""
 
@@ -164,8 +168,13 @@ def human(
     voices: Voices,
     note: Callable[[str], None],
     pressed: Callable[[Line], None],
+    *,
+    consulted: bool = False,
 ) -> Human:
-    """Return somebody who can be rung, as a plan has them. `pressed` is told when they accept."""
+    """Return somebody who can be rung, as a plan has them. `pressed` is told when they accept.
+
+    `consulted`: the agent talks with them.
+    """
     if plan.does == "busy":
         return Human.busy(plan.answer_after)
     if plan.does == "no-answer":
@@ -190,11 +199,16 @@ def human(
             await line.play(voices.human("leave it", 800).sound)
             await line.press("2")
             return
-        await line.play(voices.human("take it", 800).sound)
-        note(f"human {line.leg.sid[:8]} presses 1")
-        pressed(line)
-        await line.press("1")
-        await line.connected()
+        while True:
+            await line.play(voices.human("take it", 800).sound)
+            note(f"human {line.leg.sid[:8]} presses 1")
+            pressed(line)
+            await line.press("1")
+            try:
+                await asyncio.wait_for(line.connected(), ASKED_AGAIN_SECONDS if consulted else None)
+                break
+            except TimeoutError:
+                await talker.heard_silence(PAUSE_SECONDS)
         note(f"human {line.leg.sid[:8]} is connected")
         await _talk(line, plan, voices)
 

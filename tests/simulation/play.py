@@ -19,7 +19,7 @@ import resource
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -167,13 +167,19 @@ class _Process:
     """
 
     name: str
-    context: contextvars.Context
     task: asyncio.Task[None]
     world: SimulatedWorld
     stop: asyncio.Event
     ready: asyncio.Future[int]
     gone: asyncio.Future[None]
     killed: bool = False
+
+
+def _context_of(process: str) -> contextvars.Context:
+    """Return a context whose tasks and timers belong to a process."""
+    context = contextvars.copy_context()
+    context.run(PROCESS.set, process)
+    return context
 
 
 class Simulation:
@@ -352,7 +358,11 @@ class Simulation:
             numbers = (SIP_DESK,) if plan.to == "sip" else DESKS
             for number, each in zip(numbers, plan.humans, strict=False):
                 self.carrier.humans[number] = human(
-                    each, self._voices, self.note, self._human_pressed
+                    each,
+                    self._voices,
+                    self.note,
+                    self._human_pressed,
+                    consulted=plan.manner == "consult",
                 )
             if plan.to == "queue":
                 self.carrier.staff(QUEUE, DESKS[0], after=plan.humans[0].answer_after)
@@ -433,10 +443,8 @@ class Simulation:
                     listener=self.loop.listen("127.0.0.1", 0),  # type: ignore[arg-type]  # as above
                 )
 
-        context = contextvars.copy_context()
-        context.run(PROCESS.set, name)
-        task = self.loop.create_task(run(), name=name, context=context)
-        process = _Process(name, context, task, world, stop, ready, gone)
+        task = self.loop.create_task(run(), name=name, context=_context_of(name))
+        process = _Process(name, task, world, stop, ready, gone)
         task.add_done_callback(lambda _: self._gone(process))
         self._processes.append(process)
         return process
@@ -473,6 +481,13 @@ class Simulation:
                     else:
                         raise RuntimeError(f"{process.name} ended before it served")
                 await asyncio.sleep(RESTART_SECONDS)
+
+    async def _within(self, process: _Process, work: Coroutine[Any, Any, object]) -> None:
+        """Do something in a process: the timers and tasks that it starts there die with it."""
+        task = self.loop.create_task(work, context=_context_of(process.name))
+        await asyncio.wait((task, process.gone), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
 
     async def _stop_process(self) -> None:
         """Ask the process to end and wait until it has ended, or somebody killed it meanwhile."""
@@ -655,13 +670,10 @@ class Simulation:
                 if leg is not self.caller and leg.live and leg.about.answered is not None:
                     leg.end("completed", by="party")
         else:
-            # What follows belongs to the process, so that it ends with it.
-            process = self._processes[-1]
-            posting = self._line.switchboard.post(self.caller.sid, _ORDERS[order.kind])
-            task = self.loop.create_task(posting, context=process.context)
-            await asyncio.wait((task, process.gone), return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                task.result()
+            await self._within(
+                self._processes[-1],
+                self._line.switchboard.post(self.caller.sid, _ORDERS[order.kind]),
+            )
 
     def _drop_model(self, fault: Fault) -> None:
         """The newest connection to the model breaks."""
@@ -687,7 +699,12 @@ class Simulation:
         self.checks.caller_spoke(text, began, ended)
 
     def _human_pressed(self, telephone: Telephone) -> None:
-        self.checks.human_pressed(telephone.leg, self.carrier.now())
+        leg = telephone.leg
+        by_agent = any(self.listener(each.session) is leg for each in self.model.spoken)
+        asked = by_agent or leg.timeline.find("say", leg.sid)
+        if asked or self.plan.manner != "consult":
+            # Who is to talk with the agent, and speaks before it is there, has accepted nothing.
+            self.checks.human_pressed(leg, self.carrier.now())
 
     # --- watching ---------------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ from hookflash.models.openai.session import RealtimeSession
 
 from .checks import Violation
 from .known import KNOWN, Known, known
-from .plan import Act, Fault, HumanPlan, Order, Plan, directed, draw
+from .plan import Act, Fault, HumanPlan, Order, Plan, Trouble, directed, draw
 from .play import Played, play
 from .shrink import shrink
 from .visits import read_reasons, superfluous, unexplained
@@ -118,6 +118,35 @@ def test_a_killed_line_goes_on_in_the_next_process():
     assert any("kill -9 line 1" in line for line in played.timeline)
     assert any("line 2 serves" in line for line in played.timeline)
     assert any("CallRecovered" in line for line in played.timeline)
+
+
+def test_what_an_order_has_begun_in_a_process_ends_with_the_process():
+    """Seed 7000170: the session that a supervisor's order had opened outlived the process."""
+    plan = Plan(
+        seed=1,
+        acts=(Act("say", "human", 1.0), Act("stay", seconds=40.0)),
+        humans=(HumanPlan("mailbox", answer_after=9.0),),
+        orders=(Order("cancel", 0.05, "moving"),),
+        faults=(Fault("kill", 3.0, "moving"),),
+    )
+    played = play(plan)
+    assert any("order: cancel" in line for line in played.timeline)
+    assert any("kill -9 line 1" in line for line in played.timeline)
+    assert played.violations == []
+
+
+def test_who_accepts_before_the_agent_has_come_to_them_says_so_again_when_asked():
+    """Seed 7000003: the session of the agent who was to ask them was never created."""
+    plan = Plan(
+        seed=1,
+        acts=(Act("say", "human", 1.0), Act("stay", seconds=60.0)),
+        humans=(HumanPlan("accepts", answer_after=6.6, talks_seconds=4.5),),
+        troubles=(Trouble("no-session-created", 2),),
+        manner="consult",
+    )
+    played = play(plan)
+    assert sum("presses 1" in line for line in played.timeline) == 2
+    assert (played.violations, played.disposition) == ([], "handed_off")
 
 
 @pytest.mark.parametrize(
