@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,6 +12,7 @@ from starlette.routing import Route
 from hookflash.console import shapes
 from hookflash.console.openapi import OPERATIONS, document
 from hookflash.console.operations import OperationRoute
+from hookflash.core.delivery_retries import DeliveryState
 
 from .conftest import TOKEN, MakeOffice, Office
 
@@ -93,6 +95,13 @@ def test_each_operation_has_a_name_of_its_own_and_says_what_it_is_for() -> None:
     for where, operation in found.items():
         assert operation["operationId"].isidentifier(), where
         assert operation["summary"].endswith("."), where
+
+
+def test_the_retry_names_states_that_a_delivery_can_have() -> None:
+    retry = operations(DOCUMENT)["POST", "/api/deliveries/{id}/retry"]
+    named = re.findall("`(.*?)`", retry["summary"])
+    assert named
+    assert set(named) <= set(get_args(DeliveryState))
 
 
 def test_who_may_ask_is_in_the_document() -> None:

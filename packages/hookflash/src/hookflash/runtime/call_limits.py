@@ -1,5 +1,6 @@
-"""Decide whether a process takes another call, and what a caller hears whose call it refuses.
+"""Decide whether a process takes another call, and what a refused caller hears.
 
+    refused because of
     calls   as many calls are live in this process as the owner allows
     spend   the line has spent what the owner allows for today
 
@@ -21,8 +22,10 @@ Reason = Literal["calls", "spend"]
 
 
 class CallRefused(Exception):
-    """A new call is not taken. Without `instructions`, it is rejected: the caller hears a busy
-    tone."""
+    """A new call is not taken.
+
+    Without `instructions` the carrier rejects it, and the caller hears a busy tone.
+    """
 
     def __init__(self, reason: Reason, instructions: tuple[Instruction, ...]) -> None:
         super().__init__(reason)
@@ -33,7 +36,8 @@ class CallLimits:
     """The limits of one process.
 
     `calls` is how many calls may be live at once; 0: no limit. `text` is said to callers who are
-    refused; empty: they hear a busy tone. `spent` says whether today's money is spent.
+    refused; empty: they hear a busy tone. `spent` returns whether the limit of a day's spend is
+    reached.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""Format events and commands as one log line each, without audio, typed digits and whole phone
-numbers.
+"""Format each event and command as one log line.
 
-What callers, tools and models have written is made visible: it cannot begin a line of its own.
+The line has no audio, no typed digit and no whole telephone number. Control characters in texts of
+callers, tools and models are escaped, so such a text cannot begin a line of its own.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def describe(value: Any) -> str:
         content = getattr(value, name)
         if name in ("payload", "record") or content in (None, "", ()):
             continue
-        # A digit may be one of a PIN or of a card.
+        # A digit may belong to a PIN or a card number.
         fields.append(f"{name}={'•' if name == 'digit' else _shown(content)}")
     return f"{type(value).__name__}({', '.join(fields)})"
 

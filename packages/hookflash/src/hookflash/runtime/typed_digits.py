@@ -42,7 +42,7 @@ _NO_DIGITS = {
         " interrupted. Nobody has the digits. If the caller is still there, begin again."
     ),
 }
-"""What the tool is told, and the model if the tool does not catch it."""
+"""The text of the `ToolError`. The model gets it too, unless the tool catches the error."""
 
 
 class _Waiting(NamedTuple):
@@ -122,7 +122,7 @@ class TypedDigits:
         return digits
 
     def close(self) -> None:
-        """The call is released: no digits will come any more."""
+        """End a collection, because the call is released and no digits will come."""
         if self._waiting is not None:
             self.give(GiveDigits(self._waiting.collection_id, 0, "interrupted"))
 
@@ -162,15 +162,15 @@ def _shown(value: object) -> str:
 # --- secrets of a running tool --------------------------------------------------------------------
 
 _secrets: ContextVar[list[str] | None] = ContextVar("hookflash_tool_secrets", default=None)
-_SHORTEST = 4
-"""Fewer digits are too often part of something else, such as a date."""
+_SHORTEST_HIDDEN = 4
+"""Shorter secrets are not hidden: they occur too often in other text, such as a date."""
 
 
 @contextlib.contextmanager
 def forgetting_secrets() -> Iterator[Callable[[str], str]]:
-    """Run a tool in this block. Yield a function that hides the secrets it has collected in a text.
+    """Run a tool in this block. Yield a function that removes the tool's secrets from a text.
 
-    The secrets are forgotten at the end of the block.
+    They are the secrets that the tool has collected. They are forgotten at the end of the block.
     """
     secrets: list[str] = []
     token = _secrets.set(secrets)
@@ -188,5 +188,5 @@ def forgetting_secrets() -> Iterator[Callable[[str], str]]:
 
 def _remember(digits: str) -> None:
     secrets = _secrets.get()
-    if secrets is not None and len(digits) >= _SHORTEST:
+    if secrets is not None and len(digits) >= _SHORTEST_HIDDEN:
         secrets.append(digits)

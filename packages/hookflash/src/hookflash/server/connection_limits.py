@@ -38,7 +38,9 @@ TRUST = "trust_connection"
 _LINES = 2
 """How many lines a minute are logged about one kind of refusal."""
 
-_RESERVED_PART, _RESERVED_MOST = 4, 256
+_RESERVED_SHARE, _MOST_RESERVED = 0.25, 256
+"""How much of the descriptors is reserved for calls, and how many at most."""
+
 _LEAST_FREE = 16
 """How many descriptors must be free for a new connection. A call needs about four."""
 
@@ -77,9 +79,9 @@ class Rejection(enum.Enum):
 class ConnectionLimits(msgspec.Struct, frozen=True, kw_only=True):
     """The limits of one process. `keep_alive_seconds` is how long a connection may be idle.
 
-    `header_bytes` is for the request line and the headers together, and again for the framing of
-    the body.
-    `connections` and `connections_per_address` are of strangers; 0 is no limit per address.
+    `header_bytes` limits the request line and the headers together. The same limit applies to the
+    framing of the body. `connections` and `connections_per_address` are of strangers; 0 is no limit
+    per address.
     """
 
     request_line_bytes: int = 8192
@@ -149,8 +151,7 @@ _REMEDIES = {
 class Connection:
     """An open connection, until it is closed or becomes a WebSocket.
 
-    `close` is called to close it for the given reason; it must also remove it from its table, now
-    or soon.
+    `close(reason)` closes it. The table calls it after it has removed the connection.
     """
 
     __slots__ = ("address", "close", "state", "trusted")
@@ -165,9 +166,9 @@ class Connection:
 class ConnectionTable:
     """The open connections of one process.
 
-    `descriptors` is the highest number of descriptors that the process may open; 0 is unknown.
-    `is_proxy` returns whether many clients may share an address: then it is not limited. `log` gets
-    one line at a time; `now` is a clock in seconds.
+    `descriptors` is how many descriptors the process may open; 0 is unknown. `is_proxy` returns
+    whether many clients may share an address, which then has no limit. `log` gets one line at a
+    time. `now` is a clock in seconds.
     """
 
     def __init__(
@@ -183,7 +184,7 @@ class ConnectionTable:
         self.refused: dict[Rejection, int] = {}
         """How many connections and requests were refused or closed, by reason."""
         self._descriptors = descriptors
-        self._usable = descriptors - min(descriptors // _RESERVED_PART, _RESERVED_MOST)
+        self._usable = descriptors - min(int(descriptors * _RESERVED_SHARE), _MOST_RESERVED)
         self._is_proxy = is_proxy
         self._log = log
         self._limit = LineLimit(most=_LINES, now=now)
@@ -210,10 +211,10 @@ class ConnectionTable:
     def opened(
         self, host: str, descriptor: int, close: Callable[[Rejection], None]
     ) -> tuple[Connection, Rejection | None]:
-        """Add a new connection from `host`, after closing others if there are too many.
+        """Add a new connection from `host`. If there are too many, close others first.
 
-        `descriptor` is its number, -1 if unknown. If a `Rejection` is returned as well, the new
-        connection is to be refused for that reason.
+        `descriptor` is its number, -1 if unknown. Refuse the new connection if a `Rejection` is
+        returned with it.
         """
         connection = Connection(self._address_of(host), close)
         refusal = self._make_room(connection.address, descriptor)
@@ -231,7 +232,7 @@ class ConnectionTable:
             table[state][connection] = None
 
     def trust(self, connection: Connection) -> None:
-        """Note that a request on the connection is signed, or of somebody who has signed in."""
+        """Exempt a connection from the limits: a request on it is signed, or from a user."""
         if connection in self._strangers[connection.state]:
             del self._strangers[connection.state][connection]
             self._forget_address(connection)
@@ -247,7 +248,7 @@ class ConnectionTable:
     # --- too many -------------------------------------------------------------------------------
 
     def _make_room(self, address: str, descriptor: int) -> Rejection | None:
-        """Close as many connections as are too many. Return why the new one is refused, if so."""
+        """Close connections until there is room. Return why the new one is refused, or None."""
         most = self.limits.connections_per_address
         same = self._by_address.get(address, {})
         if address and 0 < most <= len(same):
@@ -284,7 +285,7 @@ class ConnectionTable:
     # --- addresses ------------------------------------------------------------------------------
 
     def _address_of(self, host: str) -> str:
-        """Return what the limit per address counts: "" if nothing."""
+        """Return the address that the limit per address counts; "" if it has no limit."""
         if not host or self._is_proxy(host):
             return ""
         return client_network(host)
@@ -304,7 +305,7 @@ class ConnectionTable:
     # --- counting and logging -------------------------------------------------------------------
 
     def count(self, refusal: Rejection, host: str) -> None:
-        """Count a refusal, and log it unless such lines are too many."""
+        """Count a refusal. Log it, unless there were too many such lines."""
         self.refused[refusal] = self.refused.get(refusal, 0) + 1
         ending = self._limit.ending(refusal)
         if ending is not None:
@@ -315,15 +316,14 @@ class ConnectionTable:
 
 
 def trust_connection(scope: Mapping[str, Any]) -> None:
-    """Trust the connection of a request, by its ASGI scope: it is signed, or of somebody who has
-    signed in."""
+    """Exempt the connection of a request from the limits. `scope` is the request's ASGI scope."""
     trust = scope.get("state", {}).get(TRUST)
     if trust is not None:
         trust()
 
 
 def _oldest(connections: Iterable[Connection]) -> Iterator[Connection]:
-    """Yield the connections of one address that may be closed for another one of it."""
+    """Yield the connections of one address that may be closed in favour of a new one."""
     found = list(connections)
     for state in _CLOSED_FOR_SAME_ADDRESS:
         yield from (connection for connection in found if connection.state is state)

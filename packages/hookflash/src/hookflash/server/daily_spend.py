@@ -3,9 +3,9 @@
     ended calls   of all processes, from the database: those that arrived since midnight UTC
     live calls    of this process, up to now
 
-It is an estimate (`console.prices`). Live calls of other processes count when they have ended and
-are in the database. The sum is renewed every `REFRESH_SECONDS`, so calls that arrive together may
-exceed the limit.
+The sum is an estimate (`console.prices`). It includes the live calls of other processes only when
+they have ended and are in the database. It is computed every `REFRESH_SECONDS`, so calls that
+arrive together may exceed the limit.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class DailySpend:
         return self.spent >= self._limit and self._now() < self._day + _DAY_SECONDS
 
     async def refresh(self) -> None:
-        """Add up again. Raises `SQLAlchemyError` if the database does not answer."""
+        """Compute the sum. Raises `SQLAlchemyError` if the database does not answer."""
         now, was_over = self._now(), self.over
         day = now - now % _DAY_SECONDS
         (ended,) = await figures(self._engine, since=day, until=now + 1.0, step=now + 1.0 - day)
@@ -82,7 +82,7 @@ class DailySpend:
 
     @contextlib.asynccontextmanager
     async def refreshing(self, delay: Callable[[float], float]) -> AsyncIterator[None]:
-        """Add up at the start of the block, and regularly within it.
+        """Compute the sum at the start of the block, and regularly within it.
 
         `delay` converts seconds of the calls' clock into the event loop's.
         """

@@ -1,4 +1,4 @@
-"""Answer what no route answers: unknown addresses, methods that an address does not have.
+"""Answer requests that no route answers: unknown addresses and wrong methods.
 
 A 405 has every method of the address in `Allow` (RFC 9110, 15.5.6). Addresses of the console and
 its API are answered with a `Fault`, all others with an empty body.

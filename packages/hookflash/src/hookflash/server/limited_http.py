@@ -58,12 +58,14 @@ _MOST_DESCRIPTORS = 65_536
 
 
 class _OverLimit(Exception):
-    """A callback of the parser has noticed that a limit is passed."""
+    """Raised by a callback of the parser when a limit is passed."""
 
 
 def limited_http(table: ConnectionTable) -> type[asyncio.Protocol]:
-    """Return the class with which uvicorn serves HTTP (`Config.http`), with its connections in
-    `table`."""
+    """Return the class with which uvicorn serves HTTP (`Config.http`).
+
+    Its connections are in `table`.
+    """
     return cast("type[asyncio.Protocol]", type("Http", (LimitedHttpProtocol,), {"table": table}))
 
 
@@ -125,7 +127,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(cast(asyncio.Transport, transport))
         self._connection, refusal = self.table.opened(
-            self._host(), _descriptor(transport), self._make_room
+            self._host(), _descriptor(transport), self._close_for_another
         )
         if refusal is not None:
             self._refuse(refusal)
@@ -244,7 +246,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             over = isinstance(passed, _OverLimit)
             self._refuse(cast(Rejection, passed.args[0]) if over and passed else Rejection.INVALID)
             return False
-        # A header without an end, and the framing of a body, are noticed only here.
+        # The parser reports neither an endless header nor the framing of a body.
         if self._unparsed_bytes > self._limits.header_bytes:
             self._refuse(Rejection.HEADER_BYTES)
             return False
@@ -254,7 +256,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         raise _OverLimit(refusal)
 
     def _update_state(self) -> None:
-        """Note what the connection does now, and set the timer for an incomplete request."""
+        """Update the connection's state, and set the timer for an incomplete request."""
         if self._connection is None or self._refusal is not None:
             return
         if self.cycle is not None and not self.cycle.response_complete:
@@ -269,7 +271,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         elif self._timer is None:
             self._timer = self.loop.call_later(self._limits.header_seconds, self._late)
         if state is ConnectionState.IDLE and self.timeout_keep_alive_task is None:
-            # uvicorn does not set it again if the request was complete only after its answer.
+            # If the request was complete only after its answer, uvicorn has set no timer.
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
@@ -299,7 +301,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     # --- refusing -------------------------------------------------------------------------------
 
     def _refuse(self, refusal: Rejection) -> None:
-        """Answer with the reason. Close a little later, so that a client that sends can read it."""
+        """Answer with the reason. Close later, so that a client that still sends can read it."""
         self._refusal = refusal
         self._cancel_timer()
         self._unset_keepalive_if_required()
@@ -312,8 +314,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         else:
             self.transport.abort()
 
-    def _make_room(self, refusal: Rejection) -> None:
-        """Close the connection in favour of a new one (`Connection.close`)."""
+    def _close_for_another(self, refusal: Rejection) -> None:
+        """Close the connection in favour of a new one. It is `Connection.close`."""
         self._connection = None
         self._cancel_timer()
         if self._refusal is None and (self.cycle is None or self.cycle.response_complete):
@@ -360,6 +362,6 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
 
 def _descriptor(transport: asyncio.BaseTransport) -> int:
-    """Return the descriptor's number of a connection; -1 if it has none."""
+    """Return the number of a connection's descriptor; -1 if it has none."""
     held = transport.get_extra_info("socket")
     return held.fileno() if held is not None else -1

@@ -34,11 +34,11 @@ _GIVEN_UP = {
     "not-ready": "it was not ready in time",
     "responses-failed": "too many responses in a row failed or had no sound",
 }
-"""What is the matter with a session that the call gives up, by `CloseModel.reason`."""
+"""Why the call gives up a session, in words, by `CloseModel.reason`."""
 
 
 class ModelFaults:
-    """The faults of this process's sessions: `watch` is a `Switchboard`'s.
+    """The faults of this process's sessions. Give `watch` to the `Switchboard`.
 
     `errors` are counted by code, `failed` responses by reason, `lost` sessions by cause. `now` is a
     clock in seconds.

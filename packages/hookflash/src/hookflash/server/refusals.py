@@ -1,14 +1,15 @@
 """Log and count the requests that the server refuses, so that none fails silently.
 
-    a webhook or page          `Refusal` or another `HTTPException`, answered by `Refusals.answer`
-    an upgrade that ASGI gets  closed before it is accepted: `RefusedUpgrades`
-    a media socket on picows   `Refusals.upgrade`, called by `media_upgrade`
+    refused                    logged and counted by
+    a webhook or page          `Refusals.answer`, which also answers the `HTTPException`
+    an upgrade through ASGI    `RefusedUpgrades`, which sees that it is closed, not accepted
+    a media socket on picows   `media_upgrade`, which calls `Refusals.upgrade`
 
 Each line says what was refused, why, and what to do. Lines of one kind are limited, because anybody
 can cause them; the counts are complete. The reason is for the owner only: `http_errors` writes the
 answers.
 
-Lines contain no header and no body, and of a query only the names.
+A line contains no header and no body. It has the names in a query, but not the values.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class Refusals:
         self._limit = LineLimit(now=now)
 
     async def answer(self, request: Request, error: Exception) -> Response:
-        """Answer an `HTTPException` as `http_errors` says, and log it.
+        """Log an `HTTPException`, and answer it as `http_errors` does.
 
         It is starlette's handler for `HTTPException`.
         """
@@ -99,7 +100,7 @@ class Refusals:
         status = error.status_code
         reason = error.reason if isinstance(error, Refusal) else _REASONS.get(status, "other")
         self.requests[reason] = self.requests.get(reason, 0) + 1
-        # Scanners request all sorts of paths. Their lines must not crowd out those of Twilio.
+        # Scanners request many paths. Their lines must not use up the limit of Twilio's lines.
         kind = (status, reason, HEADER in request.headers)
         if status < 500 and (ending := self._limit.ending(kind)) is not None:
             log.warning(
@@ -156,7 +157,7 @@ class Refusals:
 
 
 def shown(url: str) -> str:
-    """Return `url` for a line: shortened, without the query's values and whole numbers."""
+    """Return `url` for a log line: shortened, without the query's values and whole numbers."""
     path, _, query = url[:_URL_CHARACTERS].partition("?")
     names = "&".join(f"{name}=…" for name, _ in parse_qsl(query, keep_blank_values=True))
     return _NUMBER.sub(r"…\1", f"{path}?{names}" if names else path)

@@ -151,7 +151,7 @@ def stream_status(form: Form, path: Path) -> tuple[str, AnyEvent | None]:
 def describe_notice(form: Form) -> str:
     """Return the log text of a notice without an event. It contains no phone number."""
     names = ("StreamEvent", "StreamError", "CallStatus", "StatusCallbackEvent", "RecordingStatus")
-    return " ".join(visible(form[name], 120) for name in names if name in form) or "nothing we know"
+    return " ".join(visible(form[name], 120) for name in names if name in form) or "no known field"
 
 
 # --- shared helpers -----------------------------------------------------------------------------

@@ -94,14 +94,14 @@ _HUMAN = f"{PREFIX}/human/{_CALL}/{{leg:number}}"
 
 
 class WebhookRoute(Route):
-    """A route whose path may end with a slash, because the owner types some of them by hand."""
+    """A route whose path may end with a slash, because owners type some paths by hand."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         return _match(super().matches, scope)
 
 
 class SocketRoute(WebSocketRoute):
-    """The same for a WebSocket."""
+    """A WebSocket route whose path may end with a slash."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         return _match(super().matches, scope)
