@@ -111,8 +111,8 @@ class Call:
     def without_digits(self, event: e.AnyEvent) -> e.AnyEvent:
         """Return an event without the digits that the caller has typed, unless they are shown.
 
-        Call it with each event that has some, right before `receive`: what a key means depends on
-        the state of the call. The journal, the log and the watcher get what this returns.
+        Call it right before `receive`, because what a key means depends on the state of the call.
+        The journal, the log and the watcher get what this returns.
         """
         if type(event) is e.DigitPressed:
             return keypad.without_digit(self.conversation, event)

@@ -213,9 +213,9 @@ class CheckTargets(Command, frozen=True, tag=True):
 
 
 class RefuseTarget(Command, frozen=True, tag=True):
-    """Report that a target is not rung, because no `CallSetup.dial_prefixes` begins its number.
+    """Report that a target is not rung: its number begins with none of `CallSetup.dial_prefixes`.
 
-    `target` is its number among the plan's targets.
+    `target` is its index in the plan's targets.
     """
 
     destination: str
@@ -387,7 +387,7 @@ Ending = Literal["complete", "finished", "timeout", "cancelled", "busy", "interr
 
 
 class GiveDigits(Command, frozen=True, tag=True):
-    """Give the tool the digits that the caller has typed: `typed` is how many, never which.
+    """Give the tool the digits that the caller has typed. `typed` is their number.
 
     Only the driver has the digits. With `cancelled`, `busy` and `interrupted` there are none.
     """
@@ -416,12 +416,14 @@ class StopRecording(Command, frozen=True, tag=True):
 
 
 class PauseCarrierRecording(Command, frozen=True, tag=True):
-    """Pause the recording that the carrier makes of the caller's leg, if there is one: the caller
-    types a secret. Hookflash starts no such recording, but the owner may have."""
+    """Pause the carrier's recording of the caller's leg, because the caller types a secret.
+
+    Hookflash starts no such recording, but the owner may have started one.
+    """
 
 
 class ResumeCarrierRecording(Command, frozen=True, tag=True):
-    """Resume the recording that was paused, if one was."""
+    """Resume the carrier's recording, if it was paused."""
 
 
 class StoreRecord(Command, frozen=True, tag=True):

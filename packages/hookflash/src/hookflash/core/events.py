@@ -68,9 +68,9 @@ class MarkReturned(Event, frozen=True, tag=True, gc=False):
 class DigitPressed(Event, frozen=True, tag=True):
     """The caller pressed a key.
 
-    `digit` is 0-9, A-D, * or #. It is empty if it is hidden: from the model, and so from the
-    journal. The driver hides it before the core knows it (`runtime/typed_digits.py`), and says all
-    that the core needs: `to_human`: it is the key that brings a human. `ends`: it ends an entry.
+    `digit` is 0-9, A-D, * or #. It is empty if it is hidden from the model and the journal: the
+    driver hides it before it posts the event (`runtime/typed_digits.py`). `to_human`: it is the key
+    that brings a human. `ends`: it ends an entry.
     """
 
     digit: str = ""
@@ -452,8 +452,8 @@ class DigitsWanted(Event, frozen=True, tag=True):
     """A tool waits for digits that the caller types (`CallContext.collect_digits`).
 
     They are complete with `count` digits, with the key `finish_on_key`, or when the caller presses
-    no key for `seconds`. While they are `secret`, nobody hears the caller: no model, no recording,
-    no listener. `prompt` is what the agent says first. Ends in `GiveDigits`.
+    no key for `seconds`. With `secret`, no model, recording or listener hears the caller until they
+    are complete. `prompt` is what the agent says first. Ends in `GiveDigits`.
     """
 
     collection_id: str

@@ -229,9 +229,9 @@ class DialledLegChanged(Signal, frozen=True, kw_only=True):
 
 
 class BridgedAfterAll(Signal, frozen=True, kw_only=True):
-    """The caller was bridged with a human of this wave, as became known when that was over.
+    """The caller was bridged with a human of this wave. It became known only afterwards.
 
-    `recorded`: the call is over and stays over, so its record was stored before this was known.
+    `recorded`: the call had ended, so its record was stored before this was known.
     """
 
     wave: int

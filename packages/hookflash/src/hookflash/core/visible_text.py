@@ -1,8 +1,8 @@
-"""Make text from strangers visible and short, where it is shown, logged, stored or told to a model.
+"""Make text from strangers visible and short, before anybody reads, logs or stores it.
 
-A caller by SIP chooses what stands in `From`. It may have 20,000 characters, or a line break that
+A caller by SIP chooses the text of `From`. It may have 20,000 characters, or a line break that
 begins a log line of its own. U+202E shows the rest of a line backwards. Such characters are written
-as their escapes. Letters and signs of every language stay as they are.
+as their escapes. Letters and signs of every language do not change.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def visible(text: str, limit: int) -> str:
         return text
     shown = "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode()
-        # More characters cannot be shown, whatever they are.
+        # An escape is never shorter than its character, so more characters are not needed.
         for each in text[: limit + 1]
     )
     return shown if len(shown) <= limit else shown[: limit - 1] + _CUT

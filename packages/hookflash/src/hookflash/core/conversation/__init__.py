@@ -13,7 +13,7 @@ has the states, `limits.py` how long each may last. Each other file is one conce
     speaking             first words, last words, and what waits until the agent is silent
     farewell             how far the last words are
     consent              the line that must be heard before recording begins
-    fillers       what a caller hears while an answer, a tool or a human takes time
+    fillers              what a caller hears while an answer, a tool or a human takes time
     silent_caller        what happens when the caller says nothing
     tools                what each tool call does
     running_tools        which tools have not answered yet

@@ -1,8 +1,7 @@
 """Collect digits for a tool: ask the caller, count the keys, and end in time.
 
 While the digits are secret, the caller's sound goes to no model and no recording
-(`DigitCollection.private`). The model may speak meanwhile. It learns nothing of the digits but what
-the tool tells it.
+(`DigitCollection.private`). The model may speak meanwhile. It learns only what the tool returns.
 
 Functions of (conversation, event, step).
 """
@@ -30,7 +29,7 @@ def digits_wanted(talk: Conversation, event: e.DigitsWanted, step: s.Step) -> No
     step.do(*talk.collection.begin(event, step.now))
     talk.digits.take(step.now)
     if event.secret and talk.requests.caller_speaking and talk.model.listening:
-        # The model hears no end of what the caller is saying.
+        # The model will not hear the rest of the caller's turn, so the turn ends here.
         step.do(CommitCallerAudio())
         turns.turn_ended(talk, step)
     if event.prompt or not talk.playout.playing():
@@ -38,20 +37,20 @@ def digits_wanted(talk: Conversation, event: e.DigitsWanted, step: s.Step) -> No
 
 
 def digits_unwanted(talk: Conversation, event: e.DigitsUnwanted, step: s.Step) -> None:
-    """The tool has ended, for example because its time was over."""
+    """The tool has ended, for example because its time is over: end its collection."""
     if talk.collection.open and talk.collection.wanted.collection_id == event.collection_id:
         _finish(talk, talk.collection.end("cancelled", step.now), step)
 
 
 def key_pressed(talk: Conversation, event: e.DigitPressed, step: s.Step) -> None:
-    """A key of a collection. The first one stops what the agent says, as speech would."""
+    """Count a key for the tool. The first key stops what the agent says, as speech would."""
     if talk.collection.open and not talk.collection.typed:
         _stop_prompt(talk, step)
     _finish(talk, talk.collection.press(ends=event.ends, now=step.now), step)
 
 
 def review(talk: Conversation, step: s.Step) -> None:
-    """Await the digits from when the caller has heard that they are to type."""
+    """Begin to await digits once the agent has asked for them and is silent."""
     if talk.collection.state is not CollectionState.ANNOUNCED:
         return
     if not talk.playout.playing() and not talk.requests.busy:
@@ -85,7 +84,7 @@ def _ask_caller(talk: Conversation, step: s.Step) -> None:
 
 
 def _stop_prompt(talk: Conversation, step: s.Step) -> None:
-    """The caller types already: they need not be asked any more."""
+    """Stop the request to type, because the caller is typing already."""
     speaking.drop_cancelled(talk, talk.requests.supersede(Kind.DIGITS), step)
     free = talk.farewell.purpose is None and not talk.requests.protected
     if free and talk.cut is None and not talk.playout.idle():
@@ -93,7 +92,7 @@ def _stop_prompt(talk: Conversation, step: s.Step) -> None:
 
 
 def _finish(talk: Conversation, commands: list[GiveDigits], step: s.Step) -> None:
-    """If the collection has ended, do not ask for digits any more."""
+    """Give the tool its digits if the collection has ended, and withdraw the request to type."""
     if commands:
         speaking.drop_cancelled(talk, talk.requests.supersede(Kind.DIGITS), step)
         step.do(*commands)

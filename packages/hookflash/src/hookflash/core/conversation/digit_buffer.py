@@ -1,4 +1,4 @@
-"""Keys that the caller presses: counted until `#` or a pause, so a number stays whole."""
+"""Collect the keys that the caller presses into one entry, until `#` or a pause."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from hookflash.core.timers import Timer
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """What the caller has typed: how many keys, and which, unless they are hidden.
+    """What the caller has typed. `digits` is empty if they are hidden.
 
-    `to_human`: it is the key that brings a human, and no other key.
+    `to_human`: it is a single key, the one that brings a human.
     """
 
     keys: int
@@ -22,7 +22,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class DigitBuffer:
-    """The keys that the caller has pressed and the model does not know of yet."""
+    """The keys that the caller has pressed and that the model has not been told of yet."""
 
     def __init__(self) -> None:
         self._entry = Entry(0)

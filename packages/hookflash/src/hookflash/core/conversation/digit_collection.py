@@ -6,8 +6,8 @@
       |                        +----- nothing is typed -----------+                 |
       +------- SETTLING <------------- complete, finished, too late ----------------+
 
-The digits themselves are not here. Only the driver has them, so they are in no state, command or
-journal. There is at most one collection at a time.
+The digits themselves are not here. Only the driver has them (`runtime/typed_digits.py`), so they
+are in no state, command or journal. There is at most one collection at a time.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from hookflash.core.timers import Timer
 
 
 class DigitCollection:
-    """The collection of digits of one call. Methods return the commands that follow."""
+    """The collection of digits of one call. Its methods return commands for the driver."""
 
     def __init__(self) -> None:
         self.wanted = DigitsWanted("", 0)
@@ -60,7 +60,7 @@ class DigitCollection:
 
     @property
     def seconds(self) -> float:
-        """How long the caller may press no key."""
+        """After how long without a key the collection ends."""
         return self.wanted.seconds
 
     @property
@@ -69,26 +69,26 @@ class DigitCollection:
         return min(REMIND_SECONDS, self.wanted.seconds / 2)
 
     def begin(self, wanted: DigitsWanted, now: float) -> list[AnyCommand]:
-        """A tool waits for digits, and the caller is asked for them."""
-        before = self.private
+        """Begin a collection: the caller is asked for the digits that a tool waits for."""
+        was_private = self.private
         self.wanted = wanted
         self.typed = 0
         self._reminded = False
         self._timer.enter(CollectionState.ANNOUNCED, now)
-        return self._at_carrier(before)
+        return self._recording_commands(was_private)
 
     def asked(self, now: float) -> None:
-        """The caller has heard that they are to type."""
+        """Await digits, because the caller has been asked for them."""
         state = CollectionState.REMINDED if self._reminded else CollectionState.AWAITED
         self._timer.enter(state, now, self)
 
     def remind(self, now: float) -> None:
-        """The caller is asked again."""
+        """Await the end of the reminder: the caller is asked again."""
         self._reminded = True
         self._timer.enter(CollectionState.ANNOUNCED, now)
 
     def press(self, *, ends: bool, now: float) -> list[GiveDigits]:
-        """The caller has pressed a key. After the collection, it only delays what follows."""
+        """Count a key. After the collection, a key only extends `SETTLING`."""
         if not self.open:
             self._timer.enter(CollectionState.SETTLING, now)
             return []
@@ -101,26 +101,28 @@ class DigitCollection:
         return []
 
     def end(self, ending: Ending, now: float) -> list[GiveDigits]:
-        """The tool gets what was typed, or learns that there is nothing."""
+        """End the collection: the tool gets what was typed, or learns why there is nothing."""
         self._timer.enter(CollectionState.SETTLING, now)
         return [GiveDigits(self.wanted.collection_id, self.typed, ending)]
 
     def settle(self, now: float) -> list[AnyCommand]:
-        """The last tone is over."""
-        before = self.private
+        """Let the model and the recording hear the caller again: the last tone is over."""
+        was_private = self.private
         self._timer.enter(CollectionState.NONE, now)
-        return self._at_carrier(before)
+        return self._recording_commands(was_private)
 
     def interrupt(self, now: float, *, over: bool) -> list[AnyCommand]:
-        """The caller leaves the agent, or their stream is lost. `over`: the call has ended, and
-        with it the carrier's recording."""
+        """End everything: the caller leaves the agent, or their stream is lost.
+
+        `over`: the call has ended, and so has the carrier's recording.
+        """
         commands = self.end("interrupted", now) if self.open else []
         resumed = self.settle(now)
         return [*commands] if over else [*commands, *resumed]
 
-    def _at_carrier(self, before: bool) -> list[AnyCommand]:
-        """Return what the carrier's recording does if `private` was `before`."""
-        if self.private == before:
+    def _recording_commands(self, was_private: bool) -> list[AnyCommand]:
+        """Pause or resume the carrier's recording, if `private` has changed."""
+        if self.private == was_private:
             return []
         return [PauseCarrierRecording() if self.private else ResumeCarrierRecording()]
 

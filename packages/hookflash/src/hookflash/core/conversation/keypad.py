@@ -1,4 +1,4 @@
-"""What the caller types: the key that brings a human, or an entry that the model is told of.
+"""What the caller types: the key that brings a human, or an entry for the model.
 
 While a tool collects digits, keys belong to the tool (`collecting.py`).
 
@@ -17,9 +17,9 @@ from hookflash.core.conversation.requests import Kind, Request
 
 
 def without_digit(talk: Conversation, event: e.DigitPressed) -> e.DigitPressed:
-    """Return a key that the caller has just pressed as the core may know it.
+    """Return the event of a key without its digit, unless the core may know the digit.
 
-    What it means is said in words, so that the digit itself is needed only if the owner shows it.
+    `to_human` and `ends` say what the key means, so the core does not need the digit.
     """
     setup, collection = talk.setup, talk.collection
     shown = setup.digits_shown and not collection.private
