@@ -248,7 +248,7 @@ class Section(BaseModel):
 
 
 class ServerSettings(Section):
-    """Where the line listens, how long calls may take, and how the line ends."""
+    """Where the line listens, how long calls may take, what clients may send, and how it stops."""
 
     public_url: _Https | None = _setting(
         None,
@@ -290,16 +290,17 @@ class ServerSettings(Section):
     )
     max_connections: int = _setting(
         1000,
-        "How many connections may be open at once in each process that are neither signed by Twilio"
-        " nor of somebody who has signed in. If there are more, the oldest are closed.",
+        "How many connections of strangers may be open at once in each process. A stranger is a"
+        " client without a valid Twilio signature, session or token. If there are more, the oldest"
+        " are closed.",
         variable="HOOKFLASH_MAX_CONNECTIONS",
         low=1,
         high=100_000,
     )
     max_connections_per_address: int = _setting(
         100,
-        "How many of them one address may have; 0: no limit. Addresses of this machine have no"
-        " limit, because a proxy or tunnel may run there.",
+        "How many connections of strangers one address may have; 0: no limit. Addresses of this"
+        " machine have no limit, because a proxy or tunnel may run there.",
         variable="HOOKFLASH_MAX_CONNECTIONS_PER_ADDRESS",
         low=0,
         high=100_000,
@@ -343,14 +344,15 @@ class ServerSettings(Section):
     trusted_proxies: Annotated[tuple[str, ...], BeforeValidator(_trusted_proxies)] = _setting(
         (),
         "The proxies in front of this server, as addresses and networks, separated by commas, such"
-        " as 127.0.0.1,10.0.0.0/8. X-Forwarded-For and Forwarded count only if they send them.",
+        " as 127.0.0.1,10.0.0.0/8. X-Forwarded-For and Forwarded count only if one of these proxies"
+        " sends them.",
         variable="HOOKFLASH_TRUSTED_PROXIES",
         shown="none",
     )
     metrics_token: str | None = _setting(
         None,
-        "Bearer token that /metrics asks for; without one it answers programs on this machine, and"
-        " nobody if a proxy may run on it.",
+        "Bearer token that /metrics requires. Without one it answers only programs on this machine;"
+        " if a proxy may run on this machine, it answers nobody.",
         variable="HOOKFLASH_METRICS_TOKEN",
         secret=True,
     )
@@ -368,24 +370,24 @@ class LimitSettings(Section):
     )
     max_daily_spend: float = _setting(
         0.0,
-        "How much the line may spend a day (UTC), in the currency of HOOKFLASH_PRICES and by these"
-        " prices; 0: no limit. Afterwards new callers are refused, and live calls go on.",
+        "How much the line may spend a day (UTC), in the currency and by the prices of"
+        " HOOKFLASH_PRICES; 0: no limit. Then new callers are refused, and live calls go on.",
         variable="HOOKFLASH_MAX_DAILY_SPEND",
         low=0,
         high=1_000_000_000,
     )
     refusal_text: str | None = _setting(
         None,
-        "What callers hear who are refused because of these limits, in the agent's language."
-        " Without it they hear the busy tone, at no cost.",
+        "What a caller hears who is refused because of these limits, in the agent's language."
+        " Without it the caller hears a busy tone, at no cost.",
         variable="HOOKFLASH_REFUSAL_TEXT",
     )
     dial_prefixes: Annotated[
         tuple[str, ...], BeforeValidator(_parts), AfterValidator(_dial_prefixes)
     ] = _setting(
         (),
-        "How the telephone numbers begin that may be dialled for a hand-off, separated by commas,"
-        " such as +1,+44. Other telephones are not rung; none: all numbers may be dialled.",
+        "The prefixes of the telephone numbers that may be dialled for a hand-off, separated by"
+        " commas, such as +1,+44. Other numbers are not rung; none: all numbers may be dialled.",
         variable="HOOKFLASH_DIAL_PREFIXES",
         shown="none",
     )
@@ -675,7 +677,7 @@ class StorageSettings(Section):
 
 
 class LogSettings(Section):
-    """How lines are logged, and what besides errors and the course of calls."""
+    """The format of the log, and what is logged besides errors and the course of calls."""
 
     events: Annotated[tuple[str, ...], BeforeValidator(_parts)] = _setting(
         (),
@@ -828,8 +830,8 @@ def _missing_for_serving(settings: Settings) -> Iterator[str]:
         (*settings.console.prices[:3], *settings.console.token_prices)
     ):
         yield (
-            "HOOKFLASH_PRICES or HOOKFLASH_TOKEN_PRICES: what HOOKFLASH_MAX_DAILY_SPEND is computed"
-            " with; without prices nothing is ever spent"
+            "HOOKFLASH_PRICES or HOOKFLASH_TOKEN_PRICES: HOOKFLASH_MAX_DAILY_SPEND is set, and what"
+            " the line has spent is computed from these prices"
         )
     if settings.deliveries.url and len(settings.deliveries.secret or "") < _SECRET_LENGTH:
         yield (
@@ -892,8 +894,8 @@ _RENAMED = {
     "HOOKFLASH_KEEP_DELIVERIES_DAYS": "HOOKFLASH_DELIVERY_RETENTION_DAYS",
     "HOOKFLASH_KEEP_RECORDINGS_DAYS": "HOOKFLASH_RECORDING_RETENTION_DAYS",
 }
-"""Former names of variables. With a former name, data that must be deleted would be retained, so it
-is an error and not only a warning."""
+"""Former names of variables, and the new ones. A former name is an error and not only a warning:
+data that must be deleted would be retained."""
 
 
 # --- where settings come from ---------------------------------------------------------------------
