@@ -1,8 +1,8 @@
-"""The second reference: a minimal relay in Python, with the sockets that Hookflash uses.
+"""A minimal relay in Python, the second reference of `hookflash bench` beside `native/relay.c`.
 
-It does what `native/relay.c` does and nothing else, with picows and uvloop. It finds the few texts
-that matter in a message and slices the payload out. There is no check of what comes, no playout
-ledger, mark, journal, record, metric or log. So it is what Python costs without any feature.
+It does what `native/relay.c` does and nothing else, with the sockets of Hookflash (picows, uvloop).
+It searches a message for a few texts and slices the payload out. It checks nothing, and has no
+playout ledger, mark, journal, record, metric or log. So it shows what Python costs by itself.
 
     python minimal_relay.py CARRIER_PORT MODEL_PORT [tls]   0 takes a free port; prints it
 """
@@ -32,8 +32,8 @@ def text_of(message: bytes, name: bytes) -> bytes:
 class Carrier(WSListener):
     """The media socket of a call."""
 
-    def __init__(self, url: str, trust: ssl.SSLContext | None) -> None:
-        self.url, self.trust = url, trust
+    def __init__(self, url: str, tls: ssl.SSLContext | None) -> None:
+        self.url, self.tls = url, tls
         self.socket: WSTransport | None = None
         self.model: WSTransport | None = None
         self.ready = False
@@ -64,7 +64,7 @@ class Carrier(WSListener):
             self.model.disconnect()
 
     async def open(self) -> None:
-        self.model, _ = await ws_connect(lambda: Model(self), self.url, ssl_context=self.trust)
+        self.model, _ = await ws_connect(lambda: Model(self), self.url, ssl_context=self.tls)
         self.model.send(TEXT, SESSION % (PCMU, PCMU))
 
 
@@ -94,13 +94,13 @@ class Model(WSListener):
             self.call.socket.disconnect()
 
 
-async def main(port: str, model_port: str, *tls: str) -> None:
-    trust = ssl.create_default_context() if tls else None
-    if trust is not None:
-        # As the relay in C: what TLS costs on the loopback is measured, not whom it trusts.
-        trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
+async def main(port: str, model_port: str, *options: str) -> None:
+    tls = ssl.create_default_context() if "tls" in options else None
+    if tls is not None:
+        # As in `native/relay.c`: only the cost of TLS on the loopback is measured.
+        tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
     url = f"{'wss' if tls else 'ws'}://127.0.0.1:{model_port}/v1/realtime?model=minimal"
-    server = await ws_create_server(lambda request: Carrier(url, trust), "127.0.0.1", int(port))
+    server = await ws_create_server(lambda request: Carrier(url, tls), "127.0.0.1", int(port))
     print("listening", server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 

@@ -1,12 +1,12 @@
 """Measure how the connections of strangers affect live calls.
 
 Strangers are connections without a signature or a sign-in: idle ones, half-sent requests, and one
-endless header. A process of its own opens them on the load generator's core. The delay of the calls
-is measured before and while they are open. Compare the ratio, as for the other faults.
+endless header. A separate process opens them on the load generator's core. The delay of the calls
+is measured before they are open, and while they are. Compare the ratio, as for the other faults.
 
 Two limits of the server are raised for the first two rows, so that all connections stay open. In
-the third row they have their defaults, so the server closes what is too much; each connection that
-is closed is opened again a second later.
+the third row they have their defaults, so the server closes some connections. A connection that is
+closed is opened again a second later.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ ROWS: dict[str, tuple[Kind, int, Mapping[str, str]]] = {
 
 _HEAD = b"GET / HTTP/1.1\r\nHost: line.example.com\r\nX-Slow: "
 _BYTE_SECONDS = 1.0
-_AGAIN_SECONDS = 1.0
-_AT_ONCE = 100
+_RECONNECT_SECONDS = 1.0
+_MOST_CONNECTING = 100
 _OPEN_SECONDS = 60.0
 _PIECE = b"x" * 65_536
 
@@ -77,7 +77,7 @@ async def measure_strangers(
 
 @contextlib.asynccontextmanager
 async def strangers(port: int, kind: Kind, connections: int) -> AsyncIterator[None]:
-    """Hold connections to `port` of this machine open while the block runs.
+    """Keep connections to `port` of this machine open while the block runs.
 
     Raises `BenchError` if they cannot be opened.
     """
@@ -106,35 +106,35 @@ async def strangers(port: int, kind: Kind, connections: int) -> AsyncIterator[No
 
 
 class _Stranger(asyncio.Protocol):
-    """A connection that sends little or too much, and is opened again if it is closed."""
+    """A connection that sends nothing, little or too much. It is opened again if it is closed."""
 
-    def __init__(self, crowd: _Crowd) -> None:
-        self._crowd = crowd
+    def __init__(self, connections: _Connections) -> None:
+        self._connections = connections
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self._crowd.open.add(transport)
-        if self._crowd.kind != "idle":
+        self._connections.open.add(transport)
+        if self._connections.kind != "idle":
             transport.write(_HEAD)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._crowd.open.discard(self._transport)
-        self._crowd.lost()
+        self._connections.open.discard(self._transport)
+        self._connections.connect_again()
 
 
-class _Crowd:
-    """All connections of this process."""
+class _Connections:
+    """The connections of this process."""
 
     def __init__(self, port: int, kind: Kind) -> None:
         self.kind = kind
         self.open: set[asyncio.Transport | None] = set()
         self._port = port
-        self._opening = asyncio.Semaphore(_AT_ONCE)
+        self._opening = asyncio.Semaphore(_MOST_CONNECTING)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def arrive(self) -> None:
+    async def connect(self) -> None:
         """Open one connection."""
         loop = asyncio.get_running_loop()
         async with self._opening:
@@ -143,16 +143,16 @@ class _Crowd:
                     lambda: _Stranger(self), "127.0.0.1", self._port, family=socket.AF_INET
                 )
                 return
-        self.lost()
+        self.connect_again()
 
-    def lost(self) -> None:
+    def connect_again(self) -> None:
         """Open another connection a little later."""
-        task = asyncio.get_running_loop().create_task(self._arrive_later())
+        task = asyncio.get_running_loop().create_task(self._connect_later())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def send(self) -> None:
-        """Send what this kind of stranger sends, permanently."""
+        """Send what this kind of stranger sends, without end."""
         while True:
             for transport in list(self.open):
                 if transport is None or transport.is_closing() or self.kind == "idle":
@@ -164,18 +164,18 @@ class _Crowd:
                         transport.write(_PIECE)
             await asyncio.sleep(_BYTE_SECONDS)
 
-    async def _arrive_later(self) -> None:
-        await asyncio.sleep(_AGAIN_SECONDS)
-        await self.arrive()
+    async def _connect_later(self) -> None:
+        await asyncio.sleep(_RECONNECT_SECONDS)
+        await self.connect()
 
 
 async def _hold(port: int, kind: Kind, connections: int) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    crowd = _Crowd(port, kind)
-    await asyncio.gather(*(crowd.arrive() for _ in range(connections)))
+    opened = _Connections(port, kind)
+    await asyncio.gather(*(opened.connect() for _ in range(connections)))
     print("open", flush=True)
-    await crowd.send()
+    await opened.send()
 
 
 def _main() -> None:

@@ -1,4 +1,4 @@
-/* The load `bursts`: a talk in turns, as a model and a caller on a network hold it.
+/* The load `bursts`: model and caller take turns, and frames have the delays of a network.
  *
  *     |<----------- a turn, 5/3 of its speech ------------->|
  *     | the agent is heard  |   |  the caller talks  |      | next answer ...
@@ -23,7 +23,7 @@ static void bursts_schedule(struct model *model, int what, uint64_t at) {
 
 static uint64_t after_ms(uint64_t from, double ms) { return from + (uint64_t)(ms * 1e6); }
 
-/* The first answer is the rest of a turn: so the calls are spread from the start. */
+/* The first answer is the rest of a turn, so that the calls are spread from the start. */
 static void bursts_first(struct model *model, double *speech_ms, double *turn_ms) {
     double phase = model->index * 0.6180339887498949;
     phase -= (double)(uint64_t)phase;
