@@ -94,7 +94,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         *,
         load: str = STEADY,
     ) -> Row:
-        """Return the medians of `runs`; the others have a reference's run for each of them."""
+        """Return the medians of `runs`. `reference` and `minimal` have one run for each of them."""
         windows = [run.window for run in runs]
         added = [_added_ms(run, beside) for run, beside in zip(runs, minimal, strict=False)]
         return cls(
@@ -120,7 +120,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _times(runs: Sequence[Run], reference: Sequence[Run]) -> float | None:
-    """Return the median ratio of the cost to that of the run beside it; None without any."""
+    """Return the median ratio of a run's cost to that of the run beside it; None without runs."""
     times = [
         run.window.cpu_ms / beside.window.cpu_ms
         for run, beside in zip(runs, reference, strict=False)
@@ -130,7 +130,7 @@ def _times(runs: Sequence[Run], reference: Sequence[Run]) -> float | None:
 
 
 def _added_ms(run: Run, minimal: Run) -> float:
-    """Return the difference of the median delays, of the direction in which it is larger."""
+    """Return the larger of the differences between the median delays, up and down."""
     ours, bare = run.window, minimal.window
     return max(ours.up.p50 - bare.up.p50, ours.down.p50 - bare.down.p50)
 

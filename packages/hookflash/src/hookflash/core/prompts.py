@@ -354,7 +354,7 @@ def typed_hidden(keys: int) -> str:
 
 
 def say_before_digits(text: str) -> str:
-    """Ask for the owner's sentence before a tool collects digits, word for word."""
+    """Ask the agent to say the owner's sentence, word for word, before a tool collects digits."""
     return f'Say this to the caller, word for word, and nothing else: "{text}"'
 
 

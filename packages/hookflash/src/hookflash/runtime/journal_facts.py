@@ -91,7 +91,7 @@ class JournalFacts(msgspec.Struct):
     recorded_since: float | None = None
     recording_refused: bool = False
     collecting: DigitsWanted | None = None
-    """What a tool waits for that collects digits. The digits are in no journal."""
+    """The open collection of digits. The digits themselves are in no journal."""
     last_instruction: str = ""
     """The last instruction sent to the caller's leg."""
     completed: bool = False

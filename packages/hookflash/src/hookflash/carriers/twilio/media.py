@@ -59,7 +59,7 @@ class StreamState(enum.Enum):
     WAITING = enum.auto()
     OPEN = enum.auto()
     CLOSING = enum.auto()
-    """This side has closed the socket, and its end has not arrived."""
+    """This side has closed the socket, and the peer has not confirmed it yet."""
     OVER = enum.auto()
 
 
@@ -102,14 +102,14 @@ class StreamSocket(abc.ABC):
         call_sid = message.start.call_sid
         if not is_call_sid(call_sid):
             raise CarrierProtocolError(
-                f"{self.name}: expected a call SID in start, got {len(call_sid)} characters that"
-                " are none"
+                f"{self.name}: expected a call SID in start, got another text of"
+                f" {len(call_sid)} characters"
             )
         step = self._redeem(call_sid, message.parameter(TOKEN))
         if step is None:
             log.warning(
-                "! %r %s refused: its token is wrong, used or too old; the TwiML of this line has a"
-                " new one each time, so answer Twilio from one line only",
+                "! %r %s refused: its token is wrong, used or too old; each TwiML document has a"
+                " new token, so only this line may answer Twilio's webhooks",
                 call_sid[:34],
                 self.name,
             )
@@ -215,7 +215,7 @@ class MediaStream(StreamSocket):
 
     def receive(self, text: str | bytes) -> None:
         """Take one text frame."""
-        # Fifty times a second per call there is sound; everything else is rare.
+        # Sound comes fifty times a second per call; everything else is rare.
         forward = self._forward
         if forward is None or type(text) is not bytes:
             self._read(text)

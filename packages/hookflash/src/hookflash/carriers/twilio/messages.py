@@ -173,9 +173,9 @@ def decode(text: str | bytes) -> Message:
 
 
 def _decode_with_nulls(text: str | bytes) -> Message | None:
-    """Read a message in which fields are null instead of missing; None if that is not all.
+    """Read a message in which fields are null instead of missing; None if it has other faults.
 
-    It is slower than `_decode`, and only for messages which that does not accept.
+    It is slower than `_decode`, and only used for messages that `_decode` does not accept.
     """
     if (b"null" if isinstance(text, bytes) else "null") not in text:  # type: ignore[operator]
         return None
@@ -220,7 +220,7 @@ def any_sound(message: Media) -> CallerAudio | None:
 
 
 def _padded_sound(media: MediaDetails, error: ValueError) -> CallerAudio:
-    """Return audio whose base64 has no padding, padded: a model's decoder may require it.
+    """Return audio with the padding that its base64 lacks: a model's decoder may require it.
 
     `error` says why the payload was not accepted. Raises `CarrierProtocolError` if padding does not
     help.
@@ -281,7 +281,7 @@ def to_event(message: Media | Mark | Dtmf | Stop) -> CallerEvent | None:
             if digit not in _DIGITS:
                 raise CarrierProtocolError(
                     "media socket: expected a digit 0-9, A-D, * or #,"
-                    f" got {len(digit)} characters that are none"
+                    f" got another text of {len(digit)} characters"
                 )
             return DigitPressed(digit)
     return StreamStopped(message.stream_sid, "stop")

@@ -427,8 +427,8 @@ def _sid(form: Mapping[str, str], name: str) -> str:
     value = _required(form, name)
     if not is_call_sid(value):
         raise CarrierProtocolError(
-            f"webhook: expected a call SID as the parameter {name}, which is at most 64 letters,"
-            f" digits, _ and -, got {len(value)} characters that are none"
+            f"webhook: expected a call SID as the parameter {name} (at most 64 letters, digits, _"
+            f" and -), got another text of {len(value)} characters"
         )
     return value
 

@@ -60,7 +60,7 @@ WHILE_SPEAKING: dict[type, Callable[[Conversation, Any, Step], bool]] = {
 }
 """Events that come many times a second while the agent speaks.
 
-Their functions return whether nothing follows but what they have done: no signal, and no review.
+Their functions return True if nothing more has to be done: no signal to route, and no review.
 """
 
 

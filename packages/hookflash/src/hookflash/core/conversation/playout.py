@@ -171,7 +171,7 @@ class Playout:
 
     @property
     def prolonged(self) -> bool:
-        """Whether what was sent last waits behind other sound, so that no deadline is sooner."""
+        """Whether the newest sound waits behind other sound, so it makes no deadline earlier."""
         return len(self._chunks) > 1 and not self._held
 
     def drop(self, response_id: str) -> None:

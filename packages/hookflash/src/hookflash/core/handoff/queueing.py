@@ -17,7 +17,7 @@ from hookflash.core.handoff.limits import CHARACTER_SECONDS, QUEUE_ASK_SECONDS
 
 
 def without_digit(handoff: Handoff, event: QueueAsked) -> QueueAsked:
-    """Return the event without a key that does not leave the queue: nothing depends on it."""
+    """Return the event without its key, unless that key leaves the queue."""
     leaves = handoff.request is not None and event.digit == handoff.plan.queue_leave_key
     return event if leaves else msgspec.structs.replace(event, digit="")
 

@@ -86,14 +86,17 @@ class RingOrder:
 
 
 def refused_targets(plan: HandoffPlan, prefixes: tuple[str, ...]) -> tuple[int, ...]:
-    """Return the plan's numbers of the targets that may not be rung; without prefixes, all may."""
+    """Return the indexes of the plan's targets that may not be rung; empty without prefixes."""
     return tuple(
         number for number, target in enumerate(plan.targets) if not may_ring(target, prefixes)
     )
 
 
 def may_ring(target: Target, prefixes: tuple[str, ...]) -> bool:
-    """Whether a target may be rung: any that is no telephone, or whose number has a prefix."""
+    """Whether a target may be rung.
+
+    A telephone needs a number that begins with one of `prefixes`, if there are any.
+    """
     return not prefixes or target.kind != "phone" or target.address.startswith(prefixes)
 
 

@@ -321,7 +321,7 @@ def _as_documented(value: Any) -> Any:
 
 
 def _error(value: Any) -> dict[str, str]:
-    """Return an error as an object with texts; one that is no object is the message."""
+    """Return an error as an object with texts. If it is no object, it becomes the `message`."""
     members = value if isinstance(value, dict) else {"message": value}
     return {
         name: each if isinstance(each, str) else msgspec.json.encode(each).decode()
@@ -396,7 +396,7 @@ def encode(message: ClientMessage) -> bytes:
 
 
 SOUND_HEAD, SOUND_END = encode(AudioAppend("|")).split(b"|")
-"""What stands around the base64 of `AudioAppend`, which needs no escaping."""
+"""The JSON before and after the base64 of `AudioAppend`. Base64 needs no escaping."""
 
 
 def message_item(role: str, text: str) -> dict[str, Any]:

@@ -304,9 +304,9 @@ class RealtimeSession:
                 return []
 
     def audio(self, message: messages.AudioDelta) -> events.ModelAudio | None:
-        """Return the agent's audio in a message: by far the most frequent one.
+        """Return the event for a delta of the agent's audio; None if the caller must not hear it.
 
-        It never ends a session.
+        It is the most frequent message of the model, and never ends a session.
         """
         delta, response_id = message.delta, message.response_id
         size = payload_size(delta)
@@ -315,7 +315,7 @@ class RealtimeSession:
         return events.ModelAudio(response_id, message.item_id, delta, size)
 
     def _unpadded_audio(self, message: messages.AudioDelta) -> events.ModelAudio | None:
-        """Return audio whose base64 has no padding, padded: the carrier may require it."""
+        """Return audio with the padding that its base64 lacks: the carrier may require it."""
         missing = -len(message.delta) % 4
         if missing not in (1, 2) or "=" in message.delta:
             return None
@@ -414,8 +414,8 @@ def _is_out_of_band(response: messages.Response) -> bool:
     """Return whether a response was requested outside of the conversation, by somebody else.
 
     Its `conversation_id` is null, and its metadata says who requested it. Some proxies write null
-    for every response. So one without metadata, or with that of a request of this session, belongs
-    to the conversation.
+    for every response. So a response belongs to the conversation if it has no metadata, or the
+    metadata of a request of this session.
     """
     metadata = response.metadata
     return response.conversation_id is None and bool(metadata) and not _request_id(response)

@@ -81,7 +81,7 @@ class WarmOpenAILink(OpenAILink):
 
 
 def _reported(on_lost: Callable[[], None]) -> EventSink:
-    """Return a function that logs why a session is lost that no call has yet."""
+    """Return a function that logs why a session is lost before a call uses it."""
 
     def lost(event: AnyEvent) -> None:
         if isinstance(event, ModelLost):
