@@ -76,11 +76,13 @@ class Call:
         step = Step(now)
         while_speaking = dispatch.WHILE_SPEAKING.get(type(event))
         if while_speaking is None:
+            self.conversation.speaks_on = False
             _OWNERS[type(event)](self, event, step)
         else:
             self.only_sound_moved = while_speaking(self.conversation, event, step)
             if self.only_sound_moved:
                 return step.commands
+            self.conversation.speaks_on = False
         self._route(step)
         self.caller_leg.answer_open_question(step)
         dispatch.review(self.conversation, step)
@@ -94,6 +96,7 @@ class Call:
     def expire(self, now: float) -> list[AnyCommand]:
         """Act on every deadline that has passed; return the commands. Too early changes nothing."""
         step = Step(now)
+        self.conversation.speaks_on = False
         dispatch.expire(self.conversation, step)
         self._route(step)
         self.caller_leg.expire(step)

@@ -120,6 +120,8 @@ class Conversation:
         self.cut: CutSpeech | None = None
         """The speech that was cut by a sound of the caller that is still to be judged."""
         # Only the caller's call is limited; the agent's call with a human belongs to it.
+        self.speaks_on = False
+        """Whether the agent just speaks on, and no rule has to be asked about its sound."""
         self.length = CallLength(setup.max_call_seconds if setup.consult is None else None)
         # A human who is consulted has not consented to a recording.
         wanted = setup.record and setup.consult is None

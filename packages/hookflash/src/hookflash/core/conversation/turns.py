@@ -96,8 +96,13 @@ def agent_transcribed(talk: Conversation, event: e.AgentTranscribed, step: s.Ste
 
 
 def _speaks_on(talk: Conversation) -> bool:
-    """Whether every rule has taken note already that the agent speaks."""
-    return (
+    """Whether every rule has taken note already that the agent speaks.
+
+    Only another event or a deadline can change that.
+    """
+    if talk.speaks_on:
+        return True
+    talk.speaks_on = (
         talk.owed.state is OwedState.NOTHING
         and talk.silence.state is SilenceState.OFF
         and talk.length.state not in _GOODBYE_WAITS
@@ -106,6 +111,7 @@ def _speaks_on(talk: Conversation) -> bool:
         and not talk.owes_answer
         and not talk.fillers
     )
+    return talk.speaks_on
 
 
 # --- responses ------------------------------------------------------------------------------------
