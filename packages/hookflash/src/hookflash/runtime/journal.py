@@ -21,9 +21,9 @@ report can become a test: see `journal_replay.py`.
 Lines are encoded in the event loop's thread and written by one thread for all calls, so a slow disk
 never delays a call. Audio, marks and words make most of the lines. They are batched: they wait for
 a line of another kind, or for `_BATCH_WAIT_SECONDS`. Lines of turns and responses wait for the
-thread's next batch, `_BATCH_SECONDS` at most; all others are written at once. The number of lines that may wait for the disk
-is bounded. A line that does not fit or cannot be written is lost, and the journal notes the number
-as soon as it can.
+thread's next batch, `_BATCH_SECONDS` at most; all others are written at once. The number of lines
+that may wait for the disk is bounded. A line that does not fit or cannot be written is lost, and
+the journal notes the number as soon as it can.
 
     resource             acquired               released
     the writing thread   Journals()             close()
@@ -34,6 +34,7 @@ as soon as it can.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import re
 import threading
@@ -117,6 +118,9 @@ _BATCH_WAIT_SECONDS = 0.5
 
 _FREQUENT = frozenset({ModelAudio, MarkReturned, AgentTranscribed, str})
 """Causes whose lines may wait. `str` is the timer, which mostly releases audio in time."""
+
+_FLUSHED_AT_ONCE = 8
+_FLUSH_PAUSE_SECONDS = 0.002
 
 _TALK = frozenset(
     {
@@ -366,13 +370,21 @@ class Journals:
         self._old.pop(journal, None)
 
     def _sweep(self) -> None:
-        """Flush the journals that have waited since before the last sweep."""
-        for journal in list(self._old):
+        """Flush the journals that have waited since before the last sweep.
+
+        They are flushed a few at a time: hundreds of them would hold up the sound of all calls.
+        """
+        for journal in list(itertools.islice(self._old, _FLUSHED_AT_ONCE)):
             journal.flush()
+        loop = self._loop
+        assert loop is not None
+        if self._old:
+            self._sweep_at = loop.call_later(_FLUSH_PAUSE_SECONDS, self._sweep)
+            return
         self._old, self._fresh = self._fresh, {}
         self._sweep_at = None
-        if self._old and self._loop is not None:
-            self._sweep_at = self._loop.call_later(_BATCH_WAIT_SECONDS, self._sweep)
+        if self._old:
+            self._sweep_at = loop.call_later(_BATCH_WAIT_SECONDS, self._sweep)
 
     def _flush_all(self) -> None:
         for journal in [*self._old, *self._fresh]:
