@@ -87,6 +87,13 @@ class Stranger:
         while cls.present:
             cls.present.pop().writer.close()
 
+    @property
+    def reading(self) -> asyncio.ReadTransport:
+        """Return the transport, which can be told not to read."""
+        transport = self.writer.transport
+        assert isinstance(transport, asyncio.ReadTransport)
+        return transport
+
     async def is_open(self) -> bool:
         try:
             async with asyncio.timeout(0.5):
@@ -333,6 +340,75 @@ async def test_an_answer_that_is_read_slowly_is_sent_to_its_end(server: Any) -> 
         writer.close()
 
 
+UNREAD_SECONDS = 36
+"""Music that exceeds what the two kernels buffer by less than a transport's high-water mark: the
+server never pauses writing."""
+
+
+async def unread(port: int, *headers: str) -> Stranger:
+    """Return a stranger who asks for music and reads nothing."""
+    stranger = await Stranger.arrive(port)
+    stranger.reading.pause_reading()
+    lines = (f"GET /twilio/music/{UNREAD_SECONDS}.wav HTTP/1.1", *headers, "", "")
+    stranger.writer.write("\r\n".join(lines).encode())
+    await asyncio.sleep(1)
+    return stranger
+
+
+async def got_everything(stranger: Stranger) -> bool:
+    """Read on. Return whether the whole answer arrives."""
+    stranger.reading.resume_reading()
+    return (await stranger.rest()).endswith(music.wav(UNREAD_SECONDS))
+
+
+@pytest.mark.parametrize("ending", ["close", "keep-alive", "half-close"])
+async def test_the_rest_of_an_answer_does_not_wait_for_ever(server: Any, ending: str) -> None:
+    async with limited(server, keep_alive_seconds=20) as (port, table):
+        stranger = await unread(port, f"Connection: {ending}")
+        if ending == "half-close":
+            stranger.writer.write_eof()
+        await asyncio.sleep(20 + STALL_SECONDS)
+        assert table.strangers == 0
+        assert table.refused == {Rejection.STALLED: 1}
+        assert not await got_everything(stranger)
+
+
+async def test_the_rest_of_an_answer_may_be_read_within_the_time(server: Any) -> None:
+    async with limited(server) as (port, table):
+        stranger = await unread(port, "Connection: close")
+        await asyncio.sleep(STALL_SECONDS - 2)
+        assert await got_everything(stranger)
+        assert table.refused == {}
+
+
+@pytest.mark.parametrize("ending", ["close", "keep-alive"])
+async def test_a_connection_that_is_not_read_is_gone_when_another_needs_its_place(
+    server: Any, ending: str
+) -> None:
+    async with limited(server, connections=1, connections_per_address=0) as (port, table):
+        stranger = await unread(port, f"Connection: {ending}")
+        assert await (await Stranger.arrive(port)).ask() == b"HTTP/1.1 200 OK ok"
+        assert table.refused == {Rejection.CONNECTIONS: 1}
+        assert not await got_everything(stranger)
+
+
+async def test_an_upgrade_behind_an_unread_answer_is_refused(server: Any) -> None:
+    """A connection that became a WebSocket is not in the table: nothing would limit it."""
+    upgrade = (
+        b"GET /twilio/media HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    async with limited(server) as (port, table):
+        stranger = await unread(port)
+        stranger.writer.write(upgrade)
+        waiting = await Stranger.arrive(port, b"GET /wait HTTP/1.1\r\n\r\n" + upgrade)
+        await asyncio.sleep(5)
+        assert table.refused == {Rejection.PIPELINED: 2}
+        assert table.strangers == 0
+        assert await waiting.rest() == b""
+        assert not await got_everything(stranger)
+
+
 # --- how many -------------------------------------------------------------------------------------
 
 
@@ -449,9 +525,10 @@ async def test_300_idle_connections_at_256_descriptors_leave_room_for_calls() ->
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
                 for _ in range(3):
                     assert (await client.get("/healthz")).text == "ok"
-            descriptors = len(os.listdir(f"/proc/{process.pid}/fd"))
-            # A few connections may just be being closed.
-            assert descriptors <= _FEW_DESCRIPTORS * 3 // 4 + 8
+            async with asyncio.timeout(60):
+                # The server notices a moment later that the client has left.
+                while len(os.listdir(f"/proc/{process.pid}/fd")) > _FEW_DESCRIPTORS * 3 // 4 + 1:
+                    await asyncio.sleep(0.05)
     finally:
         process.send_signal(signal.SIGTERM)
         assert await process.wait() == 0
@@ -518,6 +595,27 @@ async def test_without_the_token_there_is_no_socket(webhook_server: Any, headers
     async with webhook_server.listening() as port:
         assert await (await Stranger.arrive(port)).ask(request) == b"HTTP/1.1 200 OK ok"
         Stranger.leave()
+
+
+@pytest.mark.parametrize("path", ["/", "/console/calls/CA1/listen", "/twilio/media"])
+@pytest.mark.parametrize("method", ["POST", "GET"])
+async def test_an_upgrade_that_no_protocol_can_read_is_not_left_open(
+    server: Any, path: str, method: str
+) -> None:
+    """It has left the table, so nothing else would close it."""
+    odd = f"X: {'a' * 9000}" if method == "GET" else "Content-Length: 0"
+    request = (
+        f"{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        f"{odd}\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    async with limited(server) as (port, table):
+        began = now()
+        answer = await (await Stranger.arrive(port, request.encode())).rest()
+        assert now() - began < 1
+        if path != "/twilio/media":
+            assert answer.startswith(b"HTTP/1.1 400 ")
+            assert answer.endswith(b"This is not a valid handshake of a WebSocket.")
+            assert table.refused == {Rejection.HANDSHAKE: 1}
 
 
 async def test_another_protocol_is_not_upgraded_to(webhook_server: Any) -> None:

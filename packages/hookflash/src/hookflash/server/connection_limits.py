@@ -69,6 +69,7 @@ class Rejection(enum.Enum):
     HEADER_BYTES = "header_bytes"
     HEADER_SECONDS = "header_seconds"
     INVALID = "invalid"
+    HANDSHAKE = "handshake"
     PIPELINED = "pipelined"
     STALLED = "stalled"
     PER_ADDRESS = "per_address"
@@ -107,6 +108,7 @@ _STATUS = {
     Rejection.HEADER_BYTES: 431,
     Rejection.HEADER_SECONDS: 408,
     Rejection.INVALID: 400,
+    Rejection.HANDSHAKE: 400,
     Rejection.PIPELINED: 400,
 }
 _SENTENCES = {
@@ -119,6 +121,7 @@ _SENTENCES = {
         "The request was not complete within {limits.header_seconds:g} seconds."
     ),
     Rejection.INVALID: "This is not a valid HTTP/1.1 request.",
+    Rejection.HANDSHAKE: "This is not a valid handshake of a WebSocket.",
     Rejection.PIPELINED: "Too many requests were sent before the first answer.",
     Rejection.STALLED: "The answer was not read in time.",
     Rejection.PER_ADDRESS: "Your address has too many open connections.",
@@ -131,6 +134,9 @@ _REMEDIES = {
     Rejection.HEADER_BYTES: "if your client needs more, raise HOOKFLASH_MAX_HEADER_BYTES",
     Rejection.HEADER_SECONDS: "if your client is slow, raise HOOKFLASH_HEADER_SECONDS",
     Rejection.INVALID: "a scanner, or a client that speaks TLS or another protocol to this port",
+    Rejection.HANDSHAKE: (
+        "a scanner, or a client whose upgrade is not a GET or has a header line of more than 8 KiB"
+    ),
     Rejection.PIPELINED: "a client should wait for answers or open more connections",
     Rejection.STALLED: "a client did not read its answer; check the network between you and it",
     Rejection.PER_ADDRESS: (

@@ -154,6 +154,12 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         super().resume_writing()
         self._cancel_stall_timer()
+        if self.transport.is_closing():
+            self._limit_closing()
+
+    def eof_received(self) -> None:
+        # The transport closes now, after it has sent what is left.
+        self._limit_closing()
 
     # --- called by the parser -------------------------------------------------------------------
 
@@ -198,8 +204,14 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if not self.transport.is_closing():
+        if self.transport.is_closing():
+            self._limit_closing()
+        else:
             self._update_state()
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._limit_closing()
 
     def _get_upgrade(self) -> bytes | None:
         """Return `websocket` if that is among the protocols of an upgrade.
@@ -227,6 +239,12 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         headers[:] = [*others, (b"connection", b"Upgrade"), (b"upgrade", b"websocket")]
         self._leave()
         super().handle_websocket_upgrade()
+        if not getattr(self.transport.get_protocol(), "handshake_initiated", True):
+            # It could not read the request, which is no GET or has a line that is too long for it.
+            # uvicorn would leave the connection open without an answer.
+            self.table.count(Rejection.HANDSHAKE, self._host())
+            self._answer(Rejection.HANDSHAKE)
+            self.transport.close()
 
     # --- the limits -----------------------------------------------------------------------------
 
@@ -237,8 +255,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self.parser.feed_data(piece)
         except httptools.HttpParserUpgrade:
             if self._should_upgrade():
-                self._cancel_timer()
-                self.handle_websocket_upgrade()
+                self._upgrade()
                 return False
             self._unsupported_upgrade_warning()
         except httptools.HttpParserError as error:
@@ -251,6 +268,16 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._refuse(Rejection.HEADER_BYTES)
             return False
         return True
+
+    def _upgrade(self) -> None:
+        """Become a WebSocket, unless an earlier answer has not been sent to its end."""
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if answering or self.transport.get_write_buffer_size():
+            # Outside the table nothing would limit how long the client does not read it.
+            self._refuse(Rejection.PIPELINED)
+            return
+        self._cancel_timer()
+        self.handle_websocket_upgrade()
 
     def _pass_limit(self, refusal: Rejection) -> None:
         raise _OverLimit(refusal)
@@ -280,6 +307,27 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._timer = None
         self.table.count(Rejection.HEADER_SECONDS, self._host())
         self._close(Rejection.HEADER_SECONDS)
+
+    def _limit_closing(self) -> None:
+        """Limit how long the rest of an answer may wait, once the connection is closing.
+
+        A transport waits without a limit for a client that does not read. Below its high-water mark
+        it does not even pause writing.
+        """
+        unsent = self.transport.get_write_buffer_size()
+        if not unsent:
+            return
+        if self._connection is not None:
+            self.table.move(self._connection, ConnectionState.REFUSED)
+        self._cancel_stall_timer()
+        self._stall_timer = self.loop.call_later(STALL_SECONDS, self._check_closing, unsent)
+
+    def _check_closing(self, before: int) -> None:
+        self._stall_timer = None
+        if self.transport.get_write_buffer_size() < before:
+            self._limit_closing()
+        else:
+            self._stalled()
 
     def _stalled(self) -> None:
         self._stall_timer = None
@@ -318,7 +366,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """Close the connection in favour of a new one. It is `Connection.close`."""
         self._connection = None
         self._cancel_timer()
-        if self._refusal is None and (self.cycle is None or self.cycle.response_complete):
+        answered = self.cycle is None or self.cycle.response_complete
+        if self._refusal is None and answered and not self.transport.get_write_buffer_size():
             self._close(refusal)
         else:
             self.transport.abort()
@@ -329,6 +378,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self._reading_head:
             self._answer(refusal)
         self.transport.close()
+        if self.transport.get_write_buffer_size():
+            self._timer = self.loop.call_later(LINGER_SECONDS, self.transport.abort)
 
     def _answer(self, refusal: Rejection) -> bool:
         """Write the answer to a refused request. Return whether it could be written."""

@@ -130,6 +130,14 @@ class UpgradeDispatcher(asyncio.Protocol):
         self._pass_on: Callable[[bytes], None] = self._choose
         self._media: MediaSocket | None = None
 
+    @property
+    def handshake_initiated(self) -> bool:
+        """Whether the chosen protocol has read the request. picows closes one that it cannot read.
+
+        uvicorn's WebSocket class has the same attribute.
+        """
+        return getattr(self._chosen, "handshake_initiated", True)
+
     # --- called by uvicorn and its transport ----------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
