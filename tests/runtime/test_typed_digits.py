@@ -264,6 +264,19 @@ async def test_a_secret_that_a_tool_returns_does_not_reach_the_model() -> None:
     assert CARD not in bench.told
 
 
+@pytest.mark.parametrize("between", [" ", "-", ". ", "\u2013"])
+@pytest.mark.parametrize("group", [1, 4])
+async def test_a_secret_that_a_tool_returns_in_groups_does_not_reach_the_model(
+    between: str, group: int
+) -> None:
+    async def pay(call: CallContext) -> str:
+        card = await call.collect_digits(16, secret=True)
+        groups = (card[at : at + group] for at in range(0, len(card), group))
+        return f"paid with {between.join(groups)} on 2026-11-30"
+
+    assert await Bench().run(pay, CARD) == "paid with \u2026 on 2026-11-30"
+
+
 async def test_a_secret_is_not_in_the_log_of_a_tool_that_fails(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

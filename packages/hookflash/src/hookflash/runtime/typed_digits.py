@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from random import Random
@@ -165,6 +166,9 @@ _secrets: ContextVar[list[str] | None] = ContextVar("hookflash_tool_secrets", de
 _SHORTEST_HIDDEN = 4
 """Shorter secrets are not hidden: they occur too often in other text, such as a date."""
 
+_BETWEEN = r"[\s.,:/_\u2010-\u2015-]{0,2}"
+"""What may stand between the digits of a secret: tools show a card number in groups of four."""
+
 
 @contextlib.contextmanager
 def forgetting_secrets() -> Iterator[Callable[[str], str]]:
@@ -177,7 +181,7 @@ def forgetting_secrets() -> Iterator[Callable[[str], str]]:
 
     def hide(text: str) -> str:
         for secret in sorted(secrets, key=len, reverse=True):
-            text = text.replace(secret, _MASK)
+            text = re.sub(_BETWEEN.join(map(re.escape, secret)), _MASK, text)
         return text
 
     try:
