@@ -19,7 +19,7 @@ import msgspec
 from hookflash.errors import ConfigError
 from hookflash.g711 import RATE, decode_bytes
 from hookflash.private_files import create_folder, open_file, write_file
-from hookflash.replay.files import read_lines
+from hookflash.replay.journal_json import read_lines
 from hookflash.replay.picture import draw
 from hookflash.replay.sound import Tracks
 from hookflash.replay.timeline import Timeline, read_timeline

@@ -22,7 +22,7 @@ def command(journal: Path, picture: Path | None, as_json: bool) -> int:
 
     from hookflash.core.call import Call
     from hookflash.private_files import write_file
-    from hookflash.replay.files import read_lines
+    from hookflash.replay.journal_json import read_lines
     from hookflash.replay.picture import draw
     from hookflash.replay.timeline import read_timeline
     from hookflash.replay.transcript import transcript_text

@@ -1,4 +1,4 @@
-"""Read the lines of a journal file for a timeline."""
+"""Read a journal file as JSON objects, which a timeline is read from. No schema is checked."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def read_lines(journal: Path) -> list[dict[str, Any]]:
-    """Return the decoded lines of a journal. Lines that are not valid JSON are skipped.
+    """Return the objects of a journal, one per line. Lines that are not valid JSON are skipped.
 
     A crash can leave an incomplete last line.
     """

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hookflash.replay.files import read_lines
+from hookflash.replay.journal_json import read_lines
 
 
 def test_a_line_that_was_cut_short_is_left_out(tmp_path: Path) -> None:
