@@ -358,9 +358,8 @@ class Checks:
                 self.broken("model-error", f"{error.get('code')}: {error.get('message')}")
         for left in sim.carrier.leftovers():
             self.broken("leftover", left)
-        for session in sim.model.server.sessions:
-            if session.open:
-                self.broken("leftover", "a session of the model is open")
+        for _ in range(sim.sessions_left()):
+            self.broken("leftover", "a session of the model is open")
         for path in sorted((folder / "journals").glob("*.jsonl")):
             self._check_journal(path)
 

@@ -266,6 +266,18 @@ class Simulation:
         """Note that a trouble, a fault or an order has really happened."""
         self.struck.setdefault(kind, self.now())
 
+    def sessions_left(self) -> int:
+        """Return how many sessions of the model the line has not closed.
+
+        The model cannot know that the line has closed a connection that carries nothing any more,
+        until its own time for that is over. Then only the line's end shows it.
+        """
+        if "model-frozen" not in self.struck:
+            return sum(session.open for session in self.model.server.sessions)
+        port = urlsplit(self.model.server.url).port
+        connections = self.loop.network.connections
+        return sum(each.port == port and not each.up.sender.lost for each in connections)
+
     def listener(self, session: Session) -> Leg | None:
         """Return the leg that hears a session: the caller's, or that of a human who is asked."""
         if not _is_consult(session):

@@ -19,6 +19,7 @@ from hookflash.core.conversation.limits import OWED_LIMITS
 from hookflash.core.conversation.states import OwedState
 from hookflash.core.handoff.legs import Legs
 from hookflash.core.timers import Limit
+from hookflash.models.openai.link import OpenAILink
 from hookflash.models.openai.session import RealtimeSession
 
 from .checks import Violation
@@ -173,6 +174,29 @@ def test_a_connection_that_was_frozen_when_its_process_was_killed_is_left_by_bot
         faults=(Fault("stream-frozen", at=6.0), Fault("kill", at=44.7)),
     )
     assert [each for each in play(plan).violations if each.kind == "leftover"] == []
+
+
+NOTED = Plan(
+    seed=1,
+    acts=(Act("say", "human", 1.0), Act("stay", seconds=60.0)),
+    humans=(HumanPlan("accepts", answer_after=3.0, leaves="first"),),
+    faults=(Fault("model-frozen", 0.3, "done"),),
+    manner="warm",
+    notes=True,
+)
+"""A human's words are noted, and a connection freezes as the sessions for that are closed."""
+
+
+def test_a_session_that_the_line_has_closed_on_a_frozen_connection_is_not_left_open():
+    """Seed 7000893: the model notices the end only when its own time for it is over."""
+    played = play(NOTED)
+    assert any("fault: model-frozen" in line for line in played.timeline)
+    assert played.violations == []
+
+
+def test_a_session_that_the_line_leaves_open_beside_a_frozen_connection_is_caught(monkeypatch):
+    monkeypatch.setattr(OpenAILink, "close", lambda link: None)
+    assert "leftover" in {each.kind for each in play(NOTED).violations}
 
 
 def test_something_can_happen_in_a_state_that_lasts_for_a_moment():
