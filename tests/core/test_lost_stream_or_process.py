@@ -12,6 +12,7 @@ from hookflash.core.caller_leg.states import CallerLegState
 from hookflash.core.commands import (
     AnswerCarrier,
     CloseModel,
+    CloseStream,
     ConnectAgent,
     DialHumans,
     HangUp,
@@ -132,6 +133,22 @@ def test_a_caller_whose_stream_stalled_hears_a_line_at_once_on_the_next_one(scen
     assert line.fetched == ["filler"]
     line.wait(0.6)
     assert line.fetched == ["filler", "filler"]
+
+
+def test_a_caller_is_moved_off_a_stalled_stream_by_rest_again_before_it_is_closed(
+    scene: Any,
+) -> None:
+    """Closing a stream that carries nothing may not reach the carrier."""
+    line = scene().greet()
+    line(e.StreamStalled("MZ1"))
+    (first,) = line.sent(MoveCall)
+    assert line(e.CarrierRefused(2, 0)) == [first]
+    assert line.wait(first.seconds) == []
+    assert line.wait(0.5)[:1] == [CloseStream()]
+    line(e.ModelReady("S2"))
+    line.stream("MZ2")
+    line.wait(8.0)
+    assert line.sent(MoveCall) == [first, first], "the new stream proves that the caller was moved"
 
 
 def test_a_stall_of_an_earlier_stream_has_no_effect(scene: Any) -> None:

@@ -48,6 +48,9 @@ RINGING_ON_SECONDS = 3.0
 QUEUED_SECONDS = 10.0
 """So much later than it was generated a sentence may be said: others are queued before it."""
 
+NO_ANSWER_SECONDS = 3.0
+"""So soon after a sound that is no turn the model may answer it, and the answer is dropped."""
+
 GAP_MS = 250.0
 """So much silence within a sentence is heard as a gap."""
 
@@ -119,6 +122,8 @@ class Checks:
         self._ends = False
         self._speech: list[tuple[float, float]] = []
         """When the caller spoke, in seconds of the carrier."""
+        self._no_turns: list[float] = []
+        """When the sounds ended that want no answer."""
         self._met_at: float | None = None
         self._ringing_on: set[str] = set()
         self._checked: set[Session] = set()
@@ -133,6 +138,8 @@ class Checks:
             self._turn = (text, ended)
             if self._unanswered is None:
                 self._unanswered = ended
+        else:
+            self._no_turns.append(ended)
 
     def handoff_became(self, state: str) -> None:
         self._ends = self._ends or state == HandoffState.MESSAGE.value
@@ -418,7 +425,10 @@ class Checks:
                 self.broken("twice", f"the {what} was heard {len(whole)} times")
 
     def _check_sentences(self, heard: bytes, leg: Leg) -> None:
-        """What the agent says is heard whole and without a gap, unless the caller interrupts."""
+        """What the agent says is heard whole and without a gap, unless the caller interrupts.
+
+        An answer to a sound that is no turn may be dropped: what the sound had cut is said on.
+        """
         ended = self._sim.ended_at
         for spoken in self._sim.model.spoken:
             whole_sound = spoken.sentence.ms * 8
@@ -428,6 +438,10 @@ class Checks:
             last = spoken.at + spoken.sentence.ms / 1000 + QUEUED_SECONDS
             if ended < last or any(
                 began < last and until > spoken.at - 1.0 for began, until in self._speech
+            ):
+                continue
+            if not spoken.instructions and any(
+                until < spoken.at < until + NO_ANSWER_SECONDS for until in self._no_turns
             ):
                 continue
             whole = self._heard_of(heard, leg, spoken)

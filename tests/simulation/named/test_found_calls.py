@@ -59,6 +59,38 @@ def test_a_media_stream_that_freezes_is_replaced():
     assert broken(plan, "silence") == []
 
 
+@pytest.mark.parametrize("at", [9.0, 10.0])
+def test_a_frozen_stream_is_replaced_though_rest_does_not_answer_at_first(at: float):
+    """Seed 7001072: the stream was closed then, which never reached the carrier."""
+    plan = Plan(
+        seed=1,
+        acts=(
+            Act("say", "Is it far?", 1.0),
+            Act("say", "Is it far?", 1.5),
+            Act("wait", seconds=12.0),
+        ),
+        faults=(Fault("rest-silent", 5.0), Fault("stream-frozen", at)),
+    )
+    assert broken(plan, "silence", "unanswered") == []
+
+
+def test_an_answer_to_a_sound_that_was_no_turn_may_be_dropped():
+    """Seed 7001014: the model answered the "okay" over the farewell, which was then said on."""
+    plan = Plan(
+        seed=5,
+        acts=(
+            Act("say", "human", 1.1),
+            Act("interrupt", "okay", 0.4, 0.3),
+            Act("stay", seconds=30.0),
+        ),
+        humans=(HumanPlan("no-answer"),),
+        pace=8.0,
+        think_seconds=0.2,
+        network_ms=120.0,
+    )
+    assert broken(plan, "cut-off") == []
+
+
 def test_a_response_that_freezes_is_missed_though_the_caller_talks_on():
     """Seed 30153: the line before a recording froze behind its last sample, and each turn of the
     caller made them wait for an answer anew."""

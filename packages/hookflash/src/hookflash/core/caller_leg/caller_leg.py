@@ -46,6 +46,8 @@ class CallerLeg:
         self.info = info
         self.route = Route(setup.move_seconds)
         self.stream_sid: str | None = None
+        self._stalled_sid = ""
+        """The last stream that carried nothing."""
         self.completed = False
         """The carrier has said that the leg is over."""
         self.voicemail_step = 0
@@ -171,7 +173,9 @@ class CallerLeg:
         ask what is next, or has not answered the call yet."""
         if self.phase not in _WITH_AGENT:
             return "leaving" if self.stream_sid is not None else "elsewhere"
-        return "stream" if self.stream_sid is not None else "between"
+        if self.stream_sid is None:
+            return "between"
+        return "stalled" if self.stream_sid == self._stalled_sid else "stream"
 
     def wait(self, signal: s.CallerWaits, step: s.Step) -> None:
         """A human is being asked: the caller's time begins again."""
@@ -227,6 +231,7 @@ class CallerLeg:
     def stream_stalled(self, event: e.StreamStalled, step: s.Step) -> None:
         """The stream is open and carries nothing: connect the caller with another one."""
         if event.stream_sid == self.stream_sid and self.state is CallerLegState.STREAM:
+            self._stalled_sid = event.stream_sid
             step.tell(s.StreamLost(stalled=True))
             step.tell(self._returned())
 

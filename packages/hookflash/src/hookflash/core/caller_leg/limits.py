@@ -35,7 +35,8 @@ ROUTE_LIMITS: dict[RouteState, Limit | None] = {
     RouteState.FOLLOWING: None,
     # The shell keeps to these seconds by itself; the margin is for its answer to arrive.
     RouteState.REST: Limit(
-        lambda route, now: route.move_seconds + 0.25, then="the stream is closed instead"
+        lambda route, now: route.move_seconds + 0.25,
+        then="the stream is closed instead; if it carries nothing, REST is tried again before",
     ),
     RouteState.CLOSING: Limit(5.0, then="REST is tried again, or the caller counts as gone"),
 }

@@ -7,13 +7,15 @@
                                                                   +-- not asked in time --> REST
 
 A media stream cannot dial. There are two ways off it: a REST update, or Hookflash closes the
-stream and the carrier asks what is next. Both carry the same instructions with the same step
+stream and the carrier asks what is next. REST is tried twice if the stream carries nothing, because
+closing it may not reach the carrier. Both ways carry the same instructions with the same step
 number. Every question of the carrier names the step that has ended. So a webhook that comes twice
 gets the same answer, and one that comes late gets the newest instructions.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from hookflash.core.caller_leg.limits import ROUTE_LIMITS
@@ -28,10 +30,11 @@ _PATIENT_ROUNDS = 20
 """How often REST is tried otherwise. A caller with humans, or waiting for them, hears music and has
 no second way. A caller on the way to a room may be there already, although REST refused."""
 
-Where = Literal["stream", "leaving", "between", "elsewhere"]
+Where = Literal["stream", "stalled", "leaving", "between", "elsewhere"]
 """Where the caller's leg is when a move begins.
 
 - stream: on a stream.
+- stalled: on a stream that carries nothing, so closing it may not reach the carrier.
 - leaving: on a stream, and an earlier move off it is in progress.
 - between: between two instructions, so the carrier is about to ask.
 - elsewhere: with humans, in a room or on hold.
@@ -51,6 +54,8 @@ class Route:
         self._most_rounds = _ROUNDS
         self._moves: set[int] = set()
         """The steps that were sent by REST and may still be carried out."""
+        self._stalled = False
+        """Whether the stream carries nothing: REST is tried once more before it is closed."""
         self._doubtful = False
         """Whether a late move of an older step may have replaced the newest instructions."""
 
@@ -109,7 +114,8 @@ class Route:
         self.in_force = instructions
         self._rounds = 0
         self._doubtful = False
-        impatient = where == "stream" and not self.to_room
+        self._stalled = where == "stalled"
+        impatient = where in ("stream", "stalled") and not self.to_room
         self._most_rounds = _ROUNDS if impatient else _PATIENT_ROUNDS
         if where == "leaving" and unanswered:
             return [*self._by_closing(now)]
@@ -129,7 +135,7 @@ class Route:
         """REST failed for `step`: close the stream, unless that is in progress already."""
         if step != self.step:
             return [*self._late(step, now, fixed=fixed)]
-        return [*self._by_closing(now)] if self.state is RouteState.REST else []
+        return [*self._other_way(now)] if self.state is RouteState.REST else []
 
     def _late(self, step: int, now: float, *, fixed: bool) -> list[MoveCall]:
         """A move of an older step was carried out late, and may have replaced the newer one.
@@ -161,11 +167,18 @@ class Route:
         if not self._timer.expired(now):
             return []
         if self.state is RouteState.REST:
-            return [*self._by_closing(now)]
+            return [*self._other_way(now)]
         if self._rounds >= self._most_rounds:
             self._settle()
             return None
         return [*self._by_rest(now)]
+
+    def _other_way(self, now: float) -> Sequence[MoveCall | CloseStream]:
+        """REST has failed: close the stream, or if that may not arrive, try REST once more."""
+        if self._stalled:
+            self._stalled = False
+            return self._by_rest(now)
+        return self._by_closing(now)
 
     def _by_rest(self, now: float) -> list[MoveCall]:
         self._timer.enter(RouteState.REST, now, self)
