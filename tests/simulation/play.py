@@ -649,13 +649,16 @@ class Simulation:
                 resource.setrlimit(resource.RLIMIT_FSIZE, _FILE_LIMITS)
 
     async def _freeze(self, fault: Fault) -> None:
-        """A connection carries nothing more, and neither end is told."""
+        """A connection, if there is one, carries nothing more, and neither end is told."""
         port = urlsplit(self.model.server.url).port
-        if fault.kind == "stream-frozen":
-            port = urlsplit(self.carrier.tunnel[PUBLIC]).port
-        # The newest one is the media socket, or the session that is in use.
+        streams = [
+            stream.transport for leg in self.carrier.calls for stream in leg.streams if stream.open
+        ]
+        # The newest one is in use.
         for connection in reversed(self.loop.network.connections):
-            if connection.port == port and connection.open:
+            socket = connection.up.sender in streams
+            frozen = socket if fault.kind == "stream-frozen" else connection.port == port
+            if frozen and connection.open:
                 connection.freeze()
                 return
 

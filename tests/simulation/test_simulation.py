@@ -199,6 +199,29 @@ def test_a_session_that_the_line_leaves_open_beside_a_frozen_connection_is_caugh
     assert "leftover" in {each.kind for each in play(NOTED).violations}
 
 
+def test_only_a_media_stream_freezes_as_one():
+    """Seed 7001645: who talks with a human has none, and a webhook was frozen instead."""
+    plan = Plan(
+        seed=7001645,
+        acts=(
+            Act("say", "What does it cost?", 2.0),
+            Act("press", digits="0"),
+            Act("say", "When are you open?", 2.0),
+            Act("say", "When are you open?", 3.5),
+            Act("say", "Do you repair bicycles?", 0.8),
+            Act("say", "What does it cost?", 0.8),
+        ),
+        humans=(HumanPlan("accepts", answer_after=2.4, talks_seconds=11.9, leaves="gives-back"),),
+        faults=(Fault("stream-frozen", during="parting"),),
+        network_ms=40.0,
+        manner="warm",
+    )
+    played = play(plan)
+    assert any("fault: stream-frozen" in line for line in played.timeline)
+    assert played.violations == []
+    assert not any("was not complete" in line for line in played.timeline)
+
+
 def test_something_can_happen_in_a_state_that_lasts_for_a_moment():
     plan = msgspec.structs.replace(
         SHORT, orders=(Order("caller-hangs-up", during="farewell"),), manner="cold"

@@ -148,6 +148,11 @@ class Stream:
         """End a one-way stream: tell the server, then close."""
         self._stopped.set()
 
+    @property
+    def transport(self) -> asyncio.BaseTransport | None:
+        """The transport of the socket; None before the server has accepted it."""
+        return self._socket.transport if self._socket else None
+
     def cut(self) -> None:
         """Break the socket, as a network does: no `stop`, no close."""
         if self._socket:
