@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -92,3 +94,22 @@ def test_what_must_be_changed_is_told_in_words_and_exits_with_2(
     told = capsys.readouterr().err
     assert told.startswith("hookflash: AGENT 'no_such_agent.py'")
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_error_after_the_log_has_begun_is_a_line_of_the_log(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    workers: str,
+) -> None:
+    """A program that reads the log as JSON must not miss why the server does not start."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOOKFLASH_LOG_FORMAT", "json")
+    for name in ("HOOKFLASH_PUBLIC_URL", "TWILIO_AUTH_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    assert exit_code(["serve", "nothing.py", "--workers", workers]) == 2
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert lines[-1]["level"] == "CRITICAL"
+    expected = "nothing.py" if workers == "1" else "HOOKFLASH_PUBLIC_URL"
+    assert expected in lines[-1]["message"]

@@ -60,6 +60,11 @@ def hookflash() -> None:
     """An AI agent answers your phone line and brings a human onto the live call."""
 
 
+def exit_code(error: HookflashError) -> int:
+    """Return the exit code of a command that ends with this error."""
+    return 2 if isinstance(error, ConfigError) else 1
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit. Hookflash's own errors are printed without a traceback."""
     try:
@@ -71,5 +76,5 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(130)
     except HookflashError as error:
         click.echo(f"hookflash: {error}", err=True)
-        sys.exit(2 if isinstance(error, ConfigError) else 1)
+        sys.exit(exit_code(error))
     sys.exit(code if isinstance(code, int) else 0)

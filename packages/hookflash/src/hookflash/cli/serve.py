@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hookflash.errors import HookflashError
+
 if TYPE_CHECKING:
     from hookflash.settings import Settings
 
@@ -58,8 +60,10 @@ def command(
     After SIGTERM or Ctrl-C, live calls go on for HOOKFLASH_DRAIN_SECONDS (30 s). Calls that are
     then still live go to another process or to a human. A second signal ends the server at once.
     """
+    import logging
     import sys
 
+    from hookflash.cli import exit_code
     from hookflash.log_output import log_to_stderr
     from hookflash.settings import Settings
 
@@ -71,12 +75,19 @@ def command(
             update={name: value for name, value in given.items() if value is not None}
         )
         settings = settings.model_copy(update={"server": server})
-        if slot_text is None and settings.server.workers > 1:
-            arguments = ["serve", agent_spec]
-            arguments += ["--settings", str(settings_file)] if settings_file else []
-            arguments += ["--verbose"] if verbose else []
-            sys.exit(_supervise(settings, arguments))
-        _serve(settings, agent_spec, slot_text)
+        try:
+            if slot_text is None and settings.server.workers > 1:
+                arguments = ["serve", agent_spec]
+                arguments += ["--settings", str(settings_file)] if settings_file else []
+                arguments += ["--verbose"] if verbose else []
+                sys.exit(_supervise(settings, arguments))
+            _serve(settings, agent_spec, slot_text)
+        except HookflashError as error:
+            if settings.logs.format != "json":
+                raise
+            # A program reads standard error, so the last line is an object, too.
+            logging.getLogger("hookflash.server").critical("%s", error)
+            sys.exit(exit_code(error))
 
 
 def _say(settings: Settings, port: int) -> None:
