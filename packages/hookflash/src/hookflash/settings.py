@@ -816,10 +816,9 @@ def _missing_for_serving(settings: Settings) -> Iterator[str]:
             yield "TWILIO_ACCOUNT_SID: the account's SID, from the front page of console.twilio.com"
         if not settings.twilio.auth_token:
             yield (
-                "TWILIO_AUTH_TOKEN: the account's auth token, from the same page. Without it"
-                " nobody can tell Twilio's requests from a stranger's, so unsigned serving"
-                " needs every peer (HOOKFLASH_PUBLIC_URL, HOOKFLASH_TWILIO_API_URL,"
-                " HOOKFLASH_MODEL_URL) to be a stand-in on this machine"
+                "TWILIO_AUTH_TOKEN: the account's auth token, from the same page. It is not needed"
+                " only if HOOKFLASH_PUBLIC_URL, HOOKFLASH_TWILIO_API_URL and HOOKFLASH_MODEL_URL"
+                " are all on this machine"
             )
     if not settings.model.api_key and not is_loopback(settings.model.url):
         yield (
