@@ -37,7 +37,7 @@ from hookflash.errors import ToolError
 from hookflash.runtime.owner_code import as_exception, run_owner_code
 from hookflash.runtime.ports import EventSink
 from hookflash.runtime.tool_deadline import tool_deadline
-from hookflash.runtime.typed_digits import forgetting_secrets
+from hookflash.runtime.typed_digits import hiding_secrets
 from hookflash.runtime.valid_text import made_valid, valid_text
 from hookflash.world import SYSTEM
 
@@ -177,7 +177,7 @@ class ToolRunner:
 
     async def _carry_out(self, command: RunTool) -> None:
         task = asyncio.current_task()
-        with forgetting_secrets() as hide:
+        with hiding_secrets() as hide:
             output, failed = await self._answer(command, hide)
             output = hide(output)
         output = _shortened(output, self._output_chars)

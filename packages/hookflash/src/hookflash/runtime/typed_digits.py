@@ -8,7 +8,7 @@ Only this object has the digits, and only while a tool collects them. The core c
 decides when the collection ends. So a journal can be replayed without the digits.
 
 A secret that a tool has collected is also taken out of what the tool returns and of what is logged
-if the tool fails (`forgetting_secrets`).
+if the tool fails (`hiding_secrets`).
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ _BETWEEN = r"[\s.,:/_\u2010-\u2015-]{0,2}"
 
 
 @contextlib.contextmanager
-def forgetting_secrets() -> Iterator[Callable[[str], str]]:
+def hiding_secrets() -> Iterator[Callable[[str], str]]:
     """Run a tool in this block. Yield a function that removes the tool's secrets from a text.
 
     They are the secrets that the tool has collected. They are forgotten at the end of the block.

@@ -3,7 +3,7 @@
     refused                    logged and counted by
     a webhook or page          `Refusals.answer`, which also answers the `HTTPException`
     an upgrade through ASGI    `RefusedUpgrades`, which sees that it is closed, not accepted
-    a media socket on picows   `media_upgrade`, which calls `Refusals.upgrade`
+    a media socket on picows   `TwilioLine`, which calls `Refusals.report_upgrade`
 
 Each line says what was refused, why, and what to do. Lines of one kind are limited, because anybody
 can cause them; the counts are complete. The reason is for the owner only: `http_errors` writes the
@@ -114,7 +114,7 @@ class Refusals:
             )
         return await self._answer(request, error)
 
-    def upgrade(self, connection: HTTPConnection, reason: str) -> None:
+    def report_upgrade(self, connection: HTTPConnection, reason: str) -> None:
         """Count and log an upgrade that is refused for `reason`."""
         path = self._urls.inner(connection.scope["path"])
         socket = _socket_of(path)
@@ -198,7 +198,7 @@ class RefusedUpgrades:
         async def watched(message: MutableMapping[str, Any]) -> None:
             nonlocal pending
             if pending and message["type"] == "websocket.close":
-                self._refusals.upgrade(HTTPConnection(scope), message.get("reason") or "")
+                self._refusals.report_upgrade(HTTPConnection(scope), message.get("reason") or "")
             pending = False
             await send(message)
 

@@ -167,7 +167,7 @@ class TwilioLine:
         """Return whether the upgrade of a media socket is signed; report it if it is not."""
         admitted = self.authenticator.admits(socket)
         if not admitted:
-            self.refusals.upgrade(socket, SIGNATURE)
+            self.refusals.report_upgrade(socket, SIGNATURE)
         return admitted
 
     def control(self, *, account_sid: str, auth_token: str, api_url: str) -> TwilioControl:
