@@ -160,6 +160,22 @@ async def test_a_long_request_is_read_to_its_end(webhook_server) -> None:
         await webhook_server.calls.until(lambda calls: calls.streams)
 
 
+@pytest.mark.parametrize("city", [b"S\xe3o Paulo", "S\u00e3o Paulo".encode()])
+async def test_a_proxy_may_add_a_header_that_is_no_ascii(webhook_server, city: bytes) -> None:
+    """RFC 9110, 5.5 allows such bytes. Proxies name a client's city so."""
+    signed = "".join(f"{name}: {value}\r\n" for name, value in signature().items()).encode()
+    async with webhook_server.listening() as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            b"GET /twilio/media HTTP/1.1\r\nHost: line\r\nUpgrade: websocket\r\n"
+            b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+            b"X-City: " + city + b"\r\n" + signed + b"\r\n"
+        )
+        assert (await reader.readline()).startswith(b"HTTP/1.1 101")
+        writer.close()
+
+
 # --- frames that are rare -------------------------------------------------------------------------
 
 

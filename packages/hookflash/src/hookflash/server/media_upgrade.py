@@ -219,7 +219,7 @@ def _as_connection(request: WSUpgradeRequest, transport: asyncio.Transport) -> H
             "raw_path": path,
             "query_string": query,
             "headers": [
-                (name.lower().encode("latin-1"), value.encode("latin-1"))
+                (name.lower().encode("latin-1"), value.encode("latin-1", "surrogateescape"))
                 for name, value in request.headers.items()
             ],
             "client": tuple(peer[:2]) if isinstance(peer, tuple) else None,
