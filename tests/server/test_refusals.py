@@ -117,6 +117,14 @@ async def test_a_wrong_method_names_the_right_one(webhook_server, lines) -> None
     assert webhook_server.line.refusals.requests == {"method": 1}
 
 
+async def test_the_remedy_for_a_wrong_method_is_post_only_where_post_is_right(
+    webhook_server, lines
+) -> None:
+    await posted(webhook_server, "/twilio/music/5.wav")
+    assert "POST /twilio/music/5.wav from 192.0.2.7: 405, expected " in lines[0]
+    assert lines[0].endswith(("GET", "HEAD"))
+
+
 @pytest.mark.parametrize("path", ["/twilio/media", "/twilio/media/w1", "/twilio/notes"])
 async def test_an_upgrade_that_a_proxy_has_swallowed_names_the_headers(
     webhook_server, lines, path: str

@@ -152,7 +152,10 @@ class Refusals:
             )
         if status == 405:
             expected = (error.headers or {}).get("Allow", "another method")
-            return f"expected {expected}; set HTTP POST beside the number's URLs at Twilio"
+            remedy = (
+                "set HTTP POST beside the number's URLs at Twilio" if "POST" in expected else ""
+            )
+            return f"expected {expected}; {remedy}".removesuffix("; ")
         return error.detail
 
 
