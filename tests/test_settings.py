@@ -336,6 +336,22 @@ def test_an_unknown_setting_is_warned_of_with_a_guess(
     ]
 
 
+def test_a_setting_in_a_wrong_section_is_warned_of_with_the_right_one(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "hookflash.toml").write_text(
+        "[limits]\nmax_call_seconds = 600\nmax_call = 9\n[server]\nurl = 'x'\n"
+    )
+    with caplog.at_level(logging.WARNING):
+        Settings.load({})
+    ignored = "in the settings file is not a setting and is ignored; did you mean"
+    assert caplog.messages == [
+        f"! [limits] max_call_seconds {ignored} [server] max_call_seconds?",
+        f"! [limits] max_call {ignored} [limits] max_calls?",
+        f"! [server] url {ignored} [model] url or [chat] url or [speech] url or [deliveries] url?",
+    ]
+
+
 # --- secrets ----------------------------------------------------------------------------------
 
 

@@ -982,7 +982,7 @@ def _warn_of_variables(variables: Mapping[str, str], place: str) -> None:
 
 
 def _warn_of_names(document: Mapping[str, Any]) -> None:
-    """Warn of what stands in the settings file and is no setting, with the nearest that is one."""
+    """Warn of names in the settings file that are no settings, with the nearest setting."""
     names = [f"[{one.section}] {one.name}" for one in SETTINGS]
     for section, values in document.items():
         written = values if section in Settings.model_fields else {"": None}
@@ -993,11 +993,18 @@ def _warn_of_names(document: Mapping[str, Any]) -> None:
 
 
 def _nearest(written: str, names: Sequence[str]) -> str:
-    """Return the name that is most like `written`, with or without its section, or nothing."""
-    for one in SETTINGS:
-        flat = one.variable.removeprefix(_PREFIX).lower()
-        if written in (one.name, flat):
-            return f"[{one.section}] {one.name}"
+    """Return the name that is most like `written`, with or without its section; or "".
+
+    For a name in a wrong section, return it with each section that has it.
+    """
+    section, _, name = written.rpartition("] ")
+    named = [
+        f"[{one.section}] {one.name}"
+        for one in SETTINGS
+        if name in (one.name, one.variable.removeprefix(_PREFIX).lower())
+    ]
+    if named:
+        return " or ".join(named) if section else named[0]
     close = difflib.get_close_matches(written, names, 1)
     return close[0] if close else ""
 
