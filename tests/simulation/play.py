@@ -122,6 +122,7 @@ def play(plan: Plan) -> Played:
     """Play a plan from the call's ring to its record."""
     folder = Path(tempfile.mkdtemp(prefix="hookflash-simulation-"))
     loop = VirtualLoop(limit_seconds=LIMIT_SECONDS)
+    simulation: Simulation | None = None
     try:
         with (
             inline_worker_threads(),
@@ -140,6 +141,9 @@ def play(plan: Plan) -> Played:
                 gc.unfreeze()
         return simulation.played()
     finally:
+        if simulation is not None:
+            # One that was broken off has not closed the files of its processes.
+            simulation.close()
         shutil.rmtree(folder, ignore_errors=True)
         resource.setrlimit(resource.RLIMIT_FSIZE, _FILE_LIMITS)
         if next(_plays) % _COLLECT_EVERY == 0:
@@ -322,6 +326,11 @@ class Simulation:
             for name, before in noisy.items():
                 logging.getLogger(name).setLevel(before)
             self._left_files = self._files()
+
+    def close(self) -> None:
+        """Close what the processes have open."""
+        for process in self._processes:
+            process.world.close()
 
     def played(self) -> Played:
         """Return what became of the plan."""
