@@ -215,11 +215,21 @@ def test_long_headers_name_nobody_and_are_read_in_linear_time(value: str) -> Non
         ("10.0.0.1/8", "write 10.0.0.0/8 for '10.0.0.1/8'"),
         ("0.0.0.0/0", "everybody"),
         ("::/0", "everybody"),
+        ("::ffff:0.0.0.0/96", "everybody"),
     ],
 )
 def test_what_is_no_address_or_network_is_told(text: str, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         trusted_networks(["127.0.0.1", text])
+
+
+@pytest.mark.parametrize("text", ["::ffff:10.0.0.1", "::ffff:10.0.0.0/104"])
+def test_a_trusted_proxy_may_be_written_as_ipv4_within_ipv6(text: str) -> None:
+    """A server that listens to both sees its proxy so, and the owner copies what the log shows."""
+    assert [str(each) for each in trusted_networks([text])] == [
+        "10.0.0.1/32" if text.endswith("1") else "10.0.0.0/8"
+    ]
+    assert ClientAddresses([text], public_url=PUBLIC).is_proxy("::ffff:10.0.0.1")
 
 
 # --- local requests -------------------------------------------------------------------------------

@@ -46,6 +46,9 @@ _LOOPBACK: tuple[Network, ...] = (
     ipaddress.IPv6Network("::1/128"),
 )
 
+_MAPPED_BITS = 96
+"""How many bits of `::ffff:192.0.2.7` stand before the IPv4 address (RFC 4291, 2.5.5.2)."""
+
 _PROXIED = frozenset(
     {
         "cf-connecting-ip",
@@ -90,9 +93,18 @@ def _network(text: str) -> Network:
         except ValueError:
             raise ValueError(f"{expected} ({text!r} is neither)") from None
         raise ValueError(f"{expected} (write {meant} for {text!r})") from None
+    network = _as_ipv4(network)
     if network.prefixlen == 0:
         raise ValueError(f"{expected} ({text!r} is everybody, who could then name any address)")
     return network
+
+
+def _as_ipv4(network: Network) -> Network:
+    """Return a network of IPv4 within IPv6 as IPv4, as the addresses of clients are compared."""
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is None or network.prefixlen < _MAPPED_BITS:
+        return network
+    return ipaddress.IPv4Network((mapped, network.prefixlen - _MAPPED_BITS))
 
 
 def client_network(address: str) -> str:
