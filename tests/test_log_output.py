@@ -56,6 +56,20 @@ def test_a_message_stays_on_its_line() -> None:
     assert text.endswith(r"x\n2026-01-01 ERROR forged\x1b[2J\u202e")
 
 
+def test_an_exception_cannot_move_the_cursor_or_turn_the_text() -> None:
+    """Its text may come from a stranger. A lone surrogate could not even be written."""
+    text = TextFormatter().format(
+        record("it failed", exc_info=raised("a\x1b[2J\u202eb\ud800\n\tc"))
+    )
+    assert text.endswith("ValueError: a\\x1b[2J\\u202eb\\ud800\n\tc")
+
+
+def test_json_shows_what_is_invisible() -> None:
+    line = as_json(record("%s", "a\u202eb\x1b\n", exc_info=raised("\u2028c")))
+    assert line["message"] == "a\\u202eb\\x1b\n"
+    assert line["exception"].endswith("ValueError: \\u2028c")
+
+
 def test_a_traceback_follows_its_line() -> None:
     text = TextFormatter().format(record("it failed", exc_info=raised("a\nb")))
     assert "it failed\nTraceback" in text

@@ -4,9 +4,9 @@
     json   {"time": "2026-11-30T19:42:52.118Z", "level": "WARNING", "logger": "hookflash.call",
             "message": "CA... ! the media stream has stalled", "call_sid": "CA..."}
 
-A line shows no whole telephone number and no secret, even if an exception's text contains one. In
-the text format, a message stays on its line: control characters in it are escaped. Only a traceback
-takes several lines.
+A line shows no whole telephone number and no secret, even if an exception's text contains one.
+Control characters and other invisible ones are escaped. In the text format, a message stays on its
+line; only a traceback takes several.
 """
 
 from __future__ import annotations
@@ -47,10 +47,16 @@ def without_secrets(text: str) -> str:
 
 def on_one_line(text: str) -> str:
     """Return `text` with control characters and other invisible ones escaped."""
+    return _escaped(text, keep="")
+
+
+def _escaped(text: str, *, keep: str = "\n\t") -> str:
+    """Return `text` with its invisible characters escaped, except those in `keep`."""
     if text.isprintable():
         return text
     return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+        each if each.isprintable() or each in keep else each.encode("unicode_escape").decode()
+        for each in text
     )
 
 
@@ -68,7 +74,8 @@ class TextFormatter(logging.Formatter):
         return super().formatMessage(record)
 
     def format(self, record: logging.LogRecord) -> str:
-        return without_secrets(super().format(record))
+        # A traceback has the text of an exception, which may come from a stranger.
+        return _escaped(without_secrets(super().format(record)))
 
 
 class JsonFormatter(logging.Formatter):
@@ -115,8 +122,9 @@ def _call_sid(record: logging.LogRecord, message: str) -> str:
 
 
 def _valid(line: dict[str, str]) -> dict[str, str]:
-    """Return `line` as valid UTF-8: a text from outside may have lone surrogates."""
-    return {name: text.encode("utf-8", "replace").decode() for name, text in line.items()}
+    """Return `line` as valid UTF-8 and visible: a text from outside may have lone surrogates, or
+    characters such as U+202E, which JSON does not escape."""
+    return {name: _escaped(text.encode("utf-8", "replace").decode()) for name, text in line.items()}
 
 
 # --- setting up ---------------------------------------------------------------------------------
