@@ -277,6 +277,14 @@ async def test_a_secret_that_a_tool_returns_in_groups_does_not_reach_the_model(
     assert await Bench().run(pay, CARD) == "paid with \u2026 on 2026-11-30"
 
 
+async def test_a_security_code_that_a_tool_returns_does_not_reach_the_model() -> None:
+    async def pay(call: CallContext) -> str:
+        code = await call.collect_digits(3, secret=True)
+        return f"code {code}, order 9{code}8"
+
+    assert await Bench().run(pay, "457") == "code \u2026, order 94578"
+
+
 async def test_a_secret_is_not_in_the_log_of_a_tool_that_fails(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

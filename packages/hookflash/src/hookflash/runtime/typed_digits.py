@@ -163,8 +163,11 @@ def _shown(value: object) -> str:
 # --- secrets of a running tool --------------------------------------------------------------------
 
 _secrets: ContextVar[list[str] | None] = ContextVar("hookflash_tool_secrets", default=None)
-_SHORTEST_HIDDEN = 4
-"""Shorter secrets are not hidden: they occur too often in other text, such as a date."""
+_SHORTEST_HIDDEN = 3
+"""A card's security code. Shorter secrets are not hidden: they occur too often in other text."""
+
+_ANYWHERE = 4
+"""From this length on, a secret is also hidden within other digits, and if it is grouped."""
 
 _BETWEEN = r"[\s.,:/_\u2010-\u2015-]{0,2}"
 """What may stand between the digits of a secret: tools show a card number in groups of four."""
@@ -181,13 +184,19 @@ def hiding_secrets() -> Iterator[Callable[[str], str]]:
 
     def hide(text: str) -> str:
         for secret in sorted(secrets, key=len, reverse=True):
-            text = re.sub(_BETWEEN.join(map(re.escape, secret)), _MASK, text)
+            text = re.sub(_pattern(secret), _MASK, text)
         return text
 
     try:
         yield hide
     finally:
         _secrets.reset(token)
+
+
+def _pattern(secret: str) -> str:
+    if len(secret) < _ANYWHERE:
+        return rf"(?<!\d){re.escape(secret)}(?!\d)"
+    return _BETWEEN.join(map(re.escape, secret))
 
 
 def _remember(digits: str) -> None:
