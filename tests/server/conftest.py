@@ -29,6 +29,21 @@ PUBLIC = "https://line.example.com"
 FORM = "application/x-www-form-urlencoded"
 
 
+class Time:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
 @dataclass
 class FakeCalls:
     """A switchboard that writes down what it is asked and answers what it is told to."""

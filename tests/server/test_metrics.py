@@ -50,21 +50,10 @@ from hookflash.server.metrics import (
 )
 from hookflash.server.twilio_line import TwilioLine
 
+from .conftest import Time
+
 ARRIVED = CallArrived("CA1", "+15550142", "+15550100")
 SOUND = ModelAudio("r", "i", "", 160)
-
-
-class Time:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def time() -> Time:
-    return Time()
 
 
 @pytest.fixture

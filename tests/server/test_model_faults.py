@@ -8,20 +8,9 @@ from hookflash.core.commands import CloseModel, MoveCall, OpenModel, PlayAudio
 from hookflash.core.events import AnyEvent, ModelAudio, ModelLost, ModelRefused, ResponseEnded
 from hookflash.server.model_faults import MAX_CODES, ModelFaults
 
+from .conftest import Time
+
 CALL = "CA" + "0" * 32
-
-
-class Time:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def time() -> Time:
-    return Time()
 
 
 @pytest.fixture

@@ -14,13 +14,7 @@ from hookflash.server.request_auth import (
     require_stand_ins,
 )
 
-
-class Time:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from .conftest import Time
 
 
 def test_a_token_works_once_and_tells_its_step() -> None:

@@ -337,11 +337,7 @@ class Driver:
                     _CARRY_OUT[type(command)](self, command)
             except Exception:  # a failed command must not stop the others
                 self._failed(command)
-        if self.audio_capture is not None:
-            try:
-                self.audio_capture.follow(commands)
-            except Exception:
-                self._report_once("recording the agent")
+        self._capture_agent(commands)
         try:
             self._journal.write_sound(now, event, commands)
         except Exception:
@@ -356,16 +352,8 @@ class Driver:
 
     def _follow_sound(self, now: float, event: AnyEvent, commands: list[AnyCommand]) -> None:
         """Carry out what follows from an event that has moved nothing but the sound."""
-        for command in commands:
-            try:
-                _CARRY_OUT[type(command)](self, command)
-            except Exception:
-                self._failed(command)
-        if self.audio_capture is not None:
-            try:
-                self.audio_capture.follow(commands)
-            except Exception:
-                self._report_once("recording the agent")
+        self._perform(commands)
+        self._capture_agent(commands)
         try:
             self._journal.write(now, event, commands)
         except Exception:
@@ -421,17 +409,9 @@ class Driver:
         self, now: float, cause: AnyEvent | Literal["expired"], commands: list[AnyCommand]
     ) -> None:
         self._sound_watched = False
-        for command in commands:
-            try:
-                _CARRY_OUT[type(command)](self, command)
-            except Exception:
-                self._failed(command)
+        self._perform(commands)
         if type(cause) is not CallerAudio:
-            if self.audio_capture is not None:
-                try:
-                    self.audio_capture.follow(commands)
-                except Exception:
-                    self._report_once("recording the agent")
+            self._capture_agent(commands)
             state = self._changed_state()
             try:
                 self._journal.write(now, cause, commands, state, self._settled.changes())
@@ -444,6 +424,20 @@ class Driver:
                     self._report("watching the call")
         if self._debug:
             log_step(self.call_sid, None if cause == "expired" else cause, commands)
+
+    def _perform(self, commands: list[AnyCommand]) -> None:
+        for command in commands:
+            try:
+                _CARRY_OUT[type(command)](self, command)
+            except Exception:  # a failed command must not stop the others
+                self._failed(command)
+
+    def _capture_agent(self, commands: list[AnyCommand]) -> None:
+        if self.audio_capture is not None:
+            try:
+                self.audio_capture.follow(commands)
+            except Exception:  # a failed recording must not end the call
+                self._report_once("recording the agent")
 
     def _changed_state(self) -> JournalState | None:
         """Return the call's states if one has changed since the last call of this method."""
