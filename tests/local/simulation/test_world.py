@@ -105,6 +105,7 @@ def test_a_queue_does_its_work_at_once(runner: asyncio.Runner) -> None:
         assert did == ["begin", [1], [2]]
         assert queue.flush(0.0)
         queue.close()
+        queue.put(3)
         world.close()
         assert did == ["begin", [1], [2], "end"]
         world.queue("test", did.append, batch_seconds=0.0).close()

@@ -31,7 +31,10 @@ _T = TypeVar("_T")
 
 
 class InlineQueue(Generic[_T]):
-    """A `WorkQueue` without a thread: `put` runs the work inline."""
+    """A `WorkQueue` without a thread: `put` runs the work inline.
+
+    Items that come after `close` are dropped, as they are when the thread has ended.
+    """
 
     def __init__(
         self,
@@ -41,19 +44,21 @@ class InlineQueue(Generic[_T]):
     ) -> None:
         self._work = work
         self._end = end
+        self._closed = False
         if begin is not None:
             begin()
 
     def put(self, item: _T, *, urgent: bool = False) -> None:
-        self._work([item])
+        if not self._closed:
+            self._work([item])
 
     def flush(self, seconds: float) -> bool:
         return True
 
     def close(self) -> None:
-        end, self._end = self._end, None
-        if end is not None:
-            end()
+        closed, self._closed = self._closed, True
+        if not closed and self._end is not None:
+            self._end()
 
 
 class SimulatedWorld:
