@@ -15,7 +15,7 @@ demo: ## call an agent from your browser, on this machine, no account needed
 	@.venv/bin/hookflash demo $(DEMO)
 
 test: ## run every test, in parallel, with full branch coverage of the core and the codecs
-	@scripts/system-packages venv postgres cc chromium
+	@scripts/system-packages venv postgres cc chromium redis haproxy firefox
 	@scripts/setup dev
 	@scripts/test
 
