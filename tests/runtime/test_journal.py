@@ -262,6 +262,38 @@ def test_a_slow_disk_loses_lines_and_says_how_many(
     assert caplog.text.count("the disk is too slow") == 1
 
 
+def test_a_call_is_not_rebuilt_from_a_journal_that_lacks_lines(journals: Journals) -> None:
+    _, path = live(journals, CONVERSATION)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:5], b'{"at":1000.4,"lost":3}\n', *lines[8:]]))
+    with pytest.raises(ConfigError, match="the disk lost 3 lines, so a replay would not give"):
+        rebuilt(path)
+    # A report of an error can still be made of it.
+    assert len(read_journal(path)[1]) == len(lines) - 3
+
+
+def test_the_state_is_written_again_after_lines_were_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journals = Journals(tmp_path)
+    journal = journals.begin("CA1", SETUP)
+    talking = JournalState("talking", "ringing")
+    assert journals.flush(60)
+    with monkeypatch.context() as patched:
+        patched.setattr(JournalFiles, "_append", full)
+        journal.write(1000.0, said(1), [], talking)
+        assert journals.flush(60)
+    journal.write(1001.0, said(2), [], talking)
+    journal.write(1002.0, said(3), [], talking)
+    journals.close()
+    _, lines = read_journal(journal.path)
+    assert [line.at for line in lines if line.state == talking] == [1001.0]
+
+
+def full(files: JournalFiles, path: Path, chunks: list[Chunk]) -> None:
+    raise OSError(28, "No space left on device")
+
+
 def test_a_line_that_cannot_be_encoded_is_lost_and_no_other(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -294,6 +294,34 @@ def test_a_leg_is_known_by_its_status_where_its_order_was_not_answered(tmp_path:
     assert legs_to_end(read_facts(data)) == [e.LegPlaced(1, 0, "CAleg1")]
 
 
+@pytest.mark.parametrize(
+    "acts",
+    [
+        e.HumanAsked(2, 1, "CAleg2", "answered"),
+        e.ConsultDecided("CAleg2", "connect"),
+        e.RoomChanged(2, "joined", "CAleg2"),
+    ],
+)
+def test_a_leg_is_known_by_what_it_does_where_the_lines_that_placed_it_were_lost(
+    tmp_path: Path, acts: e.AnyEvent
+) -> None:
+    journals = Journals(tmp_path)
+    journal = journals.begin("CA1", SETUP)
+    over = e.LegChanged("CAleg1", "completed", 1, "no-answer", 0)
+    for event in (
+        over,
+        e.RoomChanged(1, "left", "CAleg1"),
+        acts,
+        e.RoomChanged(2, "joined", "CA1"),
+    ):
+        journal.write(1006.0, event, [])
+    journals.close()
+    facts = read_facts(journal.path.read_bytes())
+    call, _ = recovered(facts)
+    (leg,) = legs_to_end(facts)
+    assert call.receive(leg, 1010.1) == [EndLeg("CAleg2")]
+
+
 def met(tmp_path: Path, *, waits: bool) -> bytes:
     """Return the journal of a caller who went to the room: to wait there, or to a human."""
     events: list[tuple[float, e.AnyEvent | None]] = [

@@ -213,3 +213,17 @@ def test_who_waits_for_an_answer_when_the_time_is_over_is_not_left_in_silence(se
     played = play(plan)
     assert [each for each in played.violations if each.kind == "silence"] == []
     assert played.disposition == "time_limit"
+
+
+def test_no_leg_is_left_over_when_the_disk_has_lost_the_lines_that_placed_it():
+    """Seed 7001714: the disk was full while the human was rung, and the process was restarted."""
+    plan = Plan(
+        seed=1,
+        acts=ASKS,
+        humans=(HumanPlan("accepts", answer_after=0.8, talks_seconds=60.0),),
+        faults=(Fault("disk-full", 5.0), Fault("restart", 3.0, "screening")),
+        manner="consult",
+    )
+    played = play(plan)
+    assert any("the disk lost" in line for line in played.timeline)
+    assert [each for each in played.violations if each.kind == "leftover"] == []

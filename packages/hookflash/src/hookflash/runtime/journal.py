@@ -5,7 +5,7 @@
     {"at": 1764000000.125, "event": {...}}                 an event, before its commands
     {"at": ..., "expired": true}                           the timer, before its commands
     {"at": ..., "command": {...}}                          a command, in order
-    {"at": ..., "state": {"phase": ..., "handoff": ...}}   when either has changed
+    {"at": ..., "state": {"phase": ..., "handoff": ...}}   when either has changed, or after a loss
     {"at": ..., "said": {"speaker": ..., "text": ...}}     a settled line of the transcript
     {"at": ..., "lost": 17}                                number of lines that the disk lost
 
@@ -13,6 +13,8 @@ The first line and each `version` line name the version of the writing process (
 Events are replayed only if this version wrote all of them: another version may have answered them
 differently. A process that continues without a `version` line has an older version. It is
 recognised by its `CallRecovered` event.
+
+If the disk has lost lines of a journal, its call continues from its facts, too.
 
 Audio is left out: only the size of the agent's audio is written. The caller's audio changes no
 state of a call. A replay gives the same commands. So another process can recover a call, and a bug
@@ -151,6 +153,8 @@ class Journal:
         self.path = path
         self._journals = journals
         self._state: JournalState | None = None
+        self._lost_before_state = 0
+        """How many lines of the process were lost when the state was last written."""
         self._waiting: list[JournalLine | JournalHead] = []
         self._run = SoundRun()
         self._lines = 0
@@ -186,13 +190,18 @@ class Journal:
                 lines.append(JournalLine(at, command=command))
                 wait = wait and type(command) in _SOUND
                 urgent = urgent or type(command) not in _INSIDE
-        if state is not None and state != self._state:
-            self._state = state
+        if state is not None and (state != self._state or self._may_be_lost):
+            self._state, self._lost_before_state = state, self._journals.lost
             lines.append(JournalLine(at, state=state))
             wait, urgent = False, True
         for each in said:
             lines.append(JournalLine(at, said=each))
         self._append(at, lines, wait=wait, urgent=urgent)
+
+    @property
+    def _may_be_lost(self) -> bool:
+        """Whether the disk has lost lines since the state was last written."""
+        return self._journals.lost != self._lost_before_state
 
     def write_sound(self, at: float, event: ModelAudio, commands: list[AnyCommand]) -> None:
         """Write the agent's audio: the most frequent event.

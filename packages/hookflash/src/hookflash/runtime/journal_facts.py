@@ -1,6 +1,6 @@
 """Read facts from a journal without a replay, and continue the call from them.
 
-A journal of another version, or one that cannot be replayed, still has the caller, what was said as
+A journal of another version, or one that lacks lines, still has the caller, what was said as
 heard, and the humans' legs. Reading them needs no decision of the core, so every version can be
 read: lines are plain JSON, and unreadable ones are skipped.
 
@@ -167,6 +167,7 @@ class _Reader:
     def __init__(self) -> None:
         self._facts = JournalFacts()
         self._said: list[tuple[float, Said]] = []
+        self._ended_legs: set[str] = set()
         self._unsettled: dict[str, int] = {}
         """Indexes in `_said` of lines that the last segment did not write as settled, by id."""
         self._kinds: dict[str, Callable[[dict[str, Any], float], None]] = {
@@ -180,6 +181,9 @@ class _Reader:
             "HumanSaid": self._human_said,
             "LegPlaced": self._leg_placed,
             "LegChanged": self._leg_changed,
+            "HumanAsked": self._human_acted,
+            "ConsultDecided": self._human_acted,
+            "RoomChanged": self._human_acted,
             "RecordingRefused": self._refused,
             "ToolCallRequested": self._tool_called,
             "DigitsWanted": self._digits_wanted,
@@ -298,14 +302,25 @@ class _Reader:
     def _leg_changed(self, event: dict[str, Any], at: float) -> None:
         leg_sid = str(event["leg_sid"])
         if event["status"] == "completed":
-            self._facts.legs.pop(leg_sid, None)
+            self._leg_over(leg_sid)
         elif event.get("leg") is not None:
             found = LegFound(int(event["step"]), int(event["leg"]))
             self._facts.legs.setdefault(leg_sid, found)
             self._facts.wave = max(self._facts.wave, found.wave)
 
+    def _human_acted(self, event: dict[str, Any], at: float) -> None:
+        """Note a leg that acts, if the lines that placed it were lost."""
+        leg_sid = str(event["leg_sid"])
+        if leg_sid and leg_sid not in self._ended_legs:
+            found = LegFound(int(event.get("wave", 0)), int(event.get("leg", 0)))
+            self._facts.legs.setdefault(leg_sid, found)
+
     def _leg_ended(self, command: dict[str, Any], at: float) -> None:
-        self._facts.legs.pop(str(command["leg_sid"]), None)
+        self._leg_over(str(command["leg_sid"]))
+
+    def _leg_over(self, leg_sid: str) -> None:
+        self._ended_legs.add(leg_sid)
+        self._facts.legs.pop(leg_sid, None)
 
     def _recording(self, command: dict[str, Any], at: float) -> None:
         self._facts.recorded_since = float(command["since"])
@@ -410,6 +425,8 @@ def call_from_facts(call_sid: str, facts: JournalFacts, configured: CallSetup, n
     known.arrived_at = facts.arrived_at or now
     if facts.arrived is not None:
         known.caller, known.called = facts.arrived.caller, facts.arrived.called
+    # News of a room names the caller's leg, too.
+    facts.legs.pop(call_sid, None)
     call.caller_leg.completed = facts.completed
     call.caller_leg.voicemail_step = facts.voicemail_step
     if setup.record and facts.recorded_since is not None:

@@ -3,8 +3,9 @@
     a journal's bytes --rebuilding()--> the call, as the process that stopped had it
     a journal's lines --replay()--> each event, with the commands of then and of now
 
-Only a journal of this version (`journal.JOURNAL_VERSION`) can be replayed. A call of another
-version continues from its facts (`journal_facts.py`). `switchboard.py` tries both, in this order.
+Only a journal of this version (`journal.JOURNAL_VERSION`) can be replayed. A call is only rebuilt
+if the disk lost none of its lines. Any other call continues from its facts (`journal_facts.py`).
+`switchboard.py` tries both, in this order.
 """
 
 from __future__ import annotations
@@ -143,13 +144,19 @@ def rebuilding(name: str, data: bytes) -> Generator[None, None, tuple[Call, Call
     """Rebuild a call from its journal's bytes; each `next` replays one line.
 
     Returns the call, and its `CallArrived`, or None if the journal has none. Raises `ConfigError`
-    like `read_journal`, and whatever the core raises.
+    like `read_journal`, or if the disk lost lines, and whatever the core raises.
     """
     raw = split_lines(data)
     call = Call(_head(name, next(raw)).setup)
     arrived: CallArrived | None = None
     for line in _checked(name, raw, commands=False):
         event = line.event
+        if line.lost:
+            # What was lost may have placed a human's leg, or moved the caller.
+            raise ConfigError(
+                f"journal {name}: the disk lost {line.lost} lines, so a replay would not give the"
+                " call as it was; see the log for the disk's error"
+            )
         if event is not None:
             call.receive(event, line.at)
         elif line.expired:
