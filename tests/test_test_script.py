@@ -88,7 +88,7 @@ def test_a_part_that_fails_keeps_no_other_from_running_and_is_named_at_the_end(
         ({"clockless": 5}, "test: failed: clockless"),
         ({"simulation": 1}, "test: failed: simulation"),
         ({"realtime": 2}, "test: failed: realtime"),
-        ({"simulation": 1, "realtime": 1}, "test: failed: realtime simulation"),
+        ({"simulation": 1, "realtime": 1}, "test: failed: simulation realtime"),
     ):
         assert checkout.run(**{**dict.fromkeys(parts, 0), **codes}) == (1, last)
         assert len(checkout.ran) == 5
