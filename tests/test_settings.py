@@ -78,6 +78,10 @@ def test_every_setting_is_read_from_the_environment() -> None:
         "HOOKFLASH_LEAD_MS": ("2000", 2000),
         "HOOKFLASH_DRAIN_SECONDS": ("12.5", 12.5),
         "HOOKFLASH_WORKERS": ("4", 4),
+        "HOOKFLASH_CLUSTER_URL": ("rediss://:key@redis:6380/1", "rediss://:key@redis:6380/1"),
+        "HOOKFLASH_CLUSTER_SECRET": ("0123456789abcdef", "0123456789abcdef"),
+        "HOOKFLASH_NODE_HOST": ("10.0.0.5", "10.0.0.5"),
+        "HOOKFLASH_NODE_PORT": ("7000", 7000),
         "HOOKFLASH_WARM_SESSIONS": ("2", 2),
         "HOOKFLASH_CONSOLE": ("off", False),
         "HOOKFLASH_CONSOLE_USERS": ("/etc/hookflash/users.toml", Path("/etc/hookflash/users.toml")),
@@ -155,6 +159,33 @@ def test_the_shown_default_of_a_setting_is_the_one_that_reading_it_gives() -> No
         if isinstance(default, int | float | str) and setting.name != "database_url":
             read = Settings.load({setting.variable: setting.default})
             assert setting.value_in(read) == default, setting.name
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://localhost",
+        "redis://:word@10.0.0.7:6379/3",
+        "rediss://user:word@redis.example.com:6380/0?ssl_ca_certs=/etc/ca.pem",
+        "redis+sentinel://a:26379,b:26379/calls",
+        "rediss+sentinel://:word@a,b:26380/calls/2",
+    ],
+)
+def test_a_cluster_is_at_a_redis_server_or_its_sentinels(url: str) -> None:
+    assert settings_of(cluster_url=url).cluster.url == url
+
+
+@pytest.mark.parametrize("url", ["localhost:6379", "http://redis", "redis+sentinel://a:26379"])
+def test_another_address_of_a_cluster_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match="HOOKFLASH_CLUSTER_URL: expected redis://"):
+        Settings.load({"HOOKFLASH_CLUSTER_URL": url})
+
+
+def test_nodes_need_a_secret_that_nobody_can_guess() -> None:
+    with pytest.raises(ConfigError, match="HOOKFLASH_CLUSTER_SECRET: expected at least 16"):
+        Settings.load({"HOOKFLASH_CLUSTER_SECRET": "short"})
+    with pytest.raises(ConfigError, match="HOOKFLASH_CLUSTER_SECRET: HOOKFLASH_CLUSTER_URL is set"):
+        Settings.load(LOCAL | {"HOOKFLASH_CLUSTER_URL": "redis://redis"}).check_serving()
 
 
 def test_settings_cannot_be_changed() -> None:
@@ -348,7 +379,8 @@ def test_a_setting_in_a_wrong_section_is_warned_of_with_the_right_one(
     assert caplog.messages == [
         f"! [limits] max_call_seconds {ignored} [server] max_call_seconds?",
         f"! [limits] max_call {ignored} [limits] max_calls?",
-        f"! [server] url {ignored} [model] url or [chat] url or [speech] url or [deliveries] url?",
+        f"! [server] url {ignored} [model] url or [chat] url or [speech] url or [deliveries] url"
+        " or [cluster] url?",
     ]
 
 

@@ -117,6 +117,25 @@ def _database_url(text: str) -> str:
     return text
 
 
+def _cluster_url(text: str) -> str:
+    service = r"rediss?\+sentinel://(?:[^@/\s]*@)?[^/?\s]+/[\w.-]+(?:/\d+)?"
+    if not re.fullmatch(rf"rediss?://[^/\s]+\S*|{service}", text):
+        raise ValueError(
+            "redis://:password@host:6379/0, rediss:// for TLS, or"
+            " redis+sentinel://:password@host:26379,host:26379/service"
+        )
+    return text
+
+
+def _cluster_secret(text: str) -> str:
+    if len(text) < _SECRET_LENGTH:
+        raise ValueError(
+            f"at least {_SECRET_LENGTH} characters that nobody can guess, such as"
+            " `openssl rand -hex 32` prints"
+        )
+    return text
+
+
 def _account_sid(text: str) -> str:
     if not re.fullmatch(r"AC[0-9a-fA-F]{32}", text):
         raise ValueError("an account SID: AC and 32 hex digits, from the Twilio console")
@@ -676,6 +695,38 @@ class StorageSettings(Section):
         return f"sqlite:///{(info.data['data_dir'] / 'hookflash.db').as_posix()}"
 
 
+class ClusterSettings(Section):
+    """Several machines that serve one line: what they share, and how they reach each other."""
+
+    url: Annotated[str, AfterValidator(_cluster_url)] | None = _setting(
+        None,
+        "The Redis or Valkey server that the nodes of the line share: redis://, rediss:// or"
+        " redis+sentinel://. Without one, the line runs on one machine.",
+        variable="HOOKFLASH_CLUSTER_URL",
+    )
+    secret: Annotated[str, AfterValidator(_cluster_secret)] | None = _setting(
+        None,
+        "What the nodes sign requests to each other, media tokens and the console's sessions with:"
+        " the same on all nodes, 16 characters or more.",
+        variable="HOOKFLASH_CLUSTER_SECRET",
+        secret=True,
+    )
+    node_host: str | None = _setting(
+        None,
+        "The address at which the other nodes reach this process. Nobody else needs to reach it.",
+        variable="HOOKFLASH_NODE_HOST",
+        shown="the address from which this machine reaches Redis",
+    )
+    node_port: int = _setting(
+        0,
+        "The port at which the other nodes reach this process; 0 takes a free one, which --workers"
+        " needs.",
+        variable="HOOKFLASH_NODE_PORT",
+        low=0,
+        high=65_535,
+    )
+
+
 class LogSettings(Section):
     """The format of the log, and what is logged besides errors and the course of calls."""
 
@@ -743,6 +794,7 @@ class Settings(BaseSettings):
     console: ConsoleSettings = ConsoleSettings()
     deliveries: DeliverySettings = DeliverySettings()
     storage: StorageSettings = StorageSettings()
+    cluster: ClusterSettings = ClusterSettings()
     logs: LogSettings = LogSettings()
     local: LocalSettings = LocalSettings()
 
@@ -831,6 +883,12 @@ def _missing_for_serving(settings: Settings) -> Iterator[str]:
         yield (
             "HOOKFLASH_PRICES or HOOKFLASH_TOKEN_PRICES: HOOKFLASH_MAX_DAILY_SPEND is set, and what"
             " the line has spent is computed from these prices"
+        )
+    if settings.cluster.url and not settings.cluster.secret:
+        yield (
+            "HOOKFLASH_CLUSTER_SECRET: HOOKFLASH_CLUSTER_URL is set, and the nodes sign their"
+            " requests to each other; the same text on all nodes, such as `openssl rand -hex 32`"
+            " prints"
         )
     if settings.deliveries.url and len(settings.deliveries.secret or "") < _SECRET_LENGTH:
         yield (
