@@ -23,6 +23,7 @@ GROUPS = {
     "Agents": ("Agent", "Directory", "Interruption", "Frustration"),
     "Hand-offs": ("HandoffPlan", "Target", "Destination"),
     "In a call": ("CallContext", "CallView", "Utterance"),
+    "What hooks are told": ("CallStarted", "TranscriptLine", "HandoffEnded"),
     "What a call leaves": ("CallRecord", "Disposition", "HandoffAttempt", "ToolUse", "Delivery"),
     "Configuration": ("Settings", "__version__"),
     "Errors": (

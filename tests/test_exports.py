@@ -11,10 +11,11 @@ import hookflash
 from hookflash import errors
 
 PUBLIC = """
-    Agent CallContext CallRecord CallView CarrierError CarrierProtocolError ConfigError Delivery
-    Destination Directory Disposition Frustration HandoffAttempt HandoffPlan HookflashError
-    IllegalTransition Interruption ModelError ModelProtocolError ProtocolError Settings Target
-    ToolError ToolUse Utterance __version__
+    Agent CallContext CallRecord CallStarted CallView CarrierError CarrierProtocolError
+    ConfigError Delivery Destination Directory Disposition Frustration HandoffAttempt
+    HandoffEnded HandoffPlan HookflashError IllegalTransition Interruption ModelError
+    ModelProtocolError ProtocolError Settings Target ToolError ToolUse TranscriptLine Utterance
+    __version__
 """.split()
 
 

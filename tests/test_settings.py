@@ -100,6 +100,10 @@ def test_every_setting_is_read_from_the_environment() -> None:
         "HOOKFLASH_DELIVERY_URL": ("https://example.com/in/?a=1", "https://example.com/in/?a=1"),
         "HOOKFLASH_DELIVERY_SECRET": ("five", "five"),
         "HOOKFLASH_DELIVERY_DAYS": ("0.5", 0.5),
+        "HOOKFLASH_EVENT_URL": ("https://example.com/events", "https://example.com/events"),
+        "HOOKFLASH_EVENT_SECRET": ("seven", "seven"),
+        "HOOKFLASH_EVENT_KINDS": ("call.ended, handoff.ended", ("call.ended", "handoff.ended")),
+        "HOOKFLASH_EVENT_DAYS": ("2", 2.0),
         "HOOKFLASH_LOG_EVENTS": ("error, session.updated,", ("error", "session.updated")),
         "HOOKFLASH_LOG_TIMING": ("yes", True),
         "HOOKFLASH_TRANSCRIPTION_MODEL": ("gpt-live-transcribe", "gpt-live-transcribe"),
@@ -307,6 +311,8 @@ def test_a_value_where_a_section_belongs_is_named(folder: Path) -> None:
         ("HOOKFLASH_SPEECH_URL", "http://speech.example.com/v1", "a https:// URL"),
         ("HOOKFLASH_SPEECH_URL", "none", "a https:// URL"),
         ("HOOKFLASH_DELIVERY_DAYS", "366", "a number from 0 to 365"),
+        ("HOOKFLASH_EVENT_KINDS", "call.begun", "kinds of events, such as call.started,"),
+        ("HOOKFLASH_EVENT_URL", "http://hooks.example.com", "a https:// URL"),
         ("HOOKFLASH_MODEL_URL", "ws://model.example.com", "a wss:// URL"),
         ("HOOKFLASH_MODEL_URL", "https://model.example.com", "a wss:// URL"),
     ],
@@ -380,7 +386,7 @@ def test_a_setting_in_a_wrong_section_is_warned_of_with_the_right_one(
         f"! [limits] max_call_seconds {ignored} [server] max_call_seconds?",
         f"! [limits] max_call {ignored} [limits] max_calls?",
         f"! [server] url {ignored} [model] url or [chat] url or [speech] url or [deliveries] url"
-        " or [cluster] url?",
+        " or [events] url or [cluster] url?",
     ]
 
 
@@ -458,6 +464,14 @@ def test_deliveries_are_not_posted_without_a_secret_to_sign_them_with(
     assert "swordfish" not in str(caught.value)
     good = {"HOOKFLASH_DELIVERY_SECRET": "0123456789abcdef"}
     assert Settings.load(ACCOUNT | url | good).check_serving().deliveries.days == 7.0
+
+
+def test_events_are_not_posted_without_a_secret_to_sign_them_with() -> None:
+    url = {"HOOKFLASH_EVENT_URL": "https://example.com/events"}
+    with pytest.raises(ConfigError, match="HOOKFLASH_EVENT_SECRET: at least 16"):
+        Settings.load(ACCOUNT | url).check_serving()
+    good = {"HOOKFLASH_EVENT_SECRET": "0123456789abcdef"}
+    assert Settings.load(ACCOUNT | url | good).check_serving().events.days == 1.0
 
 
 def test_stand_ins_on_this_machine_need_no_account() -> None:

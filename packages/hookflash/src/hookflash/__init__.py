@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hookflash.agents.context import CallContext
     from hookflash.agents.directory import Directory
     from hookflash.agents.view import CallView
+    from hookflash.core.call_events import CallStarted, HandoffEnded, TranscriptLine
     from hookflash.core.delivery import Delivery
     from hookflash.core.disposition import Disposition
     from hookflash.core.frustration import Frustration
@@ -43,6 +44,7 @@ __all__ = [
     "Agent",
     "CallContext",
     "CallRecord",
+    "CallStarted",
     "CallView",
     "CarrierError",
     "CarrierProtocolError",
@@ -53,6 +55,7 @@ __all__ = [
     "Disposition",
     "Frustration",
     "HandoffAttempt",
+    "HandoffEnded",
     "HandoffPlan",
     "HookflashError",
     "IllegalTransition",
@@ -64,6 +67,7 @@ __all__ = [
     "Target",
     "ToolError",
     "ToolUse",
+    "TranscriptLine",
     "Utterance",
     "__version__",
 ]
@@ -72,6 +76,7 @@ _HOMES = {
     "Agent": "agents.agent",
     "CallContext": "agents.context",
     "CallRecord": "core.record",
+    "CallStarted": "core.call_events",
     "CallView": "agents.view",
     "Delivery": "core.delivery",
     "Destination": "core.handoff_plan",
@@ -79,11 +84,13 @@ _HOMES = {
     "Disposition": "core.disposition",
     "Frustration": "core.frustration",
     "HandoffAttempt": "core.record",
+    "HandoffEnded": "core.call_events",
     "HandoffPlan": "core.handoff_plan",
     "Interruption": "core.interruption_settings",
     "Settings": "settings",
     "Target": "core.handoff_plan",
     "ToolUse": "core.record",
+    "TranscriptLine": "core.call_events",
     "Utterance": "core.record",
 }
 

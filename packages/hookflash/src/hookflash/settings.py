@@ -41,6 +41,7 @@ from pydantic_settings import (
 )
 
 from hookflash.client_address import trusted_networks
+from hookflash.core.call_events import KINDS, EventKind
 from hookflash.core.handoff_plan import E164
 from hookflash.core.setup import LEAST_CALL_SECONDS, MOST_CALL_SECONDS
 from hookflash.errors import ConfigError
@@ -176,6 +177,13 @@ def _dial_prefixes(prefixes: tuple[str, ...]) -> tuple[str, ...]:
     if not all(re.fullmatch(r"\+[1-9][0-9]{0,14}", prefix) for prefix in prefixes):
         raise ValueError("beginnings of numbers in E.164 form, such as +1,+44")
     return prefixes
+
+
+def _event_kinds(value: Any) -> tuple[str, ...]:
+    kinds = _parts(value)
+    if not kinds or not set(kinds) <= set(KINDS):
+        raise ValueError(f"kinds of events, such as {','.join(KINDS)}")
+    return kinds
 
 
 def _price(text: str) -> float:
@@ -643,6 +651,35 @@ class DeliverySettings(Section):
     )
 
 
+class EventSettings(Section):
+    """Where the events of calls are posted: arrived, said, handed off, ended."""
+
+    url: Annotated[str, AfterValidator(_webhook_url)] | None = _setting(
+        None,
+        "Where the events of calls are posted as they happen, as signed JSON.",
+        variable="HOOKFLASH_EVENT_URL",
+    )
+    secret: str | None = _setting(
+        None,
+        "What they are signed with: 16 characters or more that nobody can guess.",
+        variable="HOOKFLASH_EVENT_SECRET",
+        secret=True,
+    )
+    kinds: Annotated[tuple[EventKind, ...], BeforeValidator(_event_kinds)] = _setting(
+        KINDS,
+        "Which events are posted, separated by commas.",
+        variable="HOOKFLASH_EVENT_KINDS",
+        shown=",".join(KINDS),
+    )
+    days: float = _setting(
+        1.0,
+        "How many days an event that fails is tried again. Afterwards it counts as failed.",
+        variable="HOOKFLASH_EVENT_DAYS",
+        low=0,
+        high=365,
+    )
+
+
 class StorageSettings(Section):
     """Where records, journals and recordings are stored, and for how long."""
 
@@ -793,6 +830,7 @@ class Settings(BaseSettings):
     speech: SpeechSettings = SpeechSettings()
     console: ConsoleSettings = ConsoleSettings()
     deliveries: DeliverySettings = DeliverySettings()
+    events: EventSettings = EventSettings()
     storage: StorageSettings = StorageSettings()
     cluster: ClusterSettings = ClusterSettings()
     logs: LogSettings = LogSettings()
@@ -895,6 +933,12 @@ def _missing_for_serving(settings: Settings) -> Iterator[str]:
             "HOOKFLASH_DELIVERY_SECRET: at least 16 characters that nobody can guess, such as"
             " `openssl rand -hex 32` prints; the server at HOOKFLASH_DELIVERY_URL checks"
             " signatures with it"
+        )
+    if settings.events.url and len(settings.events.secret or "") < _SECRET_LENGTH:
+        yield (
+            "HOOKFLASH_EVENT_SECRET: at least 16 characters that nobody can guess, such as"
+            " `openssl rand -hex 32` prints; the server at HOOKFLASH_EVENT_URL checks signatures"
+            " with it"
         )
 
 

@@ -1,4 +1,4 @@
-"""What an owner's own code decides or takes: who is free, what is delivered, who is needed when.
+"""What an owner's own code decides, takes or is told: who is free, who is needed, what happened.
 
 Each hook is a function that the agent is given by a decorator. What can be wrong with one is found
 then, when the agent is made, and not in the middle of a call.
@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from hookflash.agents.view import CallView
+from hookflash.core.call_events import EventKind
 from hookflash.core.delivery import Delivery
 from hookflash.core.frustration import Frustration
 from hookflash.core.handoff_plan import Target
@@ -22,6 +23,8 @@ _P = TypeVar("_P", bound=Callable[..., Any] | Frustration)
 PresenceHook = Callable[[Target], Awaitable[bool]]
 DeliveryHook = Callable[[Delivery], object]
 AnswerHook = Callable[[str, CallView], Awaitable[str]]
+CallHook = Callable[[Any], object]
+"""Takes a `CallStarted`, `TranscriptLine`, `HandoffEnded` or `CallRecord`; plain or async."""
 PolicyHook = Callable[[CallView], Awaitable[tuple[str, str] | None]]
 Policy = PolicyHook | Frustration
 
@@ -35,6 +38,7 @@ class Hooked:
         self.delivery_hook: DeliveryHook | None = None
         self.answer_hook: AnswerHook | None = None
         self.policies: tuple[Policy, ...] = ()
+        self.call_hooks: dict[EventKind, CallHook] = {}
 
     def presence(self, hook: _F, /) -> _F:
         """Say who is free: `@agent.presence` on `async def is_free(target) -> bool`.
@@ -58,6 +62,46 @@ class Hooked:
         self._only("on_delivery", self.delivery_hook)
         self._check("on_delivery", hook, "def deliver(delivery) -> None")
         self.delivery_hook = hook
+        return hook
+
+    def on_call_started(self, hook: _F, /) -> _F:
+        """Be told of each call: `@agent.on_call_started` on `def started(call)`, plain or async.
+
+        It is called with a `CallStarted` when the agent answers a call. It has 10 seconds. The call
+        never waits for it, and what it raises is logged. Raises `ConfigError` if the function has
+        another shape, or if there is a hook already.
+        """
+        return self._add_call_hook("on_call_started", "call.started", hook, "call")
+
+    def on_transcript(self, hook: _F, /) -> _F:
+        """Be told of each line that is said: `@agent.on_transcript` on `def said(line)`.
+
+        It is called with a `TranscriptLine`, in the order in which they were said. The rest is as
+        for `on_call_started`.
+        """
+        return self._add_call_hook("on_transcript", "transcript.line", hook, "line")
+
+    def on_handoff(self, hook: _F, /) -> _F:
+        """Be told how each hand-off ended: `@agent.on_handoff` on `def ended(outcome)`.
+
+        It is called with a `HandoffEnded` for each attempt to reach a human. The rest is as for
+        `on_call_started`.
+        """
+        return self._add_call_hook("on_handoff", "handoff.ended", hook, "outcome")
+
+    def on_call_ended(self, hook: _F, /) -> _F:
+        """Be told of each call that is over: `@agent.on_call_ended` on `def ended(record)`.
+
+        It is called with a `CallRecord`, last of the hooks of a call. It is called again if a
+        voicemail or a human's words complete the record later. The rest is as for
+        `on_call_started`.
+        """
+        return self._add_call_hook("on_call_ended", "call.ended", hook, "record")
+
+    def _add_call_hook(self, name: str, kind: EventKind, hook: _F, parameter: str) -> _F:
+        self._only(name, self.call_hooks.get(kind))
+        self._check(name, hook, f"def {name}({parameter}) -> None")
+        self.call_hooks[kind] = hook
         return hook
 
     def answers(self, hook: _F, /) -> _F:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from hookflash.agents.hooks import AnswerHook, Policy, PresenceHook
+from hookflash.agents.hooks import AnswerHook, CallHook, Policy, PresenceHook
+from hookflash.core.call_events import EventKind
 from hookflash.core.commands import Message
 from hookflash.core.handoff_plan import Destination
 from hookflash.core.setup import CallSetup, Consult, ModelSetup
@@ -46,6 +47,11 @@ class AgentLike(Protocol):
 
     @property
     def answer_hook(self) -> AnswerHook | None: ...
+
+    @property
+    def call_hooks(self) -> Mapping[EventKind, CallHook]:
+        """The owner's functions that are told about calls, by the kind of event."""
+        ...
 
     @property
     def policies(self) -> Sequence[Policy]: ...

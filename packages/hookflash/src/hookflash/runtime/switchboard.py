@@ -60,6 +60,7 @@ from hookflash.core.phases import Phase
 from hookflash.core.setup import CallSetup, ModelSetup
 from hookflash.errors import HookflashError
 from hookflash.runtime.agents import AgentLike, DirectoryLike
+from hookflash.runtime.call_hooks import CallHooks
 from hookflash.runtime.call_limits import CallLimits
 from hookflash.runtime.call_observers import OBSERVED, CallObservers
 from hookflash.runtime.call_ports import CallPorts, Traffic
@@ -140,6 +141,7 @@ class Switchboard:
         journals: Journals,
         make_context: MakeContext,
         deliveries: Deliveries | None = None,
+        call_hooks: CallHooks | None = None,
         lead_ms: int = 5000,
         max_call_seconds: float = 0,
         dial_prefixes: tuple[str, ...] = (),
@@ -163,6 +165,7 @@ class Switchboard:
         self._connector = connector
         self._records = records
         self._deliveries = deliveries
+        self._call_hooks = call_hooks or CallHooks(now=clock.now)
         self._journals = journals
         self._make_context = make_context
         self._lead_ms = lead_ms
@@ -245,6 +248,9 @@ class Switchboard:
             setup = self._setup(agent)
             journal = self._journals.begin(arrived.call_sid, setup)
             driver = self._drive(arrived.call_sid, Call(setup), agent, journal, arrived)
+            answer = driver.ask(arrived)
+            self._call_hooks.started(arrived.call_sid)
+            return answer
         self._end_remaining_legs(driver)
         return driver.ask(arrived)
 
@@ -366,6 +372,7 @@ class Switchboard:
             self._observers[call_sid].observe(event)
         if self._watch is not None:
             self._watch(call_sid, event, commands)
+        self._call_hooks.look(call_sid)
 
     def _no_call_is_live(self) -> bool:
         return not self.live
@@ -552,6 +559,8 @@ class Switchboard:
         self._drivers[call_sid] = driver
         if consult is not None:
             self._consults.add(driver)
+        else:
+            self._call_hooks.follow(call_sid, call, agent.call_hooks)
         return driver
 
     def _call_ended(self, driver: Driver) -> None:
@@ -572,6 +581,7 @@ class Switchboard:
         if self._drivers.get(driver.call_sid) is not driver or driver.call.phase is not Phase.ENDED:
             return
         del self._drivers[driver.call_sid]
+        self._call_hooks.forget(driver.call_sid)
         self._legs_to_end.pop(driver.call_sid, None)
         task = asyncio.get_running_loop().create_task(driver.close())
         self._closing.add(task)

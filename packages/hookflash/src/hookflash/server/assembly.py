@@ -3,7 +3,8 @@
     resource            acquired     released, in reverse
     database, writer    open_line    when its block ends
     summaries           open_line    when its block ends
-    outbox              open_line    when its block ends, after the calls
+    outboxes            open_line    when its block ends, after the calls
+    hooks of calls      open_line    when its block ends, after the calls
     claims and thread   open_line    when its block ends, after the journals
     journals            open_line    when its block ends
     recordings          open_line    when its block ends
@@ -55,6 +56,8 @@ from hookflash.models.openai.options import (
 from hookflash.models.openai.warm_sessions import WarmingConnector
 from hookflash.models.pool import WarmPool
 from hookflash.private_files import make_folder, restrict_trees
+from hookflash.runtime.call_hooks import THREADS as HOOK_THREADS
+from hookflash.runtime.call_hooks import CallHooks, HookedRecords
 from hookflash.runtime.call_limits import CallLimits
 from hookflash.runtime.call_views import CallViews
 from hookflash.runtime.clock import SystemClock
@@ -76,6 +79,7 @@ from hookflash.server.listen_socket import listen_with
 from hookflash.server.metrics import (
     Counts,
     Metrics,
+    count_call_events,
     count_connections,
     count_deliveries,
     count_disk_losses,
@@ -88,7 +92,7 @@ from hookflash.server.metrics import (
 )
 from hookflash.server.model_faults import ModelFaults
 from hookflash.server.notes_socket import notes_routes
-from hookflash.server.outbox_setup import open_outbox
+from hookflash.server.outbox_setup import open_event_outbox, open_outbox
 from hookflash.server.retention import RetentionDays, StoredCalls, retention_sweep
 from hookflash.server.speech_setup import open_prepared_speech
 from hookflash.server.summaries import Summaries, chat_endpoint
@@ -205,6 +209,16 @@ async def open_line(
         outbox = await stack.enter_async_context(
             open_outbox(settings, directory, store.engine, clock, world=world, threads=threads)
         )
+        events = await stack.enter_async_context(
+            open_event_outbox(settings, store.engine, clock, world=world)
+        )
+        call_hooks = CallHooks(
+            now=clock.now,
+            threads=ToolThreads(HOOK_THREADS, start=world.start_thread),
+            post=events.deliver if events is not None else None,
+            kinds=settings.events.kinds,
+        )
+        stack.push_async_callback(call_hooks.close)
         worker_sockets = (
             WorkerSockets(settings.storage.data_dir, public_url=settings.server.public_url or "")
             if worker
@@ -288,10 +302,11 @@ async def open_line(
             clock=clock,
             control=control,
             connector=connector,
-            records=summaries,
+            records=HookedRecords(summaries, call_hooks),
             journals=journals,
             make_context=_context,
             deliveries=outbox,
+            call_hooks=call_hooks,
             lead_ms=settings.model.lead_ms,
             max_call_seconds=settings.server.max_call_seconds,
             dial_prefixes=settings.limits.dial_prefixes,
@@ -318,6 +333,7 @@ async def open_line(
             count_live_calls(switchboard),
             count_disk_losses(journals, recordings),
             count_deliveries(outbox),
+            count_call_events(events),
             count_connections(connections),
             count_refusals(telephone),
             count_model_faults(faults),

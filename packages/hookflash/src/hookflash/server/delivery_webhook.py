@@ -1,6 +1,6 @@
-"""Send deliveries to the owner's webhook, signed.
+"""Send deliveries and events of calls to the owner's webhook, signed.
 
-    POST, JSON: the fields of `Delivery`, and `revision`
+    POST, JSON: the fields of `Delivery`, and `revision`; of an event: `id`, `kind`, `at`, `data`
     Hookflash-Delivery    the id, the same at each attempt and each revision
     Hookflash-Revision    the number of the delivery's version, from 1
     Hookflash-Signature   t=SECONDS,v1=HEX: HMAC-SHA256 over "SECONDS.BODY" with the shared secret
@@ -25,6 +25,7 @@ import httpx
 import msgspec
 
 from hookflash import __version__
+from hookflash.core.call_events import CallEvent
 from hookflash.core.delivery import Delivery
 from hookflash.core.delivery_retries import TrackedDelivery
 from hookflash.runtime.delivery_worker import NotTaken
@@ -36,7 +37,10 @@ log = logging.getLogger("hookflash.call.deliveries")
 
 
 class WebhookOutlet:
-    """Posts deliveries to `url`. See `delivery_worker.Outlet`."""
+    """Posts deliveries to `url`. See `delivery_worker.Outlet`.
+
+    `body` returns the JSON of one; None takes that of a `Delivery`.
+    """
 
     name = "webhook"
 
@@ -48,7 +52,9 @@ class WebhookOutlet:
         now: Callable[[], float],
         seconds: float = WEBHOOK_SECONDS,
         transport: httpx.AsyncBaseTransport | None = None,
+        body: Callable[[TrackedDelivery], bytes] | None = None,
     ) -> None:
+        self._body = body or webhook_body
         self.seconds = seconds
         self._url = url
         self._secret = secret
@@ -65,7 +71,7 @@ class WebhookOutlet:
         return True
 
     async def send(self, stored: TrackedDelivery) -> None:
-        body = webhook_body(stored)
+        body = self._body(stored)
         headers = {
             "Content-Type": "application/json",
             # The model may have written part of the id, so quote it for a header.
@@ -107,6 +113,20 @@ def webhook_body(stored: TrackedDelivery) -> bytes:
     """Return the JSON body."""
     fields = msgspec.structs.asdict(stored.delivery)
     return msgspec.json.encode(fields | {"revision": stored.revision})
+
+
+def event_body(stored: TrackedDelivery) -> bytes:
+    """Return the JSON body of an event: what a hook gets is in `data`."""
+    event = stored.delivery
+    assert isinstance(event, CallEvent)
+    return msgspec.json.encode(
+        {
+            "id": event.id,
+            "kind": event.kind,
+            "at": event.created_at,
+            "data": msgspec.Raw(event.data.encode()),
+        }
+    )
 
 
 def signature(body: bytes, secret: str, at: int) -> str:

@@ -127,6 +127,8 @@ class Counts(msgspec.Struct):
     """Attempts to reach a human, by destination and outcome."""
     deliveries: dict[str, int] = {}
     """Delivery attempts, by outcome."""
+    call_events: dict[str, int] = {}
+    """Attempts to post an event of a call, by outcome."""
     abandoned_waiting: int = 0
     returns: int = 0
     first_audio: Histogram = msgspec.field(default_factory=_first_audio_histogram)
@@ -287,6 +289,13 @@ def count_deliveries(outbox: Outbox) -> Refresh:
     return refresh
 
 
+def count_call_events(outbox: Outbox | None) -> Refresh:
+    def refresh(counts: Counts) -> None:
+        counts.call_events = dict(outbox.outcomes) if outbox is not None else {}
+
+    return refresh
+
+
 def count_connections(table: ConnectionTable) -> Refresh:
     def refresh(counts: Counts) -> None:
         counts.connections = {"stranger": table.strangers, "trusted": table.trusted}
@@ -348,6 +357,7 @@ _TABLES = (
     ("ended", "calls_ended", "disposition", "Calls that are over"),
     ("refused", "calls_refused", "limit", "New calls that were refused, by the limit reached"),
     ("deliveries", "deliveries", "outcome", "Attempts to deliver what calls left for their owner"),
+    ("call_events", "call_events", "outcome", "Attempts to post events of calls to their owner"),
     (
         "refused_connections",
         "refused_connections",

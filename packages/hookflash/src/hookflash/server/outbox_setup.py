@@ -3,6 +3,7 @@
 resource          acquired      released
 webhook client    open_outbox   when its block ends, last
 outbox, worker    open_outbox   when its block ends
+the same of events  open_event_outbox   when its block ends
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ from hookflash.runtime.journal_deliveries import deliveries_since
 from hookflash.runtime.outbox import Outbox
 from hookflash.runtime.ports import Clock
 from hookflash.runtime.tool_runner import ToolThreads
-from hookflash.server.delivery_webhook import WebhookOutlet
+from hookflash.server.delivery_webhook import WebhookOutlet, event_body
 from hookflash.settings import Settings
-from hookflash.stores.deliveries import DeliveryStore
+from hookflash.stores.deliveries import DeliveryStore, EventStore
 from hookflash.world import SYSTEM, World
 
 _AT_ONCE = 200
@@ -72,6 +73,36 @@ async def open_outbox(
             _search(settings.storage.data_dir / "journals", outbox, world.wall())
         )
         stack.callback(searching.cancel)
+        yield outbox
+
+
+@contextlib.asynccontextmanager
+async def open_event_outbox(
+    settings: Settings, engine: AsyncEngine, clock: Clock, *, world: World = SYSTEM
+) -> AsyncIterator[Outbox | None]:
+    """Yield an outbox that posts the events of calls to the owner's webhook; None without one.
+
+    It is apart from the outbox of deliveries, so that a webhook for events that is down does not
+    delay a voicemail.
+    """
+    if not settings.events.url:
+        yield None
+        return
+    async with contextlib.AsyncExitStack() as stack:
+        secret = settings.events.secret or ""
+        webhook = WebhookOutlet(settings.events.url, secret, now=world.wall, body=event_body)
+        stack.push_async_callback(webhook.aclose)
+        worker = DeliveryWorker(
+            EventStore(engine),
+            [webhook],
+            clock=clock,
+            dead_seconds=settings.events.days * DAY_SECONDS,
+            chance=world.entropy("event-retry").random,
+            entropy=world.entropy("event-lease"),
+        )
+        outbox = Outbox(EventStore(engine), worker, clock=clock)
+        outbox.start()
+        stack.push_async_callback(outbox.close)
         yield outbox
 
 

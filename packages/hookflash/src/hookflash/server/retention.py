@@ -22,7 +22,7 @@ import msgspec
 from hookflash.errors import ConfigError
 from hookflash.runtime.journal_facts import read_facts
 from hookflash.runtime.recorder import recording_path
-from hookflash.stores.deliveries import DeliveryStore
+from hookflash.stores.deliveries import DeliveryStore, EventStore
 from hookflash.stores.erasing import calls_before, erase_record
 from hookflash.stores.records import RecordStore
 from hookflash.world import SYSTEM
@@ -151,6 +151,7 @@ class StoredCalls:
         if days.deliveries:
             old = now - days.deliveries * _DAY_SECONDS
             swept += await DeliveryStore(self._store.engine).forget_before(old)
+            swept += await EventStore(self._store.engine).forget_before(old)
         if not days.calls:
             return swept
         old = now - days.calls * _DAY_SECONDS

@@ -14,15 +14,26 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, CursorResult, Row, case, delete, func, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    Row,
+    Table,
+    case,
+    delete,
+    func,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from hookflash.core.call_events import TrackedEvent
 from hookflash.core.delivery import Delivery
 from hookflash.core.delivery_retries import DeliveryState, TrackedDelivery, join, revive, take
-from hookflash.stores.tables import deliveries
+from hookflash.stores.tables import call_events, deliveries
 
-_row = deliveries.c
 _FREE = {"lease": "", "leased_until": 0.0}
 _FORMER_STATE = "kept"
 """What `unroutable` was called: a process of an older version still writes it until it is stopped.
@@ -32,8 +43,12 @@ _FORMER_STATE = "kept"
 class DeliveryStore:
     """Deliveries by their id. `engine` is from `open_database`, and is not closed here."""
 
+    _table: Table = deliveries
+    _type: type[TrackedDelivery] = TrackedDelivery
+
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        self._row = self._table.c
 
     async def put(self, delivery: Delivery, now: float) -> TrackedDelivery:
         """Store a delivery, or more parts of one; return the stored delivery. Idempotent."""
@@ -54,22 +69,24 @@ class DeliveryStore:
         `lease` names this claim only.
         """
         due = (
-            select(_row.delivery_id)
-            .where(_row.state == "waiting", _row.due_at <= now, _row.leased_until <= now)
-            .order_by(_row.due_at)
+            select(self._row.delivery_id)
+            .where(
+                self._row.state == "waiting", self._row.due_at <= now, self._row.leased_until <= now
+            )
+            .order_by(self._row.due_at)
             .limit(limit)
             # Workers that claim at once get different deliveries without waiting. (SQLite has
             # one writer at a time anyway.)
             .with_for_update(skip_locked=True)
         )
         claimed = (
-            update(deliveries)
-            .where(_row.delivery_id.in_(due))
+            update(self._table)
+            .where(self._row.delivery_id.in_(due))
             .values(lease=lease, leased_until=now + seconds)
-            .returning(_row.tracked)
+            .returning(self._row.tracked)
         )
         async with self._engine.begin() as connection:
-            found = [_read(row) for row in await connection.execute(claimed)]
+            found = [self._read(row) for row in await connection.execute(claimed)]
         return sorted(found, key=lambda stored: stored.due_at)
 
     async def finish(self, stored: TrackedDelivery, lease: str) -> bool:
@@ -78,8 +95,10 @@ class DeliveryStore:
         Return False if the lease has expired or the delivery has changed meanwhile: the outcome is
         then discarded, and another attempt follows.
         """
-        mine = update(deliveries).where(_row.delivery_id == stored.delivery.id, _row.lease == lease)
-        same = mine.where(_row.revision == stored.revision)
+        mine = update(self._table).where(
+            self._row.delivery_id == stored.delivery.id, self._row.lease == lease
+        )
+        same = mine.where(self._row.revision == stored.revision)
         async with self._engine.begin() as connection:
             written = await connection.execute(same.values(_columns(stored) | _FREE))
             if written.rowcount == 0:
@@ -88,14 +107,17 @@ class DeliveryStore:
 
     async def release(self, lease: str) -> None:
         """End a lease: its remaining deliveries can be claimed again."""
-        ended = update(deliveries).where(_row.lease == lease)
+        ended = update(self._table).where(self._row.lease == lease)
         async with self._engine.begin() as connection:
             await connection.execute(ended.values(_FREE))
 
     async def next_due(self) -> float | None:
         """Return when the next delivery can be claimed; None if none is waiting."""
-        free = case((_row.leased_until > _row.due_at, _row.leased_until), else_=_row.due_at)
-        query = select(func.min(free)).where(_row.state == "waiting")
+        free = case(
+            (self._row.leased_until > self._row.due_at, self._row.leased_until),
+            else_=self._row.due_at,
+        )
+        query = select(func.min(free)).where(self._row.state == "waiting")
         async with self._engine.connect() as connection:
             due: float | None = (await connection.execute(query)).scalar()
         return due
@@ -105,30 +127,32 @@ class DeliveryStore:
     ) -> int:
         """Retry deliveries that are dead or unroutable. Return their number."""
         wanted: list[Any] = [
-            _in_state("dead") | _in_state("unroutable") if state is None else _in_state(state)
+            self._in_state("dead") | self._in_state("unroutable")
+            if state is None
+            else self._in_state(state)
         ]
         if delivery_id is not None:
-            wanted.append(_row.delivery_id == delivery_id)
+            wanted.append(self._row.delivery_id == delivery_id)
         # A write, so that SQLite's write lock is taken from the start.
-        found = update(deliveries).where(*wanted).values(revision=_row.revision)
+        found = update(self._table).where(*wanted).values(revision=self._row.revision)
         async with self._engine.begin() as connection:
-            ids = list((await connection.execute(found.returning(_row.delivery_id))).scalars())
+            ids = list((await connection.execute(found.returning(self._row.delivery_id))).scalars())
             for each in ids:
                 await self._change(connection, each, lambda stored: revive(stored, now))
         return len(ids)
 
     async def forget_before(self, moment: float) -> int:
         """Delete deliveries created before `moment` that are not waiting. Return their number."""
-        old = delete(deliveries).where(_row.created_at < moment, _row.state != "waiting")
+        old = delete(self._table).where(self._row.created_at < moment, self._row.state != "waiting")
         async with self._engine.begin() as connection:
             return int((await connection.execute(old)).rowcount)
 
     async def get(self, delivery_id: str) -> TrackedDelivery | None:
         """Return a delivery by its id, or None."""
-        query = select(_row.tracked).where(_row.delivery_id == delivery_id)
+        query = select(self._row.tracked).where(self._row.delivery_id == delivery_id)
         async with self._engine.connect() as connection:
             row = (await connection.execute(query)).one_or_none()
-        return None if row is None else _read(row)
+        return None if row is None else self._read(row)
 
     async def list(
         self,
@@ -142,24 +166,28 @@ class DeliveryStore:
         page."""
         wanted: list[Any] = []
         if state is not None:
-            wanted.append(_in_state(state))
+            wanted.append(self._in_state(state))
         if call_sid is not None:
-            wanted.append(_row.call_sid == call_sid)
+            wanted.append(self._row.call_sid == call_sid)
         if before is not None:
-            last = select(_row.created_at, _row.delivery_id).where(_row.delivery_id == before)
-            wanted.append(tuple_(_row.created_at, _row.delivery_id) < last.scalar_subquery())
+            last = select(self._row.created_at, self._row.delivery_id).where(
+                self._row.delivery_id == before
+            )
+            wanted.append(
+                tuple_(self._row.created_at, self._row.delivery_id) < last.scalar_subquery()
+            )
         query = (
-            select(_row.tracked)
+            select(self._row.tracked)
             .where(*wanted)
-            .order_by(_row.created_at.desc(), _row.delivery_id.desc())
+            .order_by(self._row.created_at.desc(), self._row.delivery_id.desc())
             .limit(limit)
         )
         async with self._engine.connect() as connection:
-            return [_read(row) for row in await connection.execute(query)]
+            return [self._read(row) for row in await connection.execute(query)]
 
     async def counts(self) -> dict[str, int]:
         """Return the number of deliveries by state."""
-        query = select(_row.state, func.count()).group_by(_row.state)
+        query = select(self._row.state, func.count()).group_by(self._row.state)
         async with self._engine.connect() as connection:
             counted = {str(state): number for state, number in await connection.execute(query)}
         if former := counted.pop(_FORMER_STATE, 0):
@@ -177,7 +205,7 @@ class DeliveryStore:
             "created_at": stored.delivery.created_at,
         }
         values = row | _columns(stored) | _FREE
-        statement = dialect.insert(deliveries).values(values).on_conflict_do_nothing()
+        statement = dialect.insert(self._table).values(values).on_conflict_do_nothing()
         result: CursorResult[Any] = await connection.execute(statement)
         return result.rowcount == 1
 
@@ -187,13 +215,32 @@ class DeliveryStore:
         delivery_id: str,
         change: Callable[[TrackedDelivery], TrackedDelivery],
     ) -> TrackedDelivery:
-        query = select(_row.tracked).where(_row.delivery_id == delivery_id).with_for_update()
-        stored = _read((await connection.execute(query)).one())
+        query = (
+            select(self._row.tracked).where(self._row.delivery_id == delivery_id).with_for_update()
+        )
+        stored = self._read((await connection.execute(query)).one())
         changed = change(stored)
         if changed is not stored:
-            row = update(deliveries).where(_row.delivery_id == delivery_id)
+            row = update(self._table).where(self._row.delivery_id == delivery_id)
             await connection.execute(row.values(_columns(changed)))
         return changed
+
+    def _in_state(self, state: DeliveryState) -> ColumnElement[bool]:
+        """Return the condition that a delivery has this state, also by its former name."""
+        names = (state, _FORMER_STATE) if state == "unroutable" else (state,)
+        return self._row.state.in_(names)
+
+    def _read(self, row: Row[Any]) -> TrackedDelivery:
+        # Quotes within JSON text are escaped, so nothing that was said can match.
+        text = row.tracked.replace(f'"state":"{_FORMER_STATE}"', '"state":"unroutable"')
+        return msgspec.json.decode(text, type=self._type)
+
+
+class EventStore(DeliveryStore):
+    """Events of calls by their id, as `CallEvent`s."""
+
+    _table = call_events
+    _type = TrackedEvent
 
 
 def _columns(stored: TrackedDelivery) -> dict[str, Any]:
@@ -203,18 +250,6 @@ def _columns(stored: TrackedDelivery) -> dict[str, Any]:
         "due_at": stored.due_at,
         "tracked": msgspec.json.encode(stored).decode(),
     }
-
-
-def _in_state(state: DeliveryState) -> ColumnElement[bool]:
-    """Return the condition that a delivery has this state, also by its former name."""
-    names = (state, _FORMER_STATE) if state == "unroutable" else (state,)
-    return _row.state.in_(names)
-
-
-def _read(row: Row[Any]) -> TrackedDelivery:
-    # Quotes within JSON text are escaped, so nothing that was said can match.
-    text = row.tracked.replace(f'"state":"{_FORMER_STATE}"', '"state":"unroutable"')
-    return msgspec.json.decode(text, type=TrackedDelivery)
 
 
 def _storable(delivery: Delivery) -> Delivery:

@@ -38,8 +38,8 @@ async def erase_record(
         mine = calls.c.call_sid == call_sid
         await connection.execute(update(calls).where(mine).values(caller=""))
         row = (await connection.execute(select(calls).where(mine))).mappings().first()
-        deliveries = tables.deliveries
-        await connection.execute(delete(deliveries).where(deliveries.c.call_sid == call_sid))
+        for table in (tables.deliveries, tables.call_events):
+            await connection.execute(delete(table).where(table.c.call_sid == call_sid))
         if row is None or call_sid.startswith(TOMBSTONE_PREFIX):
             return False
         tombstone = TOMBSTONE_PREFIX + entropy.randbytes(16).hex()

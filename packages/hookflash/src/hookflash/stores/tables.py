@@ -6,6 +6,7 @@
     audit                         who did what at the console
     ended_sessions                sessions that ended before their expiry
     deliveries                    messages for the owner, also of live calls
+    call_events                   events of calls for the owner's webhook
 
 `position` is the order of a call's rows. `arrived_at` is in seconds since 1970, other times are
 seconds since the call arrived. A test compares this module with what the migrations create. Only
@@ -153,3 +154,21 @@ deliveries = Table(
     Index("deliveries_by_time", "created_at", "delivery_id"),
 )
 """`tracked` is a `TrackedDelivery` as JSON; the other columns are for queries."""
+
+call_events = Table(
+    "call_events",
+    metadata,
+    Column("delivery_id", String(160), primary_key=True),
+    Column("call_sid", String(128), nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("due_at", Double, nullable=False),
+    Column("lease", String(64), nullable=False),
+    Column("leased_until", Double, nullable=False),
+    Column("tracked", Text, nullable=False),
+    Index("call_events_by_state", "state", "due_at"),
+    Index("call_events_by_call", "call_sid", "created_at"),
+    Index("call_events_by_time", "created_at", "delivery_id"),
+)
+"""As `deliveries`, for `TrackedEvent`s. They are many, so they have a table of their own."""
