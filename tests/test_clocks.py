@@ -15,7 +15,7 @@ PACKAGES = Path(__file__).parent.parent / "packages"
 SRC = PACKAGES / "hookflash" / "src" / "hookflash"
 LOCAL_SRC = PACKAGES / "hookflash-local" / "src" / "hookflash_local"
 
-PRODUCT = "agents carriers cluster console core models runtime server stores".split()
+PRODUCT = "agents carriers cluster console core mcp_client models runtime server stores".split()
 STANDINS = "carrier model".split()
 # They run models, processes and commands of the machine, and are in no simulation.
 OUTSIDE = (

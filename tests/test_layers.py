@@ -30,6 +30,7 @@ MAY_KNOW = {
     "hookflash.carriers": INNER,
     "hookflash.models": INNER,
     "hookflash.stores": INNER,
+    "hookflash.mcp_client": (*INNER, "hookflash.agents"),
     "hookflash.runtime": (*INNER, "hookflash.agents"),
     "hookflash.agents": (*INNER, "hookflash.runtime.ports"),
 }

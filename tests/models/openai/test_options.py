@@ -8,7 +8,7 @@ import pytest
 from openai.types.realtime import RealtimeClientEvent
 from pydantic import TypeAdapter
 
-from hookflash.core.setup import ModelSetup, ToolSpec
+from hookflash.core.setup import HostedServer, ModelSetup, ToolSpec
 from hookflash.errors import ConfigError
 from hookflash.models.openai import messages
 from hookflash.models.openai.options import (
@@ -229,3 +229,26 @@ def test_a_session_that_only_listens_answers_nothing_and_writes_down_all(
     own = config(setup, transcription_model="whisper-1")["audio"]["input"]
     assert own["transcription"]["model"] == "whisper-1"
     assert vad.create_response is True, "the owner's own option stays"
+
+
+def test_a_server_that_the_models_service_calls_is_a_tool_of_the_session() -> None:
+    servers = (
+        HostedServer(label="orders", url="https://a.example", allowed_tools=("order_status",)),
+        HostedServer(label="stock", url="https://b.example", headers={"X-Key": "k"}),
+    )
+    assert config(ModelSetup(instructions="Hello.", hosted=servers))["tools"] == [
+        {
+            "type": "mcp",
+            "server_label": "orders",
+            "server_url": "https://a.example",
+            "allowed_tools": ["order_status"],
+            "require_approval": "never",
+        },
+        {
+            "type": "mcp",
+            "server_label": "stock",
+            "server_url": "https://b.example",
+            "headers": {"X-Key": "k"},
+            "require_approval": "never",
+        },
+    ]

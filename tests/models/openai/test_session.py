@@ -280,3 +280,15 @@ def test_after_close_commands_are_dropped() -> None:
     session.close()
     session.carry_out(audio(160))
     assert session.frames() == []
+
+
+def test_a_server_that_the_models_service_cannot_use_is_reported_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    session = ready()
+    for kind in ("mcp_list_tools.in_progress", "mcp_list_tools.failed", "mcp_list_tools.failed"):
+        assert session.receive(wire(type=kind, item_id="i1")) == []
+    assert [line for line in caplog.messages if "agent.mcp(run_by='model')" in line] == [
+        "! mcp_list_tools.failed: the model's service cannot use a server of"
+        " agent.mcp(run_by='model'); check its URL, headers and allowed_tools"
+    ]

@@ -21,6 +21,7 @@ from hookflash.agents import consult as consulting
 from hookflash.agents.builtin_tool_specs import END_CALL, STOP_RECORDING, handoff_tools
 from hookflash.agents.hooks import Hooked
 from hookflash.agents.hours import parse_hours
+from hookflash.agents.mcp_servers import Approval, McpServer, make_hosted, make_server
 from hookflash.agents.prepared_lines import own_texts
 from hookflash.agents.tool import (
     DEFAULT_TIMEOUT_SECONDS,
@@ -35,6 +36,7 @@ from hookflash.core.setup import (
     MOST_CALL_SECONDS,
     CallSetup,
     Consult,
+    HostedServer,
     ModelSetup,
 )
 from hookflash.errors import ConfigError
@@ -161,6 +163,8 @@ class Agent(Hooked):
         self.max_call_seconds = max_call_seconds
         self._tools: dict[str, Tool] = {}
         self._destinations: dict[str, Destination] = {}
+        self._mcp_servers: tuple[McpServer, ...] = ()
+        self._hosted: tuple[HostedServer, ...] = ()
 
     def __repr__(self) -> str:
         tools, destinations = list(self._tools), list(self._destinations)
@@ -174,7 +178,14 @@ class Agent(Hooked):
     @property
     def tool_lines(self) -> Mapping[str, tuple[str, ...]]:
         """The lines that a caller hears while a tool runs, by tool; only tools with own lines."""
-        return {name: tool.filler for name, tool in self._tools.items() if tool.filler}
+        lines = {name: tool.filler for name, tool in self._tools.items() if tool.filler}
+        # The tools of a server are not known yet, and their lines are rendered before a call.
+        return lines | {each.lines_key: each.filler for each in self._mcp_servers if each.filler}
+
+    @property
+    def mcp_servers(self) -> tuple[McpServer, ...]:
+        """The MCP servers whose tools Hookflash calls, in the order in which they were added."""
+        return self._mcp_servers
 
     @property
     def destinations(self) -> tuple[Destination, ...]:
@@ -244,6 +255,89 @@ class Agent(Hooked):
             return wanted
 
         return add if function is None else add(function)
+
+    def mcp(
+        self,
+        server: str | Any | None = None,
+        *,
+        command: Sequence[str] | None = None,
+        label: str | None = None,
+        allowed_tools: Sequence[str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        env: Mapping[str, str] | None = None,
+        folder: str | None = None,
+        prefix: str = "",
+        timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+        filler: str | Sequence[str] | bool | None = True,
+        approve: Approval = None,
+        run_by: Literal["hookflash", "model"] = "hookflash",
+    ) -> None:
+        """Let the model use the tools of an MCP server beside your functions.
+
+        `server` is the URL of a server (streamable HTTP), or an `MCPServer` of the `mcp` package in
+        this program. `command` starts a server that talks over stdin and stdout, with `env` and in
+        `folder`. Install the extra: `pip install "hookflash[mcp]"`.
+
+        - `label`: names the server in the log; by default its host or program.
+        - `allowed_tools`: the only tools that the model sees; None shows it all.
+        - `headers`: sent with each request, such as `{"Authorization": "Bearer ..."}`.
+        - `prefix`: put before the name of each tool, to tell servers apart.
+        - `timeout_seconds`, `filler`: as for a function, for each tool of the server.
+        - `approve`: `"human"` asks a human before each call, as `CallContext.ask_human` does, while
+          the agent goes on talking. A list of names asks only for these tools.
+        - `run_by`: with `"model"` the model's own service calls the server, and Hookflash does not.
+
+        The servers are connected when the line starts, and again whenever they are lost. A server
+        that is down ends no call: its tools answer with an error that the model can tell. Raises
+        `ConfigError` if a value is invalid, or if a label is taken.
+        """
+        if run_by not in ("hookflash", "model"):
+            raise ConfigError(
+                f"Agent {self.name!r}: mcp: run_by must be 'hookflash' or 'model', got {run_by!r}"
+            )
+        made: McpServer | HostedServer
+        if run_by == "model":
+            made = make_hosted(
+                server,
+                agent=self.name,
+                label=label,
+                allowed_tools=allowed_tools,
+                headers=headers,
+                others={
+                    "command": command is not None,
+                    "env": bool(env),
+                    "folder": folder is not None,
+                    "prefix": bool(prefix),
+                    "timeout_seconds": timeout_seconds != DEFAULT_TIMEOUT_SECONDS,
+                    "filler": filler is not True,
+                    "approve": approve is not None,
+                },
+            )
+        else:
+            made = make_server(
+                server,
+                agent=self.name,
+                command=command,
+                label=label,
+                allowed_tools=allowed_tools,
+                headers=headers,
+                env=env,
+                folder=folder,
+                prefix=prefix,
+                timeout_seconds=timeout_seconds,
+                filler=filler,
+                approve=approve,
+            )
+        labels = [each.label for each in self._mcp_servers] + [each.label for each in self._hosted]
+        if made.label in labels:
+            raise ConfigError(
+                f"Agent {self.name!r}: mcp: there are two servers with the label {made.label!r};"
+                " give one of them another label="
+            )
+        if isinstance(made, McpServer):
+            self._mcp_servers = (*self._mcp_servers, made)
+        else:
+            self._hosted = (*self._hosted, made)
 
     def handoff(self, key: str, *, when: str, plan: HandoffPlan) -> None:
         """Let the agent bring in a human.
@@ -365,6 +459,7 @@ class Agent(Hooked):
             voice=self.voice,
             language=self.language,
             tools=tuple(tools),
+            hosted=self._hosted,
             history=tuple(history),
             safety_identifier=safety_identifier,
         )

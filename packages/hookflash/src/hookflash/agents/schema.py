@@ -152,7 +152,7 @@ def _parameter(name: str, annotation: Any, default: Any, text: str, where: str) 
             f"{where}: parameter {name!r} has no JSON form ({reason}); use str, int, float, bool,"
             " Literal, Enum, list, dict, a dataclass or a TypedDict"
         ) from error
-    written = _written_out(schema, definitions, (), f"{where}: parameter {name!r}")
+    written = written_out(schema, definitions, (), f"{where}: parameter {name!r}")
     if isinstance(written.get("description"), str) and "$ref" not in schema:
         text = written["description"]
     else:
@@ -179,12 +179,12 @@ def _annotated_text(annotation: Any) -> str:
     return ""
 
 
-def _written_out(
+def written_out(
     schema: Any, definitions: Mapping[str, Any], inside: tuple[str, ...], where: str
 ) -> Any:
     """Return `schema` with every reference replaced by what it refers to."""
     if isinstance(schema, list):
-        return [_written_out(each, definitions, inside, where) for each in schema]
+        return [written_out(each, definitions, inside, where) for each in schema]
     if not isinstance(schema, dict):
         return schema
     if "$ref" in schema:
@@ -192,10 +192,10 @@ def _written_out(
         if key in inside:
             raise ConfigError(f"{where}: type {key} contains itself, which models cannot fill in")
         rest = {name: value for name, value in schema.items() if name != "$ref"}
-        target = _written_out(definitions[key], definitions, (*inside, key), where)
+        target = written_out(definitions[key], definitions, (*inside, key), where)
         return {**{name: value for name, value in target.items() if name != "title"}, **rest}
     written = {
-        name: _written_out(value, definitions, inside, where) for name, value in schema.items()
+        name: written_out(value, definitions, inside, where) for name, value in schema.items()
     }
     if "type" not in written and _all_texts(written.get("enum")):
         written["type"] = "string"

@@ -24,16 +24,30 @@ class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
     parameters: dict[str, Any]
 
 
+class HostedServer(msgspec.Struct, frozen=True, kw_only=True):
+    """An MCP server that the model's own service calls, without Hookflash.
+
+    `headers` are sent with each request, `allowed_tools` None allows all tools.
+    """
+
+    label: str
+    url: str
+    headers: dict[str, str] = {}
+    allowed_tools: tuple[str, ...] | None = None
+
+
 class ModelSetup(msgspec.Struct, frozen=True, kw_only=True):
     """How a session with a model is opened. `history` is the conversation so far, as heard.
 
-    A session that only `listens` transcribes what it hears and never answers.
+    A session that only `listens` transcribes what it hears and never answers. `hosted` are MCP
+    servers that the model's service calls by itself.
     """
 
     instructions: str
     voice: str | None = None
     language: str | None = None
     tools: tuple[ToolSpec, ...] = ()
+    hosted: tuple[HostedServer, ...] = ()
     history: tuple[Message, ...] = ()
     safety_identifier: str | None = None
     listens: bool = False

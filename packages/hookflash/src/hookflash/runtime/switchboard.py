@@ -22,11 +22,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable, Iterator
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -88,7 +89,13 @@ from hookflash.runtime.prepared_speech import PreparedSpeech
 from hookflash.runtime.recorder import Recordings
 from hookflash.runtime.sliced_work import RestoreTask, in_slices
 from hookflash.runtime.target_checks import AgentChecks
-from hookflash.runtime.tool_runner import OUTPUT_CHARS, ToolRunner, ToolThreads
+from hookflash.runtime.tool_runner import (
+    OUTPUT_CHARS,
+    OfferedTool,
+    ToolDefinition,
+    ToolRunner,
+    ToolThreads,
+)
 from hookflash.runtime.typed_digits import TypedDigits
 from hookflash.runtime.valid_text import made_valid
 from hookflash.world import SYSTEM
@@ -116,6 +123,9 @@ MakeContext = Callable[[AgentLike, Call, EventSink, AskHuman, CollectDigits], ob
 MakePrepared = Callable[[AgentLike], PreparedSpeech]
 """Creates an agent's prepared lines for one call."""
 
+MoreTools = Callable[[AgentLike], Mapping[str, OfferedTool]]
+"""Returns the tools that an agent has from elsewhere, by name. The mapping may change later."""
+
 
 class Switchboard:
     """All calls of one process. Use it in the event loop's thread.
@@ -127,7 +137,7 @@ class Switchboard:
     Blocking tools run in `threads`. The model reads at most `tool_output_chars` characters of a
     tool's result. Ids of questions and of collections of digits are generated from `entropy`.
     `chance` adds jitter to repeated ring requests. `prepared` has what can be played without a
-    model.
+    model. `more_tools` are those of MCP servers.
     """
 
     def __init__(
@@ -154,6 +164,7 @@ class Switchboard:
         entropy: Random = SYSTEM.entropy("questions"),
         chance: Callable[[], float] = SYSTEM.entropy("ring-retry").random,
         prepared: MakePrepared = lambda agent: PreparedSpeech.tones_only(),
+        more_tools: MoreTools = lambda agent: {},
     ) -> None:
         self.draining = False
         self.on_released: Callable[[str], None] = lambda call_sid: None
@@ -180,6 +191,7 @@ class Switchboard:
         self._entropy = entropy
         self._chance = chance
         self._prepared = prepared
+        self._more_tools = more_tools
         self._drivers: dict[str, Driver] = {}
         self._observers: dict[str, CallObservers] = {}
         self._consults = ConsultCalls(self.find, self._start_consult)
@@ -486,7 +498,16 @@ class Switchboard:
         setup = made_valid(
             agent.call_setup(lead_ms=self._lead_ms, max_call_seconds=self._max_call_seconds)
         )
-        setup = msgspec.structs.replace(setup, dial_prefixes=self._dial_prefixes)
+        lines = {
+            name: len(tool.filler)
+            for name, tool in self._more_tools(agent).items()
+            if tool.filler is not None
+        }
+        setup = msgspec.structs.replace(
+            setup,
+            dial_prefixes=self._dial_prefixes,
+            tool_fillers={**lines, **setup.tool_fillers},
+        )
         if self._record is None:
             return setup
         return msgspec.structs.replace(setup, record=self._record)
@@ -512,9 +533,9 @@ class Switchboard:
             name = _pseudonym(call.info.caller)
             if consult is None:
                 recorded = call.setup.record
-                return made_valid(
-                    agent.model_setup(history, safety_identifier=name, recorded=recorded)
-                )
+                setup = agent.model_setup(history, safety_identifier=name, recorded=recorded)
+                more = tuple(tool.spec for tool in self._more_tools(agent).values())
+                return made_valid(msgspec.structs.replace(setup, tools=setup.tools + more))
             parent = self._drivers.get(consult.parent_sid)
             said = parent.call.conversation.transcript.history() if parent is not None else ()
             setup = agent.consult_setup(consult, said, history, safety_identifier=name)
@@ -525,7 +546,10 @@ class Switchboard:
                 agent, call, post, clock=self._clock, entropy=self._entropy
             )
             context = self._make_context(agent, call, post, observers.ask, digits.collect)
-            tools = agent.tools if consult is None else {}
+            tools: Mapping[str, ToolDefinition] = {}
+            if consult is None:
+                # A view, because an MCP server may change its tools during the call.
+                tools = ChainMap(dict(agent.tools), cast(Any, self._more_tools(agent)))
             return ToolRunner(
                 tools,
                 context,

@@ -33,6 +33,7 @@ import msgspec
 
 from hookflash.core.commands import RunTool
 from hookflash.core.events import ToolFinished
+from hookflash.core.setup import ToolSpec
 from hookflash.errors import ToolError
 from hookflash.runtime.owner_code import as_exception, run_owner_code
 from hookflash.runtime.ports import EventSink
@@ -70,6 +71,19 @@ class ToolDefinition(Protocol):
     def blocking(self) -> bool: ...
 
     def bind(self, arguments: str, context: Any, /) -> Callable[[], object]: ...
+
+
+class OfferedTool(ToolDefinition, Protocol):
+    """A tool that the agent itself does not have: from an MCP server.
+
+    `filler` has the lines that a waiting caller hears: empty: a tone, None: the agent's own.
+    """
+
+    @property
+    def spec(self) -> ToolSpec: ...
+
+    @property
+    def filler(self) -> tuple[str, ...] | None: ...
 
 
 class ToolThreads:

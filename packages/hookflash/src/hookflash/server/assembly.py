@@ -11,6 +11,7 @@
     model connector     open_line    when its block ends
     REST client         open_line    when its block ends
     prepared speech     open_line    when its block ends, after the calls
+    MCP servers         open_line    when its block ends, after the calls
     warm sessions       open_line    when its block ends
     calls, their notes  on arrival   when its block ends
     the retention sweep open_line    when its block ends
@@ -76,6 +77,7 @@ from hookflash.server.console_setup import make_live_calls, open_console, prices
 from hookflash.server.daily_spend import DailySpend
 from hookflash.server.limited_http import connection_table
 from hookflash.server.listen_socket import listen_with
+from hookflash.server.mcp_setup import open_mcp_tools
 from hookflash.server.metrics import (
     Counts,
     Metrics,
@@ -94,7 +96,7 @@ from hookflash.server.model_faults import ModelFaults
 from hookflash.server.notes_socket import notes_routes
 from hookflash.server.outbox_setup import open_event_outbox, open_outbox
 from hookflash.server.retention import RetentionDays, StoredCalls, retention_sweep
-from hookflash.server.speech_setup import open_prepared_speech
+from hookflash.server.speech_setup import open_prepared_speech, with_tool_lines
 from hookflash.server.summaries import Summaries, chat_endpoint
 from hookflash.server.twilio_line import TwilioLine
 from hookflash.server.workers import Workers
@@ -240,6 +242,7 @@ async def open_line(
         prepared = await stack.enter_async_context(
             open_prepared_speech(settings, directory, voice=options.voice, world=world)
         )
+        mcp_tools = await stack.enter_async_context(open_mcp_tools(directory))
         sessions = WarmingConnector(
             settings.model.url,
             api_key=settings.model.api_key,
@@ -323,7 +326,8 @@ async def open_line(
             tool_output_chars=settings.model.tool_output_chars,
             entropy=world.entropy("questions"),
             chance=world.entropy("ring-retry").random,
-            prepared=prepared,
+            prepared=lambda agent: prepared(with_tool_lines(agent, mcp_tools(agent))),
+            more_tools=mcp_tools,
         )
         stack.push_async_callback(switchboard.close)
         telephone.write.find = _parties(switchboard)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from urllib.parse import urlsplit
 
 from hookflash.agents.directory import Directory
@@ -20,6 +20,7 @@ from hookflash.models.openai.speech_api import OpenAISpeech, speech_url
 from hookflash.runtime.ports import SpeechRenderer
 from hookflash.runtime.prepared_speech import PreparedSpeech, Speaker
 from hookflash.runtime.speech_store import SpeechStore
+from hookflash.runtime.tool_runner import OfferedTool
 from hookflash.settings import OFF, Settings
 from hookflash.world import SYSTEM, World
 
@@ -63,6 +64,22 @@ def speech_renderer(settings: Settings) -> OpenAISpeech | None:
     beside = urlsplit(url).hostname == urlsplit(settings.model.url).hostname
     key = settings.speech.key or (settings.model.api_key if beside else None)
     return OpenAISpeech(url, settings.speech.model, key=key)
+
+
+class _SpeakerWithLines:
+    """An agent with the lines of tools that it has from elsewhere."""
+
+    def __init__(self, agent: Speaker, lines: Mapping[str, tuple[str, ...]]) -> None:
+        self.voice = agent.voice
+        self.language = agent.language
+        self.prepared = agent.prepared
+        self.tool_lines = {**agent.tool_lines, **lines}
+
+
+def with_tool_lines(agent: Speaker, tools: Mapping[str, OfferedTool]) -> Speaker:
+    """Return the agent with the lines of `tools` as well."""
+    lines = {name: tool.filler for name, tool in tools.items() if tool.filler}
+    return _SpeakerWithLines(agent, lines) if lines else agent
 
 
 @contextlib.asynccontextmanager

@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import msgspec
 
-from hookflash.core.setup import ModelSetup
+from hookflash.core.setup import HostedServer, ModelSetup
 from hookflash.errors import ConfigError
 from hookflash.models import Capabilities
 
@@ -204,12 +204,25 @@ def session_config(setup: ModelSetup, options: RealtimeOptions) -> dict[str, Any
                 "parameters": tool.parameters,
             }
             for tool in setup.tools
-        ],
+        ]
+        + [_hosted(server) for server in setup.hosted],
         tool_choice="auto",
         parallel_tool_calls=options.parallel_tool_calls,
         reasoning=None if effort is None else {"effort": effort},
         max_output_tokens=options.max_output_tokens,
         truncation=truncation.config() if isinstance(truncation, RetentionRatio) else truncation,
+    )
+
+
+def _hosted(server: HostedServer) -> dict[str, Any]:
+    """Return an MCP server as a tool of the session. Its tools run without being approved."""
+    return _present(
+        type="mcp",
+        server_label=server.label,
+        server_url=server.url,
+        headers=server.headers or None,
+        allowed_tools=None if server.allowed_tools is None else list(server.allowed_tools),
+        require_approval="never",
     )
 
 

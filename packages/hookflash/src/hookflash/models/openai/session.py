@@ -300,6 +300,14 @@ class RealtimeSession:
                 if self._unknown.add(message.type[:80]):
                     logger.info("< unknown event %.80r: ignored", message.type)
                 return []
+            case messages.Ignored("mcp_list_tools.failed" | "response.mcp_call.failed" as failed):
+                if self._unknown.add(failed):
+                    logger.warning(
+                        "! %s: the model's service cannot use a server of"
+                        " agent.mcp(run_by='model'); check its URL, headers and allowed_tools",
+                        failed,
+                    )
+                return []
             case _:
                 return []
 
