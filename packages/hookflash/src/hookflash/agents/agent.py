@@ -385,6 +385,26 @@ class Agent(Hooked):
         }
         return other
 
+    def with_tools(self, functions: Mapping[str, Callable[..., Any]]) -> Agent:
+        """Return a copy of this agent whose tools of these names run other functions.
+
+        The model sees the tools unchanged, and a function gets the arguments of the tool that it
+        replaces. For tests: a function that answers without your systems. Raises `ConfigError` for
+        a name that is no tool of this agent.
+        """
+        unknown = sorted(set(functions) - set(self._tools))
+        if unknown:
+            raise ConfigError(
+                f"Agent {self.name!r}: there is no tool {unknown[0]!r} to replace; its tools are"
+                f" {', '.join(self._tools) or 'none'}"
+            )
+        other = copy.copy(self)
+        other._tools = {
+            name: replace(tool, function=functions.get(name, tool.function))
+            for name, tool in self._tools.items()
+        }
+        return other
+
     def check(self) -> Agent:
         """Return the agent if it is complete, or raise `ConfigError`."""
         for what, key in (("fallback", self.fallback), ("key_destination", self.key_destination)):

@@ -21,7 +21,7 @@ import click
 
 from hookflash.errors import ConfigError, HookflashError
 
-LOCAL_COMMANDS = ("bench", "call", "carrier", "demo", "ledger")
+LOCAL_COMMANDS = ("bench", "call", "carrier", "chat", "demo", "eval", "ledger")
 """The commands of the second distribution, hookflash-local; a test compares the list with it."""
 
 _GROUP = "hookflash.commands"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
+from collections.abc import Mapping, Sequence
 
 import httpx
 import msgspec
@@ -58,13 +59,19 @@ class ChatEndpoint:
 
     async def summarise(self, record: CallRecord) -> str:
         """Return the summary of a call. Raises `ModelError`."""
-        body: dict[str, object] = {
-            "model": self._model,
-            "messages": [
+        return await self.answer(
+            [
                 {"role": "system", "content": _TASK},
                 {"role": "user", "content": call_as_text(record)},
-            ],
-        }
+            ]
+        )
+
+    async def answer(self, messages: Sequence[Mapping[str, str]]) -> str:
+        """Return the model's answer to `messages` (`role` and `content`), on one line.
+
+        Raises `ModelError`, also for an empty answer.
+        """
+        body: dict[str, object] = {"model": self._model, "messages": list(messages)}
         try:
             async with asyncio.timeout(self._seconds):
                 text = await self._ask(body)

@@ -31,7 +31,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from hookflash.agents.context import AskHuman, CollectDigits
+from hookflash.agents.context import AskHuman, CallContext, CollectDigits
 from hookflash.core.call import Call
 from hookflash.core.caller_number import is_withheld
 from hookflash.core.commands import (
@@ -546,6 +546,10 @@ class Switchboard:
                 agent, call, post, clock=self._clock, entropy=self._entropy
             )
             context = self._make_context(agent, call, post, observers.ask, digits.collect)
+            if arrived is not None and isinstance(context, CallContext):
+                # The call itself learns them from its first event, which comes after this.
+                context.call_sid = arrived.call_sid
+                context.caller, context.called = arrived.caller, arrived.called
             tools: Mapping[str, ToolDefinition] = {}
             if consult is None:
                 # A view, because an MCP server may change its tools during the call.
