@@ -31,6 +31,8 @@ MAY_KNOW = {
     "hookflash.models": INNER,
     "hookflash.stores": INNER,
     "hookflash.mcp_client": (*INNER, "hookflash.agents"),
+    # A recording's format is defined by the runtime, which writes it.
+    "hookflash.files": (*INNER, "hookflash.runtime.wav"),
     "hookflash.runtime": (*INNER, "hookflash.agents"),
     "hookflash.agents": (*INNER, "hookflash.runtime.ports"),
 }
@@ -49,7 +51,7 @@ WORLD = set(
     " time http urllib.request".split()
 )
 NETWORK = set(
-    "socket ssl selectors http urllib.request aiohttp httpx openai picows redis requests"
+    "socket ssl selectors http urllib.request aiohttp httpx openai picows redis obstore requests"
     " sqlalchemy starlette twilio.rest twilio.http uvicorn uvloop websockets".split()
 )
 NO_IO = set(

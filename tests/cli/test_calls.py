@@ -1,4 +1,4 @@
-"""`hookflash calls delete`, on a data folder of its own."""
+"""`hookflash calls delete` and `export`, on a data folder of its own."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run(*arguments: str) -> Result:
+def run(*arguments: str, command: str = "delete") -> Result:
     return CliRunner().invoke(
-        hookflash, ["calls", "delete", *arguments], standalone_mode=False, catch_exceptions=False
+        hookflash, ["calls", command, *arguments], standalone_mode=False, catch_exceptions=False
     )
 
 
@@ -81,3 +81,48 @@ def test_without_a_database_it_is_an_error_and_nothing_is_created(
 def test_what_is_no_sid_is_refused(folder: Path) -> None:
     with pytest.raises(ConfigError, match="expected a call SID"):
         run("CA/1")
+
+
+def test_a_call_is_exported_and_its_files_are_private(folder: Path) -> None:
+    result = run("CA1", str(folder / "out"), command="export")
+    out = folder / "out"
+    assert (result.return_value, result.output) == (0, f"{out}/CA1.json\n{out}/CA1.wav\n")
+    assert (out / "CA1.wav").read_bytes() == b"sound"
+    assert json.loads((out / "CA1.json").read_text())["caller"] == "+15550101"
+    assert {path.stat().st_mode & 0o777 for path in out.iterdir()} == {0o600}
+    told = json.loads(run("CA1", str(out), "--json", command="export").output)
+    assert told == {"call_sid": "CA1", "files": [f"{out}/CA1.json", f"{out}/CA1.wav"]}
+
+
+@pytest.mark.parametrize("sid", ["CA2", "../CA1"])
+def test_an_unknown_call_is_not_exported(folder: Path, sid: str) -> None:
+    result = run(sid, str(folder / "out"), command="export")
+    assert result.return_value == 1
+    assert "no data of this call is stored" in result.output
+    assert not (folder / "out").exists()
+
+
+def test_files_that_other_nodes_uploaded_are_exported_and_deleted(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOKFLASH_FILES_URL", (folder / "shared").as_uri())
+    there = folder / "shared" / "journals" / "CA1"
+    there.mkdir(parents=True)
+    (there / "1.jsonl").write_bytes(b'{"journal":5}\n{"at":1.0}\n')
+    (there / "2.jsonl").write_bytes(b'{"at":2.0}\n')
+    assert run("CA1", str(folder / "out"), command="export").return_value == 0
+    assert (folder / "out" / "CA1.jsonl").read_bytes() == (
+        b'{"journal":5}\n{"at":1.0}\n{"at":2.0}\n'
+    )
+    assert run("CA1", "--force").output == "CA1: deleted record, journal, recording\n"
+    assert [path.parent.name for path in (folder / "shared").rglob("*") if path.is_file()] == [
+        "erased"
+    ]
+
+
+def test_an_address_of_files_that_is_none_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOKFLASH_FILES_URL", "ftp://host/files")
+    with pytest.raises(ConfigError, match="HOOKFLASH_FILES_URL: expected s3://bucket/prefix"):
+        run("CA1", str(folder / "out"), command="export")

@@ -177,7 +177,6 @@ def make_office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeOffice:
         origin: str = "https://line.example.test",
         users: str | None = USERS,
         hooks: Hooks | None = None,
-        journal: Callable[[str], Path | None] = lambda call_sid: None,
         **plan: object,
     ) -> AsyncIterator[Office]:
         file, time, line_calls = tmp_path / "users.toml", Time(), FakeReach()
@@ -191,7 +190,6 @@ def make_office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeOffice:
             line_calls,
             store,
             now=time,
-            journal=journal,
             hooks=hooks,
             world=world,
         )

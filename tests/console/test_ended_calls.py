@@ -11,6 +11,7 @@ from hookflash.core.commands import ClearAudio, RunTool
 from hookflash.core.events import CallerSpeechStarted, HintGiven, LegChanged, ToolFinished
 from hookflash.core.record import CallRecord, HandoffAttempt, ToolUse, Utterance
 from hookflash.core.setup import CallSetup
+from hookflash.files.stored_files import DataFolder, Kind, StoredFile
 from hookflash.runtime.journal import Journals, JournalState
 
 from .conftest import MakeOffice, Office, Time
@@ -58,22 +59,25 @@ def record(call_sid: str = "CA1", **changes: object) -> CallRecord:
     return CallRecord(**(about | changes))
 
 
-class Tapes:
-    """Recordings, as the part of the program that makes them has them."""
+class Kept:
+    """The files of calls in a data folder, as the server has them for the console."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.deleted: list[str] = []
+        self.files = DataFolder(folder)
+        self.error: OSError | None = None
 
-    async def find(self, call_sid: str) -> Path | None:
-        path = self.folder / f"{call_sid}.wav"
-        return path if path.is_file() else None
+    async def find(self, kind: Kind, call_sid: str) -> StoredFile | None:
+        if self.error is not None:
+            raise self.error
+        return await self.files.find(kind, call_sid)
 
     async def summary(self, call_sid: str) -> str:
         return "The brake squeaks."
 
     async def delete(self, call_sid: str) -> None:
-        self.deleted.append(call_sid)
+        if self.error is not None:
+            raise self.error
+        await self.files.delete(call_sid)
 
 
 async def test_calls_are_found_and_shown_in_pages(office: Office) -> None:
@@ -122,13 +126,13 @@ async def test_a_call_is_shown_with_all_that_record_and_journal_have(
         at + 40, LegChanged("CA9", "ringing", 2), [], JournalState("handing off", "ringing")
     )
     journals.close()
-    async with make_office(journal=journals.find) as office:
+    async with make_office(hooks=Hooks(data=Kept(tmp_path))) as office:
         await office.store.put(record())
         async with office.signed_in("vera") as client:
             found = (await client.get("/api/past/CA1")).json()
             assert (await client.get("/api/past/CA404")).status_code == 404
     assert found["entry"]["call_sid"] == "CA1"
-    assert (found["summary"], found["recording"]) == ("", None)
+    assert (found["summary"], found["recording"]) == ("The brake squeaks.", None)
     assert [(each["text"], each["cut"]) for each in found["parts"]["lines"]] == [
         ("My brake.", ""),
         ("Yes", " of course"),
@@ -143,11 +147,13 @@ async def test_a_call_is_shown_with_all_that_record_and_journal_have(
     assert (latency["started_at"], latency["ended_at"]) == (31.0, 31.5)
 
 
-@pytest.mark.parametrize("journal", [None, Path("/"), Path("/nowhere/CA1.jsonl")])
+@pytest.mark.parametrize("failing", [None, False, True])
 async def test_a_call_without_a_journal_is_shown_as_its_record_has_it(
-    make_office: MakeOffice, journal: Path | None
+    make_office: MakeOffice, tmp_path: Path, failing: bool | None
 ) -> None:
-    async with make_office(journal=lambda sid: journal) as office:
+    kept = Kept(tmp_path)
+    kept.error = OSError("the store does not answer") if failing else None
+    async with make_office(hooks=Hooks(data=None if failing is None else kept)) as office:
         await office.store.put(record())
         async with office.signed_in() as client:
             found = (await client.get("/api/past/CA1")).json()
@@ -159,9 +165,10 @@ async def test_a_call_without_a_journal_is_shown_as_its_record_has_it(
 async def test_a_recording_is_played_in_pieces_and_its_hearing_written_down_once(
     make_office: MakeOffice, tmp_path: Path
 ) -> None:
-    tapes = Tapes(tmp_path)
-    (tmp_path / "CA1.wav").write_bytes(b"RIFF" + bytes(range(100)))
-    async with make_office(hooks=Hooks(recordings=tapes)) as office:
+    kept = Kept(tmp_path)
+    (tmp_path / "recordings").mkdir()
+    (tmp_path / "recordings" / "CA1.wav").write_bytes(b"RIFF" + bytes(range(100)))
+    async with make_office(hooks=Hooks(data=kept)) as office:
         await office.store.put(record())
         await office.store.put(record("CA2"))
         async with office.signed_in() as client:
@@ -173,7 +180,13 @@ async def test_a_recording_is_played_in_pieces_and_its_hearing_written_down_once
             assert (whole.status_code, whole.headers["content-type"]) == (200, "audio/wav")
             part = await client.get("/api/past/CA1/recording", headers={"Range": "bytes=4-7"})
             assert (part.status_code, part.content) == (206, bytes(range(4)))
+            assert part.headers["content-range"] == "bytes 4-7/104"
             assert (await client.get("/api/past/CA2/recording")).status_code == 404
+            kept.error = OSError("the store does not answer")
+            refused = await client.get("/api/past/CA1/recording")
+            assert (refused.status_code, refused.json()["code"]) == (503, "unreachable")
+            assert (await client.get("/api/past/CA1")).json()["recording"] is None
+            kept.error = None
             trail = (await client.get("/api/audit", params={"action": "recording"})).json()
             assert len(trail["entries"]) == 1
 
@@ -181,18 +194,24 @@ async def test_a_recording_is_played_in_pieces_and_its_hearing_written_down_once
 async def test_a_deleted_call_leaves_only_an_audit_entry(
     make_office: MakeOffice, tmp_path: Path
 ) -> None:
-    tapes, journal = Tapes(tmp_path), tmp_path / "CA1.jsonl"
-    journal.write_text("{}")
-    async with make_office(hooks=Hooks(recordings=tapes), journal=lambda sid: journal) as office:
+    kept = Kept(tmp_path)
+    paths = [tmp_path / "journals" / "CA1.jsonl", tmp_path / "recordings" / "CA1.wav"]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_text("{}")
+    async with make_office(hooks=Hooks(data=kept)) as office:
         await office.store.put(record())
         async with office.signed_in() as client:
+            kept.error = OSError("the store does not answer")
+            assert (await client.delete("/api/past/CA1")).status_code == 503
+            assert (await client.get("/api/past/CA1")).status_code == 200
+            kept.error = None
             assert (await client.delete("/api/past/CA1")).status_code == 204
             assert (await client.delete("/api/past/CA1")).status_code == 404
             assert (await client.get("/api/past/CA1")).status_code == 404
             trail = (await client.get("/api/audit", params={"call": "CA1"})).json()["entries"]
-    assert [each["action"] for each in trail] == ["delete"]
-    assert tapes.deleted == ["CA1"]
-    assert not journal.exists()
+    assert [each["action"] for each in trail] == ["delete", "delete"]
+    assert not any(path.exists() for path in paths)
 
 
 async def test_figures_are_counted_over_time_and_altogether(office: Office) -> None:

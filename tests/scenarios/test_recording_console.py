@@ -7,6 +7,7 @@ import asyncio
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from hookflash.files.uploads import LATE_SECONDS, QUIET_SECONDS, SWEEP_SECONDS
 from hookflash.runtime.live_audio import FRAME_BYTES
 from hookflash_local.carrier.parties import Line
 
@@ -78,3 +79,37 @@ async def test_a_live_call_is_heard_its_recording_played_and_all_of_it_forgotten
                 (),
                 "handled_by_agent",
             )
+
+
+async def test_files_in_a_shared_folder_are_played_and_deleted_there(stage, users, tmp_path):
+    shared = tmp_path / "shared"
+    settings = {**users, "files_url": shared.as_uri()}
+    async with stage(recorded_shop(), settings=settings) as s:
+        # Files stay in the data folder for an hour.
+        asyncio.get_running_loop().limit_seconds += LATE_SECONDS["journals"]
+        script_agent(s)
+
+        async def script(line: Line) -> None:
+            await line.wait_for_sound()
+            await line.wait_for_silence(0.5)
+            await line.hang_up()
+
+        async with page(s) as anna:
+            call = await s.call(script)
+            await s.record(call)
+            recorded = (s.folder / "recordings" / f"{call.sid}.wav").read_bytes()
+            await asyncio.sleep(QUIET_SECONDS + SWEEP_SECONDS + 1)
+            stored = {path.parent.parent.name for path in shared.rglob(f"{call.sid}/*")}
+            assert stored == {"journals", "recordings"}
+            await asyncio.sleep(LATE_SECONDS["journals"] + 120)
+            assert [*s.folder.rglob(f"{call.sid}.*")] == []
+            past = await anna.get(f"/api/past/{call.sid}")
+            assert past["parts"]["stages"], "its journal is read"
+            address = f"/api/past/{call.sid}/recording"
+            assert (await anna.client.get(address)).content == recorded
+            part = await anna.client.get(address, headers={"Range": "bytes=-100"})
+            assert (part.status_code, part.content) == (206, recorded[-100:])
+            csrf = {"X-CSRF-Token": anna.csrf}
+            gone = await anna.client.delete(f"/api/past/{call.sid}", headers=csrf)
+            assert gone.status_code == 204
+            assert [path.parent.name for path in shared.rglob("*") if path.is_file()] == ["erased"]

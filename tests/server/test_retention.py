@@ -14,6 +14,7 @@ from hookflash.core.delivery_retries import Attempt, attempted
 from hookflash.core.record import CallRecord
 from hookflash.core.setup import CallSetup
 from hookflash.errors import ConfigError
+from hookflash.files.stored_files import DataFolder
 from hookflash.runtime.journal import Journals
 from hookflash.runtime.wav import header
 from hookflash.server.retention import SWEEP_SECONDS, RetentionDays, StoredCalls, retention_sweep
@@ -37,7 +38,7 @@ class OldCalls:
         for each in (self.journals, self.recordings):
             each.mkdir()
         self.discarded: list[str] = []
-        self.stored = StoredCalls(store, folder, discard=self.discarded.append)
+        self.stored = StoredCalls(store, DataFolder(folder), discard=self.discarded.append)
 
     async def put(self, call_sid: str, *, days: float = 0.0, ended: bool = True) -> None:
         """Keep a call that arrived so many days ago."""
@@ -79,9 +80,11 @@ async def old_calls(tmp_path: Path) -> AsyncIterator[OldCalls]:
 
 async def test_a_calls_recording_and_summary_are_found(old_calls: OldCalls) -> None:
     await old_calls.put("CA1")
-    assert await old_calls.stored.find("CA1") == old_calls.recordings / "CA1.wav"
-    assert await old_calls.stored.find("CA2") is None
-    assert await old_calls.stored.find("../CA1") is None
+    found = await old_calls.stored.find("recordings", "CA1")
+    assert found is not None
+    assert await found.whole() == (old_calls.recordings / "CA1.wav").read_bytes()
+    assert await old_calls.stored.find("recordings", "CA2") is None
+    assert await old_calls.stored.find("recordings", "../CA1") is None
     assert await old_calls.stored.summary("CA1") == "A bell."
     assert await old_calls.stored.summary("CA2") == ""
 

@@ -137,6 +137,14 @@ def _cluster_secret(text: str) -> str:
     return text
 
 
+def _files_url(text: str) -> str:
+    if not re.match(r"((s3|gs|az)://[^/]|file:///.|memory:)", text):
+        raise ValueError(
+            "s3://bucket/prefix, gs://bucket/prefix, az://container/prefix or file:///folder"
+        )
+    return text
+
+
 def _account_sid(text: str) -> str:
     if not re.fullmatch(r"AC[0-9a-fA-F]{32}", text):
         raise ValueError("an account SID: AC and 32 hex digits, from the Twilio console")
@@ -696,6 +704,13 @@ class StorageSettings(Section):
         variable="HOOKFLASH_DATABASE_URL",
         shown="SQLite in the data folder",
         derived=True,
+    )
+    files_url: Annotated[str, AfterValidator(_files_url)] | None = _setting(
+        None,
+        "Where recordings and journals of ended calls are stored, so that several machines can"
+        " read them: s3://bucket/prefix, gs://, az://, or file:///folder that all of them mount.",
+        variable="HOOKFLASH_FILES_URL",
+        shown="the data folder",
     )
     record: _Record = _setting(
         "agent",

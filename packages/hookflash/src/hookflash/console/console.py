@@ -19,7 +19,7 @@ from hookflash.client_address import ClientAddresses
 from hookflash.console.access import AccessControl
 from hookflash.console.calls import Calls, Listen
 from hookflash.console.deliveries import Deliveries
-from hookflash.console.ended_calls import EndedCalls, Recordings
+from hookflash.console.ended_calls import EndedCallData, EndedCalls
 from hookflash.console.feed import Feed
 from hookflash.console.line_calls import LineCalls
 from hookflash.console.openapi import ApiDocument
@@ -41,13 +41,13 @@ log = logging.getLogger("hookflash.console")
 class Hooks:
     """Connections to other parts of the program.
 
-    `listen` plays a live call on a socket. `recordings` finds the audio of ended calls.
+    `listen` plays a live call on a socket. `data` finds the files of ended calls.
     `open_rings` is the phone of the user of a console without sign-in. `deliver` starts delivery
     attempts at once.
     """
 
     listen: Listen | None = None
-    recordings: Recordings | None = None
+    data: EndedCallData | None = None
     open_rings: Target | None = None
     deliver: Callable[[], None] | None = None
 
@@ -83,7 +83,6 @@ class Console:
         store: RecordStore,
         *,
         now: Callable[[], float],
-        journal: Callable[[str], Path | None],
         hooks: Hooks | None = None,
         world: World = SYSTEM,
     ) -> None:
@@ -119,9 +118,8 @@ class Console:
                 access,
                 store,
                 now=now,
-                journal=journal,
                 prices=config.prices,
-                recordings=hooks.recordings,
+                data=hooks.data,
             ).routes(),
             *Deliveries(
                 access, DeliveryStore(store.engine), now=now, deliver=hooks.deliver

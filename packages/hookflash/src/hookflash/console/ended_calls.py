@@ -11,20 +11,21 @@ GET    /api/audit                 who did what
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Protocol, get_args
 
 import msgspec
 from msgspec import Meta
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from hookflash.console import call_detail
 from hookflash.console.access import AccessControl, Principal, Refused, answer
+from hookflash.console.file_response import file_response
 from hookflash.console.journal_trace import read_trace
 from hookflash.console.operations import Operation
 from hookflash.console.prices import Prices
@@ -55,6 +56,7 @@ from hookflash.console.shapes import (
 from hookflash.console.trace import ToolSeen, Trace
 from hookflash.core.disposition import Disposition
 from hookflash.core.record import CallRecord
+from hookflash.files.stored_files import Kind, StoredFile
 from hookflash.stores.audit import AuditStore
 from hookflash.stores.figures import Distribution, Figure, figures
 from hookflash.stores.full_text import words_in
@@ -69,17 +71,17 @@ _RANGES = re.compile(r"bytes=([0-9]{1,15}-[0-9]{0,15}|-[0-9]{1,15})")
 _WEEK_SECONDS, _DAY_SECONDS = 7 * 86_400.0, 86_400.0
 
 
-class Recordings(Protocol):
-    """The stored audio and summaries of ended calls."""
+class EndedCallData(Protocol):
+    """The files and summaries of ended calls."""
 
-    async def find(self, call_sid: str) -> Path | None:
-        """Return the path of a call's stereo recording, or None."""
+    async def find(self, kind: Kind, call_sid: str) -> StoredFile | None:
+        """Return a call's stereo recording or its journal, or None. Raises `OSError`."""
 
     async def summary(self, call_sid: str) -> str:
         """Return the summary of a call, or ""."""
 
     async def delete(self, call_sid: str) -> None:
-        """Delete all data of a call."""
+        """Delete all data of a call. Raises `OSError` if that is not possible now."""
 
 
 Words = Annotated[
@@ -214,7 +216,7 @@ OPERATIONS = (FIND, DETAIL, DELETE, RECORDING, FIGURES, AUDIT)
 
 
 class EndedCalls:
-    """The routes of ended calls. `journal` finds a call's journal; `now` is seconds since 1970."""
+    """The routes of ended calls. `now` is seconds since 1970."""
 
     def __init__(
         self,
@@ -222,18 +224,16 @@ class EndedCalls:
         store: RecordStore,
         *,
         now: Callable[[], float],
-        journal: Callable[[str], Path | None],
         prices: Prices | None = None,
-        recordings: Recordings | None = None,
+        data: EndedCallData | None = None,
     ) -> None:
         self._access = access
         self._store = store
         self._search = CallSearch(store.engine)
         self._audit = AuditStore(store.engine)
         self._now = now
-        self._journal = journal
         self._prices = prices or Prices()
-        self._recordings = recordings
+        self._data = data
 
     def routes(self) -> list[BaseRoute]:
         access = self._access
@@ -290,10 +290,12 @@ class EndedCalls:
             for number, each in enumerate(record.handoffs)
         )
         summary, recording = "", None
-        if self._recordings is not None:
-            summary = await self._recordings.summary(call_sid)
-            if await self._recordings.find(call_sid) is not None:
-                recording = f"../api/past/{call_sid}/recording"
+        if self._data is not None:
+            summary = await self._data.summary(call_sid)
+            # The rest of the call is shown, too, if the files cannot be reached.
+            with contextlib.suppress(OSError):
+                if await self._data.find("recordings", call_sid) is not None:
+                    recording = f"../api/past/{call_sid}/recording"
         return answer(
             PastCall(
                 entry=self._entry(found),
@@ -310,12 +312,13 @@ class EndedCalls:
     async def _trace(self, record: CallRecord) -> Trace:
         """Return the trace from the journal, if there is one, and the tools of the record."""
         trace = Trace()
-        path = self._journal(record.call_sid)
-        if path is not None:
+        if self._data is not None:
             try:
-                trace = await asyncio.to_thread(read_trace, path)
+                if journal := await self._data.find("journals", record.call_sid):
+                    data = await journal.whole()
+                    trace = await asyncio.to_thread(lambda: read_trace(data.splitlines()))
             except OSError as error:
-                log.warning("! %s its journal cannot be read: %s", record.call_sid, error.strerror)
+                log.warning("! %s its journal cannot be read: %s", record.call_sid, error)
         if not trace.tools:
             for number, use in enumerate(record.tools):
                 began = record.arrived_at + use.started_at
@@ -336,11 +339,12 @@ class EndedCalls:
         if await self._search.one(call_sid) is None:
             raise Refused(404, "unknown", "No such call is known.")
         await self._access.audit(principal, "delete", call_sid=call_sid)
-        if self._recordings is not None:
-            await self._recordings.delete(call_sid)
-        path = self._journal(call_sid)
-        if path is not None:
-            await asyncio.to_thread(path.unlink, missing_ok=True)
+        if self._data is not None:
+            try:
+                await self._data.delete(call_sid)
+            except OSError as error:
+                log.warning("! %s cannot be deleted now: %s", call_sid, error)
+                raise _files_unreachable() from error
         await self._store.delete(call_sid)
         return Response(status_code=204)
 
@@ -351,13 +355,19 @@ class EndedCalls:
         wanted = request.headers.get("range", "bytes=0-")
         if not _RANGES.fullmatch(wanted):
             raise Refused(400, "request", f"Range: expected bytes=FIRST-LAST, got {wanted[:80]!r}.")
-        path = await self._recordings.find(call_sid) if self._recordings is not None else None
-        if path is None:
+        try:
+            found = (
+                await self._data.find("recordings", call_sid) if self._data is not None else None
+            )
+        except OSError as error:
+            log.warning("! %s its recording cannot be read: %s", call_sid, error)
+            raise _files_unreachable() from error
+        if found is None:
             raise Refused(404, "unknown", "There is no recording of this call.")
         # A player requests a recording in ranges; only the first is audited.
         if wanted.startswith("bytes=0-"):
             await self._access.audit(principal, "recording", call_sid=call_sid)
-        return FileResponse(path, media_type="audio/wav", filename=f"{call_sid}.wav")
+        return file_response(request, found, media_type="audio/wav", name=f"{call_sid}.wav")
 
     def _entry(self, found: Found) -> PastEntry:
         about = msgspec.structs.asdict(found)
@@ -446,4 +456,10 @@ class EndedCalls:
 def _quantiles(distribution: Distribution) -> Quantiles:
     return Quantiles(
         count=distribution.count, mean=distribution.mean, p50=distribution.p50, p90=distribution.p90
+    )
+
+
+def _files_unreachable() -> Refused:
+    return Refused(
+        503, "unreachable", "The store of journals and recordings does not answer; try again later."
     )

@@ -5,7 +5,7 @@ Most lines of a journal are about audio, which a trace does not contain: they ar
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterable
 
 import msgspec
 
@@ -27,33 +27,32 @@ _OLD_OUTCOME, _OUTCOME = b'"outcome":"canceled"', b'"outcome":"cancelled"'
 that was said can match."""
 
 
-def read_trace(path: Path, *, until_recovered: bool = False) -> Trace:
-    """Return the trace in a journal; with `until_recovered`, only the part before the last
-    recovery.
+def read_trace(journal: Iterable[bytes], *, until_recovered: bool = False) -> Trace:
+    """Return the trace in the lines of a journal; with `until_recovered`, only the part before the
+    last recovery.
 
-    Lines that cannot be read (cut short by a crash, or of a newer version) are skipped. Raises
-    `OSError`.
+    Lines that cannot be read (cut short by a crash, or of a newer version) are skipped. Raises what
+    reading the lines raises.
     """
     decoder = msgspec.json.Decoder(JournalLine)
     trace, before, barged = Trace(), Trace(), False
-    with path.open("rb") as file:
-        for text in file:
-            if any(sound in text[:_SOUND_WITHIN] for sound in _SOUND):
-                continue
-            try:
-                line = decoder.decode(text.replace(_OLD_OUTCOME, _OUTCOME))
-            except msgspec.DecodeError:
-                continue
-            if line.event is not None:
-                if until_recovered and type(line.event) is CallRecovered:
-                    trace.prepend(before)
-                    trace, before = Trace(), trace
-                trace.add_event(line.event, line.at)
-                barged = type(line.event) is CallerSpeechStarted
-            elif line.command is not None:
-                trace.add_command(line.command, line.at)
-                if barged and type(line.command) is ClearAudio:
-                    trace.barge_ins.append(line.at)
-            elif line.state is not None:
-                trace.enter_stage(line.state.phase, line.state.handoff, line.at)
+    for text in journal:
+        if any(sound in text[:_SOUND_WITHIN] for sound in _SOUND):
+            continue
+        try:
+            line = decoder.decode(text.replace(_OLD_OUTCOME, _OUTCOME))
+        except msgspec.DecodeError:
+            continue
+        if line.event is not None:
+            if until_recovered and type(line.event) is CallRecovered:
+                trace.prepend(before)
+                trace, before = Trace(), trace
+            trace.add_event(line.event, line.at)
+            barged = type(line.event) is CallerSpeechStarted
+        elif line.command is not None:
+            trace.add_command(line.command, line.at)
+            if barged and type(line.command) is ClearAudio:
+                trace.barge_ins.append(line.at)
+        elif line.state is not None:
+            trace.enter_stage(line.state.phase, line.state.handoff, line.at)
     return before if until_recovered else trace

@@ -194,7 +194,7 @@ class LiveCalls:
         if path is None:
             return
         try:
-            before = await asyncio.to_thread(read_trace, path, until_recovered=True)
+            before = await asyncio.to_thread(_read_before, path)
         except OSError as error:
             log.warning("! %s its journal cannot be read: %s", call_sid, error.strerror)
             return
@@ -226,3 +226,8 @@ class LiveCalls:
             waiter, _ = self._waiting.popitem()
             if not waiter.done():
                 waiter.set_result(None)
+
+
+def _read_before(path: Path) -> Trace:
+    with path.open("rb") as journal:
+        return read_trace(journal, until_recovered=True)

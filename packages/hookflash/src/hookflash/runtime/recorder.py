@@ -29,7 +29,7 @@ from hookflash.world import SYSTEM, World
 
 log = logging.getLogger("hookflash.recorder")
 
-_SID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+SID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _QUEUE_SAMPLES = 8000 * 1200
 """Twenty minutes of audio of all calls together: about 25 MB."""
 
@@ -172,7 +172,7 @@ def recording_path(folder: Path, call_sid: str) -> Path:
 
     Raises `ValueError` if `call_sid` is not a call SID.
     """
-    if not _SID.fullmatch(call_sid):
+    if not SID.fullmatch(call_sid):
         raise ValueError(f"expected a call SID, got {call_sid[:80]!r}")
     return folder / f"{call_sid}.wav"
 

@@ -8,6 +8,7 @@
     claims and thread   open_line    when its block ends, after the journals
     journals            open_line    when its block ends
     recordings          open_line    when its block ends
+    uploads             open_line    when its block ends, after journals and recordings
     model connector     open_line    when its block ends
     REST client         open_line    when its block ends
     prepared speech     open_line    when its block ends, after the calls
@@ -48,6 +49,10 @@ from hookflash.core.call import Call
 from hookflash.core.commands import AnyCommand
 from hookflash.core.events import AnyEvent
 from hookflash.core.handoff.ring_order import refused_targets
+from hookflash.files.buckets import open_bucket
+from hookflash.files.shared_files import SharedFiles
+from hookflash.files.stored_files import CallFiles, DataFolder
+from hookflash.files.uploads import Uploads
 from hookflash.models.openai.options import (
     CAPABILITIES,
     RealtimeOptions,
@@ -89,13 +94,14 @@ from hookflash.server.metrics import (
     count_live_calls,
     count_model_faults,
     count_refusals,
+    count_uploads,
     count_warm_sessions,
     metrics_route,
 )
 from hookflash.server.model_faults import ModelFaults
 from hookflash.server.notes_socket import notes_routes
 from hookflash.server.outbox_setup import open_event_outbox, open_outbox
-from hookflash.server.retention import RetentionDays, StoredCalls, retention_sweep
+from hookflash.server.retention import RetentionDays, StoredCalls, is_over, retention_sweep
 from hookflash.server.speech_setup import open_prepared_speech, with_tool_lines
 from hookflash.server.summaries import Summaries, chat_endpoint
 from hookflash.server.twilio_line import TwilioLine
@@ -109,6 +115,9 @@ from hookflash.world import SYSTEM, World
 log = logging.getLogger("hookflash.server")
 
 _DAY_SECONDS = 86_400
+
+_LAST_RECORDS_SECONDS = 5.0
+"""How long the last upload of files waits for the records of their calls."""
 
 _DATA_NAMES = ("calls", "console-secret", "journals", "recordings", "speech", "workers")
 """What is in the data folder, besides the database."""
@@ -234,6 +243,22 @@ async def open_line(
         )
         if claims is not None:
             stack.enter_context(claims)
+        local_files = DataFolder(settings.storage.data_dir)
+        files: CallFiles = local_files
+        uploads: Uploads | None = None
+        if settings.storage.files_url:
+            bucket = open_bucket(settings.storage.files_url)
+            files = SharedFiles(local_files, bucket)
+            uploads = Uploads(
+                local_files,
+                bucket,
+                stored=store.stored,
+                is_held=lambda call_sid: switchboard.has(call_sid),
+                is_over=is_over,
+                wall=world.wall,
+            )
+            # Released after the journals and recordings, so that it uploads the last ones.
+            stack.push_async_callback(_upload_last, uploads, writer)
         journals = Journals(settings.storage.data_dir / "journals", world=world)
         stack.push_async_callback(asyncio.to_thread, journals.close)
         recordings = Recordings(settings.storage.data_dir / "recordings", world=world)
@@ -343,6 +368,10 @@ async def open_line(
             count_model_faults(faults),
             count_limits(limits, spend),
         ]
+        if uploads is not None:
+            metrics.refresh.append(count_uploads(uploads))
+            if slot == 1:
+                uploads.start()
         if warm is not None:
             metrics.refresh.append(count_warm_sessions(warm))
         workers: Workers | None = None
@@ -368,7 +397,7 @@ async def open_line(
         served += notes_routes(telephone, notes.attach)
         stored = StoredCalls(
             store,
-            settings.storage.data_dir,
+            files,
             discard=recordings.discard,
             forget=summaries.forget,
             entropy=world.entropy("tombstones"),
@@ -390,7 +419,6 @@ async def open_line(
                 switchboard=switchboard,
                 workers=workers,
                 store=store,
-                journals=journals,
                 now=clock.now,
                 hooks=with_line(
                     hooks or Hooks(), listen_with(listening), stored, outbox.wake_worker
@@ -456,6 +484,14 @@ async def serve_line(
             on_listening=on_listening,
             stop=stop,
         )
+
+
+async def _upload_last(uploads: Uploads, writer: StoreWriter) -> None:
+    """Upload the files of the last calls, as soon as their records are stored."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LAST_RECORDS_SECONDS):
+            await writer.flush()
+    await uploads.aclose()
 
 
 def _all(first: Watch, *others: Watch | None) -> Watch:

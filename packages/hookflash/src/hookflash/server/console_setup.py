@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from hookflash.console.calls import Listen
 from hookflash.console.console import Console, ConsoleConfig, Hooks
-from hookflash.console.ended_calls import Recordings
+from hookflash.console.ended_calls import EndedCallData
 from hookflash.console.line_calls import LineCalls, SingleProcess
 from hookflash.console.live_calls import Driven, LiveCalls
 from hookflash.console.prices import Prices
@@ -54,7 +54,6 @@ def open_console(
     switchboard: Switchboard,
     workers: Workers | None,
     store: RecordStore,
-    journals: Journals,
     now: Callable[[], float],
     hooks: Hooks | None,
     world: World = SYSTEM,
@@ -84,19 +83,17 @@ def open_console(
         prices=prices_of(settings),
         clients=telephone.clients,
     )
-    return Console(
-        config, line_calls, store, now=now, journal=journals.find, hooks=hooks, world=world
-    )
+    return Console(config, line_calls, store, now=now, hooks=hooks, world=world)
 
 
 def with_line(
-    hooks: Hooks, listen: Listen, recordings: Recordings, deliver: Callable[[], None]
+    hooks: Hooks, listen: Listen, data: EndedCallData, deliver: Callable[[], None]
 ) -> Hooks:
-    """Return `hooks` with the line's live audio, recordings and delivery worker as defaults."""
+    """Return `hooks` with the line's live audio, ended calls and delivery worker as defaults."""
     return dataclasses.replace(
         hooks,
         listen=hooks.listen or listen,
-        recordings=hooks.recordings or recordings,
+        data=hooks.data or data,
         deliver=hooks.deliver or deliver,
     )
 

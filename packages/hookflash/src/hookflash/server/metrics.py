@@ -56,6 +56,7 @@ from hookflash.core.events import (
 )
 from hookflash.core.phases import Phase
 from hookflash.core.record import CallRecord
+from hookflash.files.uploads import Uploads
 from hookflash.models.pool import WarmPool
 from hookflash.runtime.call_limits import CallLimits
 from hookflash.runtime.journal import Journals
@@ -142,6 +143,7 @@ class Counts(msgspec.Struct):
     spent_today: float = 0.0
     journal_lines_lost: int = 0
     recording_seconds_lost: int = 0
+    files_waiting: int = 0
     frames_up: int = 0
     frames_down: int = 0
     stream_stalls: int = 0
@@ -274,6 +276,13 @@ def count_disk_losses(journals: Journals, recordings: Recordings) -> Refresh:
     return refresh
 
 
+def count_uploads(uploads: Uploads) -> Refresh:
+    def refresh(counts: Counts) -> None:
+        counts.files_waiting = uploads.waiting
+
+    return refresh
+
+
 def count_limits(limits: CallLimits, spend: DailySpend | None) -> Refresh:
     def refresh(counts: Counts) -> None:
         counts.refused = {str(reason): number for reason, number in limits.refused.items()}
@@ -402,8 +411,14 @@ class _Page(Collector):
             "Open connections that are no WebSockets: of strangers, trusted",
             labels=("worker", "of"),
         )
+        waiting = GaugeMetricFamily(
+            "hookflash_files_waiting",
+            "Files of ended calls that are not in HOOKFLASH_FILES_URL yet",
+            labels=("worker",),
+        )
         for counts in self._workers:
             slot = str(counts.slot)
+            waiting.add_metric((slot,), counts.files_waiting)
             spend.add_metric((slot,), counts.spent_today)
             for of, number in counts.connections.items():
                 connections.add_metric((slot, of), number)
@@ -412,7 +427,7 @@ class _Page(Collector):
             frames.add_metric((slot, "down"), counts.frames_down)
             for phase, number in counts.live.items():
                 live.add_metric((slot, phase), number)
-        yield from (live, warm, frames, spend, connections, self._handoffs())
+        yield from (live, warm, frames, spend, waiting, connections, self._handoffs())
         for field, text in _COUNTERS:
             family = CounterMetricFamily(f"hookflash_{field}", text, labels=("worker",))
             for counts in self._workers:

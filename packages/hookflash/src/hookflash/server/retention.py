@@ -1,6 +1,6 @@
 """Find and delete the stored data of ended calls: on request, or when its retention time is over.
 
-A call may have a record in the database, and a journal and a recording in the data folder. Erasing
+A call may have a record in the database, and a journal and a recording (`CallFiles`). Erasing
 deletes all three and writes a tombstone without the number (`stores.erasing`). A call that may
 still be live is not erased, because its next write would bring the data back.
 
@@ -13,15 +13,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
 from random import Random
 
 import msgspec
 
 from hookflash.errors import ConfigError
+from hookflash.files.stored_files import CallFiles, Kind, StoredFile
 from hookflash.runtime.journal_facts import read_facts
-from hookflash.runtime.recorder import recording_path
+from hookflash.runtime.recorder import SID
 from hookflash.stores.deliveries import DeliveryStore, EventStore
 from hookflash.stores.erasing import calls_before, erase_record
 from hookflash.stores.records import RecordStore
@@ -74,7 +74,7 @@ def describe(days: RetentionDays) -> str:
 
 
 class StoredCalls:
-    """The ended calls of a data folder and its database; the console's `Recordings`.
+    """The ended calls of a line, in its files and its database: the console's `EndedCallData`.
 
     `discard` deletes a recording to which this process may still be writing. `forget` stops this
     process from storing late data of an erased call. Tombstones get random names from `entropy`.
@@ -83,25 +83,21 @@ class StoredCalls:
     def __init__(
         self,
         store: RecordStore,
-        folder: Path,
+        files: CallFiles,
         *,
         discard: Callable[[str], None] = lambda call_sid: None,
         forget: Callable[[str], None] = lambda call_sid: None,
         entropy: Random = SYSTEM.entropy("tombstones"),
     ) -> None:
         self._store = store
-        self._journals = folder / "journals"
-        self._recordings = folder / "recordings"
+        self._files = files
         self._discard = discard
         self._forget = forget
         self._entropy = entropy
 
-    async def find(self, call_sid: str) -> Path | None:
-        """Return the path of a call's recording, or None."""
-        with contextlib.suppress(ValueError):
-            path = recording_path(self._recordings, call_sid)
-            return path if path.is_file() else None
-        return None
+    async def find(self, kind: Kind, call_sid: str) -> StoredFile | None:
+        """Return a call's recording or journal, or None. Raises `OSError`."""
+        return await self._files.find(kind, call_sid)
 
     async def summary(self, call_sid: str) -> str:
         """Return a call's summary, or "" if it has none."""
@@ -116,27 +112,26 @@ class StoredCalls:
         """Erase a call. Return which data was deleted.
 
         Raises `ConfigError` if `call_sid` is invalid. Raises it for a call whose journal has no
-        end, too, unless `force`: the call may be live.
+        end, too, unless `force`: the call may be live. Raises `OSError` if its files cannot be
+        deleted now. The record stays in that case, so that erasing can be tried again.
         """
-        try:
-            recording = recording_path(self._recordings, call_sid)
-        except ValueError as error:
-            raise ConfigError(f"{error}; use the SID from the call's record") from error
-        journal = self._journals / f"{call_sid}.jsonl"
-        if not force and await asyncio.to_thread(_may_be_live, journal):
+        if not SID.fullmatch(call_sid):
+            raise ConfigError(
+                f"expected a call SID, got {call_sid[:80]!r}; use the SID from the call's record"
+            )
+        if not force and await self._may_be_live(call_sid):
             raise ConfigError(
                 f"{call_sid}: its journal has no end, so this call may still be live. Try again"
                 " when it has ended, or use --force if its process is gone"
             )
-        there = recording.is_file()
-        self._discard(call_sid)
         self._forget(call_sid)
-        await asyncio.to_thread(recording.unlink, missing_ok=True)
-        written = await asyncio.to_thread(_unlinked, journal)
+        deleted = await self._files.delete(call_sid)
+        # Afterwards, so that what this process still writes is deleted, too.
+        self._discard(call_sid)
         return Erased(
             record=await erase_record(self._store.engine, call_sid, entropy=self._entropy),
-            journal=written,
-            recording=there,
+            journal="journals" in deleted,
+            recording="recordings" in deleted,
         )
 
     async def sweep(self, now: float, days: RetentionDays) -> int:
@@ -147,7 +142,7 @@ class StoredCalls:
         swept = 0
         if days.recordings:
             old = now - days.recordings * _DAY_SECONDS
-            swept += await asyncio.to_thread(_unlink_older, self._recordings, "*.wav", old)
+            swept += await self._files.delete_older("recordings", old)
         if days.deliveries:
             old = now - days.deliveries * _DAY_SECONDS
             swept += await DeliveryStore(self._store.engine).forget_before(old)
@@ -159,8 +154,16 @@ class StoredCalls:
             for call_sid in found:
                 swept += bool(await self.erase(call_sid, force=True))
         # Calls without a record.
-        swept += await asyncio.to_thread(_unlink_older, self._journals, "*.jsonl", old)
-        return swept + await asyncio.to_thread(_unlink_older, self._recordings, "*.wav", old)
+        swept += await self._files.delete_older("journals", old)
+        return swept + await self._files.delete_older("recordings", old)
+
+    async def _may_be_live(self, call_sid: str) -> bool:
+        """Return whether a call has a journal, of any version, without an end."""
+        journal = await self._files.find("journals", call_sid)
+        if journal is None:
+            return False
+        data = await journal.whole()
+        return not await asyncio.to_thread(is_over, data)
 
 
 @contextlib.asynccontextmanager
@@ -198,29 +201,7 @@ async def _sweep_forever(
         await asyncio.sleep(seconds)
 
 
-def _may_be_live(journal: Path) -> bool:
-    """Return whether a journal of any version has no end."""
-    try:
-        data = journal.read_bytes()
-    except OSError:
-        # No process can continue a call whose journal cannot be read.
-        return False
-    facts = read_facts(data)
-    return facts.lines > 0 and not facts.over
-
-
-def _unlinked(path: Path) -> bool:
-    there = path.is_file()
-    path.unlink(missing_ok=True)
-    return there
-
-
-def _unlink_older(folder: Path, pattern: str, moment: float) -> int:
-    return sum(map(_unlinked, _older(folder, pattern, moment)))
-
-
-def _older(folder: Path, pattern: str, moment: float) -> Iterator[Path]:
-    for path in folder.glob(pattern):
-        with contextlib.suppress(OSError):
-            if path.stat().st_mtime < moment:
-                yield path
+def is_over(journal: bytes) -> bool:
+    """Return whether a journal of any version has the end of its call, or no line at all."""
+    facts = read_facts(journal)
+    return facts.lines == 0 or facts.over

@@ -5,7 +5,7 @@ Writing waits for the disk, so calls never use `put` directly: a `StoreWriter` d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -76,6 +76,13 @@ class RecordStore:
         """Return the record of a call, or None."""
         found = await self._read([tables.calls.c.call_sid == call_sid], 1)
         return found[0] if found else None
+
+    async def stored(self, call_sids: Collection[str]) -> set[str]:
+        """Return which of these calls have a record."""
+        calls = tables.calls.c
+        query = select(calls.call_sid).where(calls.call_sid.in_(call_sids))
+        async with self.engine.connect() as connection:
+            return set((await connection.execute(query)).scalars())
 
     async def delete(self, call_sid: str) -> bool:
         """Delete a call with all its parts and its deliveries, sent or not.

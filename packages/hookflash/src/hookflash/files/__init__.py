@@ -1,0 +1,1 @@
+"""Recordings and journals of ended calls: in the data folder, or where every node reads them."""
