@@ -189,6 +189,7 @@ events: st.SearchStrategy[Any] = st.one_of(
     st.just(e.ModelReady("S")),
     st.just(e.ModelReady("S")),
     st.builds(e.ModelLost, st.just(""), st.sampled_from(["rotate", "none"])),
+    st.builds(e.CallerQuiet, st.booleans()),
     st.builds(
         e.ModelRefused,
         st.sampled_from(["conversation_already_has_active_response", "other"]),

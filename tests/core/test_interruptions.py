@@ -421,3 +421,62 @@ def test_words_of_a_speaker(text: str) -> None:
 
 def test_the_words_of_a_turn() -> None:
     assert words("Well - I am OK, mm-hm!") == ["well", "i", "am", "ok", "mmhm"]
+
+
+def test_who_speaks_to_a_model_that_missed_the_end_of_a_turn_is_answered(scene: Any) -> None:
+    line = scene().greet()
+    line.speaks()
+    line.now += 3.0
+    line(e.CallerQuiet())
+    assert line.call.conversation.misses_turns
+    line.say("i1", "r1", 800, asked=True)
+    line.now += 1.0
+    line.returned()
+    assert line(e.CallerQuiet()) == [], "they have said nothing"
+    line.now += 3.0
+    assert line(e.CallerQuiet(unheard=True)) == [CommitCallerAudio(), GO_ON]
+    assert line.call.conversation.owed.state is OwedState.LATE
+
+
+@pytest.mark.parametrize("notices", [e.CallerSpeechStopped("c0"), e.CallerSpeechStarted("c1")])
+def test_a_model_that_notices_turns_again_is_believed(scene: Any, notices: e.AnyEvent) -> None:
+    line = scene().greet()
+    line.speaks()
+    line.now += 3.0
+    line(e.CallerQuiet())
+    line(notices)
+    assert not line.call.conversation.misses_turns
+    line(e.CallerSpeechStopped("c1"))
+    assert line(e.CallerQuiet(unheard=True)) == []
+
+
+def test_the_next_session_hears_turns_though_the_last_one_missed_one(scene: Any) -> None:
+    line = scene().greet()
+    line.speaks()
+    line.now += 3.0
+    line(e.CallerQuiet())
+    line(e.ModelLost("gone"))
+    line(e.ModelReady("S2"))
+    assert not line.call.conversation.misses_turns
+
+
+def test_a_caller_who_speaks_while_no_session_is_ready_is_answered_by_the_next_one(
+    scene: Any,
+) -> None:
+    line = scene().greet()
+    line(e.ModelLost("gone"))
+    assert line.call.conversation.misses_turns
+    line.now += 3.0
+    assert line(e.CallerQuiet(unheard=True)) == [], "there is no session that could be asked"
+    line.wait(0.8)
+    assert line.fetched == ["filler"]
+    assert line(e.ModelReady("S2")) == [RequestResponse(prompts.CUT_OFF)]
+
+
+def test_last_words_are_said_though_the_caller_speaks_while_no_session_is_ready(scene: Any) -> None:
+    line = scene().greet()
+    line(e.HangUpRequested())
+    line(e.ModelLost("gone"))
+    line.now += 3.0
+    assert line(e.CallerQuiet(unheard=True)) == []
+    assert not line.call.conversation.owes_answer

@@ -167,6 +167,29 @@ async def test_the_callers_sound_goes_to_the_model_as_it_came(world: World) -> N
     await driver.close()
 
 
+async def test_a_turn_that_no_session_could_hear_is_reported_once(world: World) -> None:
+    driver, _ = talking(world)
+    voice, silence = (base64.b64encode(bytes([code]) * 160).decode() for code in (0x22, 0xFF))
+
+    async def caller(payload: str, seconds: float) -> None:
+        for number in range(round(seconds * 50)):
+            driver.post(e.CallerAudio(payload, 160, number * 20))
+            await asyncio.sleep(0.02)
+
+    await caller(voice, 1.0)
+    await caller(silence, 2.5)
+    assert not driver.call.conversation.owes_answer, "the model decides what it hears"
+    driver.post(e.ModelLost("gone"))
+    for sound in (silence, voice, silence, silence):
+        await caller(sound, 2.5)
+    assert driver.call.conversation.owes_answer
+    await driver.close()
+    journal = world.journals.find("CA1")
+    assert journal is not None and world.journals.flush(60)
+    events = [line.event for line in read_journal(journal)[1]]
+    assert events.count(e.CallerQuiet(unheard=True)) == 1
+
+
 async def test_no_sound_is_lost_when_a_turn_is_ended_for_the_model(world: World) -> None:
     driver, _ = talking(world)
     link = world.connector.links[-1]

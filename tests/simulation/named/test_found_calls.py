@@ -227,3 +227,29 @@ def test_no_leg_is_left_over_when_the_disk_has_lost_the_lines_that_placed_it():
     played = play(plan)
     assert any("the disk lost" in line for line in played.timeline)
     assert [each for each in played.violations if each.kind == "leftover"] == []
+
+
+def test_who_speaks_to_a_model_that_missed_the_end_of_a_turn_is_not_left_in_silence():
+    """Seed 7002723: it had not noticed the end of the turn before, and so no new turn either."""
+    plan = Plan(
+        seed=1,
+        acts=(
+            Act("say", "Is it far?", 1.2),
+            Act("say", "What does it cost?", 2.0),
+            Act("say", "When are you open?", 1.2),
+            Act("wait", seconds=8.0),
+        ),
+        troubles=(Trouble("no-speech-stopped", 2), Trouble("no-speech-stopped", 3)),
+    )
+    assert broken(plan, "silence", "unanswered", "memory", "model-error") == []
+
+
+def test_who_speaks_while_a_session_is_being_opened_is_not_left_in_silence():
+    """Seed 8000494: the session was lost, and the next one was not ready in time."""
+    plan = Plan(
+        seed=1,
+        acts=(Act("wait", seconds=9.0), Act("say", "human", 1.2), Act("wait", seconds=15.0)),
+        troubles=(Trouble("no-session-created", 2),),
+        faults=(Fault("model-dropped", at=11.5),),
+    )
+    assert broken(plan, "silence", "unanswered") == []

@@ -341,7 +341,12 @@ class CallerSpeechStopped(Event, frozen=True, tag=True):
 
 
 class CallerQuiet(Event, frozen=True, tag=True):
-    """The caller has made no sound for two seconds, though no end of their turn was detected."""
+    """The caller has made no sound for two seconds, though no end of their turn was detected.
+
+    `unheard`: they spoke before, and the model has not detected that either.
+    """
+
+    unheard: bool = False
 
 
 class CallerTranscribed(Event, frozen=True, tag=True):

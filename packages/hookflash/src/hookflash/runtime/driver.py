@@ -185,7 +185,7 @@ class Driver:
         """Whether `watch` was called for the agent's audio since the last event of another kind."""
         self._forwards = False
         """Whether the stream gives the caller's sound to `_caller_sound` itself."""
-        self._speaks = False
+        self._speaks = self._misses_turns = False
         """Whether the model has detected that the caller is speaking."""
         self.audio_capture: AudioCapture | None = None
         self._broken_sessions = 0
@@ -228,8 +228,11 @@ class Driver:
 
     def caller_quiet(self) -> None:
         """Report a caller who is silent although the model detected no end of their turn."""
-        if self._speaks:
-            self.post(CallerQuiet())
+        unheard = self._voice.unheard
+        if self._speaks or (self._misses_turns and unheard):
+            # Each turn is reported once.
+            self._voice.detected()
+            self.post(CallerQuiet(unheard))
 
     def not_sent(self) -> None:
         self._lose_model("the caller's sound")
@@ -376,7 +379,8 @@ class Driver:
     def _update_audio_route(self) -> None:
         """Decide where the caller's audio goes: straight to the model, or through the core."""
         self._debug = log.isEnabledFor(logging.DEBUG)
-        self._speaks = self.call.conversation.requests.caller_speaking
+        talk = self.call.conversation
+        self._speaks, self._misses_turns = talk.requests.caller_speaking, talk.misses_turns
         sound = self._caller_sound
         if self._model is not None and self.call.hears and not self._debug:
             sound.open(self._model.send_sound)

@@ -143,6 +143,13 @@ class Conversation:
         return self.live and self.model.listening and not self.collection.private
 
     @property
+    def misses_turns(self) -> bool:
+        """Whether no session reports what the caller says now, so their voice level decides."""
+        unready = self.model.state in (SessionState.OPENING, SessionState.WAITING)
+        heard = self.collection.private or self.farewell.purpose is not None
+        return self.live and not heard and (unready or self.turn.state is TurnState.MISSED)
+
+    @property
     def judging_seconds(self) -> float:
         """How long the transcript of a caller who spoke over the agent is awaited."""
         if self.setup.interruption.resume_false_interruption:

@@ -140,6 +140,7 @@ SILENCE_LIMITS: dict[SilenceState, Limit | None] = {
 TURN_LIMITS: dict[TurnState, Limit | None] = {
     TurnState.OVER: None,
     TurnState.SPEAKING: Limit(90.0, then="it is no person, and the call ends"),
+    TurnState.MISSED: None,
 }
 
 KEYPAD_LIMITS: dict[KeypadState, Limit | None] = {

@@ -65,9 +65,9 @@ def lose(talk: Conversation, event: e.ModelLost, step: s.Step, close: CloseModel
     cut_off = talk.requests.answering and (talk.requests.spoke or talk.requests.answers)
     waits = talk.owes_answer or talk.requests.caller_speaking or event.unheard
     unanswered = waits or cut_off or talk.requests.asked_to_continue
+    # No session will report the end of their turn. If they go on, the next session hears it.
+    talk.turn.enter(TurnState.OVER, step.now)
     if talk.requests.caller_speaking:
-        # No session will report the end of their turn. If they go on, the next session hears it.
-        talk.turn.enter(TurnState.OVER, step.now)
         interruptions.turn_ended(talk, step)
     talk.requests.lost(step.now)
     talk.tools.orphan_all()
@@ -96,6 +96,7 @@ def roll_over(talk: Conversation, step: s.Step) -> None:
     What the caller says meanwhile waits for the next session.
     """
     talk.requests.lost(step.now)
+    talk.turn.enter(TurnState.OVER, step.now)
     talk.tools.orphan_all()
     talk.model.close(step.now)
     step.do(CloseModel())

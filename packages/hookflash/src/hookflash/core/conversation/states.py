@@ -83,6 +83,8 @@ class TurnState(Enum):
 
     OVER = "over"
     SPEAKING = "speaking"
+    MISSED = "missed"
+    """Their turn is over, and the model has not detected that. So it detects no new turn either."""
 
 
 class KeypadState(Enum):

@@ -202,16 +202,26 @@ def caller_speech_started(talk: Conversation, event: e.CallerSpeechStarted, step
 
 def caller_speech_stopped(talk: Conversation, event: e.CallerSpeechStopped, step: s.Step) -> None:
     talk.transcript.caller_stopped(event.item_id, step.now)
+    if talk.turn.state is TurnState.MISSED:
+        talk.turn.enter(TurnState.OVER, step.now)
     turn_ended(talk, step)
 
 
 def caller_quiet(talk: Conversation, event: e.CallerQuiet, step: s.Step) -> None:
     """The caller is silent, but the model has not detected the end of their turn: end it."""
-    if talk.requests.caller_speaking and talk.answering:
+    if event.unheard and talk.misses_turns:
+        talk.requests.caller_started()
+    if not talk.requests.caller_speaking or not talk.live:
+        return
+    turn_ended(talk, step)
+    fillers.answer_is_late(talk, step)
+    if talk.answering:
+        talk.turn.enter(TurnState.MISSED, step.now)
         step.do(CommitCallerAudio())
-        turn_ended(talk, step)
         step.do(*talk.requests.ask(Request(Kind.OWED), step.now))
-        fillers.answer_is_late(talk, step)
+    else:
+        # The next session may not have heard it.
+        talk.opening = talk.opening or Request(Kind.OPENING, prompts.CUT_OFF)
 
 
 def turn_ended(talk: Conversation, step: s.Step) -> None:
