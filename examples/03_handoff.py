@@ -6,7 +6,7 @@
 # On a real line, put your own numbers below: hookflash serve examples/03_handoff.py
 """An agent that brings a human onto the call. The model chooses a key and never sees a number."""
 
-from hookflash import Agent, CallContext, HandoffPlan, Target
+from hookflash import Agent, CallContext, Cold, Target
 
 agent = Agent(
     "front-desk",
@@ -25,9 +25,9 @@ agent = Agent(
 agent.handoff(
     "billing",
     when="the caller disputes an invoice, has a question about a payment or asks for a refund",
-    plan=HandoffPlan(
+    plan=Cold(
         # One after another, each for 15 seconds; then the caller is back with the agent.
-        targets=(Target.phone("+15550101"), Target.sip("sip:billing@example.com")),
+        [Target.phone("+15550101"), Target.sip("sip:billing@example.com")],
         order="hunt",
         ring_seconds=15,
         otherwise="return",
@@ -36,9 +36,9 @@ agent.handoff(
 agent.handoff(
     "support",
     when="the caller asks to speak to a person, an operator, somebody or customer support",
-    plan=HandoffPlan(
+    plan=Cold(
         # All at once: the first to answer has the call.
-        targets=(Target.phone("+15550102"), Target.client("anna")),
+        [Target.phone("+15550102"), Target.client("anna")],
         order="ring",
         ring_seconds=20,
     ),

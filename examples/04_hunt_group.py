@@ -7,7 +7,7 @@
 # On a real line, put your own numbers below: hookflash serve examples/04_hunt_group.py
 """A hunt group, warm: one after another is called, told what it is about, and asked to accept."""
 
-from hookflash import Agent, HandoffPlan, Target
+from hookflash import Agent, Target, Warm
 
 agent = Agent(
     "front-desk",
@@ -24,9 +24,8 @@ agent = Agent(
 agent.handoff(
     "workshop",
     when="the caller wants a mechanic, a person or somebody who knows about a repair",
-    plan=HandoffPlan(
-        targets=(Target.phone("+15550101"), Target.phone("+15550102"), Target.client("anna")),
-        manner="warm",
+    plan=Warm(
+        [Target.phone("+15550101"), Target.phone("+15550102"), Target.client("anna")],
         whisper="A call for the workshop: {reason}. {summary} {learned}",
         ring_seconds=15,
         total_seconds=90,  # the longest time for all targets together

@@ -5,7 +5,7 @@
 # On a real line, put your own numbers below: hookflash serve examples/05_ring_group.py
 """A ring group, warm: all are called at once; when one accepts, the others stop ringing."""
 
-from hookflash import Agent, HandoffPlan, Target
+from hookflash import Agent, Target, Warm
 
 agent = Agent(
     "clinic",
@@ -19,10 +19,9 @@ agent = Agent(
 agent.handoff(
     "reception",
     when="the caller asks for a person, wants to change an appointment or describes symptoms",
-    plan=HandoffPlan(
-        targets=(Target.phone("+15550101"), Target.phone("+15550102")),
+    plan=Warm(
+        [Target.phone("+15550101"), Target.phone("+15550102")],
         order="ring",
-        manner="warm",
         ring_seconds=20,
         attempts=2,  # once more, before the caller is asked for a message
         otherwise="voicemail",

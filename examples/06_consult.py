@@ -7,7 +7,7 @@
 """A consult: the agent talks with the human first, on a second stream, and then lets the caller
 in, or tells the caller why not, in the human's words."""
 
-from hookflash import Agent, HandoffPlan, Target
+from hookflash import Agent, Consult, Target
 
 agent = Agent(
     "law-office",
@@ -21,9 +21,8 @@ agent = Agent(
 agent.handoff(
     "counsel",
     when="the caller wants a lawyer, or there is a date within the next days",
-    plan=HandoffPlan(
-        targets=(Target.phone("+15550101"), Target.sip("sip:miller@example.com")),
-        manner="consult",
+    plan=Consult(
+        [Target.phone("+15550101"), Target.sip("sip:miller@example.com")],
         ring_seconds=20,
         otherwise="callback",  # the agent takes a number and a wish, which are delivered
         notes=True,  # what the two say is written down, too

@@ -6,7 +6,7 @@
 # <Dial><Queue>support</Queue></Dial> or by TaskRouter.
 """A queue for any free human. Callers hear their place, and can go back to the agent by a key."""
 
-from hookflash import Agent, HandoffPlan, Target
+from hookflash import Agent, Queue
 
 agent = Agent(
     "hotline",
@@ -20,11 +20,11 @@ agent = Agent(
 agent.handoff(
     "support",
     when="the caller wants a person, or the problem is not solved by simple means",
-    plan=HandoffPlan(
-        targets=(Target.queue("support"),),
+    plan=Queue(
+        "support",
         total_seconds=900,
-        queue_announce_seconds=30,
-        queue_leave_key="1",
+        announce_seconds=30,
+        leave_key="1",
         otherwise="return",
         offers=("callback",),
     ),

@@ -5,7 +5,7 @@
 # On a real line, put your own numbers below: hookflash serve examples/08_callback.py
 """Call backs: when nobody is there the agent asks for a number, reads it back and passes it on."""
 
-from hookflash import Agent, Delivery, HandoffPlan, Target
+from hookflash import Agent, Delivery, Target, Warm
 
 agent = Agent(
     "plumber",
@@ -19,7 +19,7 @@ agent = Agent(
 agent.handoff(
     "plumber",
     when="the caller wants a plumber to come or to call, or asks for a person",
-    plan=HandoffPlan(targets=(Target.phone("+15550101"),), manner="warm", otherwise="callback"),
+    plan=Warm(Target.phone("+15550101"), otherwise="callback"),
 )
 
 

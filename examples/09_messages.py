@@ -5,7 +5,7 @@
 # On a real line: hookflash serve examples/09_messages.py
 """An agent that takes a message when nobody can be reached, and how you get it."""
 
-from hookflash import Agent, Delivery, HandoffPlan, Target
+from hookflash import Agent, Cold, Delivery, Target
 
 agent = Agent(
     "workshop",
@@ -20,8 +20,8 @@ agent = Agent(
 agent.handoff(
     "mechanic",
     when="the caller wants to speak with a mechanic",
-    plan=HandoffPlan(
-        targets=(Target.phone("+15550104"), Target.client("ben")),
+    plan=Cold(
+        [Target.phone("+15550104"), Target.client("ben")],
         ring_seconds=15,
         otherwise="return",
         offers=("voicemail", "callback"),  # what the agent may offer instead

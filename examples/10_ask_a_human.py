@@ -6,7 +6,7 @@
 """An agent that asks a human something while it talks with the caller, and that notices when a
 caller has had enough of it."""
 
-from hookflash import Agent, CallContext, CallView, Frustration, HandoffPlan, Target
+from hookflash import Agent, CallContext, CallView, Cold, Frustration, Target
 
 agent = Agent(
     "sales",
@@ -21,7 +21,7 @@ agent = Agent(
 agent.handoff(
     "sales",
     when="the caller asks for a person",
-    plan=HandoffPlan(targets=(Target.phone("+15550103"),), ring_seconds=15),
+    plan=Cold(Target.phone("+15550103"), ring_seconds=15),
 )
 
 # Brings in a human when the signs are enough, whatever the model thinks.

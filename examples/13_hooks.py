@@ -5,15 +5,7 @@
 # On a real line, put your own numbers below: hookflash serve examples/13_hooks.py
 """Hooks: your CRM learns of each call, each line that is said, each hand-off and each record."""
 
-from hookflash import (
-    Agent,
-    CallRecord,
-    CallStarted,
-    HandoffEnded,
-    HandoffPlan,
-    Target,
-    TranscriptLine,
-)
+from hookflash import Agent, CallRecord, CallStarted, Cold, HandoffEnded, Target, TranscriptLine
 
 agent = Agent(
     "clinic",
@@ -27,7 +19,7 @@ agent = Agent(
 agent.handoff(
     "nurse",
     when="the caller asks for a person, or describes a symptom",
-    plan=HandoffPlan(targets=(Target.phone("+15550101"),), ring_seconds=15),
+    plan=Cold(Target.phone("+15550101"), ring_seconds=15),
 )
 
 

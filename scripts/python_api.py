@@ -21,7 +21,7 @@ WIDTH = 92
 
 GROUPS = {
     "Agents": ("Agent", "Directory", "Interruption", "Frustration"),
-    "Hand-offs": ("HandoffPlan", "Target", "Destination"),
+    "Hand-offs": ("Cold", "Warm", "Consult", "Refer", "Queue", "Target"),
     "In a call": ("CallContext", "CallView", "Utterance"),
     "What hooks are told": ("CallStarted", "TranscriptLine", "HandoffEnded"),
     "What a call leaves": ("CallRecord", "Disposition", "HandoffAttempt", "ToolUse", "Delivery"),
@@ -41,9 +41,15 @@ GROUPS = {
 PUBLIC = {name for names in GROUPS.values() for name in names}
 
 OF_THE_SERVER = {
-    "Agent": {"call_setup", "model_setup", "consult_setup", "with_plans", "check_policies"},
+    "Agent": {
+        "call_setup",
+        "model_setup",
+        "consult_setup",
+        "with_plans",
+        "check_policies",
+        "destinations",
+    },
     "Directory": {"of", "named"},
-    "HandoffPlan": {"acceptance", "kinds", "screened", "stays", "unknown_fields"},
     "Target": {"keys"},
     "Settings": {"settings_customise_sources", "unsigned_allowed"},
 }
@@ -88,14 +94,13 @@ def text_of(owner: griffe.Object) -> str:
 
 
 def of_class(owner: griffe.Class) -> Iterator[str]:
-    kinds = {str(base).rpartition(".")[2] for base in owner.bases}
+    kinds = {str(base).rpartition(".")[2] for base in bases_of(owner)}
     if owner.name == "Settings":
         yield text_of(owner)
         yield settings(owner)
     elif "Struct" in kinds:
         yield text_of(owner)
-        given = "by keyword" if keyword_only(owner) else "in this order or by keyword"
-        yield f"It never changes. Its fields are given {given}:\n"
+        yield f"It never changes. {how_given(owner)}:\n"
         yield from fields(owner)
     else:
         if (init := owner.all_members.get("__init__")) and isinstance(init, griffe.Function):
@@ -110,9 +115,31 @@ def of_class(owner: griffe.Class) -> Iterator[str]:
     yield from members(owner)
 
 
-def keyword_only(owner: griffe.Class) -> bool:
-    """Say whether the fields must be given by keyword."""
-    return "kw_only" in owner.keywords
+def bases_of(owner: griffe.Class) -> list[str | griffe.Expr]:
+    """Return the bases of a class, and the bases of those of them that are private."""
+    bases = list(owner.bases)
+    for base in owner.mro():
+        if base.name.startswith("_"):
+            bases += base.bases
+    return bases
+
+
+def how_given(owner: griffe.Class) -> str:
+    if first := positional(owner):
+        return f"`{first[0]}` is given first or by keyword, the other fields by keyword"
+    given = "by keyword" if "kw_only" in owner.keywords else "in this order or by keyword"
+    return f"Its fields are given {given}"
+
+
+def positional(owner: griffe.Class) -> list[str]:
+    """Return the fields that a private base declares without `kw_only`."""
+    return [
+        name
+        for base in owner.mro()
+        if base.name.startswith("_") and "kw_only" not in base.keywords
+        for name in base.members
+        if not name.startswith("_")
+    ]
 
 
 def settings(owner: griffe.Class) -> str:
@@ -129,7 +156,7 @@ def settings(owner: griffe.Class) -> str:
 def fields(owner: griffe.Class) -> Iterator[str]:
     rows = ["| Field | Type | Default | Meaning |", "| --- | --- | --- | --- |"]
     long: list[str] = []
-    for name, field in owner.members.items():
+    for name, field in every_member(owner):
         if not isinstance(field, griffe.Attribute) or name.startswith("_"):
             continue
         if "property" in field.labels:
@@ -145,6 +172,15 @@ def fields(owner: griffe.Class) -> Iterator[str]:
     yield from long
 
 
+def every_member(owner: griffe.Class) -> Iterator[tuple[str, griffe.Object | griffe.Alias]]:
+    """Yield the positional fields, then the class's own members, then those of private bases."""
+    private = [base for base in owner.mro() if base.name.startswith("_")]
+    first = positional(owner)
+    members = {name: found for each in (owner, *private) for name, found in each.members.items()}
+    yield from ((name, members[name]) for name in first)
+    yield from ((name, found) for name, found in members.items() if name not in first)
+
+
 class _Spelled(ast.NodeTransformer):
     """Writes the module's own names for types out, and leaves the checks of `Annotated` away."""
 
@@ -152,7 +188,9 @@ class _Spelled(ast.NodeTransformer):
         self._module = module
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        named = self._module.members.get(node.id)
+        named: griffe.Object | griffe.Alias | None = self._module.members.get(node.id)
+        if isinstance(named, griffe.Alias) and named.target_path.startswith("hookflash."):
+            named = named.final_target
         if node.id in PUBLIC or not isinstance(named, griffe.Attribute) or named.value is None:
             return node
         written: ast.expr = self.visit(ast.parse(str(named.value), mode="eval").body)

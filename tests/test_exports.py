@@ -11,11 +11,10 @@ import hookflash
 from hookflash import errors
 
 PUBLIC = """
-    Agent CallContext CallRecord CallStarted CallView CarrierError CarrierProtocolError
-    ConfigError Delivery Destination Directory Disposition Frustration HandoffAttempt
-    HandoffEnded HandoffPlan HookflashError IllegalTransition Interruption ModelError
-    ModelProtocolError ProtocolError Settings Target ToolError ToolUse TranscriptLine Utterance
-    __version__
+    Agent CallContext CallRecord CallStarted CallView CarrierError CarrierProtocolError Cold
+    ConfigError Consult Delivery Directory Disposition Frustration HandoffAttempt HandoffEnded
+    HookflashError IllegalTransition Interruption ModelError ModelProtocolError ProtocolError Queue
+    Refer Settings Target ToolError ToolUse TranscriptLine Utterance Warm __version__
 """.split()
 
 
@@ -58,7 +57,7 @@ def test_importing_loads_nothing_heavy() -> None:
     steps = {
         "import hookflash": "pydantic sqlalchemy alembic twilio httpx starlette uvicorn picows"
         " rich click asyncio msgspec",
-        "from hookflash import Agent, HandoffPlan, Target": "pydantic sqlalchemy alembic twilio"
+        "from hookflash import Agent, Target, Warm": "pydantic sqlalchemy alembic twilio"
         " httpx starlette uvicorn picows",
         "import hookflash_local.model.speech.receptionist": "piper ctranslate2 onnxruntime numpy",
     }

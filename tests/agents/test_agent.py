@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from hookflash import Agent, ConfigError, HandoffPlan, Target
+from hookflash import Agent, Cold, ConfigError, Target
 from hookflash.agents.agent import CONSENT
 from hookflash.core.commands import Message
 from hookflash.core.setup import CallSetup, ToolSpec
 
-PLAN = HandoffPlan(targets=(Target.phone("+15550101"), Target.sip("sip:desk@example.com")))
+PLAN = Cold([Target.phone("+15550101"), Target.sip("sip:desk@example.com")])
 
 
 def make_agent(**changes: Any) -> Agent:
@@ -256,7 +256,9 @@ def test_a_key_is_taken_once() -> None:
 def test_a_handoff_needs_an_occasion_and_a_plan() -> None:
     with pytest.raises(ConfigError, match="when must say when to choose it"):
         make_agent().handoff("desk", when=" ", plan=PLAN)
-    with pytest.raises(ConfigError, match="plan must be a HandoffPlan, got str"):
+    with pytest.raises(
+        ConfigError, match=r"plan must be one of Cold\(\.\.\.\), .*; got '\+15550101'"
+    ):
         make_agent().handoff("desk", when="always", plan="+15550101")  # type: ignore[arg-type]  # the mistake is the test
 
 

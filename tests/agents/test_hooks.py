@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hookflash import Agent, CallView, ConfigError, Delivery, Frustration, HandoffPlan, Target
+from hookflash import Agent, CallView, Cold, ConfigError, Delivery, Frustration, Target
 
 
 def make() -> Agent:
@@ -106,6 +106,6 @@ def test_frustration_must_lead_to_a_destination_of_the_agents() -> None:
     agent.policy(Frustration("support"))
     with pytest.raises(ConfigError, match=r"Frustration\('support'\) .* \(none\); add agent.hand"):
         agent.check()
-    plan = HandoffPlan(targets=(Target.client("anna"),))
+    plan = Cold(Target.client("anna"))
     agent.handoff("support", when="anything", plan=plan)
     assert agent.check() is agent

@@ -138,7 +138,9 @@ def test_a_wrong_agent_is_explained(spec: str, complaint: str) -> None:
 def test_a_mistake_in_an_agent_is_told_as_it_is() -> None:
     write("wrong.py", ONE + "agent.handoff('Desk', when='always', plan=None)\n")
     for spec in ("wrong.py", "wrong"):
-        with pytest.raises(ConfigError, match="^Agent 'one': handoff 'Desk': a key is"):
+        with pytest.raises(
+            ConfigError, match=r"^wrong.py, line \d: Agent 'one': handoff 'Desk': a key is"
+        ):
             load_agent(spec)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hookflash.agents.agent import Agent
-from hookflash.core.handoff_plan import HandoffPlan, Target
+from hookflash.agents.plans import Cold
+from hookflash.core.handoff_plan import Target
 from hookflash.errors import ConfigError
 
 ANNA = (Target.client("anna"),)
@@ -14,7 +15,7 @@ ANNA = (Target.client("anna"),)
 def make(*keys: str, **options: object) -> Agent:
     agent = Agent("desk", instructions="x", **options)
     for key in keys:
-        agent.handoff(key, when="x", plan=HandoffPlan(targets=ANNA))
+        agent.handoff(key, when="x", plan=Cold(ANNA))
     return agent
 
 
@@ -70,7 +71,7 @@ def test_a_destination_is_checked_if_there_is_something_to_find_out(
     plan, hook, checked: bool
 ) -> None:
     agent = make()
-    agent.handoff("sales", when="x", plan=HandoffPlan(targets=ANNA, **plan))
+    agent.handoff("sales", when="x", plan=Cold(ANNA, **plan))
     if hook is not None:
         agent.presence(hook)
     assert agent.destinations[0].checked is checked
@@ -78,13 +79,13 @@ def test_a_destination_is_checked_if_there_is_something_to_find_out(
 
 def test_hours_that_cannot_be_read_are_refused_when_they_are_given() -> None:
     with pytest.raises(ConfigError, match="expected hours such as"):
-        make().handoff("sales", when="x", plan=HandoffPlan(targets=ANNA, hours="always"))
+        make().handoff("sales", when="x", plan=Cold(ANNA, hours="always"))
     with pytest.raises(ConfigError, match="there is no such day"):
-        plan = HandoffPlan(targets=ANNA, hours="daily 09:00-17:00 UTC", holidays=("2027-02-29",))
+        plan = Cold(ANNA, hours="daily 09:00-17:00 UTC", holidays=("2027-02-29",))
         make().handoff("sales", when="x", plan=plan)
 
 
 def test_holidays_need_the_time_zone_of_the_hours() -> None:
-    with pytest.raises(ConfigError, match="handoff 'sales': the plan has holidays but no hours"):
-        plan = HandoffPlan(targets=ANNA, holidays=("12-25",))
+    with pytest.raises(ConfigError, match="Cold: holidays need the time zone of the hours"):
+        plan = Cold(ANNA, holidays=("12-25",))
         make().handoff("sales", when="x", plan=plan)

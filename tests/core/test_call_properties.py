@@ -34,7 +34,7 @@ from hookflash.core.commands import (
     TruncateItem,
 )
 from hookflash.core.conversation.states import SessionState
-from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
+from hookflash.core.handoff_plan import Destination, HandoffPlan, Target, queue_target
 from hookflash.core.phases import Phase
 from hookflash.core.setup import CallSetup
 
@@ -48,7 +48,7 @@ TO_MODEL = (
     AddMessage,
     SendToolOutput,
 )
-TARGETS = (Target.phone("+15550102"), Target.phone("+15550103"), Target.queue("support"))
+TARGETS = (Target.phone("+15550102"), Target.phone("+15550103"), queue_target("support"))
 
 
 HARMLESS = AnswerCarrier | CloseStream | GiveDigits | StoreRecord

@@ -28,7 +28,7 @@ from hookflash.core.commands import (
 )
 from hookflash.core.conversation.limits import COLLECTION_LIMITS, REMIND_SECONDS
 from hookflash.core.conversation.states import CollectionState
-from hookflash.core.handoff_plan import HandoffPlan, Target
+from hookflash.core.handoff_plan import HandoffPlan, queue_target
 
 PROMPT = "Please type your card number."
 SAY_PROMPT = RequestResponse(prompts.say_before_digits(PROMPT), "none")
@@ -428,7 +428,7 @@ def test_a_call_that_ends_or_has_moved_collects_nothing(scene: Any) -> None:
 def test_a_key_in_a_queue_is_kept_only_if_it_leaves_the_queue(scene: Any) -> None:
     line = scene().greet()
     assert line.call.without_digits(e.QueueAsked(2, 3, digit="1")) == e.QueueAsked(2, 3)
-    line = scene(HandoffPlan(targets=(Target.queue("support"),))).moved()
+    line = scene(HandoffPlan(targets=(queue_target("support"),))).moved()
     assert line.call.without_digits(e.QueueAsked(2, 3, digit="7")) == e.QueueAsked(2, 3)
     leaving = line.call.without_digits(e.QueueAsked(2, 3, digit="1"))
     assert line(leaving) == [AnswerCarrier((LeaveQueue(),))]

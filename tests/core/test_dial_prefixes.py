@@ -18,7 +18,7 @@ from hookflash.core.commands import (
 )
 from hookflash.core.handoff.ring_order import refused_targets
 from hookflash.core.handoff.starting import NOT_PERMITTED
-from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
+from hookflash.core.handoff_plan import Destination, HandoffPlan, Target, queue_target
 
 HOME, ABROAD = Target.phone("+15550102"), Target.phone("+239555010")
 DESK = Target.sip("sip:desk@example.com")
@@ -36,7 +36,7 @@ def plan(*targets: Target, **more: Any) -> HandoffPlan:
 def test_a_telephone_number_needs_a_prefix_and_other_addresses_do_not(
     prefixes: tuple[str, ...], refused: tuple[int, ...]
 ) -> None:
-    targets = (HOME, ABROAD, DESK, Target.client("anna"), Target.queue("support"))
+    targets = (HOME, ABROAD, DESK, Target.client("anna"), queue_target("support"))
     assert refused_targets(plan(*targets), prefixes) == refused
 
 

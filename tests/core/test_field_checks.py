@@ -70,3 +70,9 @@ def test_the_first_broken_rule_is_told_with_values_of_the_struct() -> None:
     check_rules(Door(), rules)
     with pytest.raises(ConfigError, match=r"^Door: a door of 6 m is a gate$"):
         check_rules(Door(width=6, height=3), rules)
+
+
+def test_a_field_that_is_left_out_is_not_checked() -> None:
+    check_fields(Door(width=0), but=("width",))
+    with pytest.raises(ConfigError, match="Door: height must be"):
+        check_fields(Door(width=0, height=4), but=("width",))

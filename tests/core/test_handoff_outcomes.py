@@ -26,12 +26,12 @@ from hookflash.core.commands import (
 )
 from hookflash.core.handoff.handoff import Request
 from hookflash.core.handoff.states import Trigger
-from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
+from hookflash.core.handoff_plan import Destination, HandoffPlan, Target, queue_target
 from hookflash.core.phases import Phase
 
 ANNA = Target.phone("+15550102")
 BEN = Target.sip("sip:ben@example.com")
-DESK = Target.queue("support")
+DESK = queue_target("support")
 BILLING = Destination(key="billing", when="", plan=HandoffPlan(targets=(ANNA,)))
 
 

@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from hookflash.core.handoff_plan import HandoffPlan, Target
+from hookflash.core.handoff_plan import HandoffPlan, Target, queue_target
 from hookflash.errors import ConfigError
 
 ANNA = Target.phone("+15550102")
-DESK = Target.queue("support desk")
+DESK = queue_target("support desk")
 
 
 @pytest.mark.parametrize(
@@ -20,8 +20,8 @@ DESK = Target.queue("support desk")
         (Target.sip, "sip:desk@example.com"),
         (Target.sip, "SIPS:desk@example.com;transport=tls"),
         (Target.client, "anna.b@example.com"),
-        (Target.queue, "WW0123456789abcdef0123456789abcdef"),
-        (Target.queue, "support desk"),
+        (queue_target, "WW0123456789abcdef0123456789abcdef"),
+        (queue_target, "support desk"),
     ],
 )
 def test_a_target_has_the_address_that_it_was_made_from(
@@ -41,8 +41,8 @@ def test_a_target_has_the_address_that_it_was_made_from(
         (Target.sip, "sip:" + "a" * 250 + "@example.com"),
         (Target.client, "anna<script>"),
         (Target.client, ""),
-        (Target.queue, "a/b"),
-        (Target.queue, "x" * 65),
+        (queue_target, "a/b"),
+        (queue_target, "x" * 65),
     ],
 )
 def test_an_address_that_cannot_be_rung_is_no_target(

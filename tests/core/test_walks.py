@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
+from hookflash.core.handoff_plan import Destination, HandoffPlan, Target, queue_target
 from hookflash.core.setup import CallSetup
 
 from .walker import Walker
@@ -30,7 +30,7 @@ PLANS: dict[str, dict[str, Any]] = {
     "warm, whoever answers": {"targets": BOTH, "manner": "warm", "accept": "human-detected"},
     "warm, ends": {"targets": (ANNA,), "manner": "warm", "otherwise": "hang-up", "attempts": 2},
     "consult": {"targets": BOTH, "manner": "consult", "otherwise": "callback"},
-    "queue": {"targets": (Target.queue("support"), ANNA), "otherwise": "return"},
+    "queue": {"targets": (queue_target("support"), ANNA), "otherwise": "return"},
     "refer": {"targets": (Target.sip("sip:a@example.com"),), "manner": "refer"},
 }
 

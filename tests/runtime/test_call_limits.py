@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from hookflash import Agent, HandoffPlan, Target
+from hookflash import Agent, Target, Warm
 from hookflash.agents.directory import Directory
 from hookflash.core import events as e
 from hookflash.core.commands import ConnectAgent, HangUp, Speak
@@ -90,9 +90,7 @@ async def test_a_number_that_is_not_permitted_is_not_rung_and_logged_without_its
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     desk = Agent("desk", instructions="Be kind.")
-    plan = HandoffPlan(
-        targets=(Target.phone("+239555010"), Target.phone("+15550102")), manner="warm"
-    )
+    plan = Warm([Target.phone("+239555010"), Target.phone("+15550102")])
     desk.handoff("people", when="somebody asks", plan=plan)
     switchboard = board(world, Directory.of(desk), dial_prefixes=("+1",))
     await switchboard.arrive(ARRIVED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from hookflash import Agent, CallContext, CallView, Directory, Frustration, HandoffPlan, Target
+from hookflash import Agent, CallContext, CallView, Cold, Directory, Frustration, Target
 from hookflash.agents.context import AskHuman, CollectDigits
 from hookflash.core import events as e
 from hookflash.core.commands import AnyCommand, SendToolOutput
@@ -76,7 +76,7 @@ class Line:
 
 def make() -> Agent:
     agent = Agent("desk", instructions="Help.", greeting="Hello.")
-    plan = HandoffPlan(targets=(Target.phone("+15550100002"),))
+    plan = Cold(Target.phone("+15550100002"))
     agent.handoff("support", when="somebody asks", plan=plan)
     return agent
 

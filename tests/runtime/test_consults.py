@@ -6,9 +6,10 @@ import asyncio
 
 from hookflash.agents.agent import Agent
 from hookflash.agents.directory import Directory
+from hookflash.agents.plans import Consult
 from hookflash.core import events as e
 from hookflash.core.commands import ConnectAgent, HangUp, JoinRoom
-from hookflash.core.handoff_plan import HandoffPlan, Target
+from hookflash.core.handoff_plan import Target
 from hookflash.core.phases import Phase
 from hookflash.runtime.switchboard import Switchboard
 
@@ -20,7 +21,7 @@ TRANSFER = '{"destination": "people", "reason": "a refund", "summary": "Order 7 
 
 def board(world: World) -> Switchboard:
     desk = Agent("desk", instructions="The shop opens at nine.", greeting="Hello.")
-    plan = HandoffPlan(targets=(Target.phone("+15550100002"),), manner="consult")
+    plan = Consult(Target.phone("+15550100002"))
     desk.handoff("people", when="somebody asks", plan=plan)
     desk.tool(lookup)
     return Switchboard(

@@ -9,9 +9,10 @@ import pytest
 
 from hookflash.agents.agent import Agent
 from hookflash.agents.directory import Directory
+from hookflash.agents.plans import Warm
 from hookflash.core import events as e
 from hookflash.core.commands import AddMessage, JoinRoom, Message, SendCallerAudio
-from hookflash.core.handoff_plan import HandoffPlan, Target
+from hookflash.core.handoff_plan import Target
 from hookflash.core.phases import Phase
 from hookflash.runtime import notes_transcriber
 from hookflash.runtime.notes_transcriber import INSTRUCTIONS, CallTranscriber, NotesTranscriber
@@ -50,9 +51,7 @@ class Talk:
         self.world = world
         self.models = Connector()
         agent = Agent("desk", instructions="Sell.", greeting="Hello.", language="de")
-        plan = HandoffPlan(
-            targets=(Target.phone("+15550100002"),), manner="warm", notes=True, afterwards="return"
-        )
+        plan = Warm(Target.phone("+15550100002"), notes=True, afterwards="return")
         agent.handoff("people", when="somebody asks", plan=plan)
         self.board = Switchboard(
             Directory.of(agent),

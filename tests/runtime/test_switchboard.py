@@ -11,10 +11,11 @@ import pytest
 from hookflash.agents.agent import Agent
 from hookflash.agents.context import CallContext
 from hookflash.agents.directory import Directory
+from hookflash.agents.plans import Cold, Warm
 from hookflash.core import events as e
 from hookflash.core.call import Call
 from hookflash.core.commands import ConnectAgent, HangUp, LeaveQueue, Speak
-from hookflash.core.handoff_plan import HandoffPlan, Target
+from hookflash.core.handoff_plan import Target
 from hookflash.core.phases import Phase
 from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.journal import JOURNAL_VERSION, Journals
@@ -30,7 +31,7 @@ ARRIVED = e.CallArrived("CA1", "+15550100009", "+15550100001")
 
 def agent() -> Agent:
     desk = Agent("desk", instructions="Be kind.", greeting="Hello.", fallback="people")
-    plan = HandoffPlan(targets=(Target.phone("+15550100002"),))
+    plan = Cold(Target.phone("+15550100002"))
     desk.handoff("people", when="somebody asks", plan=plan)
     return desk
 
@@ -380,7 +381,7 @@ TRANSFER = '{"destination":"people","reason":"a refund"}'
 
 def warm_agent() -> Agent:
     desk = Agent("desk", instructions="Be kind.", greeting="Hello.")
-    plan = HandoffPlan(targets=(Target.phone("+15550100002"),), manner="warm")
+    plan = Warm(Target.phone("+15550100002"))
     desk.handoff("people", when="somebody asks", plan=plan)
     return desk
 

@@ -27,7 +27,7 @@ from typing import Any
 
 import pytest
 
-from hookflash import Agent, CallRecord, HandoffPlan, Settings, Target
+from hookflash import Agent, CallRecord, Settings, Target
 from hookflash.core.phases import Phase
 from hookflash.server.app import serve
 from hookflash.server.assembly import Line, open_line
@@ -39,6 +39,7 @@ from hookflash_local.model.scripted import ScriptedModel
 from hookflash_local.simulation.loop import VirtualLoop
 from hookflash_local.simulation.world import SimulatedWorld, make_database
 
+from ..plans import plan_of
 from ..settings_parts import settings_of
 
 PUBLIC = "https://line.example.test"
@@ -60,7 +61,7 @@ def shop(**plan) -> Agent:
     """An agent with one destination; `plan` changes its plan."""
     agent = Agent("shop", instructions="We sell bicycles.", greeting="Hello.", fallback="desk")
     plan = {"targets": (Target.phone(DESK),), "ring_seconds": 8} | plan
-    agent.handoff("desk", when="somebody asks for a person", plan=HandoffPlan(**plan))
+    agent.handoff("desk", when="somebody asks for a person", plan=plan_of(**plan))
     return agent
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
-from hookflash import Agent, HandoffPlan, Target
+from hookflash import Agent, Target, Warm
 from hookflash_local.carrier import Human, Line
 
 from .acts import hear, script_whole_agent, talk
@@ -21,7 +21,7 @@ SAYS_IT = "I am connecting you with the desk now."
 
 def two_desks() -> Agent:
     agent = shop(manner="warm", ring_seconds=30)
-    plan = HandoffPlan(targets=(Target.phone(SECOND_DESK),), manner="warm")
+    plan = Warm(Target.phone(SECOND_DESK))
     agent.handoff("returns", when="somebody wants to give something back", plan=plan)
     return agent
 

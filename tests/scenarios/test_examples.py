@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hookflash import Agent, HandoffPlan
+from hookflash import Agent
 from hookflash.agents.load_agent import load_agent
+from hookflash.core.handoff_plan import HandoffPlan
 from hookflash_local.carrier import Human, Line
 
 from .conftest import DESK

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from hookflash import HandoffPlan, Target
+from hookflash import Target
+from hookflash.core.handoff_plan import HandoffPlan
 from hookflash_local.carrier import BrokenOff, Human, Late, Line, Refused, Silent, Twice
 
 from .conftest import DESK, SECOND_DESK, samples, shop

@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from hookflash import Agent, Delivery, HandoffPlan, Target
+from hookflash import Agent, Delivery, Target
 from hookflash.core import prompts
+from hookflash.core.handoff_plan import HandoffPlan
 from hookflash_local.carrier import Human, Line
 
 from .acts import WELCOME, hear, said_on, script_whole_agent

@@ -18,10 +18,10 @@ from .test_workers import crew
 pytestmark = pytest.mark.realtime
 
 AGENT = f"""
-from hookflash import Agent, HandoffPlan, Target
+from hookflash import Agent, Target, Warm
 
 agent = Agent("shop", instructions="We sell bicycles.", greeting="Hello.")
-plan = HandoffPlan(targets=(Target.phone("{DESK}"),), manner="warm", notes=True)
+plan = Warm(Target.phone("{DESK}"), notes=True)
 agent.handoff("desk", when="somebody asks for a person", plan=plan)
 """
 CALLS = 2

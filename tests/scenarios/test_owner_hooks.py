@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hookflash import Agent, CallContext, CallView, Delivery, Frustration, HandoffPlan, Target
+from hookflash import Agent, CallContext, CallView, Cold, Delivery, Frustration, Target
 from hookflash.core.events import QuestionAnswered
 from hookflash_local.carrier import Human, Line
 from hookflash_local.simulation.world import EPOCH
@@ -148,7 +148,7 @@ async def test_a_closed_destination_says_when_it_opens_and_nobody_is_rung(stage)
 async def test_who_is_not_free_is_not_rung(stage):
     agent = Agent("shop", instructions="We sell bicycles.", greeting="Hello.")
     targets = (Target.phone(DESK), Target.phone(SECOND_DESK))
-    plan = HandoffPlan(targets=targets, ring_seconds=8)
+    plan = Cold(targets, ring_seconds=8)
     agent.handoff("desk", when="somebody asks for a person", plan=plan)
 
     @agent.presence

@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 from piper import SynthesisConfig
 
-from hookflash import Target
+from hookflash.core.handoff_plan import queue_target
 from hookflash_local.carrier import Human, Line
 from hookflash_local.model.speech import LocalComponents, SpeechOptions, load_components
 from hookflash_local.model.speech_service import transcribe
@@ -66,7 +66,7 @@ async def whispered_words(stage, speech: Speech) -> str:
 
 async def queue_words(stage, speech: Speech) -> str:
     """What a caller hears who is first in a queue."""
-    plan = {"targets": (Target.queue("support"),), "queue_announce_seconds": 5}
+    plan = {"targets": (queue_target("support"),), "announce_seconds": 5}
     async with stage(shop(**plan), speak=speech.speak) as s:
         script_whole_agent(s)
 

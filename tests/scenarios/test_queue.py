@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from hookflash import Target
 from hookflash.core import prompts
+from hookflash.core.handoff_plan import queue_target
 from hookflash_local.carrier import Human, Line
 from hookflash_local.carrier.media.sounds import voice_pattern
 
@@ -16,13 +16,13 @@ from .acts import WELCOME, caller_until, hear, said_on, script_whole_agent
 from .conftest import DESK, PUBLIC, samples, shop
 from .test_meeting import BACK, HUMAN, ask_for_a_human, desk
 
-QUEUE = Target.queue("support")
-WORKFLOW = Target.queue("WW" + "0" * 32)
+QUEUE = queue_target("support")
+WORKFLOW = queue_target("WW" + "0" * 32)
 NEXT = prompts.position(1, 0) + prompts.leave_queue("1")
 
 
 async def test_a_caller_hears_their_place_and_leaves_by_a_key_to_the_agent(stage):
-    async with stage(shop(targets=(QUEUE,), queue_announce_seconds=5)) as s:
+    async with stage(shop(targets=(QUEUE,), announce_seconds=5)) as s:
         script_whole_agent(s)
 
         async def script(line: Line) -> None:
@@ -46,7 +46,7 @@ async def test_a_caller_hears_their_place_and_leaves_by_a_key_to_the_agent(stage
 
 
 async def test_the_second_in_the_queue_is_told_so_and_how_long_it_takes(stage):
-    async with stage(shop(targets=(QUEUE,), queue_announce_seconds=5)) as s:
+    async with stage(shop(targets=(QUEUE,), announce_seconds=5)) as s:
         script_whole_agent(s)
         first_waits, second_knows = asyncio.Event(), asyncio.Event()
 
@@ -104,7 +104,7 @@ async def test_a_human_takes_the_caller_from_a_workflow_and_knows_what_it_is_abo
 
 
 async def test_whoever_waits_for_too_long_comes_back_to_the_agent(stage):
-    plan = {"targets": (QUEUE,), "queue_announce_seconds": 5, "total_seconds": 8}
+    plan = {"targets": (QUEUE,), "announce_seconds": 5, "total_seconds": 8}
     async with stage(shop(**plan)) as s:
         script_whole_agent(s)
         call = await s.call(caller_until(s, BACK))

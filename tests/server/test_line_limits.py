@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from hookflash import Agent, HandoffPlan, Target
+from hookflash import Agent, Cold, Target
 from hookflash.core.record import CallRecord
 from hookflash.errors import ConfigError
 from hookflash.server.assembly import Line, open_line
@@ -117,7 +117,7 @@ async def test_a_plan_with_a_number_that_is_not_permitted_is_logged_at_the_start
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     agent = Agent("shop", instructions="Sell.")
-    plan = HandoffPlan(targets=(Target.phone("+15550102"), Target.phone("+239555010")))
+    plan = Cold([Target.phone("+15550102"), Target.phone("+239555010")])
     agent.handoff("billing", when="an invoice", plan=plan)
     async with line_of(tmp_path, agent, dial_prefixes="+1,+44") as line:
         await voice(line, 1)

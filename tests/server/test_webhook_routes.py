@@ -18,7 +18,7 @@ from hookflash.core.events import (
     LegChanged,
     StreamStopped,
 )
-from hookflash.core.handoff_plan import Target
+from hookflash.core.handoff_plan import Target, queue_target
 from hookflash.server import request_auth
 
 from .conftest import FORM, sign
@@ -173,7 +173,7 @@ async def test_an_internal_error_is_answered_with_an_apology_and_not_cached(
 
 
 async def test_instructions_that_cannot_be_written_are_an_apology_too(webhook_server) -> None:
-    webhook_server.calls.answers = [(DialHumans(1, (Target.queue("desk"),), 20),)]
+    webhook_server.calls.answers = [(DialHumans(1, (queue_target("desk"),), 20),)]
     response = await webhook_server.post("/twilio/connect/1", captured("connect"))
     assert tags(response.text) == ["Say", "Hangup"]
 

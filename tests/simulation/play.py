@@ -27,7 +27,7 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlsplit
 
-from hookflash import Agent, CallContext, CallRecord, CallView, HandoffPlan, Settings, Target
+from hookflash import Agent, CallContext, CallRecord, CallView, Settings, Target
 from hookflash.core.call import Call
 from hookflash.core.commands import AnyCommand
 from hookflash.core.events import (
@@ -42,6 +42,7 @@ from hookflash.core.events import (
     SayRequested,
 )
 from hookflash.core.handoff.states import HandoffState
+from hookflash.core.handoff_plan import queue_target
 from hookflash.core.phases import Phase
 from hookflash.errors import ConfigError
 from hookflash.models import phone_audio
@@ -57,6 +58,7 @@ from hookflash_local.simulation.network import Connection
 from hookflash_local.simulation.threads import inline_worker_threads
 from hookflash_local.simulation.world import SimulatedWorld, make_database
 
+from ..plans import plan_of
 from ..settings_parts import settings_of
 from .checks import Checks, Violation
 from .model import SimulatedModel
@@ -584,14 +586,14 @@ class Simulation:
 
         targets = tuple(Target.phone(number) for number, _ in zip(DESKS, plan.humans, strict=False))
         if plan.to == "queue":
-            targets = (Target.queue(QUEUE),)
+            targets = (queue_target(QUEUE),)
         elif plan.to == "sip":
             targets = (Target.sip(SIP_DESK),)
         agent.handoff(
             "desk",
             when="the caller asks for a person",
-            plan=HandoffPlan(
-                targets=targets,
+            plan=plan_of(
+                targets,
                 order=plan.order,
                 manner=plan.manner,
                 accept=plan.accept,

@@ -13,7 +13,7 @@ from hookflash.carriers.twilio.twiml import render
 from hookflash.carriers.twilio.urls import Urls
 from hookflash.carriers.twilio.voices import Voices
 from hookflash.core import commands as c
-from hookflash.core.handoff_plan import Target
+from hookflash.core.handoff_plan import Target, queue_target
 
 HOST = "https://line.example.com"
 URLS = Urls.under(HOST)
@@ -128,8 +128,8 @@ phones = st.builds(Target.phone, st.from_regex(r"\+[1-9][0-9]{5,14}", fullmatch=
 sips = st.from_regex(r"sip:[a-z&;=?]{1,20}@[a-z.;=&?-]{1,20}", fullmatch=True).map(Target.sip)
 clients = st.from_regex(r"[A-Za-z0-9_.@+-]{1,40}", fullmatch=True).map(Target.client)
 queues = st.one_of(
-    st.just(Target.queue(WORKFLOW)),
-    st.from_regex(r"[A-Za-z0-9_. -]{1,64}", fullmatch=True).map(Target.queue),
+    st.just(queue_target(WORKFLOW)),
+    st.from_regex(r"[A-Za-z0-9_. -]{1,64}", fullmatch=True).map(queue_target),
 )
 caller_ids = st.none() | st.sampled_from(["+15550111", "caller"])
 

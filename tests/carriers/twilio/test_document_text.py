@@ -18,7 +18,7 @@ from hookflash.carriers.twilio.document_text import (
     with_texts,
 )
 from hookflash.core.commands import HangUp, JoinQueue, Screen, Speak
-from hookflash.core.handoff_plan import Target
+from hookflash.core.handoff_plan import queue_target
 
 DOTS = cost_of(ELLIPSIS)
 
@@ -97,7 +97,7 @@ def test_each_text_gets_its_share_and_short_texts_are_not_cut(
 
 
 def test_all_texts_of_free_length_are_found_and_put_back_in_order() -> None:
-    queue = JoinQueue(1, Target.queue("desk"), {"reason": "a", "summary": "b"})
+    queue = JoinQueue(1, queue_target("desk"), {"reason": "a", "summary": "b"})
     instructions = (Speak("c"), queue, HangUp(), Screen(1, 2, "d"))
     assert texts_of(instructions) == ["c", "a", "b", "d"]
     assert with_texts(instructions, ["c", "a", "b", "d"]) == instructions

@@ -34,7 +34,7 @@ from hookflash.core.commands import (
     Screen,
 )
 from hookflash.core.events import CallArrived, HumanAsked, ModelReady, ToolCallRequested
-from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
+from hookflash.core.handoff_plan import Destination, HandoffPlan, Target, queue_target
 from hookflash.core.setup import CallSetup
 from hookflash.errors import ConfigError
 
@@ -128,7 +128,7 @@ def test_a_number_is_a_number_or_refused(number: str) -> None:
 @given(hostile)
 @example("support\n")
 def test_the_name_of_a_queue_is_a_name_or_refused(name: str) -> None:
-    target = accepted(Target.queue, name)
+    target = accepted(queue_target, name)
     if target is not None:
         assert re.fullmatch(r"[A-Za-z0-9_. -]{1,64}", name)
         assert [each.text for each in written(JoinQueue(1, target)).iter("Enqueue")] == [name]
@@ -215,7 +215,7 @@ def test_a_room_is_named_in_letters_and_digits(call_sid: str) -> None:
 PLANS = {
     "cold": HandoffPlan(targets=(Target.phone("+15550102"),), whisper="{reason} {summary}"),
     "warm": HandoffPlan(targets=(Target.sip("sip:ben@example.com"),), manner="warm"),
-    "task": HandoffPlan(targets=(Target.queue(WORKFLOW),)),
+    "task": HandoffPlan(targets=(queue_target(WORKFLOW),)),
 }
 TARGETS = {target for plan in PLANS.values() for target in plan.targets}
 arguments = st.fixed_dictionaries(

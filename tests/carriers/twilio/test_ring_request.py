@@ -10,7 +10,7 @@ from hookflash.carriers.twilio.caller_ids import Parties
 from hookflash.carriers.twilio.ring_request import ring_fields
 from hookflash.carriers.twilio.urls import RETRY
 from hookflash.core.commands import RingHuman
-from hookflash.core.handoff_plan import Target
+from hookflash.core.handoff_plan import Target, queue_target
 from hookflash.errors import ConfigError
 
 from .conftest import CALL, PARTIES, URLS, caller_ids, clients, few, phones, sips
@@ -79,7 +79,7 @@ def test_a_line_without_a_number_can_ring_browsers_and_sip_telephones() -> None:
     assert shown(ANNA, None, nameless)[0] == "client:hookflash"
     assert shown(DESK, "caller", nameless)[0] == "hookflash"
     for caller_id in (None, "caller"):
-        with pytest.raises(ConfigError, match="caller_id in the HandoffPlan"):
+        with pytest.raises(ConfigError, match="caller_id in the plan"):
             shown(PHONE, caller_id, nameless)
 
 
@@ -95,7 +95,7 @@ def test_an_extension_is_sent_as_keys_and_nobody_listens_for_machines_then(detec
 
 def test_a_queue_is_not_rung() -> None:
     with pytest.raises(ConfigError, match="queue"):
-        ring_fields(ring(Target.queue("desk")), URLS, PARTIES)
+        ring_fields(ring(queue_target("desk")), URLS, PARTIES)
 
 
 @given(

@@ -28,7 +28,7 @@ from hookflash.core.commands import (
     Screen,
     Speak,
 )
-from hookflash.core.handoff_plan import Target
+from hookflash.core.handoff_plan import Target, queue_target
 from hookflash.errors import CarrierError, ConfigError
 
 from .conftest import (
@@ -150,7 +150,7 @@ def test_short_texts_stay_whole_and_long_ones_share_what_is_left() -> None:
 
 def test_the_summary_of_a_task_is_shortened_too() -> None:
     attributes = {"reason": "a refund", "summary": 'said "no" \n' * 1000}
-    document = ET.fromstring(for_rest(JoinQueue(1, Target.queue(WORKFLOW), attributes)))
+    document = ET.fromstring(for_rest(JoinQueue(1, queue_target(WORKFLOW), attributes)))
     task = next(document.iter("Task")).text or ""
     assert '"reason": "a refund"' in task and ELLIPSIS.encode("unicode_escape").decode() in task
 

@@ -8,7 +8,7 @@ from hookflash.carriers.twilio.caller_ids import Parties
 from hookflash.carriers.twilio.twiml import room_name
 from hookflash.carriers.twilio.urls import RETRY
 from hookflash.core.commands import DialHumans, JoinRoom, ReferCaller, Screen
-from hookflash.core.handoff_plan import Target
+from hookflash.core.handoff_plan import Target, queue_target
 from hookflash.errors import ConfigError
 
 from .conftest import CALL, written
@@ -194,7 +194,7 @@ def test_instructions_that_twilio_cannot_execute_are_refused() -> None:
     for instruction in (
         DialHumans(1, (), 20),
         DialHumans(1, (ANNA,) * 11, 20),
-        DialHumans(1, (Target.queue("desk"),), 20),
+        DialHumans(1, (queue_target("desk"),), 20),
         ReferCaller(1, PHONE),
     ):
         with pytest.raises(ConfigError, match="<Dial>|<Refer>"):

@@ -17,7 +17,7 @@ from hookflash.core.commands import (
     LeaveQueue,
     TakeVoicemail,
 )
-from hookflash.core.handoff_plan import Target
+from hookflash.core.handoff_plan import Target, queue_target
 from hookflash.errors import ConfigError
 
 from .conftest import CALL, IN_A_QUEUE, WORKFLOW, check_documented, texts, written
@@ -27,7 +27,7 @@ AT = "https://line.example.com/twilio"
 
 def test_a_workflow_gets_its_attributes_as_a_task_and_where_the_call_can_be_read() -> None:
     attributes = {"reason": 'a "refund" & more', "name": "J\u00fcrgen\n\x01"}
-    enqueue, _ = written(JoinQueue(7, Target.queue(WORKFLOW), attributes))
+    enqueue, _ = written(JoinQueue(7, queue_target(WORKFLOW), attributes))
     assert enqueue.attrib == {
         "action": f"{AT}/queue/7" + RETRY,
         "method": "POST",
@@ -41,7 +41,7 @@ def test_a_workflow_gets_its_attributes_as_a_task_and_where_the_call_can_be_read
 
 
 def test_a_plain_queue_is_a_name() -> None:
-    enqueue, _ = written(JoinQueue(7, Target.queue("support desk"), {"reason": "x"}))
+    enqueue, _ = written(JoinQueue(7, queue_target("support desk"), {"reason": "x"}))
     assert enqueue.text == "support desk"
     assert list(enqueue) == []
     assert "workflowSid" not in enqueue.attrib

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hookflash import Agent, Directory, HandoffPlan, Target
+from hookflash import Agent, Cold, Directory, Target
 from hookflash.errors import ConfigError
 from hookflash_local.demo.handoff_overrides import RING_SECONDS, read_humans, with_overrides
 from hookflash_local.demo.scripted_parties import HUMAN_CHOICES, human
@@ -10,7 +10,7 @@ from hookflash_local.demo.scripted_parties import HUMAN_CHOICES, human
 
 def shop() -> Agent:
     agent = Agent("shop", instructions="You answer the phone of a shop.")
-    plan = HandoffPlan(targets=(Target.phone("+15550102"),), ring_seconds=30)
+    plan = Cold(Target.phone("+15550102"), ring_seconds=30)
     agent.handoff("desk", when="the caller wants a person", plan=plan)
     return agent
 

@@ -7,8 +7,10 @@ import re
 from datetime import UTC, datetime
 
 import pytest
+from tests.plans import plan_of
 
-from hookflash import Agent, CallContext, Directory, HandoffPlan, Target, ToolError
+from hookflash import Agent, CallContext, Directory, Target, ToolError
+from hookflash.core.handoff_plan import queue_target
 from hookflash.errors import ConfigError
 from hookflash_local.carrier import Human
 from hookflash_local.testing.agent_line import AgentLine
@@ -32,7 +34,7 @@ def shop(**plan) -> Agent:
         return f"Order {number} arrives on Friday, {call.caller}."
 
     fields = {"targets": (Target.phone(DESK),), "ring_seconds": 15, "manner": "warm"} | plan
-    agent.handoff("support", when="somebody asks for a person", plan=HandoffPlan(**fields))
+    agent.handoff("support", when="somebody asks for a person", plan=plan_of(**fields))
     return agent
 
 
@@ -115,7 +117,7 @@ async def test_several_targets_have_humans_of_their_own(line: AgentLine) -> None
 
 
 async def test_somebody_takes_the_caller_out_of_a_queue(line: AgentLine) -> None:
-    agent = shop(targets=(Target.queue("support"),), manner="cold", total_seconds=300)
+    agent = shop(targets=(queue_target("support"),), manner="cold", total_seconds=300)
     call = await line.call(agent, humans={"support": "answers"})
     await call.caller_says("A person, please.")
     assert await call.model_hands_off("support") == "bridged"

@@ -10,11 +10,11 @@ import pytest
 
 PROJECT = """
 import asyncio
-from hookflash import Agent, HandoffPlan, Target
+from hookflash import Agent, Cold, Target
 
 agent = Agent("shop", instructions="We sell books.", greeting="Hello, this is the shop.")
 agent.handoff("support", when="a person is wanted",
-              plan=HandoffPlan(targets=(Target.phone("+15550102"),)))
+              plan=Cold(Target.phone("+15550102")))
 
 
 async def test_greets(line, tmp_path):

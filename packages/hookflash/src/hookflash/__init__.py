@@ -2,7 +2,7 @@
 
 Everything that users need is imported from here:
 
-    from hookflash import Agent, HandoffPlan, Target
+    from hookflash import Agent, Target, Warm
 
 Names are loaded when they are first used, so `import hookflash` loads no other module.
 """
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from hookflash.agents.agent import Agent
     from hookflash.agents.context import CallContext
     from hookflash.agents.directory import Directory
+    from hookflash.agents.plans import Cold, Consult, Queue, Refer, Warm
     from hookflash.agents.view import CallView
     from hookflash.core.call_events import CallStarted, HandoffEnded, TranscriptLine
     from hookflash.core.delivery import Delivery
     from hookflash.core.disposition import Disposition
     from hookflash.core.frustration import Frustration
-    from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
+    from hookflash.core.handoff_plan import Target
     from hookflash.core.interruption_settings import Interruption
     from hookflash.core.record import CallRecord, HandoffAttempt, ToolUse, Utterance
     from hookflash.errors import (
@@ -48,27 +49,30 @@ __all__ = [
     "CallView",
     "CarrierError",
     "CarrierProtocolError",
+    "Cold",
     "ConfigError",
+    "Consult",
     "Delivery",
-    "Destination",
     "Directory",
     "Disposition",
     "Frustration",
     "HandoffAttempt",
     "HandoffEnded",
-    "HandoffPlan",
     "HookflashError",
     "IllegalTransition",
     "Interruption",
     "ModelError",
     "ModelProtocolError",
     "ProtocolError",
+    "Queue",
+    "Refer",
     "Settings",
     "Target",
     "ToolError",
     "ToolUse",
     "TranscriptLine",
     "Utterance",
+    "Warm",
     "__version__",
 ]
 
@@ -78,20 +82,23 @@ _HOMES = {
     "CallRecord": "core.record",
     "CallStarted": "core.call_events",
     "CallView": "agents.view",
+    "Cold": "agents.plans",
+    "Consult": "agents.plans",
     "Delivery": "core.delivery",
-    "Destination": "core.handoff_plan",
     "Directory": "agents.directory",
     "Disposition": "core.disposition",
     "Frustration": "core.frustration",
     "HandoffAttempt": "core.record",
     "HandoffEnded": "core.call_events",
-    "HandoffPlan": "core.handoff_plan",
     "Interruption": "core.interruption_settings",
+    "Queue": "agents.plans",
+    "Refer": "agents.plans",
     "Settings": "settings",
     "Target": "core.handoff_plan",
     "ToolUse": "core.record",
     "TranscriptLine": "core.call_events",
     "Utterance": "core.record",
+    "Warm": "agents.plans",
 }
 
 

@@ -449,7 +449,7 @@ class TwilioSettings(Section):
     caller_id: Annotated[str, AfterValidator(_phone_number)] | None = _setting(
         None,
         "A number of yours that humans see when the caller has dialled none: they came by SIP or"
-        " from a browser. A HandoffPlan's caller_id comes first.",
+        " from a browser. A plan's caller_id comes first.",
         variable="HOOKFLASH_CALLER_ID",
     )
     api_url: _Https = _setting(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hookflash import Agent, HandoffPlan, Target
+from hookflash import Agent, Cold, Target
 
 agent = Agent(
     "bench",
@@ -15,7 +15,7 @@ agent = Agent(
 agent.handoff(
     "desk",
     when="somebody asks for a person",
-    plan=HandoffPlan(targets=(Target.phone("+15550100002"),)),
+    plan=Cold(Target.phone("+15550100002")),
 )
 
 

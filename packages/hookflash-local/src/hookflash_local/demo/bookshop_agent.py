@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hookflash import Agent, HandoffPlan, Target, ToolError
+from hookflash import Agent, Target, ToolError, Warm
 
 agent = Agent(
     "Riverside Books",
@@ -41,9 +41,8 @@ async def order_status(number: str) -> str:
 agent.handoff(
     "support",
     when="the caller asks for a person or for customer support, complains, or wants a refund",
-    plan=HandoffPlan(
-        targets=(Target.phone("+15550102"),),
-        manner="warm",
+    plan=Warm(
+        Target.phone("+15550102"),
         ring_seconds=30,
         otherwise="return",
     ),

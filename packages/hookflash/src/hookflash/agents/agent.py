@@ -20,8 +20,8 @@ from msgspec.structs import replace
 from hookflash.agents import consult as consulting
 from hookflash.agents.builtin_tool_specs import END_CALL, STOP_RECORDING, handoff_tools
 from hookflash.agents.hooks import Hooked
-from hookflash.agents.hours import parse_hours
 from hookflash.agents.mcp_servers import Approval, McpServer, make_hosted, make_server
+from hookflash.agents.plans import PLANS, Plan, handoff_plan
 from hookflash.agents.prepared_lines import own_texts
 from hookflash.agents.tool import (
     DEFAULT_TIMEOUT_SECONDS,
@@ -339,14 +339,15 @@ class Agent(Hooked):
         else:
             self._hosted = (*self._hosted, made)
 
-    def handoff(self, key: str, *, when: str, plan: HandoffPlan) -> None:
+    def handoff(self, key: str, *, when: str, plan: Plan) -> None:
         """Let the agent bring in a human.
 
         The model chooses `key`, and `when` tells it when. It never sees the plan. A key is a
-        lower-case letter and then at most 63 lower-case letters, digits, `_` and `-`.
+        lower-case letter and then at most 63 lower-case letters, digits, `_` and `-`. The plan is a
+        `Cold`, `Warm`, `Consult`, `Refer` or `Queue`.
 
-        Raises `ConfigError` if the key is invalid or taken, if hours or holidays cannot be read, or
-        if the key or `when` holds one of the plan's numbers or addresses.
+        Raises `ConfigError` if the key is invalid or taken, or if the key or `when` holds one of
+        the plan's numbers or addresses.
         """
         where = f"Agent {self.name!r}: handoff {key!r}"
         if not isinstance(key, str) or not _KEY.fullmatch(key):
@@ -358,24 +359,19 @@ class Agent(Hooked):
             raise ConfigError(f"{where}: this key is taken; each destination needs its own")
         if not isinstance(when, str) or not when.strip():
             raise ConfigError(f"{where}: when must say when to choose it, got {when!r}")
-        if not isinstance(plan, HandoffPlan):
-            raise ConfigError(f"{where}: plan must be a HandoffPlan, got {type(plan).__name__}")
+        if not isinstance(plan, PLANS):
+            known = ", ".join(f"{each.__name__}(...)" for each in PLANS)
+            raise ConfigError(f"{where}: plan must be one of {known}; got {plan!r}")
+        played = handoff_plan(plan)
         if sum(character.isdigit() for character in key) >= 6:
             raise ConfigError(f"{where}: a key must not hold a phone number; the model sees it")
-        for target in plan.targets:
+        for target in played.targets:
             if target.kind in ("phone", "sip") and _reveals(when, target.address):
                 raise ConfigError(
                     f"{where}: when holds the address of a target; the model sees this text, so"
                     " describe the occasion only"
                 )
-        if plan.hours is not None:
-            parse_hours(plan.hours, plan.holidays)
-        elif plan.holidays:
-            raise ConfigError(
-                f"{where}: the plan has holidays but no hours; they need a time zone: add"
-                " hours='daily 00:00-24:00 Europe/Berlin'"
-            )
-        self._destinations[key] = Destination(key=key, when=when.strip(), plan=plan)
+        self._destinations[key] = Destination(key=key, when=when.strip(), plan=played)
 
     def with_plans(self, change: Callable[[HandoffPlan], HandoffPlan]) -> Agent:
         """Return a copy of this agent with each plan replaced by what `change` returns for it."""

@@ -18,6 +18,8 @@ from hookflash.agents.agent import Agent
 from hookflash.agents.directory import Directory
 from hookflash.errors import ConfigError, HookflashError
 
+_PACKAGE = Path(__file__).parent.parent
+
 
 def load_agent(spec: str) -> Agent | Directory:
     """Load what `spec` names and check it. Raises `ConfigError` that says what is wrong."""
@@ -52,9 +54,9 @@ def _load_file(path: Path, spec: str) -> ModuleType:
     _look_in(path.resolve().parent)
     try:
         module_spec.loader.exec_module(module)
-    except HookflashError:
+    except HookflashError as error:
         sys.modules.pop(name, None)
-        raise
+        raise _placed(error) from error
     except (Exception, SystemExit) as error:
         # It is the owner's code that runs: whatever it raises is told with the place of it.
         sys.modules.pop(name, None)
@@ -66,8 +68,8 @@ def _load_module(name: str, spec: str) -> ModuleType:
     _look_in(Path.cwd())
     try:
         return importlib.import_module(name)
-    except HookflashError:
-        raise
+    except HookflashError as error:
+        raise _placed(error) from error
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
             raise ConfigError(
@@ -84,6 +86,19 @@ def _look_in(folder: Path) -> None:
     """Let an agent import modules beside it, as it can when `python` runs it."""
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
+
+
+def _placed(error: HookflashError) -> HookflashError:
+    """Return the error with the owner's line that caused it in front of its text."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [each for each in frames if "importlib" not in each.filename and not _ours(each.filename)]
+    if not own or not isinstance(error, ConfigError):
+        return error
+    return ConfigError(f"{Path(own[-1].filename).name}, line {own[-1].lineno}: {error}")
+
+
+def _ours(filename: str) -> bool:
+    return Path(filename).is_relative_to(_PACKAGE)
 
 
 def _failed(spec: str, error: BaseException) -> str:

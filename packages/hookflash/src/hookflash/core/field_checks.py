@@ -5,7 +5,7 @@ msgspec checks what it decodes, and not what is made in code. No I/O.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -19,12 +19,15 @@ Rule = tuple[Callable[[_Struct], object], str]
 """What must not be true of a struct, and the error's text with {0} for the struct."""
 
 
-def check_fields(struct: msgspec.Struct) -> None:
+def check_fields(struct: msgspec.Struct, *, but: Collection[str] = ()) -> None:
     """Raise `ConfigError` for the first field whose value is not what the field declares.
 
     The text says what the field must be: the description or the limits of its type, or its choices.
+    The fields of `but` are not checked.
     """
     for field in msgspec.structs.fields(struct):
+        if field.name in but:
+            continue
         value = getattr(struct, field.name)
         try:
             msgspec.convert(value, field.type)

@@ -1,4 +1,6 @@
-"""A hand-off plan: who is to be reached, how, and what happens if nobody is.
+"""A hand-off plan as a call plays it: who is to be reached, how, and what happens if nobody is.
+
+Users write one of the classes in `agents/plans.py`, which have only the fields of one manner.
 
 The model never sees a number. It chooses the key of a destination, and the numbers come from the
 plan, which is the owner's configuration.
@@ -32,8 +34,8 @@ EXTENSION_KEYS = 32
 class Target(msgspec.Struct, frozen=True):
     """One place where a human can be reached.
 
-    Make one with `Target.phone`, `Target.sip`, `Target.client` or `Target.queue`, which check the
-    address and raise `ConfigError` if it is invalid.
+    Make one with `Target.phone`, `Target.sip` or `Target.client`, which check the address and raise
+    `ConfigError` if it is invalid.
     """
 
     kind: Literal["phone", "sip", "client", "queue"]
@@ -100,18 +102,18 @@ class Target(msgspec.Struct, frozen=True):
             )
         return cls("client", identity)
 
-    @classmethod
-    def queue(cls, name: str) -> Target:
-        """Return the target for a queue: its name, or a TaskRouter workflow (`WW`, 32 hex digits).
 
-        Raises `ConfigError` if the name is not 1 to 64 letters, digits, spaces and `_ . -`.
-        """
-        if not _QUEUE.fullmatch(name):
-            raise ConfigError(
-                "Target.queue: expected a workflow SID (WW...) or a queue name of at most 64"
-                f" letters, digits, spaces and _ . -, got {name!r}"
-            )
-        return cls("queue", name)
+def queue_target(name: str) -> Target:
+    """Return the target for a queue: its name, or a TaskRouter workflow (`WW`, 32 hex digits).
+
+    Raises `ConfigError` if the name is not 1 to 64 letters, digits, spaces and `_ . -`.
+    """
+    if not isinstance(name, str) or not _QUEUE.fullmatch(name):
+        raise ConfigError(
+            "Queue: expected a workflow SID (WW...) or a queue name of at most 64 letters,"
+            f" digits, spaces and _ . -, got {name!r}"
+        )
+    return Target("queue", name)
 
 
 Targets = Annotated[
@@ -121,6 +123,8 @@ Targets = Annotated[
 RingSeconds = Annotated[
     int, Meta(ge=5, le=600, description="a whole number from 5 to 600 (Twilio's limits)")
 ]
+Attempts = Annotated[int, Meta(ge=1, le=10)]
+TotalSeconds = Annotated[int, Meta(ge=5, le=4 * 3600)]
 TalkSeconds = Annotated[int, Meta(ge=60, le=24 * 3600)]
 Holiday = Annotated[str, Meta(pattern=_DAY, description="a date such as 2026-12-25")]
 CallerId = Annotated[
@@ -137,7 +141,7 @@ Accept = Literal["press-1", "any-answer", "human-detected"]
 WHISPER = "Call for {destination}. {caller} is on the line: {reason}. {summary} {learned}"
 """The whisper, unless the plan has its own. See `HandoffPlan.whisper`."""
 
-FIELDS = ("destination", "caller", "reason", "summary", "learned", "agent")
+WHISPER_FIELDS = ("destination", "caller", "reason", "summary", "learned", "agent")
 """What a whisper may contain, each between { and }."""
 
 
@@ -181,9 +185,9 @@ class HandoffPlan(msgspec.Struct, frozen=True, kw_only=True):
     """The language of the texts that the carrier speaks: a BCP 47 tag such as `"de-DE"`."""
     ring_seconds: RingSeconds = 20
     """How long each target rings, in seconds, 5 to 600."""
-    attempts: Annotated[int, Meta(ge=1, le=10)] = 1
+    attempts: Attempts = 1
     """How often all targets are tried, 1 to 10."""
-    total_seconds: Annotated[int, Meta(ge=5, le=4 * 3600)] = 180
+    total_seconds: TotalSeconds = 180
     """How long to try, or to wait in a queue, in seconds, 5 to 14400."""
     hours: str | None = None
     """When the destination is open, such as `"mon-fri 09:00-17:30 Europe/Berlin"`; None: always."""
@@ -256,13 +260,16 @@ class HandoffPlan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def unknown_fields(self) -> list[str]:
         """The fields of the whisper that nothing fills in."""
-        return [
-            each for each in re.findall(r"{([^{}]*)}", self.whisper or "") if each not in FIELDS
-        ]
+        return unknown_fields(self.whisper)
 
     def __post_init__(self) -> None:
         check_fields(self)
         check_rules(self, _RULES)
+
+
+def unknown_fields(whisper: str | None) -> list[str]:
+    """Return the fields of a whisper that nothing fills in."""
+    return [each for each in re.findall(r"{([^{}]*)}", whisper or "") if each not in WHISPER_FIELDS]
 
 
 # What cannot be together in one plan.
@@ -301,7 +308,7 @@ _RULES: tuple[Rule[HandoffPlan], ...] = (
     (
         lambda plan: plan.unknown_fields,
         "whisper has {0.unknown_fields}, which nothing fills in; it knows "
-        + ", ".join(FIELDS)
+        + ", ".join(WHISPER_FIELDS)
         + "; write the text out instead",
     ),
 )

@@ -60,6 +60,6 @@ def _shown(what: RingHuman, parties: Parties) -> Fields:
     if number is None:
         raise ConfigError(
             "a telephone is rung from a number of yours, and the caller's line has none: set"
-            " HOOKFLASH_CALLER_ID, or caller_id in the HandoffPlan"
+            " HOOKFLASH_CALLER_ID, or caller_id in the plan"
         )
     return {"From": number}
