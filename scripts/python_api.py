@@ -25,6 +25,7 @@ GROUPS = {
     "In a call": ("CallContext", "CallView", "Utterance"),
     "What hooks are told": ("CallStarted", "TranscriptLine", "HandoffEnded"),
     "What a call leaves": ("CallRecord", "Disposition", "HandoffAttempt", "ToolUse", "Delivery"),
+    "Inside your application": ("asgi_app", "LineApp"),
     "Configuration": ("Settings", "__version__"),
     "Errors": (
         "HookflashError",
@@ -66,7 +67,21 @@ def page(exported: list[str]) -> str:
         raise Undocumented(f"GROUPS in scripts/python_api.py and hookflash.__all__ differ: {wrong}")
     package = griffe.load("hookflash", search_paths=[SRC], resolve_aliases=True)
     assert isinstance(package, griffe.Module)
-    return "\n".join(section(package, title, names) for title, names in GROUPS.items())
+    sections = [section(package, title, names) for title, names in GROUPS.items()]
+    return "\n".join([surface(package), *sections])
+
+
+def surface(package: griffe.Module) -> str:
+    """Return the table of all public names, each with the first sentence of its docstring."""
+    rows = ["## All names\n", "| Name | What it is |", "| --- | --- |"]
+    for names in GROUPS.values():
+        for name in names:
+            found = package.members[name]
+            target = found.final_target if isinstance(found, griffe.Alias) else found
+            about = " ".join(text_of(target).partition("\n\n")[0].split()).replace("|", "\\|")
+            anchor = name.lower()
+            rows.append(f"| [`{name}`](#{anchor}) | {about} |")
+    return "\n".join(rows) + "\n"
 
 
 def section(package: griffe.Module, title: str, names: tuple[str, ...]) -> str:
@@ -77,6 +92,10 @@ def section(package: griffe.Module, title: str, names: tuple[str, ...]) -> str:
         parts.append(f"### {name.replace('_', chr(92) + '_')}\n")
         if isinstance(target, griffe.Class):
             parts += of_class(target)
+        elif isinstance(target, griffe.Function):
+            explained(target, target)
+            awaited = "async " if "async" in target.labels else ""
+            parts += [f"```py\n{awaited}{signature(name, target)}\n```\n", text_of(target)]
         else:
             assert isinstance(target, griffe.Attribute)
             parts += [f"```text\n{name} = {target.value}\n```\n", text_of(target)]
@@ -225,8 +244,8 @@ def default(value: object) -> str:
     return cell(text)
 
 
-def explained(owner: griffe.Class, init: griffe.Function) -> None:
-    """Raise `Undocumented` unless the class's docstring names each parameter of its `__init__`."""
+def explained(owner: griffe.Class | griffe.Function, init: griffe.Function) -> None:
+    """Raise `Undocumented` unless the owner's docstring names each parameter of `init`."""
     for parameter in init.parameters:
         if parameter.name in ("self", "message"):
             continue

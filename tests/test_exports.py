@@ -2,19 +2,22 @@ from __future__ import annotations
 
 import importlib.metadata
 import inspect
+import re
 import subprocess
 import sys
 
 import pytest
+from tests.programs import ROOT
 
 import hookflash
 from hookflash import errors
 
 PUBLIC = """
-    Agent CallContext CallRecord CallStarted CallView CarrierError CarrierProtocolError Cold
-    ConfigError Consult Delivery Directory Disposition Frustration HandoffAttempt HandoffEnded
-    HookflashError IllegalTransition Interruption ModelError ModelProtocolError ProtocolError Queue
-    Refer Settings Target ToolError ToolUse TranscriptLine Utterance Warm __version__
+    Agent asgi_app CallContext CallRecord CallStarted CallView CarrierError CarrierProtocolError
+    Cold ConfigError Consult Delivery Directory Disposition Frustration HandoffAttempt
+    HandoffEnded HookflashError IllegalTransition Interruption LineApp ModelError
+    ModelProtocolError ProtocolError Queue Refer Settings Target ToolError ToolUse
+    TranscriptLine Utterance Warm __version__
 """.split()
 
 
@@ -32,6 +35,12 @@ def test_the_public_names_are_these_and_no_others() -> None:
 @pytest.mark.parametrize("name", PUBLIC)
 def test_a_public_name_can_be_imported(name: str) -> None:
     assert getattr(hookflash, name) is not None
+
+
+def test_one_page_lists_the_public_names_and_no_others() -> None:
+    page = (ROOT / "docs" / "reference" / "python.md").read_text()
+    table = page.partition("## All names\n")[2].partition("\n## ")[0]
+    assert sorted(re.findall(r"^\| \[`(\w+)`\]\(#\w+\) \| \S", table, re.M)) == sorted(PUBLIC)
 
 
 def test_every_error_is_public() -> None:

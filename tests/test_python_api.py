@@ -26,7 +26,8 @@ def api() -> Any:
 
 def part(name: str) -> str:
     """Return what the page says about one public name."""
-    found = re.search(rf"^### {re.escape(name)}\n(.*?)(?=^###? |\Z)", PAGE, re.M | re.S)
+    written = name.replace("_", r"\_")
+    found = re.search(rf"^### {re.escape(written)}\n(.*?)(?=^###? |\Z)", PAGE, re.M | re.S)
     assert found, f"{name} has no heading on the page"
     return found[1]
 
@@ -52,7 +53,15 @@ def test_each_field_is_on_the_page_with_its_type_and_meaning(name: str) -> None:
 
 def _is_plain(value: object) -> bool:
     """Say whether a name has no fields: a class with methods, an error, or a type of words."""
-    return isinstance(value, type) or "Literal" in repr(value)
+    return isinstance(value, type) or inspect.isfunction(value) or "Literal" in repr(value)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_parameter_of_a_function_is_on_the_page(name: str) -> None:
+    value = getattr(hookflash, name)
+    if inspect.isfunction(value):
+        parameters = set(inspect.signature(value).parameters)
+        assert {each for each in parameters if f"`{each}`" not in part(name)} == set()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -66,7 +66,7 @@ async def test_the_document_names_the_prefix_and_the_cookie_of_the_public_url(
         found = (await client.get("/api/openapi.json")).json()
     assert found["servers"] == [{"url": "/phone"}]
     schemes = found["components"]["securitySchemes"]
-    assert schemes["session"]["name"] == "__Host-hookflash_session"
+    assert schemes["session"]["name"] == "__Host-hookflash_session-phone"
 
 
 async def test_a_stranger_does_not_get_the_document(office: Office) -> None:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         ProtocolError,
         ToolError,
     )
+    from hookflash.server.mounted_line import LineApp, asgi_app
     from hookflash.settings import Settings
 
 __version__ = "0.1.0"
@@ -61,6 +62,7 @@ __all__ = [
     "HookflashError",
     "IllegalTransition",
     "Interruption",
+    "LineApp",
     "ModelError",
     "ModelProtocolError",
     "ProtocolError",
@@ -74,6 +76,7 @@ __all__ = [
     "Utterance",
     "Warm",
     "__version__",
+    "asgi_app",
 ]
 
 _HOMES = {
@@ -91,6 +94,7 @@ _HOMES = {
     "HandoffAttempt": "core.record",
     "HandoffEnded": "core.call_events",
     "Interruption": "core.interruption_settings",
+    "LineApp": "server.mounted_line",
     "Queue": "agents.plans",
     "Refer": "agents.plans",
     "Settings": "settings",
@@ -99,6 +103,7 @@ _HOMES = {
     "TranscriptLine": "core.call_events",
     "Utterance": "core.record",
     "Warm": "agents.plans",
+    "asgi_app": "server.mounted_line",
 }
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hmac
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from http.cookies import CookieError, SimpleCookie
 from random import Random
@@ -98,8 +99,8 @@ def answer(
 
 
 class AccessControl:
-    """Authenticates and authorizes requests. `origin` is the public one, `now` is seconds since
-    1970.
+    """Authenticates and authorizes requests. `origin` and `path` are those of the public URL, `now`
+    is seconds since 1970.
 
     `open_here`: no sign-in is needed on this machine; `open_rings` is that user's phone. `clients`
     tells who made a request; without it, no proxy is trusted.
@@ -112,6 +113,7 @@ class AccessControl:
         audit: AuditStore,
         *,
         origin: str,
+        path: str = "",
         now: Callable[[], float],
         open_here: bool = False,
         open_rings: Target | None = None,
@@ -125,6 +127,7 @@ class AccessControl:
         self.clients = clients or ClientAddresses(public_url=origin)
         self._audit = audit
         self._origin = origin
+        self._path_name = re.sub(r"[^A-Za-z0-9]+", "-", path).rstrip("-")
         self._open_here = open_here
         self._open_rings = open_rings
         self._open_id = entropy.randbytes(16).hex()
@@ -132,8 +135,12 @@ class AccessControl:
     @property
     def cookie(self) -> str:
         """Return the cookie's name. With `__Host-` no other host, path or plain connection can set
-        it."""
-        return f"__Host-{COOKIE}" if self.secure else COOKIE
+        it, and it is valid for the whole host.
+
+        So a line under a prefix has the prefix in the name: two lines of one host have two cookies.
+        """
+        name = f"{COOKIE}{self._path_name}"
+        return f"__Host-{name}" if self.secure else name
 
     # --- routes ---------------------------------------------------------------------------------
 

@@ -98,6 +98,7 @@ class Console:
             ),
             audit,
             origin=config.origin,
+            path=config.path,
             now=world.wall,
             open_here=config.open_here,
             open_rings=hooks.open_rings,

@@ -153,7 +153,7 @@ async def serve(
                 await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
                 if stop.is_set():
                     log.info("draining for at most %g s", drain_seconds)
-                    draining = asyncio.create_task(_drain(calls, drain_seconds))
+                    draining = asyncio.create_task(drain_calls(calls, drain_seconds))
                     await asyncio.wait((serving, draining), return_when=asyncio.FIRST_COMPLETED)
                     draining.cancel()
                     await asyncio.gather(draining, return_exceptions=True)
@@ -174,7 +174,8 @@ def _sockets(app: Starlette) -> type[asyncio.Protocol]:
     return media_port(endpoint, WebSocketsSansIOProtocol) or WebSocketsSansIOProtocol
 
 
-async def _drain(calls: Calls, seconds: float) -> None:
+async def drain_calls(calls: Calls, seconds: float) -> None:
+    """Let calls end for at most `seconds`, and hand the rest off. Never raises."""
     try:
         await calls.drain(seconds)
     except Exception:
