@@ -1,7 +1,7 @@
-# Try it without an account, with a recording of a caller's question:
+# Try it without an account: a caller asks two questions.
 #
 #     hookflash call --agent examples/01_hello.py \
-#         --wav packages/hookflash-local/src/hookflash_local/demo/sounds/caller-hours.wav
+#         --say "When are you open on Saturday?" --say "Where is the shop?"
 #
 # On a real line: hookflash serve examples/01_hello.py
 """A receptionist that greets the caller and answers from what it knows."""

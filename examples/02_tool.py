@@ -1,7 +1,7 @@
-# Try it without an account, with a recording of a caller who asks for an order:
+# Try it without an account: a caller asks for an order.
 #
 #     hookflash call --agent examples/02_tool.py \
-#         --wav packages/hookflash-local/src/hookflash_local/demo/sounds/caller-order.wav
+#         --say "Where is my order? The number is one zero zero one."
 #
 # On a real line: hookflash serve examples/02_tool.py
 """An agent that looks things up and writes things down with plain Python functions."""
@@ -35,7 +35,7 @@ def order_status(number: int) -> str:
         number: The order number, four digits.
     """
     if number not in ORDERS:
-        raise ToolError(f"There is no order {number}. Ask the caller to read the number again.")
+        raise ToolError(f"There is no order {number}.")
     return f"Order {number} is {ORDERS[number]}."
 
 

@@ -16,8 +16,8 @@ agent = Agent(
     key_destination="workshop",
     instructions="""
     You are the front desk of Riverside Bicycles. You are on the telephone: answer in one or two
-    short sentences. While somebody is being called, ask for the number of the order and for what
-    is broken.
+    short sentences. Ask for the number of the order and for what is broken, while somebody is
+    being called.
     """,
 )
 

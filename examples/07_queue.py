@@ -1,4 +1,4 @@
-# Try it without an account: the caller joins a queue, hears the place, and is taken from it:
+# Try it without an account: the caller joins a queue, hears their position, and is taken from it:
 #
 #     hookflash call --agent examples/07_queue.py --human answers
 #

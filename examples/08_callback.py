@@ -1,6 +1,8 @@
 # Try it without an account: nobody answers, and the agent takes the number and the wish:
 #
-#     hookflash call --agent examples/08_callback.py --human no-answer
+#     hookflash call --agent examples/08_callback.py --human no-answer \
+#         --say "I need a plumber, please." \
+#         --say "Five five five, zero one two three. The tap in my kitchen is broken."
 #
 # On a real line, put your own numbers below: hookflash serve examples/08_callback.py
 """Call backs: when nobody is there the agent asks for a number, reads it back and passes it on."""

@@ -1,6 +1,8 @@
-# Try it without an account: nobody answers, and the caller leaves a message or a number:
+# Try it without an account: nobody answers, and the caller leaves a message:
 #
-#     hookflash call --agent examples/09_messages.py --human no-answer
+#     hookflash call --agent examples/09_messages.py --human no-answer \
+#         --say "I want to speak with a mechanic." --say "Can I leave a message?" \
+#         --say "The chain of my bicycle is broken. Please call me back tomorrow."
 #
 # On a real line: hookflash serve examples/09_messages.py
 """An agent that takes a message when nobody can be reached, and how you get it."""

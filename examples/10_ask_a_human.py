@@ -1,10 +1,13 @@
-# Try it without an account. In your recording a caller asks for a discount, and your code is asked:
+# Try it without an account. A caller asks for a discount, and your code is asked:
 #
-#     hookflash call --wav mine.wav --agent examples/10_ask_a_human.py
+#     hookflash call --agent examples/10_ask_a_human.py \
+#         --say "May I have a discount of ten percent?"
 #
 # On a real line: hookflash serve examples/10_ask_a_human.py
 """An agent that asks a human something while it talks with the caller, and that notices when a
 caller has had enough of it."""
+
+import asyncio
 
 from hookflash import Agent, CallContext, CallView, Cold, Frustration, Target
 
@@ -43,6 +46,7 @@ async def ask_for_discount(percent: int, call: CallContext) -> str:
 @agent.answers
 async def answer(question: str, call: CallView) -> str:
     """Ask your team here, in its chat or wherever they are; without this hook, the console asks."""
+    await asyncio.sleep(4)  # as long as a colleague thinks about it
     return "Up to ten percent is fine."
 
 

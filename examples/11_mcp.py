@@ -1,6 +1,6 @@
-# Try it without an account. In your recording a caller asks where order 1001 is:
+# Try it without an account. A caller asks where order 1001 is:
 #
-#     hookflash call --wav mine.wav --agent examples/11_mcp.py
+#     hookflash call --agent examples/11_mcp.py --say "Where is order one zero zero one?"
 #
 # On a real line: hookflash serve examples/11_mcp.py   (pip install "hookflash[mcp]")
 """An agent with the tools of an MCP server. A human approves refunds while the agent talks on."""

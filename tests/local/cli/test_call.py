@@ -6,13 +6,11 @@ takes as long as it sounds, and hearing and thinking take no time.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import subprocess
 import sys
 import wave
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +24,12 @@ from hookflash_local.audio import load
 from hookflash_local.audio.wav import write_mulaw
 from hookflash_local.cli import _call_output
 from hookflash_local.demo import local_call
-from hookflash_local.model.local_model import local_model
-from hookflash_local.model.speech import LocalComponents, SpeechOptions, load_components
+from hookflash_local.model.speech import SpeechOptions
 from hookflash_local.model.speech.assets import whisper_directory
-from hookflash_local.simulation.loop import VirtualLoop
-from hookflash_local.simulation.world import SimulatedWorld
+
+from .conftest import NO_ACCOUNT, Run
 
 pytestmark = pytest.mark.timeout(240)
-NO_ACCOUNT = ("OPENAI_API_KEY", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
 
 
 def hookflash(folder: Path, *arguments: str) -> dict[str, Any]:
@@ -50,65 +46,6 @@ def hookflash(folder: Path, *arguments: str) -> dict[str, Any]:
     assert finished.returncode == 0, finished.stderr
     told: dict[str, Any] = json.loads(finished.stdout)
     return told
-
-
-@pytest.fixture(scope="module")
-def components() -> LocalComponents:
-    return load_components(lambda what, done: None, SpeechOptions())
-
-
-Run = Callable[..., tuple[dict[str, Any], list[str]]]
-
-
-@pytest.fixture
-def simulated(
-    components: LocalComponents,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Run:
-    """Run a command here, and return what it says at its end, and the lines it shows until then."""
-
-    class Model:
-        """The local model, in this process."""
-
-        def __init__(self, **_: Any) -> None:
-            self._model = local_model(components)
-            self.url = ""
-
-        async def __aenter__(self) -> Model:
-            self.url = (await self._model.__aenter__()).url
-            return self
-
-        async def __aexit__(self, *error: Any) -> None:
-            await self._model.__aexit__(*error)
-
-    async def hold(*arguments: Any, **options: Any) -> Any:
-        world = SimulatedWorld(0)
-        try:
-            return await local_call.make_call(*arguments, **options, world=world)
-        finally:
-            world.close()
-
-    def run_virtually(main: Coroutine[Any, Any, Any]) -> Any:
-        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-            return runner.run(main)
-
-    monkeypatch.setattr(local_call, "ModelProcess", Model)
-    monkeypatch.setattr(_call_output, "make_call", hold)
-    monkeypatch.setattr(asyncio, "run", run_virtually)
-    monkeypatch.chdir(tmp_path)
-    for name in NO_ACCOUNT:
-        monkeypatch.delenv(name, raising=False)
-
-    def run(*arguments: str) -> tuple[dict[str, Any], list[str]]:
-        with pytest.raises(SystemExit) as left:
-            main([*arguments, "--json"])
-        told = capsys.readouterr()
-        assert left.value.code == 0, told.err
-        return json.loads(told.out), told.err.splitlines()
-
-    return run
 
 
 def words(said: str) -> str:

@@ -6,6 +6,7 @@ now. In a pipe or a log, only finished lines are printed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
@@ -44,6 +45,10 @@ class CallDisplay:
         self._printed: set[int] = set()
         self._stages_printed = 0
         self._barge_ins_printed = 0
+        self._waiting: list[tuple[float, int, str, Text]] = []
+        """Lines that are not printed yet: (start, number, who, text). Speech that began earlier and
+        goes on comes before them."""
+        self._lines = 0
 
     def __enter__(self) -> CallDisplay:
         return self
@@ -55,6 +60,7 @@ class CallDisplay:
         trace: TracebackType | None,
     ) -> None:
         self._print_spoken(all_of_it=True)
+        self._flush(until=math.inf)
         if self._live.is_started:
             self._live.stop()
 
@@ -82,6 +88,7 @@ class CallDisplay:
         self._print_barge_ins()
         self._print_tools()
         self._print_stages()
+        self._flush(until=self._earliest_unfinished())
         if self._console.is_terminal and self.reader.timeline.stages:
             # Not before the call begins: until then the terminal may show a progress bar.
             self._live.update(self._now_line())
@@ -124,7 +131,29 @@ class CallDisplay:
             self._print(at, "", Text("barge-in: the caller speaks, the agent stops", style="red"))
         self._barge_ins_printed = len(barge_ins)
 
+    def _earliest_unfinished(self) -> float:
+        """Return when the first speech or tool began that has no line yet."""
+        timeline = self.reader.timeline
+        unfinished = [
+            one.start
+            for one in timeline.spoken
+            if id(one) not in self._printed and not one.ended and timeline.record is None
+        ]
+        unfinished += [tool.start for tool in timeline.tools if id(tool) not in self._printed]
+        return min(unfinished, default=math.inf)
+
     def _print(self, at: float, who: str, text: Text) -> None:
+        """Print a line as soon as nothing that began earlier is still to be printed."""
+        self._lines += 1
+        self._waiting.append((at, self._lines, who, text))
+
+    def _flush(self, *, until: float) -> None:
+        self._waiting.sort(key=lambda each: each[:2])
+        while self._waiting and self._waiting[0][0] <= until:
+            at, _, who, text = self._waiting.pop(0)
+            self._print_line(at, who, text)
+
+    def _print_line(self, at: float, who: str, text: Text) -> None:
         line = Text(f"{clock(at):>5}  ", style="dim")
         line.append(f"{who:<7}", style=_COLOURS.get(who, "dim"))
         self._console.print(line + Text(" ") + text, soft_wrap=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from hookflash.core.record import CallRecord
 from hookflash.errors import ConfigError
 from hookflash.g711 import RATE, decode_bytes
 from hookflash.private_files import create_folder, open_file, write_file
@@ -36,9 +37,12 @@ def call_folder(data_dir: Path, call_sid: str, arrived_at: float) -> Path:
     return data_dir / "calls" / f"{when}-{safe}"
 
 
-def write_call(folder: Path, journal: Path, tracks: Tracks) -> tuple[Timeline, list[Path]]:
+def write_call(
+    folder: Path, journal: Path, tracks: Tracks, *, record: CallRecord | None = None
+) -> tuple[Timeline, list[Path]]:
     """Write all files of a call into `folder`. Return the call's timeline and the files' paths.
 
+    `record` is the record as it was stored, with its summary; None takes the journal's.
     Raises `ConfigError` if the journal has no record, because the call did not end.
     """
     timeline = read_timeline(read_lines(journal))
@@ -47,6 +51,7 @@ def write_call(folder: Path, journal: Path, tracks: Tracks) -> tuple[Timeline, l
             f"the journal {journal} has no record: expected a call that has ended;"
             " see the log for why it did not"
         )
+    timeline.record = record or timeline.record
     create_folder(folder)
     said, heard = align_tracks(tracks)
     paths = [folder / name for name in ("call.wav", "transcript.txt", "timeline.svg")]
@@ -56,9 +61,9 @@ def write_call(folder: Path, journal: Path, tracks: Tracks) -> tuple[Timeline, l
     copy = folder / "journal.jsonl"
     if copy.resolve() != journal.resolve():
         write_file(copy, journal.read_bytes())
-    record = folder / "record.json"
-    write_file(record, msgspec.json.format(msgspec.json.encode(timeline.record)) + b"\n")
-    return timeline, [*paths, copy, record]
+    stored = folder / "record.json"
+    write_file(stored, msgspec.json.format(msgspec.json.encode(timeline.record)) + b"\n")
+    return timeline, [*paths, copy, stored]
 
 
 def align_tracks(tracks: Tracks) -> tuple[bytes, bytes]:

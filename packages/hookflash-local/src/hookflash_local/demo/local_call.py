@@ -21,18 +21,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import secrets
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+from sqlalchemy.exc import SQLAlchemyError
+
 from hookflash.agents.agent import Agent
 from hookflash.agents.directory import Directory
-from hookflash.errors import HookflashError
+from hookflash.core.record import CallRecord
+from hookflash.errors import HookflashError, ModelError
+from hookflash.private_files import make_folder
 from hookflash.replay.sound import Tracks
 from hookflash.replay.timeline import Timeline
 from hookflash.server.assembly import serve_line
+from hookflash.server.summaries import chat_endpoint
 from hookflash.settings import (
     SETTINGS,
     ModelSettings,
@@ -41,23 +49,27 @@ from hookflash.settings import (
     StorageSettings,
     TwilioSettings,
 )
+from hookflash.stores.records import open_store
 from hookflash.world import SYSTEM, World
-from hookflash_local.carrier import Human, Leg, NumberConfig, Script, StandinCarrier
+from hookflash_local.carrier import Human, Leg, NumberConfig, StandinCarrier
 from hookflash_local.demo.call_display import CallDisplay
 from hookflash_local.demo.call_files import call_folder, write_call
 from hookflash_local.demo.model_voice import ModelVoice
-from hookflash_local.demo.scripted_parties import HUMAN_RINGS
+from hookflash_local.demo.scripted_parties import HUMAN_RINGS, Caller, CallProgress
 from hookflash_local.model.process import ModelProcess
 from hookflash_local.model.speech.speech_options import SpeechOptions
 
 PUBLIC_URL = "https://line.hookflash.test"
 LINE = "+15550100001"
 CALLER = "+15550100009"
+QUEUE_WORKER = "+15550100010"
 _POLL_SECONDS = 0.05
 _RECORD_SECONDS = 10.0
-_LONGEST_CALL_SECONDS = 300.0
+LIMIT_SECONDS = 300.0
 
 Progress = Callable[[str, float], None]
+
+log = logging.getLogger("hookflash_local.demo")
 
 
 def speech_options(settings: Settings) -> SpeechOptions:
@@ -69,22 +81,34 @@ def speech_options(settings: Settings) -> SpeechOptions:
     return SpeechOptions.from_environment({name: str(v) for name, v in values.items() if v})
 
 
+@dataclass(frozen=True)
+class LocalCall:
+    """What happened in a call. `waited_for` says what it waited for when its limit of time was
+    reached; empty if it ended before."""
+
+    timeline: Timeline
+    paths: list[Path]
+    waited_for: str
+
+
 async def make_call(
     target: Agent | Directory,
     *,
-    caller: Script,
+    caller: Caller,
     humans: Sequence[Human],
     display: CallDisplay,
     on_progress: Progress,
     settings: Settings,
     out: Path | None = None,
+    limit_seconds: float = LIMIT_SECONDS,
     world: World = SYSTEM,
-) -> tuple[Timeline, list[Path]]:
-    """Let `caller` call `target`. Return the call's timeline and the paths of its files.
+) -> LocalCall:
+    """Let `caller` call `target`. Return what happened and where its files are.
 
     `humans` answer for the targets of each plan in their order; the last one answers for all
-    further targets. The files go to `out`, by default to a new folder in the data folder. Only
-    the data folder and the local speech options are taken from `settings`.
+    further targets, and takes callers from queues. The files go to `out`, by default to a new
+    folder in the data folder, whose database gets the record. The chat model, the data folder and
+    the local speech options are taken from `settings`. A call is ended after `limit_seconds`.
 
     Raises `ConfigError` if the local speech is incomplete, `HookflashError` if the call ended
     without a record, and `KeyboardInterrupt` if the server was stopped by a signal.
@@ -118,21 +142,67 @@ async def make_call(
                 for destination in agent.destinations:
                     for number, each in enumerate(destination.plan.targets):
                         who = humans[min(number, len(humans) - 1)]
+                        if each.kind == "queue" and who.outcome == "answers":
+                            carrier.humans[QUEUE_WORKER] = who
+                            carrier.staff(each.address, QUEUE_WORKER)
                         carrier.humans[_address(each.kind, each.address)] = who
-            leg = await carrier.place_call(from_=CALLER, to=LINE, script=caller)
+            progress = CallProgress(display.reader)
+            leg = await carrier.place_call(from_=CALLER, to=LINE, script=caller(progress))
             journal = own_settings.storage.data_dir / "journals" / f"{leg.sid}.jsonl"
             telling = asyncio.create_task(_note_ringing(carrier, leg))
             try:
-                await _wait_for_record(leg, journal, display, serving, world)
+                waited_for = await _wait_for_record(
+                    leg, journal, display, serving, world, limit_seconds, progress
+                )
             finally:
                 telling.cancel()
             recording = leg.recording()
+        record = await _stored_record(own_settings, leg.sid, world)
+        if record is not None:
+            record = await _summarised(settings, record)
         answered_at = leg.about.answered or leg.about.created
         tracks = Tracks(
             recording.said, recording.heard, answered_at - display.reader.timeline.arrived_at
         )
         folder = out or call_folder(settings.storage.data_dir, leg.sid, leg.about.created)
-        return write_call(folder, journal, tracks)
+        timeline, paths = write_call(folder, journal, tracks, record=record)
+        if timeline.record is not None:
+            await _list_call(settings, timeline.record, world)
+        return LocalCall(timeline, paths, waited_for)
+
+
+async def _stored_record(settings: Settings, call_sid: str, world: World) -> CallRecord | None:
+    """Return the record as the server has stored it: with its summary."""
+    store = await open_store(settings.storage.database_url, connect=world.sqlite)
+    try:
+        return await store.get(call_sid)
+    finally:
+        await store.close()
+
+
+async def _summarised(settings: Settings, record: CallRecord) -> CallRecord:
+    """Return the record with the chat model's summary, if one is configured and answers."""
+    chat = chat_endpoint(settings)
+    if chat is None or not any(each.speaker == "caller" for each in record.utterances):
+        return record
+    try:
+        return msgspec.structs.replace(record, summary=await chat.summarise(record))
+    except ModelError as error:
+        log.warning("! the chat model wrote no summary: %s", error)
+        return record
+
+
+async def _list_call(settings: Settings, record: CallRecord, world: World) -> None:
+    """Put the record into the owner's database, so that `hookflash calls` knows the call."""
+    try:
+        make_folder(settings.storage.data_dir)
+        store = await open_store(settings.storage.database_url, connect=world.sqlite)
+        try:
+            await store.put(record)
+        finally:
+            await store.close()
+    except (OSError, HookflashError, SQLAlchemyError) as error:
+        log.warning("! `hookflash calls` does not list this call: %s", error)
 
 
 @contextlib.asynccontextmanager
@@ -174,24 +244,36 @@ async def _note_ringing(carrier: StandinCarrier, leg: Leg) -> None:
 
 
 async def _wait_for_record(
-    leg: Leg, journal: Path, display: CallDisplay, serving: asyncio.Task[None], world: World
-) -> None:
-    """Update the display until the call has ended and its record is in the journal."""
+    leg: Leg,
+    journal: Path,
+    display: CallDisplay,
+    serving: asyncio.Task[None],
+    world: World,
+    limit_seconds: float,
+    progress: CallProgress,
+) -> str:
+    """Update the display until the call has ended and its record is in the journal.
+
+    Return what the call waited for if its limit of time was reached, else an empty text.
+    """
+    waited_for = ""
     following = asyncio.create_task(_follow(journal, display, world))
     ended = asyncio.create_task(leg.ended())
     try:
         await asyncio.wait(
             (ended, serving, following),
-            timeout=_LONGEST_CALL_SECONDS,
+            timeout=limit_seconds,
             return_when=asyncio.FIRST_COMPLETED,
         )
         if serving.done():
             # The server handles the signal by draining; the user who pressed Ctrl-C wants to exit.
             raise KeyboardInterrupt
         if not ended.done():
+            waited_for = progress.waits_for()
             leg.end("completed", by="carrier")
         async with asyncio.timeout(_RECORD_SECONDS):
             await following
+        return waited_for
     except TimeoutError:
         raise HookflashError(
             f"expected a record within {_RECORD_SECONDS:g} s of the end of the call, got none;"

@@ -18,7 +18,8 @@ HUMAN_NAMES: tuple[HumanName, ...] = get_args(HumanName)
 HELLO = "Hello, how can I help?"
 PUT_THROUGH = "Yes, please put them through."
 NO_TIME = "I am sorry, I am in a meeting and cannot take the call."
-PAUSE_SECONDS = 0.8
+_PAUSE_SECONDS = 1.4
+"""Longer than any pause within a whisper, or within one turn of the agent."""
 
 
 def named_human(name: str) -> Human:
@@ -44,22 +45,33 @@ def named_human(name: str) -> Human:
 
 
 def _listener(key: str, decision: str, hello: str) -> Script:
-    """Return a human who presses `key`, or says `decision` to the agent, and then talks."""
+    async def talk(line: Line) -> None:
+        await line.say(hello)
+
+    return decides(key, decision, talk, greeting="Hello?")
+
+
+def decides(key: str, decision: str, talk: Script, *, greeting: str = "") -> Script:
+    """Return a human who hears what the call is about, and decides.
+
+    They press `key` after a whisper, or say `decision` to an agent that talks with them. `talk`
+    runs when they are connected with the caller. They say `greeting` as they pick up.
+    """
 
     async def script(line: Line) -> None:
-        timeline, sid = line.leg.timeline, line.leg.sid
-        await line.say("Hello?")
+        if greeting:
+            await line.say(greeting)
         wanted = ("gathering", "stream-started", "bridged", "conference-joined")
-        asked = await timeline.until_any(wanted, sid)
+        asked = await line.leg.timeline.until_any(wanted, line.leg.sid)
         if asked.kind == "gathering":
-            await line.wait_for_silence(PAUSE_SECONDS)
+            await line.wait_for_sound()
+            await line.wait_for_silence(_PAUSE_SECONDS)
             await line.press(key)
         elif asked.kind == "stream-started":
-            # The agent tells what the call is about. Its pauses are shorter than this.
             await line.wait_for_sound()
-            await line.wait_for_silence(2 * PAUSE_SECONDS)
+            await line.wait_for_silence(_PAUSE_SECONDS)
             await line.say(decision)
         await line.connected()
-        await line.say(hello)
+        await talk(line)
 
     return script

@@ -217,7 +217,10 @@ class _Picture:
         return path("".join(steps), kind) + "\n" if steps else ""
 
     def _speech(self, spoken: Spoken) -> Iterator[str]:
-        top = self._lanes.caller if spoken.speaker == "caller" else self._lanes.agent
+        lanes = {"caller": self._lanes.caller, "agent": self._lanes.agent}
+        top = lanes.get(spoken.speaker, self._lanes.human)
+        if top is None:
+            return
         if spoken.cut_seconds > 0:
             # The unheard bar ends before the same speaker's next span begins.
             later = [
@@ -316,7 +319,7 @@ def _gain(track: bytes) -> float:
 def _layout(call: Timeline, first: float) -> _Lanes:
     """Return the lanes of the row that begins at second `first`, sized for its content."""
     last = first + ROW_SECONDS
-    text_lines = {"caller": 1, "agent": 1}
+    text_lines = {"caller": 1, "agent": 1, "human": 0}
     for spoken in call.spoken:
         for start, end, words, cut in row_pieces(spoken):
             if first <= start < last:
@@ -328,8 +331,10 @@ def _layout(call: Timeline, first: float) -> _Lanes:
     agent = caller + _WAVE + text_lines["caller"] * _TEXT_LINE + 20
     y = agent + _WAVE + text_lines["agent"] * _TEXT_LINE + 12
     human = tools = None
-    if any(start < last and end > first for start, end in (*away, *call.human_spans())):
-        human, y = y, y + _WAVE + 10
+    if text_lines["human"] or any(
+        start < last and end > first for start, end in (*away, *call.human_spans())
+    ):
+        human, y = y, y + _WAVE + text_lines["human"] * _TEXT_LINE + 10
     if any(first <= tool.start < last for tool in call.tools):
         tools, y = y, y + 22
     seconds = min(ROW_SECONDS, max(1.0, call.seconds - first))
