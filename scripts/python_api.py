@@ -47,6 +47,7 @@ OF_THE_SERVER = {
         "model_setup",
         "consult_setup",
         "with_plans",
+        "address_functions",
         "check_policies",
         "destinations",
     },

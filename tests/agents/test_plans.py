@@ -8,8 +8,20 @@ from typing import Any
 
 import pytest
 
+from hookflash.agents.agent import Agent
+from hookflash.agents.context import CallContext
 from hookflash.agents.load_agent import load_agent
-from hookflash.agents.plans import PLANS, Cold, Consult, Plan, Queue, Refer, Warm, handoff_plan
+from hookflash.agents.plans import (
+    PLANS,
+    Cold,
+    Consult,
+    Plan,
+    Queue,
+    Refer,
+    Warm,
+    address_functions,
+    handoff_plan,
+)
 from hookflash.core.handoff_plan import HandoffPlan, Target, queue_target
 from hookflash.errors import ConfigError
 
@@ -55,6 +67,29 @@ def test_a_plan_is_played_as_it_says(plan: Plan, played: HandoffPlan) -> None:
     assert handoff_plan(plan) == played
 
 
+def owner(call: CallContext) -> Target | None:
+    return ANNA
+
+
+def test_a_function_of_the_call_takes_the_place_of_a_target() -> None:
+    plan = Warm([owner, BEN])
+    assert handoff_plan(plan).targets == (Target("function", "owner"), BEN)
+    assert address_functions(plan) == {0: owner}
+    assert handoff_plan(Refer(owner)).kinds == {"function"}
+    assert address_functions(Queue("support", first=owner)) == {0: owner}
+    agent = Agent("shop", instructions="x")
+    agent.handoff("desk", when="x", plan=plan)
+    assert agent.destinations[0].checked
+    assert agent.address_functions == {"desk": {0: owner}}
+
+
+def test_the_fallback_needs_a_target_that_is_known() -> None:
+    agent = Agent("shop", instructions="x", fallback="desk")
+    agent.handoff("desk", when="x", plan=Warm(owner))
+    with pytest.raises(ConfigError, match="has no target but functions of the call"):
+        agent.check()
+
+
 @pytest.mark.parametrize("kind", PLANS)
 def test_each_field_of_a_plan_applies_to_how_the_core_plays_it(kind: type[Plan]) -> None:
     renamed = {"name", "first", "announce_seconds", "leave_key"}
@@ -68,6 +103,8 @@ def test_each_field_of_a_plan_applies_to_how_the_core_plays_it(kind: type[Plan])
         (lambda: Warm(("+15550102",)), r"^Warm: targets must be .*; the first is '\+15550102'"),
         (lambda: Warm([ANNA, BEN, None]), "the third is None"),
         (lambda: Warm([ANNA, BEN, DESK, 4]), "the 4th is 4"),
+        (lambda: Warm([ANNA, lambda: BEN]), "Warm: targets: <lambda> must take one argument"),
+        (lambda: Warm(dict), "expected a function of the call.* got the class dict"),
         (lambda: Warm([]), "got an empty list"),
         (lambda: Warm(7), "got 7"),
         (lambda: Cold(queue_target("support")), r"a queue is Queue\('support'\), not a target"),

@@ -104,3 +104,52 @@ def test_a_target_that_is_free_and_not_permitted_is_not_rung(scene: Any) -> None
     assert line.sent(RingHuman) == []
     (attempt,) = line.call.handoff.attempts
     assert attempt.note == NOT_PERMITTED
+
+
+ASKED = Target("function", "account_owner")
+
+
+def test_a_computed_target_is_rung_in_its_place_and_refused_if_no_prefix_permits_it(
+    scene: Any,
+) -> None:
+    destination = Destination(
+        key="billing", when="", plan=plan(ASKED, HOME, ABROAD, manner="warm"), checked=True
+    )
+    line = scene(destinations=(destination,), dial_prefixes=ONLY_HOME)
+    line.reach()
+    assert line.sent(RingHuman) == []
+    assert line.sent(RefuseTarget) == [RefuseTarget("billing", 2)]
+    line(e.TargetsChecked(1, targets=(ABROAD, HOME, ABROAD)))
+    assert line.sent(RefuseTarget) == [RefuseTarget("billing", 2), RefuseTarget("billing", 0)]
+    assert [each.target for each in line.sent(RingHuman)] == [HOME]
+
+
+def test_a_computed_target_is_the_first_to_be_rung(scene: Any) -> None:
+    destination = Destination(
+        key="billing", when="", plan=plan(ASKED, HOME, manner="warm"), checked=True
+    )
+    line = scene(destinations=(destination,))
+    line.reach()
+    line(e.TargetsChecked(1, targets=(DESK, HOME)))
+    assert [each.target for each in line.sent(RingHuman)] == [DESK]
+    assert line.call.setup.destinations == (destination,), "the next request computes anew"
+
+
+def test_a_target_that_is_not_known_in_time_is_left_out(scene: Any) -> None:
+    destination = Destination(
+        key="billing", when="", plan=plan(ASKED, HOME, manner="warm"), checked=True
+    )
+    line = scene(destinations=(destination,))
+    line.reach()
+    line.wait(2.1)
+    assert [each.target for each in line.sent(RingHuman)] == [HOME]
+
+
+def test_if_nobody_is_computed_the_agent_says_that_nobody_is_free(scene: Any) -> None:
+    destination = Destination(key="billing", when="", plan=plan(ASKED, manner="warm"), checked=True)
+    line = scene(destinations=(destination,))
+    line.reach()
+    line(e.TargetsChecked(1, targets=(ASKED,)))
+    (told,) = line.sent(SendToolOutput)
+    assert '"status":"closed"' in told.output
+    assert line.sent(RingHuman) == []

@@ -97,3 +97,84 @@ async def test_nobody_is_asked_about_a_destination_that_is_closed() -> None:
 
 async def test_a_destination_that_is_gone_is_rung() -> None:
     assert await found(key="gone") == TargetsChecked(7)
+
+
+# --- computed addresses ---------------------------------------------------------------------------
+
+OWNER = Target("function", "owner")
+
+
+async def computed(*functions, is_free: Presence | None = None, **plan: object) -> TargetsChecked:
+    """Check a destination whose first targets are functions, and whose last is Anna."""
+    targets = (*(OWNER for _ in functions), ANNA)
+    desk = Destination(key="desk", when="x", plan=HandoffPlan(targets=targets, **plan))
+    checks = AgentChecks(
+        [desk], is_free, At(MONDAY), functions={"desk": dict(enumerate(functions))}
+    )
+    checks.context = {"account": "ben"}
+    return await checks.check(CheckTargets(7, "desk"))
+
+
+async def test_addresses_are_computed_by_plain_and_async_functions_of_the_call() -> None:
+    def plain(call) -> Target | None:
+        return Target.client(call["account"])
+
+    async def later(call) -> Target | None:
+        await asyncio.sleep(0)
+        return EVA
+
+    async def none(call) -> Target | None:
+        return None
+
+    found = await computed(plain, later, none)
+    assert found == TargetsChecked(7, targets=(BEN, EVA, OWNER, ANNA))
+
+
+async def test_the_owner_is_asked_who_is_free_of_the_computed_targets_too() -> None:
+    asked: list[Target] = []
+
+    async def is_free(target: Target) -> bool:
+        asked.append(target)
+        return target != ANNA
+
+    found = await computed(lambda call: BEN, lambda call: None, is_free=is_free)
+    assert found == TargetsChecked(7, free=(0,), targets=(BEN, OWNER, ANNA))
+    assert asked == [BEN, ANNA]
+
+
+async def fails(call: object) -> Target:
+    raise ValueError("the database is down")
+
+
+async def hangs(call: object) -> Target:
+    await asyncio.sleep(3600)
+    return BEN
+
+
+async def exits(call: object) -> Target:
+    raise SystemExit(1)
+
+
+@pytest.mark.parametrize(
+    ("function", "logged"),
+    [
+        (fails, "fails failed; it is left out"),
+        (hangs, "hangs said nothing within 1 s; it is left out"),
+        (exits, "exits failed; it is left out"),
+        (lambda call: "+15550102", "returned a str; expected a Target"),
+        (lambda call: OWNER, "returned a function; expected a Target"),
+    ],
+)
+async def test_a_function_that_does_not_say_whom_to_ring_is_left_out(
+    function, logged: str, caplog
+) -> None:
+    assert await computed(function) == TargetsChecked(7, targets=(OWNER, ANNA))
+    assert logged in caplog.text
+    assert "5550102" not in caplog.text
+
+
+async def test_a_computed_target_that_does_not_fit_its_plan_is_left_out(caplog) -> None:
+    desk = Destination(key="desk", when="x", plan=HandoffPlan(targets=(OWNER,), manner="refer"))
+    checks = AgentChecks([desk], None, At(MONDAY), functions={"desk": {0: lambda call: ANNA}})
+    assert await checks.check(CheckTargets(7, "desk")) == TargetsChecked(7, targets=(OWNER,))
+    assert "a computed target does not fit its plan" in caplog.text

@@ -70,6 +70,7 @@ async def test_an_example_answers_a_call(stage, path: Path) -> None:
         )
         s.model.on("response.create", [say("line", 800, FAREWELL)])
         for destination in agent.destinations:
+            # A computed address is none for the caller of this test.
             for target in destination.plan.targets:
                 prefix = "client:" if target.kind == "client" else ""
                 s.carrier.humans[prefix + target.address] = human(destination.plan)

@@ -197,3 +197,28 @@ async def test_a_callback_request_is_delivered_to_the_owner(stage):
         assert delivery.caller == CALLER
         assert record.disposition == "callback"
         assert samples(call.recording().heard, GREETING) == 800 * 8
+
+
+async def test_whoever_looks_after_the_caller_is_rung(stage):
+    agent = Agent("shop", instructions="We sell bicycles.", greeting="Hello.")
+
+    def account_owner(call: CallContext) -> Target | None:
+        call.state["asked"] = call.caller
+        return Target.phone(SECOND_DESK)
+
+    plan = Cold([account_owner, Target.phone(DESK)], ring_seconds=8)
+    agent.handoff("desk", when="somebody asks for a person", plan=plan)
+
+    async with stage(agent) as s:
+        script_agent(s)
+        s.carrier.humans[DESK] = Human.no_answer()
+        s.carrier.humans[SECOND_DESK] = Human(answer_after=0.5, script=desk)
+
+        async def script(line: Line) -> None:
+            await greeted(line)
+            await s.model.perform([hears("a person please"), transfer()])
+            await line.wait_for("bridged")
+
+        record = await s.record(await s.call(script))
+        assert [attempt.outcome for attempt in record.handoffs] == ["bridged"]
+        assert [leg.about.to for leg in s.carrier.calls][1:] == [SECOND_DESK]

@@ -154,7 +154,10 @@ async def _with_model(
 
 def _first_target(directory: Directory) -> Target | None:
     plans = (each.plan for agent in directory.agents for each in agent.destinations)
-    return next((target for plan in plans for target in plan.targets), None)
+    return next(
+        (target for plan in plans for target in plan.targets if target.kind != "function"),
+        None,
+    )
 
 
 def _humans(directory: Directory) -> tuple[HumanPhone, ...]:
@@ -163,6 +166,9 @@ def _humans(directory: Directory) -> tuple[HumanPhone, ...]:
     for agent in directory.agents:
         for destination in agent.destinations:
             for target in destination.plan.targets:
+                if target.kind == "function":
+                    # Known only during a call.
+                    continue
                 client = target.kind == "client"
                 number = f"client:{target.address}" if client else target.address
                 humans.setdefault(number, HumanPhone(number, destination.key))

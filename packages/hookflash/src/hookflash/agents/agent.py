@@ -21,7 +21,13 @@ from hookflash.agents import consult as consulting
 from hookflash.agents.builtin_tool_specs import END_CALL, STOP_RECORDING, handoff_tools
 from hookflash.agents.hooks import Hooked
 from hookflash.agents.mcp_servers import Approval, McpServer, make_hosted, make_server
-from hookflash.agents.plans import PLANS, Plan, handoff_plan
+from hookflash.agents.plans import (
+    PLANS,
+    AddressFunction,
+    Plan,
+    address_functions,
+    handoff_plan,
+)
 from hookflash.agents.prepared_lines import own_texts
 from hookflash.agents.tool import (
     DEFAULT_TIMEOUT_SECONDS,
@@ -163,6 +169,7 @@ class Agent(Hooked):
         self.max_call_seconds = max_call_seconds
         self._tools: dict[str, Tool] = {}
         self._destinations: dict[str, Destination] = {}
+        self._address_functions: dict[str, dict[int, AddressFunction]] = {}
         self._mcp_servers: tuple[McpServer, ...] = ()
         self._hosted: tuple[HostedServer, ...] = ()
 
@@ -192,9 +199,17 @@ class Agent(Hooked):
         """Where humans can be reached, in the order in which they were added."""
         asks = self.presence_hook is not None
         return tuple(
-            msgspec.structs.replace(each, checked=asks or each.plan.hours is not None)
-            for each in self._destinations.values()
+            msgspec.structs.replace(
+                each,
+                checked=asks or each.plan.hours is not None or key in self._address_functions,
+            )
+            for key, each in self._destinations.items()
         )
+
+    @property
+    def address_functions(self) -> Mapping[str, Mapping[int, AddressFunction]]:
+        """The functions that return whom to ring: by destination, and by the target's place."""
+        return self._address_functions
 
     @overload
     def tool(self, function: _F, /) -> _F: ...
@@ -372,6 +387,8 @@ class Agent(Hooked):
                     " describe the occasion only"
                 )
         self._destinations[key] = Destination(key=key, when=when.strip(), plan=played)
+        if functions := address_functions(plan):
+            self._address_functions[key] = functions
 
     def with_plans(self, change: Callable[[HandoffPlan], HandoffPlan]) -> Agent:
         """Return a copy of this agent with each plan replaced by what `change` returns for it."""
@@ -410,6 +427,13 @@ class Agent(Hooked):
                     f"Agent {self.name!r}: {what}={key!r} is not one of its destinations"
                     f" ({known}); add agent.handoff({key!r}, ...) or change {what}"
                 )
+        if self.fallback is not None and self._destinations[self.fallback].plan.kinds == {
+            "function"
+        }:
+            raise ConfigError(
+                f"Agent {self.name!r}: fallback={self.fallback!r} has no target but functions of"
+                " the call; it is rung when no model is available, at once: add a fixed target"
+            )
         if self.key_to_human is not None and self._destination_of_key() is None:
             raise ConfigError(
                 f"Agent {self.name!r}: key_to_human={self.key_to_human!r} leads nowhere: name one"

@@ -11,12 +11,14 @@ The core plays `HandoffPlan` (`core/handoff_plan.py`), which `handoff_plan` retu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Literal, TypeAlias
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Literal, TypeAlias, cast
 
 import msgspec
 from msgspec import Meta
 
+from hookflash.agents.context import CallContext
+from hookflash.agents.functions_of_call import check_takes_call
 from hookflash.agents.hours import parse_hours
 from hookflash.core.field_checks import Rule, check_fields, check_rules
 from hookflash.core.handoff_plan import (
@@ -37,7 +39,10 @@ from hookflash.core.handoff_plan import (
 )
 from hookflash.errors import ConfigError
 
-Targets = Target | Sequence[Target]
+AddressFunction: TypeAlias = Callable[[CallContext], Target | None | Awaitable[Target | None]]
+"""A function of the call, plain or async, that returns whom to ring."""
+
+Targets = Target | AddressFunction | Sequence[Target | AddressFunction]
 
 Times = Annotated[int, Meta(ge=5, le=600)]
 
@@ -77,7 +82,12 @@ class _Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 class _ToTargets(_Plan, frozen=True):
     targets: Targets
-    """Where to ring: a target, or several in a list or tuple; at most 10 with `order="ring"`."""
+    """Where to ring: a target, or several in a list or tuple; at most 10 with `order="ring"`.
+
+    A function of the call may take the place of a target. It is called with the `CallContext` when
+    a human is needed. It returns a target, or None to leave it out. It may be async, and has one
+    second. If it raises or is late, it is left out.
+    """
 
 
 class _Rung(_ToTargets, frozen=True, kw_only=True):
@@ -190,7 +200,7 @@ class Refer(_Rung, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         for target in targets_of(self):
-            if target.kind != "sip":
+            if target.kind not in ("sip", "function"):
                 raise ConfigError(
                     "Refer: hands the caller to SIP addresses only; expected"
                     f' Target.sip("sip:desk@example.com"), got {target!r}'
@@ -256,28 +266,44 @@ def handoff_plan(plan: Plan) -> HandoffPlan:
 
 def targets_of(plan: _Plan) -> tuple[Target, ...]:
     """Return the targets of a plan, in order; a queue comes last."""
-    if isinstance(plan, Queue):
-        return (*_listed(plan.first), queue_target(plan.name))
-    assert isinstance(plan, _ToTargets)
-    return _listed(plan.targets)
+    rung = tuple(
+        each if isinstance(each, Target) else Target("function", name_of(each))
+        for each in _listed(plan)
+    )
+    return (*rung, queue_target(plan.name)) if isinstance(plan, Queue) else rung
 
 
-def _listed(targets: Targets) -> tuple[Target, ...]:
-    return (targets,) if isinstance(targets, Target) else tuple(targets)
+def address_functions(plan: Plan) -> dict[int, AddressFunction]:
+    """Return the functions among the targets of a plan, by their place."""
+    return {place: each for place, each in enumerate(_listed(plan)) if not isinstance(each, Target)}
+
+
+def name_of(function: Callable[..., object]) -> str:
+    """Return the name of a function, or that of the class of another callable."""
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def _listed(plan: _Plan) -> tuple[Target | AddressFunction, ...]:
+    targets: Targets = plan.first if isinstance(plan, Queue) else getattr(plan, "targets", ())
+    return (targets,) if isinstance(targets, Target) or callable(targets) else tuple(targets)
 
 
 def _check_targets(plan: _Plan, given: object, field: str = "targets") -> None:
     """Raise `ConfigError` unless `given` is a target or a list of targets that can be rung."""
     expected = (
-        f'{_name(plan)}: {field} must be a target such as Target.phone("+15550102"), or a list of'
-        " them"
+        f'{_name(plan)}: {field} must be a target such as Target.phone("+15550102"), a function of'
+        " the call that returns one, or a list of them"
     )
-    if isinstance(given, str) or not isinstance(given, Target | Sequence):
+    one = isinstance(given, Target) or callable(given)
+    if isinstance(given, str) or not (one or isinstance(given, Sequence)):
         raise ConfigError(f"{expected}; got {given!r}")
-    items: Sequence[object] = (given,) if isinstance(given, Target) else given
+    items: Sequence[object] = (given,) if one else tuple(cast("Sequence[object]", given))
     if not items:
         raise ConfigError(f"{expected}; got an empty list")
     for place, item in enumerate(items, 1):
+        if callable(item):
+            check_takes_call(item, f"{_name(plan)}: {field}")
+            continue
         if not isinstance(item, Target):
             raise ConfigError(f"{expected}; the {_ordinal(place)} is {item!r}")
         if item.kind == "queue":

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from hookflash.core.handoff_plan import HandoffPlan
+from hookflash.core.handoff_plan import HandoffPlan, Target
 from hookflash.core.token_usage import Tokens
 
 
@@ -401,6 +401,8 @@ class TargetsChecked(Event, frozen=True, tag=True):
     opens: str = ""
     free: tuple[int, ...] | None = None
     """None: nobody was asked, all count as free."""
+    targets: tuple[Target, ...] | None = None
+    """The plan's targets, if it has some that are computed."""
 
 
 class ConsultDecided(Event, frozen=True, tag=True):

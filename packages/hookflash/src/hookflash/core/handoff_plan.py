@@ -38,10 +38,10 @@ class Target(msgspec.Struct, frozen=True):
     `ConfigError` if it is invalid.
     """
 
-    kind: Literal["phone", "sip", "client", "queue"]
-    """What the address is."""
+    kind: Literal["phone", "sip", "client", "queue", "function"]
+    """What the address is. `"function"`: it is computed during the call (`agents/plans.py`)."""
     address: str
-    """The number, SIP URI, identity, or the name or workflow SID of the queue."""
+    """The number, SIP URI, identity, name or workflow SID of the queue, or name of the function."""
     extension: str = ""
     """The keys to send after a telephone has answered; empty for the other kinds."""
 
@@ -254,7 +254,7 @@ class HandoffPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def kinds(self) -> frozenset[str]:
-        """The kinds of the targets: phone, sip, client, queue."""
+        """The kinds of the targets: phone, sip, client, queue, function."""
         return frozenset(target.kind for target in self.targets)
 
     @property
@@ -302,7 +302,7 @@ _RULES: tuple[Rule[HandoffPlan], ...] = (
         ' where it sends keys; use accept="press-1"',
     ),
     (
-        lambda plan: plan.manner == "refer" and plan.kinds != {"sip"},
+        lambda plan: plan.manner == "refer" and not plan.kinds <= {"sip", "function"},
         'manner="refer" hands the caller to SIP addresses only; use Target.sip',
     ),
     (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -25,6 +25,11 @@ class AgentLike(Protocol):
 
     @property
     def destinations(self) -> tuple[Destination, ...]: ...
+
+    @property
+    def address_functions(self) -> Mapping[str, Mapping[int, Callable[..., object]]]:
+        """The functions that return whom to ring: by destination, and by the target's place."""
+        ...
 
     @property
     def language(self) -> str | None: ...

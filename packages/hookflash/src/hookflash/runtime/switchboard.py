@@ -541,11 +541,20 @@ class Switchboard:
             setup = agent.consult_setup(consult, said, history, safety_identifier=name)
             return made_valid(setup)
 
+        checks = AgentChecks(
+            agent.destinations,
+            agent.presence_hook,
+            self._clock,
+            functions=agent.address_functions,
+            threads=self._threads,
+        )
+
         def make_tools(post: EventSink, digits: TypedDigits) -> ToolRunner:
             observers = self._observers[call_sid] = CallObservers(
                 agent, call, post, clock=self._clock, entropy=self._entropy
             )
             context = self._make_context(agent, call, post, observers.ask, digits.collect)
+            checks.context = context
             if arrived is not None and isinstance(context, CallContext):
                 # The call itself learns them from its first event, which comes after this.
                 context.call_sid = arrived.call_sid
@@ -566,7 +575,7 @@ class Switchboard:
         ports = CallPorts(
             clock=self._clock,
             control=self._control,
-            checks=AgentChecks(agent.destinations, agent.presence_hook, self._clock),
+            checks=checks,
             consults=self._consults,
             deliveries=self._deliveries,
             connector=self._connector,

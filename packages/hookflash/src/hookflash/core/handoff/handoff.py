@@ -186,6 +186,13 @@ class Handoff:
         self.set_targets(None)
         return True
 
+    def compute_targets(self, targets: tuple[Target, ...]) -> None:
+        """Replace the plan's targets with those that were computed for this call."""
+        assert self.request is not None
+        plan = msgspec.structs.replace(self.plan, targets=targets)
+        to = msgspec.structs.replace(self.destination, plan=plan)
+        self.request = msgspec.structs.replace(self.request, destination=to)
+
     def set_targets(self, free: tuple[int, ...] | None) -> None:
         """Say which targets are free; None means all."""
         self.ring_order.set_targets(

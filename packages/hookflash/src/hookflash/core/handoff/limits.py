@@ -10,7 +10,7 @@ from hookflash.core.timers import Limit
 S = HandoffState
 
 CHECK_SECONDS = 2.0
-"""How long the owner may take to say who is free."""
+"""How long the owner may take to compute the addresses, and to say who is free."""
 
 ORDER_SECONDS = 60.0
 """How long an order to ring may wait at the carrier before a telephone rings."""

@@ -51,14 +51,15 @@ class RingOrder:
     ) -> None:
         """Make the waves of the plan's free targets (None: all), in the plan's order.
 
-        `dialled_number` is the number of this line. A target with that number is left out, and so
-        is one that no prefix permits.
+        A target whose address is still to be computed is left out. `dialled_number` is the number
+        of this line. A target with that number is left out, and so is one that no prefix permits.
         """
         refused = refused_targets(plan, prefixes)
         numbers = [
             number
             for number, target in enumerate(plan.targets)
-            if (free is None or number in free)
+            if target.kind != "function"
+            and (free is None or number in free)
             and number not in refused
             and not _is_line(target, dialled_number)
         ]

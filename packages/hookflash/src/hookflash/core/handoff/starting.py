@@ -95,6 +95,11 @@ def _report_refused(handoff: Handoff, step: s.Step) -> None:
 def targets_checked(handoff: Handoff, event: e.TargetsChecked, step: s.Step) -> None:
     if handoff.state is not HandoffState.CHECKING or event.check != handoff.checks:
         return
+    if event.targets is not None:
+        refused = handoff.refused_targets
+        handoff.compute_targets(event.targets)
+        for number in sorted({*handoff.refused_targets} - {*refused}):
+            step.do(RefuseTarget(handoff.destination.key, number))
     handoff.set_targets(event.free)
     if event.open and handoff.has_next_wave(step.now):
         begin(handoff, step)
