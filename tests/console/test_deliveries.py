@@ -9,6 +9,7 @@ import pytest
 from hookflash.console.console import Hooks
 from hookflash.core.delivery import Delivery
 from hookflash.core.delivery_retries import Attempt, attempted
+from hookflash.errors import CarrierError
 from hookflash.stores.deliveries import DeliveryStore
 
 from .conftest import MakeOffice, Office, Time
@@ -102,3 +103,29 @@ async def test_without_a_delivery_worker_a_retry_waits_for_the_next_poll(office:
     async with office.signed_in() as client:
         answer = await client.post("/api/deliveries/CA1-callback/retry", json={})
         assert answer.status_code == 202
+
+
+async def test_the_sound_of_a_voicemail_is_read_from_the_carrier(make_office: MakeOffice) -> None:
+    asked: list[str] = []
+
+    async def fetch(url: str) -> bytes:
+        asked.append(url)
+        if "gone" in url:
+            raise CarrierError("Twilio refused with 404", status=404)
+        return b"RIFF"
+
+    async with make_office(hooks=Hooks(voicemail=fetch)) as office:
+        there = left(1, kind="voicemail", recording_url="https://api.twilio.com/RE1")
+        gone = left(2, kind="voicemail", recording_url="https://api.twilio.com/gone")
+        for each in (there, gone, left(3)):
+            await put(office, each)
+        async with office.signed_in("vera") as client:
+            answer = await client.get("/api/deliveries/CA1-callback/recording")
+            assert (answer.status_code, answer.content) == (200, b"RIFF")
+            assert answer.headers["content-type"] == "audio/wav"
+            answer = await client.get("/api/deliveries/CA2-callback/recording")
+            assert (answer.status_code, answer.json()["code"]) == (502, "unreachable")
+            for name in ("CA3-callback", "CA404-callback"):
+                answer = await client.get(f"/api/deliveries/{name}/recording")
+                assert answer.status_code == 404
+    assert asked == ["https://api.twilio.com/RE1", "https://api.twilio.com/gone"]

@@ -4,17 +4,33 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from hookflash.console import ended_calls
 from hookflash.console.console import Hooks
-from hookflash.core.commands import ClearAudio, RunTool
-from hookflash.core.events import CallerSpeechStarted, HintGiven, LegChanged, ToolFinished
+from hookflash.core.commands import ClearAudio, RunTool, StoreRecord
+from hookflash.core.events import (
+    AgentTranscribed,
+    CallArrived,
+    CallCompleted,
+    CallerSpeechStarted,
+    CallerSpeechStopped,
+    HintGiven,
+    LegChanged,
+    ModelAudio,
+    ResponseStarted,
+    RoomChanged,
+    ToolFinished,
+)
 from hookflash.core.record import CallRecord, HandoffAttempt, ToolUse, Utterance
 from hookflash.core.setup import CallSetup
 from hookflash.files.stored_files import DataFolder, Kind, StoredFile
 from hookflash.runtime.journal import Journals, JournalState
+from hookflash.runtime.wav import header
 
 from .conftest import MakeOffice, Office, Time
+from .test_deliveries import left, put
 
 NOW = Time().now
 
@@ -189,6 +205,110 @@ async def test_a_recording_is_played_in_pieces_and_its_hearing_written_down_once
             kept.error = None
             trail = (await client.get("/api/audit", params={"action": "recording"})).json()
             assert len(trail["entries"]) == 1
+
+
+async def test_a_call_is_taken_away_as_text_events_or_one_page(
+    make_office: MakeOffice, tmp_path: Path
+) -> None:
+    journals = Journals(tmp_path / "journals")
+    journal = journals.begin("CA1", CallSetup())
+    at = record().arrived_at
+    journal.write(at, CallArrived("CA1", "+15550101234", "+15550100"), [])
+    journal.write(at + 31, CallerSpeechStopped("c1"), [])
+    journal.write(at + 31.2, ResponseStarted("r1"), [])
+    journal.write(at + 31.3, AgentTranscribed("i1", "Yes"), [])
+    journal.write(at + 31.4, ModelAudio("r1", "i1", "", 800), [])
+    journal.write(at + 60, CallCompleted(), [StoreRecord(record())])
+    journals.close()
+    kept = Kept(tmp_path)
+    (tmp_path / "recordings").mkdir()
+    (tmp_path / "recordings" / "CA1.wav").write_bytes(header(80) + b"\xff" * 160)
+    async with make_office(hooks=Hooks(data=kept)) as office:
+        for sid in ("CA1", "CA2"):
+            await office.store.put(record(sid))
+        async with office.signed_in("vera") as client:
+            shown = (await client.get("/api/past/CA1")).json()
+            assert shown["has_journal"]
+            (turn,) = shown["turns"]
+            assert (turn["stopped_at"], turn["generated_at"]) == (31.0, 31.3)
+            text = await client.get("/api/past/CA1/transcript")
+            assert text.headers["content-disposition"] == 'attachment; filename="CA1.txt"'
+            assert "Caller: My brake." in text.text
+            events = await client.get("/api/past/CA1/journal")
+            assert events.text.splitlines()[1].startswith('{"at":')
+            html = await client.get("/api/past/CA1/replay")
+            assert html.headers["content-type"] == "text/html; charset=utf-8"
+            assert html.headers["content-disposition"] == 'attachment; filename="CA1.html"'
+            assert "data:audio/wav;base64," in html.text
+            assert not (await client.get("/api/past/CA2")).json()["has_journal"]
+            for what in ("journal", "replay"):
+                assert (await client.get(f"/api/past/CA2/{what}")).status_code == 404
+            assert (await client.get("/api/past/CA404/transcript")).status_code == 404
+            kept.error = OSError("the store does not answer")
+            for what in ("journal", "replay"):
+                assert (await client.get(f"/api/past/CA1/{what}")).status_code == 503
+        async with office.signed_in() as client:
+            trail = (await client.get("/api/audit", params={"action": "export"})).json()["entries"]
+    assert [each["text"] for each in trail] == ["replay", "journal", "transcript"]
+
+
+async def test_the_calls_of_a_search_are_a_table(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ended_calls, "_TABLE_PAGE", 2)
+    for number in range(5):
+        await office.store.put(record(f"CA{number}", arrived_at=NOW - 100.0 + number))
+    busy = msgspec.structs.replace(record().handoffs[0], outcome="busy")
+    await office.store.put(record("CA9", handoffs=(busy,)))
+    async with office.signed_in("vera") as client:
+        table = await client.get("/api/past.csv", params={"outcome": "bridged"})
+        assert table.headers["content-type"] == "text/csv; charset=utf-8"
+        head, *rows = table.text.splitlines()
+        assert head.startswith("call_sid,arrived_at,agent")
+        assert [row.split(",")[0] for row in rows] == ["CA4", "CA3", "CA2", "CA1", "CA0"]
+        monkeypatch.setattr(ended_calls, "TABLE_CALLS", 3)
+        assert len((await client.get("/api/past.csv")).text.splitlines()) == 5
+        found = (await client.get("/api/past", params={"outcome": "busy"})).json()["calls"]
+        assert [each["call_sid"] for each in found] == ["CA9"]
+        assert (await client.get("/api/past.csv", params={"text": "..."})).status_code == 400
+
+
+async def test_outcomes_are_told_where_they_happened(
+    make_office: MakeOffice, tmp_path: Path
+) -> None:
+    journals = Journals(tmp_path / "journals")
+    journal = journals.begin("CA1", CallSetup())
+    at = record().arrived_at
+    state = JournalState
+    journal.write(at, HintGiven("x", "anna"), [], state("talking", "idle"))
+    journal.write(at + 40, LegChanged("CAh1", "ringing", 1), [], state("talking", "ringing"))
+    journal.write(at + 45, LegChanged("CAh1", "completed", 1, "busy"), [])
+    journal.write(at + 46, LegChanged("CAh2", "ringing", 2), [])
+    journal.write(at + 48, LegChanged("CAh2", "answered", 2), [])
+    journal.write(at + 50, RoomChanged(2, "started"), [], state("with a human", "with human"))
+    journal.write(at + 55, RoomChanged(2, "left", "CAh2"), [], state("ended", "done"))
+    journals.close()
+    first = record().handoffs[0]
+    attempts = (
+        msgspec.structs.replace(first, outcome="busy", note="at lunch", seconds_to_human=None),
+        msgspec.structs.replace(first, started_at=46.0),
+    )
+    async with make_office(hooks=Hooks(data=Kept(tmp_path))) as office:
+        await office.store.put(record(handoffs=attempts))
+        async with office.signed_in("vera") as client:
+            found = (await client.get("/api/past/CA1")).json()["parts"]["outcomes"]
+    assert [(each["at"], each["text"]) for each in found] == [
+        (45.0, "Desk was busy: at lunch"),
+        (55.0, "The human hung up"),
+    ]
+
+
+async def test_a_voicemail_is_shown_with_its_call(office: Office) -> None:
+    await office.store.put(record())
+    await put(office, left(1, kind="voicemail", recording_url="https://api.example/RE1"))
+    async with office.signed_in("vera") as client:
+        (voicemail,) = (await client.get("/api/past/CA1")).json()["voicemails"]
+    assert (voicemail["text"], voicemail["recording_url"]) == ("", "https://api.example/RE1")
 
 
 async def test_a_deleted_call_leaves_only_an_audit_entry(

@@ -329,9 +329,15 @@ async def test_a_call_that_ends_is_told_and_one_that_comes_back_is_shown_again(
         assert await one.names(1) == ["CallOver"]
 
 
-async def test_a_call_that_nobody_has_is_over(feed: Feed) -> None:
+async def test_a_call_that_nobody_has_is_unknown_and_not_over(
+    feed: Feed, processes: Processes
+) -> None:
     async with page(feed, "CA404") as one:
-        assert await one.names(2) == ["Snapshot", "CallOver"]
+        assert await one.names(2) == ["Snapshot", "CallUnknown"]
+        async with page(feed, "CA404") as late:
+            assert await late.names(2) == ["Snapshot", "CallUnknown"]
+        processes.details["CA404"] = detail("CA404")
+        assert await one.names(1) == ["CallShown"]
 
 
 async def test_a_quiet_feed_says_that_it_is_alive_and_asks_whether_the_page_may_go_on(

@@ -8,14 +8,17 @@ from pathlib import Path
 import pytest
 
 from hookflash.console import live_calls as live_module
+from hookflash.console.call_detail import outcomes
 from hookflash.console.live_calls import LiveCalls
 from hookflash.console.prices import Prices
-from hookflash.console.shapes import Parts, Question
+from hookflash.console.shapes import LastLine, Parts, Question
+from hookflash.console.trace import Trace
 from hookflash.core import events as e
 from hookflash.core.call import Call
 from hookflash.core.commands import PlayAudio, SendMark
 from hookflash.core.handoff_plan import Destination, HandoffPlan, Target
 from hookflash.core.phases import Phase
+from hookflash.core.record import HandoffAttempt
 from hookflash.core.setup import CallSetup
 from hookflash.core.token_usage import Tokens
 from hookflash.runtime.journal import Journals
@@ -134,8 +137,13 @@ async def test_a_hand_off_is_shown_with_its_state_its_legs_and_its_time(scene: W
     assert entry.handoff is not None
     assert (entry.handoff.destination, entry.handoff.state) == ("billing", "moving")
     assert entry.handoff.reason == "a refund"
-    assert entry.handoff.until is not None and entry.handoff.until > scene.now
+    assert entry.state == "moving"
+    # No phone rings yet, so none can stop ringing.
+    assert entry.handoff.until is None
     scene.after(1.0, e.LegChanged("CA9", "ringing", 2))
+    entry = scene.live.report("", 0).calls[0]
+    assert entry.handoff is not None
+    assert entry.handoff.until == scene.now + DESK.plan.ring_seconds
     (leg,) = (await scene.parts()).legs
     assert (leg.status, leg.answered_at) == ("ringing", None)
     scene.after(3.0, e.LegChanged("CA9", "answered", 2))
@@ -150,6 +158,106 @@ async def test_a_hand_off_is_shown_with_its_state_its_legs_and_its_time(scene: W
         stage.ended_at == later.started_at
         for stage, later in zip(parts.stages, parts.stages[1:], strict=False)
     )
+
+
+async def test_the_time_left_is_what_the_humans_phone_rings(scene: Watched) -> None:
+    plan = HandoffPlan(targets=(Target.phone("+15550102"),), manner="warm", ring_seconds=20)
+    desk = Destination(key="billing", when="a refund", plan=plan)
+    scene.call = Call(CallSetup(agent="shop", destinations=(desk,)))
+    scene.greet()
+    scene(e.HandoffRequested("billing", "angry", source="console", by="anna"))
+    scene.after(0.4, e.LegPlaced(1, 0, "CAh"))
+
+    def until() -> float | None:
+        handoff = scene.live.report("", 0).calls[0].handoff
+        assert handoff is not None and handoff.state == "ringing"
+        return handoff.until
+
+    assert until() is None
+    scene.after(2.0, e.LegChanged("CAh", "ringing", 1, None, 0))
+    assert until() == scene.now + 20
+    # The hand-off itself waits longer, because the carrier rings longer than it is told.
+    assert scene.call.handoff.deadline is not None
+    assert scene.call.handoff.deadline > scene.now + 20
+    scene.after(3.0, e.LegChanged("CAh", "completed", 1, "busy", 0))
+    (outcome,) = (await scene.parts()).outcomes
+    assert (outcome.destination, outcome.outcome) == ("billing", "busy")
+    assert outcome.text == "Billing was busy"
+    assert outcome.at == pytest.approx(scene.now - START, abs=0.01)
+
+
+async def test_the_list_has_the_last_line_and_who_speaks(scene: Watched) -> None:
+    scene.greet()
+    scene.speaks("c1")
+    first = scene.live.report("", 0)
+    assert (first.calls[0].state, first.calls[0].speaking) == ("talking", "caller")
+    scene.after(1.0, e.CallerSpeechStopped("c1"))
+    scene(e.CallerTranscribed("c1", "Are you open?"))
+    changed = scene.live.report(first.epoch, first.version)
+    (entry,) = changed.calls
+    assert entry.last == LastLine(speaker="caller", text="Are you open?")
+    assert entry.speaking == ""
+    scene.say("i2", "r2", 4000, text="Yes, until five.", ended=False)
+    scene.now += 3.0
+    entry = scene.live.report("", 0).calls[0]
+    assert entry.speaking == "agent"
+    assert entry.last is not None and entry.last.speaker == "agent"
+    assert "Yes, until five.".startswith(entry.last.text)
+    scene(e.QuestionAsked("q1", "Is it in stock?"))
+    assert scene.live.report("", 0).calls[0].state == "asking"
+
+
+@pytest.mark.parametrize(
+    ("event", "text"),
+    [
+        (e.RoomChanged(1, "left", "CAh"), "The human hung up"),
+        (e.RoomChanged(1, "left", "CA1"), "The caller hung up"),
+        (e.LegChanged("CAh", "completed", 1), "The human hung up"),
+        (e.InstructionsAsked(2, "dial", outcome="bridged"), "The human hung up"),
+        (e.CallCompleted(), "The caller hung up"),
+        (e.GiveBackRequested("anna"), "The human gave the caller back"),
+        (e.HumanAsked(1, 0, "CAh", "left"), "The human gave the caller back"),
+        (e.HintGiven("x", "anna"), "The talk with the human was over"),
+    ],
+)
+def test_who_ends_the_talk_with_a_human_is_told(event: e.AnyEvent, text: str) -> None:
+    trace = Trace()
+    trace.enter_stage("talking", "ringing", 10.0)
+    trace.add_event(e.LegChanged("CAh", "ringing", 1), 10.0)
+    trace.add_event(e.LegChanged("CAh", "answered", 1), 12.0)
+    trace.enter_stage("with a human", "with human", 14.0)
+    attempt = HandoffAttempt(
+        destination="front_desk", reason="", source="tool", started_at=10.0, outcome="bridged"
+    )
+    assert outcomes(trace, [attempt], 0.0) == ()
+    trace.add_event(event, 20.0)
+    trace.add_event(e.CallCompleted(), 20.5)
+    trace.enter_stage("ended", "done", 21.0)
+    (outcome,) = outcomes(trace, [attempt], 0.0)
+    later = isinstance(event, e.HintGiven)
+    assert outcome.text == ("The caller hung up" if later else text)
+    assert outcome.at == (20.5 if later else 20.0)
+
+
+def test_an_attempt_without_a_leg_ends_with_the_next_or_with_its_stage() -> None:
+    trace = Trace()
+    trace.enter_stage("talking", "checking", 10.0)
+    trace.enter_stage("talking", "ringing", 12.0)
+    trace.enter_stage("talking", "idle", 30.0)
+
+    def attempt(at: float, outcome: str) -> HandoffAttempt:
+        return HandoffAttempt(
+            destination="desk", reason="", source="tool", started_at=at, outcome=outcome
+        )
+
+    ended = outcomes(
+        trace, [attempt(10.0, "closed"), attempt(12.0, "timeout"), attempt(40.0, "odd")], 0.0
+    )
+    assert [(each.at, each.text) for each in ended] == [
+        (12.0, "Desk was closed"),
+        (40.0, "Desk took too long"),
+        (40.0, "Desk odd"),
+    ]
 
 
 async def test_a_farewell_has_its_time_too(scene: Watched) -> None:

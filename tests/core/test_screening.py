@@ -67,6 +67,18 @@ def test_the_whisper_has_what_the_caller_said_while_waiting(scene: Any) -> None:
     assert line.call.handoff.state is HandoffState.SCREENING
 
 
+def test_the_whisper_says_what_the_caller_wants_whoever_asked_for_the_human(scene: Any) -> None:
+    line = scene(warm(ANNA))
+    line.talk()
+    line.speaks("c0")
+    line.pauses("c0")
+    line(e.CallerTranscribed("c0", "My book came torn."))
+    line(e.HandoffRequested("billing", "you take over this call", by="anna"))
+    line.placed()
+    (screen,) = answer(line.human("answered"))
+    assert ': you take over this call. The caller said: "My book came torn".' in screen.text
+
+
 def test_a_whisper_that_is_repeated_has_what_came_since(scene: Any) -> None:
     line = scene(warm(ANNA)).screened()
     line.speaks("c1")

@@ -22,10 +22,11 @@ def test_the_transcript_tells_the_call_in_order_as_it_was_heard(
         " 0:04  agent   We are open from nine [cut off: until five on all days.]",
         " 0:06  caller  A human & please <now>",
         " 0:09  agent   One moment.",
-        " 0:09          hand-off: the agent says goodbye",
-        " 0:10          hand-off: the call is on its way",
+        " 0:09          farewell: The agent speaks its last words to the caller.",
+        " 0:10          moving: The carrier moves the caller off the stream.",
+        " 0:10          ringing: A human's phone rings.",
         " 0:10          hand-off: a human answers after 11.3 s",
-        " 0:21          hand-off: caller and human hear each other",
+        " 0:21          with human: The caller talks with a human.",
     ]
 
 

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
+from hookflash.carriers.twilio import rest
 from hookflash.carriers.twilio.rest import TwilioControl
 from hookflash.core.commands import HangUp, Instruction, RingHuman, Speak
 from hookflash.core.handoff_plan import Target
@@ -65,9 +66,9 @@ class Twilio:
                 fields = dict(
                     line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line
                 )
-                body = await reader.readexactly(int(fields["content-length"]))
+                body = await reader.readexactly(int(fields.get("content-length", "0")))
                 method, path, _ = head.split(" ", 2)
-                assert method == "POST"
+                assert method == ("GET" if path.endswith("RE1.wav") else "POST")
                 authorization = next(
                     line.split(": ", 1)[1]
                     for line in head.split("\r\n")
@@ -396,6 +397,37 @@ async def test_a_recording_is_paused_and_resumed() -> None:
 async def test_a_call_that_nobody_records_is_no_error() -> None:
     async with control(replies(404, code=20404)) as (made, _):
         assert not await made.pause_recording(CALL, paused=True)
+
+
+async def test_a_recording_is_read_from_the_api_and_from_nowhere_else() -> None:
+    async with control(raw(200, b"RIFF")) as (made, twilio):
+        ours = str(made._client.base_url).rstrip("/")
+        assert await made.recording(f"{ours}/2010-04-01/Accounts/{ACCOUNT}/Recordings/RE1") == (
+            b"RIFF"
+        )
+        with pytest.raises(CarrierError, match=r"at 127\.0\.0\.1 .*, got one at evil\.example"):
+            await made.recording("https://evil.example/RE1")
+        with pytest.raises(CarrierError, match="expected the address of a recording"):
+            await made.recording("http://[::1")
+    assert [path for path, _, _ in twilio.requests] == [
+        f"/2010-04-01/Accounts/{ACCOUNT}/Recordings/RE1.wav"
+    ]
+
+
+@pytest.mark.parametrize("bad", [replies(404, code=20404), breaks])
+async def test_a_recording_that_cannot_be_read_is_told(bad: Answer) -> None:
+    async with control(bad) as (made, _):
+        with pytest.raises(CarrierError, match="Twilio"):
+            await made.recording(f"{str(made._client.base_url).rstrip('/')}/RE1")
+
+
+async def test_a_recording_that_is_too_long_is_not_read_to_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rest, "RECORDING_BYTES", 3)
+    async with control(raw(200, b"RIFF")) as (made, _):
+        with pytest.raises(CarrierError, match="longer than 3 bytes"):
+            await made.recording(f"{str(made._client.base_url).rstrip('/')}/RE1")
 
 
 async def test_a_recording_that_cannot_be_paused_is_told() -> None:

@@ -31,6 +31,7 @@ from hookflash.console import shapes as s
 from hookflash.console.access import HEADERS
 from hookflash.console.pages import STATIC
 from hookflash.console.shapes import DeliveryEntry, DeliveryPage
+from hookflash.core.state_words import state_of
 
 ALL = (
     "listen",
@@ -61,7 +62,15 @@ def entry(number: int = 1, **changes: Any) -> s.CallEntry:
         "arrived_at": time.time() - 20,
         "phase": "talking",
     }
-    return s.CallEntry(**(known | changes))
+    known |= changes
+    handoff = known.get("handoff")
+    known.setdefault(
+        "state",
+        "asking"
+        if known.get("question")
+        else state_of(known["phase"], handoff.state if handoff else "idle"),
+    )
+    return s.CallEntry(**known)
 
 
 def detail(shown: s.CallEntry, **parts: Any) -> s.CallDetail:
@@ -102,10 +111,12 @@ class PageServer:
         self.audit: list[s.AuditEntry] = []
         self.deliveries: list[DeliveryEntry] = []
         self.recording: bytes = b""
+        self.journal = ""
         self.asked: list[tuple[str, str, Any]] = []
         self.feeds: list[tuple[str, str]] = []
         self.refusal: tuple[int, s.Fault] | None = None
         self.remembers = True
+        self.broken = False
         self.listeners = 0
         self.up = True
         self._said: list[s.AnyFeedMessage] = []
@@ -193,6 +204,11 @@ class PageServer:
                 WebSocketRoute("/console/calls/{sid}/listen", self._listen),
                 Mount("/console/static", StaticFiles(directory=STATIC)),
                 Route("/api/past", self._past),
+                Route("/api/past.csv", self._export),
+                Route("/api/past/{sid}/transcript", self._export),
+                Route("/api/past/{sid}/journal", self._journal),
+                Route("/api/past/{sid}/replay", self._export),
+                Route("/api/deliveries/{id}/recording", self._recording),
                 Route("/api/past/{sid}", self._past_call, methods=["GET", "DELETE"]),
                 Route("/api/past/{sid}/recording", self._recording),
                 Route("/api/figures", self._figures),
@@ -233,8 +249,6 @@ class PageServer:
             request.headers.get("last-event-id", ""),
         )
         self.feeds.append((wanted, last))
-        if wanted and wanted not in self.details:
-            return _fault(404, "unknown", "No such call is live.")
         return StreamingResponse(self._events(wanted, last), media_type="text/event-stream")
 
     async def _events(self, wanted: str, last: str) -> AsyncIterator[bytes]:
@@ -247,8 +261,10 @@ class PageServer:
                     yield _event(place + 1, self._said[place])
             else:
                 yield _event(number, s.Snapshot(calls=tuple(self.calls.values()), now=time.time()))
-                if wanted:
+                if wanted in self.details:
                     yield _event(number, s.CallShown(detail=self.details[wanted]))
+                elif wanted:
+                    yield _event(number, s.CallUnknown(call_sid=wanted))
             while (data := await queue.get()) is not None:
                 yield data
         finally:
@@ -273,7 +289,17 @@ class PageServer:
             return _fault(self.refusal[0], self.refusal[1].code, self.refusal[1].message)
         return Response(msgspec.json.encode(s.Taken()), 202, media_type="application/json")
 
+    async def _export(self, request: Request) -> Response:
+        self.asked.append(("GET", request.url.path, dict(request.query_params)))
+        return Response("a file", headers={"Content-Disposition": "attachment"})
+
+    async def _journal(self, request: Request) -> Response:
+        self.asked.append(("GET", request.url.path, None))
+        return Response(self.journal, media_type="application/x-ndjson")
+
     async def _past(self, request: Request) -> Response:
+        if self.broken:
+            return _fault(503, "unreachable", "The database does not answer.")
         query = dict(request.query_params)
         self.asked.append(("GET", request.url.path, query))
         first, limit = int(query.get("before", 0)), int(query.get("limit", 50))
@@ -291,6 +317,8 @@ class PageServer:
         return _json(page)
 
     async def _past_call(self, request: Request) -> Response:
+        if self.broken:
+            return _fault(503, "unreachable", "The database does not answer.")
         past = self.past_calls.get(request.path_params["sid"])
         if past is None:
             return _fault(404, "unknown", "No such call.")
@@ -304,10 +332,14 @@ class PageServer:
         return _ranged(self.recording, request.headers.get("range"))
 
     async def _figures(self, request: Request) -> Response:
+        if self.broken:
+            return _fault(503, "unreachable", "The database does not answer.")
         self.asked.append(("GET", request.url.path, dict(request.query_params)))
         return _json(self.figures)
 
     async def _deliveries(self, request: Request) -> Response:
+        if self.broken:
+            return _fault(503, "unreachable", "The database does not answer.")
         query = dict(request.query_params)
         self.asked.append(("GET", request.url.path, query))
         ids = [one.id for one in self.deliveries]
@@ -324,6 +356,8 @@ class PageServer:
         )
 
     async def _audit(self, request: Request) -> Response:
+        if self.broken:
+            return _fault(503, "unreachable", "The database does not answer.")
         self.asked.append(("GET", request.url.path, dict(request.query_params)))
         return _json(s.AuditPage(entries=tuple(self.audit)))
 

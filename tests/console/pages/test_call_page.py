@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from hookflash.console import shapes as s
 
 from .conftest import PageServer, detail, entry, sid
+from .test_past_pages import past
 
 HOSTILE = "<script>document.title='taken'</script><img src=x onerror=alert(1)>"
 
@@ -108,7 +109,7 @@ def tools_steps_and_other_peoples_actions_stand_where_they_happened(
     expect(tool).to_contain_text("day: Saturday")
     expect(tool).to_contain_text("→ 9 to 17")
     expect(tool).to_contain_text("420 ms")
-    expect(call.get_by_text("Farewell before the hand-off")).to_be_visible()
+    expect(call.get_by_text("Farewell: The agent speaks its last words")).to_be_visible()
     expect(call.get_by_text("omar gave a hint: Mention parking.")).to_be_visible()
 
 
@@ -216,13 +217,15 @@ def a_hint_and_words_to_say_reach_the_call(call: Page, server: PageServer) -> No
 
 def a_supervisor_takes_over(call: Page, server: PageServer) -> None:
     call.keyboard.press("t")
-    assert server.wait_for("handoff") == {"destination": "me", "reason": "taken over"}
+    assert server.wait_for("handoff") == {"destination": "me"}
 
 
 def a_hand_off_names_a_destination_and_a_reason(call: Page, server: PageServer) -> None:
     call.get_by_role("button", name="Hand off …").click()
     call.locator("select[name=destination]").select_option("billing")
-    call.get_by_label("Reason (the human hears it)").fill("An old invoice")
+    call.get_by_label("Reason (the human hears it, and what the caller said)").fill(
+        "An old invoice"
+    )
     call.get_by_role("button", name="Hand off", exact=True).click()
     assert server.wait_for("handoff") == {"destination": "billing", "reason": "An old invoice"}
 
@@ -328,6 +331,7 @@ def a_call_that_ends_leads_to_its_record(call: Page, server: PageServer) -> None
 
 
 def a_call_that_was_never_live_leads_to_its_record(page: Page, server: PageServer) -> None:
+    server.past_calls = {sid(9): s.PastCall(entry=past(9), parts=s.Parts())}
     page.goto(f"/console#/calls/{sid(9)}")
     expect(page.get_by_text("The call is over.")).to_be_visible()
     expect(page.locator(".link")).to_have_attribute("data-state", "live")

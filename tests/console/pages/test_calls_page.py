@@ -38,7 +38,7 @@ def a_call_is_shown_with_its_state_caller_and_time(page: Page, server: PageServe
     server.calls = {sid(1): entry(1, running=("find_order",))}
     page.goto("/console#/calls")
     shown = page.locator(".call-row")
-    expect(shown.locator(".state")).to_have_text("With the agent")
+    expect(shown.locator(".state")).to_have_text("Talking")
     expect(shown.locator("strong")).to_have_text("+1 555 010 0001")
     expect(shown.locator(".doing")).to_have_text("find_order …")
     expect(shown.locator(".time")).to_have_text(re.compile(r"\d:\d\d"))
@@ -101,7 +101,7 @@ def a_change_touches_its_own_row_and_no_other(page: Page, server: PageServer) ->
         }"""
     )
     server.say(s.CallsChanged(calls=(entry(3, phase="with a human"),)))
-    expect(row(page, 3).locator(".state")).to_have_text("With a human")
+    expect(row(page, 3).locator(".state")).to_have_text("With human")
     changed = page.evaluate("window.changes.filter((one) => one[2] !== 'time')")
     assert {one[1] for one in changed} == {"3"}
 
@@ -123,9 +123,9 @@ def who_waits_for_a_person_stands_first(page: Page, server: PageServer) -> None:
     expect(page.locator(".call-row")).to_have_count(3)
     server.say(s.CallsChanged(calls=(entry(3, question=question("May I?")),)))
     first = page.locator(".call-row").first
-    expect(first.locator(".state")).to_have_text("Asks a human")
+    expect(first.locator(".state")).to_have_text("Asking")
     expect(first.locator(".place")).to_have_text("May I?")
-    expect(page.locator("header p").first).to_have_text("3 calls · 1 asks a human")
+    expect(page.locator("header p").first).to_have_text("3 calls · 1 asking a human")
     expect(page).to_have_title("(1) Calls now · Hookflash")
     expect(page.locator(".tally.asks")).to_have_text("1")
 

@@ -154,7 +154,7 @@ def what_became_of_the_call_is_told(record: Page, server: PageServer) -> None:
     outcomes = record.locator(".attempts li")
     expect(outcomes.nth(0)).to_contain_text("Desk: busy")
     expect(outcomes.nth(1)).to_contain_text("a human after 4.2 s")
-    expect(outcomes.nth(1)).to_contain_text("asked for by console")
+    expect(outcomes.nth(1)).to_contain_text("asked for by a supervisor")
     expect(record.locator(".call-state")).to_contain_text("Handed off")
 
 
@@ -190,6 +190,7 @@ def the_keyboard_plays_and_skips(record: Page, server: PageServer) -> None:
 
 
 def the_drawing_is_clicked_to_hear_that_second(record: Page, server: PageServer) -> None:
+    record.locator("rect.bar.caller").scroll_into_view_if_needed()
     box = record.locator("rect.bar.caller").bounding_box()
     assert box
     record.mouse.click(box["x"] + box["width"] * 0.9, box["y"] + 5)

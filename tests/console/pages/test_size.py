@@ -31,12 +31,12 @@ def a_change_among_two_hundred_live_calls_touches_one_row(page: Page, server: Pa
     page.evaluate(WATCH, [".calls", ".calls a"])
     server.say(s.CallsChanged(calls=(entry(150, phase="with a human"),)))
     place = page.locator(f'.calls a[href$="{sid(150)}"]')
-    expect(place.locator(".state")).to_have_text("With a human")
+    expect(place.locator(".state")).to_have_text("With human")
     (touched,) = page.evaluate("[...window.touched]")
     assert touched.endswith(sid(150))
     everybody = tuple(entry(number, phase="with a human") for number in range(200))
     server.say(s.CallsChanged(calls=everybody))
-    expect(rows.locator(".state", has_text="With a human")).to_have_count(200)
+    expect(rows.locator(".state", has_text="With human")).to_have_count(200)
     assert len(server.feeds) == 1, "all of it came over one link"
 
 

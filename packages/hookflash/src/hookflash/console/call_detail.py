@@ -7,7 +7,7 @@ from its `Trace`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from hookflash.console.prices import Prices
@@ -17,6 +17,8 @@ from hookflash.console.shapes import (
     CallDetail,
     CallEntry,
     HandoffNow,
+    HandoffOutcome,
+    LastLine,
     Latency,
     Leg,
     Line,
@@ -30,6 +32,8 @@ from hookflash.core.audio import ms
 from hookflash.core.call import Call
 from hookflash.core.conversation.transcript import Line as Said
 from hookflash.core.handoff.states import HandoffState
+from hookflash.core.record import HandoffAttempt
+from hookflash.core.state_words import ASKING, CALL_STATES, OUTCOMES, PARTINGS, state_of
 from hookflash.runtime.call_views import CallViews
 
 _MS_PER_CHARACTER = 60.0
@@ -44,6 +48,9 @@ _NEWEST = 32
 _OPEN = 128
 """An unsettled line with this many newer lines counts as settled."""
 
+_LAST_CHARACTERS = 160
+"""How much of the last line is in the list: its end."""
+
 _TEXT_CHARACTERS = 4000
 """The maximum length of a tool's arguments and output."""
 
@@ -51,6 +58,7 @@ _TEXT_CHARACTERS = 4000
 def entry(call: Call, trace: Trace, views: CallViews, prices: Prices, now: float) -> CallEntry:
     """Return the call as the list shows it."""
     facts = call.info
+    question = _question(call, trace)
     return CallEntry(
         call_sid=facts.call_sid,
         agent=call.setup.agent,
@@ -58,8 +66,11 @@ def entry(call: Call, trace: Trace, views: CallViews, prices: Prices, now: float
         called=facts.called,
         arrived_at=facts.arrived_at,
         phase=call.phase.value,
+        state=ASKING if question is not None else _state(call),
+        last=_last_line(call, now),
+        speaking=_speaking(call),
         handoff=_handoff(call, trace),
-        question=_question(call, trace),
+        question=question,
         running=trace.running,
         barge_ins=call.conversation.barge_ins,
         cost=prices.cost(
@@ -111,14 +122,21 @@ def detail(
         entry=entry(call, trace, views, prices, now),
         now=now,
         destinations=tuple(each.key for each in call.setup.destinations),
-        parts=parts(trace, lines, latencies, call.info.arrived_at),
+        parts=parts(trace, lines, latencies, call.info.arrived_at, call.handoff.attempts),
     )
 
 
 def parts(
-    trace: Trace, lines: tuple[Line, ...], latencies: tuple[Latency, ...], since: float
+    trace: Trace,
+    lines: tuple[Line, ...],
+    latencies: tuple[Latency, ...],
+    since: float,
+    attempts: Sequence[HandoffAttempt] = (),
 ) -> Parts:
-    """Return the parts of a call: its lines and its trace. The call arrived at `since`."""
+    """Return the parts of a call: its lines and its trace. The call arrived at `since`.
+
+    The times of `attempts` are seconds since 1970.
+    """
     return Parts(
         lines=lines,
         latencies=latencies,
@@ -147,7 +165,98 @@ def parts(
             )
             for number, seen in enumerate(trace.actions)
         ),
+        outcomes=outcomes(trace, attempts, since),
     )
+
+
+_REACHING = frozenset(
+    name for name, word in CALL_STATES.items() if word.kind == "handoff"
+) - frozenset(("returning", "message", "parting"))
+"""The stages in which a human is being reached."""
+
+
+def outcomes(
+    trace: Trace, attempts: Sequence[HandoffAttempt], since: float
+) -> tuple[HandoffOutcome, ...]:
+    """Return how each attempt ended, when, and in words."""
+    found: list[HandoffOutcome] = []
+    taken: set[str] = set()
+    for number, attempt in enumerate(attempts):
+        next_at = attempts[number + 1].started_at if number + 1 < len(attempts) else None
+        talks = [
+            stage
+            for stage in trace.stages
+            if stage.name == "with human"
+            and (stage.ended_at is None or stage.ended_at >= attempt.started_at)
+        ]
+        if attempt.outcome == "bridged" and talks:
+            talk = talks[0]
+            if talk.ended_at is None:
+                continue
+            parting = next((one for one in trace.partings if one.at >= talk.started_at - 0.5), None)
+            at = talk.ended_at if parting is None else min(parting.at, talk.ended_at)
+            text = PARTINGS["" if parting is None else parting.by]
+        else:
+            at = _attempt_ended(trace, attempt, next_at, taken)
+            text = f"{_name(attempt.destination)} {OUTCOMES.get(attempt.outcome, attempt.outcome)}"
+            if attempt.note:
+                text += f": {attempt.note}"
+        found.append(
+            HandoffOutcome(
+                id=str(number),
+                at=_after(since, at),
+                destination=attempt.destination,
+                outcome=attempt.outcome,
+                text=text,
+            )
+        )
+    return tuple(found)
+
+
+def _attempt_ended(
+    trace: Trace, attempt: HandoffAttempt, next_at: float | None, taken: set[str]
+) -> float:
+    """Return when an attempt ended: with its leg, or when the call left the stages of reaching."""
+    for leg_sid, leg in trace.legs.items():
+        fits = leg.started_at >= attempt.started_at - 1 and leg.outcome == attempt.outcome
+        if fits and leg.ended_at is not None and leg_sid not in taken:
+            taken.add(leg_sid)
+            return leg.ended_at
+    if next_at is not None and next_at > attempt.started_at:
+        return next_at
+    for stage in trace.stages:
+        if stage.started_at > attempt.started_at and stage.name not in _REACHING:
+            return stage.started_at
+    return attempt.started_at
+
+
+def _name(destination: str) -> str:
+    """Return a destination's key as the beginning of a sentence."""
+    words = destination.replace("_", " ").replace("-", " ")
+    return words[:1].upper() + words[1:]
+
+
+def _state(call: Call) -> str:
+    return state_of(call.phase.value, call.handoff.state.value)
+
+
+def _last_line(call: Call, now: float) -> LastLine | None:
+    """Return the newest line of which something was heard."""
+    lines = call.conversation.transcript.lines
+    for number in range(len(lines) - 1, max(-1, len(lines) - _NEWEST), -1):
+        for shown in _shown(call, number, now):
+            if shown.text and shown.speaker != "note":
+                return LastLine(speaker=shown.speaker, text=shown.text[-_LAST_CHARACTERS:])
+    return None
+
+
+def _speaking(call: Call) -> Literal["caller", "agent", ""]:
+    """Return who speaks now; the caller, if both do."""
+    lines = call.conversation.transcript.lines
+    for line in reversed(lines[-3:]):
+        if line.speaker == "caller" and not line.text and line.ended_at <= line.started_at:
+            return "caller"
+    return "agent" if call.conversation.playout.playing() else ""
 
 
 class AnswerLatencies:
@@ -208,13 +317,17 @@ def _handoff(call: Call, trace: Trace) -> HandoffNow | None:
 def _until(call: Call, trace: Trace) -> float | None:
     """Return when the hand-off's state times out, or None."""
     handoff = call.handoff
+    if handoff.state is HandoffState.RINGING and handoff.stays:
+        # The limit of the state is later: the carrier may report the end of the ringing late.
+        return handoff.ring_until if handoff.ring_order.rang_at is not None else None
     if handoff.deadline is not None:
         return handoff.deadline
     if handoff.state in (HandoffState.FAREWELL, HandoffState.CLOSING):
         return call.conversation.farewell.deadline
-    if handoff.state in (HandoffState.MOVING, HandoffState.RINGING) and trace.stages:
+    rung = [leg.started_at for leg in trace.legs.values() if leg.ended_at is None]
+    if handoff.state is HandoffState.RINGING and rung:
         # The carrier rings by itself, for the plan's ring time.
-        return trace.stages[-1].started_at + handoff.plan.ring_seconds
+        return max(rung) + handoff.plan.ring_seconds
     return None
 
 

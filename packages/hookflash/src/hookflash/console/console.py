@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute
 from hookflash.client_address import ClientAddresses
 from hookflash.console.access import AccessControl
 from hookflash.console.calls import Calls, Listen
-from hookflash.console.deliveries import Deliveries
+from hookflash.console.deliveries import Deliveries, FetchVoicemail
 from hookflash.console.ended_calls import EndedCallData, EndedCalls
 from hookflash.console.feed import Feed
 from hookflash.console.line_calls import LineCalls
@@ -43,12 +43,13 @@ class Hooks:
 
     `listen` plays a live call on a socket. `data` finds the files of ended calls.
     `open_rings` is the phone of the user of a console without sign-in. `deliver` starts delivery
-    attempts at once.
+    attempts at once. `voicemail` reads the sound of a voicemail from the carrier.
     """
 
     listen: Listen | None = None
     data: EndedCallData | None = None
     open_rings: Target | None = None
+    voicemail: FetchVoicemail | None = None
     deliver: Callable[[], None] | None = None
 
 
@@ -123,7 +124,11 @@ class Console:
                 data=hooks.data,
             ).routes(),
             *Deliveries(
-                access, DeliveryStore(store.engine), now=now, deliver=hooks.deliver
+                access,
+                DeliveryStore(store.engine),
+                now=now,
+                deliver=hooks.deliver,
+                voicemail=hooks.voicemail,
             ).routes(),
             *SignInRoutes(
                 access,

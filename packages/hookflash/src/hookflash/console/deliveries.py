@@ -2,13 +2,14 @@
 
     GET  /api/deliveries             all deliveries, newest first
     POST /api/deliveries/{id}/retry  retry one that is dead or unroutable
+    GET  /api/deliveries/{id}/recording  the sound of a voicemail
 
 `runtime.delivery_worker` sends them; `deliver` wakes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, get_args
 
 import msgspec
@@ -19,9 +20,16 @@ from starlette.routing import BaseRoute
 
 from hookflash.console.access import AccessControl, Principal, Refused, answer
 from hookflash.console.operations import Operation
-from hookflash.console.request_parsing import EmptyBody, Identifier, Limit, unknown_page
+from hookflash.console.request_parsing import (
+    EmptyBody,
+    Identifier,
+    Limit,
+    NoParameters,
+    unknown_page,
+)
 from hookflash.console.shapes import DeliveryEntry, DeliveryPage, Taken
 from hookflash.core.delivery_retries import DeliveryState, TrackedDelivery
+from hookflash.errors import CarrierError
 from hookflash.stores.deliveries import DeliveryStore
 
 ListedState = Annotated[
@@ -58,7 +66,20 @@ RETRY = Operation(
     status=202,
     role="supervisor",
 )
-OPERATIONS = (LIST, RETRY)
+RECORDING = Operation(
+    name="get_voicemail",
+    method="GET",
+    path="/api/deliveries/{id}/recording",
+    group="ended calls",
+    summary="The recording of a voicemail, which the server reads from the carrier.",
+    takes=NoParameters,
+    media_type="audio/wav",
+    refusals=(502,),
+)
+OPERATIONS = (LIST, RETRY, RECORDING)
+
+FetchVoicemail = Callable[[str], Awaitable[bytes]]
+"""Returns the WAV at a carrier's address. Raises `CarrierError`."""
 
 
 class Deliveries:
@@ -71,14 +92,20 @@ class Deliveries:
         *,
         now: Callable[[], float],
         deliver: Callable[[], None] | None = None,
+        voicemail: FetchVoicemail | None = None,
     ) -> None:
         self._access = access
         self._store = store
         self._now = now
         self._deliver = deliver
+        self._voicemail = voicemail
 
     def routes(self) -> list[BaseRoute]:
-        return [LIST.route(self._access, self._list), RETRY.route(self._access, self._retry)]
+        return [
+            LIST.route(self._access, self._list),
+            RETRY.route(self._access, self._retry),
+            RECORDING.route(self._access, self._recording),
+        ]
 
     async def _list(
         self, request: Request, principal: Principal, given: DeliveriesQuery
@@ -93,6 +120,24 @@ class Deliveries:
             deliveries=tuple(map(entry, found)), counts=await self._store.counts(), next=last
         )
         return answer(page)
+
+    async def _recording(
+        self, request: Request, principal: Principal, given: NoParameters
+    ) -> Response:
+        stored = await self._store.get(request.path_params["id"])
+        if stored is None or not stored.delivery.recording_url or self._voicemail is None:
+            raise Refused(404, "unknown", "There is no recording of this delivery.")
+        delivery = stored.delivery
+        await self._access.audit(
+            principal, "recording", call_sid=delivery.call_sid, text="voicemail"
+        )
+        try:
+            sound = await self._voicemail(delivery.recording_url)
+        except CarrierError as error:
+            raise Refused(
+                502, "unreachable", f"The carrier did not send the recording: {error}"
+            ) from error
+        return Response(sound, media_type="audio/wav")
 
     async def _retry(self, request: Request, principal: Principal, given: EmptyBody) -> Response:
         stored = await self._store.get(request.path_params["id"])

@@ -38,6 +38,7 @@ from hookflash.console.shapes import (
     CallPatched,
     CallsChanged,
     CallShown,
+    CallUnknown,
     PartMissing,
     Parts,
     Snapshot,
@@ -190,7 +191,7 @@ class Feed:
             Snapshot(calls=tuple(calls), now=self._now(), missing=self._missing)
         ]
         if opened is not None and opened.over:
-            messages.append(CallOver(call_sid=opened.call_sid))
+            messages.append(_gone(opened))
         elif opened is not None and opened.detail is not None:
             messages.append(CallShown(detail=opened.detail))
         return messages
@@ -346,7 +347,7 @@ class Feed:
             ended = detail is not None and detail.entry.phase == "ended"
             if (ended or opened.misses >= _MISSES) and not opened.over:
                 opened.over = True
-                self._publish(opened.call_sid, CallOver(call_sid=opened.call_sid))
+                self._publish(opened.call_sid, _gone(opened))
             await asyncio.sleep(OVER_SECONDS if opened.over else self._poll_seconds)
 
     def _compare(self, opened: _OpenCall, detail: CallDetail) -> None:
@@ -365,6 +366,13 @@ class Feed:
 
     def _time(self) -> float:
         return asyncio.get_running_loop().time()
+
+
+def _gone(opened: _OpenCall) -> CallOver | CallUnknown:
+    """Return what a page is told of a call that no process has any more, or has never had."""
+    if opened.detail is None:
+        return CallUnknown(call_sid=opened.call_sid)
+    return CallOver(call_sid=opened.call_sid)
 
 
 def patch(before: Parts, after: Parts) -> Parts | None:

@@ -78,11 +78,16 @@ _REFUSALS = {
     415: "The body is not application/json.",
     416: "The recording does not have this range.",
     429: "Too many attempts to sign in. `Retry-After` says when to try again, in seconds.",
+    502: "The carrier did not send the recording. `message` says why.",
     503: "The database, or a worker that may have the call, does not answer. Nothing was done.",
 }
 _TEMPLATE = "#/components/schemas/{name}"
 _PLAIN_SCHEMAS = {
     "audio/wav": {"type": "string", "format": "binary"},
+    "text/plain": {"type": "string"},
+    "text/csv": {"type": "string"},
+    "text/html": {"type": "string"},
+    "application/x-ndjson": {"type": "string"},
     "text/event-stream": {
         "type": "string",
         "description": "Each event has the name of a message as `event`, its JSON as `data`, and"

@@ -45,7 +45,8 @@ class HandoffNow(Shape, frozen=True, kw_only=True):
     """The running hand-off: its state (`farewell`, `moving`, `ringing`, `with human`, `returning`
     ...).
 
-    `until` is when that state times out, in seconds since 1970; null if it has no limit.
+    `until` is when that state times out, in seconds since 1970; null if it has no limit. While a
+    phone rings, it is when the ringing ends; null until the phone rings.
     """
 
     state: str
@@ -79,11 +80,20 @@ class Cost(Shape, frozen=True, kw_only=True):
     currency: str = "USD"
 
 
+class LastLine(Shape, frozen=True, kw_only=True):
+    """The last line that was heard in a call."""
+
+    speaker: Literal["caller", "agent", "human"]
+    text: str
+
+
 class CallEntry(Shape, frozen=True, kw_only=True):
     """A live call as the list shows it.
 
-    `phase` is `ringing`, `talking`, `handing off`, `with a human`, `ending` or `ended`. `running`
-    are the names of the running tools.
+    `state` is a word of the table in `docs/reference/states.md`, the same as the name of the
+    running stage, or `asking` while there is a `question`. `phase` is `ringing`, `talking`,
+    `handing off`, `with a human`, `ending` or `ended`. `running` are the names of the running
+    tools. `speaking` is who speaks now, or empty.
     """
 
     call_sid: str
@@ -92,6 +102,9 @@ class CallEntry(Shape, frozen=True, kw_only=True):
     called: str
     arrived_at: float
     phase: str
+    state: str = ""
+    last: LastLine | None = None
+    speaking: Literal["caller", "agent", ""] = ""
     handoff: HandoffNow | None = None
     question: Question | None = None
     running: tuple[str, ...] = ()
@@ -162,6 +175,19 @@ class Action(Shape, frozen=True, kw_only=True):
     text: str = ""
 
 
+class HandoffOutcome(Shape, frozen=True, kw_only=True):
+    """How an attempt to reach a human ended, or the talk with them: "support was busy".
+
+    `outcome` is a word of `docs/reference/dispositions.md`; `text` says it in words.
+    """
+
+    id: str
+    at: float
+    destination: str
+    outcome: str
+    text: str
+
+
 class Parts(Shape, frozen=True, kw_only=True):
     """The parts of a call. The timeline shows each of `lines` from `started_at` to `ended_at`."""
 
@@ -172,6 +198,7 @@ class Parts(Shape, frozen=True, kw_only=True):
     barge_ins: tuple[BargeIn, ...] = ()
     latencies: tuple[Latency, ...] = ()
     actions: tuple[Action, ...] = ()
+    outcomes: tuple[HandoffOutcome, ...] = ()
 
 
 class CallDetail(Shape, frozen=True, kw_only=True):
@@ -251,7 +278,15 @@ class CallOver(FeedMessage, frozen=True, kw_only=True, tag=True):
     call_sid: str
 
 
-AnyFeedMessage = Snapshot | CallsChanged | PartMissing | CallShown | CallPatched | CallOver
+class CallUnknown(FeedMessage, frozen=True, kw_only=True, tag=True):
+    """No process has the open call. It may have ended earlier, or never have existed."""
+
+    call_sid: str
+
+
+AnyFeedMessage = (
+    Snapshot | CallsChanged | PartMissing | CallShown | CallPatched | CallOver | CallUnknown
+)
 
 
 # --- ended calls ------------------------------------------------------------------------------
@@ -298,10 +333,39 @@ class Attempt(Shape, frozen=True, kw_only=True):
     seconds_to_human: float | None = None
 
 
+class Turn(Shape, frozen=True, kw_only=True):
+    """An answer of the agent, from the end of the caller's speech to the first sound heard.
+
+    Times that are not known are null: a greeting answers nobody, and an answer that was cut off may
+    never be heard. `tokens_read` and `tokens_written` are those that the model reported for it.
+    """
+
+    id: str
+    stopped_at: float | None = None
+    generated_at: float | None = None
+    heard_at: float | None = None
+    tokens_read: int = 0
+    tokens_written: int = 0
+
+
+class Voicemail(Shape, frozen=True, kw_only=True):
+    """A message that the caller left: its words, if they are known, and its recording.
+
+    `recording_url` is at the carrier.
+    """
+
+    id: str
+    text: str = ""
+    seconds: float = 0.0
+    recording_url: str = ""
+
+
 class PastCall(Shape, frozen=True, kw_only=True):
     """An ended call. `recording` is the path of its stereo audio, or null.
 
-    The first sample of the recording was heard at `recorded_from`.
+    The first sample of the recording was heard at `recorded_from`. `has_journal`: the call's events
+    can be downloaded. `turns` are read from the journal. `voicemails` are the messages that the
+    caller left.
     """
 
     entry: PastEntry
@@ -310,6 +374,9 @@ class PastCall(Shape, frozen=True, kw_only=True):
     summary: str = ""
     recording: str | None = None
     recorded_from: float = 0.0
+    has_journal: bool = False
+    turns: tuple[Turn, ...] = ()
+    voicemails: tuple[Voicemail, ...] = ()
 
 
 # --- deliveries ----------------------------------------------------------------------------------

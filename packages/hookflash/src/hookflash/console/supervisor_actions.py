@@ -32,7 +32,8 @@ def take_over(target: Target, reason: str, summary: str, by: str) -> e.AnyEvent:
     accept.
     """
     plan = HandoffPlan(targets=(target,), manner="warm")
-    return e.HandoffRequested(by, reason, summary, "console", plan=plan, by=by)
+    why = reason or "you take over this call"
+    return e.HandoffRequested(by, why, summary, "console", plan=plan, by=by)
 
 
 def cancel(by: str) -> e.AnyEvent:

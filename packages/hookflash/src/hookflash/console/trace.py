@@ -16,13 +16,20 @@ import msgspec
 from hookflash.console.supervisor_actions import action_of
 from hookflash.core.call import Call
 from hookflash.core.commands import AnyCommand, CancelTool, RunTool
-from hookflash.core.events import AnyEvent, LegChanged, QuestionAsked, ToolFinished
+from hookflash.core.events import (
+    AnyEvent,
+    CallCompleted,
+    GiveBackRequested,
+    HumanAsked,
+    InstructionsAsked,
+    LegChanged,
+    QuestionAsked,
+    RoomChanged,
+    ToolFinished,
+)
+from hookflash.core.state_words import state_of
 
-_PHASE_NAMES = {"ringing": "answering", "with a human": "with human"}
-"""Phases whose names could be confused with states of the hand-off."""
-
-_OVER = ("ending", "ended")
-_SETTLED = ("idle", "done", "failed")
+_WITH_HUMAN = "with human"
 
 
 class StageSeen(msgspec.Struct):
@@ -54,6 +61,13 @@ class ActionSeen(msgspec.Struct):
     text: str
 
 
+class PartingSeen(msgspec.Struct):
+    """The end of a talk between the caller and a human, and who ended it."""
+
+    at: float
+    by: Literal["human", "caller", "returned"]
+
+
 class Trace:
     """The trace of one call. `barged` barge-ins happened before it began."""
 
@@ -64,6 +78,7 @@ class Trace:
         self.barge_ins: list[float] = []
         self.actions: list[ActionSeen] = []
         self.questions: dict[str, float] = {}
+        self.partings: list[PartingSeen] = []
         self._running: dict[str, ToolSeen] = {}
         self._barged = barged
         self._seen: tuple[object, ...] = ()
@@ -84,6 +99,8 @@ class Trace:
             call.conversation.barge_ins,
             self.running,
             tuple(call.conversation.questions),
+            len(handoff.attempts),
+            *_spoken(call),
         )
         if seen == self._seen:
             return False
@@ -101,6 +118,8 @@ class Trace:
 
     def add_event(self, event: AnyEvent, now: float) -> None:
         """Add an event."""
+        if self.stage == _WITH_HUMAN:
+            self._parting(event, now)
         if type(event) is ToolFinished:
             status: Literal["failed", "answered"] = "failed" if event.failed else "answered"
             self._tool_over(event.call_id, status, event.output, now)
@@ -122,8 +141,7 @@ class Trace:
 
     def enter_stage(self, phase: str, handoff: str, now: float) -> None:
         """Note the call's phase and its hand-off's state, which is shown while a hand-off runs."""
-        settled = handoff in _SETTLED or phase in _OVER
-        name = _PHASE_NAMES.get(phase, phase) if settled else handoff
+        name = state_of(phase, handoff)
         if self.stages and self.stages[-1].name == name:
             return
         if self.stages:
@@ -141,6 +159,34 @@ class Trace:
         self.barge_ins = before.barge_ins + self.barge_ins
         self.actions = before.actions + self.actions
         self.questions = before.questions | self.questions
+        self.partings = before.partings + self.partings
+
+    @property
+    def stage(self) -> str:
+        """Return the name of the current stage; "" before the first."""
+        return self.stages[-1].name if self.stages else ""
+
+    def _parting(self, event: AnyEvent, now: float) -> None:
+        """Note who ends the talk with the human, if nobody has ended it before."""
+        if self.partings and self.partings[-1].at >= self.stages[-1].started_at:
+            return
+        by: Literal["human", "caller", "returned"]
+        match event:
+            case RoomChanged(change="left", leg_sid=leg_sid):
+                by = "human" if leg_sid in self.legs else "caller"
+            case LegChanged(status="completed", leg_sid=leg_sid) if (
+                leg := self.legs.get(leg_sid)
+            ) is not None and leg.answered_at is not None:
+                by = "human"
+            case InstructionsAsked(point="dial", outcome="bridged"):
+                by = "human"
+            case CallCompleted():
+                by = "caller"
+            case GiveBackRequested() | HumanAsked(point="left"):
+                by = "returned"
+            case _:
+                return
+        self.partings.append(PartingSeen(now, by))
 
     def _tool_over(
         self,
@@ -159,3 +205,15 @@ class Trace:
             leg.answered_at = now
         elif event.status == "completed" and leg.ended_at is None:
             leg.ended_at, leg.outcome = now, event.outcome or ""
+
+
+def _spoken(call: Call) -> tuple[object, ...]:
+    """Return what changes with each turn: who speaks, and the last line with words."""
+    lines = call.conversation.transcript.lines
+    last = lines[-1] if lines else None
+    return (
+        len(lines),
+        last is not None and bool(last.text),
+        last is not None and last.ended_at > last.started_at,
+        call.conversation.playout.playing(),
+    )

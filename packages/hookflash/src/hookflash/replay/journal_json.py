@@ -12,10 +12,15 @@ def read_lines(journal: Path) -> list[dict[str, Any]]:
 
     A crash can leave an incomplete last line.
     """
+    return parse_lines(journal.read_text(encoding="utf-8"))
+
+
+def parse_lines(text: str) -> list[dict[str, Any]]:
+    """Return the objects in a journal's text, as `read_lines` does."""
     lines: list[dict[str, Any]] = []
-    for text in journal.read_text(encoding="utf-8").splitlines():
+    for line in text.splitlines():
         try:
-            lines.append(json.loads(text))
+            lines.append(json.loads(line))
         except ValueError:
             continue
     return lines

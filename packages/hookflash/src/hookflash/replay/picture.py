@@ -24,6 +24,7 @@ from html import escape
 
 import msgspec
 
+from hookflash.core.state_words import CALL_STATES
 from hookflash.replay.sound import BINS_PER_SECOND, Tracks, envelope, fit_to_recording
 from hookflash.replay.svg import (
     CHARACTER,
@@ -41,11 +42,11 @@ from hookflash.replay.svg import (
 from hookflash.replay.timeline import Leg, Spoken, Timeline, ToolSpan
 
 ROW_SECONDS = 20.0
-_SCALE = 60.0
+PIXELS_PER_SECOND = 60.0
 """Pixels per second."""
-_LEFT = 84.0
-_LANE_WIDTH = ROW_SECONDS * _SCALE
-_WIDTH = _LEFT + _LANE_WIDTH + 24
+LANES_LEFT = 84.0
+_LANE_WIDTH = ROW_SECONDS * PIXELS_PER_SECOND
+_WIDTH = LANES_LEFT + _LANE_WIDTH + 24
 _HEAD = 84.0
 _WAVE = 44.0
 _TEXT_LINE = 13.0
@@ -54,15 +55,7 @@ _NARROWEST = 40.0
 
 Span = tuple[float, float]
 _WHOLE_CALL: list[Span] = [(-math.inf, math.inf)]
-_SHOWN_STAGES = (
-    "talking",
-    "farewell",
-    "moving",
-    "ringing",
-    "screening",
-    "with human",
-    "returning",
-)
+_SHOWN_STAGES = frozenset(CALL_STATES) - {"answering", "ending", "ended"}
 
 
 def draw(timeline: Timeline, tracks: Tracks | None = None) -> str:
@@ -143,7 +136,7 @@ class _Picture:
     # --- one row ------------------------------------------------------------------------------
 
     def _x(self, seconds: float) -> float:
-        return _LEFT + (seconds - self._first) * _SCALE
+        return LANES_LEFT + (seconds - self._first) * PIXELS_PER_SECOND
 
     def _is_here(self, seconds: float) -> bool:
         return self._first <= seconds < self._first + ROW_SECONDS
@@ -153,13 +146,13 @@ class _Picture:
         first, last = max(start, self._first), min(end, self._first + ROW_SECONDS)
         if last < first or (last == first and end > start):
             return None
-        return self._x(first), (last - first) * _SCALE
+        return self._x(first), (last - first) * PIXELS_PER_SECOND
 
     def _frame(self) -> Iterator[str]:
         lanes = self._lanes
         for name, y in (("caller", lanes.caller), ("agent", lanes.agent), ("human", lanes.human)):
             if y is not None:
-                yield rect(_LEFT, y, lanes.seconds * _SCALE, _WAVE, "lane")
+                yield rect(LANES_LEFT, y, lanes.seconds * PIXELS_PER_SECOND, _WAVE, "lane")
                 yield text(24, y + _WAVE / 2 + 4, name, f"name {name}")
         if lanes.tools is not None:
             yield text(24, lanes.tools + 11, "tools", "name soft")
@@ -238,7 +231,7 @@ class _Picture:
         for start, end, words, cut in row_pieces(spoken):
             if not self._is_here(start):
                 continue
-            x, width = self._x(start), (end - start) * _SCALE
+            x, width = self._x(start), (end - start) * PIXELS_PER_SECOND
             inset, kind = (0.0, "shade") if self._tracks else (10.0, "bar")
             height = _WAVE - 2 * inset
             parts = [rect(x, top + inset, max(width, 2), height, f"{spoken.speaker} {kind}")]
@@ -323,7 +316,7 @@ def _layout(call: Timeline, first: float) -> _Lanes:
     for spoken in call.spoken:
         for start, end, words, cut in row_pieces(spoken):
             if first <= start < last:
-                width = max(_NARROWEST, (end - start) * _SCALE)
+                width = max(_NARROWEST, (end - start) * PIXELS_PER_SECOND)
                 needed = len(wrap_text(words, width)) + len(wrap_text(cut, width))
                 text_lines[spoken.speaker] = max(text_lines[spoken.speaker], needed)
     away = [(leg.start, call.seconds if leg.end is None else leg.end) for leg in call.legs]

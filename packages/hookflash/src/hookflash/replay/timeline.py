@@ -25,14 +25,12 @@ import msgspec
 
 from hookflash.core.audio import BYTES_PER_MS
 from hookflash.core.record import CallRecord
+from hookflash.core.state_words import state_of
 
 Journal = Iterable[Mapping[str, Any]]
 
 _LATENCY_LIMIT_SECONDS = 10.0
 """Agent speech that starts later than this is not counted as an answer."""
-
-_PHASE_NAMES = {"ringing": "answering", "with a human": "with human"}
-"""Phases that are shown under another name, so that they differ from the hand-off's states."""
 
 
 class Spoken(msgspec.Struct):
@@ -312,8 +310,7 @@ class JournalReader:
 
     def _state(self, state: Mapping[str, Any], now: float) -> None:
         phase, handoff = str(state.get("phase", "")), str(state.get("handoff", "idle"))
-        settled = handoff in ("idle", "done", "failed") or phase in ("ending", "ended")
-        name = _PHASE_NAMES.get(phase, phase) if settled else handoff
+        name = state_of(phase, handoff)
         stages = self.timeline.stages
         if not stages or stages[-1].name != name:
             if stages:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from hookflash.core.state_words import CALL_STATES
 from hookflash.replay.svg import clock
 from hookflash.replay.timeline import Leg, Spoken, Timeline, ToolSpan
 
-_STAGES = {
-    "farewell": "hand-off: the agent says goodbye",
-    "moving": "hand-off: the call is on its way",
-    "with human": "hand-off: caller and human hear each other",
-    "returning": "hand-off: the caller comes back to the agent",
-}
+_QUIET = frozenset(("answering", "talking", "ending", "ended"))
+"""Stages that are not mentioned: what is said shows them."""
 
 
 def spoken_text(spoken: Spoken) -> str:
@@ -47,13 +44,27 @@ def _lines(timeline: Timeline) -> Iterator[str]:
     end = timeline.disposition.replace("_", " ") or "not finished"
     yield f"{timeline.agent} · {when} · {clock(timeline.seconds)} · {end}"
     yield ""
-    entries: list[tuple[float, str, str]] = [
-        (one.start, one.speaker, spoken_text(one)) for one in timeline.spoken
+    for start, _, who, said, cut in entries(timeline):
+        unheard = f"{said} [cut off: {cut}]".strip() if cut else said
+        yield f"{clock(start):>5}  {who:<7} {unheard}"
+
+
+Entry = tuple[float, float, str, str, str]
+"""Start and end in seconds, who (a speaker, `tool` or empty), the text, and what was not heard."""
+
+
+def entries(timeline: Timeline) -> list[Entry]:
+    """Return what happened in a call, sorted by start time."""
+    found: list[Entry] = [
+        (one.start, one.end, one.speaker, one.text, one.cut) for one in timeline.spoken
     ]
-    entries += [(tool.start, "tool", tool_text(tool)) for tool in timeline.tools]
-    entries += [
-        (stage.start, "", _STAGES[stage.name]) for stage in timeline.stages if stage.name in _STAGES
+    found += [
+        (tool.start, tool.end or tool.start, "tool", tool_text(tool), "") for tool in timeline.tools
     ]
-    entries += [(leg.start, "", leg_text(leg)) for leg in timeline.legs]
-    for start, who, text in sorted(entries, key=lambda one: one[0]):
-        yield f"{clock(start):>5}  {who:<7} {text}"
+    found += [
+        (stage.start, stage.start, "", f"{stage.name}: {CALL_STATES[stage.name].means}", "")
+        for stage in timeline.stages
+        if stage.name in CALL_STATES and stage.name not in _QUIET
+    ]
+    found += [(leg.start, leg.start, "", leg_text(leg), "") for leg in timeline.legs]
+    return sorted(found, key=lambda one: one[0])

@@ -421,7 +421,11 @@ async def open_line(
                 store=store,
                 now=clock.now,
                 hooks=with_line(
-                    hooks or Hooks(), listen_with(listening), stored, outbox.wake_worker
+                    hooks or Hooks(),
+                    listen_with(listening),
+                    stored,
+                    outbox.wake_worker,
+                    control.recording,
                 ),
                 world=world,
             )

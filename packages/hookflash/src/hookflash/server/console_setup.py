@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from hookflash.console.calls import Listen
 from hookflash.console.console import Console, ConsoleConfig, Hooks
+from hookflash.console.deliveries import FetchVoicemail
 from hookflash.console.ended_calls import EndedCallData
 from hookflash.console.line_calls import LineCalls, SingleProcess
 from hookflash.console.live_calls import Driven, LiveCalls
@@ -87,7 +88,11 @@ def open_console(
 
 
 def with_line(
-    hooks: Hooks, listen: Listen, data: EndedCallData, deliver: Callable[[], None]
+    hooks: Hooks,
+    listen: Listen,
+    data: EndedCallData,
+    deliver: Callable[[], None],
+    voicemail: FetchVoicemail,
 ) -> Hooks:
     """Return `hooks` with the line's live audio, ended calls and delivery worker as defaults."""
     return dataclasses.replace(
@@ -95,6 +100,7 @@ def with_line(
         listen=hooks.listen or listen,
         data=hooks.data or data,
         deliver=hooks.deliver or deliver,
+        voicemail=hooks.voicemail or voicemail,
     )
 
 

@@ -33,6 +33,7 @@ class CallQuery(msgspec.Struct, frozen=True, kw_only=True):
     digits: str = ""
     disposition: str = ""
     destination: str = ""
+    outcome: str = ""
     agent: str = ""
     since: float | None = None
     until: float | None = None
@@ -108,6 +109,7 @@ class CallSearch:
         for column, value in (
             (calls.disposition, wanted.disposition),
             (calls.destination, wanted.destination),
+            (calls.outcome, wanted.outcome),
             (calls.agent, wanted.agent),
         ):
             if value:

@@ -44,6 +44,8 @@ NOT_TO_BE_SHOWN = (21210, 21212)
 """The number in From is not verified or not valid, for example because a `CallToken` was
 refused."""
 END_SECONDS = 5.0
+RECORDING_SECONDS = 20.0
+RECORDING_BYTES = 50_000_000
 
 _T = TypeVar("_T")
 
@@ -195,6 +197,42 @@ class TwilioControl:
     async def end(self, call_sid: str) -> None:
         """End the live call."""
         await self._update(call_sid, {"Status": "completed"}, END_SECONDS)
+
+    async def recording(self, url: str) -> bytes:
+        """Return the WAV of a recording. `url` is that of Twilio's `RecordingUrl`.
+
+        The account's credentials are sent to the API's own address only.
+        """
+        try:
+            ours, theirs = self._client.base_url, httpx.URL(url)
+        except httpx.InvalidURL as error:
+            raise CarrierError(f"expected the address of a recording, got {url!r}") from error
+        if (theirs.scheme, theirs.host, theirs.port) != (ours.scheme, ours.host, ours.port):
+            raise CarrierError(
+                f"expected a recording at {ours.host} (HOOKFLASH_TWILIO_API_URL), got one at"
+                f" {theirs.host}"
+            )
+        what, parts = "the request for a recording", bytearray()
+        try:
+            async with (
+                asyncio.timeout(RECORDING_SECONDS),
+                # Twilio answers with a redirect to where the sound is.
+                self._client.stream("GET", f"{url}.wav", follow_redirects=True) as response,
+            ):
+                if not response.is_success:
+                    await response.aread()
+                    raise _refusal(response)
+                async for part in response.aiter_bytes():
+                    parts += part
+                    if len(parts) > RECORDING_BYTES:
+                        raise CarrierError(f"the recording is longer than {RECORDING_BYTES} bytes")
+        except TimeoutError:
+            raise _too_late(what, RECORDING_SECONDS) from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise CarrierError(
+                f"Twilio could not be reached: {type(error).__name__}: {error}", retryable=True
+            ) from error
+        return bytes(parts)
 
     async def aclose(self) -> None:
         await self._client.aclose()

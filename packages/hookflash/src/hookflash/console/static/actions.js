@@ -21,6 +21,7 @@ export class Actions {
     this.sid = sid;
     this.call = call;
     this.mode = "hint";
+    this.hangingUp = false;
     this.listening = new Listening(sid, (state) => this.heard(state));
     this.buttons = {
       listen: this.button("listen", "Listen", "l", () => this.listening.toggle()),
@@ -103,9 +104,10 @@ export class Actions {
     const human = entry.phase === "with a human";
     const handing = Boolean(entry.handoff) && !["idle", "done", "failed"].includes(entry.handoff.state);
     const gone = over || GONE.has(entry.phase);
+    if (gone || this.hangingUp) this.showHangUp(over ? "" : "Hanging up …");
     const offer = (name, visible, enabled = true) => {
       show(this.buttons[name], visible);
-      put(this.buttons[name], "disabled", gone || !enabled);
+      put(this.buttons[name], "disabled", gone || this.hangingUp || !enabled);
     };
     offer("listen", this.may("listen"));
     offer("take", this.may("handoff") && !human && this.session.rings, !handing);
@@ -135,8 +137,8 @@ export class Actions {
   takeOver() {
     return this.run(
       "handoff",
-      { destination: "me", reason: "taken over" },
-      "Your telephone is about to ring. Press 1 to take the caller.",
+      { destination: "me" },
+      "Your telephone is about to ring. It says what the caller wants. Press 1 to take the caller.",
     );
   }
 
@@ -148,8 +150,8 @@ export class Actions {
       fields: [
         { label: "To", field: el("select.field", { name: "destination" }, options) },
         {
-          label: "Reason (the human hears it)",
-          field: el("input.field", { name: "reason", required: true, maxlength: "200" }),
+          label: "Reason (the human hears it, and what the caller said)",
+          field: el("input.field", { name: "reason", maxlength: "200" }),
         },
       ],
     });
@@ -163,7 +165,21 @@ export class Actions {
       verb: "Hang up",
       danger: true,
     });
-    if (sure) await this.run("hangup", {}, "The call is ending.");
+    if (!sure) return;
+    this.hangingUp = true;
+    this.showHangUp("Hanging up …");
+    if (await this.run("hangup", {}, "The call is ending.")) return;
+    this.hangingUp = false;
+    this.showHangUp("");
+  }
+
+  /** Show that the call is about to end: the agent finishes its sentence first. */
+  showHangUp(text) {
+    const { hangup } = this.buttons;
+    setText(hangup.querySelector("span"), text || "Hang up");
+    put(hangup, "aria-busy", text ? "true" : null);
+    if (this.hangingUp) for (const button of Object.values(this.buttons)) put(button, "disabled", true);
+    else put(hangup, "disabled", false);
   }
 
   heard({ state, levels, error }) {

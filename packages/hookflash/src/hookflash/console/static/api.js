@@ -77,6 +77,9 @@ export const signIn = (name, password) => ask("POST", within(CONSOLE, "sign-in")
 export const signOut = () => ask("POST", within(CONSOLE, "sign-out"));
 export const act = (sid, action, body = {}) => ask("POST", within(API, `${call(sid)}/${action}`), body);
 export const pastCalls = (query) => ask("GET", within(API, "past", query));
+export const tableUrl = (query) => within(API, "past.csv", query);
+export const exportUrl = (sid, kind) => within(API, `${past(sid)}/${kind}`);
+export const voicemailUrl = (id) => within(API, `deliveries/${encodeURIComponent(id)}/recording`);
 export const pastCall = (sid) => ask("GET", within(API, past(sid)));
 export const deletePast = (sid) => ask("DELETE", within(API, past(sid)));
 export const figures = (query) => ask("GET", within(API, "figures", query));

@@ -52,7 +52,7 @@ function onRefused(error) {
   if (error.status === 401) return toSignIn();
   if (error.status !== 404 || !feed.sid) return note(error.message, { failed: true });
   // The call is not live: follow the list only.
-  live.take("CallOver", { call_sid: feed.sid });
+  live.take("CallUnknown", { call_sid: feed.sid });
   return feed.open(null);
 }
 
@@ -62,13 +62,19 @@ function toSignIn() {
 
 // --- the connection -----------------------------------------------------------------------------------
 
-function linkState(state, at) {
+function linkState(state, at, error) {
   retryAt = at;
-  if (state === "lost") wasLost = true;
+  if (state === "lost") {
+    wasLost = true;
+    live.freeze(error?.message ?? "The connection was closed.");
+  }
   if (state === "live" && wasLost) {
     wasLost = false;
+    live.thaw();
+    page?.reload?.();
     announce("Connected again. Nothing was missed.");
   }
+  put(document.body, "data-lost", wasLost);
   put(link, "data-state", wasLost && state !== "live" ? "lost" : state);
   setText(link.firstElementChild, wasLost ? "Disconnected" : state === "live" ? "Live" : "Connecting");
   drawLostBar();
@@ -79,7 +85,10 @@ function drawLostBar() {
   if (!wasLost) return;
   const seconds = retryAt === null ? 0 : Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
   const when = seconds ? `Next attempt in ${seconds} s.` : "Connecting …";
-  setText(lost.firstElementChild, "The connection to the server is lost. This page is not up to date. ");
+  const what = live.loaded
+    ? "The connection to the server is lost. This page stands still. "
+    : "The server cannot be reached. ";
+  setText(lost.firstElementChild, what);
   lost.firstElementChild.append(el("span", { "aria-hidden": "true" }, when));
 }
 
@@ -134,7 +143,7 @@ function addressSetter(name) {
 
 function make({ name, sid, params }) {
   if (name === "calls" && sid) return callPage(sid);
-  if (name === "calls") return new LiveCalls({ live });
+  if (name === "calls") return new LiveCalls({ live, retry: () => feed.retry() });
   if (name === "past" && sid) return new PastCall({ sid, session });
   const common = { params, go: addressSetter(name) };
   if (name === "past") return new PastCalls(common);

@@ -1,9 +1,9 @@
 // The page of the audit trail, newest first.
 
 import { audit } from "./api.js";
-import { el, put, setText, show } from "./dom.js";
+import { el, put, show } from "./dom.js";
 import { day, label, secondOfDay } from "./format.js";
-import { empty } from "./page.js";
+import { empty, Loading } from "./page.js";
 
 const PAGE = 100;
 const TYPING_MS = 250;
@@ -14,7 +14,6 @@ export class Audit {
   constructor({ params, go }) {
     this.params = params;
     this.go = go;
-    this.asked = 0;
     const filter = (name, text) =>
       el("input.field", {
         type: "search",
@@ -50,6 +49,7 @@ export class Audit {
       ),
       this.body,
     );
+    this.loading = new Loading({ what: "The audit trail", retry: () => this.load() });
     this.none = empty("No entries", "No entry matches the filters.");
     this.more = el("button.button", { type: "button", onclick: () => this.load(this.next) }, "Show older");
     this.node = el(
@@ -61,15 +61,21 @@ export class Audit {
         { role: "search", onsubmit: (event) => event.preventDefault() },
         Object.values(this.fields),
       ),
-      el("div.panel.past-panel", {}, this.table, this.none),
+      el("div.panel.past-panel", {}, this.loading.node, this.table, this.none),
       el("nav.pager", { "aria-label": "Older entries" }, this.more),
     );
+    for (const part of [this.table, this.none, this.more]) show(part, false);
     this.load();
   }
 
   close() {
     clearTimeout(this.timer);
-    this.asked += 1;
+    this.loading.stop();
+  }
+
+  /** Load again, because the connection was lost for a while. */
+  reload() {
+    this.load();
   }
 
   change() {
@@ -81,18 +87,15 @@ export class Audit {
   }
 
   async load(before = null) {
-    const asked = (this.asked += 1);
-    let page;
     put(this.node, "aria-busy", "true");
-    try {
-      page = await audit({ ...this.params, limit: PAGE, before });
-    } catch (error) {
-      if (asked === this.asked) setText(this.heading, error.message);
-      return;
-    } finally {
-      if (asked === this.asked) put(this.node, "aria-busy", null);
-    }
-    if (asked !== this.asked) return;
+    await this.loading.run(
+      () => audit({ ...this.params, limit: PAGE, before }),
+      (page) => this.draw(page, before),
+    );
+    put(this.node, "aria-busy", null);
+  }
+
+  draw(page, before) {
     if (before === null) this.body.replaceChildren();
     this.body.append(...page.entries.map(row));
     this.next = page.next;

@@ -1,6 +1,6 @@
 // Charts over time: stacked bars or lines, with a readout and a table.
 
-import { el, put, setText, show, svg } from "./dom.js";
+import { el, put, show, svg } from "./dom.js";
 
 const HEIGHT = 168;
 const TOP = 10;
@@ -21,7 +21,8 @@ export function ticks(most) {
 
 export class Chart {
   /**
-   * `series` are {name, kind, values} with one value a bucket, or null. `labels` are the names of the
+   * `series` are {name, kind, values} with one value a bucket, or null. `links` of a series are the
+   * addresses of the calls that its values count. `labels` are the names of the
    * buckets, `marks` their labels on the axis (null for none). `format` formats a value, `axis` a tick.
    */
   constructor({
@@ -88,7 +89,13 @@ export class Chart {
         "tr",
         {},
         el("th", { scope: "row" }, label),
-        this.series.map(({ values }) => el("td.number", {}, this.write(values[place]))),
+        this.series.map(({ values, links }) =>
+          el(
+            "td.number",
+            {},
+            links && values[place] ? el("a", { href: links[place] }, this.write(values[place])) : this.write(values[place]),
+          ),
+        ),
       ),
     );
     return el(
@@ -165,11 +172,13 @@ export class Chart {
       const x = this.x(place) + (this.step - width) / 2;
       return this.series
         .filter(({ values }) => values[place] > 0)
-        .map(({ kind, values }) => {
+        .map(({ kind, values, links }) => {
           const top = this.y(below + values[place]);
           const height = this.y(below) - top;
           below += values[place];
-          return svg(`rect.fill.${kind}`, {
+          const open = links ? () => (location.hash = links[place].slice(1)) : null;
+          return svg(`rect.fill.${kind}${links ? ".opens" : ""}`, {
+            ...(open ? { onclick: open } : {}),
             x: x.toFixed(2),
             y: top.toFixed(2),
             width: width.toFixed(2),
@@ -224,9 +233,8 @@ export class Chart {
   }
 }
 
-/** Make a number with its name. */
-export function number(name, value, note = "") {
-  const strong = el("strong");
-  setText(strong, value);
+/** Make a number with its name; with `href` it leads to the calls that it counts. */
+export function number(name, value, note = "", href = "") {
+  const strong = el("strong", {}, href ? el("a", { href }, value) : value);
   return el("div", {}, el("dt", {}, name), el("dd", {}, strong, note ? el("span.soft.small", {}, note) : null));
 }

@@ -2,14 +2,14 @@
 //
 // While the page shows the newest ones, it loads them again every few seconds.
 
-import { deliveries, retryDelivery } from "./api.js";
+import { deliveries, retryDelivery, voicemailUrl } from "./api.js";
 import { el, put, setText, show } from "./dom.js";
 import { caller, clock, count, day, label, timeOfDay, words } from "./format.js";
-import { attempt, empty, everySecond } from "./page.js";
+import { attempt, empty, everySecond, Loading } from "./page.js";
+import { DELIVERY_STATES } from "./state-words.js";
 
 const PAGE = 50;
 const REFRESH_SECONDS = 5;
-const STATES = { waiting: "Waiting", delivered: "Delivered", dead: "Given up", unroutable: "Unroutable" };
 const KINDS = { voicemail: "Voicemail", callback: "Call back", message: "Message" };
 
 export class Deliveries {
@@ -19,14 +19,13 @@ export class Deliveries {
     this.go = go;
     this.now = now;
     this.mayRetry = session.can.includes("retry");
-    this.asked = 0;
     this.waited = 0;
     this.older = false;
-    this.heading = el("p", {}, "…");
+    this.heading = el("p", {}, "");
     this.state = el(
       "select.field",
       { name: "state", "aria-label": "State", onchange: () => this.change() },
-      [["", "Any state"], ...Object.entries(STATES)].map(([value, text]) =>
+      [["", "Any state"], ...Object.keys(DELIVERY_STATES).map((name) => [name, label(name)])].map(([value, text]) =>
         el("option", { value, selected: (params.state ?? "") === value }, text),
       ),
     );
@@ -39,6 +38,7 @@ export class Deliveries {
       el("thead", {}, el("tr", {}, heads.map((name) => el("th", { scope: "col" }, name)))),
       this.body,
     );
+    this.loading = new Loading({ what: "The deliveries", retry: () => this.load() });
     this.none = empty("No deliveries", "Voicemails, callback requests and messages appear here.");
     this.unmatched = empty("No deliveries in this state", "Choose another state.");
     this.more = el("button.button", { type: "button", onclick: () => this.load(this.next) }, "Show older");
@@ -46,7 +46,7 @@ export class Deliveries {
       "div.page",
       {},
       el("header", {}, el("div", {}, el("h1", {}, "Deliveries"), this.heading), this.state),
-      el("div.panel.past-panel", {}, this.table, this.none, this.unmatched),
+      el("div.panel.past-panel", {}, this.loading.node, this.table, this.none, this.unmatched),
       el("nav.pager", { "aria-label": "Older deliveries" }, this.more),
     );
     for (const part of [this.table, this.none, this.unmatched, this.more]) show(part, false);
@@ -56,7 +56,12 @@ export class Deliveries {
 
   close() {
     this.end();
-    this.asked += 1;
+    this.loading.stop();
+  }
+
+  /** Load again, because the connection was lost for a while. */
+  reload() {
+    this.load();
   }
 
   change() {
@@ -68,21 +73,20 @@ export class Deliveries {
   /** Load the newest again, unless the reader has loaded older ones or focuses a button. */
   tick() {
     this.waited += 1;
-    const busy = this.older || this.body.contains(document.activeElement);
+    const playing = [...this.body.querySelectorAll("audio")].some((one) => !one.paused);
+    const busy = this.older || playing || this.body.contains(document.activeElement);
     if (this.waited >= REFRESH_SECONDS && !busy) this.load();
   }
 
   async load(before = null) {
-    const asked = (this.asked += 1);
     this.waited = 0;
-    let page;
-    try {
-      page = await deliveries({ ...this.params, limit: PAGE, before });
-    } catch (error) {
-      if (asked === this.asked) setText(this.heading, error.message);
-      return;
-    }
-    if (asked !== this.asked) return;
+    await this.loading.run(
+      () => deliveries({ ...this.params, limit: PAGE, before }),
+      (page) => this.draw(page, before),
+    );
+  }
+
+  draw(page, before) {
     this.older = before !== null;
     if (!this.older) this.body.replaceChildren();
     this.body.append(...page.deliveries.map((one) => this.row(one)));
@@ -96,7 +100,6 @@ export class Deliveries {
   }
 
   row(one) {
-    const recorded = /^https?:/.test(one.recording_url);
     return el(
       "tr",
       {},
@@ -123,20 +126,14 @@ export class Deliveries {
       el(
         "td.text.small",
         {},
-        el("p", {}, one.said || one.reason || "–"),
+        el("p", {}, said(one)),
         one.said && one.reason ? el("p.soft", {}, one.reason) : null,
-        recorded
-          ? el(
-              "a.soft",
-              { href: one.recording_url, target: "_blank", rel: "noopener noreferrer" },
-              `Recording at the carrier, ${clock(one.recording_seconds)}`,
-            )
-          : null,
+        one.recording_url ? voicemailPlayer(one.id, one.recording_seconds) : null,
       ),
       el(
         "td.state-cell",
         {},
-        el("span.disposition", { "data-kind": one.state }, STATES[one.state] ?? label(one.state)),
+        el("span.disposition", { "data-kind": one.state, title: DELIVERY_STATES[one.state] ?? null }, label(one.state)),
         el("span.soft.small", {}, this.stateText(one)),
         one.state === "dead" || one.state === "unroutable" ? this.retryButton(one) : null,
       ),
@@ -165,11 +162,30 @@ export class Deliveries {
   }
 }
 
-/** "2 waiting · 1 given up · 14 delivered". */
+/** Return what a delivery says. A voicemail in which nothing was understood says so. */
+function said(one) {
+  if (one.said) return one.said;
+  if (one.kind === "voicemail") return "No words were understood in this voicemail.";
+  return one.reason || "–";
+}
+
+/** Make the player of a voicemail. Its sound is fetched from the carrier when it is played. */
+export function voicemailPlayer(id, seconds) {
+  const failed = el("p.small.failed-sound", { role: "alert", hidden: true }, "The carrier does not send this recording.");
+  const sound = el("audio", {
+    controls: true,
+    preload: "none",
+    src: voicemailUrl(id),
+    "aria-label": `Voicemail, ${clock(seconds)}`,
+    onerror: () => show(failed, true),
+  });
+  return el("div.voicemail", {}, sound, failed);
+}
+
+/** "2 waiting · 1 dead · 14 delivered". */
 function summary(counts) {
-  const names = { waiting: "waiting", dead: "given up", unroutable: "unroutable", delivered: "delivered" };
-  const parts = Object.entries(names)
-    .filter(([state]) => counts[state])
-    .map(([state, text]) => `${counts[state]} ${text}`);
+  const parts = ["waiting", "dead", "unroutable", "delivered"]
+    .filter((state) => counts[state])
+    .map((state) => `${counts[state]} ${state}`);
   return parts.join(" · ") || "No deliveries.";
 }

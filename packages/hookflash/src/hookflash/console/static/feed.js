@@ -14,9 +14,9 @@ const LONGEST_WAIT_MS = 15_000;
 
 export class Feed {
   /**
-   * `onMessage(type, message)` is called for each event. `onState(state, retryAt)` has the time of the
-   * next attempt, in ms, while the connection is lost. `onRefused(error)` is called if no further
-   * attempt can succeed.
+   * `onMessage(type, message)` is called for each event. `onState(state, retryAt, error)` has the time
+   * of the next attempt, in ms, and the reason, while the connection is lost. `onRefused(error)` is
+   * called if no further attempt can succeed.
    */
   constructor({ onMessage, onState = () => {}, onRefused = () => {} }) {
     this.onMessage = onMessage;
@@ -55,18 +55,20 @@ export class Feed {
     this.run(this.turn);
   }
 
-  setState(state, retryAt = null) {
+  setState(state, retryAt = null, error = null) {
     this.state = state;
-    this.onState(state, retryAt);
+    this.onState(state, retryAt, error);
   }
 
   async run(turn) {
     if (this.state !== "live") this.setState("connecting");
     this.stop = new AbortController();
+    let failure = null;
     try {
       await this.read(turn, this.stop);
     } catch (error) {
       if (turn !== this.turn) return;
+      failure = error;
       if (error.status === 401 || error.status === 403 || error.status === 404) {
         this.setState("lost");
         this.onRefused(error);
@@ -76,7 +78,7 @@ export class Feed {
     if (turn !== this.turn) return;
     const pause = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.failures);
     this.failures += 1;
-    this.setState("lost", Date.now() + pause);
+    this.setState("lost", Date.now() + pause, failure);
     this.timer = setTimeout(() => this.retry(), pause);
   }
 

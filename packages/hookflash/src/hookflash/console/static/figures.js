@@ -16,7 +16,8 @@ import {
   wait,
   whole,
 } from "./format.js";
-import { empty } from "./page.js";
+import { empty, Loading } from "./page.js";
+import { DISPOSITIONS, OUTCOMES } from "./state-words.js";
 
 const DAY = 86_400;
 const SPANS = {
@@ -25,29 +26,9 @@ const SPANS = {
   month: { name: "30 days", seconds: 30 * DAY, step: DAY },
   quarter: { name: "90 days", seconds: 90 * DAY, step: 7 * DAY },
 };
-const ORDER = [
-  "handled_by_agent",
-  "handed_off",
-  "voicemail",
-  "callback",
-  "abandoned",
-  "time_limit",
-  "failed",
-];
-const REACHED = [
-  "bridged",
-  "no-answer",
-  "busy",
-  "declined",
-  "machine",
-  "timeout",
-  "refused",
-  "human-gone",
-  "closed",
-  "caller-gone",
-  "cancelled",
-  "failed",
-];
+const ORDER = Object.keys(DISPOSITIONS);
+const REACHED = Object.keys(OUTCOMES);
+const FILTER = { dispositions: "disposition", outcomes: "outcome" };
 const TONES = ["one", "two", "three", "four", "five", "six"];
 
 /** Return a range of whole days or hours in the reader's time zone; the last one is the current one. */
@@ -66,7 +47,7 @@ export class Figures {
     this.span = SPANS[params.span] ? params.span : "week";
     this.go = go;
     this.charts = [];
-    this.heading = el("p", {}, "…");
+    this.heading = el("p", {}, "");
     this.tabs = Object.entries(SPANS).map(([span, { name }]) =>
       el(
         "button.mode",
@@ -74,7 +55,8 @@ export class Figures {
         name,
       ),
     );
-    this.numbers = el("dl.numbers");
+    this.loading = new Loading({ what: "The figures", retry: () => this.load(), rows: 8 });
+    this.numbers = el("dl.numbers", { hidden: true });
     this.grid = el("div.charts");
     this.node = el(
       "div.page",
@@ -85,14 +67,20 @@ export class Figures {
         el("div", {}, el("h1", {}, "Figures"), this.heading),
         el("div.modes", { role: "group", "aria-label": "Time shown" }, this.tabs),
       ),
+      this.loading.node,
       this.numbers,
       this.grid,
     );
     this.load();
   }
 
+  /** Load again, because the connection was lost for a while. */
+  reload() {
+    this.load();
+  }
+
   close() {
-    this.closed = true;
+    this.loading.stop();
     for (const chart of this.charts) chart.close();
   }
 
@@ -104,13 +92,10 @@ export class Figures {
   }
 
   async load() {
-    const { span } = this;
-    try {
-      const found = await figures(range(span));
-      if (!this.closed && span === this.span) this.draw(found);
-    } catch (error) {
-      if (!this.closed) setText(this.heading, error.message);
-    }
+    await this.loading.run(
+      () => figures(range(this.span)),
+      (found) => this.draw(found),
+    );
   }
 
   draw({ buckets, whole: all, step_seconds: step, currency }) {
@@ -129,12 +114,14 @@ export class Figures {
       labels: buckets.map(({ since, until }) => this.name(since, until, step)),
       marks: buckets.map(({ since }) => (step < DAY ? timeOfDay(since) : shortDate(since))),
     };
+    this.buckets = buckets;
+    this.all = all;
     const share = (name) => (all.dispositions[name] ?? 0) / all.calls;
     this.numbers.replaceChildren(
-      number("Calls", whole(all.calls)),
-      number("Handled by the agent", percent(share("handled_by_agent"))),
-      number("Handed to a human", percent(share("handed_off"))),
-      number("Abandoned", percent(share("abandoned"))),
+      number("Calls", whole(all.calls), "", this.calls()),
+      number("Handled by the agent", percent(share("handled_by_agent")), "", this.calls("handled_by_agent")),
+      number("Handed to a human", percent(share("handed_off")), "", this.calls("handed_off")),
+      number("Abandoned", percent(share("abandoned")), "", this.calls("abandoned")),
       number("Time to human", wait(all.to_human.p50), "median"),
       all.cost ? number("Cost a call", money(all.cost / all.calls)) : "",
     );
@@ -183,6 +170,11 @@ export class Figures {
     this.grid.replaceChildren(...this.charts.map((chart) => chart.node));
   }
 
+  /** Return the address of the past calls that a figure counts. */
+  calls(disposition = "") {
+    return callsUrl(this.all, { disposition });
+  }
+
   name(since, until, step) {
     if (step < DAY) return `${shortDay(since)}, ${timeOfDay(since)}`;
     return step === DAY ? shortDay(since) : `${shortDay(since)} to ${shortDay(until - 1)}`;
@@ -196,6 +188,7 @@ export class Figures {
       name: label(name),
       kind: tone(field, name, shown),
       values: buckets.map((bucket) => bucket[field][name] ?? 0),
+      links: buckets.map((bucket) => callsUrl(bucket, { [FILTER[field]]: name })),
     }));
     const rest = names.slice(shown.length);
     if (rest.length) {
@@ -224,6 +217,12 @@ export class Figures {
       ],
     });
   }
+}
+
+function callsUrl({ since, until }, filters) {
+  const given = Object.entries(filters).filter(([, value]) => value);
+  const query = new URLSearchParams([...given, ["since", Math.floor(since)], ["until", Math.ceil(until)]]);
+  return `#/past?${query}`;
 }
 
 const rank = (order, name) => (order.includes(name) ? order.indexOf(name) : order.length);

@@ -7,10 +7,12 @@
 //     facts      figures of this call
 
 import { Actions } from "./actions.js";
+import { pastCall } from "./api.js";
 import { situation, timeLeft } from "./live-calls.js";
 import { el, icon, put, setText, show } from "./dom.js";
 import { caller, clock, count, money, timeOfDay, wait, words } from "./format.js";
-import { announce, everySecond } from "./page.js";
+import { announce, everySecond, skeleton } from "./page.js";
+import { CALL_STATES, SOURCES } from "./state-words.js";
 import { Timeline } from "./timeline.js";
 import { Transcript } from "./transcript.js";
 
@@ -43,6 +45,13 @@ export class LiveCall {
         "Open the record",
       ),
     );
+    this.loading = el("div.panel", {}, skeleton(6));
+    this.unknown = el(
+      "div.notice.unknown",
+      { hidden: true, role: "status" },
+      el("span", {}, el("strong", {}, "No such call. "), "No call with this SID is live, and no record has it."),
+      el("a.button", { href: `${home}#/past`, target: home ? "_blank" : null }, "Past calls"),
+    );
     this.timeline = new Timeline({ live: true, onPick: (seconds) => this.reveal(seconds) });
     this.transcript = new Transcript({ live: true });
     this.facts = new Facts();
@@ -64,7 +73,8 @@ export class LiveCall {
         el("div.call-state", {}, this.state, this.time),
       ),
       this.actions.node,
-      el("div.notices", {}, this.question.node, this.handoff.node, this.over),
+      el("div.notices", {}, this.question.node, this.handoff.node, this.over, this.unknown),
+      this.loading,
       this.drawn,
       this.columns,
     );
@@ -74,6 +84,7 @@ export class LiveCall {
   }
 
   close() {
+    this.closed = true;
     for (const end of this.ends) end();
     clearInterval(this.redraw);
     this.timeline.close();
@@ -88,26 +99,54 @@ export class LiveCall {
   }
 
   get isOver() {
-    return this.live.over === this.sid || this.detail?.entry.phase === "ended";
+    return this.live.over === this.sid || this.recorded === true || this.detail?.entry.phase === "ended";
+  }
+
+  /** No process has this call: it is over if there is a record of it. */
+  async findRecord() {
+    if (this.asking) return;
+    this.asking = true;
+    try {
+      await pastCall(this.sid);
+      this.recorded = true;
+    } catch (error) {
+      // Without an answer, it is not known whether there was such a call.
+      if (error.status === 404) this.recorded = false;
+      else this.asking = false;
+    }
+    if (!this.closed) this.draw();
   }
 
   draw() {
+    const lookedUp = this.live.unknown === this.sid && !this.detail;
+    if (lookedUp && this.recorded === undefined) this.findRecord();
+    const unknown = lookedUp && this.recorded === false;
+    show(this.unknown, unknown);
+    show(this.loading, !this.detail && !this.isOver && !unknown);
     show(this.over, this.isOver);
     show(this.drawn, this.detail !== null);
     show(this.columns, this.detail !== null);
     if (!this.detail) {
       show(this.actions.node, false);
+      show(this.state, false);
+      if (unknown) {
+        setText(this.name, "Unknown call");
+        setText(this.about, this.sid);
+        return;
+      }
       this.head(this.live.calls.get(this.sid));
       return;
     }
     const { entry, parts } = this.detail;
     this.head(entry);
-    const { kind, text } = this.isOver ? { kind: "quiet", text: "Over" } : situation(entry);
+    const { kind, text, means } = situation(this.isOver ? { ...entry, state: "ended" } : entry);
+    show(this.state, true);
+    put(this.state, "title", means || null);
     if (this.announced.size && this.state.textContent !== text) announce(text);
     put(this.state, "data-kind", kind);
     setText(this.state, text);
     this.transcript.update(parts);
-    this.facts.update(entry, parts, this.live);
+    this.facts.update(entry, parts);
     this.actions.update(entry, this.isOver);
     this.tick();
     this.drawTime();
@@ -127,6 +166,7 @@ export class LiveCall {
   tick() {
     if (!this.detail) return;
     const { entry } = this.detail;
+    // While the connection is lost, the store's clock stands still.
     const now = this.live.now();
     if (!this.isOver) setText(this.time, clock(now - entry.arrived_at));
     this.handoff.update(this.isOver ? null : entry.handoff, this.stagesOf(entry), now);
@@ -140,7 +180,7 @@ export class LiveCall {
 
   /** Draw the timeline up to now: open bars grow between two messages. */
   drawTime() {
-    if (!this.detail || document.hidden) return;
+    if (!this.detail || document.hidden || this.live.frozen) return;
     const { entry, parts } = this.detail;
     if (this.isOver && this.seconds) {
       this.timeline.update(parts, this.seconds, { live: false });
@@ -174,13 +214,6 @@ export class LiveCall {
 const COLD = ["farewell", "moving", "ringing", "with human"];
 const WARM = ["ringing", "screening", "closing", "bridging", "with human"];
 const BEFORE_HUMAN = new Set(["checking", "farewell", "moving", "ringing", "screening", "closing"]);
-const STEP_NAMES = {
-  checking: "who is free",
-  moving: "move",
-  screening: "whisper",
-  closing: "last words",
-  bridging: "bridge",
-};
 
 /** Return the latest time that the parts mention, in seconds. */
 function lastOf({ lines, stages }) {
@@ -213,9 +246,11 @@ class HandoffNotice {
     show(this.node, Boolean(handoff));
     if (!handoff) return;
     setText(this.title, `Hand-off to ${words(handoff.destination) || "a human"}`);
-    setText(this.left, timeLeft(handoff.until, now));
+    const left = timeLeft(handoff.until, now);
+    setText(this.left, left && handoff.state === "ringing" ? `rings ${left}` : left);
     put(this.left, "data-short", handoff.until !== null && handoff.until - now < 6);
-    const asked = handoff.source === "tool" ? "the agent" : handoff.source;
+    put(this.left, "title", CALL_STATES[handoff.state]?.means ?? null);
+    const asked = SOURCES[handoff.source] ?? handoff.source;
     setText(this.reason, [`Asked for by ${asked}`, handoff.reason, handoff.summary].filter(Boolean).join(" · "));
     show(this.steps, handoff.state !== "with human");
     show(this.cancel, this.may && BEFORE_HUMAN.has(handoff.state));
@@ -239,8 +274,8 @@ class HandoffNotice {
       ...path.map((step, place) =>
         el(
           "li",
-          { "data-past": place < here, "aria-current": place === here ? "step" : null },
-          STEP_NAMES[step] ?? words(step),
+          { title: CALL_STATES[step]?.means ?? null, "data-past": place < here, "aria-current": place === here ? "step" : null },
+          step,
         ),
       ),
     );

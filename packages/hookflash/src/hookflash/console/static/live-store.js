@@ -2,7 +2,7 @@
 
 import { oncePerFrame } from "./dom.js";
 
-const KINDS = ["lines", "tools", "stages", "legs", "barge_ins", "latencies", "actions"];
+const KINDS = ["lines", "tools", "stages", "legs", "barge_ins", "latencies", "actions", "outcomes"];
 
 /** Return the parts with those of `patch`; a part with a known id replaces the earlier one. */
 export function merged(parts, patch) {
@@ -25,8 +25,14 @@ export class LiveStore {
     this.calls = new Map();
     this.detail = null;
     this.over = null;
+    this.unknown = null;
     this.ahead = 0;
     this.missing = [];
+    /** Whether the server has sent the list. Before, nothing is known, not even that there are no calls. */
+    this.loaded = false;
+    /** Why the list could not be loaded, or an empty text. */
+    this.failure = "";
+    this.frozenAt = null;
     this.watchers = new Set();
     this.touched = new Set();
     this.afresh = false;
@@ -35,7 +41,26 @@ export class LiveStore {
 
   /** Return the server's time, in seconds since 1970, because browser clocks are often wrong. */
   now() {
-    return Date.now() / 1000 + this.ahead;
+    return this.frozenAt ?? Date.now() / 1000 + this.ahead;
+  }
+
+  get frozen() {
+    return this.frozenAt !== null;
+  }
+
+  /** Stop the clock: the connection is lost, and what happens meanwhile is not known. */
+  freeze(failure = "") {
+    this.frozenAt ??= this.now();
+    this.failure = failure;
+    this.flush();
+  }
+
+  /** Let the clock go on: the connection is back. */
+  thaw() {
+    if (!this.frozen) return;
+    this.frozenAt = null;
+    this.failure = "";
+    this.flush();
   }
 
   /** Call `watcher({afresh, touched})` at most once a frame, until the returned function is called. */
@@ -55,6 +80,8 @@ export class LiveStore {
   take(type, message) {
     switch (type) {
       case "Snapshot":
+        this.loaded = true;
+        this.failure = "";
         this.ahead = message.now - Date.now() / 1000;
         this.missing = message.missing ?? [];
         this.calls = new Map(message.calls.map((entry) => [entry.call_sid, entry]));
@@ -72,7 +99,7 @@ export class LiveStore {
         break;
       case "CallShown":
         this.detail = { ...message.detail, parts: merged({}, message.detail.parts) };
-        this.over = null;
+        this.over = this.unknown = null;
         this.put(message.detail.entry);
         break;
       case "CallPatched":
@@ -86,6 +113,10 @@ export class LiveStore {
         break;
       case "CallOver":
         this.over = message.call_sid;
+        this.touched.add(message.call_sid);
+        break;
+      case "CallUnknown":
+        this.unknown = message.call_sid;
         this.touched.add(message.call_sid);
         break;
       default:
@@ -102,6 +133,6 @@ export class LiveStore {
   /** Drop the open call, because another one, or none, is opened next. */
   forget() {
     this.detail = null;
-    this.over = null;
+    this.over = this.unknown = null;
   }
 }

@@ -1,6 +1,6 @@
 // What every page uses: messages to the reader, dialogs, and one timer.
 
-import { el, setText } from "./dom.js";
+import { el, setText, show } from "./dom.js";
 
 let liveRegion = null;
 let toasts = null;
@@ -100,6 +100,79 @@ export function everySecond(work) {
       timer = null;
     }
   };
+}
+
+/** Make rows of grey bars, for a list that is being loaded. Screen readers hear that it loads. */
+export function skeleton(rows = 6) {
+  return el(
+    "div.skeleton",
+    { role: "status" },
+    el("span.unseen", {}, "Loading …"),
+    Array.from({ length: rows }, () =>
+      el("div.skeleton-row", { "aria-hidden": "true" }, el("i"), el("i"), el("i"), el("i")),
+    ),
+  );
+}
+
+/** Make the text for a list that could not be loaded, with a button that tries again. */
+export function failure(title, retry) {
+  const reason = el("p");
+  const node = el(
+    "div.empty.failure",
+    { role: "alert", hidden: true },
+    el("strong", {}, title),
+    reason,
+    el("button.button", { type: "button", onclick: retry }, "Retry"),
+  );
+  return { node, reason };
+}
+
+/**
+ * The state of a list that the server is asked for: loading (grey rows), failed (a reason and Retry),
+ * or loaded. What was loaded before stays while it is loaded again.
+ */
+export class Loading {
+  constructor({ what, retry, rows = 6 }) {
+    this.skeleton = skeleton(rows);
+    this.failed = failure(`${what} cannot be loaded`, retry);
+    this.node = el("div.loading", {}, this.failed.node, this.skeleton);
+    this.loaded = false;
+    this.asked = 0;
+  }
+
+  /**
+   * Run `ask`, and `draw` with its answer, unless another request has begun meanwhile. Return whether
+   * it was drawn.
+   */
+  async run(ask, draw) {
+    const asked = (this.asked += 1);
+    show(this.skeleton, !this.loaded);
+    if (!this.loaded) show(this.failed.node, false);
+    let answer;
+    try {
+      answer = await ask();
+    } catch (error) {
+      if (asked === this.asked) this.fail(error.message);
+      return false;
+    }
+    if (asked !== this.asked) return false;
+    this.loaded = true;
+    show(this.skeleton, false);
+    show(this.failed.node, false);
+    draw(answer);
+    return true;
+  }
+
+  fail(reason) {
+    show(this.skeleton, false);
+    setText(this.failed.reason, reason);
+    show(this.failed.node, true);
+  }
+
+  /** Ignore the answer of a running request. */
+  stop() {
+    this.asked += 1;
+  }
 }
 
 /** Make the text that stands in place of an empty list. */

@@ -1,22 +1,14 @@
 // The page of ended calls: search, filters, pages of fifty. The address has the filters, so that the
 // browser's "back" works.
 
-import { pastCalls } from "./api.js";
+import { pastCalls, tableUrl } from "./api.js";
 import { el, icon, put, setText, show } from "./dom.js";
-import { caller, clock, count, day, label, money, timeOfDay, wait, words } from "./format.js";
-import { announce, empty } from "./page.js";
+import { caller, clock, count, day, label, money, shortDay, timeOfDay, wait, words } from "./format.js";
+import { announce, empty, Loading } from "./page.js";
+import { DISPOSITIONS, OUTCOMES } from "./state-words.js";
 
 const PAGE = 50;
 const TYPING_MS = 250;
-const DISPOSITIONS = [
-  "handled_by_agent",
-  "handed_off",
-  "abandoned",
-  "voicemail",
-  "callback",
-  "time_limit",
-  "failed",
-];
 const COLUMNS = [
   ["When", ""],
   ["Caller", ""],
@@ -26,11 +18,22 @@ const COLUMNS = [
   ["Length", "number"],
   ["Cost", "number cost"],
 ];
+const FILTERS = ["find", "disposition", "days", "destination", "agent", "outcome", "since", "until"];
 const SINCE = { "": "Any time", 1: "Last 24 hours", 7: "Last 7 days", 30: "Last 30 days", 90: "Last 90 days" };
 
 /** Return the query of the API. Only digits search for a caller; other text searches the transcripts. */
 export function asQuery(
-  { find = "", disposition = "", days = "", destination = "", before = "" },
+  {
+    find = "",
+    disposition = "",
+    days = "",
+    destination = "",
+    agent = "",
+    outcome = "",
+    since = "",
+    until = "",
+    before = "",
+  },
   now = Date.now() / 1000,
 ) {
   const digits = /^[\d\s+().-]{3,}$/.test(find.trim()) ? find.replaceAll(/\D/g, "").slice(-64) : "";
@@ -41,9 +44,12 @@ export function asQuery(
     digits,
     disposition,
     destination,
+    agent,
+    outcome,
     before,
     limit: PAGE,
-    since: days ? Math.floor(now - Number(days) * 86_400) : "",
+    since: since || (days ? Math.floor(now - Number(days) * 86_400) : ""),
+    until,
   };
 }
 
@@ -63,8 +69,7 @@ export class PastCalls {
     this.params = params;
     this.go = go;
     this.trail = [];
-    this.asked = 0;
-    this.heading = el("p", {}, "…");
+    this.heading = el("p", {}, "");
     this.search = el("input.field", {
       type: "search",
       name: "find",
@@ -77,7 +82,7 @@ export class PastCalls {
     });
     this.disposition = this.choice("disposition", "Outcome", [
       ["", "Any outcome"],
-      ...DISPOSITIONS.map((name) => [name, label(name)]),
+      ...Object.keys(DISPOSITIONS).map((name) => [name, label(name)]),
     ]);
     this.days = this.choice(
       "days",
@@ -92,6 +97,17 @@ export class PastCalls {
       "aria-label": "Handed to",
       oninput: () => this.typed(),
     });
+    this.agent = el("input.field.destination", {
+      name: "agent",
+      value: params.agent ?? "",
+      maxlength: "200",
+      placeholder: "Agent",
+      "aria-label": "Agent",
+      oninput: () => this.typed(),
+    });
+    // A figure leads here with its time and with the outcome of its attempts.
+    this.chosen = el("span.chosen.small");
+    this.csv = el("a.button.quiet", { download: "calls.csv" }, "CSV");
     this.clear = el("button.button.quiet", { type: "button", onclick: () => this.reset() }, "Clear");
     this.body = el("tbody");
     this.table = el(
@@ -109,6 +125,7 @@ export class PastCalls {
       ),
       this.body,
     );
+    this.loading = new Loading({ what: "The past calls", retry: () => this.load() });
     this.none = empty("No past calls", "A call appears here when it is over.");
     this.ended = empty("No older calls", "This is the end of the list.");
     this.unmatched = empty("No call matches", "Try other words, a longer time or fewer filters.");
@@ -126,17 +143,26 @@ export class PastCalls {
         this.disposition,
         this.days,
         this.destination,
+        this.agent,
+        this.chosen,
         this.clear,
+        this.csv,
       ),
-      el("div.panel.past-panel", {}, this.table, this.none, this.ended, this.unmatched),
+      el("div.panel.past-panel", {}, this.loading.node, this.table, this.none, this.ended, this.unmatched),
       el("nav.pager", { "aria-label": "Older and newer calls" }, this.newer, this.place, this.older),
     );
+    for (const part of [this.table, this.none, this.ended, this.unmatched]) show(part, false);
     this.load();
   }
 
   close() {
     clearTimeout(this.timer);
-    this.asked += 1;
+    this.loading.stop();
+  }
+
+  /** Load again, because the connection was lost for a while. */
+  reload() {
+    this.load();
   }
 
   choice(name, title, options) {
@@ -160,6 +186,10 @@ export class PastCalls {
       disposition: this.disposition.value,
       days: this.days.value,
       destination: this.destination.value.trim(),
+      agent: this.agent.value.trim(),
+      outcome: this.params.outcome ?? "",
+      since: this.days.value ? "" : (this.params.since ?? ""),
+      until: this.days.value ? "" : (this.params.until ?? ""),
       before: "",
     };
     this.trail = [];
@@ -168,7 +198,9 @@ export class PastCalls {
   }
 
   reset() {
-    for (const field of [this.search, this.disposition, this.days, this.destination]) field.value = "";
+    for (const field of [this.search, this.disposition, this.days, this.destination, this.agent])
+      field.value = "";
+    this.params = {};
     this.change();
     this.search.focus();
   }
@@ -185,23 +217,31 @@ export class PastCalls {
   }
 
   async load() {
-    const asked = (this.asked += 1);
     put(this.node, "aria-busy", "true");
-    let page;
-    try {
-      page = await pastCalls(asQuery(this.params));
-    } catch (error) {
-      if (asked === this.asked) setText(this.heading, error.message);
-      return;
-    } finally {
-      if (asked === this.asked) put(this.node, "aria-busy", null);
-    }
-    if (asked === this.asked) this.draw(page);
+    this.showChosen();
+    await this.loading.run(
+      () => pastCalls(asQuery(this.params)),
+      (page) => this.draw(page),
+    );
+    put(this.node, "aria-busy", null);
+  }
+
+  /** Show what the list is limited to that has no field: a time, and an outcome. */
+  showChosen() {
+    const { since, until, outcome } = this.params;
+    const parts = [];
+    if (since) parts.push(`${shortDay(since)}, ${timeOfDay(since)}`);
+    if (until) parts.push(`to ${shortDay(until)}, ${timeOfDay(until)}`);
+    if (outcome) parts.push(`last attempt: ${words(outcome)}`);
+    setText(this.chosen, parts.join(" "));
+    show(this.chosen, parts.length > 0);
+    const { limit, before, ...wanted } = asQuery(this.params);
+    put(this.csv, "href", tableUrl(wanted));
   }
 
   draw({ calls, next }) {
     this.next = next;
-    const filtered = ["find", "disposition", "days", "destination"].some((name) => this.params[name]);
+    const filtered = FILTERS.some((name) => this.params[name]);
     const first = this.trail.length * PAGE;
     put(this.table, "data-free", !calls.some((entry) => entry.cost));
     this.body.replaceChildren(...calls.map((entry) => this.row(entry)));
@@ -234,7 +274,7 @@ export class PastCalls {
           el("span", {}, words(entry.destination)),
           el(
             "span.soft.small",
-            {},
+            { title: OUTCOMES[entry.outcome] ?? null },
             entry.seconds_to_human === null ? words(entry.outcome) : `after ${wait(entry.seconds_to_human)}`,
           ),
         ]

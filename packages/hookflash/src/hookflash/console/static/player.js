@@ -3,7 +3,16 @@
 import { recordingUrl } from "./api.js";
 import { el, icon, put, setText } from "./dom.js";
 import { clock, spokenTime } from "./format.js";
+import { note } from "./page.js";
 import { envelopes } from "./waveform.js";
+
+const TEXTS = {
+  deleted: "The recording was deleted.",
+  server: "The recording cannot be loaded: the server cannot be reached.",
+  format: "The recording cannot be played: this browser cannot read it. Download it as a WAV file.",
+  device: "The recording cannot be played: there is no sound device, or it has stopped.",
+  forbidden: "The browser does not let this page play sound. Press Play again.",
+};
 
 const MAX_DRAWN_BYTES = 24_000_000;
 const SPEEDS = [1, 1.25, 1.5, 2];
@@ -12,9 +21,11 @@ export class Player {
   /**
    * `path` is the recording's path, or null. The recording begins `from` seconds into the call; all
    * other times count from the beginning of the call. `onTime(seconds)` is called while it plays and
-   * when it is moved, `onSound(envelopes)` once if it is short enough to be drawn.
+   * when it is moved, `onSound(envelopes)` once if it is short enough to be drawn, and
+   * `onLength(seconds)` when the recording's length is known.
    */
-  constructor({ path, from, seconds, onTime, onSound }) {
+  constructor({ path, from, seconds, onTime, onSound, onLength = () => {} }) {
+    this.onLength = onLength;
     this.onTime = onTime;
     this.onSound = onSound;
     this.from = from;
@@ -47,14 +58,9 @@ export class Player {
       { type: "button", "aria-label": "Speed 1×", onclick: () => this.faster() },
       "1×",
     );
-    this.node = el(
-      "div.player",
-      { role: "group", "aria-label": "Recording" },
-      this.button,
-      this.slider,
-      this.clock,
-      this.speed,
-    );
+    // The slider is part of the timeline, so that both have one scale.
+    this.parts = [this.button, this.clock, this.speed, el("span.soft.small", {}, "Click a word or the timeline to play from there.")];
+    this.node = el("div.player", { role: "group", "aria-label": "Recording" }, this.parts);
     this.sound.addEventListener("play", () => this.plays());
     this.sound.addEventListener("pause", () => this.plays());
     this.sound.addEventListener("seeked", () => this.moved());
@@ -63,6 +69,7 @@ export class Player {
       if (Number.isFinite(this.sound.duration)) {
         this.length = Math.max(seconds, from + this.sound.duration);
         put(this.slider, "max", this.length.toFixed(1));
+        this.onLength(this.length);
       }
     });
     this.show(0);
@@ -83,7 +90,10 @@ export class Player {
     try {
       const stop = new AbortController();
       const response = await fetch(url, { credentials: "same-origin", signal: stop.signal });
-      if (!response.ok) throw new Error(`the server answered ${response.status}`);
+      if (!response.ok) {
+        this.failed(response.status === 404 ? TEXTS.deleted : `The server answered ${response.status}.`, url);
+        return;
+      }
       if (Number(response.headers.get("Content-Length")) > MAX_DRAWN_BYTES) {
         stop.abort();
         this.has(url);
@@ -96,7 +106,7 @@ export class Player {
       const drawn = envelopes(buffer);
       if (drawn) this.onSound(drawn);
     } catch {
-      if (!this.closed) this.failed();
+      if (!this.closed) this.failed(TEXTS.server, url);
     }
   }
 
@@ -122,7 +132,8 @@ export class Player {
       await this.sound.play();
     } catch (error) {
       // It was paused or moved before it began.
-      if (error.name !== "AbortError") this.failed();
+      if (error.name === "NotAllowedError") note(TEXTS.forbidden, { failed: true });
+      else if (error.name !== "AbortError") this.failed();
     }
   }
 
@@ -171,10 +182,21 @@ export class Player {
     put(this.slider, "aria-valuetext", spokenTime(seconds));
   }
 
-  failed() {
+  /** Say why there is no sound. With `url` it can be loaded again. */
+  failed(why = this.sound.error?.code === 4 ? TEXTS.format : TEXTS.device, url = null) {
     this.ready = false;
-    this.node.replaceChildren(
-      el("p.small", {}, "The recording cannot be played: it was deleted, or this browser cannot read it."),
+    const again = el(
+      "button.button",
+      {
+        type: "button",
+        onclick: () => {
+          this.node.replaceChildren(...this.parts);
+          this.ready = true;
+          this.fetch(url);
+        },
+      },
+      "Retry",
     );
+    this.node.replaceChildren(el("p.small", { role: "alert" }, why), url && why !== TEXTS.deleted ? again : "");
   }
 }

@@ -5,6 +5,7 @@
 
 import { put, setText, svg } from "./dom.js";
 import { clock, tidyJson, wait, words } from "./format.js";
+import { CALL_STATES, OUTCOMES } from "./state-words.js";
 
 export const PAD = 14;
 export const HEIGHTS = { caller: 30, agent: 30, human: 24, tools: 18 };
@@ -140,8 +141,9 @@ export class TimelineShapes {
   stage({ id, name, started_at, ended_at }) {
     const end = ended_at ?? this.seconds;
     if (end <= started_at || name === "ended") return;
-    const kind = `stage.stage-${name.replaceAll(/[^a-z]+/g, "-")}`;
-    const title = `${words(name)}, ${clock(started_at)} to ${clock(end)}`;
+    const word = CALL_STATES[name];
+    const kind = `stage.stage-of-${word?.kind ?? "quiet"}`;
+    const title = `${name}, ${clock(started_at)} to ${clock(end)}. ${word?.means ?? ""}`;
     const { x, width } = this.bar(
       `stage-${id}`,
       kind,
@@ -151,7 +153,7 @@ export class TimelineShapes {
       STAGE.height,
       title,
     );
-    this.write(`stage-name-${id}`, "on-stage", x + 6, STAGE.top + 12, words(name), width - 10);
+    this.write(`stage-name-${id}`, "on-stage", x + 6, STAGE.top + 12, name, width - 10);
     if (name !== WITH_HUMAN) return;
     const y = this.lanes.human;
     this.bar(
@@ -226,6 +228,7 @@ export class TimelineShapes {
     const y = this.lanes.human;
     const rung = answered_at ?? ended_at ?? this.seconds;
     const name = answered_at === null && outcome ? words(outcome) : "ringing";
+    const means = answered_at === null && OUTCOMES[outcome] ? `, ${OUTCOMES[outcome]}` : "";
     const { x, width } = this.bar(
       `leg-${id}`,
       "bar.ringing",
@@ -233,7 +236,7 @@ export class TimelineShapes {
       rung,
       y,
       HUMAN,
-      `${name}, ${wait(rung - started_at)}`,
+      `${name}, ${wait(rung - started_at)}${means}`,
     );
     this.write(`leg-name-${id}`, "on-soft", x + 6, y + HUMAN / 2 + 4, name, width - 10);
   }

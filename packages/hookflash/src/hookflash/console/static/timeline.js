@@ -37,11 +37,13 @@ export class Timeline {
       svg("path", { d: "M-4 0h8l-4 6z" }),
     );
     this.drawing = svg("svg", { role: "img" }, this.pattern(), this.shapes.node, this.playhead);
+    this.ruler = el("div.ruler", { hidden: true });
     this.names = el("div.lane-names", { "aria-hidden": "true" });
     this.scroller = el(
       "div.lane-scroller",
       { tabindex: "0", role: "group", "aria-label": "Drawn call", onscroll: () => this.scrolled() },
       this.drawing,
+      this.ruler,
     );
     this.empty = el("p.soft.small", {}, "Nothing has been said yet.");
     this.node = el(
@@ -52,6 +54,11 @@ export class Timeline {
         {},
         el("h2.eyebrow", {}, "Timeline"),
         this.legend(),
+        el(
+          "button.button.quiet.zoom.whole",
+          { type: "button", title: "Show the whole call", onclick: () => this.showWhole() },
+          "Whole call",
+        ),
         this.zoomButton("−", "Show more time", 1 / 1.6),
         this.zoomButton("+", "Show more detail", 1.6),
       ),
@@ -105,6 +112,22 @@ export class Timeline {
       },
       sign,
     );
+  }
+
+  /** Show the whole call at once, in the room that there is. */
+  showWhole() {
+    if (!this.parts || !this.scroller.clientWidth) return;
+    const room = Math.max(200, this.scroller.clientWidth - 2 * PAD - (this.live ? 30 : 0));
+    this.zoom = room / Math.max(1, this.seconds) / this.fit();
+    this.draw();
+    this.scroller.scrollLeft = 0;
+    this.following = this.live;
+  }
+
+  /** Put a slider below the drawing, on its scale: from the beginning of the call to its end. */
+  setSlider(slider) {
+    this.ruler.append(slider);
+    show(this.ruler, true);
   }
 
   close() {
@@ -177,6 +200,11 @@ export class Timeline {
     put(this.drawing, "width", width);
     put(this.drawing, "height", this.lanes.height);
     put(this.playhead.firstElementChild, "y2", this.lanes.axis + 4);
+    // The thumb of a slider is not at the very ends of its track.
+    put(this.ruler, "style", {
+      "margin-left": `${PAD - 8}px`,
+      width: `${this.seconds * this.scale + 16}px`,
+    });
     put(this.drawing, "aria-label", this.summary());
     this.nameLanes();
     this.shapes.draw({ ...this, width });

@@ -5,22 +5,10 @@
 // seeks to it.
 
 import { el, icon, KeyedList, put, setText, show } from "./dom.js";
-import { clock, label, tidyJson, wait, words } from "./format.js";
+import { clock, count, label, tidyJson, wait, words } from "./format.js";
+import { CALL_STATES } from "./state-words.js";
 
 const SPEAKERS = { caller: "Caller", agent: "Agent", human: "Human", note: "Note to the agent" };
-const STEPS = {
-  checking: "Asking who is free",
-  farewell: "Farewell before the hand-off",
-  moving: "Moving the call",
-  ringing: "Ringing a human",
-  screening: "A human answered and hears the whisper",
-  closing: "A human accepted: last words of the agent",
-  bridging: "Bridging the caller and the human",
-  "with human": "With a human",
-  parting: "The human is leaving",
-  returning: "Coming back to the agent",
-  message: "Taking a message",
-};
 const QUIET = new Set(["answering", "ending", "ended"]);
 const DONE = {
   hint: "gave a hint",
@@ -42,16 +30,19 @@ export function entries(parts) {
   for (const tool of parts.tools) found.push({ kind: "tool", at: tool.started_at, part: tool });
   // An action comes before the step that it caused.
   for (const action of parts.actions) found.push({ kind: "action", at: action.at - 0.1, part: action });
+  for (const outcome of parts.outcomes ?? []) {
+    // An outcome comes before the step that follows it.
+    found.push({ kind: "outcome", at: outcome.at - 0.08, part: outcome });
+  }
   parts.stages.forEach((stage, place) => {
-    const text = STEPS[stage.name] ?? (stage.name === "talking" ? "Back with the agent" : label(stage.name));
     if (QUIET.has(stage.name) || (stage.name === "talking" && !cameBack(parts.stages, place))) return;
     // A step begins together with its first line, and comes before it.
-    found.push({ kind: "stage", at: stage.started_at - 0.05, part: { ...stage, text } });
+    found.push({ kind: "stage", at: stage.started_at - 0.05, part: stage });
   });
   return found.sort((a, b) => a.at - b.at);
 }
 
-const cameBack = (stages, place) => stages.slice(0, place).some((stage) => STEPS[stage.name]);
+const cameBack = (stages, place) => stages.slice(0, place).some(({ name }) => ["handoff", "human"].includes(CALL_STATES[name]?.kind));
 
 export class Transcript {
   constructor({ onSeek = null, live = false } = {}) {
@@ -87,9 +78,17 @@ export class Transcript {
     this.watcher.disconnect();
   }
 
-  update(parts) {
+  /** `turns` are the answers of an ended call (`Turn` of the API). */
+  update(parts, turns = []) {
     this.parts = parts;
     this.index(parts);
+    this.turns = new Map();
+    for (const turn of turns) {
+      const line = parts.lines.find(
+        (one) => one.speaker === "agent" && turn.heard_at !== null && Math.abs(one.started_at - turn.heard_at) < 0.06,
+      );
+      if (line) this.turns.set(line.id, turn);
+    }
     const found = entries(parts);
     this.rows.set(found);
     show(this.nothing, found.length === 0);
@@ -191,11 +190,12 @@ class LineTurn extends Turn {
     this.cut = el("s.cut");
     this.unheard = el("span.unseen");
     this.tag = el("span.tag");
+    this.turn = el("span.turn-cost");
     this.node.append(
       el(
         "div.turn-body",
         {},
-        el("span.turn-head", {}, this.who, this.tag),
+        el("span.turn-head", {}, this.who, this.tag, this.turn),
         el("p", {}, this.heard, this.ahead, this.unheard, this.cut),
       ),
     );
@@ -218,6 +218,7 @@ class LineTurn extends Turn {
     const barged = this.owner.barged.has(line.id);
     this.tagged = line.ended_at !== null;
     setText(this.tag, barged ? "barge-in" : waited === undefined ? "" : `after ${wait(waited)}`);
+    setText(this.turn, answerText(this.owner.turns.get(line.id)));
     put(this.tag, "data-kind", barged ? "barge" : waited > 2 ? "slow" : "wait");
   }
 
@@ -239,6 +240,16 @@ class LineTurn extends Turn {
       }),
     );
   }
+}
+
+/** Return how an answer came about: "first token 310 ms after the end of speech, 120 + 48 tokens". */
+export function answerText(turn) {
+  if (!turn) return "";
+  const { stopped_at: stopped, generated_at: generated, tokens_read: read, tokens_written: written } = turn;
+  const parts = [];
+  if (stopped !== null && generated !== null) parts.push(`first token ${wait(Math.max(0, generated - stopped))}`);
+  if (read || written) parts.push(`${count(read + written, "token")}`);
+  return parts.join(" · ");
 }
 
 class ToolTurn extends Turn {
@@ -290,10 +301,26 @@ class StageTurn extends Turn {
     this.node.append(el("div.turn-body", {}, this.text));
   }
 
-  update(stage) {
-    this.starts(stage.started_at);
-    put(this.node, "data-stage", stage.name);
-    setText(this.text, stage.text);
+  update({ name, started_at: at }) {
+    const word = CALL_STATES[name];
+    this.starts(at);
+    put(this.node, "data-stage", name);
+    put(this.node, "data-kind", word?.kind ?? null);
+    setText(this.text, word ? `${label(name)}: ${word.means}` : label(name));
+  }
+}
+
+class OutcomeTurn extends Turn {
+  constructor(owner) {
+    super(owner, "outcome");
+    this.text = el("p");
+    this.node.append(el("div.turn-body", {}, this.text));
+  }
+
+  update({ at, outcome, text }) {
+    this.starts(at);
+    put(this.node, "data-outcome", outcome);
+    setText(this.text, `${text}.`);
   }
 }
 
@@ -310,4 +337,4 @@ class ActionTurn extends Turn {
   }
 }
 
-const ROWS = { line: LineTurn, tool: ToolTurn, stage: StageTurn, action: ActionTurn };
+const ROWS = { line: LineTurn, tool: ToolTurn, stage: StageTurn, action: ActionTurn, outcome: OutcomeTurn };

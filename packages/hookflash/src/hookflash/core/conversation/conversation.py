@@ -54,6 +54,7 @@ from hookflash.core.phases import Phase
 from hookflash.core.record import ToolUse
 from hookflash.core.setup import CallSetup
 from hookflash.core.signals import Step, StreamLost
+from hookflash.core.summary import extract
 from hookflash.core.timers import Timer, earliest
 from hookflash.core.token_usage import Tokens
 
@@ -294,6 +295,13 @@ class Conversation:
             self.tell(prompts.outcome_of_own_tool(output), step)
         else:
             step.do(SendToolOutput(call_id, output))
+
+    def summary(self) -> str:
+        """Return what the caller has said and what the tools found, for a human who is rung.
+
+        It is used if the request for the human has no summary. Empty if nothing was said.
+        """
+        return extract(self.transcript.utterances(0.0), self.tool_uses, "")
 
     def greeting(self) -> Request | None:
         """Return the request for the greeting. None: the caller speaks first."""

@@ -49,7 +49,11 @@ def entry_typed(talk: Conversation, entry: Entry | None, step: s.Step) -> None:
         if talk.farewell.purpose is None:
             wanted = setup.key_destination or setup.fallback or setup.destinations[0].key
             reason = "the caller pressed the key for a human"
-            step.tell(s.HandoffWanted(destination=wanted, reason=reason, source="caller"))
+            step.tell(
+                s.HandoffWanted(
+                    destination=wanted, reason=reason, summary=talk.summary(), source="caller"
+                )
+            )
         return
     known = prompts.typed(entry.digits) if entry.digits else prompts.typed_hidden(entry.keys)
     talk.tell(known, step)

@@ -24,7 +24,7 @@ def handoff_requested(talk: Conversation, event: e.HandoffRequested, step: s.Ste
             s.HandoffWanted(
                 destination=event.destination,
                 reason=event.reason,
-                summary=event.summary,
+                summary=event.summary or talk.summary(),
                 source=event.source,
                 plan=event.plan,
             )

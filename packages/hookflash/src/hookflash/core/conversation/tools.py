@@ -99,7 +99,7 @@ def _transfer(talk: Conversation, call_id: str, arguments: dict[str, Any], step:
         s.HandoffWanted(
             destination=arguments.get("destination"),
             reason=reason,
-            summary=summary,
+            summary=summary.strip() or talk.summary(),
             source="tool",
             call_id=call_id,
             spoke=talk.spoke,
