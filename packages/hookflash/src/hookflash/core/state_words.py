@@ -12,7 +12,6 @@ from typing import Literal, get_args
 import msgspec
 
 from hookflash.core.disposition import Disposition
-from hookflash.core.handoff.states import HandoffState
 from hookflash.core.phases import Phase
 
 Kind = Literal["quiet", "agent", "handoff", "human", "asks"]
@@ -30,12 +29,12 @@ class StateWord(msgspec.Struct, frozen=True, kw_only=True):
 ASKING = "asking"
 """The state of a call whose agent waits for the answer of a human at a console."""
 
-_OF_PHASES = {Phase.RINGING: "answering", Phase.WITH_HUMAN: HandoffState.WITH_HUMAN.value}
+_OF_PHASES = {Phase.RINGING: "answering", Phase.WITH_HUMAN: "with human"}
 """Phases whose names a state of the hand-off has as well, with another meaning or spelling."""
 
-_SETTLED = frozenset(
-    state.value for state in (HandoffState.IDLE, HandoffState.DONE, HandoffState.FAILED)
-)
+_SETTLED = frozenset(("idle", "done", "failed"))
+"""The states of a hand-off that does not run (`HandoffState`)."""
+
 _OVER = frozenset(phase.value for phase in (Phase.ENDING, Phase.ENDED))
 _PHASES = {phase.value: name for phase, name in _OF_PHASES.items()}
 
