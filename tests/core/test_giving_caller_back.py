@@ -47,6 +47,18 @@ def test_a_human_who_says_nothing_has_given_the_caller_back(scene: Any) -> None:
     assert answer(line.asks(2, "room")) == (ConnectAgent(3),)
 
 
+def test_a_human_who_hangs_up_instead_of_pressing_a_key_keeps_no_caller_on_hold(
+    scene: Any,
+) -> None:
+    line = scene(warm()).met()
+    line.human("left")
+    line.asks(2, "room")
+    line.news("completed")
+    line.log.clear()
+    line.wait(2.5)
+    assert line.sent(MoveCall)[-1].instructions == (ConnectAgent(4),)
+
+
 def test_a_human_who_presses_one_talks_on(scene: Any) -> None:
     line = scene(warm()).met()
     line.asks(2, "room")

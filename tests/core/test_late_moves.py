@@ -74,6 +74,17 @@ def test_a_stream_that_a_late_move_has_ended_is_opened_again(scene: Any) -> None
     assert MoveCall(3, (ConnectAgent(3),), 2.0) in stopped
 
 
+def test_the_second_of_two_requests_for_one_move_may_be_carried_out_late(scene: Any) -> None:
+    plan = HandoffPlan(targets=WARM.targets, manner="warm", afterwards="return")
+    line = scene(plan).closed()
+    line(e.CarrierRefused(2, 500))
+    line.wait(5.0)
+    assert line.sent(MoveCall)[-1].step == 2, "REST is asked again"
+    line.human("left")
+    assert line.asks(2, "room")[-1] == AnswerCarrier((ConnectAgent(3),))
+    assert line(e.CallMoved(2)) == [MoveCall(3, (ConnectAgent(3),), 2.0)]
+
+
 def test_a_human_who_leaves_while_rest_does_not_answer_leaves_no_silent_caller(scene: Any) -> None:
     """The line has been still since the closing line: REST is not waited for a second time. What
     it was asked for may still happen, and is undone then."""

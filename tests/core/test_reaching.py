@@ -8,6 +8,7 @@ from hookflash.core import events as e
 from hookflash.core import prompts
 from hookflash.core.commands import (
     AnswerCarrier,
+    CloseModel,
     ConnectAgent,
     EndLeg,
     HangUp,
@@ -270,3 +271,49 @@ def test_a_caller_who_waits_in_the_room_waits_for_the_next_there_too(scene: Any)
     line.news("completed", "busy")
     assert line.sent(MoveCall)[-1].instructions == (ConnectAgent(4),)
     assert line.call.handoff.state is HandoffState.RETURNING
+
+
+def test_a_caller_who_waits_in_the_room_of_an_earlier_wave_is_moved_to_the_human(
+    scene: Any,
+) -> None:
+    line = scene(warm())
+    line.reach()
+    line(e.ModelLost("wrong key", "none"))
+    line(e.CallMoved(2))
+    line.news("completed", "busy")
+    line.placed()
+    line.human("answered")
+    assert line.human("pressed", "1") == [
+        AnswerCarrier((JoinRoom("CA1", 2, leg=0),)),
+        CloseModel(),
+        MoveCall(3, (JoinRoom("CA1", 2, 3),), 2.0),
+    ]
+    line(e.CallMoved(3))
+    line(e.RoomChanged(2, "started"))
+    assert line.call.phase is Phase.WITH_HUMAN
+
+
+def test_a_caller_who_has_joined_the_room_was_moved_whatever_rest_says(scene: Any) -> None:
+    line = scene(warm())
+    line.reach()
+    line(e.ModelLost("wrong key", "none"))
+    line(e.RoomChanged(1, "joined", "CA1"))
+    assert line(e.CarrierRefused(2, 500)) == []
+    line.log.clear()
+    line.wait(10.0)
+    assert line.sent(MoveCall) == []
+
+
+def test_a_caller_who_has_joined_the_room_of_an_earlier_wave_is_still_to_be_moved(
+    scene: Any,
+) -> None:
+    line = scene(warm())
+    line.reach()
+    line(e.ModelLost("wrong key", "none"))
+    line(e.CallMoved(2))
+    line.news("completed", "busy")
+    line.placed()
+    line.human("answered")
+    line.human("pressed", "1")
+    line(e.RoomChanged(1, "joined", "CA1"))
+    assert line(e.CarrierRefused(3, 500)) != []

@@ -225,7 +225,7 @@ class Walker(Walk):
 
     def star(self, human: Human) -> None:
         human.at = "left"
-        self.room_over()
+        self.room_over(human)
         self.told(human, self.ask_human(human, "left"))
 
     def consulted(self, human: Human, decision: str) -> None:

@@ -268,7 +268,7 @@ class Walk:
                 if not human.dialled:
                     self.say_leg(human, "completed", outcome)
                 if was == "room":
-                    self.room_over()
+                    self.room_over(human)
 
     def say_leg(self, human: Human, status: Any, outcome: Any = None) -> None:
         leg = None if human.dialled else human.number
@@ -282,13 +282,17 @@ class Walk:
         self.meet()
 
     def meet(self) -> None:
-        if self.caller == "room" and any(each.at == "room" for each in self.humans):
+        if any(self.in_callers_room(each) for each in self.humans):
             self.started = True
             self.news.append(e.RoomChanged(self.doing.wave, "started"))
 
-    def room_over(self) -> None:
-        """The human has left: the carrier asks for the caller at once."""
-        if self.caller == "room":
+    def in_callers_room(self, human: Human) -> bool:
+        """Each wave has a room of its own."""
+        return self.caller == "room" and human.at == "room" and human.wave == self.doing.wave
+
+    def room_over(self, human: Human) -> None:
+        """A human has left: the carrier asks for a caller who was with them at once."""
+        if self.caller == "room" and human.wave == self.doing.wave:
             self.caller = "asking room"
 
     def leave_stream(self) -> None:
@@ -323,12 +327,16 @@ class Walk:
         """No caller hears nothing for longer than they may, once the carrier has told its news.
 
         A room has music until it has started: then it may be for nothing, but not for long, unless
-        REST is asked for what comes next.
+        REST is asked for what comes next. The same holds if a human waits in another room.
         """
         nobody = not any(each.at != "over" for each in self.humans)
+        apart = any(each.at == "room" for each in self.humans) and not any(
+            self.in_callers_room(each) for each in self.humans
+        )
         silent = self.caller == "stream" and not self.session
         silent = silent or (self.caller == "room" and nobody and self.started)
-        music = self.caller == "room" and nobody and not self.started and not self.orders
+        music = self.caller == "room" and not self.started and not self.orders
+        music = music and (nobody or apart)
         if self.news or not (silent or music):
             self.alone_since = None
         elif self.alone_since is None:

@@ -253,3 +253,20 @@ def test_who_speaks_while_a_session_is_being_opened_is_not_left_in_silence():
         faults=(Fault("model-dropped", at=11.5),),
     )
     assert broken(plan, "silence", "unanswered") == []
+
+
+@pytest.mark.parametrize("rest", [(), (Fault("rest-late", 0.5, "ringing"),)])
+def test_who_waits_in_a_room_for_one_human_meets_the_next(rest: tuple[Fault, ...]):
+    """Seed 8000634: the process was to end while the first human was asked. Each wave has a room of
+    its own, and the caller stayed in the first one."""
+    plan = Plan(
+        seed=1,
+        acts=ASKS,
+        humans=(HumanPlan("hangs-up", answer_after=4.0), *ACCEPTS),
+        faults=(*rest, Fault("restart", 1.0, "screening")),
+        manner="warm",
+        accept="press-1",
+    )
+    played = play(plan)
+    assert [each for each in played.violations if each.kind in ("outcome", "accepted")] == []
+    assert any("is connected" in line for line in played.timeline)

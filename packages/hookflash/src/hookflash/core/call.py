@@ -292,7 +292,7 @@ _ROUTES: dict[type[Signal], Callable[[Call, Any, Step], None]] = {
     s.ReturnCaller: Call.return_caller,
     s.CallerWaits: _of_leg(CallerLeg.wait),
     s.CallerBridged: lambda call, signal, step: call.caller_leg.bridged(step),
-    s.CallerInRoom: lambda call, signal, step: call.caller_leg.in_room(),
+    s.CallerInRoom: lambda call, signal, step: call.caller_leg.in_room(signal.wave),
     s.RecordChanged: lambda call, signal, step: call.store_record(step),
     # from the caller's leg
     s.CallBegan: Call.begin,

@@ -24,6 +24,10 @@ class CallerLegView(Protocol):
     def moving_until(self) -> float | None:
         """Until when the caller's leg may be on the move; None if it is not being moved."""
 
+    @property
+    def room_wave(self) -> int:
+        """The wave of humans to whose room the caller was sent; 0 if they were sent elsewhere."""
+
 
 class HandoffView(Protocol):
     """The hand-off, as the conversation sees it."""

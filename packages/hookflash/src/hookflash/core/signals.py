@@ -172,7 +172,9 @@ class CallerBridged(Signal, frozen=True, kw_only=True):
 
 
 class CallerInRoom(Signal, frozen=True, kw_only=True):
-    """The caller is in the room, even if REST has not confirmed the move."""
+    """The caller is in the room of a wave, even if REST has not confirmed the move."""
+
+    wave: int
 
 
 class RecordChanged(Signal, frozen=True, kw_only=True):

@@ -78,6 +78,11 @@ class CallerLeg:
         return self.route.deadline
 
     @property
+    def room_wave(self) -> int:
+        """The wave of humans to whose room the caller was sent; 0 if they were sent elsewhere."""
+        return self._wave_of_step.get(self.route.step, 0) if self.route.to_room else 0
+
+    @property
     def deadline(self) -> float | None:
         """When `expire` has something to do."""
         return earliest(self._timer.due, self.route.deadline)
@@ -187,9 +192,9 @@ class CallerLeg:
         """The caller and a human hear each other."""
         self._timer.enter(CallerLegState.WITH_HUMAN, step.now, self)
 
-    def in_room(self) -> None:
-        """The caller is in the room that they were sent to, even if REST has not confirmed it."""
-        if self.route.to_room:
+    def in_room(self, wave: int) -> None:
+        """The caller is in the room of this wave, even if REST has not confirmed it."""
+        if wave == self.room_wave:
             self.route.followed()
 
     def close(self, step: s.Step) -> None:

@@ -90,8 +90,8 @@ class Route:
 
     def followed(self) -> None:
         """The carrier follows the newest instructions: the move is complete, in either way."""
-        if self.state is RouteState.REST:
-            # REST did it, whatever its answer says later.
+        if self.state is RouteState.REST and self._rounds == 1:
+            # REST did it, whatever its answer says later. Of two requests, one is still to come.
             self._moves.discard(self.step)
         self._settle()
 

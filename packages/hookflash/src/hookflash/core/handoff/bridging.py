@@ -30,11 +30,15 @@ _WITH_AGENT = (Phase.RINGING, Phase.TALKING)
 def say_closing_line(handoff: Handoff, step: s.Step) -> None:
     """A human has accepted: the agent says the closing line, and then the caller joins the room.
 
-    A caller who waits in the room already is bridged at once.
+    A caller who waits in the room already is bridged at once. One who waits in the room of an
+    earlier wave is moved.
     """
     handoff.fire(Trigger.ACCEPTED, step.now)
     if handoff.leg.phase not in _WITH_AGENT:
-        handoff.fire(Trigger.LET_IN, step.now)
+        if handoff.leg.room_wave == handoff.wave:
+            handoff.fire(Trigger.LET_IN, step.now)
+        else:
+            let_in(handoff, step)
         return
     text = prompts.closing(handoff.destination)
     step.tell(s.LastWordsDue(purpose="hand-off", text=text, own_line=True, protected=True))
@@ -49,7 +53,7 @@ def let_in(handoff: Handoff, step: s.Step) -> None:
 def room_began(handoff: Handoff, step: s.Step) -> None:
     """Both are in the room and hear each other."""
     if handoff.state is HandoffState.BRIDGING:
-        step.tell(s.CallerInRoom())
+        step.tell(s.CallerInRoom(wave=handoff.wave))
     bridged(handoff, step)
 
 

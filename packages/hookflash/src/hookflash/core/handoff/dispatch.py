@@ -14,7 +14,9 @@ from hookflash.core.handoff.states import HandoffState, Trigger
 
 def _room_changed(handoff: Handoff, event: e.RoomChanged, step: s.Step) -> None:
     """Somebody has joined the room of a wave, or both are in it."""
-    if event.wave == handoff.wave and event.change == "joined":
+    if event.leg_sid == handoff.info.call_sid and event.change == "joined":
+        step.tell(s.CallerInRoom(wave=event.wave))
+    elif event.wave == handoff.wave and event.change == "joined":
         screening.joined(handoff, event, step)
     elif event.wave == handoff.wave and event.change == "started":
         bridging.room_began(handoff, step)

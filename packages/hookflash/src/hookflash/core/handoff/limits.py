@@ -93,6 +93,11 @@ def _with_human(handoff: Any, now: float) -> float | None:
     return ASK_SECONDS if handoff.legs.taken is None else NEWS_SECONDS
 
 
+def _parting(handoff: Any, now: float) -> float:
+    # A human who hangs up instead of pressing a key has said enough.
+    return ASK_SECONDS if handoff.legs.taken is None else PART_SECONDS
+
+
 def _returning(handoff: Any, now: float) -> float | None:
     return NEWS_SECONDS if handoff.awaits_caller else None
 
@@ -108,7 +113,9 @@ LIMITS: dict[HandoffState, Limit | None] = {
     S.CLOSING: None,
     S.BRIDGING: Limit(_bridging, then="they are bridged, or the human is gone"),
     S.WITH_HUMAN: Limit(_with_human, then="the human is gone, and so the caller is fetched"),
-    S.PARTING: Limit(PART_SECONDS, then="the human has said nothing, and the caller is fetched"),
+    S.PARTING: Limit(
+        _parting, then="the human is gone or has said nothing, and so the caller is fetched"
+    ),
     S.RETURNING: Limit(_returning, then="the caller is fetched from hold"),
     S.MESSAGE: None,
     S.DONE: None,
