@@ -4,6 +4,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from hookflash.core import prompts
 from hookflash_local.model.components import CallTool, DialogueRequest, Say, Turn
 from hookflash_local.model.speech.chat import APOLOGY, ChatDialogueManager
 
@@ -69,11 +70,19 @@ async def test_sentences_come_out_of_a_stream_of_fragments():
     assert "tools" not in body
 
 
-async def test_what_is_dictated_is_said_as_it_stands_and_nobody_is_asked():
+@pytest.mark.parametrize(
+    ("order", "line"),
+    [
+        ('Say exactly: "Ben is on the line: \\"a refund\\"."', 'Ben is on the line: "a refund".'),
+        (prompts.greeting("Hello, this is Anna."), "Hello, this is Anna."),
+        (prompts.consent("We record this call."), "We record this call."),
+        (prompts.say('Say "yes".'), 'Say "yes".'),
+    ],
+)
+async def test_what_is_dictated_is_said_as_it_stands_and_nobody_is_asked(order, line):
     async with chat_server(answering(events({"content": "Well, "}))) as (url, requests):
-        order = 'Say exactly: "Ben is on the line: \\"a refund\\"."'
         answer = await collect(url, DialogueRequest("Be kind.", [], added=order))
-    assert answer == [Say('Ben is on the line: "a refund".')]
+    assert answer == [Say(line)]
     assert requests == []
 
 
@@ -117,6 +126,43 @@ async def test_tool_calls_are_put_together_from_their_pieces():
     assert body["tool_choice"] == "required"
     assert body["tools"][0]["function"]["name"] == "look_up"
     assert body["messages"][-1] == {"role": "system", "content": 'Say "hi".'}
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [{"index": 0, "function": {"name": "look_up", "arguments": {"number": "4571"}}}],
+        [
+            {"index": 0, "function": {"name": "look_up", "arguments": '{"number":'}},
+            {"index": 0, "function": {"name": "look_up", "arguments": '"4571"}'}},
+        ],
+        [
+            {"index": 0, "function": {"name": "look", "arguments": '{"number":'}},
+            {"index": 0, "function": {"name": "look_up", "arguments": '"4571"}'}},
+        ],
+        [
+            {"index": 0, "function": {"name": "look_"}},
+            {"index": 0, "function": {"name": "up", "arguments": '{"number":"4571"}'}},
+        ],
+        [
+            {"id": "c1", "function": {"name": "look_up", "arguments": '{"number":'}},
+            {"index": None, "function": {"name": None, "arguments": '"4571"}'}},
+        ],
+    ],
+    ids=["object", "repeated name", "growing name", "split name", "no index"],
+)
+async def test_the_tool_calls_of_other_endpoints_are_understood(pieces):
+    data = events(*({"tool_calls": [piece]} for piece in pieces))
+    async with chat_server(answering(data)) as (url, _):
+        answer = await collect(url, DialogueRequest("", [Turn("user", "Hi")], [TOOL]))
+    assert answer == [CallTool("look_up", '{"number":"4571"}')]
+
+
+async def test_two_tool_calls_without_an_index_are_two():
+    pieces = [{"id": name, "function": {"name": name, "arguments": {}}} for name in ("one", "two")]
+    async with chat_server(answering(events({"tool_calls": pieces}))) as (url, _):
+        answer = await collect(url, DialogueRequest("", [Turn("user", "Hi")], [TOOL]))
+    assert answer == [CallTool("one", "{}"), CallTool("two", "{}")]
 
 
 async def test_the_conversation_is_told_as_chat_wants_it():
@@ -164,9 +210,10 @@ async def test_thoughts_are_not_spoken():
 )
 async def test_an_endpoint_that_fails_is_a_spoken_apology(data, caplog):
     async with chat_server(answering(data)) as (url, _):
-        answer = await collect(url, DialogueRequest("", [Turn("user", "Hi")]), key="secret")
+        named = url.replace("//", "//anna:secret@")
+        answer = await collect(named, DialogueRequest("", [Turn("user", "Hi")]), key="secret")
     assert answer == [Say(APOLOGY)]
-    assert "chat endpoint" in caplog.text
+    assert f"{url}/chat/completions failed" in caplog.text
     assert "secret" not in caplog.text
 
 

@@ -33,7 +33,6 @@ no robots please
 get me through to the front desk
 is there anyone I can speak to
 I'd rather speak to a person
-transferred me right now
 customer service
 please connect me
 I need someone to talk to
@@ -52,7 +51,6 @@ You're not helping get me a supervisor.
 Can I not speak to someone?
 I wanted to walk to a human.
 Can I go to an agent?
-any transfer meet at the building department
 Could I be transferred to accounts?
 I'd like to be put through to somebody else.
 this is an emergency transfer me right now"""
@@ -129,7 +127,7 @@ def test_exactly_the_recordings_that_ask_for_a_human_are_recognised(name):
         ("Thank you very much.", Intent.THANKS),
         ("And you repeat that more slowly, please.", Intent.REPEAT),
         ("Sorry, what did you say?", Intent.REPEAT),
-        ("Wait, stop filled on a second.", Intent.WAIT),
+        ("Wait, stop, hold on a second.", Intent.WAIT),
         ("No, wait.", Intent.WAIT),
         ("Are you a real person?", Intent.IDENTITY),
         ("Am I talking to a robot?", Intent.IDENTITY),

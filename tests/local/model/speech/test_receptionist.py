@@ -130,6 +130,19 @@ def test_earlier_words_choose_the_destination_if_the_request_names_none():
     assert calls(answer)[0][1]["destination"] == "billing"
 
 
+@pytest.mark.parametrize("words", ["I'd like to speak to a human.", "Get me a person.", "Operator"])
+def test_who_asks_for_any_human_reaches_the_destination_for_that(words):
+    transfer = tool(
+        "transfer_to_human",
+        "Bring a human onto this call. Destinations, and when to choose each:\n"
+        "- billing: the caller disputes an invoice or asks for a refund\n"
+        "- desk: the caller asks for a person",
+        ["destination"],
+        destination={"type": "string", "enum": ["billing", "desk"]},
+    )
+    assert calls(ask(words, tools=[transfer])) == [("transfer_to_human", {"destination": "desk"})]
+
+
 def test_yes_to_the_offer_of_a_human_is_a_request_for_one():
     offered = Turn("assistant", f"{NOT_UNDERSTOOD} {OFFER}")
     ((name, arguments),) = calls(ask("Blurb.", offered, "Yes, please."))
@@ -253,7 +266,7 @@ def test_none_calls_nothing():
         ("Where can I find you?", "12 Harbour Street"),
         ("What is the capital of France?", NOT_UNDERSTOOD),
         ("And so my fellow Americans ask not what your country can do for you", NOT_UNDERSTOOD),
-        ("Wait, stop filled on a second.", "take your time"),
+        ("Wait, stop, hold on a second.", "take your time"),
         ("Wait, stop. Are you open on Saturday?", "on Saturday from ten to two"),
         ("No. Where is the shop?", "12 Harbour Street"),
         ("Thanks. And the street?", "12 Harbour Street"),

@@ -27,6 +27,7 @@ _SPEECH_STYLE = (
     " and no markup."
 )
 _MARKUP = re.compile(r"[*_`#]+")
+_EXACTLY = re.compile(r"\bword for word\b|\bsay exactly\b", re.IGNORECASE)
 _UNANSWERED = "There is no answer yet."
 
 
@@ -35,6 +36,36 @@ class _CallDelta(msgspec.Struct):
 
     name: str = ""
     arguments: str = ""
+
+    def add(self, function: dict[str, Any]) -> None:
+        """Add a delta. Some endpoints repeat the name in each, or send arguments as an object."""
+        name = function.get("name") or ""
+        if name != self.name:
+            self.name = name if name.startswith(self.name) else self.name + name
+        arguments = function.get("arguments") or ""
+        if not isinstance(arguments, str):
+            arguments = msgspec.json.encode(arguments).decode()
+        self.arguments += arguments
+
+
+class _CallDeltas:
+    """The tool calls of one answer, in the order in which they begin.
+
+    A delta belongs to the call of its `index`, else of its `id`, else to the last one.
+    """
+
+    def __init__(self) -> None:
+        self._calls: dict[object, _CallDelta] = {}
+
+    def add(self, piece: dict[str, Any]) -> None:
+        key = next((piece[name] for name in ("index", "id") if piece.get(name) is not None), None)
+        if key is None:
+            key = next(reversed(self._calls), 0)
+        self._calls.setdefault(key, _CallDelta()).add(piece.get("function") or {})
+
+    def complete(self) -> list[CallTool]:
+        """Return the calls that have a name."""
+        return [CallTool(c.name, c.arguments or "{}") for c in self._calls.values() if c.name]
 
 
 class ChatDialogueManager:
@@ -53,6 +84,8 @@ class ChatDialogueManager:
         wait_seconds: float = 20.0,
     ) -> None:
         self._url = url.rstrip("/") + "/chat/completions"
+        # For the log: a URL may have a name and a password.
+        self._shown_url = re.sub(r"//[^/@]*@", "//", self._url)
         self._model = model
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._timeout = httpx.Timeout(wait_seconds, connect=connect_seconds)
@@ -81,11 +114,11 @@ class ChatDialogueManager:
                         answered = True
                         yield each
         except (httpx.HTTPError, httpx.InvalidURL, msgspec.MsgspecError) as error:
-            _log.warning("! chat endpoint failed: %s: %s", type(error).__name__, error)
+            _log.warning("! %s failed: %s: %s", self._shown_url, type(error).__name__, error)
             yield Say(APOLOGY)
             return
         if not answered:
-            _log.warning("! chat endpoint failed: the answer was empty")
+            _log.warning("! %s failed: the answer was empty", self._shown_url)
             yield Say(APOLOGY)
 
     def _body(self, request: DialogueRequest) -> dict[str, Any]:
@@ -106,7 +139,7 @@ class ChatDialogueManager:
 
 def _exact_text(added: str) -> str | None:
     """Return the text to speak exactly, or None. A model would change it and take longer."""
-    return quoted_sentence(added) if added.startswith("Say exactly:") else None
+    return quoted_sentence(added) if _EXACTLY.search(added) else None
 
 
 def _tool(tool: dict[str, Any]) -> dict[str, Any]:
@@ -143,7 +176,7 @@ def _conversation(turns: Sequence[Turn]) -> list[dict[str, Any]]:
 async def _read(lines: AsyncIterator[str]) -> AsyncIterator[Say | CallTool]:
     """Read server-sent events (`data: {...}` lines) into sentences, then tool calls."""
     text = ""
-    calls: dict[int, _CallDelta] = {}
+    calls = _CallDeltas()
     async for line in lines:
         data = line.removeprefix("data:").strip()
         if not line.startswith("data:") or data in ("", "[DONE]"):
@@ -155,10 +188,7 @@ async def _read(lines: AsyncIterator[str]) -> AsyncIterator[Say | CallTool]:
             delta = choice.get("delta") or {}
             text = _without_thoughts(text + (delta.get("content") or ""))
             for piece in delta.get("tool_calls") or []:
-                call = calls.setdefault(piece.get("index", len(calls)), _CallDelta())
-                function = piece.get("function") or {}
-                call.name += function.get("name") or ""
-                call.arguments += function.get("arguments") or ""
+                calls.add(piece)
         if not text.lstrip().startswith("<think>"):
             complete, text = complete_sentences(text)
             for sentence in complete:
@@ -166,9 +196,8 @@ async def _read(lines: AsyncIterator[str]) -> AsyncIterator[Say | CallTool]:
                     yield Say(spoken)
     if spoken := _spoken(text.removeprefix("<think>")):
         yield Say(spoken)
-    for _, call in sorted(calls.items()):
-        if call.name:
-            yield CallTool(call.name, call.arguments or "{}")
+    for call in calls.complete():
+        yield call
 
 
 def _without_thoughts(text: str) -> str:

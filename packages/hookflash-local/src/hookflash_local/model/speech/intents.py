@@ -1,8 +1,7 @@
 """Recognise a caller's intent in everyday English, with patterns. No I/O.
 
-Patterns match normalised words (lower case, no punctuation) and allow for typical errors of
-speech-to-text. The request for a human matters most: it must be recognised in many wordings, but
-not if the caller only talks about people, transfers or machines.
+Patterns match normalised words (lower case, no punctuation). `person_request.py` recognises the
+request for a human, which matters most.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from hookflash_local.model.speech.person_request import IDENTITY, UNRECORDED, wants_person
 from hookflash_local.model.speech.word_matching import normalised, tokens
 
 
@@ -34,93 +34,9 @@ class Intent(enum.Enum):
     GREETING = "to begin"
 
 
-_STRONG = (
-    r"(?:human(?: being)?s?|real (?:person|people|human|one|voice)|live (?:person|agent|human|one)"
-    r"|actual (?:person|human|people)|person|representatives?|reps?|operator|agent|manager"
-    r"|supervisor|advis[eo]r|attendant|member of staff|staff member)(?!')"
-)
-_WEAK = (
-    r"(?:someone|somebody|anyone|anybody|people|staff|team|support|service|care|sales|billing"
-    r"|department|desk|technician|specialist|expert|colleague|boss|owner|receptionist|assistant"
-    r"|doctor|nurse|guy|man|woman|lady)"
-)
-_MACHINE = r"(?:machine|robot|bot|computer|ai|recording|answering machine|program|automat\w*)"
-_SPEAK = r"(?:speak|talk|speech|peak|chat|spoken)"
-_TO = r"(?:to|too|two|2|with|the|at)"
-
-_PERSON_PATTERNS: Final = tuple(
-    re.compile(pattern)
-    for pattern in (
-        # "I'd like to speak to customer support", "talk with anybody in billing", "speak to Maria"
-        rf"\b{_SPEAK} {_TO} (?!(?:you|me|u|it|this|that|him|her|them|us|myself|yourself|your"
-        rf"|a \w*{_MACHINE}|{_MACHINE}|the {_MACHINE})\b)\w",
-        rf"\b{_SPEAK} (?:\w+ ){{0,3}}(?:{_STRONG}|{_WEAK})\b",
-        # What speech-to-text makes of "talk to a human" and "get an agent".
-        rf"\b(?:walk|go) to (?:a |an |the )(?:real |live )?{_STRONG}$",
-        r"\bmind (?:speaking|talking) (?:to|with) (?:a|some)",
-        # "transfer me", "put me through", "connect me to", "hand me over"
-        r"\b(?:transfer|forward|redirect|escalate|reroute|route) (?:me|my call|this|the call|us)\b",
-        r"\btransferred me (?:right now|now|please|to|over)\b",
-        r"\bconnect (?:me|us|my call)\b(?! (?:to|with) (?:the )?(?:internet|wifi|network))",
-        r"\b(?:i|me|to) be (?:transferred|connected|forwarded|put through)\b",
-        rf"\b(?:transfer|connect|connecting|transferred to)\b(?: \w+){{1,4}}"
-        rf" (?:department|team|staff|{_STRONG})\b",
-        r"\b(?:put|patch) (?:me|us|my call|this call) (?:through|over|on to|onto|on with)\b",
-        r"\b(?:hand|pass|switch) (?:me|us|my call|this call) (?:over|on|through|to)\b",
-        r"\bget (?:me )?(?:through to|hold of|a hold of|in touch with)\b",
-        # "give me a human", "I need a real person", "can I get an agent please"
-        r"\b(?:want|wants|need|get|give|have|prefer|like|find|reach|call|bring|please|rather|"
-        rf"contact|where's|where is) (?:me |us |to |have |get |reach |contact |for )*"
-        rf"(?:a |an |the |some |your |any |another )?(?:real |live |actual |human )?{_STRONG}\b"
-        r"(?! (?:number|error|resources|name|who (?:called|came|sold)|called|said|told))",
-        r"\b(?:is|are) there (?:a |an |any |some )*(?:real |live |actual |human )*"
-        rf"(?:{_STRONG}|(?:someone|somebody|anyone|anybody)(?: \w+)? (?:can|could) (?:speak|talk))",
-        r"\b(?:is|are) there (?:someone|somebody|anyone|anybody)\b.*\b(?:speak|talk) (?:with|to)$",
-        rf"\b(?:help|hear|answer|advice) from (?:a |an |the |some |your )*(?:real |live )?"
-        rf"{_STRONG}",
-        r"\bmind (?:connecting|transferring|putting|passing|handing) (?:me|us|my call)\b",
-        r"\b(?:need|want|get me|give me|find me) (?:someone|somebody|anyone|anybody)"
-        r"(?: (?:real|human|else|please|now|to (?:talk|speak)\b.*|i can (?:talk|speak)\b.*))*$",
-    )
-)
-_AGAINST_MACHINES = re.compile(
-    rf"\b(?:not|don't|no|without|hate|stop|tired of) (?:\w+ ){{0,5}}{_MACHINE}s?\b"
-)
-"""Such as: I don't want to talk to a machine; no robots."""
-
-_REFUSED = re.compile(
-    r"\b(?:don't|do not|didn't|did not|not|never|no need|needn't|doesn't|won't|wouldn't|stop"
-    r"|rather not|instead of) (?:\w+ ){0,3}"
-    r"(?:speak|talk|transfer|transferring|connect|connecting|put|forward|want|need|escalate|pass|"
-    rf"hand|a|an|any|the) (?:\w+ ){{0,3}}?(?:me|{_STRONG}|{_WEAK})\b"
-)
-_NOT_REFUSED = re.compile(
-    r"(?<=\bcan i) not\b|(?<=\bcould i) not\b|(?<=\bmay i) not\b"
-    r"|\b(?:are|is|was|you're|it's|this is)(?: \w+)? not (?:\w+ )?"
-    r"(?:help\w*|work\w*|good|useful)\b"
-    r"|\b(?:isn't|aren't|doesn't|don't) (?:\w+ )?(?:help\w*|work\w*|understand)\b"
-)
-"""Such as: Can I not speak to someone? You are not helping, get me a supervisor."""
-
 _COURTESY_WORDS: Final = frozenset(
-    "wait stop hold hang second moment minute sec filled nope yep repeat slowly slower right wrong"
+    "wait stop hold hang second moment minute sec nope yep repeat slowly slower right wrong"
     " correct exactly fine great listen pardon".split()
-)
-_PAST = re.compile(
-    r"\b(?:was|were|been|already|yesterday|spoke|talked|they|he|she|you|who|last (?:time|week))"
-    r" (?:just |already |been )*(?:speaking|talking|spoken|spoke|talked|transferred|connected)\b"
-)
-_ALONE = re.compile(
-    rf"(?:{_STRONG}|customer (?:service|support|care)|tech(?:nical)? support|front desk|help ?desk"
-    r"|support|someone real)"
-)
-_FILLERS = frozenset(
-    "please now just a an the i said yes yeah okay ok hello hi no um uh want to need so right and"
-    " thanks i'd like".split()
-)
-_IDENTITY = re.compile(
-    r"\b(?:are you|is this|am i|is it|are we|you are|you're) (?:\w+ ){0,4}"
-    rf"(?:{_MACHINE}|human|real|person|alive|automated|chat gpt|chatgpt)\b"
 )
 _REPEAT = re.compile(
     r"\b(?:repeat|say (?:that|it) (?:again|slower|more)|once more|one more time|come again"
@@ -130,7 +46,7 @@ _REPEAT = re.compile(
 _WAIT = re.compile(
     r"^(?:(?:no|oh|um|okay|please|sorry) )*(?:wait|hold on|hang on|hold (?:it|the line)|stop"
     r"|one (?:moment|second|sec|minute)|just a (?:moment|second|sec|minute)|give me a (?:moment"
-    r"|second|minute))\b|\b(?:hold|hang|filled) on a (?:second|sec|moment|minute)\b"
+    r"|second|minute))\b|\b(?:hold|hang) on a (?:second|sec|moment|minute)\b"
 )
 _GOODBYE = re.compile(
     r"\b(?:good ?bye|bye|bye bye|see you|have a (?:nice|good|great) (?:day|one|evening|weekend)"
@@ -172,35 +88,10 @@ _MESSAGE: Final = re.compile(
     r"|\bpass (?:on )?a message\b|\bgive (?:him|her|them) a message\b"
     r"|^(?:a |the |your |voice )*(?:message|voice ?mail|mailbox)(?: please| then| is fine)*$"
 )
-_UNRECORDED: Final = re.compile(
-    r"\b(?:stop|turn off|switch off|end|delete|erase|no|without|not|never|don't|object to)"
-    r" (?:(?!know|sure|hear)\w+ ){0,4}record(?:ing|ings|ed)?\b"
-)
 _NO_MESSAGE: Final = re.compile(
     r"\b(?:don't|do not|didn't|not|never|no|already|nobody|did you|have you|why)"
     r" (?:\w+ ){0,4}(?:message|voice ?mail)\b"
 )
-
-
-def wants_person(text: str) -> bool:
-    """Return whether the caller asks for a human."""
-    clauses = re.split(r"[.,;:!?]+", text)
-    return any(map(_asks_for_person, [*clauses, text] if len(clauses) > 1 else [text]))
-
-
-def _asks_for_person(clause: str) -> bool:
-    said = normalised(clause)
-    left = " ".join(word for word in said.split() if word not in _FILLERS)
-    if _ALONE.fullmatch(left):
-        return True
-    # "Are you a real person?" is a question about the agent and not a request for a human.
-    said = _IDENTITY.sub(" ", said)
-    said = _NOT_REFUSED.sub(" ", said)
-    if _AGAINST_MACHINES.search(_UNRECORDED.sub(" ", said)):
-        return True
-    if _REFUSED.search(said) or _PAST.search(said):
-        return False
-    return any(pattern.search(said) for pattern in _PERSON_PATTERNS)
 
 
 class _Rule(msgspec.Struct, frozen=True):
@@ -226,11 +117,11 @@ class _Rule(msgspec.Struct, frozen=True):
 
 
 _RULES: Final = (
-    _Rule(Intent.STOP_RECORDING, _UNRECORDED),
+    _Rule(Intent.STOP_RECORDING, UNRECORDED),
     _Rule(Intent.MESSAGE, _MESSAGE, unless=_NO_MESSAGE),
     _Rule(Intent.CALLBACK, _CALLBACK, unless=_NO_CALLBACK),
     _Rule(Intent.PERSON, wants_person),
-    _Rule(Intent.IDENTITY, _IDENTITY, most_words=14),
+    _Rule(Intent.IDENTITY, IDENTITY, most_words=14),
     _Rule(Intent.REPEAT, _REPEAT, most_words=12),
     _Rule(Intent.WAIT, _WAIT, most_words=9),
     _Rule(Intent.GOODBYE, _GOODBYE, most_words=10),

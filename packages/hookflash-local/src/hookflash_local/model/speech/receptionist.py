@@ -30,6 +30,7 @@ from hookflash_local.model.speech import call_requests, caller_during_ringing, c
 from hookflash_local.model.speech.dialogue_state import DialogueState, read_dialogue_state
 from hookflash_local.model.speech.intents import Intent
 from hookflash_local.model.speech.knowledge import Fact, best_fact, business_name, read_facts
+from hookflash_local.model.speech.person_request import without_any_human
 from hookflash_local.model.speech.response_instructions import described_sentence, quoted_sentence
 from hookflash_local.model.speech.spoken_output import spoken_output
 from hookflash_local.model.speech.tool_forms import (
@@ -452,10 +453,14 @@ class _ReplyBuilder:
         return choose_destination(said, form, self._weights)
 
     def _latest_destination(self) -> str:
-        """Choose a destination by the latest words; if none fits, by everything said."""
+        """Choose a destination by the latest words; if none fits, by everything said.
+
+        Words that ask for any human decide last: they name the destination for everything else.
+        """
         if self._call_tools.transfer is None:
             return ""
-        for said in (self.dialogue.latest, " ".join(self.dialogue.said)):
+        latest, everything = self.dialogue.latest, " ".join(self.dialogue.said)
+        for said in (without_any_human(latest), without_any_human(everything), latest, everything):
             key, score = choose_destination(said, self._call_tools.transfer, self._weights)
             if score > 0:
                 return key

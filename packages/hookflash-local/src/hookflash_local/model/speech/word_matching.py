@@ -49,6 +49,8 @@ _GROUPS: Final = tuple(
         "bike bicycle cycle",
         "rent rental hire",
         "help support assistance service care assist technical",
+        "human person people somebody someone anybody anyone operator representative agent staff"
+        " colleague employee",
         "buy sales sell purchase quote offer order",
         "doctor dentist physician",
         "park parking car",
