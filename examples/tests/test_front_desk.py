@@ -5,6 +5,7 @@ from pathlib import Path
 
 from hookflash import Agent
 from hookflash.agents.load_agent import load_agent
+from hookflash_local.testing.agent_line import AgentLine
 
 EXAMPLES = Path(__file__).parent.parent
 
@@ -16,7 +17,7 @@ def example(name: str) -> Agent:
     return agent
 
 
-async def test_an_order_is_looked_up(line) -> None:
+async def test_an_order_is_looked_up(line: AgentLine) -> None:
     call = await line.call(example("02_tool.py"))
     call.expect.agent_said("orders and repairs")
     await call.caller_says("Where is my order 1001?")
@@ -26,7 +27,7 @@ async def test_an_order_is_looked_up(line) -> None:
     call.expect.called("order_status", number=1001).agent_said("tomorrow")
 
 
-async def test_a_tool_is_replaced(line) -> None:
+async def test_a_tool_is_replaced(line: AgentLine) -> None:
     def closed_shop(number: int) -> str:
         return f"Order {number} is lost."
 
@@ -35,7 +36,7 @@ async def test_a_tool_is_replaced(line) -> None:
     assert await call.model_calls("order_status", number=7) == "Order 7 is lost."
 
 
-async def test_billing_is_busy_and_the_caller_is_back_with_the_agent(line) -> None:
+async def test_billing_is_busy_and_the_caller_is_back_with_the_agent(line: AgentLine) -> None:
     call = await line.call(example("03_handoff.py"), humans={"billing": ["busy", "no-answer"]})
     await call.caller_says("My invoice is wrong.")
     assert await call.model_hands_off("billing", reason="a wrong invoice") == "no-answer"
@@ -44,7 +45,7 @@ async def test_billing_is_busy_and_the_caller_is_back_with_the_agent(line) -> No
     assert record.disposition == "handled_by_agent"
 
 
-async def test_a_human_takes_the_call(line) -> None:
+async def test_a_human_takes_the_call(line: AgentLine) -> None:
     call = await line.call(example("03_handoff.py"), humans={"support": "answers"})
     await call.caller_says("I want to speak to a person.")
     await call.model_hands_off("support")
