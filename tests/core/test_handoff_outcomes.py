@@ -205,6 +205,25 @@ def test_a_caller_who_gives_up_while_it_rings_has_abandoned(scene: Any) -> None:
     assert line(e.CallCompleted()) == []
 
 
+@pytest.mark.parametrize("first", [[], [e.CallCompleted()]])
+def test_a_caller_who_gives_up_as_a_human_answers_has_met_nobody(
+    scene: Any, first: list[e.AnyEvent]
+) -> None:
+    """The leg was answered; only the question after the dial says that nobody was bridged."""
+    line = scene().moved()
+    line(e.LegChanged("CA2", "answered", 2))
+    for event in first:
+        line(event)
+    line.asks(2, "dial", "caller-gone")
+    assert [(each.outcome, each.seconds_to_human) for each in line.record.handoffs] == [
+        ("caller-gone", None)
+    ]
+    assert line.record.disposition == "abandoned"
+    line.log.clear()
+    line.asks(2, "dial", "caller-gone")
+    assert line.sent(StoreRecord) == [], "the second time changes nothing"
+
+
 def test_a_caller_who_leaves_a_human_was_handed_off(scene: Any) -> None:
     line = scene().moved()
     line(e.LegChanged("CA2", "answered", 2))

@@ -270,3 +270,18 @@ def test_who_waits_in_a_room_for_one_human_meets_the_next(rest: tuple[Fault, ...
     played = play(plan)
     assert [each for each in played.violations if each.kind in ("outcome", "accepted")] == []
     assert any("is connected" in line for line in played.timeline)
+
+
+def test_who_hangs_up_as_a_human_answers_is_not_recorded_as_handed_off():
+    """Seed 9000759: both happened in the same moment."""
+    plan = Plan(
+        seed=1,
+        acts=ASKS,
+        humans=(HumanPlan("accepts", answer_after=3.0),),
+        orders=(Order("caller-hangs-up", 3.0, "ringing"),),
+        accept="any-answer",
+        network_ms=0.0,
+    )
+    played = play(plan)
+    assert [each for each in played.violations if each.kind == "outcome"] == []
+    assert played.disposition == "abandoned"

@@ -303,6 +303,7 @@ _ROUTES: dict[type[Signal], Callable[[Call, Any, Step], None]] = {
     s.DialOver: _of_handoff(screening.dial_over),
     s.DialledLegChanged: _of_handoff(screening.dialled_leg_changed),
     s.BridgedAfterAll: _of_handoff(handoff_dispatch.bridged_after_all),
+    s.NeverBridged: _of_handoff(handoff_dispatch.never_bridged),
     s.QueueAsks: _of_handoff(queueing.queue_asks),
     s.MessageRecorded: _of_handoff(left_messages.recorded),
     s.MessageReady: _of_handoff(left_messages.ready),

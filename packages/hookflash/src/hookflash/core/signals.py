@@ -240,6 +240,12 @@ class BridgedAfterAll(Signal, frozen=True, kw_only=True):
     recorded: bool
 
 
+class NeverBridged(Signal, frozen=True, kw_only=True):
+    """The caller hung up before they were bridged with a human of this wave, who had answered."""
+
+    wave: int
+
+
 class QueueAsks(Signal, frozen=True, kw_only=True):
     """The carrier asks what a caller in a queue hears. `current`: they are in that queue now."""
 

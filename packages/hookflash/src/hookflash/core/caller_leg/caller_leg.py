@@ -269,6 +269,7 @@ class CallerLeg:
         elif event.outcome == "caller-gone":
             self.completed = True
             step.tell(s.CallerGone())
+            step.tell(s.NeverBridged(wave=self._wave_of_step.get(event.step, 0)))
         else:
             step.tell(s.DialOver(outcome=event.outcome or "failed"))
 
@@ -284,6 +285,8 @@ class CallerLeg:
             stays = not self.completed and event.point != "voicemail"
             recorded = self.phase is Phase.ENDED and not stays
             step.tell(s.BridgedAfterAll(wave=wave, recorded=recorded))
+        elif event.outcome == "caller-gone" and wave and self.phase is Phase.ENDED:
+            step.tell(s.NeverBridged(wave=wave))
 
     def answer_open_question(self, step: s.Step) -> None:
         """Hang up if no machine has answered the carrier's question."""

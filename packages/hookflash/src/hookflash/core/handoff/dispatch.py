@@ -79,6 +79,12 @@ def bridged_after_all(handoff: Handoff, signal: s.BridgedAfterAll, step: s.Step)
         step.tell(s.RecordChanged())
 
 
+def never_bridged(handoff: Handoff, signal: s.NeverBridged, step: s.Step) -> None:
+    """The carrier says that the caller hung up as the human answered, so they never met."""
+    if handoff.never_bridged(signal.wave):
+        step.tell(s.RecordChanged())
+
+
 def expire(handoff: Handoff, step: s.Step) -> None:
     """Act if the state has lasted too long. Too early changes nothing."""
     if not handoff.expired(step.now):

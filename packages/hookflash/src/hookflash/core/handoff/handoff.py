@@ -255,6 +255,16 @@ class Handoff:
         self.attempts[number] = msgspec.structs.replace(self.attempts[number], outcome="bridged")
         return True
 
+    def never_bridged(self, wave: int) -> bool:
+        """Note that the caller was gone before a bridge. Return whether its attempt has changed."""
+        number = self._last_attempts.get(wave)
+        if number is None or self.attempts[number].outcome != "bridged":
+            return False
+        self.attempts[number] = msgspec.structs.replace(
+            self.attempts[number], outcome="caller-gone", seconds_to_human=None
+        )
+        return True
+
     def record_attempt(
         self, outcome: str, now: float, *, target: int | None = None, note: str = ""
     ) -> None:
