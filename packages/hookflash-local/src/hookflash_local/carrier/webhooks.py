@@ -359,13 +359,16 @@ class Route:
 def tunnel_route(url: str, tunnel: Mapping[str, str]) -> Route:
     """Map a public http(s) or ws(s) URL by the tunnel's table of origins, without its fragment.
 
+    An origin may be followed by the beginning of a path, for URLs that have it. The first origin
+    that matches counts.
     Raises NotReachable for an address that is neither in the table nor on loopback.
     """
     public = url.partition("#")[0]
     parts = urlsplit(public)
     for origin, target in tunnel.items():
         front = urlsplit(origin)
-        if front.netloc == parts.netloc and _ALIKE.get(front.scheme) == _ALIKE.get(parts.scheme):
+        same = front.netloc == parts.netloc and parts.path.startswith(front.path)
+        if same and _ALIKE.get(front.scheme) == _ALIKE.get(parts.scheme):
             back = urlsplit(target)
             if not is_loopback(target):
                 raise NotReachable(f"the tunnel's target {target} is not on loopback")

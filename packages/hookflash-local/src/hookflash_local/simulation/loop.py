@@ -147,6 +147,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """The tasks and asynchronous generators of each process, by number, in creation order."""
         self._number = 0
         self._asyncgens: weakref.WeakSet[AsyncGenerator[Any, Any]]
+        self._paused: dict[str, list[asyncio.Handle]] = {}
+        """The callbacks and timers of paused processes."""
         self._retained: list[Any] = []
         self._tasks: dict[str, list[asyncio.Task[Any]]] = {}
         self._woken = threading.Event()
@@ -226,6 +228,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         handle = asyncio.Handle(callback, args, self, context)
         if self._dead and self._is_dead(handle):
             self._retain(handle)
+        elif self._paused and (held := self._paused.get(self._process_of(handle))) is not None:
+            held.append(handle)
         else:
             self._ready.append(handle)
         return handle
@@ -256,6 +260,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         timer.number = self._timers
         if self._dead and self._is_dead(timer):
             self._retain(timer)
+            return timer
+        if self._paused and (held := self._paused.get(self._process_of(timer))) is not None:
+            held.append(timer)
             return timer
         heapq.heappush(self._scheduled, timer)
         timer._scheduled = True  # type: ignore[attr-defined]  # `call_at` of asyncio sets it, untyped
@@ -332,6 +339,37 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         for thing in self._owned.pop(process, {}).values():
             self._retain_owned(thing)
         self.network.kill(process)
+
+    def pause(self, process: str) -> None:
+        """Stop a process, as SIGSTOP does: its callbacks wait until `resume`.
+
+        What is sent to it waits, and its timers that are due run when it goes on.
+        """
+        held = self._paused.setdefault(process, [])
+        for handle in list(self._ready):
+            if self._process_of(handle) == process:
+                self._ready.remove(handle)
+                held.append(handle)
+        for timer in [each for each in self._scheduled if self._process_of(each) == process]:
+            self._scheduled.remove(timer)
+            timer._scheduled = False  # type: ignore[attr-defined]  # as in `call_at`
+            held.append(timer)
+        heapq.heapify(self._scheduled)
+
+    def resume(self, process: str) -> None:
+        """Let a paused process go on."""
+        for handle in self._paused.pop(process, ()):
+            if handle.cancelled():
+                continue
+            if isinstance(handle, _Timer):
+                heapq.heappush(self._scheduled, handle)
+                handle._scheduled = True  # type: ignore[attr-defined]  # as in `call_at`
+            else:
+                self._ready.append(handle)
+
+    def _process_of(self, handle: asyncio.Handle) -> str:
+        context = handle._context  # type: ignore[attr-defined]  # there is no public way
+        return str(context.get(PROCESS, ""))
 
     def close(self) -> None:
         """Close the loop, and release the tasks and generators of dead processes.

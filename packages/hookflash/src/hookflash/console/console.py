@@ -57,7 +57,8 @@ class Hooks:
 class ConsoleConfig:
     """The owner's configuration. `origin` and `path` are those of the public URL.
 
-    `clients` tells who made a request; without it, no proxy is trusted.
+    `clients` tells who made a request; without it, no proxy is trusted. `secret` signs sessions;
+    without it, a secret in `folder` does.
     """
 
     users: Path
@@ -69,6 +70,7 @@ class ConsoleConfig:
     dial_prefixes: tuple[str, ...] = ()
     prices: Prices = Prices()
     clients: ClientAddresses | None = None
+    secret: bytes | None = None
 
 
 class Console:
@@ -93,7 +95,7 @@ class Console:
         access = AccessControl(
             PeopleFile(config.users, world.monotonic),
             Sessions(
-                read_secret(config.folder, world.entropy("console-secret")),
+                config.secret or read_secret(config.folder, world.entropy("console-secret")),
                 seconds=config.session_seconds,
                 entropy=world.entropy("console-sessions"),
             ),

@@ -124,6 +124,14 @@ class LiveCalls:
         if trace.update(driver.call, event, commands, self._now()):
             self._notify(call_sid, over=driver.call.phase is Phase.ENDED)
 
+    def forget(self, call_sid: str) -> None:
+        """Forget a call that another node continues."""
+        if self._traces.pop(call_sid, None) is not None:
+            self._views.pop(call_sid, None)
+            self._shown.pop(call_sid, None)
+            self._inherited.discard(call_sid)
+            self._notify(call_sid, over=True)
+
     # --- requests -----------------------------------------------------------------------------
 
     def report(self, epoch: str, since: int) -> Report:

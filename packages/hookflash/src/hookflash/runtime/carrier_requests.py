@@ -139,6 +139,11 @@ class CarrierRequests:
     def check(self, command: CheckTargets) -> None:
         self._start(self._check(command))
 
+    async def settle(self, seconds: float) -> None:
+        """Wait until all running requests have ended, for at most `seconds`."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+
     async def close(self) -> None:
         """Cancel all running requests."""
         for task in self._tasks:

@@ -285,6 +285,10 @@ class Driver:
         self._caller_sound.end()
         self._model = self._stream = self.audio_capture = None
 
+    async def settle(self, seconds: float) -> None:
+        """Wait until the requests to the carrier that are under way have ended."""
+        await self._carrier_requests.settle(seconds)
+
     def start_capture(self) -> AudioCapture:
         """Return the call's audio capture, created if needed. It exists while it has a sink."""
         if self.audio_capture is None:

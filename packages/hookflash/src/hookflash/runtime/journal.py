@@ -38,9 +38,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import os
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -71,7 +72,7 @@ from hookflash.core.events import (
 )
 from hookflash.core.setup import CallSetup
 from hookflash.errors import ConfigError
-from hookflash.private_files import make_folder
+from hookflash.private_files import make_folder, open_file
 from hookflash.runtime.disk_queue import DiskQueue
 from hookflash.runtime.journal_files import Chunk, JournalFiles
 from hookflash.runtime.journal_lines import (
@@ -305,6 +306,8 @@ class Journals:
             together=True,
             end=files.close,
         )
+        self.copy: Callable[[str, bytes], object] = lambda call_sid, data: None
+        """Called with a call SID and the lines that were just passed to the writing thread."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sweep_at: asyncio.TimerHandle | None = None
         # Ordered, so that a simulation always writes in the same order.
@@ -338,8 +341,31 @@ class Journals:
         path = self._path(call_sid)
         return path if path.is_file() else None
 
+    async def read(self, call_sid: str) -> bytes:
+        """Return all that was written of a call so far; empty if there is nothing."""
+        await asyncio.to_thread(self.flush)
+        path = self.find(call_sid)
+        return await asyncio.to_thread(path.read_bytes) if path is not None else b""
+
+    async def adopt(self, call_sid: str, data: bytes) -> None:
+        """Replace the file of a call that this process does not have with another node's journal.
+
+        Raises `OSError`, and `ConfigError` if `call_sid` is invalid.
+        """
+        path = self._path(call_sid)
+        # Its own chunks, such as the closing of the file, are written before.
+        await asyncio.to_thread(self.flush)
+        await asyncio.to_thread(_replace, path, data)
+
+    async def discard(self, call_sid: str) -> None:
+        """Delete the file of a call that another node continues."""
+        await asyncio.to_thread(self.flush)
+        await asyncio.to_thread(self._path(call_sid).unlink, missing_ok=True)
+
     def put(self, chunk: Chunk, *, urgent: bool) -> bool:
         """Queue a chunk for its file. Return whether there was room."""
+        if chunk.data is not None:
+            self.copy(chunk.path.stem, chunk.data)
         return self._writer.put(chunk, urgent=urgent)
 
     def flush(self, seconds: float = 5.0) -> bool:
@@ -406,6 +432,14 @@ class Journals:
                 f" {call_sid[:80]!r}: the request does not come from a carrier"
             )
         return self._folder / f"{call_sid}.jsonl"
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write a file under another name first, so that no reader sees a part of it."""
+    other = path.with_suffix(".copy")
+    with open_file(other, "wb") as file:
+        file.write(data)
+    os.replace(other, path)
 
 
 def _is_running_here(loop: asyncio.AbstractEventLoop) -> bool:

@@ -23,7 +23,7 @@ import asyncio
 import hashlib
 import logging
 from collections import ChainMap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -76,6 +76,7 @@ from hookflash.runtime.journal_facts import (
     reading_facts,
 )
 from hookflash.runtime.journal_replay import rebuilding
+from hookflash.runtime.ownership import OwnedControl, Ownership
 from hookflash.runtime.ports import (
     CarrierControl,
     CarrierStream,
@@ -123,6 +124,8 @@ MakeContext = Callable[[AgentLike, Call, EventSink, AskHuman, CollectDigits], ob
 MakePrepared = Callable[[AgentLike], PreparedSpeech]
 """Creates an agent's prepared lines for one call."""
 
+HandOverAll = Callable[[], Awaitable[bool]]
+
 MoreTools = Callable[[AgentLike], Mapping[str, OfferedTool]]
 """Returns the tools that an agent has from elsewhere, by name. The mapping may change later."""
 
@@ -137,7 +140,8 @@ class Switchboard:
     Blocking tools run in `threads`. The model reads at most `tool_output_chars` characters of a
     tool's result. Ids of questions and of collections of digits are generated from `entropy`.
     `chance` adds jitter to repeated ring requests. `prepared` has what can be played without a
-    model. `more_tools` are those of MCP servers.
+    model. `more_tools` are those of MCP servers. If several nodes serve the line,
+    `ownership` says which calls this one may act for.
     """
 
     def __init__(
@@ -165,14 +169,19 @@ class Switchboard:
         chance: Callable[[], float] = SYSTEM.entropy("ring-retry").random,
         prepared: MakePrepared = lambda agent: PreparedSpeech.tones_only(),
         more_tools: MoreTools = lambda agent: {},
+        ownership: Ownership | None = None,
     ) -> None:
         self.draining = False
+        self.hand_over_all: HandOverAll | None = None
+        """Gives the remaining calls to other nodes at shutdown. It returns False if there are
+        none."""
         self.on_released: Callable[[str], None] = lambda call_sid: None
         """Called with a call SID when nothing of that call is held any more."""
         self.traffic = Traffic()
         self._directory = directory
         self._clock = clock
         self._control = control
+        self._ownership = ownership
         self._connector = connector
         self._records = records
         self._deliveries = deliveries
@@ -350,12 +359,53 @@ class Switchboard:
             if handoff.running and any(is_number(each.address) for each in handoff.plan.targets):
                 yield facts.caller, facts.called, handoff.plan.caller_id
 
+    # --- other nodes --------------------------------------------------------------------------
+
+    async def restore(self, call_sid: str) -> bool:
+        """Restore a call from its journal, if there is one. Return whether the call is here."""
+        await self._when_restored(call_sid, lambda: None)
+        return call_sid in self._drivers
+
+    async def give_up(self, call_sid: str, *, seconds: float = 0.0) -> None:
+        """Stop driving a call that another node continues. The carrier is told nothing.
+
+        Requests to the carrier that are under way get `seconds` to end. The call's consultations
+        are given up with it.
+        """
+        if (restoring := self._restoring.get(call_sid)) is not None:
+            await restoring.close()
+        for consult_sid in self.consults_of(call_sid):
+            await self.give_up(consult_sid)
+        driver = self._drivers.get(call_sid)
+        if driver is None:
+            return
+        if seconds:
+            await driver.settle(seconds)
+        self._drivers.pop(call_sid, None)
+        self._call_hooks.forget(call_sid)
+        self._legs_to_end.pop(call_sid, None)
+        if (observers := self._observers.pop(call_sid, None)) is not None:
+            observers.close()
+        await driver.close()
+        self._changed.set()
+
+    def consults_of(self, call_sid: str) -> list[str]:
+        """Return the legs on which the agent talks with a human about this call."""
+        return [
+            each.call_sid
+            for each in self._drivers.values()
+            if each.call.setup.consult is not None
+            and each.call.setup.consult.parent_sid == call_sid
+        ]
+
     # --- shutdown -----------------------------------------------------------------------------
 
     async def drain(self, seconds: float) -> None:
         """Wait for the calls to end, for at most `seconds`; then hand the rest off."""
         self.draining = True
         await self._wait_for_calls(seconds, self._no_call_is_live)
+        if self.live and self.hand_over_all is not None and await self.hand_over_all():
+            return
         for driver in self.live:
             driver.post(ShutdownRequested())
         await self._wait_for_calls(_LAST_HANDOFF_SECONDS, self._all_are_safe)
@@ -572,9 +622,13 @@ class Switchboard:
                 output_chars=self._tool_output_chars,
             )
 
+        control = self._control
+        if self._ownership is not None:
+            owned = call_sid if consult is None else consult.parent_sid
+            control = OwnedControl(control, self._ownership, owned)
         ports = CallPorts(
             clock=self._clock,
-            control=self._control,
+            control=control,
             checks=checks,
             consults=self._consults,
             deliveries=self._deliveries,

@@ -40,7 +40,7 @@ from hookflash.server.picows_media import MediaEndpoint
 from hookflash.server.pinned_versions import check_versions
 from hookflash.server.refusals import RefusedUpgrades
 from hookflash.server.twilio_line import TwilioLine
-from hookflash.server.webhook_routes import APOLOGY, Calls, WebhookRoutes
+from hookflash.server.webhook_routes import APOLOGY, Calls, Streams, WebhookRoutes
 
 log = logging.getLogger("hookflash.server")
 
@@ -54,11 +54,13 @@ def create_app(
     apology: str = APOLOGY,
     routes: Sequence[BaseRoute] = (),
     connections: ConnectionTable | None = None,
+    streams: Streams | None = None,
 ) -> Starlette:
     """Assemble the server: health checks, Twilio's routes, and the owner's `routes`.
 
     All but the health checks are served with and without the public URL's path prefix, because a
     proxy may remove the prefix. `connections` is the table of this process, with its limits.
+    `streams` redeems the tokens of media streams and connects them, if not this process alone does.
     """
 
     async def healthz(_: Request) -> Response:
@@ -69,7 +71,10 @@ def create_app(
             return PlainTextResponse("draining", 503)
         return PlainTextResponse("ready")
 
-    served: list[BaseRoute] = [*WebhookRoutes(calls, line, apology=apology).routes(), *routes]
+    served: list[BaseRoute] = [
+        *WebhookRoutes(calls, line, apology=apology, streams=streams).routes(),
+        *routes,
+    ]
     if line.urls.path:
         under = Router(list(served), redirect_slashes=False)
         served.append(Mount(line.urls.path, under))
@@ -83,8 +88,8 @@ def create_app(
     app.state.media_endpoint = MediaEndpoint(
         takes=lambda path: is_media(line.urls.inner(path)),
         admits=line.admits_media,
-        redeem=line.tokens.redeem,
-        attach=calls.attach,
+        redeem=streams.redeem if streams is not None else line.tokens.redeem,
+        attach=streams.attach if streams is not None else calls.attach,
     )
     return app
 

@@ -18,6 +18,8 @@
     the retention sweep open_line    when its block ends
     the daily spend     open_line    when its block ends
     the console         open_line    when its block ends
+    the cluster         open_line    when its block ends, after the calls
+    this node's port    open_line    when its block ends
     the workers' sockets serve_line  when it returns
 
 `serve_line` also opens the port.
@@ -43,6 +45,7 @@ from hookflash.agents.context import AskHuman, CallContext, CollectDigits
 from hookflash.agents.directory import Directory
 from hookflash.carriers.twilio.caller_ids import Parties
 from hookflash.cluster.claims import Claims, ClaimThread
+from hookflash.cluster.node_requests import derived_key
 from hookflash.cluster.worker_sockets import WorkerSockets
 from hookflash.console.console import Hooks
 from hookflash.core.call import Call
@@ -70,12 +73,19 @@ from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.journal import Journals
 from hookflash.runtime.live_audio import LiveAudio
 from hookflash.runtime.notes_transcriber import NotesTranscriber
-from hookflash.runtime.ports import EventSink, ModelConnector
+from hookflash.runtime.ownership import OwnedRecords
+from hookflash.runtime.ports import EventSink, ModelConnector, RecordSink
 from hookflash.runtime.recorder import Recordings
 from hookflash.runtime.switchboard import AgentLike, Switchboard, Watch
 from hookflash.runtime.tool_runner import ToolThreads
 from hookflash.server.app import create_app, serve
 from hookflash.server.carrier_answers import LocalAnswerer
+from hookflash.server.cluster_setup import (
+    ClusterPorts,
+    open_cluster,
+    open_node,
+    warn_of_machines,
+)
 from hookflash.server.connection_limits import ConnectionLimits
 from hookflash.server.connection_routing import Sharing, routing_protocol
 from hookflash.server.console_setup import make_live_calls, open_console, prices_of, with_line
@@ -99,6 +109,7 @@ from hookflash.server.metrics import (
     metrics_route,
 )
 from hookflash.server.model_faults import ModelFaults
+from hookflash.server.nodes import Nodes
 from hookflash.server.notes_socket import notes_routes
 from hookflash.server.outbox_setup import open_event_outbox, open_outbox
 from hookflash.server.retention import RetentionDays, StoredCalls, is_over, retention_sweep
@@ -135,6 +146,7 @@ class Line:
     store: RecordStore
     writer: StoreWriter
     metrics: Metrics
+    nodes: Nodes | None = None
 
 
 def realtime_options(settings: Settings) -> RealtimeOptions:
@@ -189,6 +201,7 @@ async def open_line(
     hooks: Hooks | None = None,
     routes: Sequence[BaseRoute] = (),
     world: World = SYSTEM,
+    cluster_ports: ClusterPorts | None = None,
 ) -> AsyncIterator[Line]:
     """Open everything that a line needs.
 
@@ -197,9 +210,15 @@ async def open_line(
 
     `worker` is the name of this process if other processes may serve the same line (see `workers`).
     `slot` is its number among them, `listener` the socket that they share. `world` is the machine,
-    or a simulation of it. Raises `ConfigError`, which names what to change.
+    or a simulation of it. `cluster_ports` replaces what HOOKFLASH_CLUSTER_URL names. Raises
+    `ConfigError`, which names what to change.
     """
     settings.check_serving()
+    if settings.cluster.url is not None or cluster_ports is not None:
+        # A node finds the others through the cluster, and not through the data folder.
+        worker = ""
+    else:
+        warn_of_machines(settings)
     directory = Directory.of(target).check()
     async with contextlib.AsyncExitStack() as stack:
         if make_folder(settings.storage.data_dir):
@@ -261,6 +280,9 @@ async def open_line(
             stack.push_async_callback(_upload_last, uploads, writer)
         journals = Journals(settings.storage.data_dir / "journals", world=world)
         stack.push_async_callback(asyncio.to_thread, journals.close)
+        cluster = await stack.enter_async_context(
+            open_cluster(settings, journals, slot=slot, world=world, ports=cluster_ports)
+        )
         recordings = Recordings(settings.storage.data_dir / "recordings", world=world)
         stack.push_async_callback(asyncio.to_thread, recordings.close)
         options = realtime_options(settings)
@@ -292,6 +314,7 @@ async def open_line(
             worker=worker,
             caller_id=settings.twilio.caller_id,
             trusted_proxies=settings.server.trusted_proxies,
+            token_key=_cluster_key(settings, "stream-tokens") if cluster is not None else b"",
             world=world,
         )
         control = telephone.control(
@@ -325,12 +348,16 @@ async def open_line(
         live_calls = make_live_calls(
             settings, lambda sid: switchboard.find(sid), clock.now, journals, world=world
         )
+        records: RecordSink = HookedRecords(summaries, call_hooks)
+        if cluster is not None:
+            records = owned = OwnedRecords(records, cluster.leases)
+            stack.push_async_callback(owned.aclose)
         switchboard = Switchboard(
             directory,
             clock=clock,
             control=control,
             connector=connector,
-            records=HookedRecords(summaries, call_hooks),
+            records=records,
             journals=journals,
             make_context=_context,
             deliveries=outbox,
@@ -353,6 +380,7 @@ async def open_line(
             chance=world.entropy("ring-retry").random,
             prepared=lambda agent: prepared(with_tool_lines(agent, mcp_tools(agent))),
             more_tools=mcp_tools,
+            ownership=cluster.leases if cluster is not None else None,
         )
         stack.push_async_callback(switchboard.close)
         telephone.write.find = _parties(switchboard)
@@ -387,7 +415,25 @@ async def open_line(
             )
             switchboard.on_released = workers.release
             metrics.refresh.append(workers.fill_counts)
-        gather = workers.gather_counts if workers is not None else _alone(metrics)
+        nodes: Nodes | None = None
+        if cluster is not None:
+            nodes = await stack.enter_async_context(
+                open_node(
+                    settings,
+                    cluster,
+                    slot=slot,
+                    telephone=telephone,
+                    switchboard=switchboard,
+                    journals=journals,
+                    metrics=metrics,
+                    live_calls=live_calls,
+                    world=world,
+                    ports=cluster_ports,
+                )
+            )
+            metrics.refresh.append(nodes.fill_counts)
+        others = nodes or workers
+        gather = others.gather_counts if others is not None else _alone(metrics)
         served = [
             *routes,
             metrics_route(gather, token=settings.server.metrics_token, clients=telephone.clients),
@@ -417,7 +463,8 @@ async def open_line(
                 live_calls,
                 telephone=telephone,
                 switchboard=switchboard,
-                workers=workers,
+                workers=others,
+                secret=_cluster_key(settings, "console-sessions") if nodes is not None else None,
                 store=store,
                 now=clock.now,
                 hooks=with_line(
@@ -432,8 +479,13 @@ async def open_line(
             stack.push_async_callback(console.aclose)
             served += console.routes()
             closing.append(console.close)
-        app = create_app(switchboard, telephone, routes=served, connections=connections)
+        app = create_app(
+            switchboard, telephone, routes=served, connections=connections, streams=nodes
+        )
         app.state.closing = closing
+        if nodes is not None:
+            app.state.answerer = nodes
+            app.state.sharing = Sharing(listener=listener)
         if workers is not None:
             app.state.answerer = workers
             app.state.sharing = Sharing(
@@ -450,6 +502,7 @@ async def open_line(
             store,
             writer,
             metrics,
+            nodes,
         )
 
 
@@ -544,6 +597,10 @@ def warn_of_targets(directory: Directory, prefixes: tuple[str, ...]) -> None:
                     " permits its number; add one, or change the target",
                     *(agent.name, number + 1, destination.key),
                 )
+
+
+def _cluster_key(settings: Settings, purpose: str) -> bytes:
+    return derived_key(settings.cluster.secret or "", purpose)
 
 
 def _alone(metrics: Metrics) -> Callable[[], Awaitable[list[Counts]]]:

@@ -21,7 +21,6 @@ from hookflash.runtime.journal import Journals
 from hookflash.runtime.switchboard import Switchboard
 from hookflash.server.carrier_answers import LocalAnswerer
 from hookflash.server.twilio_line import TwilioLine
-from hookflash.server.workers import Workers
 from hookflash.settings import Settings, is_loopback
 from hookflash.stores.records import RecordStore
 from hookflash.world import SYSTEM, World
@@ -53,13 +52,18 @@ def open_console(
     *,
     telephone: TwilioLine,
     switchboard: Switchboard,
-    workers: Workers | None,
+    workers: LineCalls | None,
+    secret: bytes | None = None,
     store: RecordStore,
     now: Callable[[], float],
     hooks: Hooks | None,
     world: World = SYSTEM,
 ) -> Console:
-    """Return the console; `aclose` it. Raises `ConfigError`."""
+    """Return the console; `aclose` it. Raises `ConfigError`.
+
+    `workers` reaches the calls of the line's other processes. Sessions are signed with `secret`,
+    or with the one in the data folder.
+    """
     # The model's address does not matter: the model does not connect to this server.
     if settings.console.open and not all(
         map(is_loopback, (settings.server.public_url, settings.twilio.api_url))
@@ -83,6 +87,7 @@ def open_console(
         dial_prefixes=settings.limits.dial_prefixes,
         prices=prices_of(settings),
         clients=telephone.clients,
+        secret=secret,
     )
     return Console(config, line_calls, store, now=now, hooks=hooks, world=world)
 

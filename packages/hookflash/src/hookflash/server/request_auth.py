@@ -16,6 +16,7 @@ import contextlib
 import hmac
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
+from hashlib import sha256
 from random import Random
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -197,15 +198,22 @@ class _Issued(NamedTuple):
 class StreamTokens:
     """One-time tokens for media streams, each for one call and one step of its TwiML.
 
-    A token works once, for its own call, within `TOKEN_SECONDS`. `now` is a clock in seconds.
+    A token works once, for its own call, within `TOKEN_SECONDS`. `now` is a clock in seconds. With
+    a `key` the tokens are signed, so that another process with the same key can `verify` them;
+    `wall` is then the time since 1970.
     """
 
     def __init__(
         self,
         now: Callable[[], float] = SYSTEM.monotonic,
         entropy: Random = SYSTEM.entropy("stream-tokens"),
+        *,
+        key: bytes = b"",
+        wall: Callable[[], float] = SYSTEM.wall,
     ) -> None:
         self._now = now
+        self._key = key
+        self._wall = wall
         self._entropy = entropy
         self.refused = 0
         """How many tokens were wrong, used or too old."""
@@ -218,6 +226,10 @@ class StreamTokens:
         now = self._now()
         self._sweep(now)
         token = url_token(self._entropy, 32)
+        if self._key:
+            until = round(self._wall() + TOKEN_SECONDS)
+            token = f"{step}.{until}.{token}"
+            token = f"{token}.{self._signature(call_sid, token)}"
         expires_at = now + TOKEN_SECONDS
         issued = self._issued.setdefault(call_sid, deque(maxlen=TOKENS_A_CALL))
         issued.append(_Issued(token, step, expires_at))
@@ -237,10 +249,28 @@ class StreamTokens:
             if hmac.compare_digest(candidate.token.encode(), given):
                 found = candidate
         if found is None:
-            self.refused += 1
+            self.refused += not self._key
             return None
         issued.remove(found)
         return found.step
+
+    def verify(self, call_sid: str, token: str) -> int | None:
+        """Return the step of a token that a process with the same key has signed; None if it is
+        invalid or has expired.
+
+        Whether it was used is not known here.
+        """
+        signed, _, signature = token.rpartition(".")
+        expected = self._signature(call_sid, signed).encode()
+        given = signature.encode("utf-8", "replace")
+        if not self._key or not hmac.compare_digest(given, expected):
+            return None
+        step, until, _ = signed.split(".")
+        return int(step) if self._wall() < int(until) else None
+
+    def _signature(self, call_sid: str, signed: str) -> str:
+        what = f"{call_sid}.{signed}".encode("utf-8", "replace")
+        return hmac.new(self._key, what, sha256).hexdigest()[:32]
 
     def _sweep(self, now: float) -> None:
         """Drop expired tokens. They expire in the order in which they were issued."""

@@ -132,6 +132,7 @@ class TwilioLine:
         voice: str | None = None,
         caller_id: str | None = None,
         trusted_proxies: Iterable[str] = (),
+        token_key: bytes = b"",
         world: World = SYSTEM,
     ) -> TwilioLine:
         """Create the parts of a line.
@@ -140,7 +141,8 @@ class TwilioLine:
         that the public URL and all `peers` (the URLs of Twilio's API and of the model) are on this
         machine. `worker` is the name of this process if there are several. `caller_id` is shown to
         humans if the caller dialled no number of the line. `trusted_proxies` are the addresses and
-        networks of proxies that name their clients. Raises `ConfigError`.
+        networks of proxies that name their clients. Nodes with the same `token_key` accept each
+        other's stream tokens. Raises `ConfigError`.
         """
         urls = Urls.under(public_url, worker=worker)
         try:
@@ -149,7 +151,9 @@ class TwilioLine:
             raise ConfigError(f"HOOKFLASH_TRUSTED_PROXIES: expected {error}") from None
         if allow_unsigned:
             require_stand_ins((public_url, *peers))
-        tokens = StreamTokens(world.monotonic, world.entropy("stream-tokens"))
+        tokens = StreamTokens(
+            world.monotonic, world.entropy("stream-tokens"), key=token_key, wall=world.wall
+        )
         signatures = Signatures(tuple(auth_tokens), shared_keys)
         authenticator = RequestAuthenticator(
             signatures=signatures, urls=urls, clients=clients, allow_unsigned=allow_unsigned

@@ -41,7 +41,7 @@ import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from hashlib import sha256
-from typing import TypeVar, get_args
+from typing import Protocol, TypeVar, get_args
 
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
@@ -51,7 +51,7 @@ from starlette.types import Scope
 from starlette.websockets import WebSocket
 
 from hookflash.carriers.twilio import webhooks
-from hookflash.carriers.twilio.media import POLICY
+from hookflash.carriers.twilio.media import POLICY, MediaStream, Sink
 from hookflash.carriers.twilio.urls import PREFIX, Point
 from hookflash.carriers.twilio.webhooks import Form, is_call_sid
 from hookflash.errors import CarrierProtocolError
@@ -63,7 +63,7 @@ from hookflash.server.refusals import SIGNATURE, Refusal
 from hookflash.server.twilio_line import TwilioLine
 from hookflash.server.webhook_forms import ReadNotice, ReadQuestion
 
-__all__ = ["APOLOGY", "Calls", "WebhookRoutes"]
+__all__ = ["APOLOGY", "Calls", "Streams", "WebhookRoutes"]
 
 log = logging.getLogger("hookflash.call")
 
@@ -113,16 +113,33 @@ def _match(matches: Callable[[Scope], tuple[Match, Scope]], scope: Scope) -> tup
     return matches({**scope, "path": path.removesuffix("/")})
 
 
+class Streams(Protocol):
+    """Finds the call of a media stream on any node (`server.nodes.Nodes`)."""
+
+    def redeem(self, call_sid: str, token: str) -> int | None: ...
+
+    def attach(self, call_sid: str, stream: MediaStream) -> Sink | None: ...
+
+
 class WebhookRoutes:
     """The routes of one line.
 
     If other workers serve the line too, the application's `state.answerer` answers instead of the
-    calls of this process. `apology` is spoken if answering fails.
+    calls of this process, and `streams` connects the media sockets. `apology` is spoken if
+    answering fails.
     """
 
-    def __init__(self, calls: Calls, line: TwilioLine, *, apology: str = APOLOGY) -> None:
-        self._calls = calls
+    def __init__(
+        self,
+        calls: Calls,
+        line: TwilioLine,
+        *,
+        apology: str = APOLOGY,
+        streams: Streams | None = None,
+    ) -> None:
         self._line = line
+        self._redeem = streams.redeem if streams is not None else line.tokens.redeem
+        self._attach = streams.attach if streams is not None else calls.attach
         self._local = LocalAnswerer(calls, line, apology=apology)
 
     def routes(self) -> list[Route | WebSocketRoute]:
@@ -216,7 +233,7 @@ class WebhookRoutes:
         if not self._line.authenticator.admits(socket):
             await socket.close(POLICY, SIGNATURE)
             return
-        await serve_media(socket, redeem=self._line.tokens.redeem, attach=self._calls.attach)
+        await serve_media(socket, redeem=self._redeem, attach=self._attach)
 
 
 def _check_path(path: Mapping[str, object]) -> None:

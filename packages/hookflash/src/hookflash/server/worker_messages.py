@@ -1,4 +1,4 @@
-"""The messages between the workers of a line, as values. No I/O.
+"""The messages between the workers of a line, and between its nodes, as values. No I/O.
 
 Request                 answered by
 `AnswerQuestion`        `Answered`, or `Elsewhere` if another worker has the call
@@ -9,6 +9,12 @@ Request                 answered by
 `ReportCounts`          `Counted`
 `AwaitReport`           `Reported`: the live calls that have changed since, for a console
 `GetDetail`             `Detail`: one live call with all its parts
+
+Between nodes only:
+
+`HandOver`              `HandedOver`; `RelayStream` if the call cannot move; `Refused` if the token
+                        is invalid; `Elsewhere` if the node does not have the call
+`ReachesStore`          `Known`: whether the node reaches the cluster's store
 """
 
 from __future__ import annotations
@@ -70,6 +76,34 @@ class GetDetail(_Message, frozen=True, tag=True):
     call_sid: str
 
 
+class HandOver(_Message, frozen=True, tag=True):
+    """Give the call to `node`, where its media stream has arrived with `token`."""
+
+    call_sid: str
+    token: str
+    node: str
+
+
+class ReachesStore(_Message, frozen=True, tag=True):
+    pass
+
+
+class HandedOver(_Message, frozen=True, tag=True):
+    """The call is yours. `number` is your lease's; 0 if the store is down. `journal` is empty if
+    the store has all of it."""
+
+    number: int
+    journal: bytes = b""
+
+
+class RelayStream(_Message, frozen=True, tag=True):
+    """The call stays here: relay its stream to `/node/media` of this node."""
+
+
+class Refused(_Message, frozen=True, tag=True):
+    """The token is wrong or used, or the call has a stream already."""
+
+
 class Answered(_Message, frozen=True, tag=True):
     """The answer for the carrier."""
 
@@ -112,8 +146,21 @@ Request = (
     | ReportCounts
     | AwaitReport
     | GetDetail
+    | HandOver
+    | ReachesStore
 )
-Reply = Answered | Elsewhere | Known | Load | Counted | Reported | Detail
+Reply = (
+    Answered
+    | Elsewhere
+    | Known
+    | Load
+    | Counted
+    | Reported
+    | Detail
+    | HandedOver
+    | RelayStream
+    | Refused
+)
 
 encode = msgspec.msgpack.Encoder().encode
 decode_request = msgspec.msgpack.Decoder(Request).decode
