@@ -20,7 +20,14 @@ SRC = Path(__file__).resolve().parent.parent / "packages" / "hookflash" / "src"
 WIDTH = 92
 
 GROUPS = {
-    "Agents": ("Agent", "Directory", "Interruption", "Frustration"),
+    "Agents": (
+        "Agent",
+        "Directory",
+        "Interruption",
+        "Frustration",
+        "ServerVad",
+        "SemanticVad",
+    ),
     "Hand-offs": ("Cold", "Warm", "Consult", "Refer", "Queue", "Target"),
     "In a call": ("CallContext", "CallView", "Utterance"),
     "What hooks are told": ("CallStarted", "TranscriptLine", "HandoffEnded"),
@@ -48,6 +55,8 @@ OF_THE_SERVER = {
         "consult_setup",
         "with_plans",
         "address_functions",
+        "text_functions",
+        "tool_conditions",
         "check_policies",
         "destinations",
     },

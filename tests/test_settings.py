@@ -108,6 +108,7 @@ def test_every_setting_is_read_from_the_environment() -> None:
         "HOOKFLASH_LOG_EVENTS": ("error, session.updated,", ("error", "session.updated")),
         "HOOKFLASH_LOG_TIMING": ("yes", True),
         "HOOKFLASH_TRANSCRIPTION_MODEL": ("gpt-live-transcribe", "gpt-live-transcribe"),
+        "HOOKFLASH_MODEL_KEY_HEADER": ("API-Key", "api-key"),
         "HOOKFLASH_VAD": ("Semantic_VAD", "semantic_vad"),
         "HOOKFLASH_VAD_THRESHOLD": ("0.7", 0.7),
         "HOOKFLASH_VAD_PREFIX_PADDING_MS": ("100", 100),

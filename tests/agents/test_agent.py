@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from hookflash import Agent, Cold, ConfigError, Target
+from hookflash import Agent, Cold, ConfigError, SemanticVad, ServerVad, Target
 from hookflash.agents.agent import CONSENT
 from hookflash.core.commands import Message
-from hookflash.core.setup import CallSetup, ToolSpec
+from hookflash.core.model_options import ModelOptions
+from hookflash.core.setup import CallSetup, Consult, ToolSpec
 
 PLAN = Cold([Target.phone("+15550101"), Target.sip("sip:desk@example.com")])
 
@@ -351,3 +352,62 @@ def test_an_agent_that_records_says_so_and_takes_a_no() -> None:
 def test_a_line_of_consent_must_be_a_text() -> None:
     with pytest.raises(ConfigError, match="consent must be a text"):
         make_agent(record=True, consent=" ")
+
+
+# --- its own model --------------------------------------------------------------------------------
+
+
+def test_what_an_agent_sets_for_its_model_is_in_every_session() -> None:
+    agent = make_agent(model="gpt-realtime-mini", speed=1.1, turn_detection=SemanticVad())
+    own = ModelOptions(model="gpt-realtime-mini", speed=1.1, turn_detection=SemanticVad())
+    assert agent.model_setup().own == own
+    consult = Consult(parent_sid="CA1", wave=1, leg=0, destination="desk", briefing="x")
+    assert agent.consult_setup(consult, ()).own == own
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"model": ""}, "model must be the name of a model or None; got ''"),
+        ({"speed": 2}, "speed must be a number from 0.25 to 1.5 or None; got 2"),
+        ({"max_output_tokens": 0}, "max_output_tokens must be"),
+        ({"noise_reduction": "loud"}, "noise_reduction must be one of far_field, near_field, off"),
+        ({"turn_detection": "server_vad"}, "turn_detection must be"),
+        ({"instructions": lambda call: "x"}, "say with instructions_fallback what counts"),
+        ({"instructions_fallback": "x"}, "instructions_fallback is for instructions that are"),
+        (
+            {"instructions": lambda: "x", "instructions_fallback": "x"},
+            "instructions: <lambda> must take one argument, the call",
+        ),
+        ({"greeting": lambda a, b: "x"}, "greeting: <lambda> must take one argument, the call"),
+    ],
+)
+def test_a_wrong_option_of_the_model_or_the_call_is_refused(
+    wrong: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(ConfigError) as raised:
+        make_agent(**wrong)
+    assert str(raised.value).startswith("Agent 'reception': ")
+    assert says in str(raised.value)
+
+
+def test_a_condition_of_a_tool_takes_the_call() -> None:
+    with pytest.raises(ConfigError, match="tool 'look': offered: <lambda> must take one argument"):
+
+        @make_agent().tool(offered=lambda: True)  # type: ignore[misc, arg-type]
+        def look() -> str:
+            """Look."""
+            return ""
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: ServerVad(silence_ms=5), "ServerVad: silence_ms must be a whole number from 100"),
+        (lambda: ServerVad(threshold=2), "ServerVad: threshold must be a number from 0 to 1"),
+        (lambda: SemanticVad(eagerness="x"), "SemanticVad: eagerness must be one of auto, high"),
+    ],
+)
+def test_a_wrong_turn_detection_is_refused(make: Any, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        make()

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from hookflash.core.model_options import ModelOptions
 from hookflash.core.setup import ModelSetup
 from hookflash.models import pool as module
-from hookflash.models.pool import EventSink, WarmPool
+from hookflash.models.pool import EventSink, WarmPool, WarmPools
 
 SETUP = ModelSetup(instructions="You sell bicycles.")
 HOUR = 3600.0
@@ -178,3 +179,25 @@ async def test_what_is_closed_holds_nothing_and_opens_nothing_more(connector: Co
     assert pool.ready == 0
     pool.open(SETUP, ignore)
     assert (len(connector.warmed), len(connector.opened)) == (3, 1)
+
+
+async def test_each_model_has_a_pool_of_its_own() -> None:
+    default, mini = Connector(), Connector()
+    pools = WarmPools(
+        {
+            name: WarmPool(connector, size=1, session_seconds=HOUR)
+            for name, connector in {"line": default, "mini": mini}.items()
+        },
+        default="line",
+    )
+    pools.start()
+    for connector in (default, mini):
+        connector.warmed[0].made_ready()
+    assert pools.ready == 2
+    setup = ModelSetup(instructions="x", own=ModelOptions(model="mini"))
+    assert pools.open(setup, lambda event: None) is mini.warmed[0]
+    assert pools.open(ModelSetup(instructions="y"), lambda event: None) is default.warmed[0]
+    assert pools.open(setup, lambda event: None) is mini.opened[0]
+    assert (pools.ready, pools.given, pools.missed) == (0, 2, 1)
+    pools.close()
+    assert all(each.closed for each in (default.warmed[1], mini.warmed[1]))

@@ -129,6 +129,7 @@ async def open_stage(
     settings: dict | None = None,
     speak: Speak = voice_pattern,
     media_frame_ms: int = 20,
+    azure: bool = False,
 ) -> AsyncIterator[Stage]:
     loop = asyncio.get_running_loop()
     virtual = isinstance(loop, VirtualLoop)
@@ -156,7 +157,7 @@ async def open_stage(
             "twilio_account_sid": carrier.account_sid,
             "twilio_auth_token": carrier.auth_token,
             "twilio_api_url": carrier.api_url,
-            "model_url": model.url,
+            "model_url": model.server.azure_url if azure else model.url,
             "data_dir": folder,
             "speed": speed,
             # One more request to REST in each call, which only tests of it need.

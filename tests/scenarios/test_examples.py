@@ -74,8 +74,10 @@ async def test_an_example_answers_a_call(stage, path: Path) -> None:
             for target in destination.plan.targets:
                 prefix = "client:" if target.kind == "client" else ""
                 s.carrier.humans[prefix + target.address] = human(destination.plan)
-        tools = [name for name in agent.tools if name in ARGUMENTS]
-        assert bool(tools) == bool(agent.tools), "say with which arguments its tools are called"
+        # A tool that depends on the call is none for the caller of this test.
+        has = [name for name in agent.tools if name not in agent.tool_conditions]
+        tools = [name for name in has if name in ARGUMENTS]
+        assert bool(tools) == bool(has), "say with which arguments its tools are called"
 
         async def script(line: Line) -> None:
             await greeted(line)

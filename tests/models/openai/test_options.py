@@ -8,6 +8,8 @@ import pytest
 from openai.types.realtime import RealtimeClientEvent
 from pydantic import TypeAdapter
 
+from hookflash.core import model_options
+from hookflash.core.model_options import ModelOptions
 from hookflash.core.setup import HostedServer, ModelSetup, ToolSpec
 from hookflash.errors import ConfigError
 from hookflash.models.openai import messages
@@ -19,6 +21,7 @@ from hookflash.models.openai.options import (
     SemanticVad,
     ServerVad,
     is_loopback_url,
+    options_for,
     realtime_url,
     session_config,
 )
@@ -252,3 +255,45 @@ def test_a_server_that_the_models_service_calls_is_a_tool_of_the_session() -> No
             "require_approval": "never",
         },
     ]
+
+
+def test_an_agents_own_options_take_the_place_of_the_lines() -> None:
+    own = ModelOptions(
+        model="gpt-realtime-mini",
+        turn_detection=model_options.ServerVad(silence_ms=800),
+        noise_reduction="off",
+        transcription="whisper-1",
+        speed=1.2,
+        max_output_tokens=900,
+    )
+    line = RealtimeOptions(turn_detection=ServerVad(threshold=0.7), noise_reduction="near_field")
+    found = options_for(ModelSetup(instructions="x", own=own), line)
+    assert found.model == "gpt-realtime-mini"
+    assert found.turn_detection == ServerVad(threshold=0.7, silence_duration_ms=800)
+    session = session_config(ModelSetup(instructions="x", own=own), found)
+    assert session["max_output_tokens"] == 900
+    assert session["audio"]["output"]["speed"] == 1.2
+    assert "noise_reduction" not in session["audio"]["input"]
+    assert session["audio"]["input"]["transcription"] == {"model": "whisper-1"}
+
+
+def test_without_options_of_its_own_an_agent_has_the_lines() -> None:
+    line = RealtimeOptions(speed=0.9)
+    assert options_for(ModelSetup(instructions="x"), line) is line
+
+
+@pytest.mark.parametrize("line", [ServerVad(threshold=0.7), SemanticVad(eagerness="high")])
+def test_turns_may_be_found_by_another_means_than_the_lines(line: ServerVad | SemanticVad) -> None:
+    options = RealtimeOptions(turn_detection=line)
+    by_meaning = ModelOptions(turn_detection=model_options.SemanticVad(eagerness="low"))
+    found = options_for(ModelSetup(instructions="x", own=by_meaning), options)
+    assert found.turn_detection == SemanticVad(eagerness="low")
+    by_silence = ModelOptions(turn_detection=model_options.ServerVad())
+    found = options_for(ModelSetup(instructions="x", own=by_silence), options)
+    assert isinstance(found.turn_detection, ServerVad)
+
+
+def test_an_agent_may_have_no_transcription() -> None:
+    off = ModelSetup(instructions="x", own=ModelOptions(transcription="off"))
+    session = session_config(off, options_for(off, RealtimeOptions()))
+    assert session["audio"]["input"]["transcription"] is None

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hookflash.core.frustration import Frustration
     from hookflash.core.handoff_plan import Target
     from hookflash.core.interruption_settings import Interruption
+    from hookflash.core.model_options import SemanticVad, ServerVad
     from hookflash.core.record import CallRecord, HandoffAttempt, ToolUse, Utterance
     from hookflash.errors import (
         CarrierError,
@@ -68,6 +69,8 @@ __all__ = [
     "ProtocolError",
     "Queue",
     "Refer",
+    "SemanticVad",
+    "ServerVad",
     "Settings",
     "Target",
     "ToolError",
@@ -97,6 +100,8 @@ _HOMES = {
     "LineApp": "server.mounted_line",
     "Queue": "agents.plans",
     "Refer": "agents.plans",
+    "SemanticVad": "core.model_options",
+    "ServerVad": "core.model_options",
     "Settings": "settings",
     "Target": "core.handoff_plan",
     "ToolUse": "core.record",

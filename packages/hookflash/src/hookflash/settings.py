@@ -230,6 +230,7 @@ _Https = Annotated[str, _url("https", "http")]
 _Wss = Annotated[str, _url("wss", "ws")]
 _Vad = Annotated[Literal["server_vad", "semantic_vad"], BeforeValidator(_lower)]
 _Eagerness = Annotated[Literal["auto", "low", "medium", "high"], BeforeValidator(_lower)]
+_KeyHeader = Annotated[Literal["authorization", "api-key"], BeforeValidator(_lower)]
 _Noise = Annotated[Literal["near_field", "far_field", "off"], BeforeValidator(_lower)]
 _LogFormat = Annotated[Literal["text", "json"], BeforeValidator(_lower)]
 _Record = Annotated[Literal["agent", "on", "off"], BeforeValidator(_lower)]
@@ -473,8 +474,15 @@ class ModelSettings(Section):
         "The model's WebSocket address.",
         variable="HOOKFLASH_MODEL_URL",
     )
+    key_header: _KeyHeader = _setting(
+        "authorization",
+        "How the key is sent: authorization (a bearer token) or api-key (Azure OpenAI).",
+        variable="HOOKFLASH_MODEL_KEY_HEADER",
+    )
     name: str = _setting(
-        "gpt-realtime-2.1", "Which Realtime model speaks.", variable="HOOKFLASH_MODEL"
+        "gpt-realtime-2.1",
+        "Which Realtime model speaks. With Azure OpenAI: the name of the deployment.",
+        variable="HOOKFLASH_MODEL",
     )
     transcription: str = _setting(
         "gpt-transcribe",

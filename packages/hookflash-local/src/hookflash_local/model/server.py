@@ -46,6 +46,8 @@ from hookflash_local.model.timing import Faults, Timing
 from hookflash_local.model.validation import Refusal
 
 PATH = "/v1/realtime"
+AZURE_PATH = "/openai/v1/realtime"
+"""Where Azure OpenAI has the API; the name of the deployment is the model."""
 _GARBAGE = b"<html><head><title>502 Bad Gateway</title></head></html>\n"
 _LARGEST_FRAME = 24 * 1024 * 1024
 """15 MiB of audio in base64, and room for the rest of the event."""
@@ -74,6 +76,10 @@ class ModelServer:
         self.faults = faults or Faults()
         self.sessions: list[Session] = []
         self.refused_upgrades: list[int] = []
+        self.models: list[str] = []
+        """The model of each session, as its URL names it."""
+        self.key_headers: list[str] = []
+        """The header that the key of each session came in."""
         self.spoken: list[dict[str, Any]] = []
         self._speak = speak
         self._new_behaviour = new_behaviour
@@ -88,6 +94,11 @@ class ModelServer:
     def url(self) -> str:
         """The URL to connect to, without `?model=`."""
         return f"ws://127.0.0.1:{self._port}{PATH}"
+
+    @property
+    def azure_url(self) -> str:
+        """The URL at which the server behaves as Azure OpenAI does."""
+        return f"ws://127.0.0.1:{self._port}{AZURE_PATH}"
 
     @property
     def speech_url(self) -> str:
@@ -134,9 +145,11 @@ class ModelServer:
             return self._refuse(
                 socket, self.faults.refuse_upgrade, "refused", "Refused by a fault."
             )
-        if url.path != PATH:
+        if url.path not in (PATH, AZURE_PATH):
             return self._refuse(socket, 404, "not_found", f"There is nothing at {url.path}.")
-        if scheme != "Bearer" or not key.strip():
+        # Azure OpenAI takes the key in a header of its own.
+        azure = url.path == AZURE_PATH and request.headers.get("api-key", "").strip()
+        if not azure and (scheme != "Bearer" or not key.strip()):
             return self._refuse(socket, 401, "invalid_api_key", "You did not provide an API key.")
         if not query.get("model"):
             return self._refuse(socket, 400, "missing_model", "The query has no 'model'.")
@@ -186,6 +199,8 @@ class ModelServer:
             await socket.send(json.dumps(conversation.refused(refusal)))
             await socket.close(4000, "invalid_request_error.beta_api_shape_disabled")
             return
+        self.models.append(parse_qs(urlsplit(request.path).query)["model"][0])
+        self.key_headers.append("api-key" if "api-key" in request.headers else "authorization")
         session = Session(socket, conversation, self._new_behaviour(), self.timing, self.faults)
         self.sessions.append(session)
         await session.run()

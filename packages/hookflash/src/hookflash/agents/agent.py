@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from hookflash.agents import consult as consulting
 from hookflash.agents.builtin_tool_specs import END_CALL, STOP_RECORDING, handoff_tools
+from hookflash.agents.functions_of_call import Condition, TextFunction, check_takes_call
 from hookflash.agents.hooks import Hooked
 from hookflash.agents.mcp_servers import Approval, McpServer, make_hosted, make_server
 from hookflash.agents.plans import (
@@ -37,6 +38,7 @@ from hookflash.agents.tool import (
 from hookflash.core.commands import Message
 from hookflash.core.handoff_plan import Destination, HandoffPlan
 from hookflash.core.interruption_settings import Interruption
+from hookflash.core.model_options import ModelOptions, TurnDetection
 from hookflash.core.setup import (
     LEAST_CALL_SECONDS,
     MOST_CALL_SECONDS,
@@ -61,10 +63,18 @@ class Agent(Hooked):
     """An AI agent that answers a line.
 
     - `name`: names the agent in logs, records and the console.
-    - `instructions`: what the model is told, with the facts that it may tell callers.
+    - `instructions`: what the model is told, with the facts that it may tell callers. Or a function
+      of the call that returns it, which needs `instructions_fallback`.
+    - `instructions_fallback`: what the model is told if that function fails or is late.
+    - `model`, `turn_detection`, `noise_reduction`, `transcription`, `speed` and
+      `max_output_tokens`: this agent's model, where it differs from the line's settings. None takes
+      the setting. `turn_detection` is a `ServerVad` or a `SemanticVad`. `noise_reduction` and
+      `transcription` may be `"off"`. `speed` is 0.25 to 1.5, and `max_output_tokens` 1 to 4096 or
+      `"inf"`.
     - `voice`: one of the model's voices; None takes the model's default.
     - `greeting`: what the agent says first, word for word. With `""` it greets in its own words;
-      with None the caller speaks first.
+      with None the caller speaks first. Or a function of the call that returns one of these. If it
+      fails or is late, the agent greets in its own words.
     - `greeting_interruptible`: whether the caller can interrupt the greeting.
     - `language`: an ISO 639-1 code such as `"en"`. It helps the transcription, and chooses the
       prepared texts.
@@ -96,9 +106,16 @@ class Agent(Hooked):
         self,
         name: str,
         *,
-        instructions: str,
+        instructions: str | TextFunction,
+        instructions_fallback: str | None = None,
+        model: str | None = None,
+        turn_detection: TurnDetection | None = None,
+        noise_reduction: Literal["near_field", "far_field", "off"] | None = None,
+        transcription: str | None = None,
+        speed: float | None = None,
+        max_output_tokens: int | Literal["inf"] | None = None,
         voice: str | None = None,
-        greeting: str | None = "",
+        greeting: str | TextFunction | None = "",
         greeting_interruptible: bool = True,
         language: str | None = None,
         fallback: str | None = None,
@@ -115,8 +132,42 @@ class Agent(Hooked):
     ) -> None:
         if not isinstance(name, str) or not name.strip():
             raise ConfigError(f"Agent: its name must be a text, got {name!r}")
+        functions: dict[str, TextFunction] = {}
+        told: str | None
+        if callable(instructions):
+            check_takes_call(instructions, f"Agent {name!r}: instructions")
+            functions["instructions"] = instructions
+            told = instructions_fallback
+            if told is None:
+                raise ConfigError(
+                    f"Agent {name!r}: instructions are a function of the call; say with"
+                    " instructions_fallback what counts if it fails or is late"
+                )
+        else:
+            told = instructions
+            if instructions_fallback is not None:
+                raise ConfigError(
+                    f"Agent {name!r}: instructions_fallback is for instructions that are a function"
+                    " of the call; leave it out"
+                )
+        if callable(greeting):
+            check_takes_call(greeting, f"Agent {name!r}: greeting")
+            functions["greeting"] = greeting
+            greeting = ""
+        try:
+            self.model_options = ModelOptions(
+                model=model,
+                turn_detection=turn_detection,
+                noise_reduction=noise_reduction,
+                transcription=transcription,
+                speed=speed,
+                max_output_tokens=max_output_tokens,
+            )
+        except ConfigError as error:
+            wrong = str(error).removeprefix("ModelOptions: ")
+            raise ConfigError(f"Agent {name!r}: {wrong}") from None
         for what, text, needed in (
-            ("instructions", instructions, True),
+            ("instructions", told, True),
             ("voice", voice, False),
             ("greeting", greeting or None, False),
             ("consent", consent, False),
@@ -151,7 +202,7 @@ class Agent(Hooked):
                 f" (HOOKFLASH_MAX_CALL_SECONDS), got {max_call_seconds!r}"
             )
         super().__init__(name)
-        self.instructions = inspect.cleandoc(instructions)
+        self.instructions = inspect.cleandoc(told)
         self.voice = voice
         self.greeting = inspect.cleandoc(greeting) if greeting is not None else None
         self.greeting_interruptible = greeting_interruptible
@@ -167,6 +218,8 @@ class Agent(Hooked):
         self.interruption = interruption or Interruption()
         self.away_timeout = away_timeout
         self.max_call_seconds = max_call_seconds
+        self._text_functions = functions
+        self._tool_conditions: dict[str, Condition] = {}
         self._tools: dict[str, Tool] = {}
         self._destinations: dict[str, Destination] = {}
         self._address_functions: dict[str, dict[int, AddressFunction]] = {}
@@ -211,6 +264,16 @@ class Agent(Hooked):
         """The functions that return whom to ring: by destination, and by the target's place."""
         return self._address_functions
 
+    @property
+    def text_functions(self) -> Mapping[str, TextFunction]:
+        """The functions of the call that return `instructions` and `greeting`."""
+        return self._text_functions
+
+    @property
+    def tool_conditions(self) -> Mapping[str, Condition]:
+        """The functions that say whether a call has a tool, by the tool's name."""
+        return self._tool_conditions
+
     @overload
     def tool(self, function: _F, /) -> _F: ...
 
@@ -223,6 +286,7 @@ class Agent(Hooked):
         description: str | None = None,
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
         filler: str | Sequence[str] | bool | None = True,
+        offered: Condition | None = None,
     ) -> Callable[[_F], _F]: ...
 
     def tool(
@@ -234,6 +298,7 @@ class Agent(Hooked):
         description: str | None = None,
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
         filler: str | Sequence[str] | bool | None = True,
+        offered: Condition | None = None,
     ) -> Any:
         """Let the model call a function: `@agent.tool`, or `@agent.tool(name=..., ...)`.
 
@@ -250,6 +315,10 @@ class Agent(Hooked):
         `filler` is what a caller hears while they wait for this tool: a text, or several that are
         played in turn. It is rendered beforehand, like `prepared`. It is not played if the tool
         answers within 0.8 s. True: the agent's own filler. False or None: a tone.
+
+        `offered` is a function of the call that says whether this call has the tool, such as
+        `def is_customer(call) -> bool`. It may be async. If it fails or is late, the call does not
+        have the tool.
         """
 
         def add(wanted: Callable[..., Any]) -> Callable[..., Any]:
@@ -266,6 +335,9 @@ class Agent(Hooked):
                     f"Agent {self.name!r}: there are two tools named {tool.name!r};"
                     " give one of them another name="
                 )
+            if offered is not None:
+                check_takes_call(offered, f"Agent {self.name!r}: tool {tool.name!r}: offered")
+                self._tool_conditions[tool.name] = offered
             self._tools[tool.name] = tool
             return wanted
 
@@ -502,6 +574,7 @@ class Agent(Hooked):
             hosted=self._hosted,
             history=tuple(history),
             safety_identifier=safety_identifier,
+            own=self.model_options,
         )
 
     def consult_setup(
@@ -510,14 +583,16 @@ class Agent(Hooked):
         conversation: Sequence[Message],
         history: Sequence[Message] = (),
         *,
+        instructions: str | None = None,
         safety_identifier: str | None = None,
     ) -> ModelSetup:
         """Return what a session is set up with in which this agent talks with a human.
 
         `conversation` is what was said with the caller, `history` what was said with the human.
+        `instructions` replace the agent's own, if they depend on the call.
         """
-        return consulting.consult_setup(
-            instructions=self.instructions,
+        setup = consulting.consult_setup(
+            instructions=instructions or self.instructions,
             briefing=consult.briefing,
             conversation=conversation,
             history=history,
@@ -525,6 +600,7 @@ class Agent(Hooked):
             language=self.language,
             safety_identifier=safety_identifier,
         )
+        return replace(setup, own=self.model_options)
 
     def _max_call_seconds(self, setting: float) -> float | None:
         own = setting if self.max_call_seconds is None else self.max_call_seconds

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
+from hookflash.agents.context import CallContext
 from hookflash.errors import ConfigError
+
+TextFunction: TypeAlias = Callable[[CallContext], str | None | Awaitable[str | None]]
+"""A function of the call, plain or async, that returns a text."""
+
+Condition: TypeAlias = Callable[[CallContext], bool | Awaitable[bool]]
+"""A function of the call, plain or async, that returns True or False."""
 
 
 def check_takes_call(function: Callable[..., object], where: str) -> None:

@@ -9,6 +9,7 @@ import msgspec
 from hookflash.core.commands import Message
 from hookflash.core.handoff_plan import Destination
 from hookflash.core.interruption_settings import Interruption
+from hookflash.core.model_options import ModelOptions
 
 LEAST_CALL_SECONDS = 60
 MOST_CALL_SECONDS = 24 * 3600
@@ -40,7 +41,8 @@ class ModelSetup(msgspec.Struct, frozen=True, kw_only=True):
     """How a session with a model is opened. `history` is the conversation so far, as heard.
 
     A session that only `listens` transcribes what it hears and never answers. `hosted` are MCP
-    servers that the model's service calls by itself.
+    servers that the model's service calls by itself. `own` are the agent's options, where they
+    differ from the line's.
     """
 
     instructions: str
@@ -51,6 +53,7 @@ class ModelSetup(msgspec.Struct, frozen=True, kw_only=True):
     history: tuple[Message, ...] = ()
     safety_identifier: str | None = None
     listens: bool = False
+    own: ModelOptions = ModelOptions()
 
 
 class Consult(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,8 +81,9 @@ class CallSetup(msgspec.Struct, frozen=True, kw_only=True):
     `tool_fillers` has the number of lines of its own for each tool that does not use the agent's
     fillers: 0 is none. `digits_shown`: the model and the journal get what the caller types, except
     secrets. `max_call_seconds` is how long the agent may talk with the caller; None is without a
-    limit. Only telephone numbers that begin with one of `dial_prefixes` are rung; empty: every
-    number.
+    limit. `instructions` are those of this call, if the agent's depend on the call; the tools of
+    `tools_left_out` are not offered in it. Only telephone numbers that begin with one of
+    `dial_prefixes` are rung; empty: every number.
     """
 
     agent: str = "agent"
@@ -97,6 +101,8 @@ class CallSetup(msgspec.Struct, frozen=True, kw_only=True):
     digits_shown: bool = False
     max_call_seconds: float | None = None
     dial_prefixes: tuple[str, ...] = ()
+    instructions: str | None = None
+    tools_left_out: tuple[str, ...] = ()
     away_timeout: float | None = 20.0
     lead_ms: int = 5000
     chunk_ms: int = 1000

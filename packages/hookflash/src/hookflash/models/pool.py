@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from hookflash.core.commands import AnyCommand
@@ -67,6 +67,55 @@ class WarmConnector(Protocol):
     def open(self, setup: ModelSetup, on_event: EventSink) -> Link: ...
 
     def warm(self, *, on_ready: Callable[[], None], on_lost: Callable[[], None]) -> WarmLink: ...
+
+
+class Pool(Protocol):
+    """Warm sessions, as the metrics count them."""
+
+    @property
+    def ready(self) -> int: ...
+
+    @property
+    def given(self) -> int: ...
+
+    @property
+    def missed(self) -> int: ...
+
+
+class WarmPools:
+    """A pool for each model of a line's agents, because a session cannot change its model.
+
+    `pools` are by the name of the model, and `default` is the line's own. The interface is that of
+    one pool.
+    """
+
+    def __init__(self, pools: Mapping[str, WarmPool], *, default: str) -> None:
+        self._pools = pools
+        self._default = default
+
+    @property
+    def ready(self) -> int:
+        return sum(each.ready for each in self._pools.values())
+
+    @property
+    def given(self) -> int:
+        return sum(each.given for each in self._pools.values())
+
+    @property
+    def missed(self) -> int:
+        return sum(each.missed for each in self._pools.values())
+
+    def start(self) -> None:
+        for each in self._pools.values():
+            each.start()
+
+    def open(self, setup: ModelSetup, on_event: EventSink) -> Link:
+        """Assign a session of the call's model, or open one."""
+        return self._pools[setup.own.model or self._default].open(setup, on_event)
+
+    def close(self) -> None:
+        for each in self._pools.values():
+            each.close()
 
 
 class WarmPool:

@@ -32,6 +32,16 @@ class AgentLike(Protocol):
         ...
 
     @property
+    def text_functions(self) -> Mapping[str, Callable[..., object]]:
+        """The functions of the call that return `instructions` and `greeting`."""
+        ...
+
+    @property
+    def tool_conditions(self) -> Mapping[str, Callable[..., object]]:
+        """The functions that say whether a call has a tool, by the tool's name."""
+        ...
+
+    @property
     def language(self) -> str | None: ...
 
     @property
@@ -73,12 +83,13 @@ class AgentLike(Protocol):
         conversation: tuple[Message, ...],
         history: tuple[Message, ...],
         *,
+        instructions: str | None,
         safety_identifier: str | None,
     ) -> ModelSetup:
         """Return the model setup for a session in which the agent consults a human about a caller.
 
         `conversation` is the conversation with the caller so far; `history` is the one with the
-        human.
+        human. `instructions` replace the agent's own, if they depend on the call.
         """
         ...
 

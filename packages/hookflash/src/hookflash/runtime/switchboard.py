@@ -14,6 +14,7 @@ other calls are not delayed. Requests for the call wait meanwhile and are handle
     a driver            arrive(), or when restored       a while after its call has ended
     the journals        passed in                        close()
     closing tasks       when a driver is released        close()
+    asking tasks        a new call with functions        their end, or close()
     restoring tasks     a request for an unknown call    their end, or close()
 """
 
@@ -65,6 +66,7 @@ from hookflash.runtime.call_hooks import CallHooks
 from hookflash.runtime.call_limits import CallLimits
 from hookflash.runtime.call_observers import OBSERVED, CallObservers
 from hookflash.runtime.call_ports import CallPorts, Traffic
+from hookflash.runtime.call_values import VALUES_SECONDS, CallValues, values_of_call
 from hookflash.runtime.consults import ConsultCalls, NoRecords
 from hookflash.runtime.driver import Driver
 from hookflash.runtime.journal import Journal, Journals
@@ -205,6 +207,12 @@ class Switchboard:
         self._observers: dict[str, CallObservers] = {}
         self._consults = ConsultCalls(self.find, self._start_consult)
         self._closing: set[asyncio.Task[None]] = set()
+        self._asking: dict[str, asyncio.Task[None]] = {}
+        """The tasks that ask the functions of calls that have just arrived."""
+        self._asked: dict[str, tuple[CallContext, CallValues]] = {}
+        """What they said, until the call begins."""
+        self._states: dict[str, dict[str, Any]] = {}
+        """What they have left in `CallContext.state` for the call's tools."""
         self._restoring: dict[str, RestoreTask] = {}
         self._legs_to_end: dict[str, list[LegPlaced]] = {}
         """Legs of humans who were with a caller whose journal could not be replayed.
@@ -229,7 +237,46 @@ class Switchboard:
 
         Raises `CallRefused` if the call is new, and a limit is reached.
         """
+        if self._restored(arrived.call_sid) is None and arrived.call_sid not in self._drivers:
+            await self._ask_functions(arrived)
         return await self._when_restored(arrived.call_sid, lambda: self._arrive(arrived))
+
+    async def _ask_functions(self, arrived: CallArrived) -> None:
+        """Ask the agent's functions of this call, if it has any; a repeated request waits too."""
+        agent = self._find_agent(arrived)
+        if agent is None or not (agent.text_functions or agent.tool_conditions):
+            return
+        call_sid = arrived.call_sid
+        asking = self._asking.get(call_sid)
+        if asking is None:
+            waiting = len(self.live) + len(self._asking)
+            self._limits.check(call_sid, waiting, agent.language)
+            asking = asyncio.get_running_loop().create_task(self._values(agent, arrived))
+            self._asking[call_sid] = asking
+            asking.add_done_callback(lambda done: self._asking.pop(call_sid, None))
+        # The carrier may give up its request; its next one finds the answers.
+        await asyncio.shield(asking)
+
+    async def _values(self, agent: AgentLike, arrived: CallArrived) -> None:
+        context = CallContext(
+            call_sid=arrived.call_sid,
+            caller=arrived.caller,
+            called=arrived.called,
+            agent=agent.name,
+            destinations=[each.key for each in agent.destinations],
+        )
+        values = await values_of_call(
+            agent,
+            context,
+            call_sid=arrived.call_sid,
+            threads=self._threads,
+            seconds=self._clock.delay(VALUES_SECONDS),
+        )
+        self._asked[arrived.call_sid] = (context, values)
+
+    def _find_agent(self, arrived: CallArrived) -> AgentLike | None:
+        at = datetime.fromtimestamp(self._clock.now(), UTC)
+        return self._directory.find(arrived.called, at)
 
     async def ask(
         self,
@@ -260,13 +307,15 @@ class Switchboard:
     def _arrive(self, arrived: CallArrived) -> tuple[Instruction, ...]:
         driver = self._drivers.get(arrived.call_sid)
         if driver is None:
-            at = datetime.fromtimestamp(self._clock.now(), UTC)
-            agent = self._directory.find(arrived.called, at)
+            agent = self._find_agent(arrived)
             if agent is None:
                 log.warning("%s ! no agent answers this line now", arrived.call_sid)
                 return (Speak(NOBODY), HangUp())
+            context, values = self._asked.pop(arrived.call_sid, (None, CallValues()))
             self._limits.check(arrived.call_sid, len(self.live), agent.language)
-            setup = self._setup(agent)
+            setup = made_valid(values.apply(self._setup(agent)))
+            if context is not None:
+                self._states[arrived.call_sid] = context.state
             journal = self._journals.begin(arrived.call_sid, setup)
             driver = self._drive(arrived.call_sid, Call(setup), agent, journal, arrived)
             answer = driver.ask(arrived)
@@ -412,6 +461,9 @@ class Switchboard:
 
     async def close(self) -> None:
         """Release every call at once."""
+        for asking in self._asking.values():
+            asking.cancel()
+        await asyncio.gather(*self._asking.values(), return_exceptions=True)
         await asyncio.gather(*(each.close() for each in list(self._restoring.values())))
         for observers in self._observers.values():
             observers.close()
@@ -579,16 +631,31 @@ class Switchboard:
     ) -> Driver:
         consult = call.setup.consult
 
+        def offered(tool: str) -> bool:
+            return tool not in call.setup.tools_left_out
+
         def model_setup(history: tuple[Message, ...]) -> ModelSetup:
             name = _pseudonym(call.info.caller)
             if consult is None:
                 recorded = call.setup.record
                 setup = agent.model_setup(history, safety_identifier=name, recorded=recorded)
                 more = tuple(tool.spec for tool in self._more_tools(agent).values())
-                return made_valid(msgspec.structs.replace(setup, tools=setup.tools + more))
+                return made_valid(
+                    msgspec.structs.replace(
+                        setup,
+                        instructions=call.setup.instructions or setup.instructions,
+                        tools=tuple(each for each in setup.tools if offered(each.name)) + more,
+                    )
+                )
             parent = self._drivers.get(consult.parent_sid)
             said = parent.call.conversation.transcript.history() if parent is not None else ()
-            setup = agent.consult_setup(consult, said, history, safety_identifier=name)
+            setup = agent.consult_setup(
+                consult,
+                said,
+                history,
+                instructions=call.setup.instructions,
+                safety_identifier=name,
+            )
             return made_valid(setup)
 
         checks = AgentChecks(
@@ -604,6 +671,8 @@ class Switchboard:
                 agent, call, post, clock=self._clock, entropy=self._entropy
             )
             context = self._make_context(agent, call, post, observers.ask, digits.collect)
+            if isinstance(context, CallContext):
+                context.state = self._states.pop(call_sid, context.state)
             checks.context = context
             if arrived is not None and isinstance(context, CallContext):
                 # The call itself learns them from its first event, which comes after this.
@@ -612,7 +681,8 @@ class Switchboard:
             tools: Mapping[str, ToolDefinition] = {}
             if consult is None:
                 # A view, because an MCP server may change its tools during the call.
-                tools = ChainMap(dict(agent.tools), cast(Any, self._more_tools(agent)))
+                own = {name: tool for name, tool in agent.tools.items() if offered(name)}
+                tools = ChainMap(own, cast(Any, self._more_tools(agent)))
             return ToolRunner(
                 tools,
                 context,

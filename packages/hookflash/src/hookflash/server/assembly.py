@@ -37,6 +37,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
@@ -63,7 +64,7 @@ from hookflash.models.openai.options import (
     ServerVad,
 )
 from hookflash.models.openai.warm_sessions import WarmingConnector
-from hookflash.models.pool import WarmPool
+from hookflash.models.pool import WarmPool, WarmPools
 from hookflash.private_files import make_folder, restrict_trees
 from hookflash.runtime.call_hooks import THREADS as HOOK_THREADS
 from hookflash.runtime.call_hooks import CallHooks, HookedRecords
@@ -113,7 +114,7 @@ from hookflash.server.nodes import Nodes
 from hookflash.server.notes_socket import notes_routes
 from hookflash.server.outbox_setup import open_event_outbox, open_outbox
 from hookflash.server.retention import RetentionDays, StoredCalls, is_over, retention_sweep
-from hookflash.server.speech_setup import open_prepared_speech, with_tool_lines
+from hookflash.server.speech_setup import model_key, open_prepared_speech, with_tool_lines
 from hookflash.server.summaries import Summaries, chat_endpoint
 from hookflash.server.twilio_line import TwilioLine
 from hookflash.server.workers import Workers
@@ -173,6 +174,11 @@ def realtime_options(settings: Settings) -> RealtimeOptions:
         log_event_types=frozenset(settings.logs.events),
         log_timing=settings.logs.timing,
     )
+
+
+def _sessions(settings: Settings, options: RealtimeOptions) -> WarmingConnector:
+    key, headers = model_key(settings)
+    return WarmingConnector(settings.model.url, api_key=key, options=options, extra_headers=headers)
 
 
 def connection_limits(settings: Settings) -> ConnectionLimits:
@@ -290,19 +296,23 @@ async def open_line(
             open_prepared_speech(settings, directory, voice=options.voice, world=world)
         )
         mcp_tools = await stack.enter_async_context(open_mcp_tools(directory))
-        sessions = WarmingConnector(
-            settings.model.url,
-            api_key=settings.model.api_key,
-            options=options,
-        )
+        sessions = _sessions(settings, options)
         stack.push_async_callback(sessions.aclose)
         connector: ModelConnector = sessions
-        warm: WarmPool | None = None
+        warm: WarmPools | None = None
         if settings.model.warm_sessions:
+            models = {agent.model_options.model for agent in directory.agents} - {None}
+            by_model = {options.model: sessions}
+            for model in sorted(str(each) for each in models - {options.model}):
+                by_model[model] = _sessions(settings, replace(options, model=model))
+                stack.push_async_callback(by_model[model].aclose)
             life = CAPABILITIES.max_session_seconds or _DAY_SECONDS
-            connector = warm = WarmPool(
-                sessions, size=settings.model.warm_sessions, session_seconds=life
-            )
+            size = settings.model.warm_sessions
+            pools = {
+                model: WarmPool(each, size=size, session_seconds=life)
+                for model, each in by_model.items()
+            }
+            connector = warm = WarmPools(pools, default=options.model)
             warm.start()
             stack.callback(warm.close)
         tokens = (settings.twilio.auth_token, settings.twilio.auth_token_secondary)

@@ -57,7 +57,7 @@ from hookflash.core.events import (
 from hookflash.core.phases import Phase
 from hookflash.core.record import CallRecord
 from hookflash.files.uploads import Uploads
-from hookflash.models.pool import WarmPool
+from hookflash.models.pool import Pool
 from hookflash.runtime.call_limits import CallLimits
 from hookflash.runtime.journal import Journals
 from hookflash.runtime.outbox import Outbox
@@ -315,7 +315,7 @@ def count_connections(table: ConnectionTable) -> Refresh:
     return refresh
 
 
-def count_warm_sessions(pool: WarmPool) -> Refresh:
+def count_warm_sessions(pool: Pool) -> Refresh:
     def refresh(counts: Counts) -> None:
         counts.warm_ready, counts.warm_given, counts.warm_missed = (
             pool.ready,

@@ -53,6 +53,14 @@ class SpeechWithFallback:
         return await self._reading.render(text, voice, language)
 
 
+def model_key(settings: Settings) -> tuple[str | None, dict[str, str]]:
+    """Return (key for the header Authorization, other headers) for the model's sessions."""
+    key = settings.model.api_key
+    if settings.model.key_header == "api-key" and key:
+        return None, {"api-key": key}
+    return key, {}
+
+
 def speech_renderer(settings: Settings) -> OpenAISpeech | None:
     """Return the speech API that renders prepared speech, or None if it is off or not configured.
 
@@ -92,16 +100,19 @@ async def open_prepared_speech(
     `voice` is the model's, for agents that set none. Nothing waits for the rendering.
     """
     async with contextlib.AsyncExitStack() as stack:
-        speech = speech_renderer(settings)
-        renderer: SpeechRenderer | None = speech
-        if speech is None:
+        key, headers = model_key(settings)
+        model = RealtimeSpeech(settings.model.url, settings.model.name, key=key, headers=headers)
+        # No speech API beside an Azure deployment is known to take this key.
+        reads = settings.model.key_header == "api-key" and not settings.speech.url
+        speech = None if reads else speech_renderer(settings)
+        renderer: SpeechRenderer | None = model if reads else speech
+        if reads:
+            log.info("= prepared speech: the live model renders the texts")
+        elif speech is None:
             log.info("= no prepared speech: a tone is played instead; see HOOKFLASH_SPEECH_URL")
         else:
             stack.push_async_callback(speech.aclose)
             if not settings.speech.url:
-                model = RealtimeSpeech(
-                    settings.model.url, settings.model.name, key=settings.model.api_key
-                )
                 renderer = SpeechWithFallback(speech, model)
         store = SpeechStore(settings.storage.data_dir / "speech", renderer, world=world)
 

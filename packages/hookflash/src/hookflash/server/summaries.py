@@ -48,7 +48,9 @@ def chat_endpoint(settings: Settings) -> ChatEndpoint | None:
     if settings.chat.url:
         model = settings.chat.summary_model or settings.chat.model or "default"
         return ChatEndpoint(settings.chat.url, model, key=settings.chat.key)
-    if settings.chat.summary_model and settings.model.api_key:
+    # A key of Azure is for no other host.
+    openai = settings.model.key_header == "authorization"
+    if settings.chat.summary_model and settings.model.api_key and openai:
         return ChatEndpoint(OPENAI, settings.chat.summary_model, key=settings.model.api_key)
     return None
 

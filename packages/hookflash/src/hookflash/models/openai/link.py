@@ -236,6 +236,7 @@ class OpenAIConnector:
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self._options = options or RealtimeOptions()
+        self._endpoint = url
         self._url = realtime_url(url, self._options.model)
         self._headers = _headers(self._url, api_key, extra_headers or {})
         self._connect_seconds = connect_seconds
@@ -257,7 +258,10 @@ class OpenAIConnector:
             stall_seconds=self._stall_seconds,
             timed=self._options.log_timing,
         )
-        task = asyncio.get_running_loop().create_task(self._run(link, setup.safety_identifier))
+        # The model is in the address: a session cannot change it.
+        url = realtime_url(self._endpoint, setup.own.model) if setup.own.model else self._url
+        run = self._run(link, setup.safety_identifier, url)
+        task = asyncio.get_running_loop().create_task(run)
         self._links[task] = link
         task.add_done_callback(self._links.pop)
         return link
@@ -274,7 +278,7 @@ class OpenAIConnector:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
 
-    async def _run(self, link: OpenAILink, safety_identifier: str | None) -> None:
+    async def _run(self, link: OpenAILink, safety_identifier: str | None, url: str) -> None:
         """Run one link: connect, wait for its end, release everything."""
         transport: WSTransport | None = None
         try:
@@ -284,7 +288,7 @@ class OpenAIConnector:
                     "safety_identifier", safety_identifier
                 )
             async with asyncio.timeout(self._connect_seconds):
-                transport = await self._connect(link, headers)
+                transport = await self._connect(link, headers, url)
                 await link.settled.wait()
             await link.finished.wait()
         except (ConfigError, OSError, WSError) as fault:
@@ -297,10 +301,10 @@ class OpenAIConnector:
             if transport is not None:
                 await self._close_transport(transport)
 
-    async def _connect(self, link: OpenAILink, headers: dict[str, str]) -> WSTransport:
+    async def _connect(self, link: OpenAILink, headers: dict[str, str], url: str) -> WSTransport:
         transport, _ = await ws_connect(
             lambda: Frames(link),
-            self._url,
+            url,
             ssl_context=self._ssl_context,
             # aiofastnet is faster for TLS and slower for a plain socket.
             use_aiofastnet=False if self._ssl_context is None else None,

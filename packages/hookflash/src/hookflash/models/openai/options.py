@@ -18,7 +18,9 @@ from typing import Any, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import msgspec
+from msgspec.structs import replace
 
+from hookflash.core import model_options
 from hookflash.core.setup import HostedServer, ModelSetup
 from hookflash.errors import ConfigError
 from hookflash.models import Capabilities
@@ -128,11 +130,12 @@ class RetentionRatio(msgspec.Struct, frozen=True, kw_only=True):
 class RealtimeOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The owner's options for every session.
 
-    An agent's own voice and language (`ModelSetup`) override `voice` and `transcription_language`
-    (ISO 639-1). `transcription_model=None` turns the caller's transcript off; the record then has
-    only the agent's words. A session that only listens (`ModelSetup.listens`) then transcribes with
-    the default. `reasoning_effort` and `parallel_tool_calls` are for reasoning models only
-    (gpt-realtime-2 and later). `speed` is 0.25 to 1.5, `max_output_tokens` 1 to 4,096 or `inf`.
+    An agent's own options (`options_for`), voice and language (`ModelSetup`) override these.
+    `transcription_language` is an ISO 639-1 code. `transcription_model=None` turns the caller's
+    transcript off; the record then has only the agent's words. A session that only listens
+    (`ModelSetup.listens`) then transcribes with the default. `reasoning_effort` and
+    `parallel_tool_calls` are for reasoning models only (gpt-realtime-2 and later). `speed` is 0.25
+    to 1.5, `max_output_tokens` 1 to 4,096 or `inf`.
 
     While the model connects, the newest `backlog_seconds` of the caller's audio are queued.
     Messages whose type is in `log_event_types` are logged, by type only. With `log_timing` the
@@ -172,6 +175,37 @@ class RealtimeOptions(msgspec.Struct, frozen=True, kw_only=True):
         )
         if isinstance(self.truncation, str):
             _one_of("RealtimeOptions: truncation", self.truncation, "auto", "disabled")
+
+
+def options_for(setup: ModelSetup, options: RealtimeOptions) -> RealtimeOptions:
+    """Return the options of a session: those of the line, and what the agent sets itself."""
+    own = setup.own
+    changes: dict[str, Any] = _present(
+        model=own.model, speed=own.speed, max_output_tokens=own.max_output_tokens
+    )
+    if own.noise_reduction is not None:
+        changes["noise_reduction"] = _unless_off(own.noise_reduction)
+    if own.transcription is not None:
+        changes["transcription_model"] = _unless_off(own.transcription)
+    match own.turn_detection:
+        case model_options.ServerVad() as vad:
+            line = options.turn_detection
+            base = line if isinstance(line, ServerVad) else ServerVad()
+            changes["turn_detection"] = replace(
+                base,
+                **_present(
+                    threshold=vad.threshold,
+                    prefix_padding_ms=vad.prefix_padding_ms,
+                    silence_duration_ms=vad.silence_ms,
+                ),
+            )
+        case model_options.SemanticVad(eagerness=eagerness):
+            changes["turn_detection"] = SemanticVad(eagerness=eagerness)
+    return replace(options, **changes) if changes else options
+
+
+def _unless_off(value: str) -> str | None:
+    return None if value == "off" else value
 
 
 def session_config(setup: ModelSetup, options: RealtimeOptions) -> dict[str, Any]:

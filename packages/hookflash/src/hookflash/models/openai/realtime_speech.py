@@ -16,6 +16,7 @@ import asyncio
 import base64
 import binascii
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -36,9 +37,17 @@ _WORD = re.compile(r"\w+")
 class RealtimeSpeech:
     """Satisfies `runtime.ports.SpeechRenderer`. `seconds` limits a whole rendering."""
 
-    def __init__(self, url: str, model: str, *, key: str | None, seconds: float = 45.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        *,
+        key: str | None,
+        headers: Mapping[str, str] | None = None,
+        seconds: float = 45.0,
+    ) -> None:
         self._url = realtime_url(url, model)
-        self._headers = {"Authorization": f"Bearer {key or 'stand-in'}"}
+        self._headers = dict(headers or {"Authorization": f"Bearer {key or 'stand-in'}"})
         self._model = model
         self._seconds = seconds
 

@@ -39,7 +39,7 @@ from hookflash.core.setup import ModelSetup
 from hookflash.errors import IllegalTransition
 from hookflash.models.openai import error_mapping, messages
 from hookflash.models.openai.messages import ClientMessage, ServerMessage
-from hookflash.models.openai.options import PCMU, RealtimeOptions, session_config
+from hookflash.models.openai.options import PCMU, RealtimeOptions, options_for, session_config
 from hookflash.models.openai.usage import tokens_used
 
 logger = logging.getLogger("hookflash.model")
@@ -136,7 +136,7 @@ class RealtimeSession:
         """Whether a frame of the caller's audio may be sent without `carry_out`."""
         self.session_id = ""
         self._setup = setup
-        self._options = options
+        self._options = options = options_for(setup, options)
         self._logged_types = options.log_event_types
         self._backlog = Backlog(options.backlog_seconds)
         self._frames: list[bytes] = []

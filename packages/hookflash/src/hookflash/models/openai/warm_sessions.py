@@ -103,7 +103,7 @@ class WarmingConnector(OpenAIConnector):
             max_unsent_bytes=self._max_unsent_bytes,
             stall_seconds=self._stall_seconds,
         )
-        task = asyncio.get_running_loop().create_task(self._run(link, None))
+        task = asyncio.get_running_loop().create_task(self._run(link, None, self._url))
         self._links[task] = link
         task.add_done_callback(self._links.pop)
         return link
