@@ -89,7 +89,7 @@ class Node:
         return self._process is not None and self._process.returncode is None
 
     async def start(self) -> None:
-        self._folder.mkdir(exist_ok=True, parents=True)
+        self._folder.mkdir(mode=0o700, exist_ok=True)
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "hookflash", "serve", str(AGENT), "--port", str(self.port)),
@@ -133,19 +133,22 @@ class Node:
             await self.ended()
 
     async def metrics(self) -> dict[tuple[str, str], float]:
-        """Return the samples of `/metrics` by name and by what else labels them."""
+        """Return the samples of `/metrics` by name and by what else labels them.
+
+        The nodes of one machine report each other's numbers, too; a node's own come first.
+        """
         async with httpx.AsyncClient(timeout=5.0) as client:
             page = await client.get(
                 f"http://127.0.0.1:{self.port}/metrics",
                 headers={"Authorization": f"Bearer {METRICS_TOKEN}"},
             )
         assert page.status_code == 200, page.text
-        found = {}
+        found: dict[tuple[str, str], float] = {}
         for family in text_string_to_metric_families(page.text):
             for sample in family.samples:
                 labels = dict(sample.labels)
                 labels.pop("worker", None)
-                found[sample.name, " ".join(labels.values())] = sample.value
+                found.setdefault((sample.name, " ".join(labels.values())), sample.value)
         return found
 
     async def live(self) -> int:

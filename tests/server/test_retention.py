@@ -97,6 +97,12 @@ async def test_to_erase_a_call_takes_all_there_is_of_it(old_calls: OldCalls) -> 
     assert old_calls.files() == {"CA2.jsonl", "CA2.wav"}
     assert old_calls.discarded == ["CA1"]
     assert not await old_calls.stored.erase("CA1")
+    # Its record may wait for the database.
+    waiting = old_calls.folder / "records" / "CA1.json"
+    waiting.parent.mkdir()
+    waiting.write_text("{}")
+    await old_calls.stored.erase("CA1")
+    assert not waiting.exists()
     await old_calls.stored.delete("CA2")
     assert old_calls.files() == set()
     assert {call.caller for call in await old_calls.store.list()} == {""}

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from hookflash.core.record import CallRecord
-from hookflash.stores.writer import RETRY_SECONDS, StoreWriter
+from hookflash.stores.waiting_records import WaitingRecords
+from hookflash.stores.writer import OTHERS_SECONDS, RETRY_SECONDS, WAITING_SECONDS, StoreWriter
 
 from .parts import Database
 
@@ -96,7 +100,7 @@ async def test_a_record_that_is_always_refused_is_named_and_does_not_stop_the_ot
     writer.put(record(2))
     await writer.flush()
     assert refusing.stored == ["CA2"]
-    assert "CA1 ! its record is not stored after 8 attempts" in caplog.messages
+    assert "CA1 ! it was not stored in 8 attempts: its record is not stored" in caplog.messages
     assert asyncio.get_running_loop().time() == pytest.approx(sum(RETRY_SECONDS))
     assert not any("+1555" in message for message in caplog.messages)
     await writer.close()
@@ -120,7 +124,7 @@ async def test_a_full_queue_refuses_by_name_and_keeps_what_it_has(
     writer = StoreWriter(refusing, size=2)
     for number in range(3):
         writer.put(record(number))
-    assert caplog.messages == ["CA2 ! its record is not stored: 2 others wait for the database"]
+    assert caplog.messages == ["CA2 ! 2 records wait for the database: its record is not stored"]
     writer.start()
     await writer.close()
     assert refusing.stored == ["CA0", "CA1"]
@@ -139,8 +143,8 @@ async def test_closing_does_not_wait_for_ever_and_names_what_was_lost(
     await writer.close()
     assert asyncio.get_running_loop().time() == 10.0
     assert refusing.stored == []
-    assert "CA1 ! its record is not stored" in caplog.messages
-    assert "CA2 ! its record is not stored" in caplog.messages
+    for number in (1, 2):
+        assert f"CA{number} ! the writer is closed: its record is not stored" in caplog.messages
 
 
 async def test_a_record_after_the_end_is_named(caplog: pytest.LogCaptureFixture) -> None:
@@ -148,7 +152,9 @@ async def test_a_record_after_the_end_is_named(caplog: pytest.LogCaptureFixture)
     writer.start()
     await writer.close()
     writer.put(record(1))
-    assert caplog.messages == ["CA1 ! its record came after the writer was closed: not stored"]
+    assert caplog.messages == [
+        "CA1 ! its record came after the writer was closed: its record is not stored"
+    ]
 
 
 async def test_closing_a_writer_that_never_started_is_harmless() -> None:
@@ -164,3 +170,126 @@ async def test_records_reach_a_database(database: Database) -> None:
     await writer.close()
     assert {found.call_sid for found in await store.list()} == {f"CA{n}" for n in range(20)}
     await store.close()
+
+
+# --- records that wait on disk -------------------------------------------------------------------
+
+
+def files(folder: Path) -> set[str]:
+    return {path.name for path in (folder / "records").glob("*")}
+
+
+async def test_a_record_is_on_disk_while_the_database_refuses_it(tmp_path: Path) -> None:
+    refusing = RefusingStore(refusals=2)
+    writer = StoreWriter(refusing, waiting=WaitingRecords(tmp_path))
+    writer.start()
+    writer.put(record(1))
+    await asyncio.sleep(0.05)
+    assert files(tmp_path) == {"CA1.json"}
+    assert (tmp_path / "records" / "CA1.json").stat().st_mode & 0o777 == 0o600
+    assert writer.waiting == 1
+    await writer.flush()
+    assert refusing.stored == ["CA1"]
+    assert files(tmp_path) == set()
+    assert writer.waiting == 0
+    await writer.close()
+
+
+async def test_a_long_outage_of_the_database_loses_no_record(tmp_path: Path) -> None:
+    refusing = RefusingStore(refusals=1_000_000)
+    writer = StoreWriter(refusing, waiting=WaitingRecords(tmp_path), size=3)
+    writer.start()
+    for number in range(6):
+        # More than the queue has room for.
+        writer.put(record(number))
+    await asyncio.sleep(3600)
+    assert files(tmp_path) == {f"CA{number}.json" for number in range(6)}
+    refusing.refusals = 0
+    await asyncio.sleep(WAITING_SECONDS)
+    assert sorted(refusing.stored) == [f"CA{number}" for number in range(6)]
+    assert files(tmp_path) == set()
+    await writer.close()
+
+
+async def test_the_next_process_stores_what_the_last_one_could_not(tmp_path: Path) -> None:
+    refusing = RefusingStore(refusals=1_000_000)
+    writer = StoreWriter(refusing, waiting=WaitingRecords(tmp_path))
+    writer.start()
+    writer.put(record(1))
+    writer.put(record(2))
+    await writer.close()
+    writer.put(record(3))
+    assert files(tmp_path) == {"CA1.json", "CA2.json", "CA3.json"}
+    now = max(path.stat().st_mtime for path in (tmp_path / "records").iterdir())
+    for path in (tmp_path / "records").iterdir():
+        os.utime(path, (now, now))
+    # A file that was just written belongs to a process that may still be there.
+    store = RefusingStore()
+    for seconds, stored in ((OTHERS_SECONDS - 1, []), (OTHERS_SECONDS, ["CA1", "CA2", "CA3"])):
+        successor = StoreWriter(
+            store, waiting=WaitingRecords(tmp_path), wall=lambda late=seconds: now + late
+        )
+        successor.start()
+        await asyncio.sleep(1)
+        await successor.close()
+        assert sorted(store.stored) == stored
+    assert files(tmp_path) == set()
+
+
+async def test_a_record_on_disk_never_replaces_a_later_one(tmp_path: Path) -> None:
+    refusing = RefusingStore(refusals=len(RETRY_SECONDS) + 1)
+    writer = StoreWriter(refusing, waiting=WaitingRecords(tmp_path))
+    writer.start()
+    writer.put(record(1))
+    writer.put(replace(record(1), summary="later"))
+    await asyncio.sleep(3 * WAITING_SECONDS + sum(RETRY_SECONDS))
+    assert refusing.stored == ["CA1"]
+    assert files(tmp_path) == set()
+    await writer.close()
+
+
+async def test_a_file_that_is_no_record_is_named_and_holds_up_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records" / "CA0.json").write_text("{")
+    os.utime(tmp_path / "records" / "CA0.json", (1.0, 1.0))
+    waiting = WaitingRecords(tmp_path)
+    waiting.put(record(1))
+    os.utime(tmp_path / "records" / "CA1.json", (2.0, 2.0))
+    store = RefusingStore()
+    writer = StoreWriter(store, waiting=waiting)
+    writer.start()
+    await asyncio.sleep(1)
+    await writer.close()
+    assert store.stored == ["CA1"]
+    assert "CA0.json cannot be read and is not stored" in caplog.text
+    assert waiting.read("CA9") is None
+
+
+async def test_a_disk_that_is_full_as_well_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "records").write_text("no folder")
+    writer = StoreWriter(RefusingStore(refusals=100), waiting=WaitingRecords(tmp_path))
+    writer.start()
+    writer.put(record(1))
+    await writer.flush()
+    assert "CA1 ! its record cannot be written to disk" in caplog.text
+    assert "CA1 ! it was not stored in 8 attempts: its record is not stored" in caplog.text
+    writer.forget("CA1")
+    assert "CA1 ! its record on disk cannot be deleted" in caplog.text
+    await writer.close()
+
+
+async def test_an_erased_call_has_no_record_on_disk(tmp_path: Path) -> None:
+    writer = StoreWriter(RefusingStore(refusals=100), waiting=WaitingRecords(tmp_path))
+    writer.start()
+    writer.put(record(1))
+    await writer.flush()
+    assert files(tmp_path) == {"CA1.json"}
+    writer.forget("CA1")
+    assert files(tmp_path) == set()
+    with pytest.raises(OSError, match="is no call SID"):
+        WaitingRecords(tmp_path).remove("../CA1")
+    await writer.close()

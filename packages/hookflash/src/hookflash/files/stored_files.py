@@ -88,6 +88,9 @@ class DataFolder:
 
     def _delete(self, call_sid: str) -> set[Kind]:
         paths = {kind: self.path(kind, call_sid) for kind in KINDS}
+        if paths["journals"] is not None:
+            # A record that waits for the database (`stores.waiting_records`).
+            _unlinked(self.folder / "records" / f"{call_sid}.json")
         return {kind for kind, path in paths.items() if path is not None and _unlinked(path)}
 
     def _delete_older(self, kind: Kind, moment: float) -> int:

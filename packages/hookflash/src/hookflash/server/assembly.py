@@ -106,6 +106,7 @@ from hookflash.server.metrics import (
     count_model_faults,
     count_refusals,
     count_uploads,
+    count_waiting_records,
     count_warm_sessions,
     metrics_route,
 )
@@ -121,6 +122,7 @@ from hookflash.server.workers import Workers
 from hookflash.settings import Settings
 from hookflash.stores.erasing import set_summary
 from hookflash.stores.records import RecordStore, open_store
+from hookflash.stores.waiting_records import WaitingRecords
 from hookflash.stores.writer import StoreWriter
 from hookflash.world import SYSTEM, World
 
@@ -131,7 +133,7 @@ _DAY_SECONDS = 86_400
 _LAST_RECORDS_SECONDS = 5.0
 """How long the last upload of files waits for the records of their calls."""
 
-_DATA_NAMES = ("calls", "console-secret", "journals", "recordings", "speech", "workers")
+_DATA_NAMES = ("calls", "console-secret", "journals", "recordings", "records", "speech", "workers")
 """What is in the data folder, besides the database."""
 
 
@@ -232,7 +234,9 @@ async def open_line(
             await asyncio.to_thread(restrict_trees, paths)
         store = await open_store(settings.storage.database_url, connect=world.sqlite)
         stack.push_async_callback(store.close)
-        writer = StoreWriter(store)
+        writer = StoreWriter(
+            store, waiting=WaitingRecords(settings.storage.data_dir), wall=world.wall
+        )
         writer.start()
         stack.push_async_callback(writer.close)
         save = functools.partial(set_summary, store.engine)
@@ -405,6 +409,7 @@ async def open_line(
             count_refusals(telephone),
             count_model_faults(faults),
             count_limits(limits, spend),
+            count_waiting_records(writer),
         ]
         if uploads is not None:
             metrics.refresh.append(count_uploads(uploads))
@@ -455,7 +460,7 @@ async def open_line(
             store,
             files,
             discard=recordings.discard,
-            forget=summaries.forget,
+            forget=_both_forget(summaries.forget, writer.forget),
             entropy=world.entropy("tombstones"),
         )
         if slot == 1:
@@ -569,6 +574,16 @@ def _all(first: Watch, *others: Watch | None) -> Watch:
         if other is not None:
             found = _both(found, other)
     return found
+
+
+def _both_forget(
+    first: Callable[[str], None], second: Callable[[str], None]
+) -> Callable[[str], None]:
+    def forget(call_sid: str) -> None:
+        first(call_sid)
+        second(call_sid)
+
+    return forget
 
 
 def _both(first: Watch, second: Watch) -> Watch:

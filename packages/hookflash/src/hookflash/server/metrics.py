@@ -68,6 +68,7 @@ from hookflash.server.daily_spend import DailySpend
 from hookflash.server.model_faults import ModelFaults
 from hookflash.server.refusals import Refusal
 from hookflash.server.twilio_line import TwilioLine
+from hookflash.stores.writer import StoreWriter
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -144,6 +145,7 @@ class Counts(msgspec.Struct):
     journal_lines_lost: int = 0
     recording_seconds_lost: int = 0
     files_waiting: int = 0
+    records_waiting: int = 0
     frames_up: int = 0
     frames_down: int = 0
     stream_stalls: int = 0
@@ -272,6 +274,13 @@ def count_disk_losses(journals: Journals, recordings: Recordings) -> Refresh:
     def refresh(counts: Counts) -> None:
         counts.journal_lines_lost = journals.lost
         counts.recording_seconds_lost = round(recordings.lost_seconds)
+
+    return refresh
+
+
+def count_waiting_records(writer: StoreWriter) -> Refresh:
+    def refresh(counts: Counts) -> None:
+        counts.records_waiting = writer.waiting
 
     return refresh
 
@@ -416,9 +425,15 @@ class _Page(Collector):
             "Files of ended calls that are not in HOOKFLASH_FILES_URL yet",
             labels=("worker",),
         )
+        records = GaugeMetricFamily(
+            "hookflash_records_waiting",
+            "Records of calls that wait for the database",
+            labels=("worker",),
+        )
         for counts in self._workers:
             slot = str(counts.slot)
             waiting.add_metric((slot,), counts.files_waiting)
+            records.add_metric((slot,), counts.records_waiting)
             spend.add_metric((slot,), counts.spent_today)
             for of, number in counts.connections.items():
                 connections.add_metric((slot, of), number)
@@ -427,7 +442,7 @@ class _Page(Collector):
             frames.add_metric((slot, "down"), counts.frames_down)
             for phase, number in counts.live.items():
                 live.add_metric((slot, phase), number)
-        yield from (live, warm, frames, spend, waiting, connections, self._handoffs())
+        yield from (live, warm, frames, spend, waiting, records, connections, self._handoffs())
         for field, text in _COUNTERS:
             family = CounterMetricFamily(f"hookflash_{field}", text, labels=("worker",))
             for counts in self._workers:

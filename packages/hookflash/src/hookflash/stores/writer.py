@@ -3,23 +3,35 @@
     resource       acquired    released
     writer task    start()     close()
 
-A record that cannot be written is retried with growing delays. The queue is bounded. A record that
-does not fit, or cannot be written in the end, is named in the log; the call's journal still has it.
+A record that cannot be written is retried with growing delays. From its first failure on it waits
+on disk as well (`waiting_records.py`), and so does one that the queue has no room for. Records on
+disk are retried until they are stored, by this process or by the next one with this data folder.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from hookflash.core.record import CallRecord
+from hookflash.stores.waiting_records import WaitingRecords
+from hookflash.world import SYSTEM
 
 _log = logging.getLogger("hookflash.call.records")
 
-RETRY_SECONDS = (0.1, 0.5, 2.0, 5.0, 10.0, 30.0, 60.0)
-"""Seconds before each retry: about two minutes in total."""
+RETRY_SECONDS = (0.1, 0.5, 2.0, 5.0, 5.0, 5.0, 10.0)
+"""Seconds before each retry. Afterwards the record waits on disk, and later records have a turn."""
+
+WAITING_SECONDS = 30.0
+"""How often records on disk are retried."""
+
+_REFUSALS_AT_ONCE = 3
+"""After so many refusals in one look, the database counts as down."""
+
+OTHERS_SECONDS = 300.0
+"""A file that is older is stored even if another process wrote it: that process has ended."""
 
 
 class RecordDestination(Protocol):
@@ -29,20 +41,35 @@ class RecordDestination(Protocol):
 
 
 class StoreWriter:
-    """Accepts records at once and writes them in order."""
+    """Accepts records at once and writes them in order.
+
+    Without `waiting`, a record that cannot be written in the end is lost and named in the log.
+    `wall` is the clock of the files.
+    """
 
     def __init__(
         self,
         store: RecordDestination,
         *,
+        waiting: WaitingRecords | None = None,
         size: int = 1000,
         retry_seconds: Sequence[float] = RETRY_SECONDS,
+        wall: Callable[[], float] = SYSTEM.wall,
     ) -> None:
         self._store = store
+        self._disk = waiting
         self._retry_seconds = tuple(retry_seconds)
+        self._wall = wall
         self._queue: asyncio.Queue[CallRecord] = asyncio.Queue(size)
+        self._on_disk: set[str] = set()
+        """The calls whose records this process has written to disk."""
         self._task: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
+
+    @property
+    def waiting(self) -> int:
+        """Return how many records of this process are not stored yet."""
+        return max(self._queue.qsize(), len(self._on_disk))
 
     def start(self) -> None:
         """Start writing. Call it once, in the event loop's thread."""
@@ -52,18 +79,21 @@ class StoreWriter:
     def put(self, record: CallRecord) -> None:
         """Accept a record. Never waits and never raises."""
         if self._closing.is_set():
-            _log.error(
-                "%s ! its record came after the writer was closed: not stored", record.call_sid
-            )
+            self._give_up(record, "its record came after the writer was closed")
             return
         try:
             self._queue.put_nowait(record)
         except asyncio.QueueFull:
-            _log.error(
-                "%s ! its record is not stored: %d others wait for the database",
-                record.call_sid,
-                self._queue.maxsize,
-            )
+            self._give_up(record, f"{self._queue.maxsize} records wait for the database")
+
+    def forget(self, call_sid: str) -> None:
+        """Delete the record of an erased call, if it waits on disk."""
+        self._on_disk.discard(call_sid)
+        if self._disk is not None:
+            try:
+                self._disk.remove(call_sid)
+            except OSError as error:
+                _log.error("%s ! its record on disk cannot be deleted: %s", call_sid, error)
 
     async def flush(self) -> None:
         """Wait until every record so far was written or given up."""
@@ -83,29 +113,44 @@ class StoreWriter:
         await asyncio.wait([self._task])
         self._task = None
         while not self._queue.empty():
-            _log.error("%s ! its record is not stored", self._queue.get_nowait().call_sid)
+            self._give_up(self._queue.get_nowait(), "the writer is closed")
 
     async def _write_all(self) -> None:
         while True:
-            record = await self._queue.get()
+            if self._disk is not None and self._queue.empty():
+                await self._write_waiting(self._disk)
+            record = await self._next()
+            if record is None:
+                continue
             try:
                 await self._write(record)
             except asyncio.CancelledError:
-                _log.error("%s ! its record is not stored", record.call_sid)
+                self._give_up(record, "the writer is closed")
                 raise
             finally:
                 self._queue.task_done()
+
+    async def _next(self) -> CallRecord | None:
+        """Return the next record; None if it is time to look at the records on disk."""
+        if self._disk is None:
+            return await self._queue.get()
+        try:
+            async with asyncio.timeout(WAITING_SECONDS):
+                return await self._queue.get()
+        except TimeoutError:
+            return None
 
     async def _write(self, record: CallRecord) -> None:
         for number, seconds in enumerate((*self._retry_seconds, None), start=1):
             try:
                 await self._store.put(record)
+                await self._stored(record)
                 return
             except Exception as error:
+                if number == 1:
+                    await asyncio.to_thread(self._write_to_disk, record)
                 if seconds is None:
-                    _log.exception(
-                        "%s ! its record is not stored after %d attempts", record.call_sid, number
-                    )
+                    self._give_up(record, f"it was not stored in {number} attempts", error)
                     return
                 _log.warning(
                     "%s ! its record was not written (attempt %d: %s); retry in %g s",
@@ -115,6 +160,55 @@ class StoreWriter:
                     seconds,
                 )
                 await self._pause(seconds)
+
+    async def _write_waiting(self, disk: WaitingRecords) -> None:
+        """Store what waits on disk, until the database has refused some. The queue is empty: so no
+        newer record of these calls is in it."""
+        now, refusals = self._wall(), 0
+        for call_sid, modified_at in (await asyncio.to_thread(disk.calls)).items():
+            if call_sid not in self._on_disk and now - modified_at < OTHERS_SECONDS:
+                continue
+            record = await asyncio.to_thread(disk.read, call_sid)
+            if record is None:
+                self._on_disk.discard(call_sid)
+                continue
+            try:
+                await self._store.put(record)
+            except Exception as error:
+                _log.warning("%s ! its record still waits on disk: %s", call_sid, error)
+                self._on_disk.add(call_sid)
+                refusals += 1
+                if refusals == _REFUSALS_AT_ONCE:
+                    return
+                continue
+            self._on_disk.add(call_sid)
+            await self._stored(record)
+            _log.info("%s = its record, which waited on disk, is stored", call_sid)
+
+    async def _stored(self, record: CallRecord) -> None:
+        if self._disk is not None and record.call_sid in self._on_disk:
+            self._on_disk.discard(record.call_sid)
+            await asyncio.to_thread(self._disk.remove, record.call_sid)
+
+    def _write_to_disk(self, record: CallRecord) -> bool:
+        if self._disk is None:
+            return False
+        try:
+            self._disk.put(record)
+        except OSError as error:
+            _log.error("%s ! its record cannot be written to disk: %s", record.call_sid, error)
+            return False
+        self._on_disk.add(record.call_sid)
+        return True
+
+    def _give_up(self, record: CallRecord, why: str, error: Exception | None = None) -> None:
+        """Leave a record to the disk, or say that it is lost."""
+        if self._write_to_disk(record):
+            _log.warning(
+                "%s ! %s: its record waits on disk and is stored later", record.call_sid, why
+            )
+        else:
+            _log.error("%s ! %s: its record is not stored", record.call_sid, why, exc_info=error)
 
     async def _pause(self, seconds: float) -> None:
         """Wait before the next attempt; only briefly when closing."""
