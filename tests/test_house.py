@@ -87,6 +87,7 @@ SAME_CONCEPT = {
     "console.py": "the console: its assembly, and the command that adds its users",
     "consult.py": "a consult: the agent talks with a human about a waiting caller",
     "deliveries.py": "deliveries to the owner: their store, and access by console and command line",
+    "dial.py": "calling somebody: the local carrier's verb, and the command",
     "dispatch.py": "which function of a machine takes an event or a deadline",
     "ledger.py": "the measurement of the playout ledger: how it judges, and its command",
     "limits.py": "how long a machine may stay in each state",

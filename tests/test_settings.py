@@ -141,6 +141,10 @@ def test_every_setting_is_read_from_the_environment() -> None:
         "HOOKFLASH_MAX_DAILY_SPEND": ("99.5", 99.5),
         "HOOKFLASH_REFUSAL_TEXT": ("All lines are busy.", "All lines are busy."),
         "HOOKFLASH_DIAL_PREFIXES": ("+1, +44,", ("+1", "+44")),
+        "HOOKFLASH_MAX_CALLS_OUT": ("3", 3),
+        "HOOKFLASH_CALLS_OUT_PER_SECOND": ("0.5", 0.5),
+        "HOOKFLASH_CALLING_HOURS": ("mon-fri 09:00-18:00", "mon-fri 09:00-18:00"),
+        "HOOKFLASH_DO_NOT_CALL": ("/data/numbers.txt", Path("/data/numbers.txt")),
     }
     assert set(values) == {setting.variable for setting in SETTINGS}
     settings = Settings.load({variable: text for variable, (text, _) in values.items()})

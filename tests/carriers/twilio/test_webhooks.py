@@ -14,6 +14,7 @@ from hookflash.carriers.twilio.webhooks import (
     call_arrived,
     call_sid,
     call_status,
+    callee_detected,
     calls_itself,
     connect_ended,
     dial_ended,
@@ -267,3 +268,21 @@ def test_a_call_sid_that_is_none_is_refused_with_what_was_expected(sid: str) -> 
     expected = f"a call SID.*got another text of {len(sid)} characters"
     with pytest.raises(CarrierProtocolError, match=expected):
         call_sid({"CallSid": sid})
+
+
+@pytest.mark.parametrize(
+    ("by", "told"),
+    [
+        ("human", "human"),
+        ("fax", "fax"),
+        ("machine_start", "machine"),
+        ("machine_end_beep", "machine-end"),
+        ("machine_end_other", "machine-end"),
+        ("unknown", "unknown"),
+        ("something new", "unknown"),
+    ],
+)
+def test_what_answered_a_placed_call_is_read(by: str, told: str) -> None:
+    form = Form.parse(f"CallSid=CA1&AnsweredBy={by}&MachineDetectionDuration=900".encode())
+    sid, event = callee_detected(form)
+    assert (sid, event.by) == ("CA1", told)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hookflash.core.model_options import SemanticVad, ServerVad
     from hookflash.core.record import CallRecord, HandoffAttempt, ToolUse, Utterance
     from hookflash.errors import (
+        CallNotPlaced,
         CarrierError,
         CarrierProtocolError,
         ConfigError,
@@ -37,7 +38,9 @@ if TYPE_CHECKING:
         ProtocolError,
         ToolError,
     )
+    from hookflash.runtime.calls_out import PlacedCall
     from hookflash.server.mounted_line import LineApp, asgi_app
+    from hookflash.server.running_line import RunningLine
     from hookflash.settings import Settings
 
 __version__ = "0.1.0"
@@ -46,6 +49,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Agent",
     "CallContext",
+    "CallNotPlaced",
     "CallRecord",
     "CallStarted",
     "CallView",
@@ -66,11 +70,13 @@ __all__ = [
     "LineApp",
     "ModelError",
     "ModelProtocolError",
+    "PlacedCall",
     "ProtocolError",
     "Queue",
     "Refer",
     "SemanticVad",
     "ServerVad",
+    "RunningLine",
     "Settings",
     "Target",
     "ToolError",
@@ -102,6 +108,8 @@ _HOMES = {
     "Refer": "agents.plans",
     "SemanticVad": "core.model_options",
     "ServerVad": "core.model_options",
+    "PlacedCall": "runtime.calls_out",
+    "RunningLine": "server.running_line",
     "Settings": "settings",
     "Target": "core.handoff_plan",
     "ToolUse": "core.record",

@@ -5,6 +5,7 @@
       ProtocolError            a peer broke the format
         CarrierProtocolError
         ModelProtocolError
+      CallNotPlaced            a call may not be placed now: reason, retry_after
       CarrierError             the carrier refused: status, code, retryable, gone
       ModelError               the model refused: code, fatal
       ToolError                raised by a tool; its text is for the model
@@ -45,6 +46,22 @@ class ModelProtocolError(ProtocolError):
     """The model's service sent something that its protocol does not allow."""
 
     code = "model-protocol"
+
+
+class CallNotPlaced(HookflashError):
+    """A call may not be placed, or not now.
+
+    - `reason`: `do_not_call`, `hours`, `time_zone`, `prefix`, `lines` (as many calls as allowed are
+      out already), `spend` or `draining`.
+    - `retry_after`: in how many seconds it may be placed; None if that is not known.
+    """
+
+    code = "call-not-placed"
+
+    def __init__(self, message: str, *, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.retry_after = retry_after
 
 
 class CarrierError(HookflashError):

@@ -40,6 +40,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from hookflash.agents.hours import parse_hours
 from hookflash.client_address import trusted_networks
 from hookflash.core.call_events import KINDS, EventKind
 from hookflash.core.handoff_plan import E164
@@ -185,6 +186,17 @@ def _dial_prefixes(prefixes: tuple[str, ...]) -> tuple[str, ...]:
     if not all(re.fullmatch(r"\+[1-9][0-9]{0,14}", prefix) for prefix in prefixes):
         raise ValueError("beginnings of numbers in E.164 form, such as +1,+44")
     return prefixes
+
+
+def _calling_hours(text: str) -> str:
+    if text.lower() == OFF:
+        return OFF
+    try:
+        parse_hours(f"{text} UTC")
+    except ConfigError:
+        expected = "hours without a time zone such as mon-fri 09:00-20:00, sat 10:00-16:00, or off"
+        raise ValueError(expected) from None
+    return text
 
 
 def _event_kinds(value: Any) -> tuple[str, ...]:
@@ -426,6 +438,38 @@ class LimitSettings(Section):
         " commas, such as +1,+44. Other numbers are not rung; none: all numbers may be dialled.",
         variable="HOOKFLASH_DIAL_PREFIXES",
         shown="none",
+    )
+
+
+class CallsOutSettings(Section):
+    """Calls that the line places, and what protects the people who are called."""
+
+    max_calls: int = _setting(
+        10,
+        "How many calls that this process has placed may be live at once. Further ones wait.",
+        variable="HOOKFLASH_MAX_CALLS_OUT",
+        low=1,
+        high=10_000,
+    )
+    calls_per_second: float = _setting(
+        1.0,
+        "How many calls a second this process places. Twilio places one a second for an account"
+        " unless it was raised.",
+        variable="HOOKFLASH_CALLS_OUT_PER_SECOND",
+        low=0.01,
+        high=100,
+    )
+    hours: Annotated[str, AfterValidator(_calling_hours)] = _setting(
+        "daily 08:00-21:00",
+        "When people may be called, in their own time zone, such as mon-fri 09:00-20:00, sat"
+        " 10:00-16:00; off: at any time.",
+        variable="HOOKFLASH_CALLING_HOURS",
+    )
+    do_not_call: Path | None = _setting(
+        None,
+        "A file of numbers that are never called, one a line in E.164 form. It is read again when"
+        " it changes. While it cannot be read, no call is placed.",
+        variable="HOOKFLASH_DO_NOT_CALL",
     )
 
 
@@ -846,6 +890,7 @@ class Settings(BaseSettings):
 
     server: ServerSettings = ServerSettings()
     limits: LimitSettings = LimitSettings()
+    calls_out: CallsOutSettings = CallsOutSettings()
     twilio: TwilioSettings = TwilioSettings()
     model: ModelSettings = ModelSettings()
     turns: TurnSettings = TurnSettings()

@@ -114,6 +114,7 @@ class CallContext:
     """The call that a tool runs in. Declare a parameter of this type to get it.
 
     - `call_sid`, `caller`, `called`: as the carrier gave them.
+    - `direction`: `"inbound"`, or `"outbound"` if the line has placed the call to `called`.
     - `agent`: the agent's name.
     - `state`: a dict for your own data, shared by all tools, as long as the call lasts.
 
@@ -132,6 +133,7 @@ class CallContext:
         call_sid: str,
         caller: str = "",
         called: str = "",
+        direction: Literal["inbound", "outbound"] = "inbound",
         agent: str = "agent",
         post: EventSink = _nowhere,
         transcript: Callable[[], Sequence[Utterance]] = _nothing_heard,
@@ -142,6 +144,7 @@ class CallContext:
         self.call_sid = call_sid
         self.caller = caller
         self.called = called
+        self.direction = direction
         self.agent = agent
         self.state: dict[str, Any] = {}
         self._post = post

@@ -64,6 +64,7 @@ def entry(call: Call, trace: Trace, views: CallViews, prices: Prices, now: float
         agent=call.setup.agent,
         caller=facts.caller,
         called=facts.called,
+        direction="outbound" if facts.outbound else "inbound",
         arrived_at=facts.arrived_at,
         phase=call.phase.value,
         state=ASKING if question is not None else _state(call),

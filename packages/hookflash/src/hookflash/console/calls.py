@@ -2,6 +2,7 @@
 
     GET  /api/calls                      all live calls
     GET  /api/calls/{sid}                one call with all its parts
+    POST /api/calls                      call somebody
     POST /api/calls/{sid}/ACTION         hint, say, handoff, cancel, giveback, hangup, answer
     GET  /console/feed                   changes, as server-sent events
     WS   /console/calls/{sid}/listen     the audio
@@ -16,7 +17,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -32,9 +33,10 @@ from hookflash.console.feed import Feed
 from hookflash.console.line_calls import LineCalls
 from hookflash.console.operations import Operation
 from hookflash.console.request_parsing import NO_NUL, EmptyBody, Form, Identifier, NoParameters
-from hookflash.console.shapes import CallDetail, CallList, Taken
+from hookflash.console.shapes import CallDetail, CallList, Placed, Taken
 from hookflash.core.events import AnyEvent
 from hookflash.core.handoff.ring_order import may_ring
+from hookflash.errors import CallNotPlaced, CarrierError, ConfigError
 
 log = logging.getLogger("hookflash.console")
 
@@ -90,6 +92,20 @@ EventId = Annotated[
 ]
 
 
+Number = Annotated[
+    str,
+    Meta(pattern=r"^\+[1-9][0-9]{5,14}$", description="a number in E.164 form such as +15550123"),
+]
+Name = Annotated[
+    str, Meta(max_length=200, pattern=NO_NUL, description="a name of at most 200 characters")
+]
+Known = Annotated[
+    str,
+    Meta(max_length=4000, pattern=NO_NUL, description="a text of at most 4000 characters, no NUL"),
+]
+RingSeconds = Annotated[int, Meta(ge=5, le=120, description="5 to 120 seconds")]
+
+
 class TextForm(msgspec.Struct, forbid_unknown_fields=True):
     """A line for the agent."""
 
@@ -117,6 +133,27 @@ class AnswerForm(msgspec.Struct, forbid_unknown_fields=True):
     text: Summary
 
 
+class PlaceForm(msgspec.Struct, forbid_unknown_fields=True):
+    """Whom to call, with which agent, and what the agent knows of the call.
+
+    `on_machine` is what happens if a mailbox answers. `message` is left there after the tone.
+    `time_zone` is an IANA name, for a country that has several.
+    """
+
+    to: Number
+    agent: Name = ""
+    caller_id: Number | None = None
+    known: Known = ""
+    on_machine: Literal["hang_up", "leave_message", "talk"] = "hang_up"
+    message: Known = ""
+    ring_seconds: RingSeconds = 30
+    time_zone: Name = ""
+
+
+Place = Callable[[PlaceForm], Awaitable[str]]
+"""Places a call and returns its SID. Raises `HookflashError`."""
+
+
 class FeedQuery(msgspec.Struct, forbid_unknown_fields=True):
     """What a page follows, and where it continues."""
 
@@ -134,6 +171,18 @@ LIST = Operation(
     summary="The live calls of all workers; `missing` names the workers that did not answer.",
     takes=NoParameters,
     answers=CallList,
+)
+PLACE = Operation(
+    name="place_call",
+    method="POST",
+    path="/api/calls",
+    group="live calls",
+    summary="Call somebody. Answered as soon as the carrier has accepted the call, which rings.",
+    takes=PlaceForm,
+    answers=Placed,
+    status=201,
+    role="supervisor",
+    refusals=(409, 502),
 )
 DETAIL = Operation(
     name="get_call",
@@ -185,7 +234,7 @@ HANG_UP = _action("hangup", HangUpForm, "End the call once the agent has been he
 ANSWER = _action("answer", AnswerForm, "Answer the `question` of the call's entry.")
 
 ACTIONS = (HINT, SAY, HAND_OFF, CANCEL, GIVE_BACK, HANG_UP, ANSWER)
-OPERATIONS = (LIST, DETAIL, FEED, *ACTIONS)
+OPERATIONS = (LIST, PLACE, DETAIL, FEED, *ACTIONS)
 assert tuple(each.path.rpartition("/")[2] for each in ACTIONS) == supervisor_actions.ACTIONS
 
 
@@ -205,6 +254,7 @@ class Calls:
         now: Callable[[], float],
         listen: Listen | None = None,
         dial_prefixes: tuple[str, ...] = (),
+        place: Place | None = None,
     ) -> None:
         self._access = access
         self._line_calls = line_calls
@@ -212,11 +262,13 @@ class Calls:
         self._now = now
         self._listen = listen
         self._dial_prefixes = dial_prefixes
+        self._place_call = place
 
     def routes(self) -> list[BaseRoute]:
         access = self._access
         return [
             LIST.route(access, self._all),
+            PLACE.route(access, self._place),
             DETAIL.route(access, self._one),
             HINT.route(access, self._hint),
             SAY.route(access, self._say),
@@ -313,6 +365,20 @@ class Calls:
         return Refused(404, "unknown", "No such call is live.")
 
     # --- acting ---------------------------------------------------------------------------------
+
+    async def _place(self, request: Request, principal: Principal, given: PlaceForm) -> Response:
+        if self._place_call is None:
+            raise Refused(409, "not placed", "This console cannot place calls.")
+        await self._access.audit(principal, "place", text=given.to)
+        try:
+            call_sid = await self._place_call(given)
+        except ConfigError as error:
+            raise Refused(400, "request", f"{error}.") from error
+        except CallNotPlaced as error:
+            raise Refused(409, error.reason.replace("_", " "), f"{error}.") from error
+        except CarrierError as error:
+            raise Refused(502, "carrier", f"{error}.") from error
+        return answer(Placed(call_sid=call_sid), 201)
 
     async def _hint(self, request: Request, principal: Principal, given: TextForm) -> Response:
         event = supervisor_actions.hint(given.text, principal.name)

@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute
 
 from hookflash.client_address import ClientAddresses
 from hookflash.console.access import AccessControl
-from hookflash.console.calls import Calls, Listen
+from hookflash.console.calls import Calls, Listen, Place
 from hookflash.console.deliveries import Deliveries, FetchVoicemail
 from hookflash.console.ended_calls import EndedCallData, EndedCalls
 from hookflash.console.feed import Feed
@@ -43,7 +43,8 @@ class Hooks:
 
     `listen` plays a live call on a socket. `data` finds the files of ended calls.
     `open_rings` is the phone of the user of a console without sign-in. `deliver` starts delivery
-    attempts at once. `voicemail` reads the sound of a voicemail from the carrier.
+    attempts at once. `voicemail` reads the sound of a voicemail from the carrier. `place` places
+    a call.
     """
 
     listen: Listen | None = None
@@ -51,6 +52,7 @@ class Hooks:
     open_rings: Target | None = None
     voicemail: FetchVoicemail | None = None
     deliver: Callable[[], None] | None = None
+    place: Place | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +119,7 @@ class Console:
                 now=now,
                 listen=hooks.listen,
                 dial_prefixes=config.dial_prefixes,
+                place=hooks.place,
             ).routes(),
             *EndedCalls(
                 access,

@@ -63,6 +63,7 @@ OpenAPI cannot describe.
 
 _SUCCESSES = {
     200: "What was asked for.",
+    201: "The carrier has accepted the call. It rings.",
     202: "The action has reached the call or the delivery. Its effect follows.",
     204: "It is done.",
     206: "The part of the recording that `Range` asks for.",
@@ -73,12 +74,12 @@ _REFUSALS = {
     403: "The role is too low (`role`), or the CSRF token is missing or wrong (`csrf`).",
     404: "There is no such call or delivery, or no console.",
     408: f"The body did not come within {BODY_SECONDS:g} s.",
-    409: "Another hand-off is in progress. `message` has its state.",
+    409: "Another hand-off is in progress, or the call may not be placed. `message` says why.",
     413: f"The body is longer than {BODY_BYTES} bytes.",
     415: "The body is not application/json.",
     416: "The recording does not have this range.",
     429: "Too many attempts to sign in. `Retry-After` says when to try again, in seconds.",
-    502: "The carrier did not send the recording. `message` says why.",
+    502: "The carrier did not send the recording, or has refused the call. `message` says why.",
     503: "The database, or a worker that may have the call, does not answer. Nothing was done.",
 }
 _TEMPLATE = "#/components/schemas/{name}"

@@ -94,6 +94,8 @@ class CallEntry(Shape, frozen=True, kw_only=True):
     running stage, or `asking` while there is a `question`. `phase` is `ringing`, `talking`,
     `handing off`, `with a human`, `ending` or `ended`. `running` are the names of the running
     tools. `speaking` is who speaks now, or empty.
+
+    `direction` is `inbound`, or `outbound` for a call that the line has placed to `called`.
     """
 
     call_sid: str
@@ -105,6 +107,7 @@ class CallEntry(Shape, frozen=True, kw_only=True):
     state: str = ""
     last: LastLine | None = None
     speaking: Literal["caller", "agent", ""] = ""
+    direction: Literal["inbound", "outbound"] = "inbound"
     handoff: HandoffNow | None = None
     question: Question | None = None
     running: tuple[str, ...] = ()
@@ -295,6 +298,8 @@ AnyFeedMessage = (
 class PastEntry(Shape, frozen=True, kw_only=True):
     """An ended call as the list shows it.
 
+    `direction` is `inbound`, or `outbound` for a call that the line has placed to `called`.
+    `answered_by` is then `human`, `machine`, `fax` or `unknown`.
     `destination`, `outcome` and `seconds_to_human` are those of the last attempt to reach a human.
     `answer_seconds` is the median time that the caller waited for an answer. `excerpt` is a line
     that contains the searched words.
@@ -307,6 +312,8 @@ class PastEntry(Shape, frozen=True, kw_only=True):
     arrived_at: float
     seconds: float
     disposition: str
+    direction: str = "inbound"
+    answered_by: str = ""
     destination: str = ""
     outcome: str = ""
     seconds_to_human: float | None = None
@@ -494,6 +501,12 @@ class Session(Shape, frozen=True, kw_only=True):
     rings: bool = False
     open: bool = False
     currency: str = "USD"
+
+
+class Placed(Shape, frozen=True, kw_only=True):
+    """A call that the carrier has accepted. It rings."""
+
+    call_sid: str
 
 
 class Taken(Shape, frozen=True, kw_only=True):

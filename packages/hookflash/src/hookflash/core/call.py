@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hookflash.core import events as e
+from hookflash.core import prompts
 from hookflash.core import signals as s
 from hookflash.core.call_info import CallInfo
 from hookflash.core.caller_leg import CallerLeg
@@ -155,7 +156,9 @@ class Call:
         self.caller_leg.move(signal, step)
 
     def begin(self, signal: s.CallBegan, step: Step) -> None:
-        self.conversation.expect(self.conversation.greeting(), "", step)
+        outbound = self.setup.outbound
+        known = prompts.placed_call(outbound.known) if outbound is not None else ""
+        self.conversation.expect(self.conversation.greeting(), known, step)
         self.caller_leg.connect_agent(step)
 
     def return_caller(self, signal: s.ReturnCaller, step: Step) -> None:
@@ -220,6 +223,8 @@ class Call:
             time_over=self.conversation.length.ended,
             hung_up_at_voicemail=handoff.hung_up_at_voicemail,
             agent_was_heard=self.conversation.transcript.agent_was_heard,
+            unanswered=self.info.unanswered,
+            machine=self.conversation.machine,
         )
 
 
@@ -250,6 +255,7 @@ _OWNERS: dict[type, Callable[[Call, Any, Step], None]] = {
     **{kind: _of_conversation(handler) for kind, handler in dispatch.HANDLERS.items()},
     **{kind: _of_handoff(handler) for kind, handler in handoff_dispatch.HANDLERS.items()},
     e.CallArrived: _of_leg(CallerLeg.call_arrived),
+    e.CallPlaced: _of_leg(CallerLeg.call_placed),
     e.StreamStarted: _of_leg(CallerLeg.stream_started),
     e.StreamStopped: _of_leg(CallerLeg.stream_stopped),
     e.StreamStalled: _of_leg(CallerLeg.stream_stalled),

@@ -23,7 +23,7 @@ KINDS: tuple[EventKind, ...] = ("call.started", "transcript.line", "handoff.ende
 
 
 class CallStarted(msgspec.Struct, frozen=True, kw_only=True):
-    """A call that has just arrived: `@agent.on_call_started` gets it."""
+    """A call that has just arrived, or was placed: `@agent.on_call_started` gets it."""
 
     call_sid: str
     """The carrier's identifier of the call."""
@@ -32,9 +32,11 @@ class CallStarted(msgspec.Struct, frozen=True, kw_only=True):
     caller: str
     """Who calls: a number in E.164 form, a `sip:` or `client:` address, or `anonymous`."""
     called: str
-    """What the caller dialled."""
+    """What the caller dialled, or who is called."""
     arrived_at: float
     """When the call arrived, in seconds since 1970 (UTC)."""
+    direction: Literal["inbound", "outbound"] = "inbound"
+    """Whether the line is called, or places the call."""
 
 
 class TranscriptLine(msgspec.Struct, frozen=True, kw_only=True):

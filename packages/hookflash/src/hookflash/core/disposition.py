@@ -13,6 +13,12 @@ Disposition = Literal[
     "abandoned",
     "failed",
     "time_limit",
+    "busy",
+    "no_answer",
+    "cancelled",
+    "machine",
+    "message_left",
+    "fax",
 ]
 """How a call ended.
 
@@ -23,7 +29,25 @@ Disposition = Literal[
 - `abandoned`: the caller hung up while waiting for a human, or before the agent was heard.
 - `failed`: the caller got neither an agent nor a human.
 - `time_limit`: the agent ended the call, because its time with the caller was over.
+
+Of calls that the line has placed:
+
+- `busy`: the called party was busy, or refused the call.
+- `no_answer`: it rang, and nobody answered.
+- `cancelled`: the call was cancelled before it was answered.
+- `machine`: a mailbox answered, and the agent left no message.
+- `message_left`: a mailbox answered, and the agent left the message.
+- `fax`: a fax machine answered.
+
+For them, `failed` also means that the carrier could not connect the call.
 """
+
+
+_UNANSWERED: dict[str, Disposition] = {
+    "busy": "busy",
+    "no-answer": "no_answer",
+    "canceled": "cancelled",
+}
 
 
 def find_disposition(
@@ -35,13 +59,20 @@ def find_disposition(
     time_over: bool,
     hung_up_at_voicemail: bool,
     agent_was_heard: bool,
+    unanswered: str = "",
+    machine: Disposition | None = None,
 ) -> Disposition:
     """Return how a call ended; the first rule that applies decides.
 
     `outcomes` are those of all hand-off attempts, in order. `let_go`: nobody was reached, and the
     call was ended without an agent. `time_over`: the agent said goodbye because its time was over.
-    `hung_up_at_voicemail`: the caller left no message when asked.
+    `hung_up_at_voicemail`: the caller left no message when asked. `unanswered` is the carrier's
+    word for why a placed call was not answered, `machine` what was done about a machine.
     """
+    if unanswered:
+        return _UNANSWERED.get(unanswered, "failed")
+    if machine is not None:
+        return machine
     if "bridged" in outcomes:
         return "handed_off"
     if left_voicemail:

@@ -44,6 +44,28 @@ class CallArrived(Event, frozen=True, tag=True):
     direction: str = "inbound"
 
 
+class CallPlaced(Event, frozen=True, tag=True):
+    """The carrier has accepted the order to call somebody (`CallSetup.outbound`).
+
+    `caller` is the line's number that is shown, `called` the number or address that is rung. When
+    somebody or something answers, `CallArrived` follows.
+    """
+
+    call_sid: str
+    caller: str
+    called: str
+
+
+class CalleeDetected(Event, frozen=True, tag=True):
+    """The carrier has detected who answered a call that this line has placed.
+
+    - machine: a mailbox greets; `machine-end`: its greeting is over, so it records.
+    - unknown: the carrier cannot tell.
+    """
+
+    by: Literal["human", "machine", "machine-end", "fax", "unknown"]
+
+
 class StreamStarted(Event, frozen=True, tag=True):
     """The media stream is open and its token was good. `step` is that of its `ConnectAgent`."""
 
@@ -506,6 +528,8 @@ class ShutdownRequested(Event, frozen=True, tag=True):
 
 AnyEvent = (
     CallArrived
+    | CallPlaced
+    | CalleeDetected
     | StreamStarted
     | CallerAudio
     | MarkReturned

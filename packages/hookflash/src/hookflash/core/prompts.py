@@ -89,6 +89,23 @@ def greeting(text: str) -> str:
     return f'The call has just begun. Say this to the caller, word for word: "{text}"'
 
 
+def placed_call(known: str) -> str:
+    """Tell the agent that it has placed this call, and why."""
+    said = (
+        "You have placed this call yourself: the person on the line did not call you. Say who you"
+        " are and why you call, and end the call if they do not want to talk."
+    )
+    return f"{said} What you know about this call: {known}" if known else said
+
+
+def leave_at_mailbox(text: str) -> str:
+    """Ask for the message to a mailbox, word for word."""
+    return (
+        "A mailbox has answered and is recording. Say this message, word for word, and nothing"
+        f' else: "{text}"'
+    )
+
+
 def consent(text: str) -> str:
     """Ask for the consent line, word for word."""
     return (

@@ -99,6 +99,12 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     """When the recording begins, in seconds since the call arrived; None without one."""
     summary: str = ""
     """What the call was about, written after it."""
+    direction: Literal["inbound", "outbound"] = "inbound"
+    """Whether the line was called, or has placed the call. Then `called` is who was called."""
+    answered_by: str = ""
+    """Who answered a placed call: `human`, `machine`, `fax`, `unknown`, or "" if nobody did."""
+    answered_after: float | None = None
+    """How long it rang until a placed call was answered, in seconds; None if it never was."""
     tokens: Tokens = Tokens()
     """How many tokens the model has read and written; all 0 if it did not report them.
 
@@ -134,6 +140,9 @@ def make(
         arrived_at=since,
         seconds=round(now - since, 3),
         barge_ins=barge_ins,
+        direction="outbound" if info.outbound else "inbound",
+        answered_by=info.answered_by,
+        answered_after=None if info.answered_at is None else round(info.answered_at - since, 3),
         tokens=tokens,
         recorded_from=None if recorded_since is None else round(recorded_since - since, 3),
         utterances=utterances,

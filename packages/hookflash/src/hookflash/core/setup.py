@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -66,6 +66,23 @@ class Consult(msgspec.Struct, frozen=True, kw_only=True):
     briefing: str
 
 
+OnMachine = Literal["leave_message", "hang_up", "talk"]
+"""What happens if a mailbox answers a call that the line has placed."""
+
+
+class Outbound(msgspec.Struct, frozen=True, kw_only=True):
+    """How a call is placed. `known` is what the agent knows of its purpose.
+
+    `message` is left at a mailbox after its tone, word for word, with `on_machine`
+    `leave_message`. The called party is rung for `ring_seconds`.
+    """
+
+    known: str = ""
+    on_machine: OnMachine = "hang_up"
+    message: str = ""
+    ring_seconds: int = 30
+
+
 class CallSetup(msgspec.Struct, frozen=True, kw_only=True):
     """How the owner configured a call. It does not change while the call lasts.
 
@@ -83,7 +100,8 @@ class CallSetup(msgspec.Struct, frozen=True, kw_only=True):
     secrets. `max_call_seconds` is how long the agent may talk with the caller; None is without a
     limit. `instructions` are those of this call, if the agent's depend on the call; the tools of
     `tools_left_out` are not offered in it. Only telephone numbers that begin with one of
-    `dial_prefixes` are rung; empty: every number.
+    `dial_prefixes` are rung; empty: every number. With
+    `outbound` the line has placed the call.
     """
 
     agent: str = "agent"
@@ -94,6 +112,7 @@ class CallSetup(msgspec.Struct, frozen=True, kw_only=True):
     key_to_human: str | None = None
     key_destination: str | None = None
     consult: Consult | None = None
+    outbound: Outbound | None = None
     record: bool = False
     consent: str | None = None
     interruption: Interruption = Interruption()

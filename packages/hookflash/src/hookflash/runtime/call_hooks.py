@@ -149,6 +149,7 @@ class FollowedCall:
                 agent=self._call.setup.agent,
                 caller=info.caller,
                 called=info.called,
+                direction="outbound" if info.outbound else "inbound",
                 arrived_at=info.arrived_at,
             )
         )

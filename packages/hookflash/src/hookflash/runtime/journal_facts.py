@@ -425,6 +425,8 @@ def call_from_facts(call_sid: str, facts: JournalFacts, configured: CallSetup, n
     known.arrived_at = facts.arrived_at or now
     if facts.arrived is not None:
         known.caller, known.called = facts.arrived.caller, facts.arrived.called
+        known.outbound = facts.arrived.direction == "outbound" and setup.consult is None
+        known.answered_at = known.arrived_at if known.outbound else None
     # News of a room names the caller's leg, too.
     facts.legs.pop(call_sid, None)
     call.caller_leg.completed = facts.completed

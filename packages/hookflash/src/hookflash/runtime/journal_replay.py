@@ -17,7 +17,7 @@ import msgspec
 
 from hookflash.core.call import Call
 from hookflash.core.commands import AnyCommand
-from hookflash.core.events import AnyEvent, CallArrived, CallRecovered
+from hookflash.core.events import AnyEvent, CallArrived, CallPlaced, CallRecovered
 from hookflash.errors import ConfigError
 from hookflash.runtime.journal import JOURNAL_VERSION
 from hookflash.runtime.journal_lines import (
@@ -161,7 +161,9 @@ def rebuilding(name: str, data: bytes) -> Generator[None, None, tuple[Call, Call
             call.receive(event, line.at)
         elif line.expired:
             call.expire(line.at)
-        if arrived is None and isinstance(event, CallArrived) and (event.caller or event.called):
+        if isinstance(event, CallPlaced):
+            arrived = CallArrived(event.call_sid, event.caller, event.called, "outbound")
+        elif arrived is None and isinstance(event, CallArrived) and (event.caller or event.called):
             arrived = event
         yield
     return call, arrived

@@ -94,6 +94,19 @@ class CarrierControl(Protocol):
         ...
 
 
+class CallPlacer(Protocol):
+    """Places calls by the carrier's REST API."""
+
+    async def place(self, caller: str, called: str, ring_seconds: int, *, seconds: float) -> str:
+        """Call `called`, who sees the number `caller`. Return the call's SID.
+
+        Raises `CarrierError`, and takes at most `seconds`. The request is never sent twice.
+        """
+        ...
+
+    async def end_leg(self, leg_sid: str) -> None: ...
+
+
 class ModelLink(Protocol):
     """One session with a model. Messages to send are queued.
 

@@ -47,6 +47,7 @@ from hookflash.core.events import (
     AnyEvent,
     CallArrived,
     CallCompleted,
+    CallPlaced,
     CallRecovered,
     HumanAsked,
     InstructionsAsked,
@@ -59,8 +60,8 @@ from hookflash.core.events import (
 )
 from hookflash.core.handoff_plan import E164
 from hookflash.core.phases import Phase
-from hookflash.core.setup import CallSetup, ModelSetup
-from hookflash.errors import HookflashError
+from hookflash.core.setup import CallSetup, ModelSetup, Outbound
+from hookflash.errors import ConfigError, HookflashError
 from hookflash.runtime.agents import AgentLike, DirectoryLike
 from hookflash.runtime.call_hooks import CallHooks
 from hookflash.runtime.call_limits import CallLimits
@@ -110,6 +111,9 @@ log = logging.getLogger("hookflash.call")
 _T = TypeVar("_T")
 
 Watch = Callable[[str, AnyEvent | None, list[AnyCommand]], None]
+
+_ORDER_SECONDS = 3.0
+"""How long the first webhook of a placed call waits for the carrier's answer to its order."""
 
 _ENDED_CALL_SECONDS = 60.0
 """How long an ended call is held, for late webhooks."""
@@ -179,6 +183,12 @@ class Switchboard:
         none."""
         self.on_released: Callable[[str], None] = lambda call_sid: None
         """Called with a call SID when nothing of that call is held any more."""
+        self.on_ended: Callable[[Driver], None] = lambda driver: None
+        """Called with each call that has ended, once its record was stored or refused."""
+        self.claim: Callable[[str], Awaitable[None]] = _unclaimed
+        """Called with the SID of a call that was placed, so that other workers learn of it."""
+        self._placing: set[asyncio.Future[None]] = set()
+        """Orders that the carrier has not answered: webhooks of unknown calls wait for them."""
         self.traffic = Traffic()
         self._directory = directory
         self._clock = clock
@@ -237,6 +247,8 @@ class Switchboard:
 
         Raises `CallRefused` if the call is new, and a limit is reached.
         """
+        if arrived.direction == "outbound":
+            await self._ordered(arrived.call_sid)
         if self._restored(arrived.call_sid) is None and arrived.call_sid not in self._drivers:
             await self._ask_functions(arrived)
         return await self._when_restored(arrived.call_sid, lambda: self._arrive(arrived))
@@ -262,6 +274,7 @@ class Switchboard:
             call_sid=arrived.call_sid,
             caller=arrived.caller,
             called=arrived.called,
+            direction="outbound" if arrived.direction == "outbound" else "inbound",
             agent=agent.name,
             destinations=[each.key for each in agent.destinations],
         )
@@ -300,9 +313,60 @@ class Switchboard:
 
     async def post(self, call_sid: str, event: AnyEvent) -> bool:
         """Handle an event of a call. Return False if the call is unknown."""
+        await self._ordered(call_sid)
         if call_sid in self._restoring or restores_call(event):
             return await self._when_restored(call_sid, lambda: self._post(call_sid, event))
         return self._post(call_sid, event)
+
+    async def place(
+        self,
+        agent: str,
+        outbound: Outbound,
+        *,
+        caller: str,
+        called: str,
+        order: Callable[[], Awaitable[str]],
+    ) -> Driver:
+        """Place a call with the agent of this name. Return its driver.
+
+        `order` orders it at the carrier and returns its SID. Raises what `order` raises, and
+        `ConfigError` if there is no such agent.
+        """
+        speaks = self._speaks(agent)
+        placing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._placing.add(placing)
+        try:
+            call_sid = await order()
+            await self.claim(call_sid)
+            arrived = CallArrived(call_sid, caller, called, "outbound")
+            if speaks.text_functions or speaks.tool_conditions:
+                await self._values(speaks, arrived)
+            context, values = self._asked.pop(call_sid, (None, CallValues()))
+            if context is not None:
+                self._states[call_sid] = context.state
+            setup = made_valid(values.apply(self._setup(speaks)))
+            setup = msgspec.structs.replace(setup, outbound=made_valid(outbound))
+            journal = self._journals.begin(call_sid, setup)
+            driver = self._drive(call_sid, Call(setup), speaks, journal, arrived)
+            driver.post(CallPlaced(call_sid, caller, called))
+            self._call_hooks.started(call_sid)
+            return driver
+        finally:
+            self._placing.discard(placing)
+            placing.set_result(None)
+
+    def _speaks(self, name: str) -> AgentLike:
+        agents = self._directory.agents
+        found = self._directory.get(name) if name else agents[0] if len(agents) == 1 else None
+        if found is None:
+            known = ", ".join(each.name for each in agents)
+            raise ConfigError(f"place: expected the name of an agent ({known}), got {name!r}")
+        return found
+
+    async def _ordered(self, call_sid: str) -> None:
+        """Wait for orders that may be about this call, if it is unknown."""
+        if self._placing and call_sid not in self._drivers:
+            await asyncio.wait(set(self._placing), timeout=_ORDER_SECONDS)
 
     def _arrive(self, arrived: CallArrived) -> tuple[Instruction, ...]:
         driver = self._drivers.get(arrived.call_sid)
@@ -635,7 +699,7 @@ class Switchboard:
             return tool not in call.setup.tools_left_out
 
         def model_setup(history: tuple[Message, ...]) -> ModelSetup:
-            name = _pseudonym(call.info.caller)
+            name = _pseudonym(call.info.party)
             if consult is None:
                 recorded = call.setup.record
                 setup = agent.model_setup(history, safety_identifier=name, recorded=recorded)
@@ -678,6 +742,7 @@ class Switchboard:
                 # The call itself learns them from its first event, which comes after this.
                 context.call_sid = arrived.call_sid
                 context.caller, context.called = arrived.caller, arrived.called
+                context.direction = "outbound" if arrived.direction == "outbound" else "inbound"
             tools: Mapping[str, ToolDefinition] = {}
             if consult is None:
                 # A view, because an MCP server may change its tools during the call.
@@ -726,6 +791,7 @@ class Switchboard:
 
     def _call_ended(self, driver: Driver) -> None:
         """Release the call's observers now and its driver later, after late webhooks."""
+        self.on_ended(driver)
         self._consults.call_ended(driver)
         if driver.call.conversation.length.ended:
             log.info(
@@ -748,6 +814,10 @@ class Switchboard:
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
         self.on_released(driver.call_sid)
+
+
+async def _unclaimed(call_sid: str) -> None:
+    """Claim nothing: no other worker serves the line."""
 
 
 def restores_call(event: AnyEvent) -> bool:

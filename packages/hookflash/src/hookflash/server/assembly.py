@@ -70,6 +70,7 @@ from hookflash.runtime.call_hooks import THREADS as HOOK_THREADS
 from hookflash.runtime.call_hooks import CallHooks, HookedRecords
 from hookflash.runtime.call_limits import CallLimits
 from hookflash.runtime.call_views import CallViews
+from hookflash.runtime.calls_out import CallRules, CallsOut
 from hookflash.runtime.clock import SystemClock
 from hookflash.runtime.journal import Journals
 from hookflash.runtime.live_audio import LiveAudio
@@ -89,7 +90,13 @@ from hookflash.server.cluster_setup import (
 )
 from hookflash.server.connection_limits import ConnectionLimits
 from hookflash.server.connection_routing import Sharing, routing_protocol
-from hookflash.server.console_setup import make_live_calls, open_console, prices_of, with_line
+from hookflash.server.console_setup import (
+    make_live_calls,
+    open_console,
+    place_with,
+    prices_of,
+    with_line,
+)
 from hookflash.server.daily_spend import DailySpend
 from hookflash.server.limited_http import connection_table
 from hookflash.server.listen_socket import listen_with
@@ -119,7 +126,7 @@ from hookflash.server.speech_setup import model_key, open_prepared_speech, with_
 from hookflash.server.summaries import Summaries, chat_endpoint
 from hookflash.server.twilio_line import TwilioLine
 from hookflash.server.workers import Workers
-from hookflash.settings import Settings
+from hookflash.settings import OFF, Settings
 from hookflash.stores.erasing import set_summary
 from hookflash.stores.records import RecordStore, open_store
 from hookflash.stores.waiting_records import WaitingRecords
@@ -149,6 +156,7 @@ class Line:
     store: RecordStore
     writer: StoreWriter
     metrics: Metrics
+    calls_out: CallsOut
     nodes: Nodes | None = None
 
 
@@ -397,6 +405,22 @@ async def open_line(
             ownership=cluster.leases if cluster is not None else None,
         )
         stack.push_async_callback(switchboard.close)
+        out = settings.calls_out
+        calls_out = CallsOut(
+            switchboard,
+            control,
+            clock,
+            CallRules(
+                caller_id=settings.twilio.caller_id or "",
+                calls=out.max_calls,
+                per_second=out.calls_per_second,
+                hours="" if out.hours == OFF else out.hours,
+                do_not_call=out.do_not_call,
+                prefixes=settings.limits.dial_prefixes,
+            ),
+            spent=lambda: spend is not None and spend.over,
+        )
+        switchboard.on_ended = calls_out.call_ended
         telephone.write.find = _parties(switchboard)
         if spend is not None:
             await stack.enter_async_context(spend.refreshing(clock.delay))
@@ -429,6 +453,7 @@ async def open_line(
                 live_calls=live_calls,
             )
             switchboard.on_released = workers.release
+            switchboard.claim = workers.claim
             metrics.refresh.append(workers.fill_counts)
         nodes: Nodes | None = None
         if cluster is not None:
@@ -446,6 +471,7 @@ async def open_line(
                     ports=cluster_ports,
                 )
             )
+            switchboard.claim = nodes.claim
             metrics.refresh.append(nodes.fill_counts)
         others = nodes or workers
         gather = others.gather_counts if others is not None else _alone(metrics)
@@ -488,6 +514,7 @@ async def open_line(
                     stored,
                     outbox.wake_worker,
                     control.recording,
+                    place_with(calls_out),
                 ),
                 world=world,
             )
@@ -517,6 +544,7 @@ async def open_line(
             store,
             writer,
             metrics,
+            calls_out,
             nodes,
         )
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from hookflash.console.calls import Listen
+import msgspec
+
+from hookflash.console.calls import Listen, Place, PlaceForm
 from hookflash.console.console import Console, ConsoleConfig, Hooks
 from hookflash.console.deliveries import FetchVoicemail
 from hookflash.console.ended_calls import EndedCallData
@@ -17,6 +19,7 @@ from hookflash.console.line_calls import LineCalls, SingleProcess
 from hookflash.console.live_calls import Driven, LiveCalls
 from hookflash.console.prices import Prices
 from hookflash.errors import ConfigError
+from hookflash.runtime.calls_out import CallOrder, CallsOut
 from hookflash.runtime.journal import Journals
 from hookflash.runtime.switchboard import Switchboard
 from hookflash.server.carrier_answers import LocalAnswerer
@@ -92,12 +95,24 @@ def open_console(
     return Console(config, line_calls, store, now=now, hooks=hooks, world=world)
 
 
+def place_with(calls_out: CallsOut) -> Place:
+    """Return what places calls for the console. It does not wait for a free line."""
+
+    async def place(given: PlaceForm) -> str:
+        fields = msgspec.structs.asdict(given) | {"caller_id": given.caller_id or ""}
+        placed = await calls_out.place(CallOrder(**fields), wait=False)
+        return placed.call_sid
+
+    return place
+
+
 def with_line(
     hooks: Hooks,
     listen: Listen,
     data: EndedCallData,
     deliver: Callable[[], None],
     voicemail: FetchVoicemail,
+    place: Place,
 ) -> Hooks:
     """Return `hooks` with the line's live audio, ended calls and delivery worker as defaults."""
     return dataclasses.replace(
@@ -106,6 +121,7 @@ def with_line(
         data=hooks.data or data,
         deliver=hooks.deliver or deliver,
         voicemail=hooks.voicemail or voicemail,
+        place=hooks.place or place,
     )
 
 

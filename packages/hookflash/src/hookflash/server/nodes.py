@@ -263,6 +263,11 @@ class Nodes:
                 await self._leases.take(question.leg_sid)
         return twiml
 
+    async def claim(self, call_sid: str) -> None:
+        """Take the lease of a call that this node has placed."""
+        if await self._leases.take(call_sid) is None:
+            self._leases.take_without_lease(call_sid)
+
     async def _settle(self, call_sid: str) -> None:
         """Give up the lease of a call that was refused or is unknown."""
         if not self._switchboard.has(call_sid) and self._leases.has(call_sid):

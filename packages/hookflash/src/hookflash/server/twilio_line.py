@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from starlette.requests import HTTPConnection
 
 from hookflash.carriers.twilio.caller_ids import Parties
+from hookflash.carriers.twilio.place_request import place_fields
 from hookflash.carriers.twilio.rest import TwilioControl
 from hookflash.carriers.twilio.ring_request import Fields, ring_fields
 from hookflash.carriers.twilio.signature import Signatures
@@ -93,6 +94,12 @@ class TwimlWriter:
     def ring_request(self, call_sid: str, what: RingHuman) -> Fields:
         """Return the form fields of a call to a human, for the call `call_sid`."""
         return ring_fields(what, self._urls, self._parties(call_sid))
+
+    def place_request(self, caller: str, called: str, ring_seconds: int) -> Fields:
+        """Return the form fields of a call that the line places."""
+        return place_fields(
+            caller=caller, called=called, ring_seconds=ring_seconds, urls=self._urls
+        )
 
     def _parties(self, call_sid: str, leg_sid: str = "") -> Parties:
         reported = self._reported.get(call_sid)

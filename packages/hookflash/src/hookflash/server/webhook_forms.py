@@ -144,6 +144,10 @@ def call_status(form: Form, path: Path) -> tuple[str, AnyEvent | None]:
     return webhooks.call_status(form)
 
 
+def callee_detected(form: Form, path: Path) -> tuple[str, AnyEvent | None]:
+    return webhooks.callee_detected(form)
+
+
 def stream_status(form: Form, path: Path) -> tuple[str, AnyEvent | None]:
     return webhooks.stream_status(form)
 

@@ -21,6 +21,7 @@
     POST /twilio/recording/{step}       a voicemail is ready                        204
     POST /twilio/transcription/{step}   a voicemail was transcribed                 204
     POST /twilio/status                 the caller's leg has ended                  204
+    POST /twilio/detected               who has answered a call that was placed     204
     POST /twilio/stream                 the stream has ended or failed              204
     GET  /twilio/music/{seconds}.wav    hold music                                  audio
     WS   /twilio/media                  the audio of the caller and the agent
@@ -167,6 +168,7 @@ class WebhookRoutes:
             notice(f"{PREFIX}/recording/{{step:number}}", webhook_forms.recording_ready),
             notice(f"{PREFIX}/transcription/{{step:number}}", webhook_forms.transcribed),
             notice(f"{PREFIX}/status", webhook_forms.call_status),
+            notice(f"{PREFIX}/detected", webhook_forms.callee_detected),
             notice(f"{PREFIX}/stream", webhook_forms.stream_status),
             WebhookRoute(f"{PREFIX}/music/{{seconds:number}}.wav", serve_music, methods=["GET"]),
             SocketRoute(f"{PREFIX}/media", self._media),

@@ -347,6 +347,10 @@ class Workers:
                 return Elsewhere(holder)
             return Answered(await self._local.answer(question))
 
+    async def claim(self, call_sid: str) -> None:
+        """Claim a call that this worker has placed. `release` ends the claim."""
+        await self._claim(call_sid)
+
     @contextlib.asynccontextmanager
     async def _claimed(self, call_sid: str) -> AsyncIterator[str]:
         """Claim a call while the block runs, and longer if this process then has it. Yields its

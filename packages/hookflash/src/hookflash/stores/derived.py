@@ -24,8 +24,13 @@ def derived(record: CallRecord) -> dict[str, Any]:
         "answer_seconds": round(median(answers), 3) if answers else None,
         "caller_seconds": _spoken(record, "caller"),
         "agent_seconds": _spoken(record, "agent"),
-        "digits": last_digits(record.caller),
+        "digits": last_digits(party_of(record)),
     }
+
+
+def party_of(record: CallRecord) -> str:
+    """Return who was on the line with the agent: who called, or who was called."""
+    return record.called if record.direction == "outbound" else record.caller
 
 
 def answer_delays(record: CallRecord) -> list[float]:

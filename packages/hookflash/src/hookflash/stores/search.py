@@ -58,6 +58,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     answer_seconds: float | None
     caller_seconds: float
     agent_seconds: float
+    direction: str = "inbound"
+    answered_by: str = ""
     tokens: Tokens = Tokens()
     excerpt: str = ""
 

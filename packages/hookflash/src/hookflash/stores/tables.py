@@ -49,6 +49,9 @@ calls = Table(
     Column("barge_ins", Integer, nullable=False),
     Column("recorded_from", Double, nullable=True),
     Column("summary", Text, nullable=False, server_default=""),
+    Column("direction", String(16), nullable=False, server_default="inbound"),
+    Column("answered_by", String(16), nullable=False, server_default=""),
+    Column("answered_after", Double, nullable=True),
     *(Column(name, BigInteger, nullable=False, server_default="0") for name in COUNTS),
     # The following columns are derived from the record (`derived.py`), for search and figures.
     Column("destination", Text, nullable=False),

@@ -64,6 +64,10 @@ class InstructionWriter(Protocol):
         """Return the form fields of a call to place."""
         ...
 
+    def place_request(self, caller: str, called: str, ring_seconds: int) -> Fields:
+        """Return the form fields of a call from `caller` to `called`."""
+        ...
+
 
 _NOT_FOUND = 404
 
@@ -144,6 +148,18 @@ class TwilioControl:
         if not leg_sid:
             raise CarrierError(f"Twilio placed a call for {call_sid} and did not say which")
         return leg_sid
+
+    async def place(self, caller: str, called: str, ring_seconds: int, *, seconds: float) -> str:
+        """Call somebody. Return the SID of the call.
+
+        The request is repeated only if it was certainly not received.
+        """
+        what_for = "the request to place a call"
+        fields = self._writer.place_request(caller, called, ring_seconds)
+        call_sid = _as(await self._place_call(fields, what_for, seconds), _Placed()).sid
+        if not call_sid:
+            raise CarrierError("Twilio placed a call and did not say which")
+        return call_sid
 
     async def _place_call(self, fields: Fields, what_for: str, seconds: float) -> bytes:
         path = f"{self._calls}.json"

@@ -153,6 +153,10 @@ class Urls(msgspec.Struct, frozen=True):
     def status(self) -> str:
         return self.http(f"{PREFIX}/status")
 
+    def detected(self) -> str:
+        """Return where Twilio reports who has answered a call that the line has placed."""
+        return self.http(f"{PREFIX}/detected")
+
     def stream(self) -> str:
         return self.http(f"{PREFIX}/stream")
 

@@ -24,6 +24,7 @@ from hookflash.core.caller_number import is_withheld, masked
 from hookflash.core.events import (
     CallArrived,
     CallCompleted,
+    CalleeDetected,
     HumanAsked,
     InstructionsAsked,
     LegChanged,
@@ -78,6 +79,16 @@ _QUEUE: dict[str, Outcome] = {
     "queue-full": "busy",
     "error": "failed",
     "system-error": "failed",
+}
+
+
+_ANSWERED_BY: dict[str, Literal["human", "machine", "machine-end", "fax"]] = {
+    "human": "human",
+    "fax": "fax",
+    "machine_start": "machine",
+    "machine_end_beep": "machine-end",
+    "machine_end_silence": "machine-end",
+    "machine_end_other": "machine-end",
 }
 
 
@@ -262,6 +273,12 @@ def call_status(form: Mapping[str, str]) -> tuple[str, CallCompleted | None]:
     """Read a call's status callback; the event is None unless the call has ended."""
     event = CallCompleted(form["CallStatus"]) if is_over(form) else None
     return call_sid(form), event
+
+
+def callee_detected(form: Mapping[str, str]) -> tuple[str, CalleeDetected]:
+    """Read the result of answering machine detection on a call that the line has placed."""
+    by = form.get("AnsweredBy", "")
+    return call_sid(form), CalleeDetected(_ANSWERED_BY.get(by, "unknown"))
 
 
 def stream_status(form: Mapping[str, str]) -> tuple[str, StreamStopped | None]:

@@ -116,6 +116,18 @@ export function caller(address) {
   return match ? `+1 ${match[1]} ${match[2]} ${match[3]}` : text;
 }
 
+/** Return who is on the line with the agent: who called, or after an arrow who was called. */
+export function party(entry) {
+  return entry.direction === "outbound" ? `→ ${caller(entry.called)}` : caller(entry.caller);
+}
+
+/** Return which number of the line a call came to, or was placed from. */
+export function lineOf(entry) {
+  return entry.direction === "outbound"
+    ? `placed from ${caller(entry.caller)}`
+    : `called ${caller(entry.called)}`;
+}
+
 /** Format JSON on one line; return text that is no JSON as it is. */
 export function tidyJson(text) {
   try {

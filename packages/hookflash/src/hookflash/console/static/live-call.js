@@ -10,7 +10,7 @@ import { Actions } from "./actions.js";
 import { pastCall } from "./api.js";
 import { situation, timeLeft } from "./live-calls.js";
 import { el, icon, put, setText, show } from "./dom.js";
-import { caller, clock, count, money, timeOfDay, wait, words } from "./format.js";
+import { clock, count, lineOf, money, party, timeOfDay, wait, words } from "./format.js";
 import { announce, everySecond, skeleton } from "./page.js";
 import { CALL_STATES, SOURCES } from "./state-words.js";
 import { Timeline } from "./timeline.js";
@@ -159,8 +159,8 @@ export class LiveCall {
       setText(this.name, this.isOver ? "Ended call" : "Looking for this call …");
       return;
     }
-    setText(this.name, caller(entry.caller));
-    setText(this.about, `${entry.agent} · called ${caller(entry.called)} · since ${timeOfDay(entry.arrived_at)}`);
+    setText(this.name, party(entry));
+    setText(this.about, `${entry.agent} · ${lineOf(entry)} · since ${timeOfDay(entry.arrived_at)}`);
   }
 
   tick() {

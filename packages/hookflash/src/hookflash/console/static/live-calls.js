@@ -4,7 +4,7 @@
 // says "no calls" only after the server has sent its list.
 
 import { el, icon, KeyedList, put, setText, show } from "./dom.js";
-import { caller, clock, count, label, money, words } from "./format.js";
+import { clock, count, label, money, party, words } from "./format.js";
 import { empty, everySecond, failure, skeleton } from "./page.js";
 import { CALL_STATES } from "./state-words.js";
 
@@ -182,7 +182,7 @@ export class LiveCalls {
   matches(entry) {
     if (this.agent.value && entry.agent !== this.agent.value) return false;
     if (!this.filter) return true;
-    const text = `${entry.caller} ${caller(entry.caller)} ${entry.agent} ${entry.called}`.toLowerCase();
+    const text = `${entry.caller} ${party(entry)} ${entry.agent} ${entry.called}`.toLowerCase();
     return text.includes(this.filter);
   }
 
@@ -225,7 +225,7 @@ class Row {
     put(this.state, "data-kind", kind);
     put(this.state, "title", means || null);
     setText(this.state, text);
-    setText(this.who, caller(entry.caller));
+    setText(this.who, party(entry));
     setText(this.agent, entry.agent);
     const { handoff, question, last, speaking } = entry;
     const said = last ? `${SPEAKERS[last.speaker]}: ${last.text}` : "";

@@ -10,7 +10,7 @@
 import { deletePast, exportUrl, pastCall, recordingUrl } from "./api.js";
 import { voicemailPlayer } from "./deliveries.js";
 import { el, icon, put, setText, show } from "./dom.js";
-import { caller, clock, count, fullDate, label, money, wait, whole, words } from "./format.js";
+import { clock, count, fullDate, label, lineOf, money, party, wait, whole, words } from "./format.js";
 import { merged } from "./live-store.js";
 import { attempt, empty, failure, note, question, setTitle, skeleton } from "./page.js";
 import { Player } from "./player.js";
@@ -106,8 +106,8 @@ export class PastCall {
         el(
           "div.call-who",
           {},
-          el("h1", {}, caller(entry.caller)),
-          el("p.soft", {}, `${entry.agent} · called ${caller(entry.called)} · ${fullDate(entry.arrived_at)}`),
+          el("h1", {}, party(entry)),
+          el("p.soft", {}, `${entry.agent} · ${lineOf(entry)} · ${fullDate(entry.arrived_at)}`),
         ),
         el(
           "div.call-state",
@@ -136,7 +136,7 @@ export class PastCall {
       journal ? this.log() : "",
     );
     this.timeline.update(this.parts, entry.seconds);
-    setTitle(caller(entry.caller));
+    setTitle(party(entry));
   }
 
   at(seconds) {

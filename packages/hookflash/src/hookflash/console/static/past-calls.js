@@ -3,7 +3,7 @@
 
 import { pastCalls, tableUrl } from "./api.js";
 import { el, icon, put, setText, show } from "./dom.js";
-import { caller, clock, count, day, label, money, shortDay, timeOfDay, wait, words } from "./format.js";
+import { clock, count, day, label, money, party, shortDay, timeOfDay, wait, words } from "./format.js";
 import { announce, empty, Loading } from "./page.js";
 import { DISPOSITIONS, OUTCOMES } from "./state-words.js";
 
@@ -268,7 +268,7 @@ export class PastCalls {
   }
 
   row(entry) {
-    const link = el("a", { href: `#/past/${encodeURIComponent(entry.call_sid)}` }, caller(entry.caller));
+    const link = el("a", { href: `#/past/${encodeURIComponent(entry.call_sid)}` }, party(entry));
     const human = entry.outcome
       ? [
           el("span", {}, words(entry.destination)),

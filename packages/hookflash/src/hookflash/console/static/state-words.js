@@ -93,7 +93,13 @@ export const DISPOSITIONS = {
   "callback": "callback",
   "abandoned": "abandoned",
   "failed": "failed",
-  "time_limit": "time limit"
+  "time_limit": "time limit",
+  "busy": "busy",
+  "no_answer": "no answer",
+  "cancelled": "cancelled",
+  "machine": "machine",
+  "message_left": "message left",
+  "fax": "fax"
 };
 
 export const DELIVERY_STATES = {

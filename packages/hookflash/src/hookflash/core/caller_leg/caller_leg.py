@@ -1,5 +1,6 @@
 """The machine of the caller's leg: from arrival, through every move, to its end.
 
+    NEW --placed--> DIALLING --answered--> CONNECTING
     NEW --arrives--> CONNECTING --stream--> STREAM --moved--> TO_HUMAN --bridged--> WITH_HUMAN
                         ^                     |                   |                 |
                         +---- back to the agent (stream lost, nobody reached, the human is done)
@@ -89,8 +90,20 @@ class CallerLeg:
 
     # --- arriving ---------------------------------------------------------------------------------
 
+    def call_placed(self, event: e.CallPlaced, step: s.Step) -> None:
+        """The line has placed this call: wait until it is answered."""
+        info = self.info
+        info.call_sid, info.caller, info.called = event.call_sid, event.caller, event.called
+        info.arrived_at, info.outbound = step.now, True
+        self._timer.enter(CallerLegState.DIALLING, step.now, self)
+
     def call_arrived(self, event: e.CallArrived, step: s.Step) -> None:
         info = self.info
+        if self.state is CallerLegState.DIALLING:
+            info.answered_at = step.now
+            self._question = (0, "")
+            step.tell(s.CallBegan())
+            return
         if info.call_sid:
             self._arrived_again(step)
             return
@@ -340,6 +353,8 @@ class CallerLeg:
 
     def call_completed(self, event: e.CallCompleted, step: s.Step) -> None:
         self.completed = True
+        if self.state is CallerLegState.DIALLING:
+            self.info.unanswered = event.status
         step.tell(s.CallerGone())
 
     def call_recovered(self, step: s.Step) -> None:
@@ -378,6 +393,8 @@ class CallerLeg:
         step.do(*moves)
         if not self._timer.expired(now):
             return
+        if self.state is CallerLegState.DIALLING:
+            self.info.unanswered = "failed"
         if self.route.deadline is not None and self.stream_sid is None:
             # REST is down, and the caller hears music. The move is still being tried.
             self._timer.enter(self.state, now, self)

@@ -14,11 +14,18 @@ BROKEN_SECONDS = 15.0
 TALK_SECONDS = 4 * 3600.0 + 600.0
 """Twilio's longest call, and ten minutes."""
 
+DIALLING_SLACK_SECONDS = 60.0
+"""How much longer than it rings a call may take to be answered: orders may wait at the carrier."""
+
 _GONE = "the caller counts as gone, unless their leg is still being moved"
 
 
 LIMITS: dict[CallerLegState, Limit | None] = {
     CallerLegState.NEW: None,
+    CallerLegState.DIALLING: Limit(
+        lambda leg, now: leg.setup.outbound.ring_seconds + DIALLING_SLACK_SECONDS,
+        then="the call counts as failed",
+    ),
     CallerLegState.CONNECTING: Limit(lambda leg, now: leg.setup.stream_seconds, then=_GONE),
     CallerLegState.STREAM: None,
     CallerLegState.STOPPED: Limit(STOPPED_SECONDS, then=_GONE),

@@ -11,6 +11,7 @@ class CallerLegState(Enum):
     """Where the caller's leg is."""
 
     NEW = "not arrived"
+    DIALLING = "is being called"
     CONNECTING = "waits for a stream"
     STREAM = "on the stream"
     STOPPED = "the stream has stopped"
@@ -33,6 +34,7 @@ class RouteState(Enum):
 
 PHASES: dict[CallerLegState, Phase] = {
     CallerLegState.NEW: Phase.RINGING,
+    CallerLegState.DIALLING: Phase.RINGING,
     CallerLegState.CONNECTING: Phase.RINGING,
     CallerLegState.STREAM: Phase.TALKING,
     CallerLegState.STOPPED: Phase.TALKING,

@@ -28,6 +28,7 @@ from hookflash.core.conversation.digit_buffer import DigitBuffer
 from hookflash.core.conversation.digit_collection import DigitCollection
 from hookflash.core.conversation.farewell import Farewell
 from hookflash.core.conversation.limits import (
+    CALLEE_LIMITS,
     JUDGE_LIMITS,
     JUDGE_SECONDS,
     OWED_LIMITS,
@@ -40,6 +41,7 @@ from hookflash.core.conversation.playout import Playout
 from hookflash.core.conversation.requests import Kind, Request, Requests
 from hookflash.core.conversation.running_tools import RunningTools
 from hookflash.core.conversation.states import (
+    CalleeState,
     ConversationState,
     JudgeState,
     OwedState,
@@ -49,6 +51,7 @@ from hookflash.core.conversation.states import (
     TurnState,
 )
 from hookflash.core.conversation.transcript import Transcript
+from hookflash.core.disposition import Disposition
 from hookflash.core.machine_views import CallerLegView, HandoffView
 from hookflash.core.phases import Phase
 from hookflash.core.record import ToolUse
@@ -112,6 +115,9 @@ class Conversation:
         self.transcript = Transcript()
         self.turn = Timer(TURN_LIMITS, TurnState.OVER)
         self.silence = Timer(SILENCE_LIMITS, SilenceState.OFF)
+        self.callee = Timer(CALLEE_LIMITS, CalleeState.NONE)
+        self.machine: Disposition | None = None
+        """How a call that a machine has answered ends, once that is known."""
         self.prompts = 0
         """How often the silent caller was asked whether they are there."""
         self.said_last: list[str] = []
@@ -132,6 +138,11 @@ class Conversation:
     def live(self) -> bool:
         """Whether the caller has an open stream to the agent."""
         return self.state is ConversationState.LIVE
+
+    @property
+    def mailbox_greets(self) -> bool:
+        """Whether a mailbox has answered and its greeting may go on: the agent says nothing."""
+        return self.callee.state in (CalleeState.GREETING, CalleeState.QUIET, CalleeState.TONE)
 
     @property
     def answering(self) -> bool:
@@ -185,6 +196,7 @@ class Conversation:
             self.owed_due,
             self.turn.due,
             self.silence.due,
+            self.callee.due if self.live else None,
             self.judge.due,
             self.length.due,
         )

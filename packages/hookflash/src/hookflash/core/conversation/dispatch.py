@@ -9,6 +9,7 @@ from hookflash.core import events as e
 from hookflash.core.commands import CloseModel
 from hookflash.core.conversation import (
     call_length_over,
+    called_party,
     collecting,
     fillers,
     interruptions,
@@ -25,6 +26,7 @@ from hookflash.core.conversation.states import ConversationState, SessionState, 
 from hookflash.core.signals import Step
 
 HANDLERS: dict[type, Callable[[Conversation, Any, Step], None]] = {
+    e.CalleeDetected: called_party.callee_detected,
     e.DigitPressed: keypad.digit_pressed,
     e.ModelReady: session_replacement.model_ready,
     e.ModelLost: session_replacement.model_lost,
@@ -66,6 +68,7 @@ Their functions return True if nothing more has to be done: no signal to route, 
 
 def review(talk: Conversation, step: Step) -> None:
     """Enter the states that follow from an event: is the caller owed something, or silent?"""
+    called_party.review(talk, step)
     collecting.review(talk, step)
     fillers.review(talk, step)
     silent_caller.review(talk, step)
@@ -85,6 +88,7 @@ def expire(talk: Conversation, step: Step) -> None:
         collecting.expire(talk, step)
         interruptions.expire(talk, step)
         silent_caller.expire(talk, step)
+        called_party.expire(talk, step)
         silent = fillers.expire(talk, step)
         if silent or talk.requests.overdue(now):
             lost = e.ModelLost("it does not answer")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hookflash.core.conversation.states import (
+    CalleeState,
     CollectionState,
     FarewellState,
     JudgeState,
@@ -135,6 +136,17 @@ SILENCE_LIMITS: dict[SilenceState, Limit | None] = {
         lambda talk, now: talk.setup.away_timeout,
         then="the caller is asked whether they are there, twice; then the call ends",
     ),
+}
+
+CALLEE_LIMITS: dict[CalleeState, Limit | None] = {
+    CalleeState.NONE: None,
+    # Longer greetings are cut off by few mailboxes; a menu never ends.
+    CalleeState.GREETING: Limit(45.0, then="the message is left, or the call ends"),
+    # The tone follows the greeting within about a second, and is no speech.
+    CalleeState.QUIET: Limit(2.0, then="the message is left, or the call ends"),
+    # The carrier reports a tone when it is sure of it, which is before its end.
+    CalleeState.TONE: Limit(0.6, then="the message is left, or the call ends"),
+    CalleeState.SERVED: None,
 }
 
 TURN_LIMITS: dict[TurnState, Limit | None] = {

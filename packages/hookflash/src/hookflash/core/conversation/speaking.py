@@ -18,6 +18,7 @@ from hookflash.core.commands import (
 from hookflash.core.conversation.conversation import Conversation
 from hookflash.core.conversation.playout import Settled
 from hookflash.core.conversation.requests import Kind, Request
+from hookflash.core.conversation.states import CalleeState
 from hookflash.core.conversation.transcript import Line
 from hookflash.core.events import ConsultDecided
 from hookflash.core.phases import Phase
@@ -25,7 +26,7 @@ from hookflash.core.phases import Phase
 
 def speak_first(talk: Conversation, step: s.Step) -> None:
     """The stream and the session are both open: the agent speaks first, the consent line before."""
-    if not talk.answering or talk.consent.awaits_playout:
+    if not talk.answering or talk.consent.awaits_playout or talk.mailbox_greets:
         return
     consent = talk.consent.ask()
     if consent is not None:
@@ -135,6 +136,8 @@ def farewell_over(talk: Conversation, step: s.Step) -> None:
     """The last words were heard, or awaited long enough: carry out what they lead to."""
     purpose = talk.farewell.purpose
     talk.farewell.end(step.now)
+    if talk.machine == "machine" and talk.callee.state is CalleeState.SERVED:
+        talk.machine = "message_left"
     if purpose == "consulted":
         _consult_settled(talk, step)
     else:

@@ -71,6 +71,16 @@ class JudgeState(Enum):
     JUDGING = "their words are waited for"
 
 
+class CalleeState(Enum):
+    """What is known of a mailbox that has answered a call of this line."""
+
+    NONE = "no mailbox has answered"
+    GREETING = "a mailbox greets"
+    QUIET = "a mailbox is quiet after its greeting"
+    TONE = "a mailbox records, and its tone may still sound"
+    SERVED = "the message is being left, or the call ends"
+
+
 class SilenceState(Enum):
     """Whether it is the caller's turn, and nobody speaks."""
 

@@ -16,6 +16,7 @@ from hookflash.core.commands import (
     TruncateItem,
 )
 from hookflash.core.conversation import (
+    called_party,
     fillers,
     interruptions,
     session_replacement,
@@ -126,7 +127,8 @@ def response_started(talk: Conversation, event: e.ResponseStarted, step: s.Step)
     )
     if talk.requests.saying(Kind.CONSENT):
         talk.consent.response_started(event.response_id)
-    if talk.farewell.line_is_due:
+    if talk.farewell.line_is_due or talk.mailbox_greets:
+        # A mailbox is no person whom the agent answers.
         speaking.stop(talk, step)
     else:
         speaking.drop_cancelled(talk, stopped, step)
@@ -237,6 +239,7 @@ def turn_ended(talk: Conversation, step: s.Step) -> None:
 def caller_transcribed(talk: Conversation, event: e.CallerTranscribed, step: s.Step) -> None:
     line = talk.transcript.caller_said(event.item_id, event.text, step.now)
     silent_caller.answered(talk, line.text, step)
+    called_party.transcribed(talk, line.text, step)
     interruptions.transcribed(talk, event.item_id, line.text, step)
     if line.text:
         step.tell(s.CallerSaid(text=line.text, started_at=line.started_at))
