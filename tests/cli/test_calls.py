@@ -14,6 +14,15 @@ from hookflash.core.record import CallRecord
 from hookflash.errors import ConfigError
 from hookflash.stores.records import open_store
 
+STORED = {
+    "agent": "shop",
+    "caller": "+15550101",
+    "called": "+15550100",
+    "disposition": "abandoned",
+    "arrived_at": 1.0,
+    "seconds": 1.0,
+}
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -92,6 +101,23 @@ def test_a_call_is_exported_and_its_files_are_private(folder: Path) -> None:
     assert {path.stat().st_mode & 0o777 for path in out.iterdir()} == {0o600}
     told = json.loads(run("CA1", str(out), "--json", command="export").output)
     assert told == {"call_sid": "CA1", "files": [f"{out}/CA1.json", f"{out}/CA1.wav"]}
+
+
+def test_a_call_is_exported_as_one_page(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="--html needs the journal of the call"):
+        run("CA1", str(folder / "out"), "--html", command="export")
+    record = {"type": "StoreRecord", "record": {**STORED, "call_sid": "CA1"}}
+    lines = (
+        {"journal": 5, "call_sid": "CA1", "setup": {"agent": "shop"}},
+        {"at": 2.0, "command": record},
+    )
+    (folder / "journals").mkdir()
+    (folder / "journals" / "CA1.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    result = run("CA1", str(folder / "out"), "--html", command="export")
+    assert result.return_value == 0
+    page = (folder / "out" / "CA1.html").read_text()
+    assert "<title>shop: abandoned</title>" in page
+    assert (folder / "out" / "CA1.html").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("sid", ["CA2", "../CA1"])

@@ -63,22 +63,25 @@ def delete(sid: str, settings_file: Path | None, force: bool, as_json: bool) -> 
 @command.command()
 @click.argument("sid")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--html", is_flag=True, help="Write SID.html as well: it opens without a server.")
 @click.option("--settings", "settings_file", type=click.Path(path_type=Path), help="Settings file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def export(sid: str, folder: Path, settings_file: Path | None, as_json: bool) -> int:
+def export(sid: str, folder: Path, html: bool, settings_file: Path | None, as_json: bool) -> int:
     """Write the data of the call SID to FOLDER: SID.json, SID.jsonl and SID.wav.
 
     These are its record, its journal and its recording, as far as they are stored, on whichever
-    machine the call was. `hookflash replay` reads the journal. Exits with 1 if the call is unknown.
+    machine the call was. `hookflash replay` reads the journal. With --html, SID.html has the
+    timeline, the transcript and the sound in one file. Exits with 1 if the call is unknown.
     """
     import asyncio
 
     import msgspec
 
-    from hookflash.errors import HookflashError
+    from hookflash.errors import ConfigError, HookflashError
     from hookflash.files.shared_files import open_files
     from hookflash.files.stored_files import KINDS, SUFFIXES
     from hookflash.private_files import create_folder, open_file, write_file
+    from hookflash.replay.page import page_of_journal
     from hookflash.settings import Settings
     from hookflash.stores.records import open_store
 
@@ -92,6 +95,19 @@ def export(sid: str, folder: Path, settings_file: Path | None, as_json: bool) ->
         finally:
             await store.close()
         written: list[Path] = []
+        if html and record is not None:
+            journal = await files.find("journals", sid)
+            recording = await files.find("recordings", sid)
+            if journal is None:
+                raise ConfigError(
+                    f"{sid}: --html needs the journal of the call, and none is stored; leave --html"
+                    " out"
+                )
+            sound = await recording.whole() if recording is not None else None
+            page = page_of_journal(await journal.whole(), sound)
+            create_folder(folder)
+            written.append(folder / f"{sid}.html")
+            write_file(written[-1], page)
         if record is not None:
             create_folder(folder)
             written.append(folder / f"{sid}.json")
