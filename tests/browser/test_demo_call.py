@@ -113,7 +113,7 @@ async def test_a_caller_and_a_human_talk_in_the_browser(
 
     await caller.does("Call")
     await caller.connected()
-    await expect(live).to_contain_text("With the agent")
+    await expect(live).to_contain_text("Talking")
     await expect(live).to_contain_text("this is Riverside Books")
     await caller.hears(1.0, since=0)
     await caller.hears_out()
@@ -140,7 +140,7 @@ async def test_a_caller_and_a_human_talk_in_the_browser(
     await expect(caller.phone.get_by_role("status")).to_have_text("On the line")
     await human.phone.press("1")
     await human.connected()
-    await expect(live).to_contain_text("With a human")
+    await expect(live).to_contain_text("With human")
     await expect(caller.phone.get_by_role("status")).to_have_text("On the line")
     first = len(caller.heard)
     await is_heard(HELLO, human, caller)

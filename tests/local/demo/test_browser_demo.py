@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from hookflash.errors import ConfigError
-from hookflash_local.demo.bookshop_agent import agent
+from hookflash_local.demo.bookshop_agent import SENTENCES, agent
 from hookflash_local.demo.browser_demo import LINE, serve_demo
 from hookflash_local.model.scripted import ScriptedModel
 
@@ -89,6 +89,7 @@ async def test_the_page_offers_the_line_its_agent_and_the_console(demo: Demo) ->
         "agent": "Riverside Books",
         "humans": [{"number": HUMAN, "name": "support"}],
         "console": "/console/static/embed.js",
+        "say": list(SENTENCES),
     }
     for path in ("/", "/demo"):
         assert (await demo.client.get(path)).headers["location"] == "/demo/"

@@ -17,7 +17,17 @@ agent = Agent(
     greeting="Hello, this is Riverside Books. How can I help you?",
     # Order numbers are no secrets.
     digits="shown",
+    # You are the only caller of the demo, so nobody has to be asked.
+    record=True,
+    consent=None,
 )
+
+SENTENCES = (
+    "When are you open on Saturday?",
+    "Where is my order? It is number 4571.",
+    "Can I talk to a person?",
+)
+"""What the demo's page suggests to say."""
 
 _ORDERS = {
     "4571": "Order 4571 left our warehouse yesterday and arrives on Friday.",

@@ -21,6 +21,7 @@ import secrets
 from collections.abc import Callable
 
 import httpx
+import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
@@ -40,6 +41,7 @@ from hookflash_local.carrier import (
     StandinCarrier,
     phone_app,
 )
+from hookflash_local.demo import bookshop_agent
 from hookflash_local.demo.local_call import speech_options
 from hookflash_local.demo.model_voice import ModelVoice
 from hookflash_local.model.process import ModelProcess
@@ -52,6 +54,8 @@ allow a console without sign-in."""
 PATH = "/demo/"
 CONSOLE = "/console/static/embed.js"
 """The console's script module that embeds a live call in another page."""
+
+TALK_TO_A_PERSON = "Can I talk to a person?"
 
 Progress = Callable[[str, float], None]
 
@@ -100,7 +104,8 @@ async def serve_demo(
                 "console": settings.console.model_copy(update={"enabled": True, "open": True}),
             }
         )
-        offer = Offer((LINE,), directory.agents[0].name, _humans(directory))
+        first = directory.agents[0]
+        offer = Offer((LINE,), first.name, _humans(directory), say=_sentences(first))
         ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
         async def front(_: Request) -> Response:
@@ -132,7 +137,7 @@ async def serve_demo(
                     status_callback=f"{PUBLIC_URL}/twilio/status",
                 )
                 if await _is_served(origin + CONSOLE):
-                    offer = Offer(offer.lines, offer.agent, offer.humans, CONSOLE)
+                    offer = msgspec.structs.replace(offer, console=CONSOLE)
                 on_ready(origin + PATH)
             await serving
         finally:
@@ -158,6 +163,13 @@ def _first_target(directory: Directory) -> Target | None:
         (target for plan in plans for target in plan.targets if target.kind != "function"),
         None,
     )
+
+
+def _sentences(agent: Agent) -> tuple[str, ...]:
+    """Return what a caller may say to try the agent: of the demo's own, three questions."""
+    if agent is bookshop_agent.agent:
+        return bookshop_agent.SENTENCES
+    return (TALK_TO_A_PERSON,) if agent.destinations else ()
 
 
 def _humans(directory: Directory) -> tuple[HumanPhone, ...]:

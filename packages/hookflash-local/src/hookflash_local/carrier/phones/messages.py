@@ -76,6 +76,7 @@ class Shown(msgspec.Struct, frozen=True, tag="phone"):
     - `connected`: somebody else is on the line
     - `said`: what the carrier itself spoke to this phone in this call (a whisper)
     - `ended`: how the last call ended
+    - `call_sid`: the SID of this phone's leg; of a phone that dialled, that of the call
     """
 
     token: str
@@ -90,6 +91,7 @@ class Shown(msgspec.Struct, frozen=True, tag="phone"):
     connected: bool = False
     said: tuple[str, ...] = ()
     ended: str = ""
+    call_sid: str = ""
 
 
 class Refused(msgspec.Struct, frozen=True, tag="refused"):

@@ -96,6 +96,7 @@ class Phone:
             wants_key=call.wants_key,
             connected=bool(call.hears),
             said=call.said,
+            call_sid=call.leg.sid,
         )
 
     def attach(self, page: Page) -> None:

@@ -77,13 +77,14 @@ class Offer(msgspec.Struct, frozen=True):
     """What the page offers: numbers to call and the agent behind them, humans who can be called.
 
     `console` is the module that shows a live call in an element (`showCall`), on this origin; the
-    page has a place for it, and says so where there is none.
+    page has a place for it, and says so where there is none. `say` are sentences to try.
     """
 
     lines: tuple[str, ...] = ()
     agent: str = ""
     humans: tuple[HumanPhone, ...] = ()
     console: str = ""
+    say: tuple[str, ...] = ()
 
 
 class PhoneServer:

@@ -8,6 +8,7 @@
 
 import { Actions } from "./actions.js";
 import { pastCall } from "./api.js";
+import { ClosingCard } from "./closing-card.js";
 import { situation, timeLeft } from "./live-calls.js";
 import { el, icon, put, setText, show } from "./dom.js";
 import { clock, count, lineOf, money, party, timeOfDay, wait, words } from "./format.js";
@@ -31,20 +32,12 @@ export class LiveCall {
     this.name = el("h1", {}, "…");
     this.about = el("p.soft");
     this.state = el("span.state");
-    this.time = el("span.big-time", { "aria-label": "Duration" });
+    this.time = el("span.big-time", { role: "timer", "aria-label": "Duration" });
     this.actions = new Actions({ session, sid, call: () => this.live.detail });
     this.handoff = new HandoffNotice(this.actions);
     this.question = new QuestionNotice(this.actions);
-    this.over = el(
-      "div.notice.over",
-      { hidden: true },
-      el("span", {}, el("strong", {}, "The call is over. "), "Its record is under Past calls."),
-      el(
-        "a.button",
-        { href: `${home}#/past/${encodeURIComponent(sid)}`, target: home ? "_blank" : null },
-        "Open the record",
-      ),
-    );
+    this.closing = new ClosingCard(sid, home);
+    this.over = this.closing.node;
     this.loading = el("div.panel", {}, skeleton(6));
     this.unknown = el(
       "div.notice.unknown",
@@ -52,7 +45,7 @@ export class LiveCall {
       el("span", {}, el("strong", {}, "No such call. "), "No call with this SID is live, and no record has it."),
       el("a.button", { href: `${home}#/past`, target: home ? "_blank" : null }, "Past calls"),
     );
-    this.timeline = new Timeline({ live: true, onPick: (seconds) => this.reveal(seconds) });
+    this.timeline = new Timeline({ live: true, strip: Boolean(home), onPick: (seconds) => this.reveal(seconds) });
     this.transcript = new Transcript({ live: true });
     this.facts = new Facts();
     this.drawn = el("div.panel", {}, this.timeline.node);
@@ -63,7 +56,7 @@ export class LiveCall {
       this.facts.node,
     );
     this.node = el(
-      "article.call.live-call",
+      `article.call.live-call${home ? ".embedded" : ""}`,
       {},
       back ? el("a.crumb", { href: back, "data-key": "Escape" }, icon("left"), "Calls now") : null,
       el(
@@ -85,6 +78,7 @@ export class LiveCall {
 
   close() {
     this.closed = true;
+    this.closing.close();
     for (const end of this.ends) end();
     clearInterval(this.redraw);
     this.timeline.close();
@@ -124,6 +118,7 @@ export class LiveCall {
     show(this.unknown, unknown);
     show(this.loading, !this.detail && !this.isOver && !unknown);
     show(this.over, this.isOver);
+    if (this.isOver) this.closing.load();
     show(this.drawn, this.detail !== null);
     show(this.columns, this.detail !== null);
     if (!this.detail) {

@@ -9,10 +9,10 @@ import { CALL_STATES, OUTCOMES } from "./state-words.js";
 
 export const PAD = 14;
 export const HEIGHTS = { caller: 30, agent: 30, human: 24, tools: 18 };
+/** A strip: lanes without words, for pages that have little room. */
+export const STRIP = { caller: 9, agent: 9, human: 9 };
 
 const STAGE = { top: 4, height: 16 };
-const SPEECH = HEIGHTS.agent;
-const HUMAN = HEIGHTS.human;
 const TOOLS = HEIGHTS.tools;
 const BETWEEN = 20;
 const GAP = 8;
@@ -34,14 +34,23 @@ const LAYERS = {
 
 const isHuman = (line) => line.speaker === "human";
 
+/** Return the tops and heights of a strip's lanes: the same three in every call, so that it stays as it is. */
+export function stripLayout() {
+  const lanes = { caller: STAGE.top + STAGE.height + 6 };
+  lanes.agent = lanes.caller + STRIP.caller + 5;
+  lanes.human = lanes.agent + STRIP.agent + 5;
+  const axis = lanes.human + STRIP.human + 2;
+  return { ...lanes, axis, height: axis + AXIS - 4, strip: true };
+}
+
 /** Return the top of each lane that the call has, in pixels. */
 export function layout({ legs, stages, tools, lines }) {
   const lanes = { caller: STAGE.top + STAGE.height + 12 };
-  lanes.agent = lanes.caller + SPEECH + BETWEEN;
-  let y = lanes.agent + SPEECH + GAP;
+  lanes.agent = lanes.caller + HEIGHTS.caller + BETWEEN;
+  let y = lanes.agent + HEIGHTS.agent + GAP;
   if (legs.length || stages.some((stage) => stage.name === WITH_HUMAN) || lines.some(isHuman)) {
     lanes.human = y;
-    y += HUMAN + GAP;
+    y += HEIGHTS.human + GAP;
   }
   if (tools.length) {
     lanes.tools = y;
@@ -66,12 +75,16 @@ export class TimelineShapes {
   /** Draw the parts. `scale` is in pixels a second, `width` in pixels. */
   draw({ parts, seconds, live, scale, lanes, sound, width }) {
     Object.assign(this, { parts, seconds, live, scale, lanes, sound });
+    this.strip = Boolean(lanes.strip);
+    this.speechHeight = (this.strip ? STRIP : HEIGHTS).agent;
+    this.cutInset = this.strip ? 0 : 5;
+    this.humanHeight = (this.strip ? STRIP : HEIGHTS).human;
     this.seen = new Set();
     this.frame(width);
     parts.stages.forEach((stage) => this.stage(stage));
     parts.legs.forEach((leg) => this.leg(leg));
     parts.lines.forEach((line, place) => this.speech(line, place));
-    parts.tools.forEach((tool, place) => this.tool(tool, place));
+    if (lanes.tools !== undefined) parts.tools.forEach((tool, place) => this.tool(tool, place));
     parts.barge_ins.forEach((one) => this.bargeIn(one));
     parts.latencies.forEach((one) => this.latency(one));
     for (const [key, shape] of this.shapes) {
@@ -110,6 +123,7 @@ export class TimelineShapes {
   }
 
   write(key, kind, x, y, said, room = Infinity) {
+    if (this.strip && kind !== "axis" && kind !== "on-stage") return;
     const fits = Math.floor(room / CHARACTER);
     if (fits < 3) return;
     const text = said.length <= fits ? said : `${said.slice(0, fits - 1).trimEnd()}…`;
@@ -119,9 +133,9 @@ export class TimelineShapes {
   frame(width) {
     const { caller, agent, human, axis } = this.lanes;
     for (const [name, y, height] of [
-      ["caller", caller, SPEECH],
-      ["agent", agent, SPEECH],
-      ["human", human, HUMAN],
+      ["caller", caller, this.speechHeight],
+      ["agent", agent, this.speechHeight],
+      ["human", human, this.humanHeight],
     ]) {
       if (y !== undefined) this.shape(`lane-${name}`, "rect.lane", { x: 0, y, width, height });
     }
@@ -162,24 +176,24 @@ export class TimelineShapes {
       started_at,
       end,
       y,
-      HUMAN,
+      this.humanHeight,
       `a human is on the line, ${wait(end - started_at)}`,
     );
     if (this.parts.lines.some(isHuman)) return;
     if (this.sound) {
       // There is no transcript of this talk, so its sound is drawn.
-      this.wave(`human-${id}`, "human", started_at, end, y, HUMAN);
-      this.wave(`caller-${id}`, "caller", started_at, end, this.lanes.caller, SPEECH);
+      this.wave(`human-${id}`, "human", started_at, end, y, this.humanHeight);
+      this.wave(`caller-${id}`, "caller", started_at, end, this.lanes.caller, this.speechHeight);
       return;
     }
-    this.write(`human-name-${id}`, "on-soft", x + 6, y + HUMAN / 2 + 4, "on the line", width - 10);
+    this.write(`human-name-${id}`, "on-soft", x + 6, y + this.humanHeight / 2 + 4, "on the line", width - 10);
   }
 
   speech(line, place) {
     const { id, speaker, started_at, text, cut } = line;
     const y = this.lanes[speaker];
     if (y === undefined) return;
-    const height = speaker === "human" ? HUMAN : SPEECH;
+    const height = speaker === "human" ? this.humanHeight : this.speechHeight;
     const end = line.ended_at ?? Math.max(this.seconds, started_at);
     if (end > started_at) {
       const title = `${clock(started_at)} ${speaker}: ${text}${cut ? ` [never heard: ${cut}]` : ""}`;
@@ -203,7 +217,7 @@ export class TimelineShapes {
     this.shape(
       `cut-${id}`,
       "rect.unheard",
-      { x, y: y + 5, width: Math.max(2, this.x(until) - x), height: SPEECH - 10, rx: 3, fill: this.hatch },
+      { x, y: y + this.cutInset, width: Math.max(2, this.x(until) - x), height: this.speechHeight - 2 * this.cutInset, rx: 3, fill: this.hatch },
       { title: `never heard: ${cut}` },
     );
   }
@@ -235,10 +249,10 @@ export class TimelineShapes {
       started_at,
       rung,
       y,
-      HUMAN,
+      this.humanHeight,
       `${name}, ${wait(rung - started_at)}${means}`,
     );
-    this.write(`leg-name-${id}`, "on-soft", x + 6, y + HUMAN / 2 + 4, name, width - 10);
+    this.write(`leg-name-${id}`, "on-soft", x + 6, y + this.humanHeight / 2 + 4, name, width - 10);
   }
 
   tool(tool, place) {
@@ -268,7 +282,7 @@ export class TimelineShapes {
     this.shape(
       `barge-${id}`,
       "path.barge",
-      { d: `M${x.toFixed(1)} ${caller - 3}V${agent + SPEECH + 3}` },
+      { d: `M${x.toFixed(1)} ${caller - 3}V${agent + this.speechHeight + 3}` },
       { title },
     );
     this.shape(
@@ -281,7 +295,7 @@ export class TimelineShapes {
 
   latency({ id, started_at, ended_at }) {
     const seconds = ended_at - started_at;
-    const middle = this.lanes.caller + SPEECH + BETWEEN / 2;
+    const middle = this.lanes.caller + this.speechHeight + BETWEEN / 2;
     const [from, to] = [this.x(started_at).toFixed(1), this.x(ended_at)];
     const kind = seconds > SLOW_SECONDS ? "wait.slow" : "wait";
     this.shape(

@@ -12,16 +12,17 @@
 
 import { el, put, show, svg } from "./dom.js";
 import { clock, count } from "./format.js";
-import { HEIGHTS, layout, PAD, TimelineShapes } from "./timeline-shapes.js";
+import { HEIGHTS, layout, PAD, STRIP, stripLayout, TimelineShapes } from "./timeline-shapes.js";
 
 const SPANS = [30, 60, 120, 180];
 
 let drawn = 0;
 
 export class Timeline {
-  /** `onPick(seconds)` is called for a click on the drawing. */
-  constructor({ onPick = () => {}, live = false } = {}) {
+  /** `onPick(seconds)` is called for a click on the drawing. `strip`: low lanes without words or tools. */
+  constructor({ onPick = () => {}, live = false, strip = false } = {}) {
     this.live = live;
+    this.strip = strip;
     this.parts = null;
     this.seconds = 0;
     this.sound = null;
@@ -47,11 +48,11 @@ export class Timeline {
     );
     this.empty = el("p.soft.small", {}, "Nothing has been said yet.");
     this.node = el(
-      "section.timeline",
+      `section.timeline${strip ? ".strip" : ""}`,
       { "aria-label": "Timeline" },
       el(
         "div.timeline-tools",
-        {},
+        { hidden: strip },
         el("h2.eyebrow", {}, "Timeline"),
         this.legend(),
         el(
@@ -194,7 +195,7 @@ export class Timeline {
     show(this.scroller.parentElement, something);
     if (!something || !this.scroller.clientWidth) return;
     this.scale = this.fit() * this.zoom;
-    this.lanes = layout(parts);
+    this.lanes = this.strip ? stripLayout() : layout(parts);
     const end = this.x(this.seconds) + PAD + (this.live ? 30 : 0);
     const width = Math.max(this.scroller.clientWidth, Math.ceil(end));
     put(this.drawing, "width", width);
@@ -229,7 +230,8 @@ export class Timeline {
       this.names.replaceChildren(...wanted.map((name) => el(`span.${name}`, {}, name)));
     }
     wanted.forEach((name, place) => {
-      put(this.names.children[place], "style", { top: `${this.lanes[name] + HEIGHTS[name] / 2 - 9}px` });
+      const height = (this.strip ? STRIP : HEIGHTS)[name];
+      put(this.names.children[place], "style", { top: `${this.lanes[name] + height / 2 - 9}px` });
     });
   }
 }

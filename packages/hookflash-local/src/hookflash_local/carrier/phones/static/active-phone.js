@@ -35,7 +35,11 @@ export function updateMicrophone() {
   });
 }
 
-// What is typed at nothing in particular is for the active phone.
+// What is typed at nothing in particular is for the active phone. A and D are for the phone that rings,
+// whichever phone is active or focused.
 addEventListener("keydown", (event) => {
-  if (event.target === document.body) active?.typed(event);
+  if (event.defaultPrevented || event.target.closest?.("input, textarea, select")) return;
+  const ringing = phones.find((each) => each.phone.state === "ringing");
+  if (ringing && /^[ad]$/i.test(event.key)) ringing.typed(event);
+  else if (event.target === document.body) active?.typed(event);
 });

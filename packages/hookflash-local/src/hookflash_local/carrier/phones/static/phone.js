@@ -17,6 +17,8 @@ const KEYS = [
 ];
 const SHORTCUTS = { c: "dial", a: "answer", d: "decline", m: "mute", h: "hold", x: "hang-up" };
 const ROLES = { caller: "Caller’s phone", human: "Human’s phone" };
+// What a key may be said to do fits below its digit.
+const LONGEST_ACTION = 8;
 
 class PhoneElement extends HTMLElement {
   connectedCallback() {
@@ -135,7 +137,7 @@ class PhoneElement extends HTMLElement {
     const { title, detail } = stateTexts(phone, this.getAttribute("name") ?? "");
     this.parts.title.textContent = title;
     this.parts.detail.textContent = detail;
-    this.parts.number.textContent = shownNumber(phone.number);
+    this.parts.number.textContent = this.place(phone.number);
     this.parts.title.setAttribute("aria-live", phone.state === "ringing" ? "assertive" : "polite");
     this.showSaid(phone);
     this.showActions(phone);
@@ -160,11 +162,22 @@ class PhoneElement extends HTMLElement {
       if (list.children[n]) list.children[n].textContent = text;
       else list.append(h("li", {}, text));
     });
-    const named = phone.wants_key ? namedKeys(phone.said) : [];
+    const named = phone.wants_key ? namedKeys(phone.said) : new Map();
     for (const [digit, button] of this.parts.keys) {
+      const does = named.get(digit) ?? "";
+      const label = { "*": "star", "#": "hash" }[digit] ?? digit;
       button.disabled = phone.state !== "talking";
-      button.classList.toggle("named", named.includes(digit));
+      button.classList.toggle("named", named.has(digit));
+      button.lastChild.textContent = does && does.length <= LONGEST_ACTION ? does : this.letters.get(digit);
+      button.setAttribute("aria-label", does ? `${label} ${does}` : label);
     }
+    list.scrollTop = list.scrollHeight;
+  }
+
+  /** The number of this phone; of a human's phone also the destination that rings it. */
+  place(number) {
+    const destination = this.as === "human" ? (this.getAttribute("name") ?? "").replaceAll(/[_-]/g, " ") : "";
+    return [destination, shownNumber(number)].filter(Boolean).join(" · ");
   }
 
   showActions({ state, role, muted, held }) {
@@ -216,12 +229,12 @@ class PhoneElement extends HTMLElement {
     const parts = (this.parts = {
       title: h("p", { class: "phone-title", role: "status" }, "Connecting…"),
       detail: h("p", { class: "phone-detail" }),
-      number: h("span", { class: "phone-number" }, shownNumber(this.phone.number)),
+      number: h("span", { class: "phone-number" }, this.place(this.phone.number)),
       clock: h("p", { class: "phone-clock", role: "timer" }),
       hand: h("button", { type: "button", class: "phone-hand", hidden: true, onclick: () => activate(this) }),
       theirs: meter("How loud they are"),
       yours: meter("How loud you are"),
-      list: h("ol", { "aria-live": "polite" }),
+      list: h("ol", { "aria-live": "polite", tabindex: "0" }),
       problem: h("p", { class: "phone-problem", role: "alert", hidden: true }),
       blocked: h("p", { class: "phone-problem", role: "alert", hidden: true }, "Click anywhere on this page to hear the call."),
       away: h("button", { type: "button", class: "phone-action plain", hidden: true, onclick: () => this.link.again() }, "Use it here"),
@@ -235,6 +248,7 @@ class PhoneElement extends HTMLElement {
         "hang-up": action("hang-up", "hang-up", "Hang up", "stop"),
       },
     });
+    this.letters = new Map(KEYS);
     for (const [digit, letters] of KEYS) {
       const press = () => this.press(digit);
       const label = { "*": "star", "#": "hash" }[digit] ?? digit;
@@ -254,11 +268,12 @@ class PhoneElement extends HTMLElement {
         h("div", {}, h("p", { class: "phone-eyebrow" }, ROLES[this.as]), parts.number), parts.hand),
       h("div", { class: "phone-face" },
         h("div", { class: "phone-disc", "aria-hidden": "true" }, icon(this.as === "caller" ? "call" : "agent")),
-        parts.title, parts.detail, parts.clock,
+        h("div", { class: "phone-texts" }, parts.title, parts.detail, parts.clock),
         h("div", { class: "phone-meters" }, bar("They", parts.theirs), bar("You", parts.yours))),
-      parts.said,
+      // Keys and actions stay where they are: what is said stands below them.
       h("div", { class: "phone-keys", role: "group", "aria-label": "Keypad" }, ...parts.keys.values()),
       h("div", { class: "phone-actions" }, ...Object.values(parts.actions), parts.away),
+      parts.said,
       parts.problem, parts.blocked,
     );
   }

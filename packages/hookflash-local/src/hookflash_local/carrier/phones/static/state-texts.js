@@ -38,9 +38,14 @@ function talking(phone) {
 
 const SPELLED = { zero: "0", one: "1", two: "2", star: "*", hash: "#" };
 
-/** Which keys the carrier's last words ask for: "Press 1 to take the call, or 2 to decline it". */
+/**
+ * Which keys the carrier's last words ask for, and what each is said to do:
+ * "Press 1 to take the call, or 2 to decline it" is 1 take, 2 decline.
+ */
 export function namedKeys(said) {
   const asked = /\bpress\b.*/is.exec(said.at(-1) ?? "")?.[0] ?? "";
-  const keys = asked.matchAll(/(?:\bpress|\bor|,) (?:the )?(?:key )?([0-9*#]|zero|one|two|star|hash)(?![\w])/gi);
-  return [...keys].map(([, key]) => SPELLED[key.toLowerCase()] ?? key);
+  const keys = asked.matchAll(
+    /(?:\bpress|\bor|,) (?:the )?(?:key )?([0-9*#]|zero|one|two|star|hash)(?![\w])(?: to (\w+))?/gi,
+  );
+  return new Map([...keys].map(([, key, does]) => [SPELLED[key.toLowerCase()] ?? key, does ?? ""]));
 }
