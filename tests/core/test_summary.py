@@ -48,7 +48,7 @@ def test_a_human_is_told_why_what_was_said_and_what_was_found() -> None:
     ]
     assert extract(utterances, [tool("It was sent on Monday.")], "a refund") == (
         'Wanted: a refund. The caller said: "My order 4711 has not come", then "I want my money'
-        ' back". find order answered: It was sent on Monday.'
+        ' back". The tool "find order" says: It was sent on Monday.'
     )
 
 
@@ -68,7 +68,17 @@ def test_of_many_turns_the_first_and_those_with_most_that_is_new_are_told_in_ord
     )
     assert extract(utterances, [], "") == (
         'The caller said: "My bicycle is broken", then "The rear wheel lost three spokes'
-        ' yesterday", then "Can somebody repair it before Friday evening?".'
+        ' yesterday", then "Can somebody repair it before Friday evening?"'
+    )
+
+
+def test_a_reason_in_the_callers_own_words_is_told_once() -> None:
+    utterances = said("I want to speak to support.", "It is about a refund.")
+    assert extract(utterances, [], "I want to speak to support") == (
+        'Wanted: I want to speak to support. The caller said: "It is about a refund".'
+    )
+    assert extract(utterances[:1], [], "I want to speak to support!") == (
+        "Wanted: I want to speak to support!"
     )
 
 
@@ -89,12 +99,12 @@ def test_turns_that_only_repeat_are_left_out() -> None:
     ],
 )
 def test_what_a_tool_gave_is_told_in_words(output: str, told: str) -> None:
-    assert extract([], [tool(output)], "").startswith(f"find order answered: {told}")
+    assert extract([], [tool(output)], "").startswith(f'The tool "find order" says: {told}')
 
 
 def test_a_tool_that_failed_and_a_long_text_are_told_shortly() -> None:
     text = extract([], [tool("word " * 100, failed=True)], "")
-    assert text.startswith("find order failed: word word")
+    assert text.startswith('The tool "find order" has failed: word word')
     assert text.endswith(" ...")
     assert len(text) < 200
 

@@ -43,6 +43,14 @@ def test_a_reason_that_is_a_sentence_has_one_full_stop(scene: Any) -> None:
     assert "I want to talk to support. Since" in text
 
 
+@pytest.mark.parametrize("mark", ["?", "!"])
+def test_a_question_as_a_reason_has_no_full_stop_behind_it(scene: Any, mark: str) -> None:
+    text = whispered(
+        scene, None, reason=f"Can I talk to a real person{mark}", summary="Ben calls.."
+    )
+    assert f"Can I talk to a real person{mark} Ben calls. Since" in text
+
+
 def test_a_long_story_is_cut_behind_a_whole_word(scene: Any) -> None:
     text = whispered(scene, "{summary}", summary="word " * 400)
     assert len(text) <= 600 and text.endswith("word...")

@@ -229,6 +229,17 @@ async def test_draining_waits_for_calls_to_end(world: World) -> None:
     await switchboard.close()
 
 
+async def test_a_call_whose_media_does_not_begin_is_waited_for_only_briefly(world: World) -> None:
+    switchboard = board(world)
+    await switchboard.arrive(ARRIVED)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    await switchboard.drain(1000)
+    assert loop.time() - began < 6
+    assert [each.call_sid for each in switchboard.live] == ["CA1"]
+    await switchboard.close()
+
+
 async def test_a_call_that_outlives_the_drain_is_brought_to_a_human(world: World) -> None:
     switchboard = board(world)
     await switchboard.arrive(ARRIVED)

@@ -963,7 +963,29 @@ class Settings(BaseSettings):
         return self
 
 
+_PLACEHOLDER = re.compile(
+    r"(?:sk-)?(?:\.{2,}|\u2026|x{3,}|\*{3,})|<.*>|\[.*\]|change[-_ ]?me|to[-_ ]?do|your[-_ ].*",
+    re.IGNORECASE,
+)
+"""A value that an example shows in place of the owner's own."""
+
+
+def is_placeholder(text: str | None) -> bool:
+    """Return whether a value is what an example shows, such as `...` or `<your key>`."""
+    return text is not None and _PLACEHOLDER.fullmatch(text.strip()) is not None
+
+
+def _placeholders(settings: Settings) -> Iterator[str]:
+    for name, value, where in (
+        ("OPENAI_API_KEY", settings.model.api_key, "the key from platform.openai.com/api-keys"),
+        ("TWILIO_AUTH_TOKEN", settings.twilio.auth_token, "the token from console.twilio.com"),
+    ):
+        if is_placeholder(value):
+            yield f"{name}: it is the placeholder {value!r}; put {where} in its place"
+
+
 def _missing_for_serving(settings: Settings) -> Iterator[str]:
+    yield from _placeholders(settings)
     if not settings.server.public_url:
         yield (
             "HOOKFLASH_PUBLIC_URL: the https address under which Twilio reaches this server;"

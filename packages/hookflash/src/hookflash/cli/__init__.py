@@ -60,6 +60,10 @@ def hookflash() -> None:
     """An AI agent answers your phone line and brings a human onto the live call."""
 
 
+def _names() -> list[str]:
+    return hookflash.list_commands(click.Context(hookflash))
+
+
 def exit_code(error: HookflashError) -> int:
     """Return the exit code of a command that ends with this error."""
     return 2 if isinstance(error, ConfigError) else 1
@@ -69,6 +73,16 @@ def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit. Hookflash's own errors are printed without a traceback."""
     try:
         code = hookflash.main(arguments, prog_name="hookflash", standalone_mode=False)
+    except click.UsageError as error:
+        # One line, as every other error: what is wrong, and where it is explained.
+        command = error.ctx.command_path if error.ctx is not None else "hookflash"
+        given = sys.argv[1:] if arguments is None else arguments
+        if command == "hookflash" and given[:1] and given[0] in _names():
+            # click reads some mistakes before it knows the command.
+            command = f"hookflash {given[0]}"
+        message = error.format_message().rstrip(".")
+        click.echo(f"hookflash: {message}; see `{command} --help`", err=True)
+        sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -97,7 +97,9 @@ def _say(settings: Settings, port: int) -> None:
     url = (settings.server.public_url or "").rstrip("/")
     texts = (
         f"listening on {settings.server.host} port {port}",
-        f"voice webhook and fallback: {url}/twilio/voice",
+        f"voice webhook: {url}/twilio/voice",
+        f"fallback webhook: {url}/twilio/voice",
+        f"status webhook: {url}/twilio/status",
     )
     for text in texts:
         if settings.logs.format == "json":
@@ -139,6 +141,7 @@ def _serve(settings: Settings, agent_spec: str, slot_text: str | None) -> None:
     from hookflash.agents.load_agent import load_agent
     from hookflash.server.assembly import serve_line
     from hookflash.server.limited_http import raise_descriptor_limit
+    from hookflash.server.open_port import listen
 
     async def serve() -> None:
         if sys.platform == "win32":
@@ -148,10 +151,17 @@ def _serve(settings: Settings, agent_spec: str, slot_text: str | None) -> None:
         from hookflash.cluster.worker_sockets import new_name
 
         if slot_text is None:
-            # Named even alone, so that a successor on the same data folder can find this process.
-            await serve_line(
-                settings, agent, on_listening=lambda port: _say(settings, port), worker=new_name(1)
-            )
+            # Opened first: a port that is in use is told at once.
+            with listen(settings.server.host, settings.server.port) as listener:
+                # Named even alone, so that a successor on the same data folder can find this
+                # process.
+                await serve_line(
+                    settings,
+                    agent,
+                    on_listening=lambda port: _say(settings, port),
+                    worker=new_name(1),
+                    listener=listener,
+                )
             return
         worker_slot = WorkerSlot.parse(slot_text)
         stop = asyncio.Event()

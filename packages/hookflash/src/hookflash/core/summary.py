@@ -51,7 +51,9 @@ def extract(
     sentences: list[str] = []
     if reason.strip():
         sentences.append(f"Wanted: {_sentence(reason)}")
-    sentences += _said("caller", utterances)
+    # A reason in the caller's own words need not be said twice.
+    own = [each for each in utterances if each.speaker != "caller" or not _same(each.text, reason)]
+    sentences += _said("caller", own)
     sentences += [_tool(use) for use in tools[-_TOOLS:]]
     sentences += _said("human", utterances)
     if outcome.strip():
@@ -86,7 +88,11 @@ def _outcome(record: CallRecord) -> str:
 
 def _said(speaker: Literal["caller", "human"], utterances: Sequence[Utterance]) -> list[str]:
     quotes = [f'"{_short(each)}"' for each in _turns(speaker, utterances)]
-    return [f"The {speaker} said: {', then '.join(quotes)}."] if quotes else []
+    if not quotes:
+        return []
+    # A question or an exclamation ends the sentence, too.
+    end = "" if quotes[-1].endswith(('?"', '!"', '..."')) else "."
+    return [f"The {speaker} said: {', then '.join(quotes)}{end}"]
 
 
 def _turns(speaker: str, utterances: Sequence[Utterance]) -> list[str]:
@@ -113,8 +119,9 @@ def _turns(speaker: str, utterances: Sequence[Utterance]) -> list[str]:
 
 
 def _tool(use: ToolUse) -> str:
-    name = use.name.replace("_", " ")
-    return f"{name} {'failed' if use.failed else 'answered'}: {_sentence(_plain(use.output))}"
+    name = use.name.replace("_", " ").replace("-", " ")
+    result = "has failed" if use.failed else "says"
+    return f'The tool "{name}" {result}: {_sentence(_plain(use.output))}'
 
 
 def _plain(output: str) -> str:
@@ -139,6 +146,11 @@ def _short(text: str) -> str:
     if len(text) > _QUOTE:
         text = text[:_QUOTE].rsplit(" ", 1)[0] + " ..."
     return text.removesuffix(".")
+
+
+def _same(text: str, other: str) -> bool:
+    """Whether two texts have the same words, in any case of letters."""
+    return re.findall(r"\w+", text.lower()) == re.findall(r"\w+", other.lower())
 
 
 def _sentence(text: str) -> str:

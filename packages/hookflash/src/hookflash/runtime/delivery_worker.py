@@ -159,6 +159,9 @@ class DeliveryWorker:
 
     async def _pause(self, due: float | None) -> None:
         """Wait until a delivery is due or the worker is woken."""
+        if self._closing:
+            # `close` may have woken the worker before it waited.
+            return
         seconds = self._poll_seconds
         if due is not None:
             seconds = min(seconds, max(0.05, due - self._clock.now()))

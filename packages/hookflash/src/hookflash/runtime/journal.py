@@ -99,7 +99,7 @@ __all__ = [
 
 log = logging.getLogger("hookflash.journal")
 
-JOURNAL_VERSION = 7
+JOURNAL_VERSION = 8
 """The version of the core's events, commands and state.
 
 Raise it with every change after which the same setup and events no longer give the same commands or

@@ -119,6 +119,8 @@ _ENDED_CALL_SECONDS = 60.0
 """How long an ended call is held, for late webhooks."""
 
 _LAST_HANDOFF_SECONDS = 45.0
+_MEDIA_SECONDS = 5.0
+"""How long a call may take until its media begins. After that, its carrier asks another process."""
 """How long the last calls may take to reach a human at shutdown: a phone has to ring."""
 
 NOBODY = "I am sorry, nobody is here to take your call. Please call again later."
@@ -514,13 +516,26 @@ class Switchboard:
     # --- shutdown -----------------------------------------------------------------------------
 
     async def drain(self, seconds: float) -> None:
-        """Wait for the calls to end, for at most `seconds`; then hand the rest off."""
+        """Wait for the calls to end, for at most `seconds`; then hand the rest off.
+
+        A call whose media has not begun is waited for only for a few seconds.
+        """
         self.draining = True
-        await self._wait_for_calls(seconds, self._no_call_is_live)
+        if self.live and seconds:
+            log.info(
+                "stopping: %d live calls go on for at most %g s (HOOKFLASH_DRAIN_SECONDS), and then"
+                " go to another process or a human; a second Ctrl-C ends them at once",
+                *(len(self.live), seconds),
+            )
+        first = min(seconds, _MEDIA_SECONDS)
+        await self._wait_for_calls(first, self._no_call_is_live)
+        await self._wait_for_calls(seconds - first, self._no_call_has_media)
         if self.live and self.hand_over_all is not None and await self.hand_over_all():
             return
         for driver in self.live:
-            driver.post(ShutdownRequested())
+            # A call without media cannot be moved; its carrier asks another process.
+            if driver.call.phase is not Phase.RINGING:
+                driver.post(ShutdownRequested())
         await self._wait_for_calls(_LAST_HANDOFF_SECONDS, self._all_are_safe)
 
     async def close(self) -> None:
@@ -555,11 +570,15 @@ class Switchboard:
     def _no_call_is_live(self) -> bool:
         return not self.live
 
+    def _no_call_has_media(self) -> bool:
+        return all(each.call.phase is Phase.RINGING for each in self.live)
+
     def _all_are_safe(self) -> bool:
         # A leg that is ringing may still be busy; this process must then answer the carrier.
         safe = (Phase.WITH_HUMAN, Phase.ENDING)
         return all(
-            each.call.phase in safe and each.call.caller_leg.route.deadline is None
+            each.call.phase is Phase.RINGING
+            or (each.call.phase in safe and each.call.caller_leg.route.deadline is None)
             for each in self.live
         )
 

@@ -157,7 +157,6 @@ async def serve(
             try:
                 await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
                 if stop.is_set():
-                    log.info("draining for at most %g s", drain_seconds)
                     draining = asyncio.create_task(drain_calls(calls, drain_seconds))
                     await asyncio.wait((serving, draining), return_when=asyncio.FIRST_COMPLETED)
                     draining.cancel()

@@ -34,6 +34,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -49,10 +50,12 @@ from hookflash.cluster.claims import Claims, ClaimThread
 from hookflash.cluster.node_requests import derived_key
 from hookflash.cluster.worker_sockets import WorkerSockets
 from hookflash.console.console import Hooks
+from hookflash.console.people import read_people
 from hookflash.core.call import Call
 from hookflash.core.commands import AnyCommand
 from hookflash.core.events import AnyEvent
 from hookflash.core.handoff.ring_order import refused_targets
+from hookflash.errors import ConfigError
 from hookflash.files.buckets import open_bucket
 from hookflash.files.shared_files import SharedFiles
 from hookflash.files.stored_files import CallFiles, DataFolder
@@ -117,6 +120,7 @@ from hookflash.server.metrics import (
     count_warm_sessions,
     metrics_route,
 )
+from hookflash.server.model_choice import check_model, warn_of_voices
 from hookflash.server.model_faults import ModelFaults
 from hookflash.server.nodes import Nodes
 from hookflash.server.notes_socket import notes_routes
@@ -236,8 +240,13 @@ async def open_line(
     else:
         warn_of_machines(settings)
     directory = Directory.of(target).check()
+    check_model(settings.model.name, settings.model.url)
+    warn_of_voices(directory.agents, settings.model.url)
+    if settings.console.enabled and settings.console.users.exists():
+        # Before anything is opened: what is wrong with the file is told at once.
+        read_people(settings.console.users)
     async with contextlib.AsyncExitStack() as stack:
-        if make_folder(settings.storage.data_dir):
+        if _make_data_folder(settings.storage.data_dir):
             paths = [settings.storage.data_dir / name for name in _DATA_NAMES]
             await asyncio.to_thread(restrict_trees, paths)
         store = await open_store(settings.storage.database_url, connect=world.sqlite)
@@ -592,6 +601,17 @@ async def _upload_last(uploads: Uploads, writer: StoreWriter) -> None:
         async with asyncio.timeout(_LAST_RECORDS_SECONDS):
             await writer.flush()
     await uploads.aclose()
+
+
+def _make_data_folder(folder: Path) -> bool:
+    """Create the data folder; see `make_folder`. Raises `ConfigError`."""
+    try:
+        return make_folder(folder)
+    except OSError as error:
+        raise ConfigError(
+            f"HOOKFLASH_DATA_DIR: the folder {folder} cannot be made: {error.strerror}; choose"
+            " another folder, or make it yourself"
+        ) from error
 
 
 def _all(first: Watch, *others: Watch | None) -> Watch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 from collections.abc import Iterator
 
@@ -20,8 +21,12 @@ def listen(host: str, port: int) -> Iterator[socket.socket]:
         try:
             listener.bind((host, port))
         except OSError as error:
+            # Of an address, the port is not what is wrong.
+            remedy = "--host" if isinstance(error, socket.gaierror) else "--port"
+            if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                remedy = "--host"
             raise ConfigError(
-                f"cannot listen on {host} port {port}: {error.strerror}; choose another --port"
+                f"cannot listen on {host} port {port}: {error.strerror}; choose another {remedy}"
             ) from None
         listener.listen(BACKLOG)
         yield listener

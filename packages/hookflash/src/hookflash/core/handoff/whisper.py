@@ -32,4 +32,7 @@ def whisper(handoff: Handoff) -> str:
     text = re.sub(
         r"{(\w+)}", lambda found: values.get(found[1], ""), handoff.plan.whisper or WHISPER
     )
-    return " ".join(text.split())
+    text = " ".join(text.split())
+    # A text that was put in may end in a mark of its own: "Can I talk to a person?."
+    text = re.sub(r"([!?])\.(?= |$)", r"\1", text)
+    return re.sub(r"(?<!\.)\.\.(?= |$)", ".", text)
