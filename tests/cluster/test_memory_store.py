@@ -22,7 +22,6 @@ async def engine() -> MemoryEngine:
 async def stores(engine: MemoryEngine) -> Stores:
     def stop() -> None:
         engine.link("a").down = engine.link("b").down = True
-        engine.disconnect()
 
     def start() -> None:
         engine.clear()

@@ -25,7 +25,6 @@ from hookflash.cluster.port import (
 )
 
 TIMEOUT_SECONDS = 0.5
-_WAITING_MESSAGES = 1000
 
 
 @dataclass
@@ -64,7 +63,6 @@ class MemoryEngine:
         self.links: dict[str, StoreLink] = {}
         self.registry: dict[str, tuple[Node, float]] = {}
         self.used: dict[str, float] = {}
-        self.listening: dict[str, list[asyncio.Queue[bytes | None]]] = {}
 
     def link(self, node: str) -> StoreLink:
         """Return the link of a node."""
@@ -75,12 +73,6 @@ class MemoryEngine:
         self.calls.clear()
         self.registry.clear()
         self.used.clear()
-
-    def disconnect(self, node: str = "") -> None:
-        """End what listens to channels, as the loss of a connection does."""
-        for queues in self.listening.values():
-            for queue in queues:
-                queue.put_nowait(None)
 
     # --- the operations, without the links ----------------------------------------------------
 
@@ -221,7 +213,7 @@ class MemoryStore:
         async with self._request() as engine:
             engine.calls.pop(call_sid, None)
 
-    # --- nodes and messages -------------------------------------------------------------------
+    # --- nodes and tokens -------------------------------------------------------------------
 
     async def announce(self, node: Node, *, seconds: float) -> None:
         async with self._request() as engine:
@@ -236,22 +228,6 @@ class MemoryStore:
             nodes = engine.up()
         return nodes
 
-    async def publish(self, channel: str, message: bytes) -> None:
-        async with self._request() as engine:
-            for queue in engine.listening.get(channel, ()):
-                queue.put_nowait(message)
-
-    @contextlib.asynccontextmanager
-    async def listen(self, channel: str) -> AsyncIterator[AsyncIterator[bytes]]:
-        queue: asyncio.Queue[bytes | None] = asyncio.Queue(_WAITING_MESSAGES)
-        async with self._request() as engine:
-            queues = engine.listening.setdefault(channel, [])
-            queues.append(queue)
-        try:
-            yield _messages(queue)
-        finally:
-            queues.remove(queue)
-
     async def use_once(self, token: str, *, seconds: float) -> bool:
         async with self._request() as engine:
             now = engine._now()
@@ -262,9 +238,3 @@ class MemoryStore:
 
     async def close(self) -> None:
         """Do nothing: there is no connection."""
-
-
-async def _messages(queue: asyncio.Queue[bytes | None]) -> AsyncIterator[bytes]:
-    while (message := await queue.get()) is not None:
-        yield message
-    raise StoreDown("the connection is lost")

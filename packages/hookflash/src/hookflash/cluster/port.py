@@ -9,7 +9,6 @@ A node is one process of the line. The shared store has, for each call,
 and for the line
 
     nodes      the nodes that are up, with the addresses at which the others reach them
-    channels   messages to all nodes that listen; nothing is stored
     used       tokens that must not be accepted twice
 
 Each operation is one request to the store. It raises `StoreDown` if the store does not answer in
@@ -20,8 +19,7 @@ the tests in `tests/cluster/store_contract.py`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -136,7 +134,7 @@ class ClusterStore(Protocol):
         """Delete all that the store has of a call."""
         ...
 
-    # --- nodes and messages -------------------------------------------------------------------
+    # --- nodes and tokens -------------------------------------------------------------------
 
     async def announce(self, node: Node, *, seconds: float) -> None:
         """Register this node, or update it. It counts as up for `seconds`."""
@@ -148,18 +146,6 @@ class ClusterStore(Protocol):
 
     async def nodes(self) -> Sequence[Node]:
         """Return the nodes that are up, this one included, in the order of their names."""
-        ...
-
-    async def publish(self, channel: str, message: bytes) -> None:
-        """Send a message to all nodes that listen to `channel`. One that does not listen misses
-        it."""
-        ...
-
-    def listen(self, channel: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Listen to `channel` while the block runs. Yields the messages that arrive from then on.
-
-        Iterating raises `StoreDown` when the connection is lost: messages may then be missing.
-        """
         ...
 
     async def use_once(self, token: str, *, seconds: float) -> bool:

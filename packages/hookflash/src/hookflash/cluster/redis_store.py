@@ -7,7 +7,6 @@
     hookflash:LINE:{nodes}:until    sorted set: node -> when it stops counting as up
     hookflash:LINE:{nodes}:info     hash: node -> its entry
     hookflash:LINE:{used:TOKEN}     a token that was used
-    hookflash:LINE:CHANNEL          a channel
 
 LINE is a digest of the public URL: lines may share a server. The braces hold what a cluster of
 Redis servers shards by, so that all keys of a call are on one server. What compares and sets is a
@@ -17,7 +16,6 @@ redis-py is imported when a store is made, because most lines need none.
 
     resource           acquired                 released
     connections        the first requests       close()
-    a channel          entering listen()        leaving it, or the loss of the connection
 """
 
 from __future__ import annotations
@@ -26,7 +24,7 @@ import asyncio
 import contextlib
 import hashlib
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -47,7 +45,6 @@ TIMEOUT_SECONDS = 0.5
 """How long a request may take. A caller may wait for one when a call arrives."""
 
 CONNECTIONS = 16
-LISTEN_SECONDS = 5.0
 FENCE_SECONDS = 24 * 3600.0
 _PAGE = 500
 _BATCH = 100
@@ -208,10 +205,7 @@ class RedisStore:
         self._no_script = NoScriptError
         self._errors = (RedisError, OSError, TimeoutError)
         try:
-            self._redis, self._clients = _connect(client, url, CONNECTIONS, TIMEOUT_SECONDS)
-            # What waits for messages has its own connection, without a time limit.
-            self._listener, others = _connect(client, url, 2, None)
-            self._clients += others
+            self._redis, self._clients = _connect(client, url)
         except (ValueError, RedisError) as error:
             raise ConfigError(f"HOOKFLASH_CLUSTER_URL: {error}") from None
 
@@ -282,7 +276,7 @@ class RedisStore:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 await self._redis.delete(*self._keys(call_sid, "owner", "journal", "size"))
 
-    # --- nodes and messages -------------------------------------------------------------------
+    # --- nodes and tokens -------------------------------------------------------------------
 
     async def announce(self, node: Node, *, seconds: float) -> None:
         arguments = [node.name, msgspec.json.encode(node), _ms(seconds)]
@@ -299,30 +293,6 @@ class RedisStore:
         found = await self._run(_NODES, self._node_keys(), [])
         decoded = [_node(entry) for entry in found if entry]
         return sorted((node for node in decoded if node), key=lambda node: node.name)
-
-    async def publish(self, channel: str, message: bytes) -> None:
-        with self._time_limit():
-            async with asyncio.timeout(TIMEOUT_SECONDS):
-                await self._redis.publish(self._prefix + channel, message)
-
-    @contextlib.asynccontextmanager
-    async def listen(self, channel: str) -> AsyncIterator[AsyncIterator[bytes]]:
-        pubsub = self._listener.pubsub(ignore_subscribe_messages=True)
-        try:
-            with self._time_limit():
-                async with asyncio.timeout(TIMEOUT_SECONDS):
-                    await pubsub.subscribe(self._prefix + channel)
-            yield self._messages(pubsub)
-        finally:
-            with contextlib.suppress(*self._errors):
-                await pubsub.aclose()
-
-    async def _messages(self, pubsub: Any) -> AsyncIterator[bytes]:
-        while True:
-            with self._time_limit():
-                message = await pubsub.get_message(timeout=LISTEN_SECONDS)
-            if message is not None:
-                yield message["data"]
 
     async def use_once(self, token: str, *, seconds: float) -> bool:
         key = f"{self._prefix}{{used:{token}}}"
@@ -392,9 +362,7 @@ class RedisStore:
         return [f"{self._prefix}{{nodes}}:until", f"{self._prefix}{{nodes}}:info"]
 
 
-def _connect(
-    client: Any, url: str, connections: int, seconds: float | None
-) -> tuple[Any, list[Any]]:
+def _connect(client: Any, url: str) -> tuple[Any, list[Any]]:
     """Return a client for `url`, and all clients to close.
 
     Raises `ValueError` for a URL that redis-py cannot read.
@@ -403,9 +371,9 @@ def _connect(
     from redis.backoff import NoBackoff
 
     options: dict[str, Any] = {
-        "socket_timeout": seconds,
+        "socket_timeout": TIMEOUT_SECONDS,
         "socket_connect_timeout": TIMEOUT_SECONDS,
-        "max_connections": connections,
+        "max_connections": CONNECTIONS,
         # Once: a connection of the pool may have been closed by a server that was started again.
         "retry": Retry(NoBackoff(), 1),
     }
@@ -421,7 +389,7 @@ def _connect(
                 {"username": unquote(user)} if user else {}
             )
         sentinels = [_sentinel(host) for host in hosts.split(",")]
-        limits = options | {"socket_timeout": TIMEOUT_SECONDS, "retry": Retry(NoBackoff(), 0)}
+        limits = options | {"retry": Retry(NoBackoff(), 0)}
         sentinel: Any = Sentinel(  # type: ignore[no-untyped-call]  # as redis-py has it
             sentinels, sentinel_kwargs=shared | limits, **shared, **options
         )

@@ -87,6 +87,7 @@ from hookflash.server.app import create_app, serve
 from hookflash.server.carrier_answers import LocalAnswerer
 from hookflash.server.cluster_setup import (
     ClusterPorts,
+    listen_on,
     open_cluster,
     open_node,
     warn_of_machines,
@@ -464,6 +465,10 @@ async def open_line(
             switchboard.on_released = workers.release
             switchboard.claim = workers.claim
             metrics.refresh.append(workers.fill_counts)
+        notes = NotesTranscriber(switchboard.find, sessions)
+        stack.callback(notes.close)
+        listening = LiveAudio(switchboard.find)
+        listen = listen_with(listening)
         nodes: Nodes | None = None
         if cluster is not None:
             nodes = await stack.enter_async_context(
@@ -476,11 +481,14 @@ async def open_line(
                     journals=journals,
                     metrics=metrics,
                     live_calls=live_calls,
+                    attach_notes=notes.attach,
+                    listen_here=listen,
                     world=world,
                     ports=cluster_ports,
                 )
             )
             switchboard.claim = nodes.claim
+            listen = listen_on(nodes, listen)
             metrics.refresh.append(nodes.fill_counts)
         others = nodes or workers
         gather = others.gather_counts if others is not None else _alone(metrics)
@@ -488,9 +496,11 @@ async def open_line(
             *routes,
             metrics_route(gather, token=settings.server.metrics_token, clients=telephone.clients),
         ]
-        notes = NotesTranscriber(switchboard.find, sessions)
-        stack.callback(notes.close)
-        served += notes_routes(telephone, notes.attach)
+        if nodes is not None:
+            attach_notes = functools.partial(nodes.attach_notes, local=notes.attach)
+            served += notes_routes(telephone, attach_notes, nodes.redeem_notes)
+        else:
+            served += notes_routes(telephone, notes.attach)
         stored = StoredCalls(
             store,
             files,
@@ -505,7 +515,6 @@ async def open_line(
                 deliveries=settings.storage.delivery_retention_days,
             )
             await stack.enter_async_context(retention_sweep(stored, days, wall=world.wall))
-        listening = LiveAudio(switchboard.find)
         closing: list[Callable[[], None]] = []
         if live_calls is not None:
             console = open_console(
@@ -519,7 +528,7 @@ async def open_line(
                 now=clock.now,
                 hooks=with_line(
                     hooks or Hooks(),
-                    listen_with(listening),
+                    listen,
                     stored,
                     outbox.wake_worker,
                     control.recording,

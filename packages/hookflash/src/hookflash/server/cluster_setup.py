@@ -21,10 +21,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from hookflash.carriers.twilio.notes_stream import Attach as NotesAttach
 from hookflash.cluster.journal_shipping import JournalShipper
 from hookflash.cluster.leases import Leases
 from hookflash.cluster.node_requests import NodeClient, NodeSignature
 from hookflash.cluster.port import ClusterStore, Node
+from hookflash.console.calls import Listen
 from hookflash.console.live_calls import LiveCalls
 from hookflash.errors import ConfigError
 from hookflash.runtime.journal import Journals
@@ -32,6 +34,7 @@ from hookflash.runtime.switchboard import Switchboard
 from hookflash.server.carrier_answers import LocalAnswerer
 from hookflash.server.metrics import Metrics
 from hookflash.server.node_server import node_app, serve_node
+from hookflash.server.node_sockets import listen_on_any, node_sockets
 from hookflash.server.nodes import Nodes
 from hookflash.server.open_port import listen
 from hookflash.server.twilio_line import TwilioLine
@@ -134,6 +137,8 @@ async def open_node(
     journals: Journals,
     metrics: Metrics,
     live_calls: LiveCalls | None,
+    attach_notes: NotesAttach,
+    listen_here: Listen,
     world: World,
     ports: ClusterPorts | None = None,
 ) -> AsyncIterator[Nodes]:
@@ -158,6 +163,7 @@ async def open_node(
             leases=cluster.leases,
             shipper=cluster.shipper,
             client=NodeClient(signature),
+            signature=signature,
             tokens=telephone.tokens,
             local_answerer=LocalAnswerer(switchboard, telephone),
             switchboard=switchboard,
@@ -168,9 +174,22 @@ async def open_node(
         )
         switchboard.on_released = nodes.released
         switchboard.hand_over_all = nodes.hand_over_all
-        async with serve_node(node_app(signature, nodes.asked), listener), nodes.open():
+        sockets = node_sockets(
+            signature,
+            redeem=nodes.redeem_relayed,
+            attach=switchboard.attach,
+            attach_notes=attach_notes,
+            listen=listen_here,
+        )
+        app = node_app(signature, nodes.asked, routes=[*sockets])
+        async with serve_node(app, listener), nodes.open():
             log.info("node %s is reached by the others at %s", node.name, node.address)
             yield nodes
+
+
+def listen_on(nodes: Nodes, listen_here: Listen) -> Listen:
+    """Return the function that plays a call of any node on a console's socket."""
+    return listen_on_any(listen_here, nodes.has, nodes.address_of, nodes.signature)
 
 
 def warn_of_machines(settings: Settings) -> None:

@@ -38,10 +38,12 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from hookflash.carriers.twilio.media import MediaStream, Sink
+from hookflash.carriers.twilio.notes_stream import Attach as NotesAttach
+from hookflash.carriers.twilio.notes_stream import NotesReceiver, NotesStream
 from hookflash.carriers.twilio.webhooks import Forwarded, is_call_sid
 from hookflash.cluster.journal_shipping import JournalShipper
 from hookflash.cluster.leases import Leases
-from hookflash.cluster.node_requests import NodeClient, NodeGone
+from hookflash.cluster.node_requests import NodeClient, NodeGone, NodeSignature
 from hookflash.cluster.port import ClusterStore, Lease, Node, StoreDown
 from hookflash.console.live_calls import LiveCalls, Report
 from hookflash.console.shapes import CallDetail
@@ -50,6 +52,7 @@ from hookflash.runtime.journal import Journals
 from hookflash.runtime.switchboard import Switchboard, restores_call
 from hookflash.server.carrier_answers import Answerer, Question
 from hookflash.server.metrics import Counts
+from hookflash.server.node_sockets import MEDIA, NOTES, RelayedStream, StreamRelay
 from hookflash.server.request_auth import TOKEN_SECONDS, StreamTokens
 from hookflash.server.worker_messages import (
     Answered,
@@ -138,6 +141,27 @@ class ArrivingStream:
         self._sink = sink
 
 
+class WaitingNotes:
+    """A receiver of notes whose call is looked for."""
+
+    def __init__(self) -> None:
+        self._relay: StreamRelay | None = None
+        self._over = False
+
+    def relay_to(self, relay: StreamRelay) -> None:
+        self._relay = relay
+        if self._over:
+            relay.ended()
+
+    def hear(self, speaker: object, sound: object) -> None:
+        """Lose what is heard before the relay begins."""
+
+    def ended(self) -> None:
+        self._over = True
+        if self._relay is not None:
+            self._relay.ended()
+
+
 class Nodes:
     """This node among the others: satisfies `carrier_answers.Answerer` and
     `console.line_calls.LineCalls`.
@@ -154,6 +178,7 @@ class Nodes:
         leases: Leases,
         shipper: JournalShipper,
         client: NodeClient,
+        signature: NodeSignature,
         tokens: StreamTokens,
         local_answerer: ProcessAnswerer,
         switchboard: Switchboard,
@@ -170,6 +195,7 @@ class Nodes:
         self._leases = leases
         self._shipper = shipper
         self._client = client
+        self.signature = signature
         self._tokens = tokens
         self._local = local_answerer
         self._switchboard = switchboard
@@ -346,10 +372,54 @@ class Nodes:
                 if isinstance(said, HandedOver):
                     if await self._receive(call_sid, said):
                         return self._switchboard.attach(call_sid, stream)
-                elif isinstance(said, Refused | RelayStream):
+                elif isinstance(said, RelayStream):
+                    return self._relay(stream, holder, MEDIA, call_sid, token)
+                elif isinstance(said, Refused):
                     log.warning("%s ! media socket refused by the node that has it", call_sid)
                     return None
             await asyncio.sleep(_AGAIN_SECONDS)
+
+    def attach_notes(
+        self, call_sid: str, step: int, stream: NotesStream, local: NotesAttach
+    ) -> NotesReceiver | None:
+        """Connect a notes stream with its call: here by `local`, or on another node."""
+        token = self._tokens_shown.pop(call_sid, "")
+        if self._switchboard.has(call_sid) or not token:
+            return local(call_sid, step, stream)
+        waiting = WaitingNotes()
+        self._start(self._relay_notes(call_sid, token, stream, waiting))
+        return waiting
+
+    async def _relay_notes(
+        self, call_sid: str, token: str, stream: NotesStream, waiting: WaitingNotes
+    ) -> None:
+        holder = await self._owner(call_sid)
+        relay = self._relay(stream, holder, NOTES, call_sid, token)
+        if relay is None:
+            stream.close()
+        else:
+            waiting.relay_to(relay)
+
+    def _relay(
+        self, stream: RelayedStream, holder: str, path: str, call_sid: str, token: str
+    ) -> StreamRelay | None:
+        """Relay a stream to the node that has its call; None if that node is gone."""
+        address = self.address(holder)
+        if not address:
+            return None
+        return StreamRelay(stream, address, path, self.signature, call_sid=call_sid, token=token)
+
+    def redeem_notes(self, call_sid: str, token: str) -> int | None:
+        """Return the step of a notes stream's token; None if it is invalid."""
+        step = self._tokens.redeem(call_sid, token)
+        if step is None and (step := self._tokens.verify(call_sid, token)) is not None:
+            self._tokens_shown[call_sid] = token
+        return step
+
+    def redeem_relayed(self, call_sid: str, token: str) -> int | None:
+        """Return the step of the token of a stream that another node relays."""
+        step = self._tokens.redeem(call_sid, token)
+        return step if step is not None else self._tokens.verify(call_sid, token)
 
     async def _receive(self, call_sid: str, handed: HandedOver) -> bool:
         """Continue a call that its node has handed over. Return whether it is here."""
@@ -390,6 +460,14 @@ class Nodes:
             return (await self._report(asked)).report
         said = await self._ask(process, asked, seconds=seconds + REPORT_SECONDS)
         return said.report if isinstance(said, Reported) else None
+
+    def has(self, call_sid: str) -> bool:
+        """Return whether a call is in this process."""
+        return self._switchboard.has(call_sid)
+
+    async def address_of(self, call_sid: str) -> str:
+        """Return the address of the other node that has a live call, or ""."""
+        return self.address(await self._owner(call_sid))
 
     async def owner(self, call_sid: str) -> str:
         """Return the name of the node that has a live call, or ""."""

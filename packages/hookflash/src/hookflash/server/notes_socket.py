@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from starlette.websockets import WebSocket
 
-from hookflash.carriers.twilio.media import POLICY
+from hookflash.carriers.twilio.media import POLICY, Redeem
 from hookflash.carriers.twilio.notes_stream import Attach, NotesStream
 from hookflash.carriers.twilio.urls import NOTES
 from hookflash.server.asgi_media import Outbound, serve_stream
@@ -21,11 +21,18 @@ from hookflash.server.twilio_line import TwilioLine
 from hookflash.server.webhook_routes import SocketRoute
 
 
-def notes_routes(line: TwilioLine, attach: Attach) -> list[SocketRoute]:
-    """Return the routes, without the public URL's path prefix."""
+def notes_routes(
+    line: TwilioLine, attach: Attach, redeem: Redeem | None = None
+) -> list[SocketRoute]:
+    """Return the routes, without the public URL's path prefix.
+
+    `redeem` accepts the tokens of other nodes, too; without it, only those of this process count.
+    """
 
     def opened(outbound: Outbound) -> NotesStream:
-        return NotesStream(close_socket=outbound.close, redeem=line.tokens.redeem, attach=attach)
+        return NotesStream(
+            close_socket=outbound.close, redeem=redeem or line.tokens.redeem, attach=attach
+        )
 
     async def listen(socket: WebSocket) -> None:
         if not line.authenticator.admits(socket):

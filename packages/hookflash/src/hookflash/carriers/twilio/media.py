@@ -82,6 +82,11 @@ class StreamSocket(abc.ABC):
         self._close_socket = close_socket
         self._redeem = redeem
         self._invalid = 0
+        self._relay: Callable[[str | bytes], None] | None = None
+
+    def relay_to(self, send: Callable[[str | bytes], None]) -> None:
+        """Give every later message to `send` as it is: another process has the call."""
+        self._relay = send
 
     @abc.abstractmethod
     def _attach_call(self, call_sid: str, step: int) -> None:
@@ -211,6 +216,11 @@ class MediaStream(StreamSocket):
         """Send with another function from now on, such as one that checks the buffered bytes."""
         self._send_text = send_text
 
+    def send_raw(self, text: str) -> None:
+        """Queue a message of the process that has the call."""
+        if self._state is _OPEN:
+            self._send_text(text)
+
     # --- called by the socket's shell -----------------------------------------------------------
 
     def receive(self, text: str | bytes) -> None:
@@ -234,6 +244,9 @@ class MediaStream(StreamSocket):
     def _read(self, text: str | bytes) -> None:
         state = self._state
         if state is _OVER:
+            return
+        if self._relay is not None:
+            self._relay(text)
             return
         try:
             message = decode(text)

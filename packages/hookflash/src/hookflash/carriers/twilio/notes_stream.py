@@ -72,11 +72,17 @@ class NotesStream(StreamSocket):
             self._end("")
             self._close_socket(NORMAL, "")
 
+    def send_raw(self, text: str) -> None:
+        """Do nothing: nothing is ever sent on such a stream."""
+
     # --- called by the socket's shell -----------------------------------------------------------
 
     def receive(self, text: str | bytes) -> None:
         """Take one text frame."""
         if self._state is StreamState.OVER:
+            return
+        if self._relay is not None:
+            self._relay(text)
             return
         try:
             message = decode(text)
