@@ -43,6 +43,12 @@ TRANSCRIPTION_SECONDS = 0.3
 BARGE_IN_SECONDS = 1.0
 """Within this time whoever speaks over the agent has the floor, whatever the network takes."""
 
+TOOL_SECONDS = 8.0
+"""So long after it was called a tool has answered, if its session is open for as long."""
+
+CODE_SECONDS = 40.0
+"""The same for a tool for which the caller types a code, or does not."""
+
 _EXAMPLE = re.compile(r'"([^"]+)"')
 
 
@@ -84,6 +90,8 @@ class SimulatedModel:
     responses: int = 0
     asked: dict[str, tuple[Session, float]] = field(default_factory=dict)
     """Tool calls: the session that asked, and when."""
+    codes: set[str] = field(default_factory=set)
+    """The tool calls that wait for a code of the caller."""
     understood: list[tuple[Session, str]] = field(default_factory=list)
     """What callers and humans said, in order, and to which session."""
     opened: dict[Session, float] = field(default_factory=dict)
@@ -124,12 +132,15 @@ class SimulatedModel:
         )
 
     def calls(self) -> list[tuple[str, float, float]]:
-        """Return each tool call: its id, when it was asked, when its session was closed."""
+        """Return each tool call: its id, when its answer is due, when its session was closed."""
         now = asyncio.get_running_loop().time()
         return [
-            (call_id, at, self.closed.get(session, now))
+            (call_id, at + self._seconds_of_tool(call_id), self.closed.get(session, now))
             for call_id, (session, at) in self.asked.items()
         ]
+
+    def _seconds_of_tool(self, call_id: str) -> float:
+        return CODE_SECONDS if call_id in self.codes else TOOL_SECONDS
 
     def find(self, item_id: str) -> Spoken | None:
         return next((each for each in self.spoken if each.item_id == item_id), None)
@@ -325,6 +336,8 @@ class Mind:
 
     def _call_tool(self, session: Session, response: Response, name: str, arguments: str) -> None:
         call_id = f"call_{self._model.random.getrandbits(48):012x}"
+        if name == "type_code":
+            self._model.codes.add(call_id)
         self._model.asked[call_id] = (session, asyncio.get_running_loop().time())
         self._model.note(f"model > calls {name} {arguments} as {call_id}")
         session.apply(response.call_tool(name, arguments, call_id, None))
@@ -377,6 +390,7 @@ class Mind:
         wanted = {
             "human": "transfer_to_human",
             "order": "order_status",
+            "code": "type_code",
             "question": "ask_colleague",
             "goodbye": "end_call",
             "cancel": "cancel_transfer",

@@ -102,8 +102,12 @@ def caller_script(
     note: Callable[[str], None],
     spoke: Callable[[str, float, float], None],
     clock: Callable[[], float],
+    typed: Callable[[str], None],
 ) -> Script:
-    """Return what the caller of a plan does. `spoke` is told of each sentence: text, from, to."""
+    """Return what the caller of a plan does.
+
+    `spoke` is told of each sentence: text, from, to; `typed` of the keys before they are pressed.
+    """
 
     async def script(line: Line) -> None:
         talker = Talker(line, voices, clock)
@@ -131,6 +135,7 @@ def caller_script(
                 await line.pause(act.seconds)
             elif act.kind == "press":
                 note(f"caller presses {act.digits}")
+                typed(act.digits)
                 await line.press(act.digits)
             elif act.kind == "listen":
                 await talker.heard_sound(act.seconds)

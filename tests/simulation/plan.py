@@ -219,7 +219,7 @@ def draw(seed: int) -> Plan:
     targets = 1 if to != "phones" else random.choice((1, 1, 2, 3))
     return Plan(
         seed=seed,
-        acts=_acts(random),
+        acts=_with_code(_acts(random), Random(f"code/{seed}")),
         humans=tuple(_human(random) for _ in range(targets)),
         troubles=_troubles(random),
         faults=_faults(random),
@@ -263,6 +263,25 @@ def _acts(random: Random) -> tuple[Act, ...]:
         acts.append(Act("say", "goodbye", 0.8))
         acts.append(Act("wait", seconds=8.0))
     return tuple(acts)
+
+
+CODE_SHARE = 0.15
+"""The share of calls in which the caller types a code for a tool."""
+
+CODES = ("7398",) * 4 + ("73#", "73", "", "73981")
+
+
+def _with_code(acts: tuple[Act, ...], random: Random) -> tuple[Act, ...]:
+    """Let the caller of some calls type a code, which a tool waits for."""
+    if random.random() >= CODE_SHARE:
+        return acts
+    typed = random.choice(CODES)
+    ask = Act("say", "code", round(random.uniform(0.6, 1.5), 1))
+    prompt = Act("listen", seconds=8.0) if random.random() < 0.8 else Act("wait", seconds=0.3)
+    code = [ask, prompt, Act("press", digits=typed) if typed else Act("wait", seconds=18.0)]
+    starts = [number for number, act in enumerate(acts) if act.kind == "say"]
+    before = random.choice(starts) if starts else 0
+    return (*acts[:before], *code, *acts[before:])
 
 
 def _exchange(random: Random) -> list[Act]:

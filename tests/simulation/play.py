@@ -93,6 +93,12 @@ because it costs a request to REST, and a fault is to strike the requests that m
 
 LIMITED_SECONDS = 75.0
 
+CODE_DIGITS = 4
+CODE_SECONDS = 6.0
+
+SECRET_SEEDS = 2
+"""In one seed of so many, nobody hears the caller while they type their code."""
+
 SETTLE_SECONDS = 6.0
 """What a call that is over may still have to do: last reports, its record."""
 
@@ -417,7 +423,7 @@ class Simulation:
     async def _call(self) -> None:
         self._placed = self.loop.time()
         script = caller_script(
-            self.plan, self._voices, self.note, self._caller_spoke, self.carrier.now
+            self.plan, self._voices, self.note, self._caller_spoke, self.carrier.now, self._typed
         )
         self.caller = await self.carrier.place_call(
             from_=SIP_CALLER if self.plan.by_sip else CALLER, to=LINE, script=script
@@ -567,6 +573,15 @@ class Simulation:
             await asyncio.sleep(0.3)
             return f"Order {number} arrives on Friday."
 
+        @agent.tool(filler=False)
+        async def type_code(call: CallContext) -> str:
+            """Let the caller type their code."""
+            digits = await call.collect_digits(
+                CODE_DIGITS, secret=plan.seed % SECRET_SEEDS == 0, seconds=CODE_SECONDS
+            )
+            self.checks.code_given(digits)
+            return f"{len(digits)} digits came."
+
         @agent.tool(filler="I am asking a colleague.")
         async def ask_colleague(call: CallContext) -> str:
             """Ask a colleague."""
@@ -690,6 +705,7 @@ class Simulation:
             await self.carrier.line(self.caller).play(sentence.sound)
             self.checks.caller_spoke(sentence.text, began, self.carrier.now())
         elif order.kind == "caller-presses":
+            self.checks.caller_typed("5")
             await self.carrier.line(self.caller).press("5")
         elif order.kind == "human-hangs-up":
             for leg in self.carrier.calls:
@@ -723,6 +739,9 @@ class Simulation:
         if text == "cancel":
             self.cancels.append(ended)
         self.checks.caller_spoke(text, began, ended)
+
+    def _typed(self, digits: str) -> None:
+        self.checks.caller_typed(digits)
 
     def _human_pressed(self, telephone: Telephone) -> None:
         leg = telephone.leg
