@@ -32,7 +32,14 @@ GROUPS = {
     "In a call": ("CallContext", "CallView", "Utterance"),
     "Calls that the line places": ("RunningLine", "PlacedCall"),
     "What hooks are told": ("CallStarted", "TranscriptLine", "HandoffEnded"),
-    "What a call leaves": ("CallRecord", "Disposition", "HandoffAttempt", "ToolUse", "Delivery"),
+    "What a call leaves": (
+        "CallRecord",
+        "Disposition",
+        "HandoffAttempt",
+        "ToolUse",
+        "AgentTransfer",
+        "Delivery",
+    ),
     "Inside your application": ("asgi_app", "LineApp"),
     "Configuration": ("Settings", "__version__"),
     "Errors": (
@@ -61,6 +68,7 @@ OF_THE_SERVER = {
         "tool_conditions",
         "check_policies",
         "destinations",
+        "colleagues",
     },
     "Directory": {"of", "named"},
     "Target": {"keys"},

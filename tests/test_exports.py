@@ -13,7 +13,7 @@ import hookflash
 from hookflash import errors
 
 PUBLIC = """
-    PlacedCall RunningLine CallNotPlaced
+    PlacedCall RunningLine CallNotPlaced AgentTransfer
     Agent asgi_app CallContext CallRecord CallStarted CallView CarrierError CarrierProtocolError
     Cold ConfigError Consult Delivery Directory Disposition Frustration HandoffAttempt
     HandoffEnded HookflashError IllegalTransition Interruption LineApp ModelError

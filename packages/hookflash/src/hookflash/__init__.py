@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hookflash.core.handoff_plan import Target
     from hookflash.core.interruption_settings import Interruption
     from hookflash.core.model_options import SemanticVad, ServerVad
-    from hookflash.core.record import CallRecord, HandoffAttempt, ToolUse, Utterance
+    from hookflash.core.record import AgentTransfer, CallRecord, HandoffAttempt, ToolUse, Utterance
     from hookflash.errors import (
         CallNotPlaced,
         CarrierError,
@@ -48,6 +48,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Agent",
+    "AgentTransfer",
     "CallContext",
     "CallNotPlaced",
     "CallRecord",
@@ -90,6 +91,7 @@ __all__ = [
 
 _HOMES = {
     "Agent": "agents.agent",
+    "AgentTransfer": "core.record",
     "CallContext": "agents.context",
     "CallRecord": "core.record",
     "CallStarted": "core.call_events",

@@ -18,7 +18,12 @@ import msgspec
 from msgspec.structs import replace
 
 from hookflash.agents import consult as consulting
-from hookflash.agents.builtin_tool_specs import END_CALL, STOP_RECORDING, handoff_tools
+from hookflash.agents.builtin_tool_specs import (
+    END_CALL,
+    STOP_RECORDING,
+    agent_tool,
+    handoff_tools,
+)
 from hookflash.agents.functions_of_call import Condition, TextFunction, check_takes_call
 from hookflash.agents.hooks import Hooked
 from hookflash.agents.mcp_servers import Approval, McpServer, make_hosted, make_server
@@ -223,6 +228,7 @@ class Agent(Hooked):
         self._tools: dict[str, Tool] = {}
         self._destinations: dict[str, Destination] = {}
         self._address_functions: dict[str, dict[int, AddressFunction]] = {}
+        self._colleagues: dict[str, tuple[Agent, str]] = {}
         self._mcp_servers: tuple[McpServer, ...] = ()
         self._hosted: tuple[HostedServer, ...] = ()
 
@@ -462,6 +468,39 @@ class Agent(Hooked):
         if functions := address_functions(plan):
             self._address_functions[key] = functions
 
+    def transfer_to(self, other: Agent, *, when: str, key: str | None = None) -> None:
+        """Let another agent take the call, with its own voice, instructions and tools.
+
+        The model chooses `key`, by default the other agent's name, and `when` tells it when. The
+        other agent knows what was heard so far, and says first that it has taken over. Its own
+        hand-offs to humans count from then on. It may give the call back if it has this agent as
+        one of its own: `other.transfer_to(agent, when=...)`.
+
+        Recording, consent and the longest time of the call stay as they are. Policies, hooks and
+        `@agent.answers` are those of the agent that answered the call. If the other agent cannot
+        be reached, this one has the call back. Raises `ConfigError` if a value is invalid.
+        """
+        where = f"Agent {self.name!r}: transfer_to"
+        if not isinstance(other, Agent) or other is self:
+            raise ConfigError(f"{where} expected another Agent, got {other!r}")
+        if key is None:
+            key = re.sub(r"[^a-z0-9_-]+", "_", other.name.lower()).strip("_-")
+        if not _KEY.fullmatch(key):
+            raise ConfigError(
+                f"{where} {other.name!r}: a key is a lower-case letter and then at most 63"
+                f" lower-case letters, digits, _ and -, got {key!r}; pass key="
+            )
+        if key in self._colleagues:
+            raise ConfigError(f"{where}: the key {key!r} is taken; pass another key=")
+        if not isinstance(when, str) or not when.strip():
+            raise ConfigError(f"{where} {other.name!r}: when must say when to choose it")
+        self._colleagues[key] = (other, when.strip())
+
+    @property
+    def colleagues(self) -> Mapping[str, Agent]:
+        """The agents that may take the call, by key."""
+        return {key: other for key, (other, _) in self._colleagues.items()}
+
     def with_plans(self, change: Callable[[HandoffPlan], HandoffPlan]) -> Agent:
         """Return a copy of this agent with each plan replaced by what `change` returns for it."""
         other = copy.copy(self)
@@ -527,6 +566,7 @@ class Agent(Hooked):
             greeting=self.greeting,
             greeting_interruptible=self.greeting_interruptible,
             destinations=self.destinations,
+            colleagues=tuple(self._colleagues),
             fallback=self.fallback,
             key_to_human=self.key_to_human,
             key_destination=self._destination_of_key() if self.key_to_human else None,
@@ -562,6 +602,7 @@ class Agent(Hooked):
         """
         tools = [tool.spec for tool in self._tools.values()]
         tools += handoff_tools(self.destinations)
+        tools += agent_tool({key: when for key, (_, when) in self._colleagues.items()})
         if self.can_hang_up:
             tools.append(END_CALL)
         if self.record if recorded is None else recorded:

@@ -6,10 +6,11 @@ plan of its agent can keep: a message where voicemail is taken, a call back wher
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hookflash.core.builtin_tools import (
+    AGENT_TOOL,
     CALLBACK_TOOL,
     CANCEL_TOOL,
     CONNECT_TOOL,
@@ -37,6 +38,27 @@ def handoff_tools(destinations: Sequence[Destination]) -> tuple[ToolSpec, ...]:
     if any("callback" in (plan.otherwise, *plan.offers) for plan in plans):
         tools.append(_CALLBACK)
     return tuple(tools)
+
+
+def agent_tool(colleagues: Mapping[str, str]) -> tuple[ToolSpec, ...]:
+    """Return the tool that gives the call to another agent; none without `colleagues`.
+
+    `colleagues` are when to choose each, by key.
+    """
+    if not colleagues:
+        return ()
+    occasions = "\n".join(f"- {key}: {when}" for key, when in colleagues.items())
+    parameters = _object(
+        agent="Which agent is to take the call.",
+        reason="Why, in a few words.",
+        summary="What the other agent must know of what was said, in two or three sentences.",
+    )
+    parameters["properties"]["agent"]["enum"] = list(colleagues)
+    description = (
+        "Give the call to another assistant, who knows what was said and goes on in its own"
+        f" voice. Say no goodbye. When to choose which:\n{occasions}"
+    )
+    return (ToolSpec(name=AGENT_TOOL, description=description, parameters=parameters),)
 
 
 def _object(**texts: str) -> dict[str, Any]:

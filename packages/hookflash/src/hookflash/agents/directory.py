@@ -52,7 +52,19 @@ class Directory:
 
     @property
     def agents(self) -> tuple[Agent, ...]:
-        """Every agent once, in order."""
+        """Every agent once: those that answer, in order, then those that only take calls over."""
+        found = dict.fromkeys(self.answering)
+        waiting = list(found)
+        while waiting:
+            for other in waiting.pop(0).colleagues.values():
+                if other not in found:
+                    found[other] = None
+                    waiting.append(other)
+        return tuple(found)
+
+    @property
+    def answering(self) -> tuple[Agent, ...]:
+        """Every agent that answers a line, once, in order."""
         return tuple(dict.fromkeys(entry.agent for entry in self._entries))
 
     def add(
@@ -98,8 +110,14 @@ class Directory:
         """Return the directory if every agent in it is complete, or raise `ConfigError`."""
         if not self._entries:
             raise ConfigError("Directory: no agent answers; add one with directory.add(agent)")
+        names: dict[str, Agent] = {}
         for agent in self.agents:
             agent.check()
+            if names.setdefault(agent.name, agent) is not agent:
+                raise ConfigError(
+                    f"Directory: two agents are named {agent.name!r}, one of them by transfer_to;"
+                    " records and restored calls know an agent by its name"
+                )
         return self
 
     def find(self, called: str, at: datetime) -> Agent | None:

@@ -127,12 +127,16 @@ def _only(module: ModuleType, spec: str) -> Agent | Directory:
         raise ConfigError(
             f"AGENT {spec!r}: there is no Agent in it; write agent = Agent(...) at top level"
         )
+    first = next(iter(chosen.values()))
+    if isinstance(first, Agent) and set(chosen.values()) <= set(Directory.of(first).agents):
+        # The others only take its calls over.
+        return first
     if len(chosen) > 1:
         raise ConfigError(
             f"AGENT {spec!r}: there are several in it; say which one: "
             + " or ".join(f"{spec}:{name}" for name in chosen)
         )
-    return next(iter(chosen.values()))
+    return first
 
 
 def _candidates(module: ModuleType) -> dict[str, Agent | Directory]:

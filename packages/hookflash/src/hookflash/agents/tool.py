@@ -14,6 +14,7 @@ from hookflash.agents.context import CallContext
 from hookflash.agents.prepared_lines import checked_texts
 from hookflash.agents.schema import ToolSignature, read_signature
 from hookflash.core.builtin_tools import (
+    AGENT_TOOL,
     CALLBACK_TOOL,
     CANCEL_TOOL,
     CONNECT_TOOL,
@@ -29,6 +30,7 @@ from hookflash.errors import ConfigError
 
 RESERVED_TOOLS = (
     TRANSFER_TOOL,
+    AGENT_TOOL,
     CANCEL_TOOL,
     VOICEMAIL_TOOL,
     CALLBACK_TOOL,

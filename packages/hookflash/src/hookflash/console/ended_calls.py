@@ -49,6 +49,7 @@ from hookflash.console.request_parsing import (
     wrong_value,
 )
 from hookflash.console.shapes import (
+    AgentChange,
     Attempt,
     AuditEntry,
     AuditPage,
@@ -397,6 +398,9 @@ class EndedCalls:
                 [replace(each, started_at=since + each.started_at) for each in record.handoffs],
             ),
             handoffs=attempts,
+            transfers=tuple(
+                AgentChange(**msgspec.structs.asdict(each)) for each in record.transfers
+            ),
             summary=summary,
             recording=recording,
             recorded_from=record.recorded_from or 0.0,

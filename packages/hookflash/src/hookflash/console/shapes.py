@@ -367,6 +367,16 @@ class Voicemail(Shape, frozen=True, kw_only=True):
     recording_url: str = ""
 
 
+class AgentChange(Shape, frozen=True, kw_only=True):
+    """Another agent was to take the call. `outcome` is `taken` or `failed`."""
+
+    from_agent: str
+    to_agent: str
+    reason: str
+    started_at: float
+    outcome: str
+
+
 class PastCall(Shape, frozen=True, kw_only=True):
     """An ended call. `recording` is the path of its stereo audio, or null.
 
@@ -378,6 +388,7 @@ class PastCall(Shape, frozen=True, kw_only=True):
     entry: PastEntry
     parts: Parts
     handoffs: tuple[Attempt, ...] = ()
+    transfers: tuple[AgentChange, ...] = ()
     summary: str = ""
     recording: str | None = None
     recorded_from: float = 0.0

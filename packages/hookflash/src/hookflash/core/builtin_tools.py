@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 TRANSFER_TOOL = "transfer_to_human"
+AGENT_TOOL = "transfer_to_agent"
 END_TOOL = "end_call"
 CANCEL_TOOL = "cancel_transfer"
 CALLBACK_TOOL = "schedule_callback"
@@ -11,6 +12,7 @@ STOP_RECORDING_TOOL = "stop_recording"
 BUILTIN_TOOLS = frozenset(
     {
         TRANSFER_TOOL,
+        AGENT_TOOL,
         END_TOOL,
         CANCEL_TOOL,
         CALLBACK_TOOL,

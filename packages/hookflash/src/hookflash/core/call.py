@@ -55,6 +55,7 @@ class Call:
 
     def __init__(self, setup: CallSetup) -> None:
         self.setup = setup
+        self.first_agent = setup.agent
         self.info = CallInfo()
         self.caller_leg = CallerLeg(setup, self.info)
         self.handoff = Handoff(setup, self.info, self.caller_leg)
@@ -167,6 +168,12 @@ class Call:
         )
         self.caller_leg.connect_agent(step)
 
+    def change_agent(self, signal: s.AgentChanged, step: Step) -> None:
+        """Another agent speaks from now on, with its own hand-offs to humans."""
+        self.setup = signal.setup
+        for machine in (self.caller_leg, self.handoff, self.conversation):
+            machine.setup = signal.setup
+
     def last_words_heard(self, signal: s.LastWordsHeard, step: Step) -> None:
         match signal.purpose:
             case "hand-off":
@@ -201,7 +208,7 @@ class Call:
         talk = self.conversation
         return make_record(
             info=self.info,
-            agent=self.setup.agent,
+            agent=self.first_agent,
             disposition=self._disposition(),
             barge_ins=talk.barge_ins,
             tokens=talk.tokens,
@@ -209,6 +216,7 @@ class Call:
             utterances=talk.transcript.utterances(self.info.arrived_at),
             attempts=self.handoff.attempts,
             tools=talk.tool_uses,
+            transfers=talk.transfers,
             now=now,
         )
 
@@ -288,6 +296,7 @@ _ROUTES: dict[type[Signal], Callable[[Call, Any, Step], None]] = {
     s.VoicemailWanted: _of_handoff(left_messages.voicemail_wanted),
     s.QuestionUnanswered: _of_handoff(left_messages.question_unanswered),
     s.AgentGone: _of_handoff(starting.without_agent),
+    s.AgentChanged: Call.change_agent,
     s.CallerSaid: _of_handoff(handoff_dispatch.caller_said),
     # from the hand-off
     s.TellAgent: _of_conversation(speaking.tell_agent),

@@ -301,6 +301,15 @@ class PlayPrepared(Command, frozen=True, tag=True):
     tool: str = ""
 
 
+class BringAgent(Command, frozen=True, tag=True):
+    """Find the agent that the one who speaks knows as `key`.
+
+    Ends in `AgentPrepared` or `AgentRefused`.
+    """
+
+    key: str
+
+
 class OpenModel(Command, frozen=True, tag=True):
     """Open a session with the model, with the conversation so far. Ends in `ModelReady` or
     `ModelLost`."""
@@ -448,6 +457,7 @@ AnyCommand = (
     | SendMark
     | ClearAudio
     | PlayPrepared
+    | BringAgent
     | OpenModel
     | CloseModel
     | SendCallerAudio

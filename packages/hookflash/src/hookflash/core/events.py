@@ -7,7 +7,7 @@ of mu-law), which is all that the core reads.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -390,6 +390,20 @@ class ToolCallRequested(Event, frozen=True, tag=True):
 # --- from tools, people and Hookflash itself --------------------------------------------------
 
 
+class AgentPrepared(Event, frozen=True, tag=True):
+    """Another agent is to take the call (`BringAgent`). `setup` is its `CallSetup`, as JSON has
+    it."""
+
+    key: str
+    setup: dict[str, Any]
+
+
+class AgentRefused(Event, frozen=True, tag=True):
+    """The other agent cannot be found, or cannot be set up."""
+
+    key: str
+
+
 class ToolFinished(Event, frozen=True, tag=True):
     """A tool has answered; `output` is what the model reads, also when it `failed`."""
 
@@ -530,6 +544,8 @@ AnyEvent = (
     CallArrived
     | CallPlaced
     | CalleeDetected
+    | AgentPrepared
+    | AgentRefused
     | StreamStarted
     | CallerAudio
     | MarkReturned

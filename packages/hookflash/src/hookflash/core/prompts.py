@@ -98,6 +98,28 @@ def placed_call(known: str) -> str:
     return f"{said} What you know about this call: {known}" if known else said
 
 
+def agent_took_over(before: str, reason: str, summary: str) -> tuple[str, str]:
+    """Tell an agent that it takes the call over, and ask for its first words."""
+    known = f"You have taken this call over from the agent {before!r}."
+    if reason:
+        known += f" The reason: {reason}."
+    if summary:
+        known += f" What was said: {summary}"
+    return known, (
+        "You have just taken the call over, in your own voice. Say in one short sentence who you"
+        " are, and go on with what the caller wants. Do not ask again what was said already."
+    )
+
+
+def agent_unreachable(name: str) -> tuple[str, str]:
+    """Tell an agent that it has the call back, and ask for its first words."""
+    return (
+        f"The agent {name!r} did not take the call, so you have it back.",
+        "The transfer did not work, and the caller is with you again. Apologise in one short"
+        " sentence and help them yourself, as far as you can.",
+    )
+
+
 def leave_at_mailbox(text: str) -> str:
     """Ask for the message to a mailbox, word for word."""
     return (

@@ -53,6 +53,22 @@ class HandoffAttempt(msgspec.Struct, frozen=True, kw_only=True):
     """Why a human declined, in their words."""
 
 
+class AgentTransfer(msgspec.Struct, frozen=True, kw_only=True):
+    """Another agent was to take the call (`Agent.transfer_to`)."""
+
+    from_agent: str
+    """The agent that spoke before."""
+    to_agent: str
+    """The agent that was to take the call."""
+    reason: str
+    """Why, in the words of the first agent."""
+    started_at: float
+    """In seconds since the call arrived."""
+    outcome: str = "taken"
+    """`taken`; or `failed`, if the first agent got the call back because the other did not
+    answer."""
+
+
 class ToolUse(msgspec.Struct, frozen=True, kw_only=True):
     """One call of a tool by the model."""
 
@@ -99,6 +115,8 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     """When the recording begins, in seconds since the call arrived; None without one."""
     summary: str = ""
     """What the call was about, written after it."""
+    transfers: tuple[AgentTransfer, ...] = ()
+    """Each time when another agent was to take the call, in order. `agent` is the first one."""
     direction: Literal["inbound", "outbound"] = "inbound"
     """Whether the line was called, or has placed the call. Then `called` is who was called."""
     answered_by: str = ""
@@ -124,11 +142,12 @@ def make(
     utterances: tuple[Utterance, ...],
     attempts: Sequence[HandoffAttempt],
     tools: Sequence[ToolUse],
+    transfers: Sequence[AgentTransfer],
     now: float,
 ) -> CallRecord:
     """Return the record of a call that ends at `now`.
 
-    Times in `attempts`, `tools` and `recorded_since` are seconds since 1970.
+    Times in `attempts`, `tools`, `transfers` and `recorded_since` are seconds since 1970.
     """
     since = info.arrived_at
     return CallRecord(
@@ -149,6 +168,10 @@ def make(
         handoffs=tuple(
             msgspec.structs.replace(each, started_at=round(each.started_at - since, 3))
             for each in attempts
+        ),
+        transfers=tuple(
+            msgspec.structs.replace(each, started_at=round(each.started_at - since, 3))
+            for each in transfers
         ),
         tools=tuple(
             msgspec.structs.replace(each, started_at=round(each.started_at - since, 3))

@@ -101,13 +101,14 @@ class CallSetup(msgspec.Struct, frozen=True, kw_only=True):
     limit. `instructions` are those of this call, if the agent's depend on the call; the tools of
     `tools_left_out` are not offered in it. Only telephone numbers that begin with one of
     `dial_prefixes` are rung; empty: every number. With
-    `outbound` the line has placed the call.
+    `outbound` the line has placed the call. `colleagues` are the keys of agents that may take it.
     """
 
     agent: str = "agent"
     greeting: str | None = ""
     greeting_interruptible: bool = True
     destinations: tuple[Destination, ...] = ()
+    colleagues: tuple[str, ...] = ()
     fallback: str | None = None
     key_to_human: str | None = None
     key_destination: str | None = None

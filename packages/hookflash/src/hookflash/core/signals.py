@@ -15,6 +15,7 @@ from hookflash.core.commands import AnyCommand, Instruction
 from hookflash.core.events import Outcome, QueueAsked, Recording
 from hookflash.core.handoff_plan import HandoffPlan
 from hookflash.core.phases import Phase
+from hookflash.core.setup import CallSetup
 
 Purpose = Literal["hand-off", "hang-up", "voicemail", "consulted"]
 """What the agent's last words lead to."""
@@ -86,6 +87,12 @@ class AgentGone(Signal, frozen=True, kw_only=True):
     """There is no agent: no session with the model can be opened, or no stream to the caller."""
 
     reason: str
+
+
+class AgentChanged(Signal, frozen=True, kw_only=True):
+    """Another agent speaks from now on: the call is set up as `setup` says."""
+
+    setup: CallSetup
 
 
 class CallerSaid(Signal, frozen=True, kw_only=True):

@@ -42,6 +42,11 @@ class AgentLike(Protocol):
         ...
 
     @property
+    def colleagues(self) -> Mapping[str, AgentLike]:
+        """The agents that may take the call, by key."""
+        ...
+
+    @property
     def language(self) -> str | None: ...
 
     @property
@@ -99,6 +104,9 @@ class DirectoryLike(Protocol):
 
     @property
     def agents(self) -> tuple[AgentLike, ...]: ...
+
+    @property
+    def answering(self) -> tuple[AgentLike, ...]: ...
 
     def find(self, called: str, at: datetime) -> AgentLike | None: ...
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from random import Random
 
 from hookflash.core.commands import Message
-from hookflash.core.setup import ModelSetup
+from hookflash.core.setup import CallSetup, ModelSetup
 from hookflash.runtime.journal import Journal
 from hookflash.runtime.ports import (
     CarrierControl,
@@ -39,7 +39,8 @@ class CallPorts:
     """The ports of one call: everything that its driver may access.
 
     `chance` returns numbers from 0 to 1. They add jitter to the delays before a retry. Ids of
-    collections of digits are generated from `entropy`.
+    collections of digits are generated from `entropy`. `bring_agent` returns how the call is set up
+    for the agent that the present one knows by a key.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class CallPorts:
         recordings: Recordings | None = None,
         chance: Callable[[], float] = SYSTEM.entropy("ring-retry").random,
         prepared: PreparedSpeech | None = None,
+        bring_agent: Callable[[str], Awaitable[CallSetup | None]] | None = None,
         entropy: Random = SYSTEM.entropy("digits"),
     ) -> None:
         self.clock = clock
@@ -76,3 +78,4 @@ class CallPorts:
         self.chance = chance
         self.entropy = entropy
         self.prepared = prepared or PreparedSpeech.tones_only()
+        self.bring_agent = bring_agent

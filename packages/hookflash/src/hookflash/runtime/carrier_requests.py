@@ -22,8 +22,12 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 
-from hookflash.core.commands import CheckTargets, EndLeg, LimitCall, MoveCall, RingHuman
+import msgspec
+
+from hookflash.core.commands import BringAgent, CheckTargets, EndLeg, LimitCall, MoveCall, RingHuman
 from hookflash.core.events import (
+    AgentPrepared,
+    AgentRefused,
     AnyEvent,
     CallMoved,
     CarrierRefused,
@@ -138,6 +142,9 @@ class CarrierRequests:
 
     def check(self, command: CheckTargets) -> None:
         self._start(self._check(command))
+
+    def bring(self, command: BringAgent) -> None:
+        self._start(self._bring(command))
 
     async def settle(self, seconds: float) -> None:
         """Wait until all running requests have ended, for at most `seconds`."""
@@ -302,6 +309,19 @@ class CarrierRequests:
             log.exception("%s ! checking %s failed", self._call_sid, command.destination)
             checked = TargetsChecked(command.check)
         self._post(checked)
+
+    async def _bring(self, command: BringAgent) -> None:
+        """Find another agent. What it is set up with may come from the owner's functions."""
+        event: AnyEvent = AgentRefused(command.key)
+        try:
+            if self._ports.bring_agent is not None:
+                setup = await self._ports.bring_agent(command.key)
+                if setup is not None:
+                    event = AgentPrepared(command.key, msgspec.to_builtins(setup))
+        except Exception:
+            # The task ends here. The agent that asked goes on.
+            log.exception("%s ! the agent %s cannot be set up", self._call_sid, command.key)
+        self._post(event)
 
     def _log_refusal(self, what: str, error: CarrierError) -> None:
         level = logging.INFO if error.gone else logging.WARNING

@@ -36,6 +36,7 @@ from hookflash.core.commands import (
     AddMessage,
     AnswerCarrier,
     AnyCommand,
+    BringAgent,
     CancelResponse,
     CancelTool,
     CheckTargets,
@@ -71,6 +72,7 @@ from hookflash.core.commands import (
     TruncateItem,
 )
 from hookflash.core.events import (
+    AgentRefused,
     AgentTranscribed,
     AnyEvent,
     CallArrived,
@@ -587,6 +589,8 @@ class Driver:
                 self.post(LegRefused(command.wave, command.leg, reason=f"ringing: {_FAILED}"))
             case CheckTargets():
                 self.post(TargetsChecked(command.check))
+            case BringAgent():
+                self.post(AgentRefused(command.key))
             case RunTool():
                 self.post(ToolFinished(command.call_id, BROKEN, failed=True))
             case OpenConsult():
@@ -634,6 +638,7 @@ _CARRY_OUT: dict[type, Callable[[Driver, Any], None]] = {
     RingHuman: lambda driver, command: driver._carrier_requests.ring(command),
     EndLeg: lambda driver, command: driver._carrier_requests.end_leg(command),
     CheckTargets: lambda driver, command: driver._carrier_requests.check(command),
+    BringAgent: lambda driver, command: driver._carrier_requests.bring(command),
     OpenConsult: Driver._open_consult,
     ReportConsult: Driver._report_consult,
     Deliver: Driver._deliver,

@@ -69,6 +69,7 @@ from hookflash.runtime.call_observers import OBSERVED, CallObservers
 from hookflash.runtime.call_ports import CallPorts, Traffic
 from hookflash.runtime.call_values import VALUES_SECONDS, CallValues, values_of_call
 from hookflash.runtime.consults import ConsultCalls, NoRecords
+from hookflash.runtime.current_agent import CurrentChecks, CurrentSpeech, CurrentTools
 from hookflash.runtime.driver import Driver
 from hookflash.runtime.journal import Journal, Journals
 from hookflash.runtime.journal_facts import (
@@ -358,10 +359,10 @@ class Switchboard:
             placing.set_result(None)
 
     def _speaks(self, name: str) -> AgentLike:
-        agents = self._directory.agents
+        agents = self._directory.answering
         found = self._directory.get(name) if name else agents[0] if len(agents) == 1 else None
         if found is None:
-            known = ", ".join(each.name for each in agents)
+            known = ", ".join(each.name for each in self._directory.agents)
             raise ConfigError(f"place: expected the name of an agent ({known}), got {name!r}")
         return found
 
@@ -713,6 +714,30 @@ class Switchboard:
         arrived: CallArrived | None = None,
     ) -> Driver:
         consult = call.setup.consult
+        first = agent
+
+        def speaks() -> AgentLike:
+            name = call.setup.agent
+            return first if name == first.name else self._directory.get(name) or first
+
+        async def bring_agent(key: str) -> CallSetup | None:
+            other = speaks().colleagues.get(key)
+            if other is None:
+                return None
+            setup = self._setup(other)
+            if other.text_functions or other.tool_conditions:
+                asked = await values_of_call(
+                    other,
+                    contexts[0],
+                    call_sid=call_sid,
+                    threads=self._threads,
+                    seconds=self._clock.delay(VALUES_SECONDS),
+                )
+                setup = made_valid(asked.apply(setup))
+            return setup
+
+        contexts: list[object] = []
+        """The context of the owner's functions, once it is made."""
 
         def offered(tool: str) -> bool:
             return tool not in call.setup.tools_left_out
@@ -721,6 +746,10 @@ class Switchboard:
             name = _pseudonym(call.info.party)
             if consult is None:
                 recorded = call.setup.record
+                agent = speaks()
+                for context in contexts:
+                    if isinstance(context, CallContext):
+                        context.agent = agent.name
                 setup = agent.model_setup(history, safety_identifier=name, recorded=recorded)
                 more = tuple(tool.spec for tool in self._more_tools(agent).values())
                 return made_valid(
@@ -732,7 +761,7 @@ class Switchboard:
                 )
             parent = self._drivers.get(consult.parent_sid)
             said = parent.call.conversation.transcript.history() if parent is not None else ()
-            setup = agent.consult_setup(
+            setup = speaks().consult_setup(
                 consult,
                 said,
                 history,
@@ -741,13 +770,21 @@ class Switchboard:
             )
             return made_valid(setup)
 
-        checks = AgentChecks(
-            agent.destinations,
-            agent.presence_hook,
-            self._clock,
-            functions=agent.address_functions,
-            threads=self._threads,
-        )
+        def make_checks(agent: AgentLike) -> AgentChecks:
+            checks = AgentChecks(
+                agent.destinations,
+                agent.presence_hook,
+                self._clock,
+                functions=agent.address_functions,
+                threads=self._threads,
+            )
+            checks.context = contexts[0]
+            return checks
+
+        def tools_of(agent: AgentLike) -> Mapping[str, ToolDefinition]:
+            own = {name: tool for name, tool in agent.tools.items() if offered(name)}
+            # A view, because an MCP server may change its tools during the call.
+            return ChainMap(own, cast(Any, self._more_tools(agent)))
 
         def make_tools(post: EventSink, digits: TypedDigits) -> ToolRunner:
             observers = self._observers[call_sid] = CallObservers(
@@ -756,7 +793,7 @@ class Switchboard:
             context = self._make_context(agent, call, post, observers.ask, digits.collect)
             if isinstance(context, CallContext):
                 context.state = self._states.pop(call_sid, context.state)
-            checks.context = context
+            contexts.append(context)
             if arrived is not None and isinstance(context, CallContext):
                 # The call itself learns them from its first event, which comes after this.
                 context.call_sid = arrived.call_sid
@@ -764,9 +801,7 @@ class Switchboard:
                 context.direction = "outbound" if arrived.direction == "outbound" else "inbound"
             tools: Mapping[str, ToolDefinition] = {}
             if consult is None:
-                # A view, because an MCP server may change its tools during the call.
-                own = {name: tool for name, tool in agent.tools.items() if offered(name)}
-                tools = ChainMap(own, cast(Any, self._more_tools(agent)))
+                tools = CurrentTools(speaks, tools_of)
             return ToolRunner(
                 tools,
                 context,
@@ -783,7 +818,7 @@ class Switchboard:
         ports = CallPorts(
             clock=self._clock,
             control=control,
-            checks=checks,
+            checks=CurrentChecks(speaks, make_checks),
             consults=self._consults,
             deliveries=self._deliveries,
             connector=self._connector,
@@ -794,7 +829,8 @@ class Switchboard:
             traffic=self.traffic,
             recordings=self._recordings,
             chance=self._chance,
-            prepared=self._prepared(agent),
+            prepared=CurrentSpeech(speaks, self._prepared),
+            bring_agent=bring_agent,
             entropy=self._entropy,
         )
         watch = self._observe if consult is None else None

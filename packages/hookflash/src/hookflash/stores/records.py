@@ -26,6 +26,7 @@ _PARTS: dict[str, Table] = {
     "utterances": tables.utterances,
     "handoffs": tables.handoffs,
     "tools": tables.tool_uses,
+    "transfers": tables.agent_transfers,
 }
 _CALL_COLUMNS = tuple(
     name for name in tables.calls.c.keys() if name in CallRecord.__struct_fields__

@@ -3,6 +3,7 @@
     calls 1 --- n utterances      who said what, as heard
           1 --- n handoffs        attempts to reach humans
           1 --- n tool_uses       tools that ran
+          1 --- n agent_transfers other agents that took the call
     audit                         who did what at the console
     ended_sessions                sessions that ended before their expiry
     deliveries                    messages for the owner, also of live calls
@@ -116,6 +117,17 @@ tool_uses = Table(
     Column("failed", Boolean, nullable=False),
     Column("started_at", Double, nullable=False),
     Column("seconds", Double, nullable=False),
+)
+
+agent_transfers = Table(
+    "agent_transfers",
+    metadata,
+    *_of_call(),
+    Column("from_agent", Text, nullable=False),
+    Column("to_agent", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("outcome", String(16), nullable=False),
 )
 
 audit = Table(

@@ -83,7 +83,7 @@ export class PastCall {
     return el("a.crumb", { href: "#/past", "data-key": "Escape" }, icon("left"), "Past calls");
   }
 
-  draw({ entry, parts, handoffs, summary, recording, recorded_from: from, turns, voicemails, has_journal: journal }) {
+  draw({ entry, parts, handoffs, transfers, summary, recording, recorded_from: from, turns, voicemails, has_journal: journal }) {
     this.parts = merged({}, parts);
     this.player = new Player({
       path: recording,
@@ -127,6 +127,7 @@ export class PastCall {
           "aside.facts.panel",
           { "aria-label": "Facts" },
           this.attempts(handoffs),
+          this.changes(transfers),
           this.facts(entry),
           this.remove(),
         ),
@@ -183,6 +184,26 @@ export class PastCall {
       el("p", {}, text || "No words were understood in this voicemail."),
       sound ? voicemailPlayer(id, seconds) : "",
     );
+  }
+
+  /** Return who gave the call to which other agent, and why. */
+  changes(transfers) {
+    if (!transfers.length) return [];
+    return [
+      el("h2.eyebrow", {}, "Agents"),
+      el(
+        "ul.attempts",
+        {},
+        transfers.map((one) =>
+          el(
+            "li",
+            {},
+            el("strong", {}, `${one.from_agent} → ${one.to_agent}`),
+            el("span.soft", {}, [label(one.outcome), one.reason].filter(Boolean).join(" · ")),
+          ),
+        ),
+      ),
+    ];
   }
 
   attempts(handoffs) {

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
+
 from hookflash.core import prompts
 from hookflash.core.call_info import CallInfo
 from hookflash.core.commands import (
@@ -54,12 +56,21 @@ from hookflash.core.conversation.transcript import Transcript
 from hookflash.core.disposition import Disposition
 from hookflash.core.machine_views import CallerLegView, HandoffView
 from hookflash.core.phases import Phase
-from hookflash.core.record import ToolUse
+from hookflash.core.record import AgentTransfer, ToolUse
 from hookflash.core.setup import CallSetup
 from hookflash.core.signals import Step, StreamLost
 from hookflash.core.summary import extract
 from hookflash.core.timers import Timer, earliest
 from hookflash.core.token_usage import Tokens
+
+
+class AgentChange(msgspec.Struct, frozen=True):
+    """A request that another agent takes the call. `call_id` is the tool call that asked."""
+
+    key: str
+    call_id: str
+    reason: str
+    summary: str
 
 
 class Conversation:
@@ -116,6 +127,11 @@ class Conversation:
         self.turn = Timer(TURN_LIMITS, TurnState.OVER)
         self.silence = Timer(SILENCE_LIMITS, SilenceState.OFF)
         self.callee = Timer(CALLEE_LIMITS, CalleeState.NONE)
+        self.change: AgentChange | None = None
+        """The agent that is being brought."""
+        self.before: CallSetup | None = None
+        """The setup of the agent before, until the present one has spoken."""
+        self.transfers: list[AgentTransfer] = []
         self.machine: Disposition | None = None
         """How a call that a machine has answered ends, once that is known."""
         self.prompts = 0

@@ -10,6 +10,7 @@ from hookflash.core.commands import CloseModel
 from hookflash.core.conversation import (
     call_length_over,
     called_party,
+    changing_agents,
     collecting,
     fillers,
     interruptions,
@@ -26,6 +27,8 @@ from hookflash.core.conversation.states import ConversationState, SessionState, 
 from hookflash.core.signals import Step
 
 HANDLERS: dict[type, Callable[[Conversation, Any, Step], None]] = {
+    e.AgentPrepared: changing_agents.agent_prepared,
+    e.AgentRefused: changing_agents.agent_refused,
     e.CalleeDetected: called_party.callee_detected,
     e.DigitPressed: keypad.digit_pressed,
     e.ModelReady: session_replacement.model_ready,

@@ -65,8 +65,8 @@ def _review_owed(talk: Conversation, step: s.Step) -> None:
         if state in _OWED:
             return
         wanted = OwedState.FILLED if talk.fillers else OwedState.AWAITED
-        if state in _RUNG:
-            # The caller has heard no speech for a while already.
+        if state in _RUNG or (talk.before is not None and wanted is OwedState.AWAITED):
+            # The caller has heard no speech for a while already, or waits for another agent.
             wanted = OwedState.LATE
     elif talk.handoff.rung is not None:
         wanted = OwedState.RUNG
@@ -84,6 +84,7 @@ def is_owed(talk: Conversation) -> bool:
         talk.owes_answer
         or talk.requests.owes
         or talk.opening is not None
+        or talk.change is not None
         or (talk.tools.awaited and not talk.collection.open)
         or talk.farewell.purpose in ("hand-off", "voicemail")
         # The line is asked for when the cancelled response has ended, not before.

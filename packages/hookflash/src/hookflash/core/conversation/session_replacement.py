@@ -10,7 +10,7 @@ from hookflash.core import events as e
 from hookflash.core import prompts
 from hookflash.core import signals as s
 from hookflash.core.commands import CloseModel, OpenModel
-from hookflash.core.conversation import fillers, interruptions, speaking
+from hookflash.core.conversation import changing_agents, fillers, interruptions, speaking
 from hookflash.core.conversation.conversation import Conversation
 from hookflash.core.conversation.requests import Kind, Request
 from hookflash.core.conversation.states import ConversationState, SessionState, TurnState
@@ -61,6 +61,9 @@ def lose(talk: Conversation, event: e.ModelLost, step: s.Step, close: CloseModel
     `close` has the reason if the call gives it up.
     """
     if talk.model.state in (SessionState.CLOSED, SessionState.DEAD):
+        return
+    if talk.before is not None and talk.live:
+        changing_agents.give_back(talk, step, close)
         return
     cut_off = talk.requests.answering and (talk.requests.spoke or talk.requests.answers)
     waits = talk.owes_answer or talk.requests.caller_speaking or event.unheard

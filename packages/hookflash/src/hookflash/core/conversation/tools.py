@@ -13,7 +13,7 @@ from hookflash.core import builtin_tools, prompts
 from hookflash.core import events as e
 from hookflash.core import signals as s
 from hookflash.core.commands import SendToolOutput
-from hookflash.core.conversation import speaking
+from hookflash.core.conversation import changing_agents, speaking
 from hookflash.core.conversation.conversation import Conversation
 from hookflash.core.conversation.requests import Kind, Request
 
@@ -58,6 +58,8 @@ def tool_call_requested(talk: Conversation, event: e.ToolCallRequested, step: s.
     match event.name:
         case builtin_tools.TRANSFER_TOOL:
             _transfer(talk, event.call_id, arguments, step)
+        case builtin_tools.AGENT_TOOL:
+            changing_agents.agent_wanted(talk, event.call_id, arguments, step)
         case builtin_tools.CANCEL_TOOL:
             step.tell(s.HandoffUnwanted(call_id=event.call_id))
         case builtin_tools.CALLBACK_TOOL:

@@ -143,6 +143,7 @@ def response_ended(talk: Conversation, event: e.ResponseEnded, step: s.Step) -> 
     talk.consent.response_ended(event.response_id, whole=whole)
     if whole:
         talk.model.worked()
+        talk.before = None
     said = _owed_transfer(talk) if event.status == "completed" else None
     if said == "unclear":
         # This comes first, so that the next response takes it into account.
