@@ -7,29 +7,18 @@ test wants (`tests/console/pages/conftest.py`), so no model has to speak.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from msgspec.structs import replace
 from playwright.async_api import expect
-from starlette.applications import Starlette
-from starlette.routing import Mount
 
 from hookflash.console import shapes as s
-from hookflash_local.carrier import HumanPhone, NumberConfig, Offer, Phones, StandinCarrier
-from hookflash_local.carrier import phone_app as make_phone_app
-from hookflash_local.carrier.http_server import ApiServer
 
 from ..console.pages import story
-from ..console.pages.conftest import PageServer, entry
-from ..console.pages.test_past_pages import past
-from .conftest import ANNA, LINE, ORIGIN, Line, Opened
+from ..console.pages.conftest import entry
+from .conftest import SAY, DemoStage, Opened
 from .phone_parts import PhonePage
 
-CONSOLE = "/console/static/embed.js"
-SAY = ("When are you open on Saturday?", "Where is my order? It is number 4571.", "A person?")
 SCREEN = """<Response><Dial><Number url="/whisper">+15550100002</Number></Dial></Response>"""
 WHISPER = """<Response><Gather numDigits="1" action="/pressed" timeout="60"><Say>Call for support.
  A caller whose number ends in 0 2 0 0 is on the line: order 4417 is late. They said: "It was meant
@@ -48,69 +37,6 @@ VISIBLE_LINES = """() => {
   }
   return lines;
 }"""
-
-
-class Stage(PageServer):
-    """A console whose every call is the one that a test shows."""
-
-    def show(self, shown: s.CallEntry, parts: s.Parts) -> None:
-        self.shown, self.parts = shown, parts
-
-    def detail(self, call_sid: str) -> s.CallDetail:
-        return s.CallDetail(
-            entry=replace(self.shown, call_sid=call_sid),
-            parts=self.parts,
-            now=time.time(),
-            destinations=("support",),
-        )
-
-
-class EveryCall(dict[str, Any]):
-    """The stage's call under every SID."""
-
-    def __init__(self, make: Any) -> None:
-        super().__init__()
-        self._make = make
-
-    def __contains__(self, call_sid: object) -> bool:
-        return True
-
-    def __getitem__(self, call_sid: str) -> Any:
-        return self._make(call_sid)
-
-    def get(self, call_sid: str, default: Any = None) -> Any:
-        return self._make(call_sid)
-
-
-@pytest.fixture
-async def stage() -> AsyncIterator[tuple[Stage, Line, str]]:
-    stage = Stage()
-    stage.show(entry(1), story.parts(20.0))
-    stage.details = EveryCall(stage.detail)
-    ended = past(1, seconds=story.SECONDS, disposition="handed_off", seconds_to_human=10.8)
-    stage.past_calls = EveryCall(lambda sid: story.past_call(ended))
-    async with StandinCarrier() as carrier:
-        humans = (HumanPhone(ANNA, "support"),)
-        offer = Offer((LINE,), "Riverside Books", humans, CONSOLE, SAY)
-        phones = make_phone_app(Phones(carrier), lambda: offer)
-        app = Starlette(routes=[Mount("/demo", phones), *stage._app().routes])
-        server = ApiServer(app, sockets=True)
-        server.start()
-        line = Line(None, carrier)  # type: ignore[arg-type]
-        answers = ApiServer(line)
-        answers.start()
-        carrier.tunnel[ORIGIN] = f"http://127.0.0.1:{answers.port}"
-        carrier.numbers[LINE] = NumberConfig(f"{ORIGIN}/voice")
-        yield stage, line, f"http://127.0.0.1:{server.port}/demo/"
-        for call in carrier.calls:
-            call.end("completed", by="test")
-        await carrier.callbacks_sent()
-        for queue in stage._open:
-            queue.put_nowait(None)
-        await server.stop()
-        await answers.stop()
-    # Only its routes were used, in this test's own loop.
-    stage._loop.close()
 
 
 async def all_fits(page: PhonePage, lines: int = 6) -> None:
@@ -140,9 +66,9 @@ async def nothing_hinders_anybody(page: PhonePage) -> None:
 
 @pytest.mark.realtime
 async def test_the_demo_fits_into_a_low_window_in_each_state(
-    stage: tuple[Stage, Line, str], opened: Opened
+    stage: DemoStage, opened: Opened
 ) -> None:
-    console, line, url = stage
+    console, line, url = stage.console, stage.line, f"{stage.origin}/demo/"
     line.twiml["/voice"] = SCREEN
     line.twiml["/whisper"] = WHISPER
     line.twiml["/pressed"] = "<Response/>"
@@ -210,11 +136,7 @@ async def test_the_demo_fits_into_a_low_window_in_each_state(
     await caller.phone.press("x")
     await caller.state("idle")
     sid = await at.evaluate("sessionStorage.getItem('hookflash.demo.call')")
-    for queue in console._open:
-        console._said.append(s.CallOver(call_sid=sid))
-        queue.put_nowait(
-            b"id: 1\nevent: CallOver\ndata: " + f'{{"call_sid":"{sid}"}}'.encode() + b"\n\n"
-        )
+    stage.say(s.CallOver(call_sid=sid))
     card = at.locator(".notice.over")
     await expect(card).to_contain_text("a human after 11 s")
     await expect(card).to_contain_text("words of the agent were heard")

@@ -261,7 +261,7 @@ class PageServer:
                     yield _event(place + 1, self._said[place])
             else:
                 yield _event(number, s.Snapshot(calls=tuple(self.calls.values()), now=time.time()))
-                if wanted in self.details:
+                if wanted and wanted in self.details:
                     yield _event(number, s.CallShown(detail=self.details[wanted]))
                 elif wanted:
                     yield _event(number, s.CallUnknown(call_sid=wanted))
