@@ -21,7 +21,9 @@ from hookflash.core.phases import Phase
 from hookflash.core.record import HandoffAttempt
 from hookflash.core.setup import CallSetup
 from hookflash.core.token_usage import Tokens
+from hookflash.runtime.audio_capture import AudioCapture
 from hookflash.runtime.journal import Journals
+from hookflash.runtime.live_levels import Levels
 
 from ..core.conftest import START, Scene
 
@@ -86,6 +88,26 @@ async def test_a_line_is_cut_where_the_caller_has_heard_it(scene: Watched) -> No
     assert parts.lines[1].ended_at is not None
     (barge_in,) = parts.barge_ins
     assert barge_in.at == pytest.approx(2.0, abs=0.1)
+
+
+async def test_the_sound_of_an_open_call_is_told_in_pieces(scene: Watched) -> None:
+    capture = AudioCapture(scene.call, lambda: scene.now, on_unused=lambda: None)
+    levels = Levels(capture, lambda: scene.now)
+    levels.left, levels.right = bytearray(b"\xff" * 50), bytearray(b"\x10" * 50)
+    levels.since = START + 3.0
+    shown: list[Levels | None] = [levels]
+    scene.live._levels = lambda sid: shown[0]
+    scene.talk()
+    first, second = (await scene.parts()).sound
+    assert (first.started_at, first.left, first.right) == (3.0, "f" * 40, "1" * 40)
+    assert (second.started_at, second.left) == (5.0, "f" * 10)
+    levels.left += b"\x00"
+    levels.right += b"\x00"
+    same, longer = (await scene.parts()).sound
+    assert same is first
+    assert (longer.id, longer.left) == (second.id, "f" * 10 + "0")
+    shown[0] = None
+    assert (await scene.parts()).sound == (first,)
 
 
 async def test_an_item_that_nobody_has_heard_yet_is_all_ahead(scene: Watched) -> None:

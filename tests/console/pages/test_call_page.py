@@ -136,6 +136,22 @@ def the_call_is_drawn(call: Page, server: PageServer) -> None:
     assert agent["x"] < caller["x"] and agent["y"] > caller["y"]
 
 
+def the_sound_is_drawn_as_it_comes(call: Page, server: PageServer) -> None:
+    waves = call.locator("path.wave")
+    expect(waves).to_have_count(0)
+    piece = s.SoundLevels(id="0", started_at=6.4, left="f" * 20, right="0" * 20)
+    changed(server, sound=(piece,))
+    expect(call.locator("path.wave.caller")).to_have_count(1)
+    # What was said before the page was opened stays a bar with its words.
+    expect(call.locator("rect.bar.caller.shade")).to_have_count(1)
+    expect(call.locator("rect.bar.caller")).to_have_count(2)
+    longer = s.SoundLevels(id="0", started_at=6.4, left="f" * 20 + "0" * 20, right="0" * 40)
+    drawn = call.locator("path.wave.caller").get_attribute("d")
+    changed(server, sound=(longer,))
+    expect(call.locator("path.wave.caller")).to_have_attribute("d", re.compile("^M"))
+    assert drawn and drawn.count("M") > 3
+
+
 def a_line_that_comes_again_changes_in_its_place(call: Page, server: PageServer) -> None:
     fifth = call.locator(".turn.line").nth(4)
     fifth.evaluate("(one) => { one.mine = true; }")
@@ -393,6 +409,7 @@ def test_all_that_there_is_of_a_call_is_shown(page: Page, server: PageServer) ->
         what_was_cut_is_struck_out_and_what_is_ahead_is_faint,
         tools_steps_and_other_peoples_actions_stand_where_they_happened,
         the_call_is_drawn,
+        the_sound_is_drawn_as_it_comes,
         a_line_that_comes_again_changes_in_its_place,
         the_hand_off_shows_its_step_and_its_time_left,
         a_call_that_ends_leads_to_its_record,

@@ -8,6 +8,7 @@ from its `Trace`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
 from typing import Literal
 
 from hookflash.console.prices import Prices
@@ -24,6 +25,7 @@ from hookflash.console.shapes import (
     Line,
     Parts,
     Question,
+    SoundLevels,
     Stage,
     Tool,
 )
@@ -35,6 +37,7 @@ from hookflash.core.handoff.states import HandoffState
 from hookflash.core.record import HandoffAttempt
 from hookflash.core.state_words import ASKING, CALL_STATES, OUTCOMES, PARTINGS, state_of
 from hookflash.runtime.call_views import CallViews
+from hookflash.runtime.live_levels import PER_SECOND, Levels
 
 _MS_PER_CHARACTER = 60.0
 """Fast speech. While an item is generated, its text may be ahead of its audio."""
@@ -112,6 +115,45 @@ class TranscriptLines:
             for shown in _shown(call, number, now)
         ]
         return (*self._settled, *newest), self._latencies.after(newest)
+
+
+class SoundChunks:
+    """The loudness of one call in pieces of two seconds. Complete pieces are built once."""
+
+    def __init__(self) -> None:
+        self._levels: Levels | None = None
+        self._complete: list[SoundLevels] = []
+        self._numbers = count()
+        self._number = next(self._numbers)
+        self._taken = 0
+
+    def of(self, levels: Levels | None, arrived_at: float) -> tuple[SoundLevels, ...]:
+        """Return all pieces; the last one still grows."""
+        if levels is not self._levels:
+            # Measured again, after nobody had the call open for a while.
+            self._levels, self._taken = levels, 0
+            self._number = next(self._numbers)
+        if levels is None:
+            return tuple(self._complete)
+        size = 2 * PER_SECOND
+        known = min(len(levels.left), len(levels.right))
+        while known - self._taken >= size:
+            self._complete.append(self._piece(levels, self._taken + size, arrived_at))
+            self._taken += size
+            self._number = next(self._numbers)
+        if known == self._taken:
+            return tuple(self._complete)
+        return (*self._complete, self._piece(levels, known, arrived_at))
+
+    def _piece(self, levels: Levels, end: int, arrived_at: float) -> SoundLevels:
+        left, right = (
+            "".join(f"{value >> 4:x}" for value in side[self._taken : end])
+            for side in (levels.left, levels.right)
+        )
+        began = levels.since + self._taken / PER_SECOND
+        return SoundLevels(
+            id=str(self._number), started_at=_after(arrived_at, began), left=left, right=right
+        )
 
 
 def detail(

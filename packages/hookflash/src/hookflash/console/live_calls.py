@@ -20,6 +20,7 @@ from random import Random
 from typing import Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from hookflash.console import call_detail
 from hookflash.console.journal_trace import read_trace
@@ -38,6 +39,7 @@ from hookflash.core.events import (
 )
 from hookflash.core.phases import Phase
 from hookflash.runtime.call_views import CallViews
+from hookflash.runtime.live_levels import Levels
 from hookflash.world import SYSTEM
 
 log = logging.getLogger("hookflash.console")
@@ -82,6 +84,7 @@ class LiveCalls:
         now: Callable[[], float],
         *,
         prices: Prices | None = None,
+        levels: Callable[[str], Levels | None] = lambda call_sid: None,
         journal: Callable[[str], Path | None] = lambda call_sid: None,
         entropy: Random = SYSTEM.entropy("console-live"),
     ) -> None:
@@ -90,6 +93,8 @@ class LiveCalls:
         self._now = now
         self._prices = prices or Prices()
         self._journal = journal
+        self._levels = levels
+        self._sound: dict[str, call_detail.SoundChunks] = {}
         self._traces: dict[str, Trace] = {}
         self._views: dict[str, CallViews] = {}
         self._shown: dict[str, call_detail.TranscriptLines] = {}
@@ -186,7 +191,10 @@ class LiveCalls:
             return None
         views = self._viewed(call_sid, driver.call)
         shown = self._shown.setdefault(call_sid, call_detail.TranscriptLines())
-        return call_detail.detail(driver.call, trace, views, shown, self._prices, self._now())
+        sound = self._sound.setdefault(call_sid, call_detail.SoundChunks())
+        levels = sound.of(self._levels(call_sid), driver.call.info.arrived_at)
+        found = call_detail.detail(driver.call, trace, views, shown, self._prices, self._now())
+        return replace(found, parts=replace(found.parts, sound=levels))
 
     def _viewed(self, call_sid: str, call: Call) -> CallViews:
         views = self._views.get(call_sid)
@@ -223,6 +231,7 @@ class LiveCalls:
                 self._traces.pop(forgotten, None)
                 self._views.pop(forgotten, None)
                 self._shown.pop(forgotten, None)
+                self._sound.pop(forgotten, None)
                 self._inherited.discard(forgotten)
         else:
             # An ended call may return: the carrier asks for instructions again.

@@ -191,6 +191,19 @@ class HandoffOutcome(Shape, frozen=True, kw_only=True):
     text: str
 
 
+class SoundLevels(Shape, frozen=True, kw_only=True):
+    """How loud both sides were for two seconds from `started_at`: 20 hexadecimal digits a second.
+
+    `left` is the caller, `right` what the caller heard, each from `0` to `f`. A live call has these
+    from when somebody opened it; a past call has a recording.
+    """
+
+    id: str
+    started_at: float
+    left: str
+    right: str
+
+
 class Parts(Shape, frozen=True, kw_only=True):
     """The parts of a call. The timeline shows each of `lines` from `started_at` to `ended_at`."""
 
@@ -202,6 +215,7 @@ class Parts(Shape, frozen=True, kw_only=True):
     latencies: tuple[Latency, ...] = ()
     actions: tuple[Action, ...] = ()
     outcomes: tuple[HandoffOutcome, ...] = ()
+    sound: tuple[SoundLevels, ...] = ()
 
 
 class CallDetail(Shape, frozen=True, kw_only=True):

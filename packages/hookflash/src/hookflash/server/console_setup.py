@@ -16,11 +16,13 @@ from hookflash.console.console import Console, ConsoleConfig, Hooks
 from hookflash.console.deliveries import FetchVoicemail
 from hookflash.console.ended_calls import EndedCallData
 from hookflash.console.line_calls import LineCalls, SingleProcess
-from hookflash.console.live_calls import Driven, LiveCalls
+from hookflash.console.live_calls import LiveCalls
 from hookflash.console.prices import Prices
 from hookflash.errors import ConfigError
 from hookflash.runtime.calls_out import CallOrder, CallsOut
+from hookflash.runtime.driver import Driver
 from hookflash.runtime.journal import Journals
+from hookflash.runtime.live_levels import LiveLevels
 from hookflash.runtime.switchboard import Switchboard
 from hookflash.server.carrier_answers import LocalAnswerer
 from hookflash.server.twilio_line import TwilioLine
@@ -31,7 +33,7 @@ from hookflash.world import SYSTEM, World
 
 def make_live_calls(
     settings: Settings,
-    find: Callable[[str], Driven | None],
+    find: Callable[[str], Driver | None],
     now: Callable[[], float],
     journals: Journals,
     *,
@@ -44,6 +46,7 @@ def make_live_calls(
         find,
         now,
         prices=prices_of(settings),
+        levels=LiveLevels(find, now).of,
         journal=journals.find,
         entropy=world.entropy("console-live"),
     )

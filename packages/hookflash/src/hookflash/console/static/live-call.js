@@ -141,6 +141,7 @@ export class LiveCall {
     put(this.state, "data-kind", kind);
     setText(this.state, text);
     this.transcript.update(parts);
+    this.drawSound(parts.sound ?? []);
     this.facts.update(entry, parts);
     this.actions.update(entry, this.isOver);
     this.tick();
@@ -171,6 +172,15 @@ export class LiveCall {
   stagesOf({ handoff }) {
     const since = handoff ? handoff.asked_at - 0.5 : Infinity;
     return this.detail.parts.stages.filter((stage) => stage.started_at >= since);
+  }
+
+  /** Give the timeline the loudness of both sides, which the server measures while this page is open. */
+  drawSound(pieces) {
+    const last = pieces.at(-1);
+    const state = last ? `${last.id}/${last.left.length}` : "";
+    if (state === this.soundDrawn) return;
+    this.soundDrawn = state;
+    if (last) this.timeline.setEnvelopes(envelopesOf(pieces), pieces[0].started_at);
   }
 
   /** Draw the timeline up to now: open bars grow between two messages. */
@@ -204,6 +214,23 @@ export class LiveCall {
     this.transcript.reveal(row.node);
     show(this.transcript.jump, true);
   }
+}
+
+const LEVELS_PER_SECOND = 20;
+
+/** Return the envelopes of a timeline (`waveform.js`) from the pieces of the API. */
+export function envelopesOf(pieces) {
+  const from = pieces[0].started_at;
+  const place = ({ started_at: at }) => Math.round((at - from) * LEVELS_PER_SECOND);
+  const size = place(pieces.at(-1)) + pieces.at(-1).left.length;
+  const sides = { left: new Float32Array(size), right: new Float32Array(size) };
+  for (const piece of pieces) {
+    for (const side of ["left", "right"])
+      [...piece[side]].forEach((digit, number) => {
+        sides[side][place(piece) + number] = parseInt(digit, 16) / 15;
+      });
+  }
+  return { perSecond: LEVELS_PER_SECOND, ...sides, since: from };
 }
 
 const COLD = ["farewell", "moving", "ringing", "with human"];

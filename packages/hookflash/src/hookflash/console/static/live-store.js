@@ -2,7 +2,7 @@
 
 import { oncePerFrame } from "./dom.js";
 
-const KINDS = ["lines", "tools", "stages", "legs", "barge_ins", "latencies", "actions", "outcomes"];
+const KINDS = ["lines", "tools", "stages", "legs", "barge_ins", "latencies", "actions", "outcomes", "sound"];
 
 /** Return the parts with those of `patch`; a part with a known id replaces the earlier one. */
 export function merged(parts, patch) {

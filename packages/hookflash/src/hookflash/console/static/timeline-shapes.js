@@ -197,9 +197,11 @@ export class TimelineShapes {
     const end = line.ended_at ?? Math.max(this.seconds, started_at);
     if (end > started_at) {
       const title = `${clock(started_at)} ${speaker}: ${text}${cut ? ` [never heard: ${cut}]` : ""}`;
-      const kind = this.sound ? `bar.${speaker}.shade` : `bar.${speaker}`;
+      // A live call has no sound from before its page was opened.
+      const drawn = this.sound && started_at >= (this.sound.since ?? -Infinity) - 1;
+      const kind = drawn ? `bar.${speaker}.shade` : `bar.${speaker}`;
       const { x, width } = this.bar(`said-${id}`, kind, started_at, end, y, height, title);
-      if (this.sound) this.wave(id, speaker, started_at, end, y, height);
+      if (drawn) this.wave(id, speaker, started_at, end, y, height);
       else this.write(`words-${id}`, "on-bar", x + 6, y + height / 2 + 4, text, width - 10);
     }
     if (!cut) return;
