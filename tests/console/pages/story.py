@@ -52,6 +52,21 @@ WAITS = ((8.1, 8.9), (17.0, 18.0), (27.0, 28.1))
 SECONDS = 55.2
 
 
+def turns() -> tuple[s.Turn, ...]:
+    """Return how the agent's answers came about."""
+    return tuple(
+        s.Turn(
+            id=str(number),
+            stopped_at=stopped,
+            generated_at=stopped + 0.31,
+            heard_at=heard,
+            tokens_read=900 + 130 * number,
+            tokens_written=140 + 20 * number,
+        )
+        for number, (stopped, heard) in enumerate(WAITS)
+    )
+
+
 def parts(until: float = SECONDS) -> s.Parts:
     """What there is of the call at this second of it."""
     lines = tuple(
@@ -110,6 +125,13 @@ def parts(until: float = SECONDS) -> s.Parts:
             s.Latency(id=str(number), started_at=start, ended_at=end)
             for number, (start, end) in enumerate(WAITS)
         ),
+        outcomes=(
+            s.HandoffOutcome(
+                id="0", at=55.2, destination="support", outcome="bridged", text="The human hung up"
+            ),
+        )
+        if until >= SECONDS
+        else (),
         actions=(
             s.Action(
                 id="a1", at=22.9, by="omar", kind="hint", text="Order 4417 was due on Monday."
@@ -139,6 +161,8 @@ def past_call(entry: s.PastEntry) -> s.PastCall:
             " Monday and is late. Anna in support sends a second copy by courier this afternoon."
         ),
         recording=f"/api/past/{entry.call_sid}/recording",
+        has_journal=True,
+        turns=turns(),
     )
 
 

@@ -72,6 +72,16 @@ def live_calls() -> list[s.CallEntry]:
         4: {"running": ("find_order",)},
         6: {"caller": "anonymous"},
     }
+    said = (
+        ("", "", ""),
+        ("agent", "Of course. I am connecting you with support now. One moment please.", ""),
+        ("caller", "Could you make it a bit cheaper if I take three of them?", ""),
+        ("human", "I will send a second copy by courier this afternoon.", ""),
+        ("caller", "Where is my order? It is number 4 4 1 7.", ""),
+        ("agent", "Hello, this is Riverside Books. How can", "agent"),
+        ("caller", "Hi, I wanted to know when you are open on", "caller"),
+        ("agent", "On Saturday we are open from nine until one.", ""),
+    )
     ages = (0, 36, 71, 184, 22, 9, 48, 131)
     return [
         entry(
@@ -79,6 +89,8 @@ def live_calls() -> list[s.CallEntry]:
             agent="Riverside Books",
             arrived_at=now - ages[number],
             cost=cost(ages[number]),
+            last=s.LastLine(speaker=said[number][0], text=said[number][1]),  # type: ignore[arg-type]
+            speaking=said[number][2],
             **states.get(number, {}),
         )
         for number in range(1, 8)
@@ -140,7 +152,7 @@ def a_call_that_is_over(shot: Shot, server: PageServer) -> None:
         expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
         page.mouse.move(0, 0)
 
-    shot("record", f"/console#/past/{sid(1)}", ready)
+    shot("record", f"/console#/past/{sid(1)}", ready, height=1150)
 
 
 def past_calls(shot: Shot, server: PageServer) -> None:
