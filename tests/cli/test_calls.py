@@ -1,4 +1,4 @@
-"""`hookflash calls delete` and `export`, on a data folder of its own."""
+"""`hookflash calls`, on a data folder of its own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from hookflash.cli import hookflash
-from hookflash.core.record import CallRecord
+from hookflash.core.record import CallRecord, HandoffAttempt, ToolUse, Utterance
 from hookflash.errors import ConfigError
 from hookflash.stores.records import open_store
 
@@ -152,3 +152,96 @@ def test_an_address_of_files_that_is_none_is_refused(
     monkeypatch.setenv("HOOKFLASH_FILES_URL", "ftp://host/files")
     with pytest.raises(ConfigError, match="HOOKFLASH_FILES_URL: expected s3://bucket/prefix"):
         run("CA1", str(folder / "out"), command="export")
+
+
+# --- list and show --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def told(folder: Path) -> Path:
+    """The data folder, with a second call in which something was said."""
+
+    async def fill() -> None:
+        store = await open_store(f"sqlite:///{folder / 'hookflash.db'}")
+        said = [("caller", "A person,\x07 please."), ("agent", "One moment.")]
+        record = CallRecord(
+            call_sid="CB22",
+            agent="shop",
+            caller="+15550102",
+            called="+15550100",
+            disposition="handed_off",
+            arrived_at=100.0,
+            seconds=61.4,
+            summary="Wanted: a person.",
+            utterances=tuple(
+                Utterance(speaker=who, text=text, started_at=float(n), ended_at=n + 1.0)  # type: ignore[arg-type]
+                for n, (who, text) in enumerate(said)
+            ),
+            tools=(
+                ToolUse(
+                    name="find", arguments="{}", output="9", failed=False, started_at=3, seconds=0.1
+                ),
+            ),
+            handoffs=(
+                HandoffAttempt(
+                    destination="desk",
+                    reason="a person",
+                    source="tool",
+                    started_at=5,
+                    outcome="declined",
+                    note="not now",
+                ),
+            ),
+        )
+        await store.put(record)
+        await store.close()
+
+    asyncio.run(fill())
+    return folder
+
+
+def test_calls_are_listed_newest_first(told: Path) -> None:
+    lines = run(command="list").output.splitlines()
+    assert [line.split()[2] for line in lines] == ["CB22", "CA1"]
+    assert lines[0].endswith("CB22  shop  +15550102  61 s  handed off")
+    assert len(run("--limit", "1", command="list").output.splitlines()) == 1
+    found = [json.loads(line) for line in run("--json", command="list").output.splitlines()]
+    assert [each["call_sid"] for each in found] == ["CB22", "CA1"]
+
+
+def test_a_call_is_shown_by_the_beginning_of_its_sid(told: Path) -> None:
+    lines = run("CB", command="show").output.splitlines()
+    assert lines[1:] == [
+        "",
+        "Wanted: a person.",
+        "",
+        " 0:00  caller  A person,  please.",
+        " 0:01  agent   One moment.",
+        " 0:03  tool    find {} answered: 9",
+        " 0:05  human   hand-off to desk: declined, “not now”",
+    ]
+    assert json.loads(run("CB22", "--json", command="show").output)["call_sid"] == "CB22"
+    with pytest.raises(ConfigError, match="2 calls begin so; write more of the SID"):
+        run("C", command="show")
+    unknown = run("CX", command="show")
+    assert unknown.return_value == 1 and "see `hookflash calls list`" in unknown.output
+
+
+def test_the_files_of_a_local_call_are_shown_and_deleted_with_it(told: Path) -> None:
+    ours = told / "calls" / "20260101-120000-CB22"
+    others = told / "calls" / "20260101-120001-CB22"
+    for folder, sid in ((ours, "CB22"), (others, "CB22other")):
+        folder.mkdir(parents=True)
+        (folder / "record.json").write_text(json.dumps({"call_sid": sid}))
+    assert f"  {ours / 'record.json'}\n" in run("CB22", command="show").output
+    assert run("CB22").output == "CB22: deleted record, files\n"
+    assert not ours.exists() and others.exists()
+
+
+def test_without_a_database_there_are_no_calls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOKFLASH_DATA_DIR", str(tmp_path / "none"))
+    assert run(command="list").output == "no calls\n"
+    assert run("CA1", command="show").return_value == 1
+    assert not (tmp_path / "none").exists()

@@ -951,6 +951,29 @@ class Settings(BaseSettings):
         """Whether unsigned requests are accepted: only if every peer is on this machine."""
         return all(map(is_loopback, (self.server.public_url, self.twilio.api_url, self.model.url)))
 
+    def check_carrier(self) -> Settings:
+        """Return the settings if a number of the account can be set to this line.
+
+        Raises one `ConfigError` that names every setting that is missing.
+        """
+        names = ("HOOKFLASH_PUBLIC_URL", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
+        missing = [
+            f"{name}: {value}"
+            for name, value in zip(
+                names,
+                (
+                    "" if self.server.public_url else "the https address that reaches the server",
+                    "" if self.twilio.account_sid else "the account's SID",
+                    "" if self.twilio.auth_token else "the account's auth token",
+                ),
+                strict=True,
+            )
+            if value
+        ]
+        if missing:
+            raise ConfigError("missing:\n" + "\n".join(f"  {each}" for each in missing))
+        return self
+
     def check_serving(self) -> Settings:
         """Return the settings if `serve` can start with them.
 

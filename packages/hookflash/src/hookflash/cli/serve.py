@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from hookflash.errors import HookflashError
+from hookflash.errors import ConfigError, HookflashError
 
 if TYPE_CHECKING:
     from hookflash.settings import Settings
@@ -32,6 +32,22 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Settings file.  [default: hookflash.toml in this folder, if it is there]",
 )
+@click.option(
+    "--tunnel", is_flag=True, help="Open a tunnel with cloudflared or ngrok, as the public URL."
+)
+@click.option(
+    "--tunnel-program",
+    metavar="PROGRAM",
+    help="The tunnel program.  [default: cloudflared, or else ngrok]",
+)
+@click.option(
+    "--number",
+    metavar="+15550100",
+    help="Set this number's webhooks to the line, and put back at the end what was there.",
+)
+@click.option(
+    "--reload", is_flag=True, help="Start again when a Python file or the settings change."
+)
 @click.option("-v", "--verbose", is_flag=True, help="Log every event and command of each call.")
 @click.option(
     "--worker-slot", "slot_text", hidden=True, help="A worker's slot, set by the parent process."
@@ -42,6 +58,10 @@ def command(
     port: int | None,
     workers: int | None,
     settings_file: Path | None,
+    tunnel: bool,
+    tunnel_program: str | None,
+    number: str | None,
+    reload: bool,
     verbose: bool,
     slot_text: str | None,
 ) -> None:
@@ -56,6 +76,9 @@ def command(
     Open your number in Twilio's console and set the fields under Voice. "A call comes in" and
     "Primary handler fails" are HOOKFLASH_PUBLIC_URL and /twilio/voice. "Call status changes" is
     HOOKFLASH_PUBLIC_URL and /twilio/status. All of them use HTTP POST.
+
+    With --tunnel and --number, both are set for you while the server runs. --number puts back the
+    webhooks that the number had, unless the process is killed.
 
     After SIGTERM or Ctrl-C, live calls go on for HOOKFLASH_DRAIN_SECONDS (30 s). Calls that are
     then still live go to another process or to a human. A second signal ends the server at once.
@@ -76,18 +99,47 @@ def command(
         )
         settings = settings.model_copy(update={"server": server})
         try:
+            if (tunnel or number or reload) and settings.server.workers > 1:
+                raise ConfigError("--tunnel, --number and --reload need one worker: --workers 1")
+            if reload and (tunnel or number):
+                raise ConfigError("--reload does not go with --tunnel or --number: leave one out")
+            if reload:
+                arguments = ["serve", agent_spec, "--port", str(settings.server.port)]
+                arguments += ["--host", settings.server.host]
+                arguments += ["--settings", str(settings_file)] if settings_file else []
+                arguments += ["--verbose"] if verbose else []
+                sys.exit(_reload(agent_spec, arguments))
             if slot_text is None and settings.server.workers > 1:
                 arguments = ["serve", agent_spec]
                 arguments += ["--settings", str(settings_file)] if settings_file else []
                 arguments += ["--verbose"] if verbose else []
                 sys.exit(_supervise(settings, arguments))
-            _serve(settings, agent_spec, slot_text)
+            _serve(settings, agent_spec, slot_text, _Public(tunnel, tunnel_program, number))
         except HookflashError as error:
             if settings.logs.format != "json":
                 raise
             # A program reads standard error, so the last line is an object, too.
             logging.getLogger("hookflash.server").critical("%s", error)
             sys.exit(exit_code(error))
+
+
+class _Public(NamedTuple):
+    """How the line becomes reachable: by a tunnel, and by a number that is set to it."""
+
+    tunnel: bool
+    program: str | None
+    number: str | None
+
+
+def _reload(agent_spec: str, arguments: list[str]) -> int:
+    """Serve in a child process that is started again after a change. Return its exit code."""
+    import sys
+
+    from hookflash.cli._reloading import run_reloading
+
+    folder = Path(agent_spec.partition(":")[0]).parent
+    program = [sys.executable, "-m", "hookflash", *arguments]
+    return run_reloading(program, folder if folder.is_dir() else Path())
 
 
 def _say(settings: Settings, port: int) -> None:
@@ -132,7 +184,7 @@ def _supervise(settings: Settings, arguments: list[str]) -> int:
         return asyncio.run(parent.run(lambda: _say(settings, port)))
 
 
-def _serve(settings: Settings, agent_spec: str, slot_text: str | None) -> None:
+def _serve(settings: Settings, agent_spec: str, slot_text: str | None, public: _Public) -> None:
     """Serve in this process, alone or as one of several workers."""
     import asyncio
     import importlib
@@ -142,6 +194,7 @@ def _serve(settings: Settings, agent_spec: str, slot_text: str | None) -> None:
     from hookflash.server.assembly import serve_line
     from hookflash.server.limited_http import raise_descriptor_limit
     from hookflash.server.open_port import listen
+    from hookflash.server.public_access import reachable
 
     async def serve() -> None:
         if sys.platform == "win32":
@@ -153,15 +206,18 @@ def _serve(settings: Settings, agent_spec: str, slot_text: str | None) -> None:
         if slot_text is None:
             # Opened first: a port that is in use is told at once.
             with listen(settings.server.host, settings.server.port) as listener:
-                # Named even alone, so that a successor on the same data folder can find this
-                # process.
-                await serve_line(
-                    settings,
-                    agent,
-                    on_listening=lambda port: _say(settings, port),
-                    worker=new_name(1),
-                    listener=listener,
-                )
+                port = listener.getsockname()[1]
+                async with reachable(settings, port, *public) as (served, stop):
+                    # Named even alone, so that a successor on the same data folder can find this
+                    # process.
+                    await serve_line(
+                        served,
+                        agent,
+                        on_listening=lambda port: _say(served, port),
+                        stop=stop,
+                        worker=new_name(1),
+                        listener=listener,
+                    )
             return
         worker_slot = WorkerSlot.parse(slot_text)
         stop = asyncio.Event()

@@ -1,7 +1,8 @@
 """The REST API as an ASGI application: routes, credentials, faults, and the check of every form.
 
 Under /2010-04-01/Accounts/{AC}: Calls, their Streams and Recordings; Recordings and their audio;
-Conferences and their Participants; Queues and their Members. One module per resource.
+Conferences and their Participants; Queues and their Members; IncomingPhoneNumbers. One module per
+resource.
 
 HTTP Basic with the account's SID and token; forms in, JSON out, Twilio's error bodies. A parameter
 that is not documented is an alert (20001). Every answer closes its connection, so that clients find
@@ -26,7 +27,14 @@ from hookflash_local.carrier import alerts
 from hookflash_local.carrier.exchange import Exchange
 from hookflash_local.carrier.faults import BrokenOff, Late, Refused, Silent
 from hookflash_local.carrier.ids import API_VERSION
-from hookflash_local.carrier.rest import calls, conferences, queues, recordings, streams
+from hookflash_local.carrier.rest import (
+    calls,
+    conferences,
+    phone_numbers,
+    queues,
+    recordings,
+    streams,
+)
 from hookflash_local.carrier.rest.fields import deviations
 from hookflash_local.carrier.rest.rest_request import (
     Answer,
@@ -46,6 +54,7 @@ RESOURCES: tuple[Resource, ...] = (
     *streams.RESOURCES,
     *conferences.RESOURCES,
     *queues.RESOURCES,
+    *phone_numbers.RESOURCES,
 )
 
 

@@ -67,7 +67,8 @@ def load_components(progress: Progress, options: SpeechOptions | None = None) ->
     if missing:
         wanted = [assets.requirement(package) for package in missing]
         raise ConfigError(
-            f"local speech needs {', '.join(missing)}, which is not installed:"
+            f"local speech needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'}"
+            " not installed:"
             f" pip install {' '.join(wanted)}"
         )
     options = options or SpeechOptions.from_environment(os.environ)
