@@ -63,6 +63,11 @@ class NodeProcess:
         """How this node's requests reach the store."""
         return self.engine.link(self.nodes.name)
 
+    @property
+    def task_done(self) -> bool:
+        """Whether the process has ended by itself."""
+        return self.task is not None and self.task.done()
+
     def calls(self) -> list[str]:
         assert self.line is not None
         return [each.call_sid for each in self.line.switchboard.live]
@@ -122,7 +127,10 @@ class NodesStage:
         return [
             node.name
             for node in self.nodes.values()
-            if not node.killed and node.line is not None and node.nodes._acts_for(call_sid)
+            if not node.killed
+            and not node.task_done
+            and node.line is not None
+            and node.nodes._acts_for(call_sid)
         ]
 
     async def record(self, call: Leg) -> CallRecord:
@@ -133,7 +141,7 @@ class NodesStage:
 
         async def stored() -> bool:
             for node in self.nodes.values():
-                if not node.killed and node.line is not None:
+                if not node.killed and not node.task_done and node.line is not None:
                     await node.line.writer.flush()
                     record = await node.line.store.get(call.sid)
                     if record is not None:

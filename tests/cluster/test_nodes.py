@@ -279,6 +279,7 @@ async def test_a_node_that_is_cut_off_from_the_store_stops_acting(three: Opened)
             s.route_all("b")
             s["a"].link.down = True
             await line.pause(4.0)
+            assert not s["a"].nodes.ready and s["b"].nodes.ready
             assert s.owners(line.leg.sid) == ["b"]
             await line.wait_for_silence(0.8)
             s["a"].link.down = False
@@ -289,6 +290,26 @@ async def test_a_node_that_is_cut_off_from_the_store_stops_acting(three: Opened)
         call = await s.call(script)
         await s.record(call)
         assert samples(call.recording().heard, AGAIN) == 7200
+
+
+async def test_a_node_that_is_left_alone_without_the_store_serves_after_a_while(
+    three: Opened,
+) -> None:
+    async with three(shop, "a", "b") as s:
+        s["b"].kill()
+        s["a"].link.down = True
+        await asyncio.sleep(20.0)
+        assert s["a"].nodes.ready
+
+        async def script(line: Line) -> None:
+            await greeted(line)
+            await line.pause(5.0)
+            assert s.owners(line.leg.sid) == ["a"]
+            await line.hang_up()
+
+        call = await s.call(script)
+        await s.record(call)
+        assert samples(call.recording().heard, GREETING) == 6400
 
 
 async def test_a_node_that_is_asked_to_end_gives_its_calls_to_others(three: Opened) -> None:
@@ -307,6 +328,38 @@ async def test_a_node_that_is_asked_to_end_gives_its_calls_to_others(three: Open
         record = await s.record(call)
         assert samples(call.recording().heard, AGAIN) == 7200
         assert record.utterances[0].text == "Hello."
+
+
+async def test_nodes_that_end_at_the_same_time_give_their_calls_to_nobody(three: Opened) -> None:
+    async with three(shop, "a", "b") as s:
+        s.carrier.humans[DESK] = Human(1.0, desk)
+
+        async def script(line: Line) -> None:
+            await greeted(line)
+            for node in s.nodes.values():
+                node.stop.set()
+            await line.wait_for("bridged")
+
+        # The caller is handed off to a human, as one machine does when it ends.
+        call = await s.call(script)
+        await call.ended()
+        assert samples(call.recording().heard, HUMAN) == 8000
+
+
+async def test_an_erased_call_leaves_nothing_in_the_store(three: Opened) -> None:
+    async with three() as s:
+
+        async def script(line: Line) -> None:
+            await greeted(line)
+            await line.hang_up()
+
+        call = await s.call(script)
+        await s.record(call)
+        await asyncio.sleep(1.0)
+        assert s.engine.call(call.sid).journal
+        s["b"].nodes.forget(call.sid)
+        await asyncio.sleep(0.1)
+        assert s.engine.call(call.sid).journal == []
 
 
 async def test_a_draining_node_gives_a_new_call_to_another(three: Opened) -> None:
@@ -366,7 +419,7 @@ async def test_what_the_store_costs_a_minute_of_a_call(three: Opened) -> None:
         async def script(line: Line) -> None:
             await greeted(line)
             began, operations, size = loop.time(), s.engine.operations, shipper.bytes
-            for _ in range(20):
+            for _ in range(10):
                 await s.model.perform([asked, answer])
                 await line.pause(6.0)
             minutes = (loop.time() - began) / 60

@@ -130,9 +130,9 @@ class Leases:
         try:
             lease = await self._store.acquire(call_sid, seconds=LEASE_SECONDS)
         except StoreDown as error:
-            self._failed(error)
+            self.failed(error)
             return None
-        self._answered()
+        self.answered()
         if lease.node == self._name:
             self.adopt(lease, sent_at)
         return lease
@@ -160,7 +160,7 @@ class Leases:
         try:
             return await self._store.pass_on(held.lease, node, seconds=LEASE_SECONDS)
         except StoreDown as error:
-            self._failed(error)
+            self.failed(error)
             return None
 
     async def release(self, call_sid: str) -> None:
@@ -230,10 +230,10 @@ class Leases:
                 if missing is None and call_sid in self._held:
                     await self._take_late(call_sid)
         except StoreDown as error:
-            self._failed(error)
+            self.failed(error)
             await self._judge()
         else:
-            self._answered()
+            self.answered()
 
     async def _take_late(self, call_sid: str) -> None:
         """Take the lease of a call that began while the store was down."""
@@ -249,9 +249,9 @@ class Leases:
         try:
             await self._store.nodes()
         except StoreDown as error:
-            self._failed(error)
+            self.failed(error)
             return False
-        self._answered()
+        self.answered()
         return True
 
     async def _judge(self) -> None:
@@ -265,7 +265,8 @@ class Leases:
             for call_sid in [sid for sid in self._held if not self.is_valid(sid)]:
                 self.lose(call_sid)
 
-    def _failed(self, error: StoreDown) -> None:
+    def failed(self, error: StoreDown) -> None:
+        """Note that the store did not answer a request."""
         if not self.down:
             self.down = True
             log.error(
@@ -274,7 +275,8 @@ class Leases:
                 error,
             )
 
-    def _answered(self) -> None:
+    def answered(self) -> None:
+        """Note that the store has answered a request."""
         self._cut_off_rounds = 0
         if self.down:
             self.down = False

@@ -69,6 +69,8 @@ def create_app(
     async def readyz(_: Request) -> Response:
         if calls.draining:
             return PlainTextResponse("draining", 503)
+        if streams is not None and not streams.ready:
+            return PlainTextResponse("cut off from the cluster's store", 503)
         return PlainTextResponse("ready")
 
     served: list[BaseRoute] = [

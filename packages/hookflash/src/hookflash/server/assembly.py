@@ -501,11 +501,14 @@ async def open_line(
             served += notes_routes(telephone, attach_notes, nodes.redeem_notes)
         else:
             served += notes_routes(telephone, notes.attach)
+        forget = _both_forget(summaries.forget, writer.forget)
+        if nodes is not None:
+            forget = _both_forget(forget, nodes.forget)
         stored = StoredCalls(
             store,
             files,
             discard=recordings.discard,
-            forget=_both_forget(summaries.forget, writer.forget),
+            forget=forget,
             entropy=world.entropy("tombstones"),
         )
         if slot == 1:

@@ -100,6 +100,9 @@ HEARTBEAT_SECONDS = 1.0
 NODE_SECONDS = 5.0
 """How often a node announces itself, and how long it counts as up after that."""
 
+GONE_SECONDS = 2 * NODE_SECONDS
+"""How long a node may be silent while the store is down until it counts as gone."""
+
 LATE_SECONDS = 900.0
 """How long the journal of a call that is over stays in the store, for late webhooks."""
 
@@ -190,6 +193,8 @@ class Nodes:
         self.name = node.name
         self.forwarded = 0
         self.handed_over = 0
+        self.is_cut_off = False
+        """Whether other nodes reached the store when this node last did not."""
         self._node = node
         self._store = store
         self._leases = leases
@@ -204,7 +209,8 @@ class Nodes:
         self._now = now
         self._live_calls = live_calls
         self._others: dict[str, Node] = {}
-        self._unanswered: set[str] = set()
+        self._unanswered: dict[str, float] = {}
+        """The nodes that did not answer their last request, and since when."""
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._tokens_shown: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -236,7 +242,7 @@ class Nodes:
                 if holder == self.name:
                     if await self._bring(question):
                         return await self._answer_here(question)
-                else:
+                elif holder:
                     said = await self._ask_owner(holder, AnswerQuestion(question))
                     if isinstance(said, Answered):
                         self.forwarded += 1
@@ -264,7 +270,7 @@ class Nodes:
                         taken = await self._local.take(call_sid, event)
                         await self._settle(call_sid)
                         return taken
-                else:
+                elif holder:
                     said = await self._ask_owner(holder, PostEvent(call_sid, event))
                     if isinstance(said, Known):
                         return said.known
@@ -367,7 +373,7 @@ class Nodes:
                     sink = self._switchboard.attach(call_sid, stream)
                     await self._settle(call_sid)
                     return sink
-            else:
+            elif holder:
                 said = await self._ask_owner(holder, HandOver(call_sid, token, self.name))
                 if isinstance(said, HandedOver):
                     if await self._receive(call_sid, said):
@@ -449,7 +455,7 @@ class Nodes:
 
     def silent(self) -> Sequence[str]:
         """Return the names of the nodes that are up and did not answer their last request."""
-        return tuple(sorted(self._unanswered.intersection(self._others)))
+        return tuple(sorted(self._unanswered.keys() & self._others.keys()))
 
     async def next_report(
         self, process: str, epoch: str, since: int, *, seconds: float
@@ -503,6 +509,11 @@ class Nodes:
         """Write this node's numbers into `counts`."""
         counts.webhooks_forwarded = self.forwarded
         counts.streams_handed_over = self.handed_over
+
+    @property
+    def ready(self) -> bool:
+        """Whether the balancer may send requests here: not while only this node lacks the store."""
+        return not (self._leases.down and self.is_cut_off)
 
     def address(self, name: str) -> str:
         """Return the address of another node, or "" if it is not up."""
@@ -604,17 +615,26 @@ class Nodes:
         return consult.parent_sid if consult is not None else call_sid
 
     async def _holder(self, call_sid: str) -> str:
-        """Return the node that has a call: this one, if no other has it."""
+        """Return the node that has a call: this one, if no other has it.
+
+        If this node is cut off from the store, it is a node that is not. "" means that this node
+        reaches neither the store nor the others, so that it may take nothing.
+        """
         if self._leases.recovering and (name := await self._find(call_sid)):
             # Its node may not have registered again.
             return name
         lease = await self._leases.take(call_sid) if not self._leases.down else None
         if lease is not None:
             return lease.node
-        name = await self._find(call_sid)
-        if not name:
+        if name := await self._find(call_sid):
+            return name
+        reaching, isolated = await self._reach_of_others()
+        if reaching:
+            # Only this node is cut off, so another one has the call or can take it.
+            return reaching[0]
+        if not isolated:
             self._leases.take_without_lease(call_sid)
-        return name or self.name
+        return self.name if not isolated else ""
 
     async def _owner(self, call_sid: str) -> str:
         """Return the node that has a call, or ""."""
@@ -707,10 +727,13 @@ class Nodes:
             reply: Reply = decode_reply(said)
         except (NodeGone, TimeoutError, msgspec.DecodeError) as error:
             if name not in self._unanswered:
-                self._unanswered.add(name)
                 log.warning("! node %s does not answer: %s", name, str(error) or "in time")
+            since = self._unanswered.setdefault(name, self._now())
+            if self._leases.down and self._now() - since > GONE_SECONDS:
+                # The store cannot say that it is gone, and this node must not wait any longer.
+                self._others.pop(name, None)
             return None
-        self._unanswered.discard(name)
+        self._unanswered.pop(name, None)
         return reply
 
     async def _ask_all(
@@ -728,11 +751,20 @@ class Nodes:
 
         If there are other nodes and none of them answers, this node counts as cut off.
         """
+        reaching, isolated = await self._reach_of_others()
+        self.is_cut_off = bool(reaching) or isolated
+        return self.is_cut_off
+
+    async def _reach_of_others(self) -> tuple[list[str], bool]:
+        """Return the other nodes that reach the store, and whether there are others and none
+        answers."""
         if not self._others:
-            return False
+            return [], False
         replies = await self._ask_all(ReachesStore(), seconds=PROBE_SECONDS)
-        reaching = [isinstance(said, Known) and said.known for said in replies.values()]
-        return any(reaching) or not reaching
+        reaching = [
+            name for name, said in replies.items() if isinstance(said, Known) and said.known
+        ]
+        return reaching, not replies
 
     # --- this node's life ---------------------------------------------------------------------
 
@@ -755,6 +787,20 @@ class Nodes:
         """Stop acting for a call that another node may act for."""
         self._start(self._give_up(call_sid))
 
+    def forget(self, call_sid: str) -> None:
+        """Delete what the store has of a call that was erased."""
+        self._start(self._forget(call_sid))
+
+    async def _forget(self, call_sid: str) -> None:
+        try:
+            await self._store.forget(call_sid)
+        except StoreDown:
+            log.warning(
+                "%s ! the cluster's store does not answer: it has the journal of this erased call"
+                " for up to %g minutes",
+                *(call_sid, LATE_SECONDS / 60),
+            )
+
     def released(self, call_sid: str) -> None:
         """Give up the lease of a call of which this node holds nothing any more."""
         self._start(self._retire(call_sid))
@@ -764,6 +810,9 @@ class Nodes:
 
         Return False, and do nothing, if no other node is there to continue them.
         """
+        await self._announce()
+        # Nodes that are asked to end at the same time must not give their calls to each other.
+        await asyncio.sleep(SMALL_SECONDS)
         await self._refresh()
         if all(node.draining for node in self._others.values()):
             return False
@@ -816,13 +865,21 @@ class Nodes:
         with contextlib.suppress(StoreDown):
             await self._store.announce(node, seconds=NODE_SECONDS)
         await self._refresh()
+        if self._leases.down:
+            # Whether this node is ready must be known without a call, too.
+            await self.cut_off()
 
     async def _refresh(self) -> None:
         # While the store is down, the nodes that were up last are asked.
-        with contextlib.suppress(StoreDown):
+        try:
             nodes = await self._store.nodes()
+        except StoreDown as error:
+            self._leases.failed(error)
+        else:
+            self._leases.answered()
             self._others = {node.name: node for node in nodes if node.name != self.name}
-            self._unanswered.intersection_update(self._others)
+            for gone in self._unanswered.keys() - self._others.keys():
+                del self._unanswered[gone]
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

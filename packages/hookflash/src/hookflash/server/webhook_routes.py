@@ -117,6 +117,9 @@ def _match(matches: Callable[[Scope], tuple[Match, Scope]], scope: Scope) -> tup
 class Streams(Protocol):
     """Finds the call of a media stream on any node (`server.nodes.Nodes`)."""
 
+    @property
+    def ready(self) -> bool: ...
+
     def redeem(self, call_sid: str, token: str) -> int | None: ...
 
     def attach(self, call_sid: str, stream: MediaStream) -> Sink | None: ...
