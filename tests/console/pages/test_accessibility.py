@@ -14,6 +14,7 @@ from hookflash.console import shapes as s
 
 from . import story
 from .conftest import PageServer, entry, sid
+from .test_calls_page import waiting
 from .test_deliveries_page import every_state
 from .test_past_pages import PAST, past
 from .test_pictures import live_calls
@@ -155,6 +156,20 @@ def a_dialog(server: PageServer) -> tuple[str, Ready]:
     return f"calls/{sid(1)}", ready
 
 
+def an_alert_and_its_rules(server: PageServer) -> tuple[str, Ready]:
+    server.calls = {sid(1): waiting(1, 90)}
+
+    def ready(page: Page) -> None:
+        page.get_by_role("button", name="Alerts").click()
+        page.get_by_label("A caller waits for a human").check()
+        page.get_by_role("button", name="Save").click()
+        page.get_by_role("button", name="Dismiss").wait_for()
+        page.get_by_role("button", name="Alerts").click()
+        page.get_by_role("dialog").wait_for()
+
+    return "calls", ready
+
+
 STATES: tuple[State, ...] = (
     calls_now,
     no_calls,
@@ -172,6 +187,7 @@ STATES: tuple[State, ...] = (
     figures,
     the_audit_trail,
     a_dialog,
+    an_alert_and_its_rules,
 )
 
 

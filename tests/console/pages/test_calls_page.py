@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from hookflash.console import shapes as s
 
 from .conftest import PageServer, entry, sid
+from .test_past_pages import past
 
 HOSTILE = "<img src=x onerror=\"document.title='taken'\"><b>bold</b>"
 
@@ -154,6 +155,54 @@ def hostile_names_are_text(page: Page, server: PageServer) -> None:
     expect(page).to_have_title("(1) Calls now · Hookflash")
 
 
+def waiting(number: int, asked: float) -> s.CallEntry:
+    """A caller who has waited for a human for so many seconds."""
+    arrived = time.time() - 300
+    now = s.HandoffNow(
+        state="ringing",
+        destination="desk",
+        reason="",
+        summary="",
+        source="tool",
+        asked_at=300 - asked,
+    )
+    return entry(number, arrived_at=arrived, phase="handing off", handoff=now)
+
+
+def alerts_are_stored_raised_once_and_stay_until_they_are_dismissed(
+    page: Page, server: PageServer
+) -> None:
+    server.calls = {sid(1): waiting(1, 20), sid(2): entry(2), sid(3): entry(3)}
+    page.goto("/console#/calls")
+    expect(page.locator(".call-row")).to_have_count(3)
+    page.get_by_role("button", name="Alerts").click()
+    dialog = page.get_by_role("dialog", name="Alerts")
+    dialog.get_by_label("A caller waits for a human").check()
+    dialog.get_by_label("Seconds without a human").fill("10")
+    dialog.get_by_label("A call failed").check()
+    dialog.get_by_role("button", name="Save").click()
+    region = page.get_by_role("region", name="Alerts")
+    expect(region).to_contain_text("+1 555 010 0001 has waited for a human for 2")
+    # It is raised once, however long the wait, and stays until it is dismissed.
+    server.say(s.CallsChanged(calls=(waiting(1, 40),)))
+    expect(region.locator(".alert")).to_have_count(1)
+    region.get_by_role("button", name="Dismiss").click()
+    expect(region).to_be_hidden()
+    # How a call ended is asked of its record, which may not be there at once.
+    server.say(s.CallsChanged(gone=(sid(2), sid(3))))
+    server.past_calls = {
+        sid(2): s.PastCall(entry=past(2, disposition="failed"), parts=s.Parts()),
+        sid(3): s.PastCall(entry=past(3), parts=s.Parts()),
+    }
+    expect(region).to_contain_text("The call of +1 555 010 0002 failed.")
+    expect(region.locator(".alert")).to_have_count(1)
+    region.get_by_role("link", name="Open").click()
+    expect(page).to_have_url(re.compile(rf"#/past/{sid(2)}$"))
+    page.reload()
+    page.get_by_role("button", name="Alerts").click()
+    expect(dialog.get_by_label("Seconds without a human")).to_have_value("10")
+
+
 # --- the link -----------------------------------------------------------------------------------
 
 
@@ -231,6 +280,7 @@ def test_the_list_shows_the_live_calls_and_follows_them(page: Page, server: Page
         who_waits_for_a_person_stands_first,
         the_filter_finds_a_caller_however_the_number_is_written,
         hostile_names_are_text,
+        alerts_are_stored_raised_once_and_stay_until_they_are_dismissed,
         the_time_left_of_a_hand_off_counts_down,
     ):
         server.begin_anew(page)

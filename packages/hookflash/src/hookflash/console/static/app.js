@@ -5,6 +5,7 @@
 //     #/deliveries     deliveries            #/audit          the audit trail
 //     #/figures        figures over time
 
+import { Alerts } from "./alerts.js";
 import * as api from "./api.js";
 import { Audit } from "./audit.js";
 import { Deliveries } from "./deliveries.js";
@@ -36,6 +37,7 @@ const callCount = document.querySelector(".tally");
 const questionCount = document.querySelector(".tally.asks");
 put(questionCount, "title", "Calls with a question for a human");
 const live = new LiveStore();
+const alerts = new Alerts(live);
 let session = null;
 let page = null;
 let shown = "";
@@ -198,6 +200,8 @@ document.querySelector(".help").addEventListener("click", () => {
   // On a narrow screen the bar has no room for the button.
   help(session && !session.open ? el("button.button", { type: "button", onclick: leave }, "Sign out") : null);
 });
+document.querySelector(".edit-alerts").addEventListener("click", () => alerts.edit());
+main.before(alerts.node);
 useKeys(() => page);
 
 // The feed needs no CSRF token, so it is opened before the session is known.
