@@ -58,7 +58,7 @@ class Told:
             deliveries=world.deliveries,
             connector=world.connector,
             model_setup=lambda history: ModelSetup(instructions="x"),
-            make_tools=lambda post, digits: ToolRunner({}, None, post, threads=ToolThreads()),
+            make_tools=lambda post, digits, keys: ToolRunner({}, None, post, threads=ToolThreads()),
             records=world.records,
             journal=world.journals.begin("CA1", CallSetup()),
             chance=lambda: 0.5,

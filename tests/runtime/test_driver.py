@@ -81,7 +81,7 @@ def drive(
         deliveries=world.deliveries,
         connector=world.connector,
         model_setup=model_setup,
-        make_tools=lambda post, digits: ToolRunner(
+        make_tools=lambda post, digits, keys: ToolRunner(
             {"order": Order()}, None, post, threads=ToolThreads()
         ),
         records=world.records,

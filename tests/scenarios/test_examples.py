@@ -17,6 +17,7 @@ from .test_handoff import FAREWELL, GREETING, asked_to, desk, greeted, say
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
 
 ARGUMENTS = {
+    "press_keys": {"keys": "1"},
     "order_status": {"number": 1001},
     "report_accident": {"what_happened": "a bruise"},
     "ask_for_discount": {"percent": 10},

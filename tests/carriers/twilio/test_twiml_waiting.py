@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from hookflash.carriers.twilio.urls import RETRY
 from hookflash.core.commands import (
+    ConnectAgent,
     Hold,
     Instruction,
     JoinQueue,
     KeepInQueue,
     LeaveQueue,
+    PlayKeys,
     TakeVoicemail,
 )
 from hookflash.core.handoff_plan import Target, queue_target
@@ -111,3 +113,9 @@ def test_a_voicemail_that_twilio_writes_down_is_no_longer_than_it_writes() -> No
     record = written(TakeVoicemail(4, "x", transcribe=False))[1]
     assert record.get("maxLength") == "180"
     assert "transcribe" not in record.attrib and "transcribeCallback" not in record.attrib
+
+
+def test_keys_are_played_as_tones_before_the_stream() -> None:
+    play, connect, _ = written(PlayKeys("1w2#"), ConnectAgent(4))
+    assert (play.tag, play.attrib, play.text) == ("Play", {"digits": "1w2#"}, None)
+    assert connect.tag == "Connect"

@@ -40,6 +40,9 @@ class DigitRequest(msgspec.Struct, frozen=True, kw_only=True):
     prompt: str | None = None
 
 
+Press = Callable[[str], Coroutine[Any, Any, None]]
+"""The keys to press."""
+
 CollectDigits = Callable[[DigitRequest], Coroutine[Any, Any, str]]
 """What is asked for -> the digits, which may be fewer."""
 
@@ -60,6 +63,10 @@ async def _nobody_there(question: str, via: Via | None, seconds: float) -> str:
 async def _nothing_typed(request: DigitRequest) -> str:
     """Collect digits for a context made by hand: nobody types."""
     return ""
+
+
+async def _nothing_pressed(digits: str) -> None:
+    """Press keys for a context made by hand: there is no telephone."""
 
 
 def nobody_answered(seconds: float) -> str:
@@ -123,8 +130,8 @@ class CallContext:
 
     To test a tool, make a context yourself: `CallContext(call_sid="CA1", caller="+15550100")`. It
     does nothing unless you give it functions: `post` gets the events, `transcript` returns the
-    utterances, `destinations` are the known keys, `ask` answers questions, and `collect` returns
-    digits.
+    utterances, and `destinations` are the known keys. `ask` answers questions, `collect` returns
+    digits, and `presses` presses keys.
     """
 
     def __init__(
@@ -140,6 +147,7 @@ class CallContext:
         destinations: Sequence[str] | None = None,
         ask: AskHuman = _nobody_there,
         collect: CollectDigits = _nothing_typed,
+        presses: Press = _nothing_pressed,
     ) -> None:
         self.call_sid = call_sid
         self.caller = caller
@@ -152,6 +160,7 @@ class CallContext:
         self._destinations = destinations
         self._ask = ask
         self._collect = collect
+        self.presses = presses
         self._loop_thread = _LoopThread()
 
     def __repr__(self) -> str:
@@ -206,6 +215,27 @@ class CallContext:
         Raises `ConfigError` in an async tool, where it would block every call.
         """
         return self._loop_thread.wait("ask_human", self._ask(question, via, seconds))
+
+    async def press(self, digits: str) -> None:
+        """Press telephone keys during the call, such as an extension: `await call.press("1w2")`.
+
+        The other side hears the tones. `digits` is 1 to 32 of `0-9`, `*`, `#` and `w`, which waits
+        half a second. The agent finishes its sentence first. Then the call leaves the agent for the
+        time of the tones, and comes back to it; nothing that is said meanwhile is heard by the
+        agent. It returns when the agent has the call again.
+
+        The tool's `timeout_seconds` does not run while it waits. The digits are in the journal.
+        Raises `ToolError` if the keys were not pressed because the call goes elsewhere or ends, and
+        `ConfigError` for digits that are no keys.
+        """
+        await self.presses(digits)
+
+    def press_blocking(self, digits: str) -> None:
+        """Press keys as `press` does, from a tool that is a plain function.
+
+        Raises `ConfigError` in an async tool, where it would block every call.
+        """
+        self._loop_thread.wait("press", self.press(digits))
 
     async def collect_digits(
         self,

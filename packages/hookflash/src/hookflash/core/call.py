@@ -168,6 +168,11 @@ class Call:
         )
         self.caller_leg.connect_agent(step)
 
+    def press_keys(self, signal: s.KeysDue, step: Step) -> None:
+        """Play tones to the other side, and connect the leg with the agent again."""
+        self.conversation.expect(None, prompts.keys_pressed(signal.digits), step)
+        self.caller_leg.connect_agent(step, keys=signal.digits)
+
     def change_agent(self, signal: s.AgentChanged, step: Step) -> None:
         """Another agent speaks from now on, with its own hand-offs to humans."""
         self.setup = signal.setup
@@ -296,6 +301,7 @@ _ROUTES: dict[type[Signal], Callable[[Call, Any, Step], None]] = {
     s.VoicemailWanted: _of_handoff(left_messages.voicemail_wanted),
     s.QuestionUnanswered: _of_handoff(left_messages.question_unanswered),
     s.AgentGone: _of_handoff(starting.without_agent),
+    s.KeysDue: Call.press_keys,
     s.AgentChanged: Call.change_agent,
     s.CallerSaid: _of_handoff(handoff_dispatch.caller_said),
     # from the hand-off

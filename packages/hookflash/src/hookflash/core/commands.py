@@ -105,6 +105,12 @@ class Hold(msgspec.Struct, frozen=True, tag=True):
     seconds: int = 2
 
 
+class PlayKeys(msgspec.Struct, frozen=True, tag=True):
+    """Play the tones of telephone keys to the other side: 0-9, `*`, `#`; `w` waits 0.5 s."""
+
+    digits: str
+
+
 class TakeVoicemail(msgspec.Struct, frozen=True, tag=True):
     """Say `text`, beep, record what the caller says; afterwards ask what is next.
 
@@ -157,6 +163,7 @@ Instruction = (
     | LeaveQueue
     | ReferCaller
     | Hold
+    | PlayKeys
     | TakeVoicemail
     | Screen
     | Bridge
@@ -395,6 +402,13 @@ Ending = Literal["complete", "finished", "timeout", "cancelled", "busy", "interr
 """
 
 
+class ReportKeys(Command, frozen=True, tag=True):
+    """Tell the tool that waits for it whether its keys were pressed."""
+
+    press_id: str
+    pressed: bool
+
+
 class GiveDigits(Command, frozen=True, tag=True):
     """Give the tool the digits that the caller has typed. `typed` is their number.
 
@@ -469,6 +483,7 @@ AnyCommand = (
     | AddMessage
     | RunTool
     | CancelTool
+    | ReportKeys
     | GiveDigits
     | SendToolOutput
     | StartRecording

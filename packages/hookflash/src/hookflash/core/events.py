@@ -507,6 +507,16 @@ class DigitsWanted(Event, frozen=True, tag=True):
     prompt: str = ""
 
 
+class KeysWanted(Event, frozen=True, tag=True):
+    """A tool has telephone keys pressed (`CallContext.press`). `digits` is as in `PlayKeys`.
+
+    Ends in `ReportKeys`.
+    """
+
+    press_id: str
+    digits: str
+
+
 class DigitsUnwanted(Event, frozen=True, tag=True):
     """The tool that waited for digits has ended."""
 
@@ -590,6 +600,7 @@ AnyEvent = (
     | QuestionAsked
     | QuestionAnswered
     | DigitsWanted
+    | KeysWanted
     | DigitsUnwanted
     | HumanSaid
     | HangUpRequested

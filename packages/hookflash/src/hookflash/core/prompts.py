@@ -120,6 +120,14 @@ def agent_unreachable(name: str) -> tuple[str, str]:
     )
 
 
+def keys_pressed(digits: str) -> str:
+    """Tell the agent that keys were pressed, so that it waits for what follows."""
+    return (
+        f"The telephone keys {digits} were pressed. Listen to what the other side says now, such as"
+        " the next part of a menu, before you speak."
+    )
+
+
 def leave_at_mailbox(text: str) -> str:
     """Ask for the message to a mailbox, word for word."""
     return (

@@ -89,6 +89,12 @@ class AgentGone(Signal, frozen=True, kw_only=True):
     reason: str
 
 
+class KeysDue(Signal, frozen=True, kw_only=True):
+    """The other side is to hear the tones of these keys. The agent then goes on."""
+
+    digits: str
+
+
 class AgentChanged(Signal, frozen=True, kw_only=True):
     """Another agent speaks from now on: the call is set up as `setup` says."""
 

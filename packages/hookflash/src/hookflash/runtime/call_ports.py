@@ -19,6 +19,7 @@ from hookflash.runtime.ports import (
     RecordSink,
 )
 from hookflash.runtime.prepared_speech import PreparedSpeech
+from hookflash.runtime.pressed_keys import PressedKeys
 from hookflash.runtime.recorder import Recordings
 from hookflash.runtime.tool_runner import ToolRunner
 from hookflash.runtime.typed_digits import TypedDigits
@@ -53,7 +54,7 @@ class CallPorts:
         deliveries: Deliveries | None,
         connector: ModelConnector,
         model_setup: Callable[[tuple[Message, ...]], ModelSetup],
-        make_tools: Callable[[EventSink, TypedDigits], ToolRunner],
+        make_tools: Callable[[EventSink, TypedDigits, PressedKeys], ToolRunner],
         records: RecordSink,
         journal: Journal,
         traffic: Traffic | None = None,

@@ -59,6 +59,7 @@ from hookflash.core.commands import (
     PlayPrepared,
     RefuseTarget,
     ReportConsult,
+    ReportKeys,
     RequestResponse,
     ResumeCarrierRecording,
     RingHuman,
@@ -105,6 +106,7 @@ from hookflash.runtime.carrier_requests import CarrierRequests, EventInput
 from hookflash.runtime.journal import JournalState
 from hookflash.runtime.log import log_step
 from hookflash.runtime.ports import CarrierStream, EventSink, ModelLink
+from hookflash.runtime.pressed_keys import PressedKeys
 from hookflash.runtime.settled_lines import SettledLines
 from hookflash.runtime.stream_watch import StreamWatch
 from hookflash.runtime.tool_runner import BROKEN
@@ -164,7 +166,8 @@ class Driver:
         self._watch = watch
         self._event_input = EventInput(self.post)
         self._digits = TypedDigits(call, self._event_input, entropy=ports.entropy)
-        self._tools = ports.make_tools(self._event_input, self._digits)
+        self._keys = PressedKeys(self._event_input, entropy=ports.entropy)
+        self._tools = ports.make_tools(self._event_input, self._digits, self._keys)
         self._carrier_requests = CarrierRequests(
             call_sid, ports, self._event_input, wanted=partial(_is_wanted, call)
         )
@@ -281,6 +284,7 @@ class Driver:
                 self._attempt("releasing the call", held.close)
         await self._carrier_requests.close()
         self._digits.close()
+        self._keys.close()
         await self._tools.close()
         self._journal.close()
         self._event_input.close()
@@ -647,6 +651,7 @@ _CARRY_OUT: dict[type, Callable[[Driver, Any], None]] = {
     CloseModel: Driver._close_model,
     RunTool: lambda driver, command: driver._tools.run(command),
     CancelTool: lambda driver, command: driver._tools.cancel(command.call_id),
+    ReportKeys: lambda driver, command: driver._keys.report(command),
     GiveDigits: lambda driver, command: driver._digits.give(command),
     StartRecording: lambda driver, command: driver.start_capture().record(command.since),
     StopRecording: lambda driver, command: driver.start_capture().stop_recording(),

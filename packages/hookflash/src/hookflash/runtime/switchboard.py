@@ -91,6 +91,7 @@ from hookflash.runtime.ports import (
     RecordSink,
 )
 from hookflash.runtime.prepared_speech import PreparedSpeech
+from hookflash.runtime.pressed_keys import PressedKeys
 from hookflash.runtime.recorder import Recordings
 from hookflash.runtime.sliced_work import RestoreTask, in_slices
 from hookflash.runtime.target_checks import AgentChecks
@@ -786,13 +787,14 @@ class Switchboard:
             # A view, because an MCP server may change its tools during the call.
             return ChainMap(own, cast(Any, self._more_tools(agent)))
 
-        def make_tools(post: EventSink, digits: TypedDigits) -> ToolRunner:
+        def make_tools(post: EventSink, digits: TypedDigits, keys: PressedKeys) -> ToolRunner:
             observers = self._observers[call_sid] = CallObservers(
                 agent, call, post, clock=self._clock, entropy=self._entropy
             )
             context = self._make_context(agent, call, post, observers.ask, digits.collect)
             if isinstance(context, CallContext):
                 context.state = self._states.pop(call_sid, context.state)
+                context.presses = keys.press
             contexts.append(context)
             if arrived is not None and isinstance(context, CallContext):
                 # The call itself learns them from its first event, which comes after this.

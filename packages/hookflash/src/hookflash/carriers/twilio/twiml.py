@@ -60,6 +60,7 @@ from hookflash.core.commands import (
     JoinRoom,
     KeepInQueue,
     LeaveQueue,
+    PlayKeys,
     ReferCaller,
     Screen,
     Speak,
@@ -175,6 +176,8 @@ class _Document(msgspec.Struct, frozen=True):
                 _keep_in_queue(document, instruction, urls, voices)
             case LeaveQueue():
                 document.leave()
+            case PlayKeys(digits=digits):
+                document.play(digits=digits)
             case Hold():
                 _hold(document, instruction, urls, voices)
             case TakeVoicemail():

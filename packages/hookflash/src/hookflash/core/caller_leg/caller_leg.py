@@ -17,7 +17,7 @@ import msgspec
 from hookflash.core import events as e
 from hookflash.core import signals as s
 from hookflash.core.call_info import CallInfo
-from hookflash.core.caller_leg.limits import LIMITS
+from hookflash.core.caller_leg.limits import KEY_SECONDS, LIMITS
 from hookflash.core.caller_leg.route import Route, Where
 from hookflash.core.caller_leg.states import PHASES, CallerLegState
 from hookflash.core.commands import (
@@ -26,6 +26,7 @@ from hookflash.core.commands import (
     ConnectAgent,
     HangUp,
     Instruction,
+    PlayKeys,
     TakeVoicemail,
 )
 from hookflash.core.phases import Phase
@@ -53,6 +54,8 @@ class CallerLeg:
         """The carrier has said that the leg is over."""
         self.voicemail_step = 0
         """The step of the instruction that records a message; 0 is none."""
+        self.keys_seconds = 0.0
+        """How long tones are played before the stream that is awaited."""
         self.wait_seconds = 0.0
         """How long a caller may be on the way to a human."""
         self._stream_tries = 0
@@ -129,10 +132,12 @@ class CallerLeg:
 
     # --- moved ------------------------------------------------------------------------------------
 
-    def connect_agent(self, step: s.Step) -> None:
-        """Give the caller's leg a stream to the agent."""
+    def connect_agent(self, step: s.Step, *, keys: str = "") -> None:
+        """Give the caller's leg a stream to the agent, after the tones of `keys`."""
         where = self._where()
-        instructions = self._numbered((ConnectAgent(0),))
+        before = (PlayKeys(keys),) if keys else ()
+        self.keys_seconds = KEY_SECONDS * len(keys)
+        instructions = self._numbered((*before, ConnectAgent(0)))
         self._timer.enter(CallerLegState.CONNECTING, step.now, self)
         # The carrier knows first that a stream is over: the socket may still look open here.
         self.stream_sid = None

@@ -14,6 +14,9 @@ BROKEN_SECONDS = 15.0
 TALK_SECONDS = 4 * 3600.0 + 600.0
 """Twilio's longest call, and ten minutes."""
 
+KEY_SECONDS = 0.5
+"""The longest time that one key or pause of `PlayKeys` takes."""
+
 DIALLING_SLACK_SECONDS = 60.0
 """How much longer than it rings a call may take to be answered: orders may wait at the carrier."""
 
@@ -26,7 +29,9 @@ LIMITS: dict[CallerLegState, Limit | None] = {
         lambda leg, now: leg.setup.outbound.ring_seconds + DIALLING_SLACK_SECONDS,
         then="the call counts as failed",
     ),
-    CallerLegState.CONNECTING: Limit(lambda leg, now: leg.setup.stream_seconds, then=_GONE),
+    CallerLegState.CONNECTING: Limit(
+        lambda leg, now: leg.setup.stream_seconds + leg.keys_seconds, then=_GONE
+    ),
     CallerLegState.STREAM: None,
     CallerLegState.STOPPED: Limit(STOPPED_SECONDS, then=_GONE),
     CallerLegState.BROKEN: Limit(BROKEN_SECONDS, then=_GONE),

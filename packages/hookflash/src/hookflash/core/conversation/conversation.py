@@ -20,6 +20,7 @@ from hookflash.core.commands import (
     CloseModel,
     Message,
     OpenModel,
+    ReportKeys,
     SendToolOutput,
 )
 from hookflash.core.conversation.announced_action import AnnouncedAction
@@ -33,6 +34,7 @@ from hookflash.core.conversation.limits import (
     CALLEE_LIMITS,
     JUDGE_LIMITS,
     JUDGE_SECONDS,
+    KEYS_LIMITS,
     OWED_LIMITS,
     SILENCE_LIMITS,
     TOOL_LINE_LIMITS,
@@ -46,6 +48,7 @@ from hookflash.core.conversation.states import (
     CalleeState,
     ConversationState,
     JudgeState,
+    KeysState,
     OwedState,
     SessionState,
     SilenceState,
@@ -127,6 +130,9 @@ class Conversation:
         self.turn = Timer(TURN_LIMITS, TurnState.OVER)
         self.silence = Timer(SILENCE_LIMITS, SilenceState.OFF)
         self.callee = Timer(CALLEE_LIMITS, CalleeState.NONE)
+        self.keys = Timer(KEYS_LIMITS, KeysState.NONE)
+        self.press: tuple[str, str] | None = None
+        """The keys that are pressed: the id of the request, and the digits."""
         self.change: AgentChange | None = None
         """The agent that is being brought."""
         self.before: CallSetup | None = None
@@ -213,6 +219,7 @@ class Conversation:
             self.turn.due,
             self.silence.due,
             self.callee.due if self.live else None,
+            self.keys.due if self.live else None,
             self.judge.due,
             self.length.due,
         )
@@ -232,8 +239,16 @@ class Conversation:
         self.model.open(step.now)
         step.do(OpenModel(self.transcript.history()))
 
+    def report_keys(self, step: Step, *, pressed: bool) -> None:
+        """Tell the tool that waits whether its keys were pressed."""
+        press, self.press = self.press, None
+        self.keys.enter(KeysState.NONE, step.now)
+        if press is not None:
+            step.do(ReportKeys(press[0], pressed))
+
     def cut_off(self, signal: StreamLost, step: Step) -> None:
         """The stream ended, not by a command."""
+        self.report_keys(step, pressed=False)
         self.interrupt_collection(step)
         self.reset(step.now)
         self.stalled = signal.stalled
@@ -242,6 +257,7 @@ class Conversation:
 
     def leave(self, step: Step) -> None:
         """The caller leaves the agent: close the session."""
+        self.report_keys(step, pressed=False)
         self.interrupt_collection(step)
         self.reset(step.now)
         self.state = ConversationState.AWAY
@@ -258,6 +274,7 @@ class Conversation:
 
     def recover(self, step: Step) -> None:
         """The call was rebuilt from its journal: its stream, session and tools are gone."""
+        self.report_keys(step, pressed=False)
         self.interrupt_collection(step)
         self.reset(step.now)
         self.tools.cancel_all()

@@ -15,6 +15,7 @@ from hookflash.core.conversation import (
     fillers,
     interruptions,
     keypad,
+    pressing,
     session_replacement,
     silent_caller,
     speaking,
@@ -51,6 +52,7 @@ HANDLERS: dict[type, Callable[[Conversation, Any, Step], None]] = {
     e.QuestionAsked: supervising.question_asked,
     e.QuestionAnswered: supervising.question_answered,
     e.DigitsWanted: collecting.digits_wanted,
+    e.KeysWanted: pressing.keys_wanted,
     e.DigitsUnwanted: collecting.digits_unwanted,
     e.HumanSaid: supervising.human_said,
     e.HangUpRequested: supervising.hang_up_requested,
@@ -92,6 +94,7 @@ def expire(talk: Conversation, step: Step) -> None:
         interruptions.expire(talk, step)
         silent_caller.expire(talk, step)
         called_party.expire(talk, step)
+        pressing.expire(talk, step)
         silent = fillers.expire(talk, step)
         if silent or talk.requests.overdue(now):
             lost = e.ModelLost("it does not answer")

@@ -8,6 +8,7 @@ from hookflash.core.conversation.states import (
     FarewellState,
     JudgeState,
     KeypadState,
+    KeysState,
     LengthState,
     OwedState,
     PauseState,
@@ -147,6 +148,13 @@ CALLEE_LIMITS: dict[CalleeState, Limit | None] = {
     # The carrier reports a tone when it is sure of it, which is before its end.
     CalleeState.TONE: Limit(0.6, then="the message is left, or the call ends"),
     CalleeState.SERVED: None,
+}
+
+KEYS_LIMITS: dict[KeysState, Limit | None] = {
+    KeysState.NONE: None,
+    KeysState.DUE: Limit(5.0, then="the keys are pressed, whatever the agent says"),
+    # The caller's leg has a limit of its own.
+    KeysState.SENT: None,
 }
 
 TURN_LIMITS: dict[TurnState, Limit | None] = {

@@ -13,7 +13,7 @@ from hookflash.core.commands import CloseModel, OpenModel
 from hookflash.core.conversation import changing_agents, fillers, interruptions, speaking
 from hookflash.core.conversation.conversation import Conversation
 from hookflash.core.conversation.requests import Kind, Request
-from hookflash.core.conversation.states import ConversationState, SessionState, TurnState
+from hookflash.core.conversation.states import ConversationState, KeysState, SessionState, TurnState
 
 CLOSE = CloseModel()
 
@@ -28,6 +28,8 @@ def first_words(talk: Conversation, signal: s.ReturnCaller) -> Request:
 def stream_opened(talk: Conversation, step: s.Step) -> None:
     """The caller is on a stream: send the sound that waits, and let the agent speak."""
     talk.streams += 1
+    if talk.keys.state is KeysState.SENT:
+        talk.report_keys(step, pressed=True)
     talk.settle(step.now)
     talk.state = ConversationState.LIVE
     if talk.model.state is SessionState.CLOSED:

@@ -18,7 +18,7 @@ from hookflash.core.commands import (
 from hookflash.core.conversation.conversation import Conversation
 from hookflash.core.conversation.playout import Settled
 from hookflash.core.conversation.requests import Kind, Request
-from hookflash.core.conversation.states import CalleeState
+from hookflash.core.conversation.states import CalleeState, KeysState
 from hookflash.core.conversation.transcript import Line
 from hookflash.core.events import ConsultDecided
 from hookflash.core.phases import Phase
@@ -98,6 +98,13 @@ def answer_own_tool(
         talk.ask(Request(kind), step)
 
 
+def press_keys(talk: Conversation, step: s.Step) -> None:
+    """Have the other side hear the tones; the conversation goes on after them."""
+    assert talk.press is not None
+    talk.keys.enter(KeysState.SENT, step.now)
+    step.tell(s.KeysDue(digits=talk.press[1]))
+
+
 # --- last words -----------------------------------------------------------------------------------
 
 
@@ -173,6 +180,9 @@ def after_heard(talk: Conversation, step: s.Step) -> None:
 def _quiet(talk: Conversation, step: s.Step) -> None:
     """The agent is silent and nothing is pending: do what waited for that."""
     now = step.now
+    if talk.keys.state is KeysState.DUE:
+        press_keys(talk, step)
+        return
     step.do(*talk.consent.heard(now))
     if talk.farewell.purpose is None:
         talk.requests.protected = False

@@ -81,6 +81,14 @@ class CalleeState(Enum):
     SERVED = "the message is being left, or the call ends"
 
 
+class KeysState(Enum):
+    """Whether telephone keys are pressed for a tool."""
+
+    NONE = "no keys are pressed"
+    DUE = "the agent finishes its sentence"
+    SENT = "the tones are played, and the stream is awaited"
+
+
 class SilenceState(Enum):
     """Whether it is the caller's turn, and nobody speaks."""
 
