@@ -5,8 +5,8 @@
                                             Redis, PostgreSQL, a shared folder
 
 Redis, PostgreSQL and HAProxy are Debian's. Each node is a process of its own with a data folder of
-its own. The balancer takes the nodes in turn, for every request and every media socket. So a
-webhook of a call lands on the node that has the call only by chance.
+its own. The balancer takes the nodes in turn for requests, and the one with the fewest for media
+sockets. So a webhook lands on the node that has its call only by chance.
 
 Nothing is compressed: leases, health checks and calls run in real time.
 """
@@ -22,13 +22,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
+from redis import Redis
 from tests.cluster.redis_server import RedisServer, free_port
 from tests.stores.postgres_server import PostgresServer
 
@@ -44,7 +46,7 @@ PUBLIC = "https://line.example.test"
 LINE, CALLER = "+15550100001", "+15550100009"
 DESK, OFFICE, LAWYER, NOBODY, SUPPORT = (f"+1555010010{number}" for number in range(1, 6))
 METRICS_TOKEN = "who may read the metrics"
-DRAIN_SECONDS = 3
+DRAIN_SECONDS = 2
 
 # Sounds that are recognised: runs of one byte, as no voice has. Each caller has one of their own.
 GREETING, BACK, SORRY, CLOSING, BRIEFING, COMPANY, HUMAN, ANSWER = range(0x11, 0x19)
@@ -166,6 +168,37 @@ class Node:
             self.said.append(line.decode(errors="replace"))
 
 
+@dataclass(frozen=True)
+class RedisUse:
+    """What Redis has done: scripts, all commands, bytes in and out, and processor time."""
+
+    scripts: float
+    commands: float
+    received: float
+    sent: float
+    cpu_ms: float
+
+    def __sub__(self, other: RedisUse) -> RedisUse:
+        return RedisUse(*(mine - its for mine, its in zip(self, other, strict=True)))
+
+    def __mul__(self, factor: float) -> RedisUse:
+        return RedisUse(*(mine * factor for mine in self))
+
+    def __iter__(self) -> Iterator[float]:
+        return iter((self.scripts, self.commands, self.received, self.sent, self.cpu_ms))
+
+    def __str__(self) -> str:
+        return (
+            f"{self.scripts:.1f} scripts, {self.commands:.1f} commands,"
+            f" {self.received / 1000:.1f} kB received, {self.sent / 1000:.1f} kB sent,"
+            f" {self.cpu_ms:.1f} ms of its core"
+        )
+
+
+def _names(key: bytes, call_sids: Sequence[str]) -> bool:
+    return any(sid.encode() in key for sid in call_sids)
+
+
 @dataclass
 class Rig:
     """What a scenario plays with."""
@@ -177,6 +210,7 @@ class Rig:
     carrier: StandinCarrier
     model: ScriptedModel
     store: RecordStore
+    balancer: subprocess.Popen[bytes]
     calls: list[Leg] = field(default_factory=list)
     """The callers' legs, in the order in which they were placed."""
 
@@ -221,6 +255,42 @@ class Rig:
                 await asyncio.sleep(0.2)
         found = [await self.store.get(leg.sid) for leg in self.calls]
         return [each for each in found if each is not None]
+
+    def redis_use(self) -> RedisUse:
+        """Return what Redis has done since it was started."""
+        with contextlib.closing(Redis(port=self.redis.port)) as client:
+            totals: dict[str, int] = client.info("stats")
+            kinds: dict[str, dict[str, int]] = client.info("commandstats")
+            used: dict[str, float] = client.info("cpu")
+        scripts = sum(
+            kinds.get(f"cmdstat_{name}", {}).get("calls", 0) for name in ("eval", "evalsha")
+        )
+        return RedisUse(
+            scripts,
+            totals["total_commands_processed"],
+            totals["total_net_input_bytes"],
+            totals["total_net_output_bytes"],
+            1000 * (used["used_cpu_user"] + used["used_cpu_sys"]),
+        )
+
+    def balancer_seconds(self) -> float:
+        """Return the processor time that the balancer has used. Source: proc(5)."""
+        fields = Path(f"/proc/{self.balancer.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    async def written_by_postgres(self) -> int:
+        """Return the bytes of PostgreSQL's log of changes (WAL) so far."""
+        connection = await asyncpg.connect(host=str(self.postgres.folder), user="postgres")
+        try:
+            return int(await connection.fetchval("SELECT pg_current_wal_lsn() - '0/0'"))
+        finally:
+            await connection.close()
+
+    def redis_bytes(self, call_sids: Sequence[str]) -> int:
+        """Return the memory in Redis of a call's keys, on average."""
+        with contextlib.closing(Redis(port=self.redis.port)) as client:
+            keys = [key for key in client.scan_iter(count=1000) if _names(key, call_sids)]
+            return round(sum(client.memory_usage(key) or 0 for key in keys) / len(call_sids))
 
     def faults(self) -> list[str]:
         """Return what nodes have logged that must never happen."""
@@ -273,7 +343,7 @@ def _set_humans(carrier: StandinCarrier) -> None:
 
 
 @contextlib.contextmanager
-def _balancer(port: int, nodes: Sequence[Node], folder: Path) -> Any:
+def _balancer(port: int, nodes: Sequence[Node], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     program = shutil.which("haproxy") or "/usr/sbin/haproxy"
     addresses = {f"HOOKFLASH_NODE_{node.number}": f"127.0.0.1:{node.port}" for node in nodes}
     with (folder / "haproxy.log").open("wb") as log:
@@ -296,7 +366,7 @@ async def open_rig(*, nodes: int = 3, media_frame_ms: int = 40) -> AsyncIterator
     folder = Path(tempfile.mkdtemp(prefix="hookflash-rig-"))
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        redis = stack.enter_context(RedisServer(folder))
+        redis_server = stack.enter_context(RedisServer(folder))
         postgres = stack.enter_context(PostgresServer())
         store = await open_store(postgres.url())
         stack.push_async_callback(store.close)
@@ -306,7 +376,7 @@ async def open_rig(*, nodes: int = 3, media_frame_ms: int = 40) -> AsyncIterator
         )
         environ = {
             "HOOKFLASH_PUBLIC_URL": PUBLIC,
-            "HOOKFLASH_CLUSTER_URL": redis.url,
+            "HOOKFLASH_CLUSTER_URL": redis_server.url,
             "HOOKFLASH_CLUSTER_SECRET": "a secret of these nodes",
             "HOOKFLASH_NODE_HOST": "127.0.0.1",
             "HOOKFLASH_DATABASE_URL": postgres.url(),
@@ -328,7 +398,7 @@ async def open_rig(*, nodes: int = 3, media_frame_ms: int = 40) -> AsyncIterator
             stack.push_async_callback(node.kill)
         await asyncio.gather(*(node.start() for node in made))
         port = free_port()
-        stack.enter_context(_balancer(port, made, folder))
+        balancer = stack.enter_context(_balancer(port, made, folder))
         async with asyncio.timeout(20), httpx.AsyncClient() as client:
             while True:
                 with contextlib.suppress(httpx.TransportError):
@@ -345,7 +415,7 @@ async def open_rig(*, nodes: int = 3, media_frame_ms: int = 40) -> AsyncIterator
         )
         _script_model(model)
         _set_humans(carrier)
-        rig = Rig(folder, made, redis, postgres, carrier, model, store)
+        rig = Rig(folder, made, redis_server, postgres, carrier, model, store, balancer)
         yield rig
         for leg in carrier.calls:
             leg.end("completed", by="rig")

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import pytest
 from tests.cluster.rig import open_rig
-from tests.cluster.scenarios import hand_offs
+from tests.cluster.scenarios import hand_offs, killed, rolling_restart
 
-pytestmark = pytest.mark.realtime
+pytestmark = [pytest.mark.realtime, pytest.mark.timeout(300)]
 
 
-async def test_hand_offs_of_each_manner_pass_through_the_balancer() -> None:
-    async with open_rig(nodes=1) as rig:
-        figures = await hand_offs(rig, calls=5)
+async def test_three_nodes_behind_a_balancer_lose_no_call() -> None:
+    """Hand-offs of each manner land anywhere, a node is killed, and each node is restarted."""
+    async with open_rig() as rig:
+        figures = await hand_offs(rig, calls=10)
         assert figures["alerts"] == 0
-        assert rig.faults() == []
+        assert sum(figures["forwarded"].values()) > 0
+        await killed(rig, calls=9)
+        await rolling_restart(rig, calls=6)
+        assert [fault for fault in rig.faults() if "Traceback" in fault] == []
