@@ -27,6 +27,7 @@ GROUPS = {
         "Frustration",
         "ServerVad",
         "SemanticVad",
+        "Phrases",
     ),
     "Hand-offs": ("Cold", "Warm", "Consult", "Refer", "Queue", "Target"),
     "In a call": ("CallContext", "CallView", "Utterance"),

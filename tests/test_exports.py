@@ -17,8 +17,8 @@ PUBLIC = """
     Agent asgi_app CallContext CallRecord CallStarted CallView CarrierError CarrierProtocolError
     Cold ConfigError Consult Delivery Directory Disposition Frustration HandoffAttempt
     HandoffEnded HookflashError IllegalTransition Interruption LineApp ModelError
-    ModelProtocolError ProtocolError Queue Refer SemanticVad ServerVad Settings Target ToolError
-    ToolUse TranscriptLine Utterance Warm __version__
+    ModelProtocolError Phrases ProtocolError Queue Refer SemanticVad ServerVad Settings Target
+    ToolError ToolUse TranscriptLine Utterance Warm __version__
 """.split()
 
 

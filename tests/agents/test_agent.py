@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from hookflash import Agent, Cold, ConfigError, SemanticVad, ServerVad, Target
+from hookflash import Agent, Cold, ConfigError, Phrases, SemanticVad, ServerVad, Target
 from hookflash.agents.agent import CONSENT
 from hookflash.core.commands import Message
 from hookflash.core.model_options import ModelOptions
+from hookflash.core.phrases import PHRASES
 from hookflash.core.setup import CallSetup, Consult, ToolSpec
 
 PLAN = Cold([Target.phone("+15550101"), Target.sip("sip:desk@example.com")])
@@ -411,3 +412,48 @@ def test_a_condition_of_a_tool_takes_the_call() -> None:
 def test_a_wrong_turn_detection_is_refused(make: Any, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         make()
+
+
+# --- its language ---------------------------------------------------------------------------------
+
+
+def test_the_language_chooses_what_the_carrier_says() -> None:
+    agent = make_agent(language="de", phrases=Phrases(on_hold="Bitte warten."), record=True)
+    agent.handoff("desk", when="always", plan=PLAN)
+    setup = agent.call_setup()
+    assert (setup.language, setup.consent) == ("de", "Dieses Gespräch wird aufgezeichnet.")
+    assert setup.phrases.on_hold == "Bitte warten."
+    assert setup.phrases.taken == PHRASES["de"].taken
+    assert setup.apology == PHRASES["de"].apology
+    (destination,) = setup.destinations
+    assert destination.plan.sorry == PHRASES["de"].sorry
+    assert destination.plan.voicemail_prompt == PHRASES["de"].voicemail_prompt
+
+
+def test_a_plans_own_texts_come_first() -> None:
+    agent = make_agent(language="de")
+    agent.handoff("desk", when="always", plan=Cold(Target.phone("+15550101"), sorry="Nein."))
+    assert agent.destinations[0].plan.sorry == "Nein."
+
+
+@pytest.mark.parametrize(
+    ("options", "spoken"),
+    [
+        ({}, None),
+        ({"language": "en"}, "en"),
+        ({"language": "fr"}, "fr"),
+        # There are no phrases in Polish: the English ones are said by an English voice.
+        ({"language": "pl"}, "en"),
+        ({"language": "pl", "phrases": Phrases(on_hold="Chwileczke.")}, "pl"),
+    ],
+)
+def test_the_carrier_speaks_the_language_of_the_phrases(
+    options: dict[str, Any], spoken: str | None
+) -> None:
+    assert make_agent(**options).call_setup().language == spoken
+
+
+@pytest.mark.parametrize("wrong", [{"phrases": {"on_hold": "x"}}, {"carrier_voice": ""}])
+def test_phrases_and_voice_are_checked(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=f"{next(iter(wrong))} must be a"):
+        make_agent(**wrong)

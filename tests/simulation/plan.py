@@ -185,6 +185,8 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     to: Literal["phones", "queue", "sip"] = "phones"
     by_sip: bool = False
     """The caller comes by SIP."""
+    language: Literal["de"] | None = None
+    """The language of the agent, if it is not English."""
 
     def __post_init__(self) -> None:
         if not self.humans:

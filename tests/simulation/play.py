@@ -29,7 +29,7 @@ from urllib.parse import urlsplit
 
 from hookflash import Agent, CallContext, CallRecord, CallView, Settings, Target
 from hookflash.core.call import Call
-from hookflash.core.commands import AnyCommand
+from hookflash.core.commands import AnyCommand, RequestResponse
 from hookflash.core.events import (
     AnyEvent,
     GiveBackRequested,
@@ -37,6 +37,7 @@ from hookflash.core.events import (
     HandoffRequested,
     HangUpRequested,
     HintGiven,
+    PreparedAudio,
     RecordingRefused,
     ResponseEnded,
     SayRequested,
@@ -124,6 +125,10 @@ class Played:
     disposition: str
     virtual_seconds: float
     longest_silence: float
+    said: list[str]
+    """What the carrier's voice has said, and the prepared lines that were played."""
+    asked: list[str]
+    """What the model was asked to say."""
 
 
 def play(plan: Plan) -> Played:
@@ -156,6 +161,13 @@ def play(plan: Plan) -> Played:
         resource.setrlimit(resource.RLIMIT_FSIZE, _FILE_LIMITS)
         if next(_plays) % _COLLECT_EVERY == 0:
             gc.collect()
+
+
+GREETINGS = {
+    None: "Hello, this is the bicycle shop. How can I help you?",
+    "de": "Guten Tag, hier ist der Fahrradladen. Was kann ich für Sie tun?",
+}
+FILLERS = {None: "I am asking a colleague.", "de": "Ich frage eine Kollegin."}
 
 
 class _Watchman(logging.Handler):
@@ -219,6 +231,8 @@ class Simulation:
         self.checks = Checks(self)
         self._folder = folder
         self._left_files: dict[str, bytes] = {}
+        self.said: list[str] = []
+        self.asked: list[str] = []
         self._voices = Voices()
         self._states: dict[str, str] = {}
         self._asked: dict[Session, Leg] = {}
@@ -351,6 +365,13 @@ class Simulation:
             self.record.disposition if self.record is not None else "none",
             self.now(),
             self.checks.longest_silence,
+            self.said
+            + [
+                str(each.detail["text"])
+                for leg in self.carrier.calls
+                for each in leg.timeline.find("say", leg.sid)
+            ],
+            self.asked,
         )
 
     async def _play(self) -> None:
@@ -560,7 +581,8 @@ class Simulation:
         agent = Agent(
             "shop",
             instructions="You answer the phone of a bicycle shop.",
-            greeting="Hello, this is the bicycle shop. How can I help you?",
+            greeting=GREETINGS[plan.language],
+            language=plan.language,
             greeting_interruptible=plan.greeting_interruptible,
             fallback="desk",
             record=plan.record,
@@ -582,7 +604,7 @@ class Simulation:
             self.checks.code_given(digits)
             return f"{len(digits)} digits came."
 
-        @agent.tool(filler="I am asking a colleague.")
+        @agent.tool(filler=FILLERS[plan.language])
         async def ask_colleague(call: CallContext) -> str:
             """Ask a colleague."""
             return await call.ask_human("What does it cost?", seconds=10.0)
@@ -757,6 +779,13 @@ class Simulation:
         kind = type(event).__name__ if event is not None else "(timer)"
         if isinstance(event, ResponseEnded) and event.status == "completed":
             self.finished.add(event.response_id)
+        if isinstance(event, PreparedAudio):
+            self.said.append(event.text)
+        self.asked += [
+            each.instructions
+            for each in commands
+            if isinstance(each, RequestResponse) and each.instructions
+        ]
         before = self._states.get(call_sid, "idle")
         self.visits[before, kind] += 1
         line = self._line

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hookflash.core.handoff_plan import Target
     from hookflash.core.interruption_settings import Interruption
     from hookflash.core.model_options import SemanticVad, ServerVad
+    from hookflash.core.phrases import Phrases
     from hookflash.core.record import AgentTransfer, CallRecord, HandoffAttempt, ToolUse, Utterance
     from hookflash.errors import (
         CallNotPlaced,
@@ -71,6 +72,7 @@ __all__ = [
     "LineApp",
     "ModelError",
     "ModelProtocolError",
+    "Phrases",
     "PlacedCall",
     "ProtocolError",
     "Queue",
@@ -106,6 +108,7 @@ _HOMES = {
     "HandoffEnded": "core.call_events",
     "Interruption": "core.interruption_settings",
     "LineApp": "server.mounted_line",
+    "Phrases": "core.phrases",
     "Queue": "agents.plans",
     "Refer": "agents.plans",
     "SemanticVad": "core.model_options",

@@ -44,6 +44,7 @@ from hookflash.core.commands import Message
 from hookflash.core.handoff_plan import Destination, HandoffPlan
 from hookflash.core.interruption_settings import Interruption
 from hookflash.core.model_options import ModelOptions, TurnDetection
+from hookflash.core.phrases import ENGLISH, PHRASES, Phrases, phrases_of
 from hookflash.core.setup import (
     LEAST_CALL_SECONDS,
     MOST_CALL_SECONDS,
@@ -54,7 +55,7 @@ from hookflash.core.setup import (
 )
 from hookflash.errors import ConfigError
 
-CONSENT = "This call is recorded."
+CONSENT = ENGLISH.recording
 """What a caller hears before a recording begins, if the owner has not written a line."""
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -81,8 +82,11 @@ class Agent(Hooked):
       with None the caller speaks first. Or a function of the call that returns one of these. If it
       fails or is late, the agent greets in its own words.
     - `greeting_interruptible`: whether the caller can interrupt the greeting.
-    - `language`: an ISO 639-1 code such as `"en"`. It helps the transcription, and chooses the
-      prepared texts.
+    - `language`: an ISO 639-1 code such as `"de"`. It helps the transcription, and chooses the
+      phrases and the prepared texts.
+    - `phrases`: your own words for what the carrier's voice says, in place of the language's.
+    - `carrier_voice`: that voice, by Twilio's name such as `"Polly.Vicki-Neural"`; None: Twilio's
+      for the language.
     - `fallback`: the key of the hand-off to use when no session with the model can be opened.
       Without it the caller then hears an apology.
     - `can_hang_up`: whether the model may end the call after saying goodbye.
@@ -92,8 +96,8 @@ class Agent(Hooked):
       many keys were pressed. `"shown"`: it is told which, and the journal has them as well. A tool
       gets digits by `CallContext.collect_digits`.
     - `record`: whether the call is recorded, from the moment when `consent` was heard.
-    - `consent`: what the caller hears before a recording, by default "This call is recorded."; None
-      says nothing and records from the start.
+    - `consent`: what the caller hears before a recording, by default the phrase `recording` of the
+      language, "This call is recorded."; None says nothing and records from the start.
     - `prepared`: your texts for what callers hear while the model cannot speak, by the line's name:
       one text, or a list of variants, such as `{"filler": ["One moment.", "Let me see."]}`.
     - `interruption`: which sounds interrupt the agent; None takes `Interruption()`.
@@ -123,6 +127,8 @@ class Agent(Hooked):
         greeting: str | TextFunction | None = "",
         greeting_interruptible: bool = True,
         language: str | None = None,
+        phrases: Phrases | None = None,
+        carrier_voice: str | None = None,
         fallback: str | None = None,
         can_hang_up: bool = True,
         key_to_human: str | None = None,
@@ -174,6 +180,7 @@ class Agent(Hooked):
         for what, text, needed in (
             ("instructions", told, True),
             ("voice", voice, False),
+            ("carrier_voice", carrier_voice, False),
             ("greeting", greeting or None, False),
             ("consent", consent, False),
         ):
@@ -183,6 +190,10 @@ class Agent(Hooked):
             raise ConfigError(
                 f"Agent {name!r}: language must be an ISO 639-1 code of two letters such as"
                 f" 'en', got {language!r}"
+            )
+        if phrases is not None and not isinstance(phrases, Phrases):
+            raise ConfigError(
+                f"Agent {name!r}: phrases must be a Phrases(...), got {type(phrases).__name__}"
             )
         if key_to_human is not None and not _PHONE_KEY.fullmatch(key_to_human):
             raise ConfigError(
@@ -212,6 +223,12 @@ class Agent(Hooked):
         self.greeting = inspect.cleandoc(greeting) if greeting is not None else None
         self.greeting_interruptible = greeting_interruptible
         self.language = language
+        self.phrases = phrases_of(language, phrases)
+        # Without phrases in a language, the carrier says English ones, with an English voice.
+        self.phrase_language = language if phrases is not None or language in PHRASES else "en"
+        if language is None and phrases is None:
+            self.phrase_language = None
+        self.carrier_voice = carrier_voice
         self.fallback = fallback
         self.can_hang_up = can_hang_up
         self.key_to_human = key_to_human
@@ -219,6 +236,8 @@ class Agent(Hooked):
         self.digits = digits
         self.record = record
         self.consent = inspect.cleandoc(consent) if consent is not None else None
+        if consent == CONSENT:
+            self.consent = self.phrases.recording
         self.prepared = own_texts(prepared, where=f"Agent {name!r}")
         self.interruption = interruption or Interruption()
         self.away_timeout = away_timeout
@@ -455,7 +474,7 @@ class Agent(Hooked):
         if not isinstance(plan, PLANS):
             known = ", ".join(f"{each.__name__}(...)" for each in PLANS)
             raise ConfigError(f"{where}: plan must be one of {known}; got {plan!r}")
-        played = handoff_plan(plan)
+        played = handoff_plan(plan, self.phrases)
         if sum(character.isdigit() for character in key) >= 6:
             raise ConfigError(f"{where}: a key must not hold a phone number; the model sees it")
         for target in played.targets:
@@ -582,6 +601,10 @@ class Agent(Hooked):
             },
             max_call_seconds=self._max_call_seconds(max_call_seconds),
             lead_ms=lead_ms,
+            language=self.phrase_language,
+            phrases=self.phrases,
+            carrier_voice=self.carrier_voice,
+            apology=self.phrases.apology,
         )
         if "apology" in self.prepared:
             # The carrier's own voice says it where there is no stream to play it on.

@@ -37,6 +37,7 @@ from hookflash.core.handoff_plan import (
     queue_target,
     unknown_fields,
 )
+from hookflash.core.phrases import ENGLISH, Phrases
 from hookflash.errors import ConfigError
 
 AddressFunction: TypeAlias = Callable[[CallContext], Target | None | Awaitable[Target | None]]
@@ -67,11 +68,11 @@ class _Plan(msgspec.Struct, frozen=True, kw_only=True):
     afterwards: Literal["hang-up", "return"] = "hang-up"
     """What happens when the human hangs up first: the call ends, or the agent goes on."""
     sorry: str | None = None
-    """What the caller hears before the end, with `otherwise="hang-up"`; None: a standard text."""
+    """What the caller hears before the end, with `otherwise="hang-up"`; None: the phrase."""
     voicemail_prompt: str | None = None
-    """What the caller hears before the tone; None: a standard text."""
+    """What the caller hears before the tone; None: the phrase of the agent's language."""
     language: str | None = None
-    """The language of the texts that the carrier speaks: a BCP 47 tag such as `"de-DE"`."""
+    """The language of this plan's texts, a BCP 47 tag such as `"de-DE"`; None: the agent's."""
 
     def __post_init__(self) -> None:
         check_fields(self, but=("targets", "name", "first"))
@@ -104,7 +105,7 @@ class _Rung(_ToTargets, frozen=True, kw_only=True):
     the number that the caller dialled, which the carrier always allows.
     """
     whisper: str | None = None
-    """What a human hears first; None takes a standard text where a key is asked for.
+    """What a human hears first; None: the agent's phrase where a key is asked for.
 
     The text may hold {destination}, {caller}, {reason}, {summary}, {agent} and {learned}: what the
     caller has said since.
@@ -135,7 +136,7 @@ class Cold(_Rung, frozen=True, kw_only=True):
       Not possible with an extension.
     """
     accept_prompt: str | None = None
-    """What the human hears after the whisper, if a key is asked for; None: a standard text."""
+    """What the human hears after the whisper, if a key is asked for; None: the phrase."""
     interruptible: bool = True
     """Whether the caller can stop the farewell, and so the hand-off, by speaking."""
     talk_seconds: TalkSeconds | None = None
@@ -172,7 +173,7 @@ class Warm(_InRoom, frozen=True, kw_only=True):
       Not possible with an extension.
     """
     accept_prompt: str | None = None
-    """What the human hears after the whisper, if a key is asked for; None: a standard text."""
+    """What the human hears after the whisper, if a key is asked for; None: the phrase."""
 
 
 class Consult(_InRoom, frozen=True, kw_only=True):
@@ -193,7 +194,7 @@ class Refer(_Rung, frozen=True, kw_only=True):
     accept: Accept = "any-answer"
     """What makes an answer count for a caller who did not come by SIP, as with `Cold`."""
     accept_prompt: str | None = None
-    """What the human hears after the whisper, if a key is asked for; None: a standard text."""
+    """What the human hears after the whisper, if a key is asked for; None: the phrase."""
     interruptible: bool = True
     """Whether the caller can stop the farewell, and so the hand-off, by speaking."""
 
@@ -252,11 +253,13 @@ _MANNERS: dict[type[_Plan], Manner] = {
 }
 
 
-def handoff_plan(plan: Plan) -> HandoffPlan:
-    """Return the plan as the core plays it."""
+def handoff_plan(plan: Plan, phrases: Phrases = ENGLISH) -> HandoffPlan:
+    """Return the plan as the core plays it; `phrases` has the texts that it does not set."""
     fields = {name: getattr(plan, name) for name in plan.__struct_fields__}
-    # None takes the default of the core's plan.
+    # None takes the phrase of the agent's language, or the default of the core's plan.
     fields = {name: value for name, value in fields.items() if value is not None}
+    for name in ("accept_prompt", "sorry", "voicemail_prompt"):
+        fields.setdefault(name, getattr(phrases, name))
     if isinstance(plan, Queue):
         del fields["name"], fields["first"]
         fields["queue_announce_seconds"] = fields.pop("announce_seconds")

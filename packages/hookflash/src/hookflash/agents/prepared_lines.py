@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from hookflash.core.setup import CallSetup
+from hookflash.core.phrases import PHRASES
 from hookflash.errors import ConfigError
 
 SPOKEN: Final = (
@@ -54,7 +54,7 @@ TEXTS: Final[dict[str, _Texts]] = {
         "sorry": (
             "I am sorry, we have a technical problem. I am connecting you with a colleague.",
         ),
-        "apology": (CallSetup().apology,),
+        "apology": (PHRASES["en"].apology,),
         "back": ("Sorry, we were cut off. I am back.",),
     },
     "de": {
@@ -73,10 +73,7 @@ TEXTS: Final[dict[str, _Texts]] = {
             "Es tut mir leid, wir haben ein technisches Problem."
             " Ich verbinde Sie mit einer Kollegin oder einem Kollegen.",
         ),
-        "apology": (
-            "Es tut mir leid, wegen eines technischen Problems können wir Ihren Anruf gerade"
-            " nicht annehmen. Bitte rufen Sie später noch einmal an.",
-        ),
+        "apology": (PHRASES["de"].apology,),
         "back": ("Entschuldigung, wir wurden unterbrochen. Jetzt bin ich wieder da.",),
     },
     "fr": {
@@ -95,10 +92,7 @@ TEXTS: Final[dict[str, _Texts]] = {
             "Toutes nos excuses, nous avons un problème technique."
             " Je vous mets en relation avec un collègue.",
         ),
-        "apology": (
-            "Toutes nos excuses, un problème technique nous empêche de prendre votre appel pour le"
-            " moment. Veuillez rappeler plus tard.",
-        ),
+        "apology": (PHRASES["fr"].apology,),
         "back": ("Excusez-moi, nous avons été coupés. Je suis de nouveau là.",),
     },
     "es": {
@@ -112,10 +106,7 @@ TEXTS: Final[dict[str, _Texts]] = {
         "still-there-2": ("No le oigo. ¿Sigue en la línea?",),
         "goodbye-silent": ("Sigo sin oírle, así que voy a terminar la llamada. Adiós.",),
         "sorry": ("Lo siento, tenemos un problema técnico. Le paso con un compañero.",),
-        "apology": (
-            "Lo siento, en este momento no podemos atender su llamada por un problema técnico."
-            " Por favor, vuelva a llamar más tarde.",
-        ),
+        "apology": (PHRASES["es"].apology,),
         "back": ("Disculpe, se ha cortado. Ya estoy de vuelta.",),
     },
     "it": {
@@ -131,10 +122,7 @@ TEXTS: Final[dict[str, _Texts]] = {
         "sorry": (
             "Mi dispiace, abbiamo un problema tecnico. La metto in contatto con un collega.",
         ),
-        "apology": (
-            "Mi dispiace, al momento non possiamo rispondere alla sua chiamata per un problema"
-            " tecnico. La preghiamo di richiamare più tardi.",
-        ),
+        "apology": (PHRASES["it"].apology,),
         "back": ("Mi scusi, è caduta la linea. Eccomi di nuovo.",),
     },
     "pt": {
@@ -148,10 +136,7 @@ TEXTS: Final[dict[str, _Texts]] = {
         "still-there-2": ("Não consigo ouvir. Ainda está na linha?",),
         "goodbye-silent": ("Continuo sem ouvir, por isso vou terminar a chamada. Até logo.",),
         "sorry": ("Lamento, temos um problema técnico. Vou transferir a chamada para um colega.",),
-        "apology": (
-            "Lamento, não podemos atender a sua chamada neste momento por causa de um problema"
-            " técnico. Por favor, volte a ligar mais tarde.",
-        ),
+        "apology": (PHRASES["pt"].apology,),
         "back": ("Desculpe, a ligação caiu. Já estou de volta.",),
     },
     "nl": {
@@ -167,10 +152,7 @@ TEXTS: Final[dict[str, _Texts]] = {
         "sorry": (
             "Het spijt me, we hebben een technisch probleem. Ik verbind u door met een collega.",
         ),
-        "apology": (
-            "Het spijt me, door een technisch probleem kunnen we uw oproep nu niet aannemen."
-            " Belt u later alstublieft terug.",
-        ),
+        "apology": (PHRASES["nl"].apology,),
         "back": ("Sorry, de verbinding viel weg. Ik ben er weer.",),
     },
 }

@@ -178,6 +178,7 @@ class Call:
         self.setup = signal.setup
         for machine in (self.caller_leg, self.handoff, self.conversation):
             machine.setup = signal.setup
+        self.conversation.requests.language = signal.setup.language
 
     def last_words_heard(self, signal: s.LastWordsHeard, step: Step) -> None:
         match signal.purpose:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 
-SOMEBODY = "A caller"
-"""What a caller without a number and a name is called."""
+from hookflash.core.phrases import ENGLISH, Phrases, filled, spoken_digits
 
 _TYPED_WORDS = ("anonymous", "blocked", "private", "restricted", "unavailable", "unknown")
 _WORDS = frozenset({"", "hidden", "notavailable", "withheld", *_TYPED_WORDS})
@@ -36,16 +35,19 @@ def is_withheld(caller: str) -> bool:
     return word in _WORDS or word in _TYPED
 
 
-def spoken_caller(caller: str) -> str:
-    """Return a caller as it is spoken: only the last digits of a number, one by one."""
+def spoken_caller(caller: str, phrases: Phrases = ENGLISH, language: str | None = None) -> str:
+    """Return a caller as it is spoken: only the last digits of a number.
+
+    `language` (ISO 639-1) says how the digits are said.
+    """
     if is_withheld(caller):
-        return SOMEBODY
+        return phrases.caller
     user, _ = _parts(caller)
     number = re.sub(r"[ ().-]", "", user)
     if _DIALLED.fullmatch(number):
-        return f"{SOMEBODY} whose number ends in {' '.join(number[-4:])}"
+        return filled(phrases.caller_number, digits=spoken_digits(number[-4:], language))
     plain = "".join(c for c in user if c.isalnum() or c in " _.-").strip()
-    return plain or SOMEBODY
+    return plain or phrases.caller
 
 
 def masked(text: str) -> str:

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from hookflash.core.field_checks import Rule, check_fields, check_rules
+from hookflash.core.phrases import ENGLISH
 from hookflash.errors import ConfigError
 
 E164 = re.compile(r"\+[1-9][0-9]{5,14}")
@@ -138,7 +139,7 @@ Key = Annotated[str, Meta(pattern=r"^[0-9*#]?\Z", description="one key of a tele
 Manner = Literal["cold", "warm", "consult", "refer"]
 Accept = Literal["press-1", "any-answer", "human-detected"]
 
-WHISPER = "Call for {destination}. {caller} is on the line: {reason}. {summary} {learned}"
+WHISPER = ENGLISH.whisper
 """The whisper, unless the plan has its own. See `HandoffPlan.whisper`."""
 
 WHISPER_FIELDS = ("destination", "caller", "reason", "summary", "learned", "agent")
@@ -179,7 +180,7 @@ class HandoffPlan(msgspec.Struct, frozen=True, kw_only=True):
     The text may hold {destination}, {caller}, {reason}, {summary}, {agent} and {learned}: what the
     caller has said since. A cold hand-off without key and whisper connects both at once.
     """
-    accept_prompt: str = "Press 1 to take the call, or 2 to decline it."
+    accept_prompt: str = ENGLISH.accept_prompt
     """What the human hears after the whisper, if a key is asked for."""
     language: str | None = None
     """The language of the texts that the carrier speaks: a BCP 47 tag such as `"de-DE"`."""
@@ -217,12 +218,9 @@ class HandoffPlan(msgspec.Struct, frozen=True, kw_only=True):
     One of yours in E.164 form, or `"caller"` for the caller's own (not for callers by SIP). None is
     the number that the caller dialled, which the carrier always allows.
     """
-    sorry: str = "I am sorry, nobody can take your call right now. Please call again later."
+    sorry: str = ENGLISH.sorry
     """What the caller hears before the end, with `otherwise="hang-up"`."""
-    voicemail_prompt: str = (
-        "Please leave your message after the tone, and hang up or press the hash key when you are"
-        " done."
-    )
+    voicemail_prompt: str = ENGLISH.voicemail_prompt
     """What the caller hears before the tone."""
     queue_announce_seconds: Annotated[int, Meta(ge=5, le=600)] = 30
     """How often callers in a queue hear their position, in seconds, 5 to 600."""

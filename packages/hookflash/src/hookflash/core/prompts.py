@@ -1,15 +1,19 @@
-"""Prompts: every text that Hookflash itself gives to the model, or has the carrier say.
+"""Prompts: every text that Hookflash itself gives to the model.
 
-Most prompts quote one sentence as an example. A language model says it in the caller's language and
-in its own words. The local stand-in, which has no language model, says the quoted sentence.
+Most prompts quote one sentence as an example. A language model says it in its own words. The local
+stand-in, which has no language model, says the quoted sentence. In a call in another language than
+English no example is quoted. What the carrier says is in `phrases.py`.
 """
 
 from __future__ import annotations
+
+import re
 
 import msgspec
 
 from hookflash.core.builtin_tools import CALLBACK_TOOL, CANCEL_TOOL, TRANSFER_TOOL, VOICEMAIL_TOOL
 from hookflash.core.handoff_plan import Destination, HandoffPlan
+from hookflash.core.phrases import ENGLISH, LANGUAGE_NAMES, Phrases, filled
 
 _WHY = {
     "busy": "the line was busy",
@@ -77,6 +81,21 @@ def almost_over(seconds: int) -> tuple[str, str]:
         "Tell the caller in one short sentence that the call ends soon, for example:"
         f' "We have about {left} left. What else is important to you?"',
     )
+
+
+_EXAMPLE = re.compile(r',? for example: ?"(?:.*)"', re.DOTALL)
+
+
+def in_language(text: str, language: str | None) -> str:
+    """Return a prompt for a call in `language` (ISO 639-1).
+
+    The example that it quotes is in English. In another language the prompt names that language
+    instead, so that the model is shown no English sentence to say.
+    """
+    if language is None or language == "en":
+        return text
+    name = LANGUAGE_NAMES.get(language, "their language")
+    return _EXAMPLE.sub(f", in {name}.", text)
 
 
 def greeting(text: str) -> str:
@@ -276,14 +295,12 @@ def voicemail(destination: Destination, outcome: str) -> str:
     )
 
 
-MESSAGE_THANKS = "Thank you. Your message will be passed on. Goodbye."
-TAKEN = "Somebody else has taken this call. Thank you. Goodbye."
-NO_CALLER = "The caller is not on the line any more. Thank you. Goodbye."
-ON_HOLD = "One moment, please."
-GIVEN_BACK = "Thank you. The caller is with the assistant again. Goodbye."
-PARTING = (
-    "The caller is on hold. Press 2 to give the caller back to the assistant, or 1 to talk on."
-)
+MESSAGE_THANKS = ENGLISH.message_thanks
+TAKEN = ENGLISH.taken
+NO_CALLER = ENGLISH.no_caller
+ON_HOLD = ENGLISH.on_hold
+GIVEN_BACK = ENGLISH.given_back
+PARTING = ENGLISH.parting
 
 
 def sorry(text: str) -> str:
@@ -348,9 +365,9 @@ def briefing(text: str) -> str:
     )
 
 
-def nobody_there(prompt: str) -> str:
+def nobody_there(prompt: str, phrases: Phrases = ENGLISH) -> str:
     """Return what the carrier says before a voicemail."""
-    return f"I am sorry, nobody can take your call right now. {prompt}"
+    return f"{phrases.nobody_there} {prompt}"
 
 
 def shortened(text: str, most: int) -> str:
@@ -361,18 +378,21 @@ def shortened(text: str, most: int) -> str:
     return f"{text[: most - 3].rsplit(' ', 1)[0]}..."
 
 
-def position(number: int, average_seconds: int) -> str:
+def position(number: int, average_seconds: int, phrases: Phrases = ENGLISH) -> str:
     """Return what a caller in a queue hears. Positions count from 1."""
     if number <= 1:
-        return "You are next. Please hold the line."
+        return phrases.next_in_queue
+    told = filled(phrases.queue_position, number=str(number))
+    if not average_seconds:
+        return told
     minutes = max(1, round(number * average_seconds / 60))
-    estimate = f" The wait is about {minutes} minute{'s' if minutes > 1 else ''}."
-    return f"You are number {number} in the queue.{estimate if average_seconds else ''}"
+    wait = phrases.wait_minutes if minutes > 1 else phrases.wait_minute
+    return f"{told} {filled(wait, minutes=str(minutes))}"
 
 
-def leave_queue(key: str) -> str:
+def leave_queue(key: str, phrases: Phrases = ENGLISH) -> str:
     """Return how a caller leaves the queue; an empty text without a key."""
-    return f" To go back to the assistant, press {key}." if key else ""
+    return f" {filled(phrases.leave_queue, key=key)}" if key else ""
 
 
 def after_human(destination: Destination) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from hookflash.core.commands import Message
 from hookflash.core.handoff_plan import Destination
 from hookflash.core.interruption_settings import Interruption
 from hookflash.core.model_options import ModelOptions
+from hookflash.core.phrases import ENGLISH, Phrases
 
 LEAST_CALL_SECONDS = 60
 MOST_CALL_SECONDS = 24 * 3600
@@ -99,9 +100,10 @@ class CallSetup(msgspec.Struct, frozen=True, kw_only=True):
     fillers: 0 is none. `digits_shown`: the model and the journal get what the caller types, except
     secrets. `max_call_seconds` is how long the agent may talk with the caller; None is without a
     limit. `instructions` are those of this call, if the agent's depend on the call; the tools of
-    `tools_left_out` are not offered in it. Only telephone numbers that begin with one of
-    `dial_prefixes` are rung; empty: every number. With
-    `outbound` the line has placed the call. `colleagues` are the keys of agents that may take it.
+    `tools_left_out` are not offered in it. `language` (ISO 639-1) is that of `phrases`, which
+    callers and humans hear from the carrier in its voice `carrier_voice`. Only telephone numbers
+    that begin with one of `dial_prefixes` are rung; empty: every number. With `outbound` the line
+    has placed the call. `colleagues` are the keys of agents that may take it.
     """
 
     agent: str = "agent"
@@ -132,7 +134,7 @@ class CallSetup(msgspec.Struct, frozen=True, kw_only=True):
     model_seconds: float = 10.0
     model_attempts: int = 3
     session_seconds: float = 3600.0
-    apology: str = (
-        "I am sorry, we cannot take your call right now because of a technical problem."
-        " Please call again later."
-    )
+    language: str | None = None
+    phrases: Phrases = ENGLISH
+    carrier_voice: str | None = None
+    apology: str = ENGLISH.apology

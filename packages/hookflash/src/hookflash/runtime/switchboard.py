@@ -60,6 +60,7 @@ from hookflash.core.events import (
 )
 from hookflash.core.handoff_plan import E164
 from hookflash.core.phases import Phase
+from hookflash.core.phrases import phrases_of
 from hookflash.core.setup import CallSetup, ModelSetup, Outbound
 from hookflash.errors import ConfigError, HookflashError
 from hookflash.runtime.agents import AgentLike, DirectoryLike
@@ -124,9 +125,6 @@ _LAST_HANDOFF_SECONDS = 45.0
 _MEDIA_SECONDS = 5.0
 """How long a call may take until its media begins. After that, its carrier asks another process."""
 """How long the last calls may take to reach a human at shutdown: a phone has to ring."""
-
-NOBODY = "I am sorry, nobody is here to take your call. Please call again later."
-
 
 MakeContext = Callable[[AgentLike, Call, EventSink, AskHuman, CollectDigits], object]
 """Creates the context that the owner's tools get."""
@@ -378,7 +376,8 @@ class Switchboard:
             agent = self._find_agent(arrived)
             if agent is None:
                 log.warning("%s ! no agent answers this line now", arrived.call_sid)
-                return (Speak(NOBODY), HangUp())
+                language = self._directory.agents[0].language
+                return (Speak(phrases_of(language).sorry, language), HangUp())
             context, values = self._asked.pop(arrived.call_sid, (None, CallValues()))
             self._limits.check(arrived.call_sid, len(self.live), agent.language)
             setup = made_valid(values.apply(self._setup(agent)))

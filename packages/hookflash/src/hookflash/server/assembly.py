@@ -55,6 +55,7 @@ from hookflash.core.call import Call
 from hookflash.core.commands import AnyCommand
 from hookflash.core.events import AnyEvent
 from hookflash.core.handoff.ring_order import refused_targets
+from hookflash.core.setup import CallSetup
 from hookflash.errors import ConfigError
 from hookflash.files.buckets import open_bucket
 from hookflash.files.shared_files import SharedFiles
@@ -432,6 +433,7 @@ async def open_line(
         )
         switchboard.on_ended = calls_out.call_ended
         telephone.write.find = _parties(switchboard)
+        telephone.write.setup_of = _setup_of(switchboard)
         if spend is not None:
             await stack.enter_async_context(spend.refreshing(clock.delay))
         metrics.refresh += [
@@ -668,6 +670,14 @@ def _parties(switchboard: Switchboard) -> Callable[[str], Parties | None]:
             called=arrived.called,
             consulting=arrived.call_sid != call_sid,
         )
+
+    return find
+
+
+def _setup_of(switchboard: Switchboard) -> Callable[[str], CallSetup | None]:
+    def find(call_sid: str) -> CallSetup | None:
+        driver = switchboard.find(call_sid)
+        return driver.call.setup if driver is not None else None
 
     return find
 

@@ -101,7 +101,7 @@ class LocalAnswerer:
         self._calls = calls
         self._line = line
         self._answers = AnswerCache()
-        self._apology = (Speak(apology), HangUp())
+        self._apology = apology
 
     async def answer(self, question: Question) -> str:
         """Return TwiML. It is always valid, because Twilio reads an error to the caller."""
@@ -147,7 +147,9 @@ class LocalAnswerer:
 
     def apology(self, call_sid: str) -> str:
         """Return the apology in TwiML, for when answering fails."""
-        return self._line.write(call_sid, self._apology)
+        setup = self._line.write.setup_of(call_sid)
+        own = setup.apology if setup is not None and self._apology == APOLOGY else self._apology
+        return self._line.write(call_sid, (Speak(own), HangUp()))
 
     def _loops(self, question: Question) -> bool:
         """Return whether an arriving call was made by this line and forwarded back to it.

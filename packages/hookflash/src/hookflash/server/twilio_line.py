@@ -24,9 +24,10 @@ from hookflash.carriers.twilio.ring_request import Fields, ring_fields
 from hookflash.carriers.twilio.signature import Signatures
 from hookflash.carriers.twilio.twiml import render, render_for_rest
 from hookflash.carriers.twilio.urls import Urls
-from hookflash.carriers.twilio.voices import Voices
+from hookflash.carriers.twilio.voices import LOCALES, Voices
 from hookflash.client_address import ClientAddresses
 from hookflash.core.commands import Instruction, RingHuman
+from hookflash.core.setup import CallSetup
 from hookflash.errors import ConfigError
 from hookflash.server.refusals import SIGNATURE, Refusals
 from hookflash.server.request_auth import RequestAuthenticator, StreamTokens, require_stand_ins
@@ -54,6 +55,8 @@ class TwimlWriter:
         caller_id: str | None = None,
     ) -> None:
         self.find: Find = lambda call_sid: None
+        self.setup_of: Callable[[str], CallSetup | None] = lambda call_sid: None
+        """Returns what a call is set up with. It is set once the calls exist."""
         self._urls = urls
         self._tokens = tokens
         self._voices = voices or Voices()
@@ -78,7 +81,7 @@ class TwimlWriter:
             self._urls,
             parties=self._parties(call_sid, leg_sid),
             token=self._minting(leg_sid or call_sid),
-            voices=self._voices,
+            voices=self._voices_of(leg_sid, call_sid),
         )
 
     def for_rest(self, call_sid: str, instructions: Sequence[Instruction]) -> str:
@@ -88,8 +91,18 @@ class TwimlWriter:
             self._urls,
             parties=self._parties(call_sid),
             token=self._minting(call_sid),
-            voices=self._voices,
+            voices=self._voices_of(call_sid),
         )
+
+    def _voices_of(self, *sids: str) -> Voices:
+        """Return the language and the voice of the first of these calls that is known."""
+        setup = next((found for sid in sids if (found := self.setup_of(sid))), None)
+        if setup is None or (setup.language is None and setup.carrier_voice is None):
+            return self._voices
+        language = LOCALES.get(setup.language or "", self._voices.language)
+        same = language == self._voices.language
+        voice = setup.carrier_voice or (self._voices.voice if same else None)
+        return Voices(language, voice)
 
     def ring_request(self, call_sid: str, what: RingHuman) -> Fields:
         """Return the form fields of a call to a human, for the call `call_sid`."""

@@ -103,7 +103,7 @@ class Conversation:
         self.foreign: set[str] = set()
         """The ids of items that the caller hears and the session does not know."""
         self.playout = Playout(lead_ms=setup.lead_ms, chunk_ms=setup.chunk_ms)
-        self.requests = Requests()
+        self.requests = Requests(setup.language)
         self.tools = RunningTools()
         self.farewell = Farewell(setup.farewell_seconds)
         self.announced = AnnouncedAction()

@@ -26,6 +26,7 @@ import msgspec
 from hookflash.core.commands import CancelResponse, RequestResponse
 from hookflash.core.conversation.limits import LONGEST_RETRY_SECONDS, PAUSE_LIMITS, REQUEST_LIMITS
 from hookflash.core.conversation.states import PauseState, RequestState
+from hookflash.core.prompts import in_language
 from hookflash.core.timers import Timer, earliest
 
 ALREADY_ACTIVE = "conversation_already_has_active_response"
@@ -82,7 +83,7 @@ class Request(msgspec.Struct, frozen=True):
 class Requests:
     """The queue of requests, and the running response. Methods return the commands that follow."""
 
-    def __init__(self) -> None:
+    def __init__(self, language: str | None = None) -> None:
         self.response_id: str | None = None
         self.spoke = False
         """Whether the running response, or the last one, has made a sound."""
@@ -91,6 +92,7 @@ class Requests:
         self.failures = 0
         self.pause_seconds = 0.0
         """How long the model has asked to wait before another request."""
+        self.language = language
         self._called_tool = False
         """Whether the running response has called a tool."""
         self._queue: list[Request] = []
@@ -390,7 +392,10 @@ class Requests:
         self._asked = request
         self._asked_id = f"request-{self._count}"
         self._timer.enter(RequestState.ASKED, now)
-        return [RequestResponse(request.instructions, request.tools, self._asked_id)]
+        text = request.instructions
+        if text is not None:
+            text = in_language(text, self.language)
+        return [RequestResponse(text, request.tools, self._asked_id)]
 
     def _again(self, request: Request) -> None:
         if request not in self._queue:

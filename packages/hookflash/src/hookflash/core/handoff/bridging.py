@@ -117,7 +117,7 @@ def human_left(handoff: Handoff, leg: Leg, event: e.HumanAsked, step: s.Step) ->
         return
     handoff.fire(Trigger.LEFT, step.now)
     language = handoff.plan.language
-    asks = Screen(leg.wave, leg.number, prompts.PARTING, "parting", language)
+    asks = Screen(leg.wave, leg.number, handoff.setup.phrases.parting, "parting", language)
     step.do(AnswerCarrier((asks,)))
 
 
@@ -130,7 +130,7 @@ def _parted(handoff: Handoff, leg: Leg, digit: str, step: s.Step) -> None:
         step.do(AnswerCarrier((room,)))
         return
     handoff.legs.end(leg, by_answer=True)
-    thanks = Speak(prompts.GIVEN_BACK, handoff.plan.language)
+    thanks = Speak(handoff.setup.phrases.given_back, handoff.plan.language)
     step.do(AnswerCarrier((thanks, HangUp())))
     if state is HandoffState.PARTING:
         # The carrier asks next for the caller on hold, who then goes to the agent.
@@ -159,10 +159,10 @@ def room_over(handoff: Handoff, signal: s.RoomOver, step: s.Step) -> None:
     if state is HandoffState.WITH_HUMAN and asks:
         _human_leaves(handoff, step)
         if not handoff.expired(step.now):
-            _hold(step)
+            _hold(handoff, step)
             return
     elif state is HandoffState.PARTING and taken is not None:
-        _hold(step)
+        _hold(handoff, step)
         return
     waits = state in (HandoffState.RINGING, HandoffState.SCREENING, HandoffState.CLOSING)
     if waits or (state is HandoffState.BRIDGING and taken is not None):
@@ -180,8 +180,8 @@ def _talk_time_over(handoff: Handoff, step: s.Step) -> bool:
     return most is not None and since is not None and step.now - since >= most - NEWS_SECONDS
 
 
-def _hold(step: s.Step) -> None:
-    hold = Hold(0, prompts.ON_HOLD)
+def _hold(handoff: Handoff, step: s.Step) -> None:
+    hold = Hold(0, handoff.setup.phrases.on_hold)
     step.tell(s.MoveCaller(instructions=(hold,), phase=Phase.WITH_HUMAN))
 
 

@@ -68,8 +68,8 @@ def recorded(handoff: Handoff, signal: s.MessageRecorded, step: s.Step) -> None:
     left = recording is not None and recording.seconds >= LEAST_SECONDS
     handoff.failed = handoff.failed or not left
     handoff.fire(Trigger.OVER if left else Trigger.GIVE_UP, step.now)
-    sorry = plan.sorry if plan is not None else prompts.nobody_there("")
-    text = prompts.MESSAGE_THANKS if left else sorry
+    sorry = plan.sorry if plan is not None else handoff.setup.phrases.nobody_there
+    text = handoff.setup.phrases.message_thanks if left else sorry
     ending = (Speak(text, plan.language if plan is not None else None), HangUp())
     step.tell(s.MoveCaller(instructions=ending, phase=Phase.ENDING))
     if recording is not None:

@@ -61,7 +61,7 @@ def _without_agent(handoff: Handoff, outcome: str, note: str, step: s.Step) -> N
         step.tell(s.ReturnCaller(say=wanted, known=known))
     elif plan.otherwise != "hang-up":
         handoff.fire(Trigger.MESSAGE, step.now)
-        take_message(plan, prompts.nobody_there(plan.voicemail_prompt), step)
+        take_message(plan, prompts.nobody_there(plan.voicemail_prompt, handoff.setup.phrases), step)
     else:
         handoff.fire(Trigger.GIVE_UP, step.now)
         handoff.failed = True

@@ -34,8 +34,8 @@ def queue_asks(handoff: Handoff, signal: s.QueueAsks, step: s.Step) -> None:
         handoff.queue_asks_by = None
         step.do(AnswerCarrier((LeaveQueue(),)))
         return
-    position = prompts.position(event.position, event.average_seconds)
-    text = position + prompts.leave_queue(plan.queue_leave_key)
+    position = prompts.position(event.position, event.average_seconds, handoff.setup.phrases)
+    text = position + prompts.leave_queue(plan.queue_leave_key, handoff.setup.phrases)
     seconds = plan.queue_announce_seconds
     spoken_seconds = len(text) * CHARACTER_SECONDS
     handoff.queue_asks_by = step.now + spoken_seconds + seconds + QUEUE_ASK_SECONDS

@@ -7,7 +7,6 @@ next step. No leg is left over.
 from __future__ import annotations
 
 from hookflash.core import events as e
-from hookflash.core import prompts
 from hookflash.core import signals as s
 from hookflash.core.commands import (
     AnswerCarrier,
@@ -169,7 +168,8 @@ def human_asked(handoff: Handoff, event: e.HumanAsked, step: s.Step) -> None:
             leg.sid = leg.sid or event.leg_sid
             leg.ended = True
         talked = leg is not None and leg.wave == handoff.wave and handoff.human_at is not None
-        text = prompts.TAKEN if handoff.legs.taken or talked else prompts.NO_CALLER
+        phrases = handoff.setup.phrases
+        text = phrases.taken if handoff.legs.taken or talked else phrases.no_caller
         step.do(AnswerCarrier((Speak(text), HangUp())))
         return
     handoff.legs.sid_known(leg, event.leg_sid)
@@ -276,7 +276,7 @@ def _accepted(handoff: Handoff, leg: Leg, step: s.Step) -> None:
             _takes(handoff, leg, step)
     else:
         handoff.legs.end(leg, by_answer=True)
-        step.do(AnswerCarrier((Speak(prompts.TAKEN), HangUp())))
+        step.do(AnswerCarrier((Speak(handoff.setup.phrases.taken), HangUp())))
 
 
 def _accepted_on_dialled_leg(
@@ -307,7 +307,7 @@ def _wait_for_first(handoff: Handoff, leg: Leg, step: s.Step) -> None:
     if leg.state is not LegState.WAITING:
         leg.state = LegState.WAITING
         leg.waits_since = step.now
-    hold = Screen(leg.wave, leg.number, prompts.ON_HOLD, seconds=WAIT_SECONDS)
+    hold = Screen(leg.wave, leg.number, handoff.setup.phrases.on_hold, seconds=WAIT_SECONDS)
     step.do(AnswerCarrier((hold,)))
 
 

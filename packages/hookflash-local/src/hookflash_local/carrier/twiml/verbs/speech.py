@@ -15,7 +15,8 @@ MAX_SOUND_BYTES = 40 * 1024 * 1024
 
 @verb("Say")
 async def say(context: VerbContext, element: Element) -> Next:
-    context.leg.note("say", text=element.text)
+    how = {name: element.get(name) for name in ("language", "voice") if element.get(name)}
+    context.leg.note("say", text=element.text, **how)
     await _play(context, await spoken(context.exchange.settings.speak, element.text), element)
     return None
 
