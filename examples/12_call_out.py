@@ -1,6 +1,6 @@
 # Try it without an account. The agent answers a call as well:
 #
-#     hookflash call --wav mine.wav --agent examples/12_call_out.py
+#     hookflash call --agent examples/12_call_out.py --say "When are you open?"
 #
 # On a real line, with HOOKFLASH_CALLER_ID: hookflash dial examples/12_call_out.py +15550123
 # All of PEOPLE, one after another: python examples/12_call_out.py

@@ -1,6 +1,6 @@
-# Try it without an account. In your recording a caller wants to rent a bicycle:
+# Try it without an account. A caller wants to rent a bicycle:
 #
-#     hookflash call --wav mine.wav --agent examples/16_two_agents.py
+#     hookflash call --agent examples/16_two_agents.py --say "I want to rent a bicycle."
 #
 # On a real line: hookflash serve examples/16_two_agents.py
 """Two agents with different voices, instructions and tools give each other the call."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.machinery
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,37 @@ async def test_a_tunnel_that_ends_is_noticed_and_one_without_an_address_is_told(
     silent = program(tmp_path, "print('connecting', flush=True); time.sleep(60)")
     with pytest.raises(HookflashError, match="gave no address within 0.5 s"):
         async with open_tunnel(8080, program=silent, seconds=0.5):
+            pass
+
+
+async def test_the_package_ngrok_is_used_where_no_program_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    closed = []
+
+    class Listener:
+        def url(self) -> str:
+            return "https://ab-1.ngrok-free.app"
+
+        async def close(self) -> None:
+            closed.append(True)
+
+    async def forward(port: int, *, authtoken_from_env: bool) -> Listener:
+        assert authtoken_from_env
+        if port == 1:
+            raise ValueError("no token in NGROK_AUTHTOKEN")
+        return Listener()
+
+    package = types.ModuleType("ngrok")
+    package.__spec__ = importlib.machinery.ModuleSpec("ngrok", None)
+    package.forward = forward  # type: ignore[attr-defined]  # what the package has
+    monkeypatch.setitem(sys.modules, "ngrok", package)
+    monkeypatch.setenv("PATH", "/nowhere")
+    async with open_tunnel(8080) as tunnel:
+        assert tunnel.url == "https://ab-1.ngrok-free.app" and not closed
+    assert closed == [True]
+    with pytest.raises(HookflashError, match="opened no tunnel: no token in NGROK_AUTHTOKEN"):
+        async with open_tunnel(1):
             pass
 
 

@@ -12,14 +12,18 @@ import subprocess
 import sys
 import wave
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jiwer
 import pytest
 from rich.console import Console
 
 from hookflash.cli import main
+from hookflash.core.disposition import Disposition
+from hookflash.core.record import CallRecord, Utterance
+from hookflash.errors import ModelError
 from hookflash.replay.timeline import Timeline
+from hookflash.settings import Settings
 from hookflash_local.audio import load
 from hookflash_local.audio.wav import write_mulaw
 from hookflash_local.cli import _call_output
@@ -166,3 +170,60 @@ def test_what_the_settings_file_says_of_the_local_speech_counts_here_too(
     assert left.value.code == 2
     told = capsys.readouterr().err
     assert "no-such-model" in told and "HOOKFLASH_WHISPER_MODEL" in told
+
+
+def test_a_call_that_takes_too_long_is_ended_and_says_what_it_waited_for(simulated: Run) -> None:
+    queue = str(Path(__file__).parents[3] / "examples" / "07_queue.py")
+    told, shown = simulated(
+        *("call", "--agent", queue, "--human", "no-answer", "--limit", "40"),
+        *("--say", "I want to speak to a person."),
+        code=_call_output.LIMIT_REACHED,
+    )
+    waited_for = "the carrier to move the call, or a human to take it from the queue"
+    assert told["waited_for"] == waited_for
+    assert shown[-1] == (
+        f"hookflash: the call was ended after 40 s; it waited for {waited_for}. --limit allows more"
+    )
+    assert told["record"]["seconds"] < 60
+
+
+def test_an_exit_code_is_that_of_a_disposition() -> None:
+    # The others are those of calls that the line makes.
+    assert set(_call_output.EXIT_CODES) <= set(get_args(Disposition))
+
+
+async def test_a_chat_model_writes_the_summary_if_it_answers(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Chat:
+        async def summarise(self, record: CallRecord) -> str:
+            if record.agent == "silent":
+                raise ModelError("no answer")
+            return "A caller wants a book."
+
+    def record(agent: str, *said: str) -> CallRecord:
+        return CallRecord(
+            call_sid="CA1",
+            agent=agent,
+            caller="+15550100",
+            called="+15550101",
+            disposition="handled_by_agent",
+            arrived_at=0.0,
+            seconds=1.0,
+            summary="own",
+            utterances=tuple(
+                Utterance(speaker="caller", text=text, started_at=0.0, ended_at=1.0)
+                for text in said
+            ),
+        )
+
+    settings = Settings()
+    assert (await local_call._summarised(settings, record("shop", "A book"))).summary == "own"
+    monkeypatch.setattr(local_call, "chat_endpoint", lambda settings: Chat())
+    for agent, said, summary in (
+        ("shop", ["A book"], "A caller wants a book."),
+        ("shop", [], "own"),
+        ("silent", ["A book"], "own"),
+    ):
+        assert (await local_call._summarised(settings, record(agent, *said))).summary == summary
+    assert "the chat model wrote no summary: no answer" in caplog.text

@@ -107,9 +107,7 @@ def test_a_caller_answers_what_an_agent_asks(question: str, answer: str | None) 
 
 
 def test_a_call_that_takes_too_long_says_what_it_waits_for() -> None:
-    assert progress("ringing").waits_for() == (
-        "a human to answer, or to take the caller from the queue"
-    )
+    assert progress("ringing").waits_for() == "a human to answer"
     assert progress().waits_for() == "the server to answer the call"
     assert progress("dancing").waits_for() == "the stage 'dancing' to end"
     assert progress().agent_words == ""

@@ -1,4 +1,4 @@
-"""Open a tunnel to the local port with an installed program: cloudflared or ngrok.
+"""Open a tunnel to the local port: by the program cloudflared or ngrok, or the package ngrok.
 
 resource          acquired       released
 the program       `open_tunnel`  terminated when its block ends; killed if it does not end
@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
+import importlib
+import importlib.util
 import re
 import shutil
 from collections.abc import AsyncIterator
@@ -32,17 +34,37 @@ _KNOWN = re.compile(
 def tunnel_command(program: str | None, port: int) -> list[str]:
     """Return the command that opens a tunnel. Raises `ConfigError` if no program is installed."""
     if program is None:
-        program = shutil.which("cloudflared") or shutil.which("ngrok")
+        program = _installed()
         if program is None:
             raise ConfigError(
-                "--tunnel needs a tunnel program: install cloudflared or ngrok, or name another one"
-                " with --tunnel-program"
+                "--tunnel needs a tunnel program: install cloudflared or ngrok, name another one"
+                " with --tunnel-program, or `pip install ngrok`"
             )
     elif shutil.which(program) is None:
         raise ConfigError(f"--tunnel-program: there is no program {program}")
     if Path(program).name.startswith("ngrok"):
         return [program, "http", str(port), "--log", "stdout"]
     return [program, "tunnel", "--url", f"http://127.0.0.1:{port}", "--no-autoupdate"]
+
+
+def _installed() -> str | None:
+    return shutil.which("cloudflared") or shutil.which("ngrok")
+
+
+@contextlib.asynccontextmanager
+async def _by_package(port: int, seconds: float) -> AsyncIterator[Tunnel]:
+    """Open a tunnel with the package ngrok, which reads its token from NGROK_AUTHTOKEN."""
+    ngrok = importlib.import_module("ngrok")
+    try:
+        async with asyncio.timeout(seconds):
+            listener = await ngrok.forward(port, authtoken_from_env=True)
+    except Exception as error:
+        # The package raises plain errors, such as for a missing token.
+        raise HookflashError(f"the package ngrok opened no tunnel: {error}") from error
+    try:
+        yield Tunnel(str(listener.url()), asyncio.Event())
+    finally:
+        await listener.close()
 
 
 def address_in(line: str, *, known: bool) -> str | None:
@@ -71,9 +93,14 @@ async def open_tunnel(
 ) -> AsyncIterator[Tunnel]:
     """Open a tunnel to `port` of this machine.
 
-    Raises `ConfigError` if there is no program, and `HookflashError`, with the program's last
-    words, if it gives no address within `seconds`.
+    Without a program, an installed one is used, or else the package `ngrok`. Raises `ConfigError`
+    if there is none of them, and `HookflashError`, with the program's last words, if it gives no
+    address within `seconds`.
     """
+    if program is None and not _installed() and importlib.util.find_spec("ngrok") is not None:
+        async with _by_package(port, seconds) as tunnel:
+            yield tunnel
+        return
     command = tunnel_command(program, port)
     known = Path(command[0]).name.startswith(("cloudflared", "ngrok"))
     process = await asyncio.create_subprocess_exec(
