@@ -11,7 +11,7 @@ from hookflash.agents.load_agent import load_agent
 from hookflash.core.handoff_plan import HandoffPlan
 from hookflash_local.carrier import Human, Line
 
-from .conftest import DESK
+from .conftest import DESK, eventually
 from .test_handoff import FAREWELL, GREETING, asked_to, desk, greeted, say
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
@@ -39,6 +39,12 @@ def human(plan: HandoffPlan) -> Human:
     if plan.acceptance == "press-1":
         return Human.accepts(0.5, then=desk)
     return Human(answer_after=0.5, script=desk)
+
+
+def used(s) -> list:
+    """Return the uses of tools in the live call."""
+    (driver,) = s.line.switchboard.live
+    return driver.call.conversation.tool_uses
 
 
 async def take_from_queue(s, line: Line, plan: HandoffPlan) -> None:
@@ -86,7 +92,7 @@ async def test_an_example_answers_a_call(stage, path: Path) -> None:
             for step in calls[: 0 if agent.destinations else 1]:
                 hears = {"hears": {"text": "please", "ms": 500, "respond": True}}
                 await s.model.perform([hears, step])
-                await s.model.until("conversation.item.create")
+                await eventually(lambda: used(s))
             if agent.destinations:
                 arguments = {
                     "destination": agent.destinations[0].key,
