@@ -16,6 +16,7 @@ from tests.programs import load
 
 from hookflash import errors
 from hookflash.cli import hookflash as command_line
+from hookflash.core.caller_leg.states import RouteState
 from hookflash.core.commands import AnyCommand, Instruction
 from hookflash.core.disposition import Disposition
 from hookflash.core.events import AnyEvent, Outcome
@@ -55,7 +56,7 @@ def generator() -> Any:
 def test_a_limit_that_the_page_does_not_tell_is_noticed(generator: Any) -> None:
     page = (REFERENCE / "states.md").read_text()
     assert generator.written(page) == page
-    changed = page.replace("| `PARTING` | 20 s |", "| `PARTING` | 30 s |")
+    changed = page.replace("`: closing the stream | 5 s |", "`: closing the stream | 9 s |")
     assert changed != page
     assert generator.written(changed) == page
 
@@ -66,8 +67,8 @@ def test_a_limit_that_is_computed_in_another_way_needs_new_words(generator: Any)
 
     with pytest.raises(SystemExit, match="RINGING reads 'float weather' now"):
         generator.limit(HandoffState.RINGING, Limit(seconds, then=""))
-    with pytest.raises(SystemExit, match="PARTING is computed"):
-        generator.limit(HandoffState.PARTING, Limit(seconds, then=""))
+    with pytest.raises(SystemExit, match="CLOSING is computed"):
+        generator.limit(RouteState.CLOSING, Limit(seconds, then=""))
     with pytest.raises(SystemExit, match="RINGING is not computed any more"):
         generator.limit(HandoffState.RINGING, Limit(1.0, then=""))
 

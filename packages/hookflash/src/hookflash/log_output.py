@@ -170,6 +170,18 @@ def log_to_stderr(*, verbose: bool = False) -> Iterator[Callable[[LogFormat], No
         root.setLevel(level)
 
 
+@contextlib.contextmanager
+def only_errors() -> Iterator[None]:
+    """Log nothing of Hookflash below an error while the block runs."""
+    logger = logging.getLogger("hookflash")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
 # --- repeated lines -----------------------------------------------------------------------------
 
 

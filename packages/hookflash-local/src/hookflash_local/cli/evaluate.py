@@ -43,9 +43,9 @@ def command(
     Exits with 1 if a scenario failed, and with 2 if FILE or AGENT is wrong.
     """
     import asyncio
-    import logging
 
     from hookflash.agents.load_agent import load_agent
+    from hookflash.log_output import only_errors
     from hookflash.settings import Settings
     from hookflash_local.testing.answers import answers_of, chat_of
     from hookflash_local.testing.scenario_file import read_scenarios
@@ -68,8 +68,6 @@ def command(
                 f" {scenario.needs_chat}, which needs a chat model: set HOOKFLASH_LLM_URL and"
                 " HOOKFLASH_LLM_MODEL"
             )
-    # The server tells what it does in each call; a failure prints the call's timeline instead.
-    logging.getLogger("hookflash").setLevel(logging.ERROR)
     run = ScenarioRun(agent, answers=lambda: answers_of(settings, rules=rules), chat=chat)
 
     async def play() -> int:
@@ -80,7 +78,9 @@ def command(
             _print(scenario, results, timelines=timelines, as_json=as_json)
         return failed
 
-    failed = asyncio.run(play())
+    # The server tells what it does in each call; a failure prints the call's timeline instead.
+    with only_errors():
+        failed = asyncio.run(play())
     if not as_json:
         count = f"{len(chosen)} scenario{'' if len(chosen) == 1 else 's'}"
         click.echo(f"{count}, {failed} failed" if failed else f"{count}, all passed")

@@ -49,9 +49,9 @@ def command(agent_spec: str, choice: str, sentences: tuple[str, ...], rules: boo
     what else you can do.
     """
     import asyncio
-    import logging
 
     from hookflash.agents.load_agent import load_agent
+    from hookflash.log_output import only_errors
     from hookflash.settings import Settings
     from hookflash_local.testing.agent_line import AgentLine
     from hookflash_local.testing.answers import answers_of
@@ -59,8 +59,6 @@ def command(agent_spec: str, choice: str, sentences: tuple[str, ...], rules: boo
     agent = load_agent(agent_spec)
     humans = _humans(choice)
     answers = answers_of(Settings.load(), rules=rules)
-    # The server's log would stand between the lines of the call.
-    logging.getLogger("hookflash").setLevel(logging.ERROR)
 
     async def talk() -> int:
         with AgentLine() as line:
@@ -77,7 +75,9 @@ def command(agent_spec: str, choice: str, sentences: tuple[str, ...], rules: boo
             shown.update()
         return 1 if record.disposition == "failed" else 0
 
-    return asyncio.run(talk())
+    # The server's log would stand between the lines of the call.
+    with only_errors():
+        return asyncio.run(talk())
 
 
 def _humans(text: str) -> list[HumanName]:

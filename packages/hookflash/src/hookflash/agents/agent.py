@@ -388,7 +388,7 @@ class Agent(Hooked):
 
         `server` is the URL of a server (streamable HTTP), or an `MCPServer` of the `mcp` package in
         this program. `command` starts a server that talks over stdin and stdout, with `env` and in
-        `folder`. It needs a package: `pip install "mcp>=1.20"`.
+        `folder`. It needs the extra `hookflash[mcp]`.
 
         - `label`: names the server in the log; by default its host or program.
         - `allowed_tools`: the only tools that the model sees; None shows it all.

@@ -200,7 +200,7 @@ class RedisStore:
             from redis.exceptions import NoScriptError, RedisError
         except ImportError:
             raise ConfigError(
-                "HOOKFLASH_CLUSTER_URL needs redis-py: pip install 'hookflash[redis]'"
+                "HOOKFLASH_CLUSTER_URL needs redis-py: pip install 'redis>=6'"
             ) from None
         self._no_script = NoScriptError
         self._errors = (RedisError, OSError, TimeoutError)

@@ -86,8 +86,7 @@ def open_bucket(url: str) -> Bucket:
         from obstore.store import from_url
     except ImportError:
         raise ConfigError(
-            "HOOKFLASH_FILES_URL needs a package that is not installed:"
-            ' pip install "hookflash[files]"'
+            'HOOKFLASH_FILES_URL needs a package that is not installed: pip install "obstore>=0.8"'
         ) from None
     if parts.scheme == "memory":
         return ObjectBucket(from_url(url))

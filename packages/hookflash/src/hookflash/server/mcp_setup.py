@@ -58,7 +58,7 @@ async def open_mcp_tools(directory: Directory) -> AsyncIterator[McpTools]:
     if importlib.util.find_spec("mcp") is None:
         raise ConfigError(
             f"Agent {agents[0].name!r}: agent.mcp(...) needs the package mcp: run"
-            " pip install 'mcp>=1.20'"
+            " pip install 'mcp>=2.3,<3'"
         )
     # Here and not in a call, because this takes more than a second.
     from hookflash.mcp_client.connection import McpConnection

@@ -252,7 +252,7 @@ async def _redis(settings: Settings) -> list[Finding]:
     try:
         from redis.asyncio import from_url
     except ImportError:
-        remedy = "install the extra: pip install './packages/hookflash[redis]' in the sources"
+        remedy = "pip install 'redis>=6'"
         return [Finding("Redis", "wrong", "the package redis is not installed", remedy)]
     client = from_url(url, socket_connect_timeout=SECONDS, socket_timeout=SECONDS)
     try:
