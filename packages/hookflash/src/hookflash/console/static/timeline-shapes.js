@@ -296,6 +296,8 @@ export class TimelineShapes {
   }
 
   latency({ id, started_at, ended_at }) {
+    // A strip has no room between the lanes.
+    if (this.strip) return;
     const seconds = ended_at - started_at;
     const middle = this.lanes.caller + this.speechHeight + BETWEEN / 2;
     const [from, to] = [this.x(started_at).toFixed(1), this.x(ended_at)];
