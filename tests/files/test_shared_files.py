@@ -185,6 +185,10 @@ async def test_the_files_of_a_call_that_is_live_again_stay_here(one: Node) -> No
     one.write("recordings", "CA1", b"sound", age=LATE_SECONDS["recordings"] + 1)
     await one.uploads.sweep()
     assert one.here() == {"CA1.jsonl", "CA1.wav"}
+    # Unless it went on on another node, because this one was killed.
+    one.now += ABANDONED_SECONDS
+    await one.uploads.sweep()
+    assert one.here() == set()
 
 
 async def test_nothing_is_lost_while_the_store_is_unreachable(

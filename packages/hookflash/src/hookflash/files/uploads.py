@@ -249,12 +249,10 @@ class Uploads:
         since it was uploaded."""
         journal = self._local.path("journals", file.call_sid)
         try:
-            if (
-                journal is not None
-                and journal.is_file()
-                and not self._is_over(journal.read_bytes())
-            ):
-                return
+            # The journal of a node that was killed has no end: its call went on elsewhere.
+            if file.quiet < ABANDONED_SECONDS and journal is not None and journal.is_file():
+                if not self._is_over(journal.read_bytes()):
+                    return
             about = file.path.stat()
         except FileNotFoundError:
             return

@@ -103,6 +103,12 @@ async def open_cluster(
             "! the records of calls are in SQLite on this machine, where other machines do not see"
             " them: set HOOKFLASH_DATABASE_URL to a PostgreSQL database"
         )
+    if settings.storage.files_url is None and ports is None:
+        log.warning(
+            "! recordings and journals of ended calls can be played, exported and deleted only on"
+            " the machine that had the call: set HOOKFLASH_FILES_URL to a store that every machine"
+            " reaches. If one machine serves this line, ignore this"
+        )
     name = node_name(slot, world)
     store = ports.make_store(name) if ports is not None else _redis_store(settings, name)
     leases = Leases(
