@@ -196,6 +196,7 @@ async def nodes_stage(
     *names: str,
     settings: dict[str, Any] | None = None,
     notices: bool = False,
+    network_ms: float = 0.0,
 ) -> AsyncIterator[NodesStage]:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
@@ -206,8 +207,12 @@ async def nodes_stage(
     await make_database(folder / "shared" / "hookflash.db")
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(outer.close)
-        model = await stack.enter_async_context(ScriptedModel(wall=outer.wall))
-        carrier = await stack.enter_async_context(StandinCarrier(wall=outer.wall))
+        model = await stack.enter_async_context(
+            ScriptedModel(network_ms=network_ms, wall=outer.wall)
+        )
+        carrier = await stack.enter_async_context(
+            StandinCarrier(network_ms=network_ms, wall=outer.wall)
+        )
         carrier.numbers[LINE] = NumberConfig(
             f"{PUBLIC}/twilio/voice",
             fallback_url=f"{PUBLIC}/twilio/voice",

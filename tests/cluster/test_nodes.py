@@ -407,6 +407,30 @@ async def test_a_token_is_worth_nothing_the_second_time_on_any_node(three: Opene
         assert samples(call.recording().heard, GREETING) == 6400
 
 
+@pytest.mark.parametrize(
+    ("media", "expected_ms"), [("a", 240), ("b", 280)], ids=["same node", "other node"]
+)
+async def test_how_soon_the_agent_is_heard(three: Opened, media: str, expected_ms: int) -> None:
+    """The figures of docs/topics/cluster.md: 40 ms to the model and to the carrier, each way."""
+    async with three(shop, "a", "b", network_ms=40) as s:
+        loop = asyncio.get_running_loop()
+        for node in s.nodes.values():
+            node.link.delay = 0.0005
+        s.route("/twilio/media", media)
+        heard: list[float] = []
+
+        async def script(line: Line) -> None:
+            await line.wait_for_sound()
+            heard.append(loop.time())
+            await line.pause(3.0)
+            await line.hang_up()
+
+        began = loop.time()
+        call = await s.call(script)
+        await s.record(call)
+        assert 1000 * (heard[0] - began) == pytest.approx(expected_ms, abs=21)
+
+
 async def test_what_the_store_costs_a_minute_of_a_call(three: Opened) -> None:
     """The figures of docs/topics/cluster.md: the caller and the agent take turns every 6 s."""
     async with three(shop, "a") as s:
