@@ -38,7 +38,7 @@ def tunnel_command(program: str | None, port: int) -> list[str]:
         if program is None:
             raise ConfigError(
                 "--tunnel needs a tunnel program: install cloudflared or ngrok, name another one"
-                " with --tunnel-program, or `pip install ngrok`"
+                " with --tunnel-program, or `pip install 'ngrok>=1.4'`"
             )
     elif shutil.which(program) is None:
         raise ConfigError(f"--tunnel-program: there is no program {program}")
