@@ -55,6 +55,7 @@ def test_a_server_that_the_models_service_calls() -> None:
     [
         (None, {}, "give the URL of a server"),
         ("https://a.example", {"command": ["x"]}, "give the URL of a server"),
+        (7, {}, "expected the URL of a server, or an MCPServer of the package mcp, got int"),
         ("ftp://a.example", {}, "begins with https://"),
         ("https://[a", {}, "cannot be read"),
         ("https://me:secret@a.example", {}, "must hold no password"),

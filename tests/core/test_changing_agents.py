@@ -211,3 +211,19 @@ def test_an_agent_refused_after_the_stream_was_lost_is_not_told() -> None:
     asks(call, NOW + 2)
     call.receive(e.StreamStopped("MZ1", "stop"), NOW + 2.05)
     assert call.receive(e.AgentRefused("billing"), NOW + 2.2) == []
+
+
+def test_a_caller_who_went_to_a_human_before_the_agent_spoke_comes_back_to_that_agent() -> None:
+    call = talking()
+    asks(call, NOW + 2)
+    brought(call, NOW + 2.1)
+    assert call.conversation.before is not None
+    call.receive(e.HandoffRequested("desk", "a person"), NOW + 2.2)
+    for _ in range(40):
+        if (deadline := call.deadline) is None or call.phase.value == "handing off":
+            break
+        call.expire(deadline)
+        call.receive(e.TargetsChecked(1), deadline)
+    assert call.phase.value == "handing off"
+    assert call.conversation.before is None
+    assert call.setup.agent == "billing"

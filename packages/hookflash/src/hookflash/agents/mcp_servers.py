@@ -81,6 +81,11 @@ def make_server(
     url = server if isinstance(server, str) else ""
     if isinstance(server, str):
         _check_url(url, where)
+    if not isinstance(server, str | None) and not _is_program(server):
+        raise ConfigError(
+            f"{where}: expected the URL of a server, or an MCPServer of the package mcp, got"
+            f" {type(server).__name__}"
+        )
     if command is not None and not _are_texts(command):
         raise ConfigError(
             f"{where}: command must be a list of texts such as ['npx', '-y', 'some-server'],"
@@ -192,8 +197,14 @@ def _check_url(url: str, where: str) -> None:
         raise ConfigError(f"{where}: the URL must hold no password; send it by headers=...")
 
 
+def _is_program(server: Any) -> bool:
+    """Return whether this may be a server of the package, or one of its transports."""
+    return hasattr(server, "run") or hasattr(server, "__aenter__")
+
+
 def _default_label(url: str, command: Sequence[str] | None, server: Any) -> str:
-    name = urlsplit(url).hostname if url else command[-1] if command else server.name
+    own = getattr(server, "name", "program")
+    name = urlsplit(url).hostname if url else command[-1] if command else own
     name = re.sub(r"[^A-Za-z0-9_-]+", "_", str(name)).strip("_-")[:40]
     return name if _LABEL.fullmatch(name) else f"mcp_{name}".rstrip("_")
 

@@ -258,6 +258,8 @@ class Conversation:
     def leave(self, step: Step) -> None:
         """The caller leaves the agent: close the session."""
         self.report_keys(step, pressed=False)
+        # Whether the newest agent can speak does not matter any more.
+        self.before = self.change = None
         self.interrupt_collection(step)
         self.reset(step.now)
         self.state = ConversationState.AWAY
