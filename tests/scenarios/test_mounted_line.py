@@ -486,3 +486,19 @@ def test_the_signed_path_keeps_its_escapes():
     assert (found["path"], found["raw_path"]) == ("/human/a b", b"/human/a%20b")
     found, _ = without_mount({**scope, "raw_path": None})
     assert found["raw_path"] == b"/human/a%20b"
+
+
+@pytest.mark.realtime
+async def test_the_application_places_a_call(tmp_path: Path) -> None:
+    callee = "+15550100007"
+    outbound = {"calling_hours": "off", "caller_id": LINE}
+    async with standins(tmp_path, **outbound) as s:
+        voice = LineApp(shop(), s.settings)
+        app = FastAPI(lifespan=voice.lifespan)
+        app.mount(PREFIX, voice)
+        async with under_uvicorn(app) as (port, _):
+            s.reach(port)
+            s.carrier.humans[callee] = Human.busy()
+            call = await voice.place(callee, known="Order 7.")
+            assert (await call.ended()).disposition == "busy"
+            await s.carrier.callbacks_sent()

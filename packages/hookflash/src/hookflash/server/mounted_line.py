@@ -46,8 +46,10 @@ from starlette.websockets import WebSocket
 from hookflash.agents.agent import Agent
 from hookflash.agents.directory import Directory
 from hookflash.cluster.worker_sockets import new_name
+from hookflash.core.setup import OnMachine
 from hookflash.errors import ConfigError, HookflashError
 from hookflash.private_files import create_folder, open_descriptor
+from hookflash.runtime.calls_out import CallOrder, PlacedCall
 from hookflash.server.app import drain_calls
 from hookflash.server.assembly import Line, open_line
 from hookflash.server.connection_routing import SINGLE_PROCESS, Sharing
@@ -126,6 +128,36 @@ class LineApp:
         """Open the line if it is not open. Raises `ConfigError` if it cannot open."""
         self._is_over = False
         await asyncio.shield(self._open())
+
+    async def place(
+        self,
+        to: str,
+        *,
+        agent: str = "",
+        caller_id: str = "",
+        known: str = "",
+        on_machine: OnMachine = "hang_up",
+        message: str = "",
+        ring_seconds: int = 30,
+        time_zone: str = "",
+        wait: bool = True,
+    ) -> PlacedCall:
+        """Call somebody from your application. See `RunningLine.place`.
+
+        Opens the line if it is not open. Raises what `RunningLine.place` raises.
+        """
+        order = CallOrder(
+            to=to,
+            agent=agent,
+            caller_id=caller_id,
+            known=known,
+            on_machine=on_machine,
+            message=message,
+            ring_seconds=ring_seconds,
+            time_zone=time_zone,
+        )
+        line = await asyncio.shield(self._open())
+        return await line.calls_out.place(order, wait=wait)
 
     async def drain(self, seconds: float | None = None) -> None:
         """Let live calls end, and hand the rest off; the line still answers meanwhile.
@@ -286,6 +318,7 @@ class _MountedLine:
     def __init__(self, line: Line, settings: Settings) -> None:
         self.app = line.app
         self.switchboard = line.switchboard
+        self.calls_out = line.calls_out
         self.drain_seconds = settings.server.drain_seconds
         self._public_url = (settings.server.public_url or "").rstrip("/")
 
