@@ -185,6 +185,8 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     to: Literal["phones", "queue", "sip"] = "phones"
     by_sip: bool = False
     """The caller comes by SIP."""
+    functions: Literal["none", "quick", "slow", "failing"] = "none"
+    """Functions of the call for instructions, greeting and the first target, and how they do."""
     language: Literal["de"] | None = None
     """The language of the agent, if it is not English."""
 
@@ -219,8 +221,10 @@ def draw(seed: int) -> Plan:
     if manner in ("cold", "warm"):
         accept = random.choice((None, None, "press-1", "any-answer", "human-detected"))
     targets = 1 if to != "phones" else random.choice((1, 1, 2, 3))
+    functions = Random(f"functions/{seed}").choice(("none",) * 7 + ("quick", "slow", "failing"))
     return Plan(
         seed=seed,
+        functions=functions,  # type: ignore[arg-type]  # one of the words above
         acts=_with_code(_acts(random), Random(f"code/{seed}")),
         humans=tuple(_human(random) for _ in range(targets)),
         troubles=_troubles(random),

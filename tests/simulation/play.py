@@ -20,7 +20,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -125,9 +125,9 @@ class Played:
     disposition: str
     virtual_seconds: float
     longest_silence: float
-    said: list[str]
+    said: list[str] = field(default_factory=list)
     """What the carrier's voice has said, and the prepared lines that were played."""
-    asked: list[str]
+    asked: list[str] = field(default_factory=list)
     """What the model was asked to say."""
 
 
@@ -163,6 +163,8 @@ def play(plan: Plan) -> Played:
             gc.collect()
 
 
+SHOP = "You answer the phone of a bicycle shop."
+_FUNCTIONS = ("hookflash.call.values", "hookflash.call.targets")
 GREETINGS = {
     None: "Hello, this is the bicycle shop. How can I help you?",
     "de": "Guten Tag, hier ist der Fahrradladen. Was kann ich für Sie tun?",
@@ -179,6 +181,9 @@ class _Watchman(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._sim.note(f"log {record.levelname.lower()}: {record.getMessage()}")
+        if record.name in _FUNCTIONS:
+            # A plan's functions fail on purpose, and the product says so.
+            return
         if record.levelno >= logging.ERROR and not self._sim.expects_errors:
             self._sim.checks.broken("error", record.getMessage())
 
@@ -580,8 +585,9 @@ class Simulation:
         plan = self.plan
         agent = Agent(
             "shop",
-            instructions="You answer the phone of a bicycle shop.",
-            greeting=GREETINGS[plan.language],
+            instructions=SHOP if plan.functions == "none" else self._told,
+            instructions_fallback=None if plan.functions == "none" else SHOP,
+            greeting=GREETINGS[plan.language] if plan.functions == "none" else self._greeting,
             language=plan.language,
             greeting_interruptible=plan.greeting_interruptible,
             fallback="desk",
@@ -626,11 +632,15 @@ class Simulation:
             targets = (queue_target(QUEUE),)
         elif plan.to == "sip":
             targets = (Target.sip(SIP_DESK),)
+        rung: tuple[Any, ...] = targets
+        if plan.functions != "none" and plan.to == "phones":
+            # A target that is known stays, for the time without a model.
+            rung = (self._first_target, *(targets[1:] or targets))
         agent.handoff(
             "desk",
             when="the caller asks for a person",
             plan=plan_of(
-                targets,
+                rung,
                 order=plan.order,
                 manner=plan.manner,
                 accept=plan.accept,
@@ -642,6 +652,24 @@ class Simulation:
             ),
         )
         return agent
+
+    async def _told(self, call: CallContext) -> str:
+        await self._think(call)
+        return SHOP
+
+    async def _greeting(self, call: CallContext) -> str:
+        await self._think(call)
+        return GREETINGS[self.plan.language]
+
+    async def _first_target(self, call: CallContext) -> Target | None:
+        await self._think(call)
+        return Target.phone(DESKS[0]) if len(self.plan.humans) > 1 else None
+
+    async def _think(self, call: CallContext) -> None:
+        """Do what the plan's functions of the call do: answer soon, too late or not at all."""
+        await asyncio.sleep(30.0 if self.plan.functions == "slow" else 0.4)
+        if self.plan.functions == "failing":
+            raise RuntimeError("the database of customers is down")
 
     def _connected(self, connection: Connection) -> None:
         if connection.port == urlsplit(self.model.server.url).port:
