@@ -2,7 +2,7 @@
 #
 #     hookflash call --agent examples/11_mcp.py --say "Where is order one zero zero one?"
 #
-# On a real line: hookflash serve examples/11_mcp.py   (needs: pip install "mcp>=1.20")
+# On a real line: hookflash serve examples/11_mcp.py   (needs: pip install "mcp>=2.3,<3")
 """An agent with the tools of an MCP server. A human approves refunds while the agent talks on."""
 
 from mcp.server.mcpserver import MCPServer
