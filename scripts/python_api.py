@@ -41,7 +41,7 @@ GROUPS = {
         "AgentTransfer",
         "Delivery",
     ),
-    "Inside your application": ("asgi_app", "LineApp"),
+    "Inside your application": ("asgi_app", "LineApp", "bring_human", "HumanOutcome"),
     "Configuration": ("Settings", "__version__"),
     "Errors": (
         "HookflashError",

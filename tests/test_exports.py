@@ -13,12 +13,12 @@ import hookflash
 from hookflash import errors
 
 PUBLIC = """
-    PlacedCall RunningLine CallNotPlaced AgentTransfer
-    Agent asgi_app CallContext CallRecord CallStarted CallView CarrierError CarrierProtocolError
-    Cold ConfigError Consult Delivery Directory Disposition Frustration HandoffAttempt
-    HandoffEnded HookflashError IllegalTransition Interruption LineApp ModelError
-    ModelProtocolError Phrases ProtocolError Queue Refer SemanticVad ServerVad Settings Target
-    ToolError ToolUse TranscriptLine Utterance Warm __version__
+    Agent AgentTransfer asgi_app bring_human CallContext CallNotPlaced CallRecord CallStarted
+    CallView CarrierError CarrierProtocolError Cold ConfigError Consult Delivery Directory
+    Disposition Frustration HandoffAttempt HandoffEnded HookflashError HumanOutcome
+    IllegalTransition Interruption LineApp ModelError ModelProtocolError Phrases PlacedCall
+    ProtocolError Queue Refer RunningLine SemanticVad ServerVad Settings Target ToolError
+    ToolUse TranscriptLine Utterance Warm __version__
 """.split()
 
 

@@ -40,7 +40,7 @@ def test_the_other_tables_have_all_words() -> None:
     assert set(get_args(Outcome)) | {"closed"} == set(OUTCOMES)
     assert set(get_args(Disposition)) == set(DISPOSITIONS)
     assert set(get_args(DeliveryState)) == set(DELIVERY_STATES)
-    assert set(SOURCES) == {"tool", "caller", "console", "policy", "failure"}
+    assert set(SOURCES) == {"tool", "caller", "console", "policy", "application", "failure"}
 
 
 def test_the_page_of_dispositions_has_the_same_words() -> None:

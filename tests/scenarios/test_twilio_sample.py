@@ -174,3 +174,46 @@ async def test_after_the_change_a_human_takes_the_call(sample: Path) -> None:
     assert record is not None
     assert record.disposition == "handed_off"
     assert [each.outcome for each in record.handoffs] == ["busy", "bridged"]
+
+
+@pytest.mark.realtime
+async def test_a_bridge_that_stays_brings_a_human_by_rest(sample: Path) -> None:
+    shutil.copy(SAMPLE / "with_a_human.py", sample)
+    async with ScriptedModel(speed=SPEED) as model, StandinCarrier(speed=SPEED) as carrier:
+        model.on("response.create", [say("hi", 800, GREETING)], where=asked_to("just begun"))
+        carrier.humans[FIRST_HUMAN] = Human.busy()
+        carrier.humans[SECOND_HUMAN] = Human.accepts(0.5, then=desk)
+        environ = {
+            "HOOKFLASH_PUBLIC_URL": f"{PUBLIC}/voice",
+            "TWILIO_ACCOUNT_SID": carrier.account_sid,
+            "TWILIO_AUTH_TOKEN": carrier.auth_token,
+            "OPENAI_API_KEY": "any",
+            "OWN_URL": PUBLIC,
+            "MODEL_URL": f"{model.url}?model=gpt-realtime",
+            "HOOKFLASH_TWILIO_API_URL": carrier.api_url,
+            "HOOKFLASH_SPEED": str(SPEED),
+        }
+        run = "uvicorn with_a_human:app --port 5050"
+        assert run in (SAMPLE / "with_a_human.py").read_text()
+        async with started(run, sample, **environ) as port, httpx.AsyncClient() as client:
+            carrier.tunnel[PUBLIC] = f"http://127.0.0.1:{port}"
+            carrier.tunnel["https://127.0.0.1"] = f"http://127.0.0.1:{port}"
+            carrier.numbers[LINE] = NumberConfig(f"{PUBLIC}/incoming-call")
+
+            async def script(line: Line) -> None:
+                await greeted(line)
+                human = f"http://127.0.0.1:{port}/calls/{line.leg.sid}/human"
+                asked = await client.post(human, params={"summary": "A flat tyre."})
+                assert asked.json() == {"status": "ringing"}
+                await line.wait_for("bridged")
+
+            call = await carrier.place_call(from_=CALLER, to=LINE, script=script)
+            await call.ended()
+            await carrier.callbacks_sent()
+        heard = call.recording().heard
+        assert samples(heard, GREETING) == 800 * 8
+        assert samples(heard, HUMAN) >= 8000 - FRAME
+        assert carrier.alerts.entries == []
+    record = await stored(settings_of(data_dir=sample / "hookflash-data"), call.sid)
+    assert record is not None
+    assert [each.outcome for each in record.handoffs] == ["busy", "bridged"]

@@ -25,6 +25,7 @@ from hookflash.core.commands import (
     JoinQueue,
     KeepInQueue,
     LeaveQueue,
+    Redirect,
     Screen,
     Speak,
 )
@@ -111,6 +112,12 @@ def test_a_document_always_ends_with_one_hang_up() -> None:
         tags = [element.tag for element in written(*instructions)]
         assert tags[-1] == "Hangup"
         assert tags.count("Hangup") == 1
+
+
+def test_a_call_goes_back_to_the_application_that_had_it() -> None:
+    (redirect,) = written(Redirect("https://own.example.com/incoming-call?a=1&b=2"))
+    assert (redirect.tag, redirect.attrib) == ("Redirect", {"method": "POST"})
+    assert redirect.text == "https://own.example.com/incoming-call?a=1&b=2"
 
 
 def test_a_document_whose_end_means_something_has_no_hang_up() -> None:

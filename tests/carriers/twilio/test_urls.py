@@ -11,6 +11,7 @@ from hookflash.errors import ConfigError
 def test_every_address_is_absolute_and_only_the_scheme_of_the_socket_differs() -> None:
     urls = Urls.under("https://line.example.com/")
     assert urls.voice() == "https://line.example.com/twilio/voice"
+    assert urls.brought(2) == f"https://line.example.com/twilio/voice?brought=2{RETRY}"
     assert urls.connect(1) == "https://line.example.com/twilio/connect/1" + RETRY
     assert urls.dial(2) == "https://line.example.com/twilio/dial/2" + RETRY
     assert urls.queue(3) == "https://line.example.com/twilio/queue/3" + RETRY

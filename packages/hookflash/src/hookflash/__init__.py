@@ -26,7 +26,14 @@ if TYPE_CHECKING:
     from hookflash.core.interruption_settings import Interruption
     from hookflash.core.model_options import SemanticVad, ServerVad
     from hookflash.core.phrases import Phrases
-    from hookflash.core.record import AgentTransfer, CallRecord, HandoffAttempt, ToolUse, Utterance
+    from hookflash.core.record import (
+        AgentTransfer,
+        CallRecord,
+        HandoffAttempt,
+        HumanOutcome,
+        ToolUse,
+        Utterance,
+    )
     from hookflash.errors import (
         CallNotPlaced,
         CarrierError,
@@ -40,7 +47,7 @@ if TYPE_CHECKING:
         ToolError,
     )
     from hookflash.runtime.calls_out import PlacedCall
-    from hookflash.server.mounted_line import LineApp, asgi_app
+    from hookflash.server.mounted_line import LineApp, asgi_app, bring_human
     from hookflash.server.running_line import RunningLine
     from hookflash.settings import Settings
 
@@ -68,6 +75,7 @@ __all__ = [
     "HandoffEnded",
     "HookflashError",
     "IllegalTransition",
+    "HumanOutcome",
     "Interruption",
     "LineApp",
     "ModelError",
@@ -89,6 +97,7 @@ __all__ = [
     "Warm",
     "__version__",
     "asgi_app",
+    "bring_human",
 ]
 
 _HOMES = {
@@ -106,6 +115,7 @@ _HOMES = {
     "Frustration": "core.frustration",
     "HandoffAttempt": "core.record",
     "HandoffEnded": "core.call_events",
+    "HumanOutcome": "core.record",
     "Interruption": "core.interruption_settings",
     "LineApp": "server.mounted_line",
     "Phrases": "core.phrases",
@@ -122,6 +132,7 @@ _HOMES = {
     "Utterance": "core.record",
     "Warm": "agents.plans",
     "asgi_app": "server.mounted_line",
+    "bring_human": "server.mounted_line",
 }
 
 

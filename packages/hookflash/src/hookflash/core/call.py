@@ -37,6 +37,7 @@ from hookflash.core.handoff import (
     bridging,
     cancelling,
     left_messages,
+    outcome,
     queueing,
     screening,
     starting,
@@ -157,12 +158,18 @@ class Call:
         self.caller_leg.move(signal, step)
 
     def begin(self, signal: s.CallBegan, step: Step) -> None:
+        if self.setup.brought is not None:
+            starting.begin_brought(self.handoff, step)
+            return
         outbound = self.setup.outbound
         known = prompts.placed_call(outbound.known) if outbound is not None else ""
         self.conversation.expect(self.conversation.greeting(), known, step)
         self.caller_leg.connect_agent(step)
 
     def return_caller(self, signal: s.ReturnCaller, step: Step) -> None:
+        if self.setup.brought is not None:
+            outcome.leave(self.handoff, step)
+            return
         self.conversation.expect(
             session_replacement.first_words(self.conversation, signal), signal.known, step
         )
@@ -179,6 +186,12 @@ class Call:
         for machine in (self.caller_leg, self.handoff, self.conversation):
             machine.setup = signal.setup
         self.conversation.requests.language = signal.setup.language
+
+    def caller_returned(self, signal: s.CallerReturned, step: Step) -> None:
+        if self.setup.brought is not None:
+            outcome.leave(self.handoff, step)
+        else:
+            speaking.caller_returned(self.conversation, signal, step)
 
     def last_words_heard(self, signal: s.LastWordsHeard, step: Step) -> None:
         match signal.purpose:
@@ -320,7 +333,7 @@ _ROUTES: dict[type[Signal], Callable[[Call, Any, Step], None]] = {
     s.CallBegan: Call.begin,
     s.CallerOnStream: _on_stream,
     s.StreamLost: lambda call, signal, step: call.conversation.cut_off(signal, step),
-    s.CallerReturned: _of_conversation(speaking.caller_returned),
+    s.CallerReturned: Call.caller_returned,
     s.RoomOver: _of_handoff(bridging.room_over),
     s.DialOver: _of_handoff(screening.dial_over),
     s.DialledLegChanged: _of_handoff(screening.dialled_leg_changed),

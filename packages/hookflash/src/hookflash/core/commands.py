@@ -150,6 +150,12 @@ class Speak(msgspec.Struct, frozen=True, tag=True):
     language: str | None = None
 
 
+class Redirect(msgspec.Struct, frozen=True, tag=True):
+    """Ask `url` what is next: the application that had the call before goes on with it."""
+
+    url: str
+
+
 class HangUp(msgspec.Struct, frozen=True, tag=True):
     """End the call."""
 
@@ -168,6 +174,7 @@ Instruction = (
     | Screen
     | Bridge
     | Speak
+    | Redirect
     | HangUp
 )
 

@@ -35,7 +35,7 @@ class HandoffAttempt(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     """Why a human was wanted."""
     source: str
-    """Who asked: `tool`, `caller`, `console`, `policy` or `failure`."""
+    """Who asked: `tool`, `caller`, `console`, `policy`, `application` or `failure`."""
     started_at: float
     """In seconds since the call arrived."""
     outcome: str
@@ -67,6 +67,25 @@ class AgentTransfer(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str = "taken"
     """`taken`; or `failed`, if the first agent got the call back because the other did not
     answer."""
+
+
+class HumanOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What `bring_human` returns: whether a human has the call, and what was tried."""
+
+    outcome: str
+    """`"bridged"` if the caller is with a human. Otherwise how the last attempt ended, such as
+    `"busy"` or `"no-answer"`, or `"closed"` if nobody was to be rung.
+
+    All outcomes are in `docs/reference/dispositions.md`.
+    """
+    disposition: Disposition
+    """How it ended: `"handed_off"`, `"voicemail"`, `"failed"`, `"abandoned"`."""
+    target: int | None = None
+    """Index of the plan's target, from 0; None if several rang at once and nobody answered."""
+    note: str = ""
+    """Why a human declined, or when the destination opens, in words."""
+    attempts: tuple[HandoffAttempt, ...] = ()
+    """Each attempt that has ended, in order. That with the human ends when their talk does."""
 
 
 class ToolUse(msgspec.Struct, frozen=True, kw_only=True):

@@ -84,6 +84,19 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     ring_seconds: int = 30
 
 
+class Brought(msgspec.Struct, frozen=True, kw_only=True):
+    """A live call that another application has, and that comes here for a human only.
+
+    Afterwards `return_url` is asked what is next; empty: the call ends. `destination` is the key of
+    the call's only destination.
+    """
+
+    destination: str
+    reason: str
+    summary: str
+    return_url: str = ""
+
+
 class CallSetup(msgspec.Struct, frozen=True, kw_only=True):
     """How the owner configured a call. It does not change while the call lasts.
 
@@ -93,8 +106,9 @@ class CallSetup(msgspec.Struct, frozen=True, kw_only=True):
 
     `fallback` is the key of the destination that is rung when no model is available. The telephone
     key `key_to_human` asks for the destination `key_destination`. With `consult`, this is the
-    agent's call with a human, not a caller's call. With `record` the call is recorded, once the
-    caller has heard the line `consent`, if there is one.
+    agent's call with a human, not a caller's call. With `brought`, there is no agent: a human is
+    rung at once. With `record` the call is recorded, once the caller has heard the line `consent`,
+    if there is one.
 
     `tool_fillers` has the number of lines of its own for each tool that does not use the agent's
     fillers: 0 is none. `digits_shown`: the model and the journal get what the caller types, except
@@ -116,6 +130,7 @@ class CallSetup(msgspec.Struct, frozen=True, kw_only=True):
     key_destination: str | None = None
     consult: Consult | None = None
     outbound: Outbound | None = None
+    brought: Brought | None = None
     record: bool = False
     consent: str | None = None
     interruption: Interruption = Interruption()

@@ -107,6 +107,7 @@ SOURCES: dict[str, str] = {
     "console": "a supervisor",
     "policy": "a policy",
     "failure": "a failure",
+    "application": "an application of yours",
 }
 """Who asked for a human, by the `source` of a hand-off."""
 

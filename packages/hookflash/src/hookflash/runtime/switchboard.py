@@ -36,11 +36,14 @@ from hookflash.agents.context import AskHuman, CallContext, CollectDigits
 from hookflash.core.call import Call
 from hookflash.core.caller_number import is_withheld
 from hookflash.core.commands import (
+    AnswerCarrier,
     AnyCommand,
+    CheckTargets,
     HangUp,
     Instruction,
     LeaveQueue,
     Message,
+    Redirect,
     Speak,
 )
 from hookflash.core.events import (
@@ -56,14 +59,17 @@ from hookflash.core.events import (
     QueueAsked,
     RecordingReady,
     ShutdownRequested,
+    TargetsChecked,
     VoicemailTranscribed,
 )
-from hookflash.core.handoff_plan import E164
+from hookflash.core.handoff_plan import E164, Destination, HandoffPlan
 from hookflash.core.phases import Phase
 from hookflash.core.phrases import phrases_of
-from hookflash.core.setup import CallSetup, ModelSetup, Outbound
+from hookflash.core.record import HumanOutcome
+from hookflash.core.setup import Brought, CallSetup, ModelSetup, Outbound
 from hookflash.errors import ConfigError, HookflashError
 from hookflash.runtime.agents import AgentLike, DirectoryLike
+from hookflash.runtime.brought_calls import BroughtCalls
 from hookflash.runtime.call_hooks import CallHooks
 from hookflash.runtime.call_limits import CallLimits
 from hookflash.runtime.call_observers import OBSERVED, CallObservers
@@ -125,6 +131,9 @@ _LAST_HANDOFF_SECONDS = 45.0
 _MEDIA_SECONDS = 5.0
 """How long a call may take until its media begins. After that, its carrier asks another process."""
 """How long the last calls may take to reach a human at shutdown: a phone has to ring."""
+
+BROUGHT = "human"
+"""The key of the destination of a call that comes for a human."""
 
 MakeContext = Callable[[AgentLike, Call, EventSink, AskHuman, CollectDigits], object]
 """Creates the context that the owner's tools get."""
@@ -217,6 +226,8 @@ class Switchboard:
         self._more_tools = more_tools
         self._drivers: dict[str, Driver] = {}
         self._observers: dict[str, CallObservers] = {}
+        self.brought = BroughtCalls()
+        """Calls of other applications that come for a human."""
         self._consults = ConsultCalls(self.find, self._start_consult)
         self._closing: set[asyncio.Task[None]] = set()
         self._asking: dict[str, asyncio.Task[None]] = {}
@@ -251,7 +262,8 @@ class Switchboard:
         """
         if arrived.direction == "outbound":
             await self._ordered(arrived.call_sid)
-        if self._restored(arrived.call_sid) is None and arrived.call_sid not in self._drivers:
+        is_new = self._restored(arrived.call_sid) is None and arrived.call_sid not in self._drivers
+        if is_new and not self.brought.expects(arrived.call_sid):
             await self._ask_functions(arrived)
         return await self._when_restored(arrived.call_sid, lambda: self._arrive(arrived))
 
@@ -372,6 +384,16 @@ class Switchboard:
 
     def _arrive(self, arrived: CallArrived) -> tuple[Instruction, ...]:
         driver = self._drivers.get(arrived.call_sid)
+        setup = self.brought.take(arrived.call_sid)
+        if setup is not None:
+            if driver is not None:
+                # It came for a human before, and went back to its application.
+                self._consults.call_ended(driver)
+                self._replace(driver)
+            journal = self._journals.begin(arrived.call_sid, setup)
+            return self._drive(
+                arrived.call_sid, Call(setup), self._agent(setup), journal, arrived
+            ).ask(arrived)
         if driver is None:
             agent = self._find_agent(arrived)
             if agent is None:
@@ -442,7 +464,8 @@ class Switchboard:
 
     def has(self, call_sid: str) -> bool:
         """Return whether a call is in this process, or is being restored by it."""
-        return call_sid in self._drivers or call_sid in self._restoring
+        known = call_sid in self._drivers or call_sid in self._restoring
+        return known or self.brought.expects(call_sid)
 
     def arrived(self, call_sid: str) -> CallArrived | None:
         """Return what the carrier said when a call arrived.
@@ -514,6 +537,44 @@ class Switchboard:
             and each.call.setup.consult.parent_sid == call_sid
         ]
 
+    # --- calls of other applications ----------------------------------------------------------
+
+    async def check_plan(self, plan: HandoffPlan) -> TargetsChecked:
+        """Return whether a plan is open now, and which of its targets are free."""
+        to = Destination(key=BROUGHT, when="", plan=plan)
+        hook = self._directory.agents[0].presence_hook
+        return await AgentChecks((to,), hook, self._clock).check(CheckTargets(1, BROUGHT))
+
+    def expect(
+        self, call_sid: str, plan: HandoffPlan, *, reason: str, summary: str, return_url: str
+    ) -> asyncio.Future[HumanOutcome]:
+        """Expect a live call of another application, which comes for a human.
+
+        The future has the outcome when a human has the call, or when it is over. Raises
+        `ConfigError` if the call has an agent here, or if a human is being brought already.
+        """
+        driver = self._drivers.get(call_sid)
+        if driver is not None and driver.call.phase is not Phase.ENDED:
+            if driver.call.setup.brought is not None:
+                raise ConfigError(
+                    f"bring_human: {call_sid} is with a human, or one is rung already"
+                )
+            raise ConfigError(
+                f"bring_human: {call_sid} is a call of this line; its agent hands it off"
+            )
+        setup = msgspec.structs.replace(
+            self._setup(self._directory.agents[0]),
+            destinations=(Destination(key=BROUGHT, when="", plan=plan),),
+            fallback=None,
+            key_to_human=None,
+            key_destination=None,
+            record=False,
+            brought=Brought(
+                destination=BROUGHT, reason=reason, summary=summary, return_url=return_url
+            ),
+        )
+        return self.brought.expect(call_sid, made_valid(setup))
+
     # --- shutdown -----------------------------------------------------------------------------
 
     async def drain(self, seconds: float) -> None:
@@ -566,6 +627,12 @@ class Switchboard:
             self._observers[call_sid].observe(event)
         if self._watch is not None:
             self._watch(call_sid, event, commands)
+        if (driver := self._drivers.get(call_sid)) is not None:
+            self.brought.look(call_sid, driver.call, self._clock.now())
+            asked = isinstance(event, CallArrived | InstructionsAsked)
+            if asked and driver.call.setup.brought is not None and any(map(_leaves, commands)):
+                # Nobody will report its end: its application gets the status callbacks.
+                asyncio.get_running_loop().call_soon(driver.post, CallCompleted())
         self._call_hooks.look(call_sid)
 
     def _no_call_is_live(self) -> bool:
@@ -860,6 +927,14 @@ class Switchboard:
         delay = self._clock.delay(_ENDED_CALL_SECONDS)
         asyncio.get_running_loop().call_later(delay, self._release, driver)
 
+    def _replace(self, driver: Driver) -> None:
+        """Release a driver at once, because another one follows for the same call."""
+        del self._drivers[driver.call_sid]
+        self._call_hooks.forget(driver.call_sid)
+        task = asyncio.get_running_loop().create_task(driver.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
     def _release(self, driver: Driver) -> None:
         if self._drivers.get(driver.call_sid) is not driver or driver.call.phase is not Phase.ENDED:
             return
@@ -874,6 +949,13 @@ class Switchboard:
 
 async def _unclaimed(call_sid: str) -> None:
     """Claim nothing: no other worker serves the line."""
+
+
+def _leaves(command: AnyCommand) -> bool:
+    """Return whether the carrier is told to ask another application, or to hang up."""
+    return isinstance(command, AnswerCarrier) and any(
+        isinstance(each, Redirect | HangUp) for each in command.instructions
+    )
 
 
 def restores_call(event: AnyEvent) -> bool:

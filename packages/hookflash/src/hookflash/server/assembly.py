@@ -85,6 +85,7 @@ from hookflash.runtime.recorder import Recordings
 from hookflash.runtime.switchboard import AgentLike, Switchboard, Watch
 from hookflash.runtime.tool_runner import ToolThreads
 from hookflash.server.app import create_app, serve
+from hookflash.server.bring_human import HumanBringer
 from hookflash.server.carrier_answers import LocalAnswerer
 from hookflash.server.cluster_setup import (
     ClusterPorts,
@@ -163,6 +164,7 @@ class Line:
     writer: StoreWriter
     metrics: Metrics
     calls_out: CallsOut
+    bringer: HumanBringer
     nodes: Nodes | None = None
 
 
@@ -568,6 +570,7 @@ async def open_line(
             writer,
             metrics,
             calls_out,
+            HumanBringer(switchboard, control, telephone.urls, clock, alone=nodes is None),
             nodes,
         )
 

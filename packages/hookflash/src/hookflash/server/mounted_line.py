@@ -45,7 +45,9 @@ from starlette.websockets import WebSocket
 
 from hookflash.agents.agent import Agent
 from hookflash.agents.directory import Directory
+from hookflash.agents.plans import Plan
 from hookflash.cluster.worker_sockets import new_name
+from hookflash.core.record import HumanOutcome
 from hookflash.core.setup import OnMachine
 from hookflash.errors import ConfigError, HookflashError
 from hookflash.private_files import create_folder, open_descriptor
@@ -54,7 +56,7 @@ from hookflash.server.app import drain_calls
 from hookflash.server.assembly import Line, open_line
 from hookflash.server.connection_routing import SINGLE_PROCESS, Sharing
 from hookflash.server.music import prepare_music
-from hookflash.settings import Settings
+from hookflash.settings import OFF, Settings
 
 if sys.platform != "win32":
     import fcntl
@@ -69,11 +71,14 @@ _TRY_LATER = 1013
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
+_open_apps: list[LineApp] = []
+"""The lines that are open in this process."""
+
 _open_folders: set[Path] = set()
 """The data folders of the lines that are open in this process."""
 
 
-def asgi_app(agent: Agent | Directory, settings: Settings | None = None) -> LineApp:
+def asgi_app(agent: Agent | Directory | None = None, settings: Settings | None = None) -> LineApp:
     """Return the line of `agent` as an ASGI application: `app.mount("/voice", asgi_app(agent))`.
 
     `settings` are those of `hookflash serve`. None reads them from the environment, `.env` and
@@ -81,9 +86,39 @@ def asgi_app(agent: Agent | Directory, settings: Settings | None = None) -> Line
     mount, such as `https://example.com/voice`. The host's server has the port, the limits of
     connections and the log, so their settings have no effect.
 
+    Without an agent the line answers no calls, needs no key of a model, and serves `bring_human`.
     Raises `ConfigError` if the agent is not complete.
     """
     return LineApp(agent, settings)
+
+
+async def bring_human(
+    call_sid: str, plan: Plan, *, summary: str = "", reason: str = "", return_url: str = ""
+) -> HumanOutcome:
+    """Bring a human to the live call `call_sid` of your own bridge, and return how it went.
+
+    `plan` is a `Cold`, `Warm`, `Queue` or `Refer`. With `Warm`, the human hears `summary` and
+    `reason` and accepts by a key; the caller hears ringing. The call leaves your media stream, so
+    your socket closes. If nobody takes the call, Twilio asks `return_url`, such as your
+    `/incoming-call`, what is next; empty: the call ends. The same happens after the talk if the
+    plan has `afterwards="return"`.
+
+    It returns when a human has the call, or when nobody took it. If the destination is closed, the
+    call stays where it is, and the outcome is `"closed"`. It needs an `asgi_app` that is open in
+    this process; if there are several, call the `LineApp.bring_human` of one.
+
+    Raises `ConfigError` if there is no such line or an argument is invalid. Raises `CarrierError`
+    if Twilio refuses to move the call.
+    """
+    if len(_open_apps) != 1:
+        raise ConfigError(
+            f"bring_human: expected one open asgi_app in this process, got {len(_open_apps)}; mount"
+            " `voice = hookflash.asgi_app()` with its lifespan, or call `voice.bring_human(...)`"
+        )
+    (line,) = _open_apps
+    return await line.bring_human(
+        call_sid, plan, summary=summary, reason=reason, return_url=return_url
+    )
 
 
 class LineApp:
@@ -94,8 +129,11 @@ class LineApp:
     first call.
     """
 
-    def __init__(self, agent: Agent | Directory, settings: Settings | None = None) -> None:
-        self._directory = Directory.of(agent).check()
+    def __init__(
+        self, agent: Agent | Directory | None = None, settings: Settings | None = None
+    ) -> None:
+        self._has_agent = agent is not None
+        self._directory = Directory.of(agent).check() if agent is not None else _no_agents()
         self._settings = settings
         self._loop: asyncio.AbstractEventLoop | None = None
         self._opened: asyncio.Future[_MountedLine] | None = None
@@ -176,6 +214,21 @@ class LineApp:
         for close in line.app.state.closing:
             # Streams to the console would otherwise hold their connections open.
             close()
+
+    async def bring_human(
+        self,
+        call_sid: str,
+        plan: Plan,
+        *,
+        summary: str = "",
+        reason: str = "",
+        return_url: str = "",
+    ) -> HumanOutcome:
+        """Bring a human to a call of your own bridge, as the function `bring_human` does."""
+        line = await asyncio.shield(self._open())
+        return await line.bringer.bring(
+            call_sid, plan, summary=summary, reason=reason, return_url=return_url
+        )
 
     async def until_drained(self) -> None:
         """Wait for SIGTERM or SIGINT, drain, and return: Hypercorn's `shutdown_trigger`.
@@ -285,10 +338,17 @@ class LineApp:
     async def _run(self, opened: asyncio.Future[_MountedLine]) -> None:
         """Hold the line open until it is to be closed. One task enters and leaves its block."""
         try:
-            async with open_mounted_line(self._directory, self._settings) as line:
+            settings = self._settings or Settings.load()
+            if not self._has_agent:
+                settings = _without_model(settings)
+            async with open_mounted_line(self._directory, settings) as line:
                 with signals_drain_first(self._drain_for_exit):
-                    opened.set_result(line)
-                    await self._closing.wait()
+                    _open_apps.append(self)
+                    try:
+                        opened.set_result(line)
+                        await self._closing.wait()
+                    finally:
+                        _open_apps.remove(self)
         except Exception as error:
             if opened.done():
                 log.exception("! closing the line failed")
@@ -319,6 +379,7 @@ class _MountedLine:
         self.app = line.app
         self.switchboard = line.switchboard
         self.calls_out = line.calls_out
+        self.bringer = line.bringer
         self.drain_seconds = settings.server.drain_seconds
         self._public_url = (settings.server.public_url or "").rstrip("/")
 
@@ -334,10 +395,9 @@ class _MountedLine:
 
 @contextlib.asynccontextmanager
 async def open_mounted_line(
-    directory: Directory, settings: Settings | None
+    directory: Directory, settings: Settings
 ) -> AsyncIterator[_MountedLine]:
     """Open a line in a process that another server has. Raises `ConfigError`."""
-    settings = settings or Settings.load()
     settings.check_serving()
     with _only_line_of(settings.storage.data_dir), _only_worker(settings.storage.data_dir):
         await prepare_music()
@@ -349,6 +409,24 @@ async def open_mounted_line(
                 url = (settings.server.public_url or "").rstrip("/")
                 log.info("the line is open; voice webhook and fallback: %s/twilio/voice", url)
                 yield _MountedLine(line, settings)
+
+
+def _no_agents() -> Directory:
+    """Return a directory whose agent answers no line: the calls of such a line come from
+    `bring_human`."""
+    directory = Directory()
+    directory.add(
+        Agent("hand-offs", instructions="It never answers a call."), lines=["client:nobody"]
+    )
+    return directory
+
+
+def _without_model(settings: Settings) -> Settings:
+    """Return the settings of a line that opens no session with a model and prepares no speech."""
+    key = settings.model.api_key or "no session is opened"
+    model = settings.model.model_copy(update={"api_key": key, "warm_sessions": 0})
+    speech = settings.speech.model_copy(update={"url": OFF})
+    return settings.model_copy(update={"model": model, "speech": speech})
 
 
 def _not_served(connection: socket.socket, request: bytes) -> None:

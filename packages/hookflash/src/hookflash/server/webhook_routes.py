@@ -254,7 +254,9 @@ def _as_question(request: Request, form: Form, body: bytes, read: ReadQuestion) 
     leg_sid = webhook.leg_sid or webhook.call_sid
     names: list[tuple[str, ...]] = []
     if not webhook.again:
-        names.append((path, leg_sid, sha256(body).hexdigest()))
+        # A call that comes for a human again has another query.
+        query: bytes = request.scope["query_string"]
+        names.append((path, query.decode("latin-1"), leg_sid, sha256(body).hexdigest()))
     if token := request.headers.get(IDEMPOTENCY_HEADER):
         names.append((path, leg_sid, f"token {token}"))
     return Question(

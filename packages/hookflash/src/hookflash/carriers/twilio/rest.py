@@ -113,6 +113,11 @@ class TwilioControl:
             trust_env=not is_loopback(urlsplit(api_url).hostname or ""),
         )
 
+    async def redirect(self, call_sid: str, url: str, *, seconds: float) -> None:
+        """Let the live call ask `url` what is next; what it is doing now is abandoned at once."""
+        fields: Fields = {"Url": url, "Method": "POST"}
+        await self._update(call_sid, fields, seconds, again=_refused_or_never_sent)
+
     async def move(
         self, call_sid: str, instructions: Sequence[Instruction], *, seconds: float
     ) -> None:

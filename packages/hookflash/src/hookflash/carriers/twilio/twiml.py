@@ -2,6 +2,7 @@
 
     ConnectAgent   <Connect action><Stream url statusCallback><Parameter token></Stream></Connect>
     Speak          <Say>
+    Redirect       <Redirect>
     HangUp         <Hangup/>
     Bridge         nothing: a screening that ends without <Hangup/> bridges the legs
     DialHumans     <Dial action timeout callerId answerOnBridge><Number|Client|Sip ...></Dial>
@@ -61,6 +62,7 @@ from hookflash.core.commands import (
     KeepInQueue,
     LeaveQueue,
     PlayKeys,
+    Redirect,
     ReferCaller,
     Screen,
     Speak,
@@ -81,7 +83,7 @@ REJECT_BUSY = '<?xml version="1.0" encoding="UTF-8"?><Response><Reject reason="b
 Source: twilio.com/docs/voice/twiml/reject.
 """
 
-_OPEN_ENDED = (Bridge, HangUp, KeepInQueue, LeaveQueue)
+_OPEN_ENDED = (Bridge, HangUp, KeepInQueue, LeaveQueue, Redirect)
 """Instructions after which no `<Hangup/>` is added."""
 
 
@@ -184,6 +186,8 @@ class _Document(msgspec.Struct, frozen=True):
                 _take_voicemail(document, instruction, urls, voices)
             case Speak(text=text, language=language):
                 voices.say(document, text, language)
+            case Redirect(url=url):
+                document.redirect(url, method="POST")
             case HangUp():
                 document.hangup()
             case _:

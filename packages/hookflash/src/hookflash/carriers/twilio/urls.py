@@ -85,6 +85,10 @@ class Urls(msgspec.Struct, frozen=True):
     def voice(self) -> str:
         return self.http(f"{PREFIX}/voice")
 
+    def brought(self, number: int) -> str:
+        """Return where Twilio asks about a call that comes for a human, for the `number`th time."""
+        return f"{self.voice()}?brought={number}{RETRY}"
+
     def connect(self, step: int) -> str:
         return self.http(f"{PREFIX}/connect/{step}") + RETRY
 

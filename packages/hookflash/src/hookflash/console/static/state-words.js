@@ -121,5 +121,6 @@ export const SOURCES = {
   "caller": "the caller",
   "console": "a supervisor",
   "policy": "a policy",
-  "failure": "a failure"
+  "failure": "a failure",
+  "application": "an application of yours"
 };

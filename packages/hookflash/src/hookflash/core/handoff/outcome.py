@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from hookflash.core import prompts
 from hookflash.core import signals as s
-from hookflash.core.commands import HangUp, Speak, TakeVoicemail
+from hookflash.core.commands import HangUp, Redirect, Speak, TakeVoicemail
 from hookflash.core.handoff import ringing
 from hookflash.core.handoff.handoff import Handoff
 from hookflash.core.handoff.states import HandoffState, Trigger
@@ -67,6 +67,15 @@ def _without_agent(handoff: Handoff, outcome: str, note: str, step: s.Step) -> N
         handoff.failed = True
         sentence = (Speak(plan.sorry, plan.language), HangUp())
         step.tell(s.MoveCaller(instructions=sentence, phase=Phase.ENDING))
+
+
+def leave(handoff: Handoff, step: s.Step) -> None:
+    """Give a call that came for a human only back to the application that had it before."""
+    brought = handoff.setup.brought
+    assert brought is not None
+    handoff.failed = not any(each.outcome == "bridged" for each in handoff.attempts)
+    last = Redirect(brought.return_url) if brought.return_url else HangUp()
+    step.tell(s.MoveCaller(instructions=(last,), phase=Phase.ENDING))
 
 
 def take_message(plan: HandoffPlan, text: str, step: s.Step) -> None:

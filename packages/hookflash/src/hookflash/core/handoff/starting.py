@@ -79,6 +79,30 @@ def begin_fallback(handoff: Handoff, reason: str, step: s.Step) -> bool:
     return handoff.ask(request) and _has_permitted_wave(handoff, step)
 
 
+def begin_brought(handoff: Handoff, step: s.Step) -> None:
+    """Ring a human for a call that came for nothing else. Its own leg dials, without an agent."""
+    brought = handoff.setup.brought
+    to = handoff.find(brought.destination) if brought is not None else None
+    assert brought is not None and to is not None
+    handoff.fire(Trigger.STREAM, step.now)
+    manner = _manner(handoff, to)
+    request = Request(
+        destination=to,
+        reason=brought.reason,
+        summary=brought.summary,
+        source="application",
+        asked_at=step.now,
+        manner="refer" if manner == "refer" else "cold",
+    )
+    handoff.ask(request)
+    if _has_permitted_wave(handoff, step):
+        ringing.dial(handoff, step)
+        return
+    # Its only targets are this line itself, or may not be rung.
+    handoff.record_attempt("closed", step.now, note=NOT_PERMITTED)
+    step.tell(s.ReturnCaller(say="", known=""))
+
+
 def _has_permitted_wave(handoff: Handoff, step: s.Step) -> bool:
     _report_refused(handoff, step)
     return handoff.has_next_wave(step.now)
