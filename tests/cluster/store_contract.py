@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import pytest
 
 from hookflash.cluster.port import (
+    AGAIN,
     JOURNAL_BYTES,
+    KEPT,
     Append,
     ClusterStore,
     Lease,
@@ -235,6 +237,8 @@ async def test_a_store_that_stops_is_down_and_returns_empty(stores: Stores) -> N
         with pytest.raises(StoreDown):
             await request
     stores.start()
+    assert list(await stores.a.renew([lease], seconds=60)) == [AGAIN]
+    assert list(await stores.a.renew([lease], seconds=60)) == [KEPT]
     (gap,) = await stores.a.append([Append(lease, 4, b"two\n")], seconds=60)
     assert (gap.outcome, gap.size) == ("gap", 0)
     assert await stores.b.acquire("CA1", seconds=60) == lease

@@ -99,6 +99,17 @@ async def test_a_store_that_has_lost_everything_gets_the_whole_journal(node: Nod
     assert node.stored("CA1") == b"one\ntwo\nthree\n"
 
 
+async def test_a_store_that_has_lost_everything_gets_it_though_nothing_is_written(
+    node: Node,
+) -> None:
+    node.leases.on_forgotten = node.shipper.send_again
+    node.write("CA1", b"one\n")
+    await asyncio.sleep(0.5)
+    node.engine.clear()
+    await asyncio.sleep(2.0)
+    assert node.stored("CA1") == b"one\n"
+
+
 async def test_what_waits_is_bounded(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_shipping, "WAITING_BYTES", 100)
     node.engine.link("a").down = True

@@ -8,7 +8,7 @@ import pytest
 
 from .nodes import KINDS, describe, draw_nodes, play_nodes
 
-SEEDS = (2, 3, 17, 21, 25, 26)
+SEEDS = (3, 17, 25, 26, 30)
 
 
 def test_the_seeds_have_every_fault() -> None:

@@ -84,6 +84,13 @@ class JournalShipper:
             self._send_whole(call)
         self._news.set()
 
+    def send_again(self, call_sid: str) -> None:
+        """Send the whole journal of a call of which the store has lost everything."""
+        call = self._calls.get(call_sid)
+        if call is not None:
+            self._send_whole(call)
+            self._news.set()
+
     def drop(self, call_sid: str) -> None:
         """Forget a call that this node does not have any more."""
         self._calls.pop(call_sid, None)

@@ -28,7 +28,7 @@ import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
-from hookflash.cluster.port import ClusterStore, Lease, StoreDown
+from hookflash.cluster.port import AGAIN, ClusterStore, Lease, StoreDown
 
 log = logging.getLogger("hookflash.cluster")
 
@@ -72,6 +72,8 @@ class Leases:
     ) -> None:
         self.down = False
         """Whether the store did not answer the last request."""
+        self.on_forgotten: Callable[[str], object] = lambda call_sid: None
+        """Called with a call of this node of which the store has lost everything."""
         self._store = store
         self._name = name
         self._now = now
@@ -224,6 +226,8 @@ class Leases:
             for lease, still in zip(leases, answers, strict=True):
                 if still:
                     self.prolonged(lease, sent_at)
+                    if still == AGAIN:
+                        self.on_forgotten(lease.call_sid)
                 elif self.lease(lease.call_sid) == lease:
                     self.lose(lease.call_sid)
             for call_sid, missing in held:

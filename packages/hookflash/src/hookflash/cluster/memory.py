@@ -15,8 +15,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
 from hookflash.cluster.port import (
+    AGAIN,
     JOURNAL_BYTES,
     JOURNAL_SECONDS,
+    KEPT,
+    LOST,
     Append,
     Appended,
     Lease,
@@ -157,9 +160,13 @@ class MemoryStore:
             lease = call.owner
         return lease
 
-    async def renew(self, leases: Sequence[Lease], *, seconds: float) -> Sequence[bool]:
+    async def renew(self, leases: Sequence[Lease], *, seconds: float) -> Sequence[int]:
         async with self._request() as engine:
-            held = [engine.renew(lease, seconds) for lease in leases]
+            held = []
+            for lease in leases:
+                forgotten = not engine.call(lease.call_sid).fence
+                kept = engine.renew(lease, seconds)
+                held.append((AGAIN if forgotten else KEPT) if kept else LOST)
         return held
 
     async def owner(self, call_sid: str) -> Lease | None:

@@ -31,6 +31,10 @@ JOURNAL_BYTES = 32 * 1024 * 1024
 """The longest journal that the store takes: several hours of a lively call."""
 
 
+LOST, KEPT, AGAIN = range(3)
+"""The result of renewing a lease (`ClusterStore.renew`)."""
+
+
 class StoreDown(Exception):
     """The store did not answer in time, or refused the connection."""
 
@@ -92,8 +96,9 @@ class ClusterStore(Protocol):
         """
         ...
 
-    async def renew(self, leases: Sequence[Lease], *, seconds: float) -> Sequence[bool]:
-        """Prolong leases of this node. Return for each whether this node still has it.
+    async def renew(self, leases: Sequence[Lease], *, seconds: float) -> Sequence[int]:
+        """Prolong leases of this node. Return for each: `LOST`, `KEPT`, or `AGAIN` if the store had
+        lost everything of the call.
 
         A lease that has lapsed and that nobody else has taken since is valid again.
         """

@@ -58,9 +58,13 @@ local function renew(owner_key, fence_key, lease, number, lease_ms, fence_ms)
     local fence = redis.call('GET', fence_key)
     if fence and fence ~= number then return false end
     redis.call('SET', fence_key, number, 'PX', fence_ms)
+    if not fence then
+      redis.call('SET', owner_key, lease, 'PX', lease_ms)
+      return 2
+    end
   end
   redis.call('SET', owner_key, lease, 'PX', lease_ms)
-  return true
+  return 1
 end
 """
 
@@ -100,7 +104,7 @@ return owner
 _PROLONG = _Script(
     _RENEW
     + """
-return renew(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3], ARGV[4]) and 1 or 0
+return renew(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3], ARGV[4]) or 0
 """
 )
 
@@ -216,7 +220,7 @@ class RedisStore:
         arguments = [self._name, _ms(seconds), _ms(FENCE_SECONDS)]
         return _lease(call_sid, await self._run(_ACQUIRE, keys, arguments))
 
-    async def renew(self, leases: Sequence[Lease], *, seconds: float) -> Sequence[bool]:
+    async def renew(self, leases: Sequence[Lease], *, seconds: float) -> Sequence[int]:
         calls: list[Call] = [
             (
                 _PROLONG,
@@ -225,7 +229,7 @@ class RedisStore:
             )
             for lease in leases
         ]
-        return [bool(held) for held in await self._run_all(calls)]
+        return [int(held) for held in await self._run_all(calls)]
 
     async def owner(self, call_sid: str) -> Lease | None:
         with self._time_limit():

@@ -119,6 +119,7 @@ async def open_cluster(
         on_lost=lambda call_sid: cluster.lost(call_sid),
     )
     shipper = JournalShipper(store, leases, read=journals.read)
+    leases.on_forgotten = shipper.send_again
     journals.copy = shipper.add
     cluster = Cluster(name, store, leases, shipper)
     try:
