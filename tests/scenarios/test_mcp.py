@@ -189,6 +189,6 @@ async def test_a_line_without_the_extra_says_how_to_install_it(
     monkeypatch.setattr(mcp_setup.importlib.util, "find_spec", lambda name: None)
     agent = shop()
     agent.mcp("https://tools.example.com")
-    with pytest.raises(ConfigError, match=r'pip install "hookflash\[mcp\]"'):
+    with pytest.raises(ConfigError, match=r"pip install 'mcp>=2\.3,<3'"):
         async with stage(agent):
             pass
