@@ -6,6 +6,7 @@ import json
 import weakref
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from hookflash.agents.agent import Agent
@@ -256,6 +257,47 @@ async def test_a_call_that_outlives_the_drain_is_brought_to_a_human(world: World
         await draining
     assert driver.call.phase is Phase.WITH_HUMAN
     assert len(world.control.moves) == 1
+    await switchboard.close()
+
+
+async def test_a_call_whose_media_begins_while_others_are_handed_over_is_handed_over_too(
+    world: World,
+) -> None:
+    switchboard = board(world)
+    sinks = {}
+    for sid in ("CA1", "CA2"):
+        await switchboard.arrive(msgspec.structs.replace(ARRIVED, call_sid=sid))
+        sinks[sid] = switchboard.attach(sid, Stream())
+    sinks["CA1"](e.StreamStarted("MZ1", 1))
+    draining = asyncio.create_task(switchboard.drain(6))
+    # The first call is being handed over, and a phone rings.
+    await asyncio.sleep(8)
+    assert not draining.done()
+    late = switchboard.find("CA2")
+    assert late is not None and late.call.phase is Phase.RINGING
+    sinks["CA2"](e.StreamStarted("MZ2", 8))
+    await asyncio.sleep(2)
+    assert late.call.phase is Phase.HANDING_OFF
+    draining.cancel()
+    await switchboard.close()
+
+
+async def test_a_caller_who_comes_back_from_a_human_is_no_new_call(world: World) -> None:
+    switchboard = board(world)
+    await switchboard.arrive(ARRIVED)
+    sink = switchboard.attach("CA1", Stream())
+    assert sink is not None
+    sink(e.StreamStarted("MZ1", 1))
+    sink(e.StreamStopped("MZ1", 2))
+    driver = switchboard.find("CA1")
+    assert driver is not None
+    await switchboard.ask("CA1", e.InstructionsAsked(2, "connect"))
+    assert driver.call.phase is Phase.RINGING
+    draining = asyncio.create_task(switchboard.drain(1))
+    await asyncio.sleep(3)
+    assert not draining.done()
+    assert driver.call.phase is Phase.HANDING_OFF
+    draining.cancel()
     await switchboard.close()
 
 

@@ -59,6 +59,7 @@ from hookflash.core.events import (
     QueueAsked,
     RecordingReady,
     ShutdownRequested,
+    StreamStarted,
     TargetsChecked,
     VoicemailTranscribed,
 )
@@ -128,9 +129,10 @@ _ENDED_CALL_SECONDS = 60.0
 """How long an ended call is held, for late webhooks."""
 
 _LAST_HANDOFF_SECONDS = 45.0
-_MEDIA_SECONDS = 5.0
-"""How long a call may take until its media begins. After that, its carrier asks another process."""
 """How long the last calls may take to reach a human at shutdown: a phone has to ring."""
+
+_MEDIA_SECONDS = 5.0
+"""How long a new call may take until its media begins. Then its carrier asks another process."""
 
 BROUGHT = "human"
 """The key of the destination of a call that comes for a human."""
@@ -189,6 +191,7 @@ class Switchboard:
         ownership: Ownership | None = None,
     ) -> None:
         self.draining = False
+        self._handing_over = False
         self.hand_over_all: HandOverAll | None = None
         """Gives the remaining calls to other nodes at shutdown. It returns False if there are
         none."""
@@ -594,9 +597,10 @@ class Switchboard:
         await self._wait_for_calls(seconds - first, self._no_call_has_media)
         if self.live and self.hand_over_all is not None and await self.hand_over_all():
             return
+        self._handing_over = True
         for driver in self.live:
-            # A call without media cannot be moved; its carrier asks another process.
-            if driver.call.phase is not Phase.RINGING:
+            # A new call without media cannot be moved; its carrier asks another process.
+            if not _awaits_first_media(driver):
                 driver.post(ShutdownRequested())
         await self._wait_for_calls(_LAST_HANDOFF_SECONDS, self._all_are_safe)
 
@@ -623,6 +627,10 @@ class Switchboard:
     def _observe(self, call_sid: str, event: AnyEvent | None, commands: list[AnyCommand]) -> None:
         if self.draining:
             self._changed.set()
+            if self._handing_over and isinstance(event, StreamStarted):
+                # Its caller came while the others were handed over already.
+                began = self._drivers[call_sid]
+                asyncio.get_running_loop().call_soon(began.post, ShutdownRequested())
         if type(event) in OBSERVED and call_sid in self._observers:
             self._observers[call_sid].observe(event)
         if self._watch is not None:
@@ -639,13 +647,13 @@ class Switchboard:
         return not self.live
 
     def _no_call_has_media(self) -> bool:
-        return all(each.call.phase is Phase.RINGING for each in self.live)
+        return all(map(_awaits_first_media, self.live))
 
     def _all_are_safe(self) -> bool:
         # A leg that is ringing may still be busy; this process must then answer the carrier.
         safe = (Phase.WITH_HUMAN, Phase.ENDING)
         return all(
-            each.call.phase is Phase.RINGING
+            _awaits_first_media(each)
             or (each.call.phase in safe and each.call.caller_leg.route.deadline is None)
             for each in self.live
         )
@@ -949,6 +957,12 @@ class Switchboard:
 
 async def _unclaimed(call_sid: str) -> None:
     """Claim nothing: no other worker serves the line."""
+
+
+def _awaits_first_media(driver: Driver) -> bool:
+    """Return whether a call is new, so that no caller is on its media yet."""
+    call = driver.call
+    return call.phase is Phase.RINGING and not call.conversation.streams
 
 
 def _leaves(command: AnyCommand) -> bool:
