@@ -1,6 +1,6 @@
-# Try it without an account. In your recording a menu says "for sales, press one":
+# Try it without an account. A simulated caller says what a menu says:
 #
-#     hookflash call --wav mine.wav --agent examples/17_press_keys.py
+#     hookflash call --agent examples/17_press_keys.py --say "For deliveries, press the key 2."
 #
 # On a real line: hookflash dial examples/17_press_keys.py +15550123 --on-machine talk
 """An agent that calls a company and finds its way through the telephone menu."""

@@ -20,6 +20,7 @@ Hypothesis draws the same examples in every run, so that a change that breaks no
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -75,6 +76,16 @@ def pytest_asyncio_loop_factories(
 def _inline_worker_threads() -> Iterator[None]:
     with inline_worker_threads():
         yield
+
+
+@pytest.fixture(autouse=True)
+def _same_garbage_collection() -> Iterator[None]:
+    """A process that a test kills does not set the collector back, as its end would."""
+    before = gc.get_threshold()
+    yield
+    if gc.get_threshold() != before:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def _is_known_failure(item: pytest.Item) -> bool:

@@ -19,6 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
+from hookflash.console.calls import PlaceForm
+from hookflash.console.console import Hooks
 from hookflash.console.openapi import DOCUMENT, OPERATIONS, document, query_parameters
 from hookflash.console.operations import Operation
 from hookflash_local.simulation.loop import VirtualLoop
@@ -96,7 +98,10 @@ def runner() -> Iterator[asyncio.Runner]:
 
 @pytest.fixture
 def asker(make_office: MakeOffice, runner: asyncio.Runner) -> Iterator[Asker]:
-    made = make_office()
+    async def place(order: PlaceForm) -> str:
+        return f"CA{order.to}"
+
+    made = make_office(hooks=Hooks(place=place))
     office = runner.run(made.__aenter__())
     runner.run(put(office, left(1), ()))
     signed_in = office.signed_in()

@@ -115,7 +115,7 @@ def test_without_the_package_the_error_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "obstore.store", None)
-    with pytest.raises(ConfigError, match=r'pip install "hookflash\[files\]"'):
+    with pytest.raises(ConfigError, match=r'pip install "obstore>=0.8"'):
         open_bucket("s3://calls")
 
 

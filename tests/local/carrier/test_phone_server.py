@@ -38,6 +38,7 @@ async def test_the_pages_are_there_and_the_offer_names_the_lines(client) -> None
         "agent": "Shop",
         "humans": [{"number": "+15550100002", "name": "Anna"}],
         "console": "/console/static/embed.js",
+        "say": [],
     }
 
 

@@ -103,7 +103,7 @@ Known = Annotated[
     str,
     Meta(max_length=4000, pattern=NO_NUL, description="a text of at most 4000 characters, no NUL"),
 ]
-RingSeconds = Annotated[int, Meta(ge=5, le=120, description="5 to 120 seconds")]
+RingSeconds = Annotated[float, Meta(ge=5, le=120, description="5 to 120 seconds")]
 
 
 class TextForm(msgspec.Struct, forbid_unknown_fields=True):
@@ -146,7 +146,7 @@ class PlaceForm(msgspec.Struct, forbid_unknown_fields=True):
     known: Known = ""
     on_machine: Literal["hang_up", "leave_message", "talk"] = "hang_up"
     message: Known = ""
-    ring_seconds: RingSeconds = 30
+    ring_seconds: RingSeconds = 30.0
     time_zone: Name = ""
 
 

@@ -102,7 +102,10 @@ def place_with(calls_out: CallsOut) -> Place:
     """Return what places calls for the console. It does not wait for a free line."""
 
     async def place(given: PlaceForm) -> str:
-        fields = msgspec.structs.asdict(given) | {"caller_id": given.caller_id or ""}
+        fields = msgspec.structs.asdict(given) | {
+            "caller_id": given.caller_id or "",
+            "ring_seconds": round(given.ring_seconds),
+        }
         placed = await calls_out.place(CallOrder(**fields), wait=False)
         return placed.call_sid
 
