@@ -21,13 +21,15 @@ _PERSON = (
 )
 _INDEFINITE = r"(?:someone|somebody|anyone|anybody)"
 _DEPARTMENT = (
-    r"(?:reception|front desk|help ?desk|switchboard|sales|billing|accounts|accounting"
+    r"(?:reception|front desk|help ?desk|switchboard|sales|billing|accounts|accounting|finance"
+    r"|housekeeping|human resources|security|extension [\w ]+"
     r"|(?:customer|technical|tech) (?:service|support|care)|support"
     r"|(?:\w+ )?(?:department|team|office|desk))"
 )
 _PROFESSION = (
     r"(?:technician|specialist|expert|boss|owner|assistant|doctor|nurse|pharmacist|staff|sales\w*"
-    r"|consultant|clerk|mechanic)"
+    r"|consultant|clerk|mechanic|(?:\w+ )?officer|surgeon|dentist|hygienist|concierge"
+    r"|(?:\w+ ){0,2}(?:lady|ladies|guys?|man|woman|girls?|lads?|gentleman|bloke)(?!'))"
 )
 _THE = r"(?:a |an |the |some |any |another |your |one of your |somebody |someone )?"
 _HUMAN = rf"{_THE}{_REAL}{_PERSON}"
@@ -37,7 +39,8 @@ _CALL = r"(?:me|us|my call|this call|the call)"
 _PHONE = r"on (?:the |this )?(?:phone|line|call)"
 _ABOUT_THEM = (
     r"(?! (?:\w+ )?(?:number|address|email|mail|hours|name|error|resources|who|that|which|called"
-    r"|said|told|i(?! can| could))\b| to (?!talk|speak|help|take|deal|handle|sort)\w)"
+    r"|said|told|job|position|role|i(?! can| could))\b"
+    r"| to (?!talk|speak|help|take|deal|handle|sort)\w)"
 )
 """What follows in talk about somebody: "the agent who called", "the sales number"."""
 
@@ -50,6 +53,10 @@ _FORMS: Final = tuple(
         rf"|(?:a |an |the )?(?:\w+ )?{_MACHINE}s?)\b)"
         r"(?!my (?!account manager|advis[eo]r|agent|case)\w)\w",
         rf"\b(?:speak|talk) (?:to )?{_ANY_HUMAN}$",
+        rf"\b(?:discuss|deal|dealing|sort|go over|go through)\b.* with {_ANY_HUMAN}\b",
+        rf"\b(?:chance of|mind|possible|rather) (?:\w+ )*(?:speaking|spoke|talking) (?:to|with)"
+        rf" {_ANY_HUMAN}",
+        rf"\b(?:can|could|may) i (?:ask|trouble you for) {_THE}(?:{_PROFESSION}|{_PERSON})\b",
         r"\b(?:like|want|can i|could i|may i|let me) (?:to )?(?:speak|talk) (?:to|with)"
         r" (?:him|her|them)\b",
         rf"\b(?:appreciate|better|prefer|love|mind|rather be) (?:talking|speaking) (?:to|with)"
@@ -62,14 +69,24 @@ _FORMS: Final = tuple(
         rf"\b(?:connect|connecting) {_CALL}\b(?! (?:to|with) (?:the )?(?:internet|wifi|network))",
         r"\b(?:i|me|to) be (?:transferred|connected|forwarded|put through|escalated)\b",
         rf"\b(?:put|putting|patch) {_CALL} (?:through|over|on to|onto|on with|in touch)\b",
-        rf"\b(?:hand|handing|pass|passing|switch|send|take) {_CALL} (?:over|on|through|to)\b",
+        rf"\b(?:hand|handing|pass|passing|switch|send|take|direct|swap) {_CALL} (?:on|to)\b",
+        rf"\b(?!talk|walk|guide|run|help)\w+ {_CALL} (?:over|through|along|across|up with|onto)\b"
+        r"(?! (?:my|the (?:email|address|letter))\b)",
+        r"\bring through to\b",
+        rf"\b(?:go|going|get|straight|skip|bypass)\b.* (?:on)?to {_HUMAN}\b{_ABOUT_THEM}",
         r"\bget (?:me )?(?:through to|hold of|a hold of|in touch with)\b",
         # To have somebody brought.
-        rf"\b(?:(?:i'd|we'd|would|also) like|want|wants|need|get|getting|give|have|prefer|find"
+        rf"\b(?:(?:i'd|we'd|would|also) like|want|wants|need|get|getting|give|have|prefer|find|try"
         rf"|reach|bring|please|rather|contact|where's|where is|fetch|for|not) (?:me |us |to |have"
         rf" |get |reach |in )*{_HUMAN}\b{_ABOUT_THEM}",
         rf"\b(?:get|give|find) (?:me|us) (?:the |your )?{_DEPARTMENT}\b{_ABOUT_THEM}",
-        rf"\b(?:i'd|we'd|would) like (?:the |your ){_DEPARTMENT}(?: please| now)*$",
+        rf"\b(?:i'd|we'd|would) like (?:the |your ){_DEPARTMENT}(?: now)*$",
+        rf"\b(?:can|could|may) i have (?:the )?(?:{_DEPARTMENT}|{_PROFESSION})\b{_ABOUT_THEM}",
+        rf"\b(?:put|get) (?:{_ANY_HUMAN}|them)(?: else)? on\b",
+        rf"\b(?:want|need|looking for) (?:the |that ){_PROFESSION}\b",
+        r"(?<!i can't )(?<!i cannot )\bcome (?:to|on) the (?:phone|line)\b",
+        r"\b(?:calling|asking|looking|here) for (?:mister|mr|mrs|ms|miss|doctor|dr)\b",
+        rf"\b{_INDEFINITE} (?:in|from|at) (?:\w+ ){{1,2}}to (?:talk|speak|help|walk)\b",
         r"\b(?:ring|dial|call|get|ask) (?:[\w']+ ){1,4}(?:for me|to take over)\b",
         rf"(?<!i'll )(?<!i will )\b(?:put|get|have|bring) (?:(?!my|me|it|that|this)\w+ ){{1,4}}"
         rf"{_PHONE}\b",
@@ -122,6 +139,10 @@ _OWN_BUSINESS = re.compile(
 )
 """What the caller does elsewhere, or wants the agent itself to do."""
 
+_POLITENESS = re.compile(
+    r"\b(?:please|kindly|if (?:you don't mind|that's (?:alright|all right|ok|okay|possible)"
+    r"|possible)|it's urgent|mate|would you$)\b ?"
+)
 _FILLERS = frozenset(
     "please now just a an the i said yes yeah okay ok hello hi no um uh want to need so right and"
     " thanks i'd like".split()
@@ -133,7 +154,20 @@ _ANY_HUMAN_WORDS = frozenset(
     "human humans person people somebody someone anybody anyone operator representative agent staff"
     " colleague employee real live actual speak talk connect transfer put through".split()
 )
-_NAME_FOR_ME = re.compile(r"\b(?:get|call|fetch|find) (?:(?:Mr|Mrs|Ms|Dr)\.? )?[A-Z]\w+ for me\b")
+_NAME = (
+    r"(?:(?:Mr|Mrs|Ms|Miss|Mister|Dr|Doctor) )?"
+    r"(?!\w+day\b|January|February|March|April|May|June|July|August|September|October|November"
+    r"|December|English|Spanish|German|French)[A-Z][a-z]+(?: [A-Z][a-z]+)?"
+)
+_BY_NAME: Final = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"\b(?:get|call|fetch|find|ask) {_NAME} (?:for me|to (?:come|speak|talk|call))\b",
+        rf"\b[Ii]s {_NAME} (?:in|around|about|there|available|free)\b",
+        rf"\b(?i:hi|hello|hiya|morning|afternoon|evening|yeah) {_NAME} please\b",
+    )
+)
+"""Requests for somebody by name. Names begin with a capital letter."""
 
 IDENTITY: Final = re.compile(
     r"\b(?:are you|is this|am i|is it|are we|you are|you're|you sound) (?:\w+ ){0,4}"
@@ -160,7 +194,7 @@ def without_any_human(text: str) -> str:
 
 
 def _asks(clause: str) -> bool:
-    said = normalised(clause)
+    said = _POLITENESS.sub("", normalised(clause)).strip()
     left = " ".join(word for word in said.split() if word not in _FILLERS)
     if _ALONE.fullmatch(left):
         return True
@@ -169,4 +203,6 @@ def _asks(clause: str) -> bool:
         return True
     if any(pattern.search(said) for pattern in (_REFUSED, _PAST, _OWN_BUSINESS)):
         return False
-    return any(form.search(said) for form in _FORMS) or bool(_NAME_FOR_ME.search(clause))
+    return any(form.search(said) for form in _FORMS) or any(
+        form.search(clause) for form in _BY_NAME
+    )
