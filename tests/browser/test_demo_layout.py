@@ -102,7 +102,7 @@ async def test_the_demo_fits_into_a_low_window_in_each_state(
     await expect(human.phone.get_by_role("button", name="Answer")).to_be_in_viewport(ratio=1)
     box = await human.phone.bounding_box()
     assert box is not None and box["y"] < 200
-    assert await at.evaluate("document.documentElement.scrollWidth") <= 390
+    await at.wait_for_function("document.documentElement.scrollWidth <= 390")
     await caller.picture("demo-ringing-narrow")
     await at.set_viewport_size(LOW)
     # A answers what rings, although the caller's phone has the focus.

@@ -76,7 +76,9 @@ async def it_can_be_read_in_light_and_dark_at_any_width_and_by_a_screen_reader(
     for width in (360, 800, 1100, 1920):
         await page.page.set_viewport_size({"width": width, "height": 700})
         await expect(page.page.locator(".demo-guide")).to_be_visible()
-        assert await page.page.evaluate("document.documentElement.scrollWidth") <= width
+        await page.page.wait_for_function(
+            "width => document.documentElement.scrollWidth <= width", arg=width
+        )
     await page.page.set_viewport_size(WIDE)
 
 
