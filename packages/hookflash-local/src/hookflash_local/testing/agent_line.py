@@ -139,6 +139,7 @@ class AgentLine:
                         ready.set_result(call)
                         await stop.wait()
                 except BaseException as error:
+                    # The code that waits for the start gets the error, a cancellation too.
                     if ready.done():
                         raise
                     ready.set_exception(error)

@@ -177,6 +177,7 @@ class JournalShipper:
             sent_at = self._leases.now()
             answer = await self._store.replace(lease, data, seconds=LEASE_SECONDS)
         except BaseException:
+            # A cancelled request may have been carried out, too: the whole journal is sent again.
             self._send_whole(call)
             raise
         self._note(call, lease, answer, sent_at)

@@ -230,6 +230,7 @@ class FollowedCall:
         except TimeoutError:
             _log.warning("%s ! @agent.%s took longer than %g s", about.call_sid, name, seconds)
         except Exception:
+            # The hook is the owner's function and may raise anything; the call goes on.
             _log.exception("%s ! @agent.%s failed", about.call_sid, name)
 
     async def _run(self, hook: CallHook, about: AnyCallEvent) -> None:

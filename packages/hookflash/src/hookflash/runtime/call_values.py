@@ -92,6 +92,7 @@ async def _ask(
             *(call_sid, what, VALUES_SECONDS),
         )
     except Exception:
+        # The function is the owner's and may raise anything.
         _log.exception("%s ! the function for %s failed: the fallback counts", call_sid, what)
     return msgspec.UNSET
 

@@ -201,6 +201,7 @@ class CallsOut:
             await self._check(order)
             return await self._place(order)
         except BaseException:
+            # A cancelled order gives its place back, too.
             self._free.release()
             raise
 

@@ -114,6 +114,7 @@ class AgentChecks:
             )
             return None
         except Exception:
+            # The function is the owner's and may raise anything.
             _log.exception("! %s: %s failed; it is left out", destination, name)
             return None
         if found is None:

@@ -39,7 +39,7 @@ class McpTools:
         """Return an agent's tools. The mapping changes when a server changes its tools."""
         found: list[MutableMapping[str, OfferedTool]] = [
             # The values of these dicts are only read.
-            each.tools  # type: ignore[misc]
+            each.tools  # type: ignore[misc]  # a dict of a subtype
             for each in self._connections.get(agent.name, ())
         ]
         return ChainMap(*found)

@@ -350,6 +350,7 @@ class LineApp:
                     finally:
                         _open_apps.remove(self)
         except Exception as error:
+            # Opening a line reads files and databases: the request gets any error of it.
             if opened.done():
                 log.exception("! closing the line failed")
                 return

@@ -175,6 +175,7 @@ class StoreWriter:
             try:
                 await self._store.put(record)
             except Exception as error:
+                # Drivers of databases raise errors of their own. The record stays on disk.
                 _log.warning("%s ! its record still waits on disk: %s", call_sid, error)
                 self._on_disk.add(call_sid)
                 refusals += 1
